@@ -1,0 +1,2 @@
+//! What bootwright asserts, one case after another.
+#![deny(missing_docs)]

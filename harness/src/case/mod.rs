@@ -1,0 +1,1 @@
+//! One boot case: a machine, its media, an expectation and a negative control.

@@ -1,0 +1,1 @@
+//! Everything observed, raw first, in one merged timeline.

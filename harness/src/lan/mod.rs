@@ -1,0 +1,1 @@
+//! The guest's user-mode network: in process, without privileges, without host sockets.

@@ -1,0 +1,18 @@
+//! Boots real firmware in real QEMU and says, with evidence, which device booted, in which order the others were
+//! tried, and why.
+//!
+//! Data flows one way, and a module uses only what stands to its left:
+//!
+//! `platform -> image (bootwright-images) -> machine -> vm (+ lan) -> evidence -> trace -> verdict -> case -> report`
+
+#![deny(missing_docs)]
+
+pub mod case;
+pub mod evidence;
+pub mod lan;
+pub mod machine;
+pub mod platform;
+pub mod report;
+pub mod trace;
+pub mod verdict;
+pub mod vm;

@@ -1,0 +1,1 @@
+//! The machine as plain data, and its argv as a pure function.

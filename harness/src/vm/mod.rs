@@ -1,0 +1,1 @@
+//! The only place that starts a process: QEMU, its serial port, debug console and QMP.
