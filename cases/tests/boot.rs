@@ -1,1 +1,2 @@
+//! The boot cases as cargo tests.
 fn main() {}
