@@ -1,1 +1,319 @@
 //! The machine as plain data, and its argv as a pure function.
+//!
+//! A [`Machine`] says what a case wants: firmware, board, media, places, boot order. It does no I/O and starts nothing;
+//! [`argv::argv`] turns it into QEMU's command line, [`layout::Layout`] into addresses, [`paths`] into the names by which
+//! firmware will speak of each device.
+//!
+//! ```
+//! use bootwright::machine::{Firmware, Machine, Medium};
+//!
+//! let machine = Machine::pc(Firmware::SeaBios)
+//!     .virtio_blk(Medium::bootable("wrong"))
+//!     .slot(3)
+//!     .virtio_blk(Medium::bootable("right"))
+//!     .slot(9)
+//!     .bootindex(1);
+//! assert_eq!(machine.devices.len(), 2);
+//! ```
+
+pub mod argv;
+mod build;
+pub mod layout;
+mod medium;
+pub mod paths;
+
+use serde::Serialize;
+
+pub use layout::LayoutError;
+pub use medium::Medium;
+
+/// The firmware that a machine starts with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Firmware {
+    /// SeaBIOS, `bios-256k.bin`.
+    #[serde(rename = "seabios")]
+    SeaBios,
+    /// OVMF without Secure Boot.
+    Ovmf,
+}
+
+impl Firmware {
+    /// The name used in case ids and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Firmware::SeaBios => "seabios",
+            Firmware::Ovmf => "ovmf",
+        }
+    }
+}
+
+/// QEMU's machine type (without its version).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Board {
+    /// `pc`: i440FX with PIIX3 IDE.
+    Pc,
+    /// `q35`: ICH9 with AHCI.
+    Q35,
+}
+
+impl Board {
+    /// The name used on QEMU's command line, in case ids and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Board::Pc => "pc",
+            Board::Q35 => "q35",
+        }
+    }
+}
+
+/// How guest time passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Clock {
+    /// `-icount shift=N,sleep=off`: one guest instruction is 2^shift ns, and an idle guest's time jumps. TCG only.
+    Virtual {
+        /// Binary logarithm of nanoseconds per instruction.
+        shift: u8,
+    },
+    /// Guest time is host time.
+    Real,
+}
+
+/// What executes the guest's instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Accelerator {
+    /// QEMU's own translator.
+    Tcg,
+    /// The host's `/dev/kvm`.
+    Kvm,
+}
+
+impl Accelerator {
+    /// The name used on QEMU's command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Accelerator::Tcg => "tcg",
+            Accelerator::Kvm => "kvm",
+        }
+    }
+}
+
+/// What a device is to the guest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviceClass {
+    /// `virtio-blk-pci`.
+    VirtioBlk,
+    /// `scsi-hd` or `scsi-cd` on a `virtio-scsi-pci` host bus adapter.
+    VirtioScsi {
+        /// Which adapter, counted from 0; devices with the same number share it.
+        hba: u8,
+        /// SCSI target id, 0 to 255.
+        target: u8,
+        /// Logical unit number, 0 to 16383.
+        lun: u16,
+    },
+    /// `ide-hd` or `ide-cd` on the board's own controller: PIIX3 on pc (`channel` 0 or 1, `unit` 0 or 1).
+    Ide {
+        /// 0 primary, 1 secondary.
+        channel: u8,
+        /// 0 master, 1 slave.
+        unit: u8,
+    },
+    /// `ide-hd` or `ide-cd` on an AHCI port: the board's own on q35, an added `ich9-ahci` on pc.
+    Ahci {
+        /// 0 to 5.
+        port: u8,
+    },
+    /// `nvme` controller with one namespace.
+    Nvme,
+    /// `usb-storage` (bulk-only transport).
+    UsbStorage {
+        /// The host controller it hangs off.
+        controller: UsbController,
+        /// Root port, from 1.
+        port: u8,
+    },
+    /// A drive on the ISA floppy controller.
+    Floppy {
+        /// 0 for A:, 1 for B:.
+        unit: u8,
+    },
+    /// A network interface card.
+    Nic(Nic),
+}
+
+/// USB host controllers that firmware can boot from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UsbController {
+    /// `qemu-xhci`, USB 3.
+    Xhci,
+    /// `usb-ehci`, USB 2.
+    Ehci,
+    /// `piix3-usb-uhci`, USB 1.1.
+    Uhci,
+}
+
+impl UsbController {
+    /// QEMU's device name.
+    pub fn device(self) -> &'static str {
+        match self {
+            UsbController::Xhci => "qemu-xhci",
+            UsbController::Ehci => "usb-ehci",
+            UsbController::Uhci => "piix3-usb-uhci",
+        }
+    }
+}
+
+/// A network interface card and what it is plugged into.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Nic {
+    /// QEMU's device name, for example `virtio-net-pci` or `e1000e`.
+    pub model: String,
+    /// Which option ROM the card carries.
+    pub rom: OptionRom,
+    /// Index of the lan that it is plugged into; `None` leaves it without a peer.
+    pub lan: Option<usize>,
+}
+
+/// The option ROM of a NIC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OptionRom {
+    /// The one QEMU chooses: iPXE for BIOS and EFI.
+    Default,
+    /// None: `romfile=` left empty.
+    Empty,
+    /// The ROM is there but its BAR is not: `rombar=0`.
+    NoBar,
+}
+
+/// Where a PCI function sits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// On the root bus, in this slot or the next free one.
+    Root,
+    /// Behind a conventional `pci-bridge` that sits on the root bus.
+    PciBridge,
+    /// Behind a `pcie-root-port` (q35).
+    RootPort,
+    /// Behind an expander root bus: `pxb` on pc, `pxb-pcie` with a root port on q35.
+    Expander,
+}
+
+/// One device that firmware may boot from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Device {
+    /// What it is.
+    pub class: DeviceClass,
+    /// What is in it; `None` for an empty drive or a NIC.
+    pub medium: Option<Medium>,
+    /// Optical drive rather than disk, where the class can be both.
+    pub optical: bool,
+    /// Where its PCI function (or its adapter's) sits.
+    pub place: Place,
+    /// Requested PCI slot on its bus.
+    pub slot: Option<u8>,
+    /// Requested PCI function; anything but 0 needs a slot that another device shares.
+    pub function: u8,
+    /// The slot is multifunction (set on function 0).
+    pub multifunction: bool,
+    /// QEMU's `bootindex` property, passed through as given so that refused values can be tested.
+    pub bootindex: Option<i64>,
+    /// Logical geometry override `lcyls,lheads,lsecs` (fw_cfg `bios-geometry`).
+    pub logical_geometry: Option<(u32, u32, u32)>,
+    /// Logical and physical block size in bytes where not 512.
+    pub block_size: Option<u32>,
+    /// Additional properties as QEMU spells them.
+    pub properties: Vec<(String, String)>,
+    /// Defined, with its backing file, but not plugged in when the machine powers on.
+    pub absent: bool,
+}
+
+impl Device {
+    /// The name by which reports speak of the device: its medium's, else `nic0`-like.
+    pub fn name(&self) -> Option<&str> {
+        self.medium.as_ref().map(|medium| medium.name.as_str())
+    }
+}
+
+/// QEMU's `-boot` option.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct BootOptions {
+    /// `strict=`.
+    pub strict: Option<bool>,
+    /// `reboot-timeout=` in milliseconds, passed through as given.
+    pub reboot_timeout: Option<i64>,
+    /// `order=` drive letters.
+    pub order: Option<String>,
+    /// `once=` drive letters.
+    pub once: Option<String>,
+    /// `menu=`.
+    pub menu: Option<bool>,
+    /// `splash-time=` in milliseconds.
+    pub splash_time: Option<u32>,
+}
+
+/// A machine to power on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Machine {
+    /// What it starts with.
+    pub firmware: Firmware,
+    /// Its board.
+    pub board: Board,
+    /// RAM in MiB.
+    pub ram_mib: u32,
+    /// `-cpu`, QEMU's default where `None`.
+    pub cpu: Option<String>,
+    /// Who executes it.
+    pub accelerator: Accelerator,
+    /// Guest time; `None` takes the measured default of [`Machine::clock`].
+    pub clock: Option<Clock>,
+    /// A `virtio-rng-pci` is present.
+    pub rng: bool,
+    /// Number of serial ports besides the first, which the payload prints on.
+    pub extra_serial_ports: u8,
+    /// A standard VGA adapter is present.
+    pub vga: bool,
+    /// Firmware's text console goes to the first serial port (SeaBIOS `sercon`; OVMF always does).
+    pub serial_console: bool,
+    /// Powered on paused (`-S`), in run state prelaunch.
+    pub paused: bool,
+    /// Boot options.
+    pub boot: BootOptions,
+    /// Devices in the order in which they are given to QEMU.
+    pub devices: Vec<Device>,
+    /// Additional fw_cfg strings, name and value.
+    pub fw_cfg: Vec<(String, String)>,
+}
+
+impl Machine {
+    /// The clock that the machine runs by: virtual where firmware waits, real where it only computes (measured: see
+    /// `docs/adr/0003-clock.md`).
+    pub fn clock(&self) -> Clock {
+        match (self.clock, self.accelerator) {
+            (Some(clock), _) => clock,
+            (None, Accelerator::Kvm) => Clock::Real,
+            (None, Accelerator::Tcg) => match self.firmware {
+                Firmware::SeaBios => Clock::Virtual { shift: 7 },
+                Firmware::Ovmf if self.has_nic() => Clock::Virtual { shift: 9 },
+                Firmware::Ovmf => Clock::Real,
+            },
+        }
+    }
+
+    /// Whether any NIC is plugged in.
+    pub fn has_nic(&self) -> bool {
+        self.devices.iter().any(|device| matches!(device.class, DeviceClass::Nic(_)))
+    }
+
+    /// The device that holds the medium with this name.
+    pub fn device_with_medium(&self, name: &str) -> Option<usize> {
+        self.devices.iter().position(|device| device.name() == Some(name))
+    }
+}

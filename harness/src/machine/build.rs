@@ -1,0 +1,260 @@
+//! The words with which cases put a machine together. Words about a device apply to the one added last.
+
+use super::{
+    Accelerator, Board, BootOptions, Clock, Device, DeviceClass, Firmware, Machine, Medium, Nic, OptionRom, Place,
+    UsbController,
+};
+
+impl Machine {
+    /// A machine with QEMU's `pc` board.
+    pub fn pc(firmware: Firmware) -> Machine {
+        Machine::new(firmware, Board::Pc)
+    }
+
+    /// A machine with QEMU's `q35` board.
+    pub fn q35(firmware: Firmware) -> Machine {
+        Machine::new(firmware, Board::Q35)
+    }
+
+    /// A machine without devices.
+    pub fn new(firmware: Firmware, board: Board) -> Machine {
+        Machine {
+            firmware,
+            board,
+            ram_mib: match firmware {
+                Firmware::SeaBios => 32,
+                Firmware::Ovmf => 128,
+            },
+            cpu: None,
+            accelerator: Accelerator::Tcg,
+            clock: None,
+            rng: false,
+            extra_serial_ports: 0,
+            vga: false,
+            serial_console: false,
+            paused: false,
+            boot: BootOptions::default(),
+            devices: Vec::new(),
+            fw_cfg: Vec::new(),
+        }
+    }
+
+    /// Adds a device of any class.
+    pub fn device(mut self, class: DeviceClass, medium: Option<Medium>, optical: bool) -> Machine {
+        self.devices.push(Device {
+            class,
+            medium,
+            optical,
+            place: Place::Root,
+            slot: None,
+            function: 0,
+            multifunction: false,
+            bootindex: None,
+            logical_geometry: None,
+            block_size: None,
+            properties: Vec::new(),
+            absent: false,
+        });
+        self
+    }
+
+    /// Adds a hard disk of any class.
+    pub fn disk(self, class: DeviceClass, medium: Medium) -> Machine {
+        self.device(class, Some(medium), false)
+    }
+
+    /// Adds an optical drive of any class.
+    pub fn cdrom(self, class: DeviceClass, medium: Medium) -> Machine {
+        self.device(class, Some(medium), true)
+    }
+
+    /// Adds a `virtio-blk-pci` disk.
+    pub fn virtio_blk(self, medium: Medium) -> Machine {
+        self.disk(DeviceClass::VirtioBlk, medium)
+    }
+
+    /// Adds a `scsi-hd` on the first virtio-scsi adapter.
+    pub fn virtio_scsi(self, target: u8, lun: u16, medium: Medium) -> Machine {
+        self.disk(DeviceClass::VirtioScsi { hba: 0, target, lun }, medium)
+    }
+
+    /// Adds an `ide-hd` on the PIIX3 controller of pc.
+    pub fn ide(self, channel: u8, unit: u8, medium: Medium) -> Machine {
+        self.disk(DeviceClass::Ide { channel, unit }, medium)
+    }
+
+    /// Adds an `ide-hd` on an AHCI port.
+    pub fn ahci(self, port: u8, medium: Medium) -> Machine {
+        self.disk(DeviceClass::Ahci { port }, medium)
+    }
+
+    /// Adds an `nvme` controller with one namespace.
+    pub fn nvme(self, medium: Medium) -> Machine {
+        self.disk(DeviceClass::Nvme, medium)
+    }
+
+    /// Adds a `usb-storage` disk on xHCI.
+    pub fn usb_storage(self, port: u8, medium: Medium) -> Machine {
+        self.disk(DeviceClass::UsbStorage { controller: UsbController::Xhci, port }, medium)
+    }
+
+    /// Adds a floppy in drive A:.
+    pub fn floppy(self, medium: Medium) -> Machine {
+        self.disk(DeviceClass::Floppy { unit: 0 }, medium)
+    }
+
+    /// Adds a NIC with its default option ROM; `lan` is the index of the network it is plugged into.
+    pub fn nic(self, model: &str, lan: Option<usize>) -> Machine {
+        self.device(DeviceClass::Nic(Nic { model: model.to_owned(), rom: OptionRom::Default, lan }), None, false)
+    }
+
+    /// Puts the last device into a PCI slot.
+    pub fn slot(self, slot: u8) -> Machine {
+        self.on_last(|device| device.slot = Some(slot))
+    }
+
+    /// Makes the last device a PCI function of a slot that others share.
+    pub fn function(self, slot: u8, function: u8) -> Machine {
+        self.on_last(|device| {
+            device.slot = Some(slot);
+            device.function = function;
+            device.multifunction = true;
+        })
+    }
+
+    /// Puts the last device behind a bridge.
+    pub fn place(self, place: Place) -> Machine {
+        self.on_last(|device| device.place = place)
+    }
+
+    /// Gives the last device a bootindex.
+    pub fn bootindex(self, bootindex: i64) -> Machine {
+        self.on_last(|device| device.bootindex = Some(bootindex))
+    }
+
+    /// Overrides the last device's logical geometry: cylinders, heads, sectors per track.
+    pub fn logical_geometry(self, cylinders: u32, heads: u32, sectors: u32) -> Machine {
+        self.on_last(|device| device.logical_geometry = Some((cylinders, heads, sectors)))
+    }
+
+    /// Sets the last device's logical and physical block size in bytes.
+    pub fn block_size(self, bytes: u32) -> Machine {
+        self.on_last(|device| device.block_size = Some(bytes))
+    }
+
+    /// Sets the last NIC's option ROM.
+    pub fn rom(self, rom: OptionRom) -> Machine {
+        self.on_last(|device| {
+            if let DeviceClass::Nic(nic) = &mut device.class {
+                nic.rom = rom;
+            }
+        })
+    }
+
+    /// Adds a property to the last device, as QEMU spells it.
+    pub fn property(self, name: &str, value: &str) -> Machine {
+        self.on_last(|device| device.properties.push((name.to_owned(), value.to_owned())))
+    }
+
+    /// Leaves the last device unplugged at power-on; a story plugs it in.
+    pub fn absent(self) -> Machine {
+        self.on_last(|device| device.absent = true)
+    }
+
+    /// `-boot strict=`.
+    pub fn strict(mut self, strict: bool) -> Machine {
+        self.boot.strict = Some(strict);
+        self
+    }
+
+    /// `-boot reboot-timeout=` in milliseconds.
+    pub fn reboot_timeout(mut self, milliseconds: i64) -> Machine {
+        self.boot.reboot_timeout = Some(milliseconds);
+        self
+    }
+
+    /// `-boot order=`.
+    pub fn boot_order(mut self, letters: &str) -> Machine {
+        self.boot.order = Some(letters.to_owned());
+        self
+    }
+
+    /// `-boot once=`.
+    pub fn boot_once(mut self, letters: &str) -> Machine {
+        self.boot.once = Some(letters.to_owned());
+        self
+    }
+
+    /// Adds a `virtio-rng-pci`.
+    pub fn rng(mut self) -> Machine {
+        self.rng = true;
+        self
+    }
+
+    /// Adds a standard VGA adapter.
+    pub fn vga(mut self) -> Machine {
+        self.vga = true;
+        self
+    }
+
+    /// Chooses a CPU model.
+    pub fn cpu(mut self, model: &str) -> Machine {
+        self.cpu = Some(model.to_owned());
+        self
+    }
+
+    /// Sets RAM in MiB.
+    pub fn ram_mib(mut self, ram_mib: u32) -> Machine {
+        self.ram_mib = ram_mib;
+        self
+    }
+
+    /// Adds serial ports beyond the first.
+    pub fn extra_serial_ports(mut self, count: u8) -> Machine {
+        self.extra_serial_ports = count;
+        self
+    }
+
+    /// Chooses how guest time passes.
+    pub fn with_clock(mut self, clock: Clock) -> Machine {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Sends firmware's text console to the first serial port.
+    pub fn serial_console(mut self) -> Machine {
+        self.serial_console = true;
+        self
+    }
+
+    /// Powers on paused, in run state prelaunch.
+    pub fn paused(mut self) -> Machine {
+        self.paused = true;
+        self
+    }
+
+    /// The same machine with every bootindex removed: the usual negative control of an order case.
+    pub fn without_bootindex(mut self) -> Machine {
+        for device in &mut self.devices {
+            device.bootindex = None;
+        }
+        self
+    }
+
+    /// The same machine with one medium replaced by a blank one of the same name.
+    pub fn with_blank(mut self, name: &str) -> Machine {
+        for device in &mut self.devices {
+            if device.name() == Some(name) {
+                device.medium = Some(Medium::blank(name));
+            }
+        }
+        self
+    }
+
+    fn on_last(mut self, change: impl FnOnce(&mut Device)) -> Machine {
+        if let Some(device) = self.devices.last_mut() {
+            change(device);
+        }
+        self
+    }
+}

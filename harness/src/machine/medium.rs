@@ -1,0 +1,92 @@
+//! What is put into a drive, by the words that cases use.
+
+use bootwright_images::{After, Boots, Content, FatType, MediumKind, MediumSpec, PartitionTable};
+use serde::{Serialize, Serializer};
+
+/// A named medium to build for one machine. Names are unique within a machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Medium {
+    /// Its name, in the payload line and in every report.
+    pub name: String,
+    /// What it holds.
+    pub content: Content,
+    /// Size in 512-byte sectors, hard disks only; `None` lets the machine choose a size no other disk of it has.
+    pub sectors: Option<u64>,
+}
+
+impl Medium {
+    fn new(name: &str, content: Content) -> Medium {
+        Medium { name: name.to_owned(), content, sectors: None }
+    }
+
+    /// Bootable by BIOS and UEFI; the payload reports and ends the machine.
+    pub fn bootable(name: &str) -> Medium {
+        Medium::then(name, After::Exit)
+    }
+
+    /// Bootable, and does `after` once its line is printed.
+    pub fn then(name: &str, after: After) -> Medium {
+        let content = Content::Bootable { boots: Boots::Both, table: PartitionTable::Mbr, fat: FatType::Fat16, after };
+        Medium::new(name, content)
+    }
+
+    /// A valid boot sector that reports and then hangs.
+    pub fn hanging(name: &str) -> Medium {
+        Medium::then(name, After::Hang)
+    }
+
+    /// All zero.
+    pub fn blank(name: &str) -> Medium {
+        Medium::new(name, Content::Blank)
+    }
+
+    /// Boot code without the 0x55 0xaa signature; for UEFI an ESP without a loader.
+    pub fn without_signature(name: &str) -> Medium {
+        Medium::new(name, Content::NoSignature)
+    }
+
+    /// The KVM vendor article's reboot disk, byte for byte.
+    pub fn vendor_reboot(name: &str) -> Medium {
+        Medium::new(name, Content::VendorReboot)
+    }
+
+    /// The same medium with another partition table (hard disks).
+    pub fn table(mut self, wanted: PartitionTable) -> Medium {
+        if let Content::Bootable { table, .. } = &mut self.content {
+            *table = wanted;
+        }
+        self
+    }
+
+    /// The same medium with another FAT variant.
+    pub fn fat(mut self, wanted: FatType) -> Medium {
+        if let Content::Bootable { fat, .. } = &mut self.content {
+            *fat = wanted;
+        }
+        self
+    }
+
+    /// The same medium, bootable for one kind of firmware only.
+    pub fn boots(mut self, wanted: Boots) -> Medium {
+        if let Content::Bootable { boots, .. } = &mut self.content {
+            *boots = wanted;
+        }
+        self
+    }
+
+    /// The spec that the image builder takes, with `sectors` where the medium leaves its size open.
+    pub fn spec(&self, kind: MediumKind, sectors: Option<u64>) -> MediumSpec {
+        MediumSpec { name: self.name.clone(), kind, content: self.content, sectors: self.sectors.or(sectors) }
+    }
+}
+
+impl Serialize for Medium {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let mut map = serializer.serialize_struct("Medium", 3)?;
+        map.serialize_field("name", &self.name)?;
+        map.serialize_field("content", &format!("{:?}", self.content))?;
+        map.serialize_field("sectors", &self.sectors)?;
+        map.end()
+    }
+}
