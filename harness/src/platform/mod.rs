@@ -1,12 +1,76 @@
 //! One QEMU with one set of firmware: read-only facts, with versions and digests.
 //!
-//! A [`Platform`] is resolved from a name (`host`, `apt`, `debian:trixie`, `file:acme.toml`, `dir:build`) and never
-//! changes afterwards. Nothing here starts a guest.
+//! A [`Platform`] is resolved from a [`PlatformName`] (`host`, `apt`, `debian:trixie`, `file:acme.toml`, `dir:build`)
+//! and never changes afterwards. Nothing here starts a guest, writes to a firmware file or writes outside the cache
+//! directory.
+//!
+//! ```no_run
+//! use bootwright::platform::{Options, Platform, PlatformName};
+//!
+//! let host = Platform::resolve(&PlatformName::Host, &Options::default(), &mut |progress| eprintln!("{progress}"))?;
+//! println!("QEMU {} at {}", host.qemu.version, host.qemu.path.display());
+//! # Ok::<(), bootwright::platform::PlatformError>(())
+//! ```
+
+mod descriptor;
+mod distribution;
+mod error;
+mod name;
+mod probe;
+mod process;
+mod progress;
+mod resolve;
+mod surroundings;
+mod version;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use serde::Serialize;
+
+pub use distribution::{Family, Part, family};
+pub use error::PlatformError;
+pub use name::PlatformName;
+pub use probe::Capabilities;
+pub use progress::Progress;
+pub use surroundings::Surroundings;
+
+/// What a resolution may look at and where it may fetch from.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The mirror for `apt` and `debian:SUITE`, for example `http://mirror.example/debian`; `None` means the one that
+    /// the host's apt is configured with.
+    pub mirror: Option<String>,
+    /// The host to look at.
+    pub surroundings: Surroundings,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { mirror: None, surroundings: Surroundings::of_this_process() }
+    }
+}
+
+impl Platform {
+    /// Finds everything that `name` stands for. Fetches `apt` and `debian:SUITE` only if they are not in the cache;
+    /// `progress` hears what is being done.
+    ///
+    /// # Errors
+    ///
+    /// [`PlatformError`]: QEMU is missing or does not answer, a manifest is wrong, a release cannot be fetched. A missing
+    /// firmware is no error; the part is `None`.
+    pub fn resolve(
+        name: &PlatformName,
+        options: &Options,
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<Self, PlatformError> {
+        let _ = progress;
+        match name {
+            PlatformName::Host => resolve::host(&options.surroundings),
+            other => Err(PlatformError::UnknownName { given: other.to_string(), hint: String::new() }),
+        }
+    }
+}
 
 /// Everything that a virtual machine needs from the host to start, and nothing that it may change.
 #[derive(Clone, Debug, PartialEq)]

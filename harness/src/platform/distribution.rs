@@ -1,0 +1,196 @@
+//! Which distribution the host runs, and the exact command that installs what is missing there.
+
+use std::path::Path;
+
+use super::surroundings::{Surroundings, inside};
+
+/// A family of distributions that share a package manager and package names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Debian, Ubuntu and what is made of them: apt.
+    Debian,
+    /// Fedora, RHEL and their rebuilds: dnf.
+    Fedora,
+    /// openSUSE and SLES: zypper.
+    Suse,
+    /// Arch and what is made of it: pacman.
+    Arch,
+    /// Alpine: apk.
+    Alpine,
+}
+
+/// Something that the host may lack, apart from the name of its package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// `qemu-system-x86_64`.
+    Qemu,
+    /// OVMF with its descriptors.
+    Ovmf,
+    /// SeaBIOS.
+    SeaBios,
+    /// iPXE option ROMs.
+    OptionRoms,
+    /// `fsck.fat`.
+    Dosfstools,
+    /// `mdir`, `mcopy`.
+    Mtools,
+    /// `xorriso`.
+    Xorriso,
+    /// `sfdisk`.
+    Sfdisk,
+    /// `sgdisk`.
+    Sgdisk,
+    /// `tshark`.
+    Tshark,
+    /// `dnsmasq`.
+    Dnsmasq,
+    /// ISC `dhcpd`.
+    Dhcpd,
+    /// `nft`.
+    Nftables,
+    /// `ip` and `bridge`.
+    Iproute,
+    /// Keys of the Debian archive.
+    DebianKeyring,
+}
+
+impl Family {
+    /// The family named by `ID` or `ID_LIKE` of an `os-release` file (freedesktop.org, os-release(5)).
+    pub fn of(os_release: &str) -> Option<Self> {
+        let ids = ["ID", "ID_LIKE"].iter().filter_map(|key| field(os_release, key));
+        ids.flat_map(|value| value.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).find_map(|id| {
+            match id.as_str() {
+                "debian" | "ubuntu" => Some(Self::Debian),
+                "fedora" | "rhel" | "centos" => Some(Self::Fedora),
+                "suse" | "opensuse" | "opensuse-tumbleweed" | "opensuse-leap" | "sles" => Some(Self::Suse),
+                "arch" => Some(Self::Arch),
+                "alpine" => Some(Self::Alpine),
+                _ => None,
+            }
+        })
+    }
+
+    /// The command that installs `parts`, to be run as root.
+    pub fn install_command(self, parts: &[Part]) -> String {
+        let mut packages: Vec<&str> = parts.iter().flat_map(|part| self.packages(*part)).copied().collect();
+        let mut seen = std::collections::BTreeSet::new();
+        packages.retain(|package| seen.insert(*package));
+        let verb = match self {
+            Self::Debian => "apt-get install",
+            Self::Fedora => "dnf install",
+            Self::Suse => "zypper install",
+            Self::Arch => "pacman -S",
+            Self::Alpine => "apk add",
+        };
+        format!("{verb} {}", packages.join(" "))
+    }
+
+    fn packages(self, part: Part) -> &'static [&'static str] {
+        use Family::{Alpine, Arch, Debian, Fedora, Suse};
+        match (part, self) {
+            (Part::Qemu, Debian) => &["qemu-system-x86"],
+            (Part::Qemu, Fedora) => &["qemu-system-x86-core"],
+            (Part::Qemu, Suse) => &["qemu-x86"],
+            (Part::Qemu, Arch) => &["qemu-system-x86"],
+            (Part::Qemu, Alpine) => &["qemu-system-x86_64"],
+            (Part::Ovmf, Fedora | Arch) => &["edk2-ovmf"],
+            (Part::Ovmf, Suse) => &["qemu-ovmf-x86_64"],
+            (Part::Ovmf, Debian | Alpine) => &["ovmf"],
+            (Part::SeaBios, Debian | Arch) => &["seabios"],
+            (Part::SeaBios, Fedora) => &["seabios-bin"],
+            (Part::SeaBios, Suse) => &["qemu-seabios"],
+            (Part::SeaBios, Alpine) => &["seabios-bin"],
+            (Part::OptionRoms, Debian) => &["ipxe-qemu"],
+            (Part::OptionRoms, Fedora) => &["ipxe-roms-qemu"],
+            (Part::OptionRoms, Suse) => &["qemu-ipxe"],
+            // QEMU's own packages carry the ROMs there
+            (Part::OptionRoms, Arch) => &["qemu-system-x86-firmware"],
+            (Part::OptionRoms, Alpine) => &["qemu-system-x86_64"],
+            (Part::Dosfstools, _) => &["dosfstools"],
+            (Part::Mtools, _) => &["mtools"],
+            (Part::Xorriso, Arch) => &["libisoburn"],
+            (Part::Xorriso, _) => &["xorriso"],
+            (Part::Sfdisk, Debian) => &["fdisk"],
+            (Part::Sfdisk, Alpine) => &["sfdisk"],
+            (Part::Sfdisk, _) => &["util-linux"],
+            (Part::Sgdisk, Debian | Fedora) => &["gdisk"],
+            (Part::Sgdisk, Suse | Arch) => &["gptfdisk"],
+            (Part::Sgdisk, Alpine) => &["sgdisk"],
+            (Part::Tshark, Fedora | Arch) => &["wireshark-cli"],
+            (Part::Tshark, Suse) => &["wireshark"],
+            (Part::Tshark, Debian | Alpine) => &["tshark"],
+            (Part::Dnsmasq, _) => &["dnsmasq"],
+            (Part::Dhcpd, Debian) => &["isc-dhcp-server"],
+            (Part::Dhcpd, Fedora | Suse) => &["dhcp-server"],
+            (Part::Dhcpd, Arch | Alpine) => &["dhcp"],
+            (Part::Nftables, _) => &["nftables"],
+            (Part::Iproute, Fedora) => &["iproute"],
+            (Part::Iproute, _) => &["iproute2"],
+            (Part::DebianKeyring, _) => &["debian-archive-keyring"],
+        }
+    }
+}
+
+/// The family of the host; `None` where its `os-release` names none that is known.
+pub fn family(host: &Surroundings) -> Option<Family> {
+    os_release(host).as_deref().and_then(Family::of)
+}
+
+/// The text of the host's `os-release`.
+pub(super) fn os_release(host: &Surroundings) -> Option<String> {
+    ["/etc/os-release", "/usr/lib/os-release"]
+        .iter()
+        .find_map(|path| std::fs::read_to_string(inside(&host.root, Path::new(path))?).ok())
+}
+
+/// The value of `key`, without its quotes.
+pub(super) fn field(os_release: &str, key: &str) -> Option<String> {
+    let mut values = os_release.lines().filter_map(|line| line.trim().strip_prefix(key)?.strip_prefix('='));
+    values.next_back().map(|value| value.trim_matches(['"', '\'']).to_owned())
+}
+
+/// What to do on this host to get QEMU and its firmware, in one line.
+pub(super) fn install_hint(host: &Surroundings) -> String {
+    let parts = [Part::Qemu, Part::Ovmf, Part::SeaBios, Part::OptionRoms];
+    match family(host) {
+        Some(Family::Debian) => {
+            format!("{} (as root), or use --platform apt, which needs no root", Family::Debian.install_command(&parts))
+        }
+        Some(family) => format!("{} (as root)", family.install_command(&parts)),
+        None => "install QEMU for x86_64, OVMF, SeaBIOS and the iPXE option ROMs by your package manager, or give a \
+                 build of your own by --platform file:MANIFEST.toml"
+            .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("ID=debian\nVERSION_CODENAME=bookworm\n", Some(Family::Debian))]
+    #[case("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", Some(Family::Debian))]
+    #[case("NAME=\"Fedora Linux\"\nID=fedora\n", Some(Family::Fedora))]
+    #[case("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n", Some(Family::Fedora))]
+    #[case("ID=\"opensuse-tumbleweed\"\nID_LIKE=\"opensuse suse\"\n", Some(Family::Suse))]
+    #[case("ID=manjaro\nID_LIKE=arch\n", Some(Family::Arch))]
+    #[case("ID=alpine\n", Some(Family::Alpine))]
+    #[case("ID=void\n", None)]
+    #[case("# ID=debian\n", None)]
+    #[case("", None)]
+    fn family_follows_id_then_id_like(#[case] os_release: &str, #[case] family: Option<Family>) {
+        assert_eq!(Family::of(os_release), family);
+    }
+
+    #[rstest]
+    #[case(Family::Debian, "apt-get install qemu-system-x86 ovmf seabios ipxe-qemu")]
+    #[case(Family::Fedora, "dnf install qemu-system-x86-core edk2-ovmf seabios-bin ipxe-roms-qemu")]
+    #[case(Family::Suse, "zypper install qemu-x86 qemu-ovmf-x86_64 qemu-seabios qemu-ipxe")]
+    #[case(Family::Arch, "pacman -S qemu-system-x86 edk2-ovmf seabios qemu-system-x86-firmware")]
+    #[case(Family::Alpine, "apk add qemu-system-x86_64 ovmf seabios-bin")]
+    fn each_family_has_its_own_command(#[case] family: Family, #[case] command: &str) {
+        assert_eq!(family.install_command(&[Part::Qemu, Part::Ovmf, Part::SeaBios, Part::OptionRoms]), command);
+    }
+}

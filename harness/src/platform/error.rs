@@ -1,0 +1,139 @@
+//! What can go wrong while a platform is resolved, each in a text that names where to look and what to do.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Why a platform cannot be had.
+///
+/// The text is one statement, followed by indented `in:` and `fix:` lines where they help.
+#[derive(Debug, thiserror::Error)]
+pub enum PlatformError {
+    /// The name given is none of the five forms.
+    #[error(
+        "no platform is called {given:?}: wanted host, apt, debian:SUITE, file:MANIFEST.toml or dir:QEMU_BUILD_TREE\
+         {}",
+        fix_line(hint)
+    )]
+    UnknownName {
+        /// The name as given.
+        given: String,
+        /// What the user may have meant; may be empty.
+        hint: String,
+    },
+    /// The host has no QEMU and none was asked for elsewhere.
+    #[error("qemu-system-x86_64 is not on PATH{}", fix_line(fix))]
+    NoQemu {
+        /// The command that installs it on this distribution.
+        fix: String,
+    },
+    /// A manifest says something that cannot be used.
+    #[error("{problem}\n  in: {}{}{}", manifest.display(), at_line(*line), fix_line(fix))]
+    Manifest {
+        /// What was found and what was wanted.
+        problem: String,
+        /// The manifest.
+        manifest: PathBuf,
+        /// Line in the manifest, counted from 1.
+        line: Option<usize>,
+        /// What to do.
+        fix: String,
+    },
+    /// A directory given as a QEMU build tree holds no build.
+    #[error("{} is no QEMU build tree: {problem}{}", path.display(), fix_line(fix))]
+    BuildTree {
+        /// The directory given.
+        path: PathBuf,
+        /// What was looked for.
+        problem: String,
+        /// What to do.
+        fix: String,
+    },
+    /// A file of the platform cannot be read.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A program that should describe itself did not.
+    #[error("{program} gave no answer that can be used: {problem}{}", said(stderr))]
+    Probe {
+        /// The command line.
+        program: String,
+        /// What was awaited and what came.
+        problem: String,
+        /// The end of what it wrote to its standard error.
+        stderr: String,
+    },
+    /// A program could not be run at all.
+    #[error("cannot run {program}{}", fix_line(fix))]
+    NotStarted {
+        /// The command line.
+        program: String,
+        /// What the operating system said.
+        source: std::io::Error,
+        /// What to do; may be empty.
+        fix: String,
+    },
+    /// A program did not end in time and was killed.
+    #[error("{program} did not end within {} s and was killed{}", after.as_secs(), said(stderr))]
+    TimedOut {
+        /// The command line.
+        program: String,
+        /// How long it had.
+        after: Duration,
+        /// The end of what it wrote to its standard error.
+        stderr: String,
+    },
+    /// A release could not be fetched, verified or unpacked.
+    #[error("cannot fetch platform {platform:?}: {problem}{}{}", said(stderr), fix_line(fix))]
+    Fetch {
+        /// The platform's name.
+        platform: String,
+        /// What was attempted and what came of it.
+        problem: String,
+        /// The end of what the package tool wrote to its standard error.
+        stderr: String,
+        /// What to do.
+        fix: String,
+    },
+    /// The cache directory cannot be written.
+    #[error("cannot {action} {}{}", path.display(), fix_line("set XDG_CACHE_HOME to a directory that can be written, with 1 GiB free"))]
+    Cache {
+        /// What was attempted, as a verb.
+        action: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+}
+
+impl PlatformError {
+    /// Wraps an error of the operating system about reading `path`.
+    pub(super) fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Unreadable { path, source }
+    }
+
+    /// Wraps an error of the operating system about changing `path` in the cache.
+    pub(super) fn cache(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Cache { action, path, source }
+    }
+}
+
+fn at_line(line: Option<usize>) -> String {
+    line.map(|line| format!(" line {line}")).unwrap_or_default()
+}
+
+fn fix_line(fix: &str) -> String {
+    if fix.is_empty() { String::new() } else { format!("\n  fix: {fix}") }
+}
+
+/// The last lines of a program's standard error, indented; empty where it said nothing.
+fn said(stderr: &str) -> String {
+    let lines: Vec<&str> = stderr.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines.iter().skip(lines.len().saturating_sub(6)).map(|line| format!("\n  it said: {}", line.trim())).collect()
+}

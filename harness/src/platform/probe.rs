@@ -1,0 +1,204 @@
+//! Asks a QEMU binary about itself over QMP: version, machine types, devices, accelerators.
+//!
+//! The binary is started with `-machine none`, so no guest exists, and told to quit. Answers are matched by id; events,
+//! fields and enum values that this code does not know are passed over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::error::PlatformError;
+use super::process;
+use super::{Qemu, QemuVersion};
+
+/// How long QEMU may take to describe itself. A healthy one needs 0.1 s; a cold disk or a loaded host a few seconds.
+const DESCRIBE_LIMIT: Duration = Duration::from_secs(30);
+
+/// What a QEMU build can do, as it says itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Capabilities {
+    /// Machine types and their aliases, for example `pc-q35-7.2`, `q35`.
+    pub machines: BTreeSet<String>,
+    /// Device models that can be given to `-device`, for example `virtio-blk-pci`.
+    pub devices: BTreeSet<String>,
+    /// Accelerators that were compiled in, for example `tcg`, `kvm`. No proof that the host lets them work.
+    pub accelerators: BTreeSet<String>,
+    /// The build takes `-sandbox on`.
+    pub sandbox: bool,
+}
+
+impl Qemu {
+    /// Asks this QEMU what it can do; takes about 0.1 s.
+    ///
+    /// # Errors
+    ///
+    /// [`PlatformError::NotStarted`], [`PlatformError::TimedOut`] or [`PlatformError::Probe`] with what it wrote.
+    pub fn capabilities(&self) -> Result<Capabilities, PlatformError> {
+        let answers = ask(
+            self.to_command(),
+            &[
+                ("machines", json!({"execute": "query-machines"})),
+                (
+                    "devices",
+                    json!({"execute": "qom-list-types", "arguments": {"implements": "device", "abstract": false}}),
+                ),
+                ("accelerators", json!({"execute": "qom-list-types", "arguments": {"implements": "accel"}})),
+                ("sandbox", json!({"execute": "query-command-line-options", "arguments": {"option": "sandbox"}})),
+            ],
+        )?;
+        let names = |id: &str, keys: &[&str]| -> BTreeSet<String> {
+            let list = answers.get(id).and_then(Value::as_array).into_iter().flatten();
+            list.flat_map(|entry| keys.iter().filter_map(|key| entry.get(key)?.as_str()).map(str::to_owned)).collect()
+        };
+        Ok(Capabilities {
+            machines: names("machines", &["name", "alias"]),
+            devices: names("devices", &["name"]),
+            accelerators: names("accelerators", &["name"])
+                .iter()
+                .filter_map(|name| name.strip_suffix("-accel").map(str::to_owned))
+                .collect(),
+            sandbox: answers.get("sandbox").and_then(Value::as_array).is_some_and(|options| !options.is_empty()),
+        })
+    }
+
+    /// The command that starts this QEMU, with its leading arguments, environment and `-L` directories.
+    pub fn to_command(&self) -> Command {
+        let mut words = self.command.iter();
+        let mut command = Command::new(words.next().map_or(self.path.as_os_str(), |word| word.as_os_str()));
+        command.args(words).envs(self.env.iter().map(|(key, value)| (key, value)));
+        for dir in &self.data_dirs {
+            command.arg("-L").arg(dir);
+        }
+        command
+    }
+
+    /// The directories in which this QEMU looks for data files, in search order: those of `-L`, then its built-in ones.
+    ///
+    /// # Errors
+    ///
+    /// As [`Qemu::capabilities`].
+    pub fn search_dirs(&self) -> Result<Vec<PathBuf>, PlatformError> {
+        let mut command = self.to_command();
+        command.args(["-L", "help"]);
+        let program = process::display(&command);
+        let done = process::run(&mut command, b"", DESCRIBE_LIMIT)?;
+        if !done.status.success() {
+            let problem = format!("wanted its data directories, but it ended with {}", done.status);
+            return Err(PlatformError::Probe { program, problem, stderr: done.stderr });
+        }
+        Ok(String::from_utf8_lossy(&done.stdout)
+            .lines()
+            .filter(|line| line.starts_with('/'))
+            .map(PathBuf::from)
+            .collect())
+    }
+}
+
+/// QEMU's version number and package suffix, as QMP's `query-version` gives them.
+pub(super) fn version(command: Command) -> Result<(QemuVersion, String), PlatformError> {
+    let program = process::display(&command);
+    let answers = ask(command, &[("version", json!({"execute": "query-version"}))])?;
+    let answer = answers.get("version").cloned().unwrap_or_default();
+    let number = |key: &str| answer.get("qemu")?.get(key)?.as_u64().and_then(|number| u32::try_from(number).ok());
+    let (Some(major), Some(minor), Some(micro)) = (number("major"), number("minor"), number("micro")) else {
+        let problem = format!("wanted a version from query-version, got {answer}");
+        return Err(PlatformError::Probe { program, problem, stderr: String::new() });
+    };
+    let package = answer.get("package").and_then(Value::as_str).unwrap_or_default().trim().to_owned();
+    Ok((QemuVersion { major, minor, micro }, package))
+}
+
+/// Starts `command` without a machine, sends `questions` and returns the `return` value of each by its id.
+fn ask(mut command: Command, questions: &[(&str, Value)]) -> Result<BTreeMap<String, Value>, PlatformError> {
+    command.args(["-machine", "none", "-S", "-nodefaults", "-no-user-config", "-display", "none", "-qmp", "stdio"]);
+    let mut input = json!({"execute": "qmp_capabilities"}).to_string();
+    for (id, question) in questions {
+        let mut question = question.clone();
+        question["id"] = json!(id);
+        input += &format!("\n{question}");
+    }
+    input += "\n{\"execute\": \"quit\"}\n";
+    let program = process::display(&command);
+    let done = process::run(&mut command, input.as_bytes(), DESCRIBE_LIMIT)?;
+
+    let mut answers = BTreeMap::new();
+    let mut greeted = false;
+    let mut refusal = None;
+    for line in String::from_utf8_lossy(&done.stdout).lines() {
+        let Ok(mut message) = serde_json::from_str::<Value>(line) else { continue };
+        greeted |= message.get("QMP").is_some();
+        let Some(id) = message.get("id").and_then(Value::as_str).map(str::to_owned) else { continue };
+        match message.get_mut("return") {
+            Some(answer) => drop(answers.insert(id, answer.take())),
+            None => refusal = Some(format!("it refused {id}: {message}")),
+        }
+    }
+    let problem = if !greeted {
+        format!("wanted a QMP greeting on its standard output, but it ended with {}", done.status)
+    } else if let Some(refusal) = refusal {
+        refusal
+    } else if let Some((id, _)) = questions.iter().find(|(id, _)| !answers.contains_key(*id)) {
+        format!("it ended with {} before it answered {id}", done.status)
+    } else {
+        return Ok(answers);
+    };
+    Err(PlatformError::Probe { program, problem, stderr: done.stderr })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A stand-in for QEMU that runs `script`.
+    fn fake(script: &str) -> (tempfile::TempDir, Command) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("qemu-system-x86_64");
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let mut command = Command::new("sh");
+        command.arg(&path);
+        (dir, command)
+    }
+
+    #[test]
+    fn version_and_package_are_read_past_unknown_events_and_fields() {
+        let (_dir, command) = fake(
+            r#"cat >/dev/null
+            echo '{"QMP": {"version": {}, "capabilities": ["oob", "new"]}, "novel": 1}'
+            echo '{"event": "SOMETHING_NEW", "data": {}}'
+            echo 'not json at all'
+            echo '{"return": {}}'
+            echo '{"return": {"qemu": {"major": 11, "minor": 1, "micro": 3, "nano": 9}, "package": " (x) "}, "id": "version"}'"#,
+        );
+        let (version, package) = version(command).unwrap();
+        assert_eq!((version.to_string().as_str(), package.as_str()), ("11.1.3", "(x)"));
+    }
+
+    #[test]
+    fn a_program_that_is_no_qemu_is_reported_with_what_it_said() {
+        let (_dir, command) = fake("echo 'unknown option -machine' >&2; exit 64");
+        let error = version(command).unwrap_err().to_string();
+        assert!(error.contains("wanted a QMP greeting"), "{error}");
+        assert!(error.contains("exit status: 64"), "{error}");
+        assert!(error.contains("it said: unknown option -machine"), "{error}");
+    }
+
+    #[test]
+    fn a_qemu_that_dies_before_it_answers_is_no_version() {
+        let (_dir, command) = fake("echo '{\"QMP\": {}}'; exit 1");
+        assert!(version(command).unwrap_err().to_string().contains("before it answered version"));
+    }
+
+    #[test]
+    fn a_version_without_numbers_is_refused() {
+        let (_dir, command) =
+            fake(r#"cat >/dev/null; echo '{"QMP":{}}'; echo '{"return": {"qemu": "7"}, "id": "version"}'"#);
+        assert!(version(command).unwrap_err().to_string().contains("wanted a version from query-version"));
+    }
+}

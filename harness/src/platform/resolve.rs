@@ -1,0 +1,137 @@
+//! Puts a platform together out of a QEMU and the files around it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::descriptor::{self, Descriptor, Descriptors};
+use super::error::PlatformError;
+use super::surroundings::{Surroundings, inside, tidy};
+use super::version::{self, UNKNOWN};
+use super::{FirmwareFile, Ovmf, Platform, Qemu, distribution, probe};
+
+/// The name under which QEMU looks for its BIOS for `pc` and `q35`.
+const BIOS_IMAGE: &str = "bios-256k.bin";
+
+/// `host`: QEMU on PATH, firmware as QEMU and its descriptors name it.
+pub(super) fn host(host: &Surroundings) -> Result<Platform, PlatformError> {
+    let Some(path) = host.program("qemu-system-x86_64") else {
+        return Err(PlatformError::NoQemu { fix: distribution::install_hint(host) });
+    };
+    let qemu = describe(vec![path.clone().into()], path, Vec::new(), Vec::new())?;
+    let search_dirs: Vec<PathBuf> = qemu.search_dirs()?.iter().map(|dir| tidy(dir)).collect();
+    let dirs = descriptor::directories(&host.root, &search_dirs, host.config_home.as_deref());
+    let descriptors = Descriptors::read(&dirs)?;
+    let found = Found {
+        seabios: first_file(&search_dirs, BIOS_IMAGE),
+        ovmf: descriptors.plain(qemu.version).and_then(|entry| locate(&host.root, entry)),
+        ovmf_secure_boot: descriptors.secure_boot(qemu.version).and_then(|entry| locate(&host.root, entry)),
+        option_roms: option_roms(&search_dirs),
+    };
+    assemble("host".to_owned(), qemu, found, &|files| version::packaged(host, files))
+}
+
+/// Starts QEMU once to learn its version, and digests it.
+pub(super) fn describe(
+    command: Vec<OsString>,
+    path: PathBuf,
+    data_dirs: Vec<PathBuf>,
+    env: Vec<(String, String)>,
+) -> Result<Qemu, PlatformError> {
+    let sha256 = version::sha256(&path)?;
+    let version = super::QemuVersion { major: 0, minor: 0, micro: 0 };
+    let mut qemu = Qemu { command, path, version, package: String::new(), sha256, data_dirs, env };
+    (qemu.version, qemu.package) = probe::version(qemu.to_command())?;
+    Ok(qemu)
+}
+
+/// The files of a platform before their versions are known.
+pub(super) struct Found {
+    pub seabios: Option<PathBuf>,
+    pub ovmf: Option<OvmfFiles>,
+    pub ovmf_secure_boot: Option<OvmfFiles>,
+    pub option_roms: Vec<PathBuf>,
+}
+
+/// The two images of an OVMF build.
+pub(super) struct OvmfFiles {
+    pub code: PathBuf,
+    pub vars: PathBuf,
+    pub requires_smm: bool,
+    pub enrolled_keys: bool,
+}
+
+impl OvmfFiles {
+    fn paths(&self) -> [&PathBuf; 2] {
+        [&self.code, &self.vars]
+    }
+}
+
+/// The two images that a descriptor names, seen from `root`; `None` where one is missing.
+pub(super) fn locate(root: &Path, entry: &Descriptor) -> Option<OvmfFiles> {
+    let file = |path: &Path| inside(root, path).filter(|path| path.is_file());
+    Some(OvmfFiles {
+        code: file(&entry.code)?,
+        vars: file(&entry.vars)?,
+        requires_smm: entry.has("requires-smm"),
+        enrolled_keys: entry.has("enrolled-keys"),
+    })
+}
+
+/// The file that QEMU opens when it is asked for `name`.
+pub(super) fn first_file(search_dirs: &[PathBuf], name: &str) -> Option<PathBuf> {
+    search_dirs.iter().map(|dir| dir.join(name)).find(|path| path.is_file())
+}
+
+/// Network boot ROMs by name, each from the first directory that has it.
+pub(super) fn option_roms(search_dirs: &[PathBuf]) -> Vec<PathBuf> {
+    let mut roms: BTreeMap<OsString, PathBuf> = BTreeMap::new();
+    for entry in search_dirs.iter().filter_map(|dir| std::fs::read_dir(dir).ok()).flatten().flatten() {
+        let name = entry.file_name();
+        let is_rom = name
+            .to_str()
+            .is_some_and(|name| name.ends_with(".rom") && (name.starts_with("pxe-") || name.starts_with("efi-")));
+        if is_rom && entry.path().is_file() {
+            roms.entry(name).or_insert_with(|| entry.path());
+        }
+    }
+    roms.into_values().collect()
+}
+
+/// Adds versions and digests. `packages` says which package version a file comes from.
+pub(super) fn assemble(
+    name: String,
+    qemu: Qemu,
+    found: Found,
+    packages: &dyn Fn(&[PathBuf]) -> BTreeMap<PathBuf, String>,
+) -> Result<Platform, PlatformError> {
+    let ovmf_files = [&found.ovmf, &found.ovmf_secure_boot].into_iter().flatten().flat_map(OvmfFiles::paths);
+    let files: Vec<PathBuf> = found.option_roms.iter().chain(ovmf_files).chain(&found.seabios).cloned().collect();
+    let packaged = packages(&files);
+    let file = |path: &Path| -> Result<FirmwareFile, PlatformError> {
+        let version = packaged.get(path).cloned().unwrap_or_else(|| UNKNOWN.to_owned());
+        Ok(FirmwareFile { path: path.to_owned(), version, sha256: version::sha256(path)? })
+    };
+    let ovmf = |files: Option<OvmfFiles>| -> Result<Option<Ovmf>, PlatformError> {
+        let Some(OvmfFiles { code, vars, requires_smm, enrolled_keys }) = files else { return Ok(None) };
+        Ok(Some(Ovmf { code: file(&code)?, vars: file(&vars)?, requires_smm, enrolled_keys }))
+    };
+    let seabios = match &found.seabios {
+        None => None,
+        Some(path) => {
+            let image = std::fs::read(path).map_err(PlatformError::unreadable(path))?;
+            let banner = version::seabios_banner(&image);
+            let plain = file(path)?;
+            Some(FirmwareFile { version: banner.unwrap_or(plain.version.clone()), ..plain })
+        }
+    };
+    let option_roms = found.option_roms.iter().map(|path| file(path)).collect::<Result<_, _>>()?;
+    Ok(Platform {
+        name,
+        qemu,
+        seabios,
+        ovmf: ovmf(found.ovmf)?,
+        ovmf_secure_boot: ovmf(found.ovmf_secure_boot)?,
+        option_roms,
+    })
+}
