@@ -1,1 +1,37 @@
 //! The only place that formats for people or machines.
+//!
+//! Owns the shape of a run's results: what one case leaves behind ([`CaseFolder`]), the run's [`Report`]
+//! (`report.json`, `docs/report.schema.json`), and every rendering of it: JUnit XML, a page for browsers, failure texts
+//! and live progress. It never starts a machine, never judges a trace, and never changes a verdict: what it reads is
+//! what it shows. Text that came from a guest is data here and is escaped wherever it is shown.
+//!
+//! ```
+//! use bootwright::report::{Attempt, CaseFolder, CaseKey, CaseResult, Outcome, Run, Verdict, gather};
+//!
+//! # let dir = std::env::temp_dir().join(format!("bootwright-doc-{}", std::process::id()));
+//! let key = CaseKey::new("boot_order::seabios::lower_bootindex_beats_lower_slot", "host");
+//! let folder = CaseFolder::new(&dir, &key);
+//! folder.start(&key)?;
+//! let mut result = CaseResult::new(&key, Verdict::Passed);
+//! result.booted = Some("right".into());
+//! result.attempts.push(Attempt::new("Booting from Hard Disk...", Outcome::Booted).medium("right"));
+//! folder.finish(&result)?;
+//!
+//! let report = gather(&dir, Run::new("0007"))?;
+//! assert_eq!(report.totals.passed, 1);
+//! assert_eq!(report.exit_code(false), 0);
+//! report.store(&dir.join("report.json"))?;
+//! # std::fs::remove_dir_all(&dir).ok();
+//! # Ok::<(), bootwright::report::ReportError>(())
+//! ```
+
+mod folder;
+mod json;
+mod model;
+
+pub use folder::{CaseFolder, CaseKey, RESULT_FILE, STARTED_FILE, folder_name};
+pub use json::{ReportError, Run, gather};
+pub use model::{
+    Accel, Attempt, CaseResult, Clock, FirmwareInfo, FirmwareKind, Flake, Host, KnownIssueInfo, Outcome, PlatformInfo,
+    QemuInfo, Report, SCHEMA, Totals, Verdict, timestamp,
+};

@@ -1,0 +1,432 @@
+//! `report.json`: loading, storing, and gathering what the cases left.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+use super::folder::{RESULT_FILE, STARTED_FILE, write_atomically};
+use super::{
+    CaseKey, CaseResult, Flake, Host, KnownIssueInfo, PlatformInfo, Report, SCHEMA, Totals, Verdict, timestamp,
+};
+
+/// Largest result of one case that is read, bytes.
+const LARGEST_RESULT: u64 = 16 << 20;
+/// Largest report that is read, bytes.
+const LARGEST_REPORT: u64 = 1 << 30;
+
+/// Why results could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReportError {
+    /// A file or directory could not be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A file or directory could not be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A file is not the JSON that it should be.
+    #[error("{}: not a {wanted}", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What it should hold.
+        wanted: &'static str,
+        /// The place and kind of the mistake.
+        source: serde_json::Error,
+    },
+    /// A report of another format or version.
+    #[error("{}: schema is {found:?}, wanted {SCHEMA:?}; made by another version of bootwright?", path.display())]
+    Schema {
+        /// The file.
+        path: PathBuf,
+        /// Its `schema` field.
+        found: String,
+    },
+    /// A report names an evidence folder outside its own directory.
+    #[error("{}: evidence of case {case:?} is {found:?}, wanted a path below the report", path.display())]
+    Evidence {
+        /// The file.
+        path: PathBuf,
+        /// The case.
+        case: String,
+        /// Its `evidence` field.
+        found: String,
+    },
+}
+
+impl ReportError {
+    pub(super) fn write(path: &Path, source: std::io::Error) -> Self {
+        Self::Write { path: path.to_path_buf(), source }
+    }
+
+    pub(super) fn read(path: &Path, source: std::io::Error) -> Self {
+        Self::Read { path: path.to_path_buf(), source }
+    }
+}
+
+impl Report {
+    /// Reads a report and checks that it is one of this format.
+    ///
+    /// # Errors
+    /// [`ReportError`] if the file cannot be read, is not a report, has another schema, or points outside its
+    /// directory.
+    pub fn load(path: &Path) -> Result<Self, ReportError> {
+        #[derive(serde::Deserialize)]
+        struct Head {
+            schema: String,
+        }
+        let bytes = read_bounded(path, LARGEST_REPORT)?;
+        let head: Head = parse(path, &bytes, "report")?;
+        if head.schema != SCHEMA {
+            return Err(ReportError::Schema { path: path.to_path_buf(), found: head.schema });
+        }
+        let report: Self = parse(path, &bytes, "report")?;
+        for case in &report.cases {
+            if !stays_below(&case.evidence) {
+                return Err(ReportError::Evidence {
+                    path: path.to_path_buf(),
+                    case: case.id.clone(),
+                    found: case.evidence.clone(),
+                });
+            }
+        }
+        Ok(report)
+    }
+
+    /// Writes the report; a reader at the same time sees the old file or the new one, never a part.
+    ///
+    /// # Errors
+    /// [`ReportError::Write`].
+    pub fn store(&self, path: &Path) -> Result<(), ReportError> {
+        write_atomically(path, self)
+    }
+}
+
+/// What is known of a run apart from its cases.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Id of the run.
+    pub run: String,
+    /// RFC 3339, UTC.
+    pub started: String,
+    /// Duration, seconds.
+    pub wall_seconds: f64,
+    /// How many cases ran at once.
+    pub jobs: u32,
+    /// The machine that ran them.
+    pub host: Host,
+    /// The platforms that they ran on.
+    pub platforms: Vec<PlatformInfo>,
+    /// Every known issue; the report keeps those that a case refers to.
+    pub known_issues: Vec<KnownIssueInfo>,
+    /// What was selected: a case of these without any trace of a start becomes broken. Empty: not known.
+    pub selected: Vec<CaseKey>,
+    /// The suite that was asked for.
+    pub suite: Option<String>,
+    /// The seed that the cases' seeds come from.
+    pub seed: Option<u64>,
+}
+
+impl Run {
+    /// A run that starts now, with one job and nothing else known.
+    pub fn new(run: impl Into<String>) -> Self {
+        Self {
+            run: run.into(),
+            started: timestamp(),
+            wall_seconds: 0.0,
+            jobs: 1,
+            host: Host::default(),
+            platforms: Vec::new(),
+            known_issues: Vec::new(),
+            selected: Vec::new(),
+            suite: None,
+            seed: None,
+        }
+    }
+}
+
+/// Makes a report of everything that the cases left below `out_dir`.
+///
+/// A case that was started but has no result, one whose result cannot be read, and a selected one that never started
+/// are `broken`, with the reason.
+///
+/// # Errors
+/// [`ReportError::Read`] if the directory of the cases cannot be listed; that it does not exist is no error.
+pub fn gather(out_dir: &Path, run: Run) -> Result<Report, ReportError> {
+    let mut cases = Vec::new();
+    for folder in case_folders(out_dir)? {
+        cases.extend(result_in(out_dir, &folder));
+    }
+    let seen: BTreeSet<String> = cases.iter().map(|case| case.evidence.clone()).collect();
+    for key in run.selected.iter().filter(|key| !seen.contains(&key.evidence())) {
+        let mut case = CaseResult::new(key, Verdict::Broken);
+        case.reason = Some("never started: the run ended before its turn".into());
+        cases.push(case);
+    }
+    Ok(assemble(run, cases))
+}
+
+/// Sorts, counts and finds flakes.
+pub(super) fn assemble(run: Run, mut cases: Vec<CaseResult>) -> Report {
+    cases.sort_by(|a, b| (&a.platform, &a.id, a.round).cmp(&(&b.platform, &b.id, b.round)));
+    let referred: BTreeSet<&str> = cases.iter().filter_map(|case| case.known_issue.as_deref()).collect();
+    let known_issues = run.known_issues.into_iter().filter(|issue| referred.contains(issue.id.as_str())).collect();
+    Report {
+        schema: SCHEMA.into(),
+        run: run.run,
+        started: run.started,
+        wall_seconds: run.wall_seconds,
+        jobs: run.jobs,
+        host: run.host,
+        platforms: run.platforms,
+        totals: Totals::of(&cases),
+        flakes: flakes(&cases),
+        known_issues,
+        suite: run.suite,
+        seed: run.seed,
+        cases,
+    }
+}
+
+fn flakes(cases: &[CaseResult]) -> Vec<Flake> {
+    let mut rounds: BTreeMap<(&str, &str), Totals> = BTreeMap::new();
+    for case in cases.iter().filter(|case| case.round.is_some()) {
+        rounds.entry((&case.platform, &case.id)).or_default().add(case.verdict);
+    }
+    rounds
+        .into_iter()
+        .filter(|(_, totals)| Verdict::ALL.iter().filter(|&&verdict| totals.get(verdict) > 0).count() > 1)
+        .map(|((platform, id), totals)| Flake { id: id.into(), platform: platform.into(), totals })
+        .collect()
+}
+
+/// Folders below `cases/`, and below its `@platform` folders, sorted.
+fn case_folders(out_dir: &Path) -> Result<Vec<PathBuf>, ReportError> {
+    let mut found = Vec::new();
+    for path in folders_in(&out_dir.join("cases"))? {
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('@')) {
+            found.extend(folders_in(&path)?);
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn folders_in(path: &Path) -> Result<Vec<PathBuf>, ReportError> {
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|source| ReportError::read(path, source))?,
+    };
+    let mut folders = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|source| ReportError::read(path, source))?;
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            folders.push(entry.path());
+        }
+    }
+    Ok(folders)
+}
+
+/// The result that a folder holds; `None` for a folder that no case has touched.
+fn result_in(out_dir: &Path, folder: &Path) -> Option<CaseResult> {
+    let evidence = folder.strip_prefix(out_dir).unwrap_or(folder).to_string_lossy().into_owned();
+    let started: Option<CaseKey> = read_json(&folder.join(STARTED_FILE), "mark of a started case").ok();
+    let result_file = folder.join(RESULT_FILE);
+    let mut result = match read_json::<CaseResult>(&result_file, "result of a case") {
+        Ok(result) => result,
+        Err(ReportError::Read { .. }) if !result_file.exists() => {
+            let key = started?;
+            let mut result = CaseResult::new(&key, Verdict::Broken);
+            result.reason = Some("ended without a verdict (killed?)".into());
+            result
+        }
+        Err(error) => {
+            let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let key = started.unwrap_or_else(|| CaseKey::new(name, "unknown"));
+            let mut result = CaseResult::new(&key, Verdict::Broken);
+            result.reason = Some(format!("its result cannot be used: {}", with_causes(&error)));
+            result
+        }
+    };
+    // the folder is where the evidence is, whatever the file says
+    result.evidence = evidence;
+    Some(result)
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path, wanted: &'static str) -> Result<T, ReportError> {
+    parse(path, &read_bounded(path, LARGEST_RESULT)?, wanted)
+}
+
+fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8], wanted: &'static str) -> Result<T, ReportError> {
+    serde_json::from_slice(bytes).map_err(|source| ReportError::Parse { path: path.to_path_buf(), wanted, source })
+}
+
+fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, ReportError> {
+    let mut bytes = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));
+    match read {
+        Err(source) => Err(ReportError::read(path, source)),
+        Ok(_) if bytes.len() as u64 > limit => {
+            Err(ReportError::read(path, std::io::Error::other(format!("larger than {limit} bytes"))))
+        }
+        Ok(_) => Ok(bytes),
+    }
+}
+
+/// Whether `path` is relative and never leaves the directory that it is relative to.
+pub(super) fn stays_below(path: &str) -> bool {
+    let mut parts = Path::new(path).components().peekable();
+    parts.peek().is_some() && parts.all(|part| matches!(part, std::path::Component::Normal(_)))
+}
+
+/// An error and all its causes on one line.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::CaseFolder;
+
+    fn leave(dir: &Path, id: &str, round: Option<u32>, verdict: Verdict) {
+        let mut key = CaseKey::new(id, "host");
+        key.round = round;
+        let folder = CaseFolder::new(dir, &key);
+        folder.start(&key).unwrap();
+        folder.finish(&CaseResult::new(&key, verdict)).unwrap();
+    }
+
+    #[test]
+    fn a_started_case_without_a_result_is_broken() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = CaseKey::new("a::killed", "host");
+        CaseFolder::new(dir.path(), &key).start(&key).unwrap();
+        let report = gather(dir.path(), Run::new("1")).unwrap();
+        assert_eq!(report.cases[0].id, "a::killed");
+        assert_eq!(report.cases[0].reason.as_deref(), Some("ended without a verdict (killed?)"));
+        assert_eq!((report.totals.broken, report.exit_code(false)), (1, 2));
+    }
+
+    #[test]
+    fn a_result_of_an_earlier_run_does_not_hide_a_killed_case() {
+        let dir = tempfile::tempdir().unwrap();
+        leave(dir.path(), "a", None, Verdict::Passed);
+        let key = CaseKey::new("a", "host");
+        CaseFolder::new(dir.path(), &key).start(&key).unwrap();
+        let report = gather(dir.path(), Run::new("1")).unwrap();
+        assert_eq!(report.totals.broken, 1);
+    }
+
+    #[test]
+    fn half_a_result_is_broken_and_named() {
+        let dir = tempfile::tempdir().unwrap();
+        leave(dir.path(), "a", None, Verdict::Passed);
+        std::fs::write(dir.path().join("cases/a").join(RESULT_FILE), b"{\"id\": \"a\"").unwrap();
+        let report = gather(dir.path(), Run::new("1")).unwrap();
+        let reason = report.cases[0].reason.clone().unwrap();
+        assert!(reason.contains("not a result of a case") && reason.contains("EOF"), "{reason}");
+    }
+
+    #[test]
+    fn a_selected_case_that_never_started_is_broken() {
+        let dir = tempfile::tempdir().unwrap();
+        leave(dir.path(), "a", None, Verdict::Passed);
+        let mut run = Run::new("1");
+        run.selected = vec![CaseKey::new("a", "host"), CaseKey::new("b", "host")];
+        let report = gather(dir.path(), run).unwrap();
+        assert_eq!((report.totals.passed, report.totals.broken), (1, 1));
+    }
+
+    #[test]
+    fn no_case_at_all_is_exit_2() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(gather(dir.path(), Run::new("1")).unwrap().exit_code(false), 2);
+    }
+
+    #[test]
+    fn repetitions_that_disagree_are_a_flake_and_exit_1() {
+        let dir = tempfile::tempdir().unwrap();
+        leave(dir.path(), "steady", Some(1), Verdict::Passed);
+        leave(dir.path(), "steady", Some(2), Verdict::Passed);
+        leave(dir.path(), "flaky", Some(1), Verdict::Passed);
+        leave(dir.path(), "flaky", Some(2), Verdict::Skipped);
+        let report = gather(dir.path(), Run::new("1")).unwrap();
+        assert_eq!(report.flakes.len(), 1);
+        assert_eq!((report.flakes[0].id.as_str(), report.flakes[0].totals.passed), ("flaky", 1));
+        assert_eq!(report.exit_code(false), 1);
+    }
+
+    #[test]
+    fn exit_codes_are_the_contract() {
+        let cases: [(&[Verdict], bool, u8); 8] = [
+            (&[Verdict::Passed, Verdict::ExpectedFailure, Verdict::Skipped], false, 0),
+            (&[Verdict::Passed, Verdict::Skipped], true, 1),
+            (&[Verdict::Passed, Verdict::Failed], false, 1),
+            (&[Verdict::UnexpectedPass], false, 1),
+            (&[Verdict::Passed, Verdict::Broken], false, 2),
+            (&[Verdict::Failed, Verdict::Broken], false, 1),
+            (&[], false, 2),
+            (&[Verdict::Skipped], false, 0),
+        ];
+        for (verdicts, strict, wanted) in cases {
+            let key = CaseKey::new("a", "host");
+            let results = verdicts.iter().map(|&verdict| CaseResult::new(&key, verdict)).collect();
+            assert_eq!(assemble(Run::new("1"), results).exit_code(strict), wanted, "{verdicts:?} strict={strict}");
+        }
+    }
+
+    #[test]
+    fn a_report_comes_back_as_it_went() {
+        let dir = tempfile::tempdir().unwrap();
+        leave(dir.path(), "a", None, Verdict::ExpectedFailure);
+        let report = gather(dir.path(), Run::new("1")).unwrap();
+        let file = dir.path().join("report.json");
+        report.store(&file).unwrap();
+        assert_eq!(Report::load(&file).unwrap(), report);
+        let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left.len(), 2, "a temporary file was left: {left:?}");
+    }
+
+    #[test]
+    fn another_schema_is_refused_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("report.json");
+        fs::write(&file, b"{\"schema\": \"bootwright.report/9\"}").unwrap();
+        let error = Report::load(&file).unwrap_err();
+        assert!(error.to_string().contains("bootwright.report/9"), "{error}");
+    }
+
+    #[test]
+    fn evidence_outside_the_report_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut case = CaseResult::new(&CaseKey::new("a", "host"), Verdict::Passed);
+        for hostile in ["../../etc", "/etc", "", "cases/../../x"] {
+            case.evidence = hostile.into();
+            let file = dir.path().join("report.json");
+            assemble(Run::new("1"), vec![case.clone()]).store(&file).unwrap();
+            assert!(matches!(Report::load(&file), Err(ReportError::Evidence { .. })), "{hostile:?}");
+        }
+    }
+}

@@ -1,0 +1,472 @@
+//! The report's types, field by field as `docs/report.schema.json` has them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::CaseKey;
+use crate::platform::Platform;
+
+/// Name and version of the format; a reader refuses any other.
+pub const SCHEMA: &str = "bootwright.report/1";
+
+/// How a case ended, measured against what was expected of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The trace is what the case expects.
+    Passed,
+    /// It is not, and the firmware or QEMU is at fault.
+    Failed,
+    /// It failed in exactly the way that a known issue states.
+    ExpectedFailure,
+    /// It passed although a known issue says that it fails.
+    UnexpectedPass,
+    /// The platform or the host lacks something that the case needs; the reason names it.
+    Skipped,
+    /// The harness or the host is at fault; nothing is known about the firmware.
+    Broken,
+}
+
+impl Verdict {
+    /// Every verdict, the ones that want attention first.
+    pub const ALL: [Self; 6] =
+        [Self::Failed, Self::UnexpectedPass, Self::Broken, Self::ExpectedFailure, Self::Skipped, Self::Passed];
+
+    /// The word used in every rendering, for example `expected-failure`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::ExpectedFailure => "expected-failure",
+            Self::UnexpectedPass => "unexpected-pass",
+            Self::Skipped => "skipped",
+            Self::Broken => "broken",
+        }
+    }
+
+    /// Whether the run may still exit 0 with this verdict (a skip may, unless the run is strict).
+    pub fn is_as_expected(self) -> bool {
+        matches!(self, Self::Passed | Self::ExpectedFailure | Self::Skipped)
+    }
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.pad(self.word())
+    }
+}
+
+/// How one attempt of the firmware to boot one target ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Its payload ran.
+    Booted,
+    /// The firmware gave it up.
+    Failed,
+    /// The firmware, or the harness, waited for it in vain.
+    TimedOut,
+    /// A policy refused it: Secure Boot, a missing signature, a server that said no.
+    Refused,
+}
+
+impl Outcome {
+    /// The word used in every rendering, for example `timed-out`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Booted => "booted",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed-out",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.pad(self.word())
+    }
+}
+
+/// What executed the guest's instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Accel {
+    /// QEMU's translator.
+    Tcg,
+    /// Linux' KVM.
+    Kvm,
+}
+
+/// Which clock the guest saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Clock {
+    /// Instruction-counted; an idle guest's time jumps.
+    Virtual,
+    /// The host's.
+    Real,
+}
+
+/// One entry of the ordered list of what the firmware tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The target as the firmware named it; guest-controlled text.
+    pub target: String,
+    /// The medium that it stands for, where that is known.
+    pub medium: Option<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// One line, for example `not a bootable disk`; `None` where there is nothing to add.
+    pub reason: Option<String>,
+}
+
+impl Attempt {
+    /// An attempt on `target`, without medium and reason.
+    pub fn new(target: impl Into<String>, outcome: Outcome) -> Self {
+        Self { target: target.into(), medium: None, outcome, reason: None }
+    }
+
+    /// The same attempt, on the medium `name`.
+    #[must_use]
+    pub fn medium(mut self, name: impl Into<String>) -> Self {
+        self.medium = Some(name.into());
+        self
+    }
+
+    /// The same attempt, with a reason.
+    #[must_use]
+    pub fn reason(mut self, text: impl Into<String>) -> Self {
+        self.reason = Some(text.into());
+        self
+    }
+}
+
+/// What one case came to: the content of its `verdict.json` and its entry in `report.json`.
+///
+/// The fields down to [`evidence`](Self::evidence) are always there (`null` where nothing is known); those below it are
+/// left out where they say nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CaseResult {
+    /// Stable id, for example `boot_order::seabios::lower_bootindex_beats_lower_slot`.
+    pub id: String,
+    /// Name of the platform it ran on.
+    pub platform: String,
+    /// Axis to value, for example `firmware` to `seabios`.
+    pub axes: BTreeMap<String, String>,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// One line; always there unless the case passed.
+    pub reason: Option<String>,
+    /// Id of the known issue behind an `expected-failure` or `unexpected-pass`.
+    pub known_issue: Option<String>,
+    /// What executed the guest; `None` where no guest ran.
+    pub accel: Option<Accel>,
+    /// Which clock the guest saw; `None` where no guest ran.
+    pub clock: Option<Clock>,
+    /// From start to verdict on the host, seconds.
+    pub wall_seconds: f64,
+    /// How long the guest ran by its own clock, seconds; `None` where no guest ran.
+    pub guest_seconds: Option<f64>,
+    /// Name of the medium whose payload ran; `None` if none did.
+    pub booted: Option<String>,
+    /// What the firmware tried, in order.
+    pub attempts: Vec<Attempt>,
+    /// Evidence folder relative to the run's output directory, with `/`.
+    pub evidence: String,
+    /// More lines for a failure text, in display order; guest-controlled text is possible.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// What the guest was doing at the end, for example `running, halted in SeaBIOS after "No bootable device."`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest: Option<String>,
+    /// Seed of everything random in the case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// Id of the case of which this one is the negative control.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub negative_of: Option<String>,
+    /// Which repetition of the case this is, from 1; left out in runs without repetition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round: Option<u32>,
+}
+
+impl CaseResult {
+    /// A result with a verdict and nothing else known.
+    pub fn new(key: &CaseKey, verdict: Verdict) -> Self {
+        Self {
+            id: key.id.clone(),
+            platform: key.platform.clone(),
+            axes: key.axes.clone(),
+            verdict,
+            reason: None,
+            known_issue: None,
+            accel: None,
+            clock: None,
+            wall_seconds: 0.0,
+            guest_seconds: None,
+            booted: None,
+            attempts: Vec::new(),
+            evidence: key.evidence(),
+            detail: None,
+            guest: None,
+            seed: None,
+            negative_of: None,
+            round: key.round,
+        }
+    }
+
+    /// The key under which this result was left.
+    pub fn key(&self) -> CaseKey {
+        CaseKey {
+            id: self.id.clone(),
+            platform: self.platform.clone(),
+            axes: self.axes.clone(),
+            round: self.round,
+            several_platforms: self.evidence.starts_with("cases/@"),
+        }
+    }
+}
+
+/// The machine that ran the cases.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Host {
+    /// Operating system, for example `Debian GNU/Linux 12 (bookworm)`.
+    pub os: String,
+    /// Logical processors.
+    pub cpus: u32,
+    /// Accelerators that a probe found to work.
+    pub accel: Vec<Accel>,
+}
+
+/// One QEMU and its firmware, as far as a reader needs it to repeat the run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlatformInfo {
+    /// The name that selected it.
+    pub name: String,
+    /// The emulator.
+    pub qemu: QemuInfo,
+    /// Firmware images and option ROMs.
+    pub firmware: Vec<FirmwareInfo>,
+}
+
+/// A QEMU binary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QemuInfo {
+    /// Version as QEMU reports it.
+    pub version: String,
+    /// Absolute path on the host that ran it.
+    pub path: String,
+    /// SHA-256 of that file, lower-case hexadecimal.
+    pub sha256: String,
+    /// Package suffix as QEMU reports it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<String>,
+}
+
+/// What a firmware file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FirmwareKind {
+    /// SeaBIOS.
+    Seabios,
+    /// edk2 for x86 virtual machines.
+    Ovmf,
+    /// edk2 for Arm virtual machines.
+    Aavmf,
+    /// iPXE, as an option ROM or a loader.
+    Ipxe,
+}
+
+impl FirmwareKind {
+    /// The word used in every rendering, for example `seabios`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Seabios => "seabios",
+            Self::Ovmf => "ovmf",
+            Self::Aavmf => "aavmf",
+            Self::Ipxe => "ipxe",
+        }
+    }
+}
+
+/// One firmware file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirmwareInfo {
+    /// What it is.
+    pub kind: FirmwareKind,
+    /// Version, or `unknown`.
+    pub version: String,
+    /// Absolute path on the host that ran it.
+    pub file: String,
+    /// SHA-256, lower-case hexadecimal.
+    pub sha256: String,
+}
+
+impl From<&Platform> for PlatformInfo {
+    /// Option ROMs are listed where their name says that they are iPXE (`pxe-*.rom`, `efi-*.rom`).
+    fn from(platform: &Platform) -> Self {
+        let info = |kind, file: &crate::platform::FirmwareFile| FirmwareInfo {
+            kind,
+            version: file.version.clone(),
+            file: file.path.display().to_string(),
+            sha256: file.sha256.clone(),
+        };
+        let mut firmware: Vec<FirmwareInfo> = Vec::new();
+        firmware.extend(platform.seabios.iter().map(|file| info(FirmwareKind::Seabios, file)));
+        for ovmf in platform.ovmf.iter().chain(&platform.ovmf_secure_boot) {
+            firmware.push(info(FirmwareKind::Ovmf, &ovmf.code));
+            firmware.push(info(FirmwareKind::Ovmf, &ovmf.vars));
+        }
+        let is_ipxe = |file: &&crate::platform::FirmwareFile| {
+            let name = file.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            (name.starts_with("pxe-") || name.starts_with("efi-")) && name.ends_with(".rom")
+        };
+        firmware.extend(platform.option_roms.iter().filter(is_ipxe).map(|file| info(FirmwareKind::Ipxe, file)));
+        let qemu = QemuInfo {
+            version: platform.qemu.version.to_string(),
+            path: platform.qemu.path.display().to_string(),
+            sha256: platform.qemu.sha256.clone(),
+            package: Some(platform.qemu.package.clone()).filter(|text| !text.is_empty()),
+        };
+        Self { name: platform.name.clone(), qemu, firmware }
+    }
+}
+
+/// What a reader wants to know of a known issue that a case refers to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownIssueInfo {
+    /// The id that `known_issue` of a case holds.
+    pub id: String,
+    /// One line.
+    pub title: String,
+    /// Where it is discussed.
+    pub link: String,
+    /// When the entry is to be looked at again, `YYYY-MM-DD`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<String>,
+}
+
+/// A case whose repetitions disagree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flake {
+    /// Id of the case.
+    pub id: String,
+    /// Platform it ran on.
+    pub platform: String,
+    /// How many repetitions came to which verdict.
+    pub totals: Totals,
+}
+
+/// Number of cases by verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Totals {
+    /// [`Verdict::Passed`].
+    pub passed: u64,
+    /// [`Verdict::Failed`].
+    pub failed: u64,
+    /// [`Verdict::ExpectedFailure`].
+    pub expected_failure: u64,
+    /// [`Verdict::UnexpectedPass`].
+    pub unexpected_pass: u64,
+    /// [`Verdict::Skipped`].
+    pub skipped: u64,
+    /// [`Verdict::Broken`].
+    pub broken: u64,
+}
+
+impl Totals {
+    /// Counts the verdicts of `cases`.
+    pub fn of<'a>(cases: impl IntoIterator<Item = &'a CaseResult>) -> Self {
+        let mut totals = Self::default();
+        cases.into_iter().for_each(|case| totals.add(case.verdict));
+        totals
+    }
+
+    /// Counts one more verdict.
+    pub fn add(&mut self, verdict: Verdict) {
+        *self.slot(verdict) += 1;
+    }
+
+    /// The count of one verdict.
+    pub fn get(mut self, verdict: Verdict) -> u64 {
+        *self.slot(verdict)
+    }
+
+    /// The count of all cases.
+    pub fn all(self) -> u64 {
+        Verdict::ALL.iter().map(|&verdict| self.get(verdict)).sum()
+    }
+
+    fn slot(&mut self, verdict: Verdict) -> &mut u64 {
+        match verdict {
+            Verdict::Passed => &mut self.passed,
+            Verdict::Failed => &mut self.failed,
+            Verdict::ExpectedFailure => &mut self.expected_failure,
+            Verdict::UnexpectedPass => &mut self.unexpected_pass,
+            Verdict::Skipped => &mut self.skipped,
+            Verdict::Broken => &mut self.broken,
+        }
+    }
+}
+
+/// The results of one run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// Id of the run.
+    pub run: String,
+    /// RFC 3339, UTC.
+    pub started: String,
+    /// From start to end of the run, seconds.
+    pub wall_seconds: f64,
+    /// How many cases ran at once.
+    pub jobs: u32,
+    /// The machine that ran them.
+    pub host: Host,
+    /// The platforms that they ran on.
+    pub platforms: Vec<PlatformInfo>,
+    /// Results, sorted by platform, id and round.
+    pub cases: Vec<CaseResult>,
+    /// Number of cases by verdict.
+    pub totals: Totals,
+    /// The known issues that cases refer to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known_issues: Vec<KnownIssueInfo>,
+    /// Cases whose repetitions disagree.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flakes: Vec<Flake>,
+    /// The suite that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suite: Option<String>,
+    /// The seed that the cases' seeds come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+}
+
+impl Report {
+    /// The exit status of the run that this report is of.
+    ///
+    /// 0: every verdict as expected. 1: a case failed, passed unexpectedly, disagreed with its own repetition or, if
+    /// `strict`, was skipped. 2: a case is broken, or there is none. A failure outranks a broken case: it stays a
+    /// fact about the firmware whatever else went wrong.
+    pub fn exit_code(&self, strict: bool) -> u8 {
+        let totals = &self.totals;
+        if totals.failed + totals.unexpected_pass > 0 || !self.flakes.is_empty() || (strict && totals.skipped > 0) {
+            1
+        } else if totals.broken > 0 || totals.all() == 0 {
+            2
+        } else {
+            0
+        }
+    }
+}
+
+/// The current time as RFC 3339 in UTC, whole seconds, for example `2026-01-31T08:00:00Z`.
+pub fn timestamp() -> String {
+    let now = jiff::Timestamp::now();
+    jiff::Timestamp::from_second(now.as_second()).unwrap_or(now).to_string()
+}
