@@ -1,1 +1,280 @@
 //! Everything observed, raw first, in one merged timeline.
+//!
+//! A [`Recorder`] is shared by whatever watches a guest: the serial port, the debug console, QMP, the lan. It keeps the
+//! raw bytes of each stream, notes when each piece arrived, and wakes whoever waits for more. It never interprets:
+//! that is `trace`'s work.
+//!
+//! ```
+//! use bootwright::evidence::{Recorder, Source};
+//!
+//! let recorder = Recorder::new();
+//! recorder.bytes(Source::Serial, b"BOOTWRIGHT/1 ");
+//! assert_eq!(recorder.stream(Source::Serial), b"BOOTWRIGHT/1 ");
+//! ```
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// Raw bytes kept per stream; what a guest sends beyond that is counted, not kept.
+pub const STREAM_LIMIT: usize = 8 << 20;
+
+/// Entries kept in the timeline; later ones are counted, not kept.
+pub const TIMELINE_LIMIT: usize = 200_000;
+
+/// Where a piece of evidence came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// First serial port.
+    Serial,
+    /// Debug console at port 0x402.
+    DebugConsole,
+    /// QEMU's standard error.
+    QemuStderr,
+}
+
+impl Source {
+    /// The name used in `timeline.jsonl`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Source::Serial => "serial",
+            Source::DebugConsole => "debugcon",
+            Source::QemuStderr => "qemu",
+        }
+    }
+}
+
+/// What was observed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Observed {
+    /// Bytes of a stream, by position so that they are stored once.
+    Bytes {
+        /// The stream.
+        source: Source,
+        /// First byte's offset in the stream.
+        offset: usize,
+        /// Number of bytes.
+        len: usize,
+    },
+    /// A QMP message that the harness sent.
+    QmpSent(Value),
+    /// A QMP message that QEMU sent: greeting, reply or event.
+    QmpReceived(Value),
+    /// Something on the guest's network, as the lan put it.
+    Network(Value),
+    /// A step of the harness: powered on, ended, gave up.
+    Harness(String),
+}
+
+/// One line of the timeline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Host time since the recorder was made.
+    pub at: Duration,
+    /// What was observed.
+    pub what: Observed,
+}
+
+#[derive(Default)]
+struct State {
+    serial: Vec<u8>,
+    debug_console: Vec<u8>,
+    qemu_stderr: Vec<u8>,
+    dropped_bytes: u64,
+    dropped_entries: u64,
+    timeline: Vec<Entry>,
+}
+
+/// Shared, append-only evidence of one virtual machine. Clones are handles to the same evidence.
+#[derive(Clone)]
+pub struct Recorder {
+    inner: Arc<(Mutex<State>, Condvar)>,
+    epoch: Instant,
+}
+
+impl Default for Recorder {
+    fn default() -> Recorder {
+        Recorder::new()
+    }
+}
+
+impl Recorder {
+    /// Begins an empty timeline at this instant.
+    pub fn new() -> Recorder {
+        Recorder { inner: Arc::new((Mutex::new(State::default()), Condvar::new())), epoch: Instant::now() }
+    }
+
+    /// Host time since the recorder was made.
+    pub fn elapsed(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
+    /// Appends bytes of a stream.
+    pub fn bytes(&self, source: Source, bytes: &[u8]) {
+        let mut state = self.lock();
+        let stream = match source {
+            Source::Serial => &mut state.serial,
+            Source::DebugConsole => &mut state.debug_console,
+            Source::QemuStderr => &mut state.qemu_stderr,
+        };
+        let offset = stream.len();
+        let kept = bytes.len().min(STREAM_LIMIT - offset);
+        stream.extend_from_slice(&bytes[..kept]);
+        state.dropped_bytes += (bytes.len() - kept) as u64;
+        if kept > 0 {
+            self.push(state, Observed::Bytes { source, offset, len: kept });
+        }
+    }
+
+    /// Appends an observation that is not a stream's.
+    pub fn note(&self, what: Observed) {
+        let state = self.lock();
+        self.push(state, what);
+    }
+
+    /// Everything received so far on one stream.
+    pub fn stream(&self, source: Source) -> Vec<u8> {
+        let state = self.lock();
+        match source {
+            Source::Serial => state.serial.clone(),
+            Source::DebugConsole => state.debug_console.clone(),
+            Source::QemuStderr => state.qemu_stderr.clone(),
+        }
+    }
+
+    /// Number of timeline entries so far: a cursor for [`Recorder::since`].
+    pub fn cursor(&self) -> usize {
+        self.lock().timeline.len()
+    }
+
+    /// Timeline entries from `cursor` on, with their bytes where they are a stream's, and the next cursor. Waits until
+    /// there is at least one or `deadline` passes.
+    pub fn since(&self, cursor: usize, deadline: Instant) -> (Vec<(Entry, Vec<u8>)>, usize) {
+        let (_, condvar) = &*self.inner;
+        let mut state = self.lock();
+        loop {
+            if state.timeline.len() > cursor {
+                let entries = state.timeline[cursor..]
+                    .iter()
+                    .map(|entry| (entry.clone(), state.bytes_of(&entry.what).to_vec()))
+                    .collect();
+                return (entries, state.timeline.len());
+            }
+            let now = Instant::now();
+            if now >= deadline {
+                return (Vec::new(), cursor);
+            }
+            state = match condvar.wait_timeout(state, deadline - now) {
+                Ok((guard, _)) => guard,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+    }
+
+    /// The whole timeline as lines of JSON, oldest first; stream bytes as text with invalid UTF-8 replaced.
+    pub fn timeline_jsonl(&self) -> String {
+        let state = self.lock();
+        let mut out = String::new();
+        for entry in &state.timeline {
+            let at = entry.at.as_secs_f64();
+            let line = match &entry.what {
+                Observed::Bytes { source, .. } => {
+                    let text = String::from_utf8_lossy(state.bytes_of(&entry.what)).into_owned();
+                    json!({ "at": at, "source": source.name(), "text": text })
+                }
+                Observed::QmpSent(message) => json!({ "at": at, "source": "qmp", "sent": message }),
+                Observed::QmpReceived(message) => json!({ "at": at, "source": "qmp", "received": message }),
+                Observed::Network(event) => json!({ "at": at, "source": "network", "event": event }),
+                Observed::Harness(step) => json!({ "at": at, "source": "harness", "text": step }),
+            };
+            out.push_str(&line.to_string());
+            out.push('\n');
+        }
+        if state.dropped_bytes + state.dropped_entries > 0 {
+            let line = json!({ "source": "harness", "text": "limits reached",
+                "dropped_bytes": state.dropped_bytes, "dropped_entries": state.dropped_entries });
+            out.push_str(&line.to_string());
+            out.push('\n');
+        }
+        out
+    }
+
+    /// QMP traffic alone, both directions, as lines of JSON.
+    pub fn qmp_jsonl(&self) -> String {
+        let state = self.lock();
+        let mut out = String::new();
+        for entry in &state.timeline {
+            let (direction, message) = match &entry.what {
+                Observed::QmpSent(message) => ("sent", message),
+                Observed::QmpReceived(message) => ("received", message),
+                _ => continue,
+            };
+            out.push_str(&json!({ "at": entry.at.as_secs_f64(), direction: message }).to_string());
+            out.push('\n');
+        }
+        out
+    }
+
+    fn push(&self, mut state: MutexGuard<'_, State>, what: Observed) {
+        if state.timeline.len() >= TIMELINE_LIMIT {
+            state.dropped_entries += 1;
+            return;
+        }
+        let at = self.epoch.elapsed();
+        state.timeline.push(Entry { at, what });
+        drop(state);
+        self.inner.1.notify_all();
+    }
+
+    /// A thread that panicked while it held the lock has left append-only data behind; reading on is safe.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        match self.inner.0.lock() {
+            Ok(guard) => guard,
+            Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+}
+
+impl State {
+    fn bytes_of(&self, what: &Observed) -> &[u8] {
+        let Observed::Bytes { source, offset, len } = what else { return &[] };
+        let stream = match source {
+            Source::Serial => &self.serial,
+            Source::DebugConsole => &self.debug_console,
+            Source::QemuStderr => &self.qemu_stderr,
+        };
+        &stream[*offset..offset + len]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waiter_wakes_when_bytes_arrive() {
+        let recorder = Recorder::new();
+        let writer = recorder.clone();
+        let thread = std::thread::spawn(move || writer.bytes(Source::Serial, b"late"));
+        let (entries, next) = recorder.since(0, Instant::now() + Duration::from_secs(5));
+        thread.join().unwrap();
+        assert_eq!((entries[0].1.as_slice(), next), (b"late".as_slice(), 1));
+    }
+
+    #[test]
+    fn a_wait_without_evidence_ends_at_its_deadline() {
+        let recorder = Recorder::new();
+        assert_eq!(recorder.since(0, Instant::now()).0, Vec::new());
+    }
+
+    #[test]
+    fn a_flood_is_cut_at_the_limit_and_the_cut_is_noted() {
+        let recorder = Recorder::new();
+        for _ in 0..9 {
+            recorder.bytes(Source::Serial, &vec![b'x'; 1 << 20]);
+        }
+        assert_eq!(recorder.stream(Source::Serial).len(), STREAM_LIMIT);
+        assert!(recorder.timeline_jsonl().ends_with("\"dropped_bytes\":1048576,\"dropped_entries\":0}\n"));
+    }
+}

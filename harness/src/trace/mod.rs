@@ -1,1 +1,222 @@
 //! Typed boot events read out of the evidence: one vocabulary for SeaBIOS, OVMF and iPXE.
+//!
+//! A [`Reader`] is fed bytes as they arrive and keeps a [`Trace`]: the ordered attempts to boot something, the payloads
+//! that reported, and the state in which firmware stopped. It never decides whether that was right: that is `verdict`'s
+//! work.
+
+pub mod lines;
+mod names;
+mod ovmf;
+pub mod payload;
+mod seabios;
+
+use serde::{Deserialize, Serialize};
+
+use crate::evidence::Source;
+use crate::machine::Firmware;
+pub use names::Names;
+pub use payload::Payload;
+
+/// Attempts kept; a guest that retries for ever makes new ones for ever.
+const ATTEMPT_LIMIT: usize = 1000;
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Code of the medium ran.
+    Booted,
+    /// Firmware went on to the next entry.
+    Failed,
+    /// Nothing answered in time (network).
+    TimedOut,
+    /// The medium or file was there and was refused (Secure Boot, TLS).
+    Refused,
+}
+
+impl Outcome {
+    /// The word used in reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Outcome::Booted => "booted",
+            Outcome::Failed => "failed",
+            Outcome::TimedOut => "timed out",
+            Outcome::Refused => "refused",
+        }
+    }
+}
+
+/// One attempt to boot something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// As the firmware named it, for example `Hard Disk` or `Boot0001 "UEFI Misc Device"`.
+    pub target: String,
+    /// The medium it was, where the evidence names one.
+    pub medium: Option<String>,
+    /// How it ended; `None` while it is under way.
+    pub outcome: Option<Outcome>,
+    /// The firmware's own words, or what was seen.
+    pub reason: String,
+    /// Power-on and every reset begin a new lap, counted from 1.
+    pub lap: u32,
+}
+
+/// The state in which firmware stopped by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Terminal {
+    /// SeaBIOS printed `No bootable device.` and halted.
+    NoBootableDevice,
+    /// OVMF printed `No bootable option or device was found.` and waits for a key.
+    NoBootableOption,
+    /// OVMF started its internal shell: nothing else was left.
+    UefiShell,
+}
+
+impl Terminal {
+    /// In words.
+    pub fn words(&self) -> &'static str {
+        match self {
+            Terminal::NoBootableDevice => "SeaBIOS stopped at \"No bootable device.\"",
+            Terminal::NoBootableOption => "OVMF stopped at \"No bootable option or device was found.\"",
+            Terminal::UefiShell => "OVMF started the UEFI shell",
+        }
+    }
+}
+
+/// What happened, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trace {
+    /// Attempts in the order in which they began.
+    pub attempts: Vec<Attempt>,
+    /// Payload lines in the order in which they were printed.
+    pub payloads: Vec<Payload>,
+    /// The state in which firmware stopped, if it did.
+    pub terminal: Option<Terminal>,
+    /// Power-on and resets so far.
+    pub laps: u32,
+    /// Firmware's banner, for example `SeaBIOS (version 1.16.2-debian-1.16.2-1)`.
+    pub banner: Option<String>,
+    /// The boot order that the firmware said it read (SeaBIOS `boot order:`), this lap.
+    pub boot_order: Vec<String>,
+    /// Contradictions within the evidence: a payload from a medium other than the one the log named.
+    pub contradictions: Vec<String>,
+    /// Announced waits before a retry (`Retrying in N seconds.`), in seconds.
+    pub retries: Vec<u32>,
+}
+
+impl Trace {
+    /// The medium whose payload ran last and was not followed by another attempt.
+    pub fn booted(&self) -> Option<&str> {
+        let last = self.attempts.last()?;
+        if last.outcome == Some(Outcome::Booted) { last.medium.as_deref() } else { None }
+    }
+
+    pub(crate) fn begin(&mut self, target: String, medium: Option<String>) {
+        if self.attempts.len() < ATTEMPT_LIMIT {
+            let lap = self.laps.max(1);
+            self.attempts.push(Attempt { target, medium, outcome: None, reason: String::new(), lap });
+        }
+    }
+
+    /// Ends the attempt under way, if one is.
+    pub(crate) fn end(&mut self, outcome: Outcome, reason: &str) {
+        if let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.outcome.is_none()) {
+            attempt.outcome = Some(outcome);
+            attempt.reason = reason.to_owned();
+        }
+    }
+
+    /// A payload reported: the attempt under way booted, and it was that medium.
+    pub(crate) fn payload(&mut self, payload: Payload) {
+        let under_way = self.attempts.last_mut().filter(|attempt| attempt.outcome.is_none());
+        if let (Some(attempt), Some(medium)) = (under_way, &payload.medium_of_nonce) {
+            if let Some(named) = attempt.medium.as_ref().filter(|named| *named != medium) {
+                self.contradictions.push(format!(
+                    "the log says that {} is \"{named}\", the payload that ran is \"{medium}\"",
+                    attempt.target
+                ));
+            }
+            attempt.medium = Some(medium.clone());
+            attempt.outcome = Some(Outcome::Booted);
+            attempt.reason = "payload ran".to_owned();
+        }
+        if self.payloads.len() < ATTEMPT_LIMIT {
+            self.payloads.push(payload);
+        }
+    }
+}
+
+enum Parser {
+    SeaBios(seabios::Parser),
+    Ovmf(ovmf::Parser),
+}
+
+/// Keeps a [`Trace`] of one virtual machine.
+pub struct Reader {
+    parser: Parser,
+    names: Names,
+    main: lines::Splitter,
+    trace: Trace,
+}
+
+impl Reader {
+    /// Begins a trace for firmware that speaks of devices by `names`.
+    pub fn new(firmware: Firmware, names: Names) -> Reader {
+        let parser = match firmware {
+            Firmware::SeaBios => Parser::SeaBios(seabios::Parser::default()),
+            Firmware::Ovmf => Parser::Ovmf(ovmf::Parser::default()),
+        };
+        Reader { parser, names, main: lines::Splitter::default(), trace: Trace { laps: 1, ..Trace::default() } }
+    }
+
+    /// Takes bytes of a stream. SeaBIOS is read from the debug console, where the BIOS payload prints too; OVMF is read
+    /// from the serial port, which its console and the payload share. So order within a trace never depends on how two
+    /// streams were interleaved by the host.
+    pub fn push(&mut self, source: Source, bytes: &[u8]) {
+        let wanted = match self.parser {
+            Parser::SeaBios(_) => Source::DebugConsole,
+            Parser::Ovmf(_) => Source::Serial,
+        };
+        if source != wanted {
+            return;
+        }
+        for line in self.main.push(bytes) {
+            self.line(&line);
+        }
+        // SeaBIOS and OVMF end some telling words without a line feed
+        let rest = self.main.rest();
+        if let Parser::Ovmf(parser) = &mut self.parser {
+            parser.unfinished_line(&rest, &mut self.trace);
+        }
+    }
+
+    fn line(&mut self, line: &str) {
+        if let Some(payload) = Payload::parse(line) {
+            let payload = payload.identify(&self.names);
+            self.trace.payload(payload);
+            return;
+        }
+        match &mut self.parser {
+            Parser::SeaBios(parser) => parser.line(line, &self.names, &mut self.trace),
+            Parser::Ovmf(parser) => parser.line(line, &self.names, &mut self.trace),
+        }
+    }
+
+    /// The machine was reset: a new lap begins. Under SeaBIOS the log's own banner says so; for OVMF the QMP event does.
+    pub fn reset(&mut self) {
+        if let Parser::Ovmf(_) = self.parser {
+            self.trace.end(Outcome::Booted, "the machine was reset while it ran");
+            self.trace.laps += 1;
+            self.trace.terminal = None;
+        }
+    }
+
+    /// The trace so far.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,236 @@
 //! Expectation against trace.
+//!
+//! An [`Expectation`] is a value: the whole ordered list of attempts, the winner or firmware's terminal state, and what
+//! must never be tried. [`judge`] compares it with a trace and gives the first difference in one sentence.
+//!
+//! ```
+//! use bootwright::trace::Trace;
+//! use bootwright::verdict::{Expectation, judge};
+//!
+//! let expected = Expectation::boots("right").without_trying("wrong");
+//! assert!(judge(&expected, &Trace::default()).is_err());
+//! ```
+
+pub mod views;
+
+use serde::Serialize;
+
+use crate::trace::{Attempt, Outcome, Terminal, Trace};
+
+/// What an expected attempt is on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// A medium of the machine.
+    Medium(String),
+    /// A word in the firmware's own name for it, for entries that no medium stands behind (`Floppy`, `ROM`).
+    Named(String),
+}
+
+/// One attempt that must be seen at its place in the list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Expected {
+    /// On what.
+    pub target: Target,
+    /// How it must end.
+    pub outcome: Outcome,
+    /// Text that the reason must contain; empty for any.
+    pub reason: String,
+}
+
+/// How a run must end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// The payload of the last attempt's medium ran.
+    Boots,
+    /// Firmware stopped by itself; each firmware and version has its own word for it.
+    NothingBootable,
+    /// The machine was reset until this many laps had begun; the run is stopped there.
+    Laps(u32),
+}
+
+/// What a case expects.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Expectation {
+    /// The whole ordered list of attempts, over all laps.
+    pub attempts: Vec<Expected>,
+    /// How the run ends.
+    pub ending: Ending,
+    /// Media that must not be tried at all. Implied by the list, and said for the reader.
+    pub never: Vec<String>,
+    /// Compare the views of the boot order (see [`views`]).
+    pub views: bool,
+}
+
+impl Expectation {
+    fn of(attempts: Vec<Expected>, ending: Ending) -> Expectation {
+        Expectation { attempts, ending, never: Vec::new(), views: true }
+    }
+
+    /// The medium boots at the first attempt.
+    pub fn boots(medium: &str) -> Expectation {
+        Expectation::of(vec![booted(medium)], Ending::Boots)
+    }
+
+    /// These attempts, the last of which boots.
+    pub fn attempts(attempts: impl IntoIterator<Item = Expected>) -> Expectation {
+        Expectation::of(attempts.into_iter().collect(), Ending::Boots)
+    }
+
+    /// These attempts, after which firmware stops by itself.
+    pub fn nothing_boots(attempts: impl IntoIterator<Item = Expected>) -> Expectation {
+        Expectation::of(attempts.into_iter().collect(), Ending::NothingBootable)
+    }
+
+    /// These attempts repeated on every lap, until lap number `laps` begins.
+    pub fn laps(laps: u32, each: impl IntoIterator<Item = Expected>) -> Expectation {
+        let each: Vec<Expected> = each.into_iter().collect();
+        let count = each.len() * laps.saturating_sub(1) as usize;
+        Expectation::of(each.into_iter().cycle().take(count).collect(), Ending::Laps(laps))
+    }
+
+    /// Puts a failed attempt on a medium before the others.
+    pub fn after_failing(mut self, medium: &str) -> Expectation {
+        self.attempts.insert(0, failed(medium));
+        self
+    }
+
+    /// Says that a medium must never be tried.
+    pub fn without_trying(mut self, medium: &str) -> Expectation {
+        self.never.push(medium.to_owned());
+        self
+    }
+
+    /// Does not compare the views of the boot order; for cases in which they must differ.
+    pub fn without_views(mut self) -> Expectation {
+        self.views = false;
+        self
+    }
+}
+
+/// The medium's payload runs.
+pub fn booted(medium: &str) -> Expected {
+    Expected { target: Target::Medium(medium.to_owned()), outcome: Outcome::Booted, reason: String::new() }
+}
+
+/// The attempt on the medium fails.
+pub fn failed(medium: &str) -> Expected {
+    Expected { target: Target::Medium(medium.to_owned()), outcome: Outcome::Failed, reason: String::new() }
+}
+
+/// The attempt on a firmware entry that no medium stands behind fails.
+pub fn failed_entry(name: &str) -> Expected {
+    Expected { target: Target::Named(name.to_owned()), outcome: Outcome::Failed, reason: String::new() }
+}
+
+impl Expected {
+    /// Demands words in the reason.
+    pub fn because(mut self, reason: &str) -> Expected {
+        self.reason = reason.to_owned();
+        self
+    }
+
+    fn matches(&self, attempt: &Attempt) -> bool {
+        let target = match &self.target {
+            Target::Medium(medium) => attempt.medium.as_deref() == Some(medium),
+            Target::Named(word) => attempt.medium.is_none() && attempt.target.contains(word.as_str()),
+        };
+        target && attempt.outcome == Some(self.outcome) && attempt.reason.contains(&self.reason)
+    }
+}
+
+impl std::fmt::Display for Expected {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.target {
+            Target::Medium(medium) => write!(out, "\"{medium}\" {}", self.outcome.word())?,
+            Target::Named(word) => write!(out, "{word} {}", self.outcome.word())?,
+        }
+        if self.reason.is_empty() { Ok(()) } else { write!(out, " ({})", self.reason) }
+    }
+}
+
+/// An attempt in the words of a report: `Hard Disk "wrong" failed (not a bootable disk)`.
+pub fn describe(attempt: &Attempt) -> String {
+    let medium = attempt.medium.as_ref().map(|medium| format!(" \"{medium}\"")).unwrap_or_default();
+    let outcome = attempt.outcome.map_or("under way", Outcome::word);
+    let reason = if attempt.reason.is_empty() { String::new() } else { format!(" ({})", attempt.reason) };
+    format!("{}{medium} {outcome}{reason}", attempt.target)
+}
+
+/// Whether the trace has reached the point at which the expectation's run is over.
+pub fn is_over(ending: &Ending, trace: &Trace) -> bool {
+    match ending {
+        Ending::Laps(laps) => trace.laps >= *laps || trace.terminal.is_some(),
+        Ending::Boots | Ending::NothingBootable => trace.terminal.is_some() || trace.booted().is_some(),
+    }
+}
+
+/// Compares a finished trace with what was expected.
+///
+/// # Errors
+///
+/// The first difference, as one line for a report.
+pub fn judge(expected: &Expectation, trace: &Trace) -> Result<(), String> {
+    if let Some(contradiction) = trace.contradictions.first() {
+        return Err(format!("the evidence contradicts itself: {contradiction}"));
+    }
+    if let Some(payload) = trace.payloads.iter().find(|payload| payload.medium_of_nonce.is_none()) {
+        return Err(format!(
+            "a payload named \"{}\" ran whose nonce {} is not of this run: a stale or foreign image",
+            payload.medium, payload.nonce
+        ));
+    }
+    for name in &expected.never {
+        if let Some(attempt) = trace.attempts.iter().find(|attempt| attempt.medium.as_ref() == Some(name)) {
+            return Err(format!("\"{name}\" must never be tried, but was: {}", describe(attempt)));
+        }
+    }
+    let seen: Vec<&Attempt> = match expected.ending {
+        // the lap that ends the run has begun and does not count
+        Ending::Laps(laps) => trace.attempts.iter().filter(|attempt| attempt.lap < laps).collect(),
+        _ => trace.attempts.iter().collect(),
+    };
+    for (position, wanted) in expected.attempts.iter().enumerate() {
+        match seen.get(position) {
+            Some(attempt) if wanted.matches(attempt) => {}
+            Some(attempt) => {
+                return Err(format!("attempt {}: expected {wanted}, saw {}", position + 1, describe(attempt)));
+            }
+            None => return Err(format!("attempt {}: expected {wanted}, saw {}", position + 1, ended(trace))),
+        }
+    }
+    if let Some(extra) = seen.get(expected.attempts.len()) {
+        let number = expected.attempts.len() + 1;
+        return Err(format!("attempt {number}: expected no further attempt, saw {}", describe(extra)));
+    }
+    let fits = match expected.ending {
+        Ending::Boots => trace.terminal.is_none() && trace.booted().is_some(),
+        Ending::NothingBootable => trace.terminal.is_some(),
+        Ending::Laps(laps) => trace.laps >= laps,
+    };
+    if fits { Ok(()) } else { Err(format!("expected {}, saw {}", expected.ending.words(), ended(trace))) }
+}
+
+impl Ending {
+    fn words(&self) -> String {
+        match self {
+            Ending::Boots => "a payload to run".to_owned(),
+            Ending::NothingBootable => "firmware to stop with nothing bootable".to_owned(),
+            Ending::Laps(laps) => format!("the machine to begin lap {laps}"),
+        }
+    }
+}
+
+/// How the run ended, in words.
+fn ended(trace: &Trace) -> String {
+    match (&trace.terminal, trace.attempts.last(), &trace.banner) {
+        (Some(terminal), ..) => terminal.words().to_owned(),
+        (None, Some(last), _) => format!("nothing after {}", describe(last)),
+        (None, None, Some(banner)) => format!("no attempt to boot anything after \"{banner}\""),
+        (None, None, None) => "no sign of life from the firmware".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

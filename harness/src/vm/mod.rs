@@ -1,1 +1,325 @@
-//! The only place that starts a process: QEMU, its serial port, debug console and QMP.
+//! The only place that starts a process: QEMU, with its serial port, debug console and QMP.
+//!
+//! A [`Vm`] owns one QEMU. Its ports are private socket pairs handed over by descriptor, so nothing listens anywhere and
+//! no socket file is left behind. Dropping a `Vm` ends its QEMU and waits for that.
+
+pub mod process;
+pub mod qmp;
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use serde_json::Value;
+
+use crate::evidence::{Observed, Recorder, Source};
+use qmp::{Qmp, QmpError};
+
+/// How long QEMU may take for a greeting or a reply; generous, since a loaded host swaps and pages.
+pub const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A machine that did not power on, or a monitor that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum VmError {
+    /// A socket pair or file for the machine could not be made.
+    #[error("cannot prepare {what}")]
+    Prepare {
+        /// Which one.
+        what: String,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The program could not be started.
+    #[error("cannot start {}", program.display())]
+    Spawn {
+        /// QEMU or its loader.
+        program: PathBuf,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// QEMU ended before its monitor answered.
+    #[error("QEMU ended before the guest ran: {status}; it said: {said}")]
+    EndedEarly {
+        /// Exit status in words.
+        status: String,
+        /// Standard error, its last lines.
+        said: String,
+    },
+    /// The monitor failed.
+    #[error(transparent)]
+    Qmp(#[from] QmpError),
+}
+
+/// How QEMU ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit {
+    /// Exit code; `None` where a signal ended it.
+    pub code: Option<i32>,
+    /// Signal number; `None` where it exited.
+    pub signal: Option<i32>,
+}
+
+impl Exit {
+    fn of(status: ExitStatus) -> Exit {
+        Exit { code: status.code(), signal: status.signal() }
+    }
+}
+
+impl std::fmt::Display for Exit {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.code, self.signal) {
+            (Some(code), _) => write!(out, "exit code {code}"),
+            (None, Some(signal)) => write!(out, "killed by signal {signal}"),
+            (None, None) => write!(out, "unknown status"),
+        }
+    }
+}
+
+/// The near ends of a machine's ports, made before its command line so that the far ends' numbers are known.
+pub struct Ports {
+    qmp: (UnixStream, UnixStream),
+    serial: (UnixStream, UnixStream),
+    debug_console: (UnixStream, UnixStream),
+    nics: Vec<UnixStream>,
+}
+
+impl Ports {
+    /// Makes the pairs; `nics` are the far ends of the lans' socket pairs, one for each NIC that has a lan.
+    ///
+    /// # Errors
+    ///
+    /// [`VmError::Prepare`] where the host has no descriptors left.
+    pub fn new(nics: Vec<UnixStream>) -> Result<Ports, VmError> {
+        let pair = |what: &str| {
+            UnixStream::pair().map_err(|source| VmError::Prepare { what: format!("a socket pair for {what}"), source })
+        };
+        Ok(Ports { qmp: pair("QMP")?, serial: pair("serial")?, debug_console: pair("the debug console")?, nics })
+    }
+
+    /// Descriptor numbers that QEMU inherits: QMP, serial, debug console, then NICs.
+    pub fn numbers(&self) -> (RawFd, RawFd, RawFd, Vec<RawFd>) {
+        let nics = self.nics.iter().map(AsRawFd::as_raw_fd).collect();
+        (self.qmp.1.as_raw_fd(), self.serial.1.as_raw_fd(), self.debug_console.1.as_raw_fd(), nics)
+    }
+}
+
+type Ended = Arc<(Mutex<Option<Exit>>, Condvar)>;
+
+/// One running QEMU.
+pub struct Vm {
+    /// Its monitor.
+    pub qmp: Qmp,
+    pidfd: Arc<rustix::fd::OwnedFd>,
+    serial: UnixStream,
+    ended: Ended,
+    recorder: Recorder,
+}
+
+impl Vm {
+    /// Starts QEMU (`command` and its leading arguments, then `argv`) in `directory` and connects to its monitor. QEMU's
+    /// own output goes to `qemu.log` there.
+    ///
+    /// # Errors
+    ///
+    /// [`VmError`]; QEMU has been ended then.
+    pub fn power_on(
+        command: &[OsString],
+        env: &[(String, String)],
+        argv: &[String],
+        ports: Ports,
+        directory: &Path,
+        recorder: Recorder,
+    ) -> Result<Vm, VmError> {
+        let program = PathBuf::from(command.first().cloned().unwrap_or_default());
+        let log_path = directory.join("qemu.log");
+        let prepare = |source| VmError::Prepare { what: log_path.display().to_string(), source };
+        let log = File::create(&log_path).map_err(prepare)?;
+        let mut qemu = Command::new(&program);
+        qemu.args(command.iter().skip(1)).args(argv).current_dir(directory);
+        qemu.envs(env.iter().map(|(name, value)| (name, value)));
+        qemu.stdin(Stdio::null()).stdout(log.try_clone().map_err(prepare)?).stderr(log);
+        let (qmp, serial, debug_console, nics) = ports.numbers();
+        let inherited = [vec![qmp, serial, debug_console], nics].concat();
+        let spawned = process::spawn(qemu, inherited);
+        let mut child = spawned.map_err(|source| VmError::Spawn { program: program.clone(), source })?;
+        drop((ports.qmp.1, ports.serial.1, ports.debug_console.1, ports.nics));
+        recorder.note(Observed::Harness(format!("powered on, process {}", child.id())));
+
+        let pidfd = pidfd(&child).map_err(|source| VmError::Prepare { what: "a pidfd for QEMU".to_owned(), source });
+        let pidfd = match pidfd {
+            Ok(pidfd) => Arc::new(pidfd),
+            Err(error) => {
+                child.kill().ok();
+                child.wait().ok();
+                return Err(error);
+            }
+        };
+        let near = |stream: &UnixStream| {
+            stream.try_clone().map_err(|source| VmError::Prepare { what: "a second handle".to_owned(), source })
+        };
+        let serial = near(&ports.serial.0);
+        let readers = [
+            reader(ports.serial.0, Source::Serial, recorder.clone()),
+            reader(ports.debug_console.0, Source::DebugConsole, recorder.clone()),
+        ];
+        let ended = Ended::default();
+        let (waiting, record) = (ended.clone(), recorder.clone());
+        std::thread::spawn(move || {
+            let exit = child.wait().map(Exit::of).unwrap_or(Exit { code: None, signal: None });
+            // what the guest said last is still in the sockets: it belongs before the end
+            for reader in readers {
+                reader.join().ok();
+            }
+            let mut log = Vec::new();
+            if let Ok(file) = File::open(&log_path) {
+                file.take(1 << 16).read_to_end(&mut log).ok();
+            }
+            if !log.is_empty() {
+                record.bytes(Source::QemuStderr, &log);
+            }
+            set(&waiting, exit);
+            record.note(Observed::Harness(format!("QEMU ended: {exit}")));
+        });
+        let guard = KillOnDrop(Some((pidfd.clone(), ended.clone())));
+        let qmp = match Qmp::connect(ports.qmp.0, recorder.clone(), REPLY_TIMEOUT) {
+            Ok(qmp) => qmp,
+            Err(QmpError::Timeout { .. }) if guard.exit(Duration::ZERO).is_none() => {
+                return Err(VmError::Qmp(QmpError::Timeout {
+                    awaited: "greeting".to_owned(),
+                    seconds: REPLY_TIMEOUT.as_secs_f64(),
+                    last: "none".to_owned(),
+                }));
+            }
+            Err(error) => {
+                let Some(exit) = guard.exit(Duration::from_secs(2)) else { return Err(error.into()) };
+                let said = String::from_utf8_lossy(&recorder.stream(Source::QemuStderr)).trim().to_owned();
+                let said = if said.is_empty() { "nothing".to_owned() } else { said };
+                return Err(VmError::EndedEarly { status: exit.to_string(), said });
+            }
+        };
+        let serial = serial?;
+        guard.disarm();
+        Ok(Vm { qmp, pidfd, serial, ended, recorder })
+    }
+
+    /// Runs a QMP command; see [`Qmp::execute`].
+    ///
+    /// # Errors
+    ///
+    /// [`QmpError`].
+    pub fn execute(&self, command: &str, arguments: Value) -> Result<Value, QmpError> {
+        self.qmp.execute(command, arguments, REPLY_TIMEOUT)
+    }
+
+    /// Types bytes on the first serial port.
+    ///
+    /// # Errors
+    ///
+    /// The socket's error where QEMU has ended.
+    pub fn type_on_serial(&self, bytes: &[u8]) -> std::io::Result<()> {
+        use std::io::Write;
+        (&self.serial).write_all(bytes)
+    }
+
+    /// How QEMU ended, waiting for that at most `patience`.
+    pub fn exit(&self, patience: Duration) -> Option<Exit> {
+        wait(&self.ended, patience)
+    }
+
+    /// Ends QEMU at once and waits until it is gone.
+    pub fn power_off(&self) -> Option<Exit> {
+        if self.exit(Duration::ZERO).is_none() {
+            self.recorder.note(Observed::Harness("ending QEMU".to_owned()));
+            kill(&self.pidfd);
+        }
+        self.exit(Duration::from_secs(10))
+    }
+}
+
+impl Drop for Vm {
+    fn drop(&mut self) {
+        self.power_off();
+    }
+}
+
+/// Ends a QEMU whose `Vm` was never made.
+struct KillOnDrop(Option<(Arc<rustix::fd::OwnedFd>, Ended)>);
+
+impl KillOnDrop {
+    fn exit(&self, patience: Duration) -> Option<Exit> {
+        self.0.as_ref().and_then(|(_, ended)| wait(ended, patience))
+    }
+
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for KillOnDrop {
+    fn drop(&mut self) {
+        if let Some((pidfd, ended)) = &self.0 {
+            kill(pidfd);
+            wait(ended, Duration::from_secs(10));
+        }
+    }
+}
+
+/// A handle that keeps naming this process even after its number was given to another.
+fn pidfd(child: &std::process::Child) -> std::io::Result<rustix::fd::OwnedFd> {
+    let number = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let pid = number.ok_or_else(|| std::io::Error::other("process number out of range"))?;
+    Ok(pidfd_open(pid, PidfdFlags::empty())?)
+}
+
+fn kill(pidfd: &rustix::fd::OwnedFd) {
+    // the only failure is that it has ended already
+    pidfd_send_signal(pidfd, Signal::KILL).ok();
+}
+
+fn reader(mut stream: UnixStream, source: Source, recorder: Recorder) -> std::thread::JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut buffer = [0; 16 << 10];
+        while let Ok(count @ 1..) = stream.read(&mut buffer) {
+            recorder.bytes(source, &buffer[..count]);
+        }
+    })
+}
+
+fn set(ended: &Ended, exit: Exit) {
+    let mut slot = match ended.0.lock() {
+        Ok(guard) => guard,
+        Err(poisoned) => poisoned.into_inner(),
+    };
+    *slot = Some(exit);
+    drop(slot);
+    ended.1.notify_all();
+}
+
+fn wait(ended: &Ended, patience: Duration) -> Option<Exit> {
+    let deadline = Instant::now() + patience;
+    let mut slot = match ended.0.lock() {
+        Ok(guard) => guard,
+        Err(poisoned) => poisoned.into_inner(),
+    };
+    while slot.is_none() {
+        let now = Instant::now();
+        if now >= deadline {
+            return None;
+        }
+        slot = match ended.1.wait_timeout(slot, deadline - now) {
+            Ok((guard, _)) => guard,
+            Err(poisoned) => poisoned.into_inner().0,
+        };
+    }
+    *slot
+}

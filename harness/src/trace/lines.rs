@@ -1,0 +1,84 @@
+//! Cuts a byte stream from an untrusted guest into lines of printable text.
+
+/// Longest line kept, in bytes; the rest of it is dropped.
+const LINE_LIMIT: usize = 64 << 10;
+
+/// Collects bytes into lines. Escape sequences (ECMA-48 CSI) and control characters are removed, invalid UTF-8 is
+/// replaced.
+#[derive(Default)]
+pub struct Splitter {
+    pending: Vec<u8>,
+}
+
+impl Splitter {
+    /// Takes bytes and gives the lines that they complete.
+    pub fn push(&mut self, bytes: &[u8]) -> Vec<String> {
+        let mut lines = Vec::new();
+        for &byte in bytes {
+            if byte == b'\n' {
+                lines.push(plain(&self.pending));
+                self.pending.clear();
+            } else if self.pending.len() < LINE_LIMIT {
+                self.pending.push(byte);
+            }
+        }
+        lines
+    }
+
+    /// The line that is not complete yet.
+    pub fn rest(&self) -> String {
+        plain(&self.pending)
+    }
+}
+
+/// Text without escape sequences and control characters.
+pub fn plain(bytes: &[u8]) -> String {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = tail;
+        if byte == 0x1b {
+            rest = skip_escape(rest);
+        } else if byte >= 0x20 && byte != 0x7f {
+            out.push(byte);
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Behind ESC: `[`, parameters 0x30-0x3f, intermediates 0x20-0x2f, one final byte 0x40-0x7e; or a single byte.
+fn skip_escape(bytes: &[u8]) -> &[u8] {
+    match bytes.split_first() {
+        Some((b'[', tail)) => {
+            let end = tail.iter().position(|byte| (0x40..=0x7e).contains(byte));
+            end.map_or(&[], |end| &tail[end + 1..])
+        }
+        Some((_, tail)) => tail,
+        None => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escape_sequences_and_carriage_returns_vanish() {
+        assert_eq!(plain(b"\x1b[2J\x1b[01;01H\x1b[=3hBdsDxe: loading\r"), "BdsDxe: loading");
+    }
+
+    #[test]
+    fn a_line_may_come_in_pieces() {
+        let mut splitter = Splitter::default();
+        assert!(splitter.push(b"Booting from ").is_empty());
+        assert_eq!(splitter.push(b"Hard Disk...\nBoot"), ["Booting from Hard Disk..."]);
+        assert_eq!(splitter.rest(), "Boot");
+    }
+
+    #[test]
+    fn an_endless_line_is_cut() {
+        let mut splitter = Splitter::default();
+        splitter.push(&vec![b'x'; 1 << 20]);
+        assert_eq!(splitter.push(b"\n")[0].len(), LINE_LIMIT);
+    }
+}

@@ -1,0 +1,92 @@
+//! Reads OVMF's console on the serial port (`MdeModulePkg/Universal/BdsDxe/BdsEntry.c` and
+//! `UefiBootManagerLib/BmBoot.c` of edk2; release builds, 202211 to 202608).
+
+use super::{Names, Outcome, Terminal, Trace};
+
+/// Prompt of builds that end without a shell.
+const NO_OPTION: &str = "No bootable option or device was found";
+
+/// Nothing to remember: every line says all.
+#[derive(Default)]
+pub struct Parser;
+
+/// A `BdsDxe:` line, taken apart.
+struct Bds<'a> {
+    verb: &'a str,
+    /// `Boot0001 "UEFI Misc Device"`.
+    target: &'a str,
+    /// Device path text.
+    path: &'a str,
+    /// Status, for failures.
+    status: &'a str,
+}
+
+impl Parser {
+    pub fn line(&mut self, line: &str, names: &Names, trace: &mut Trace) {
+        if line.contains(NO_OPTION) {
+            trace.end(Outcome::Failed, "gave no reason");
+            trace.terminal = Some(Terminal::NoBootableOption);
+        }
+        let Some(bds) = parse(line) else { return };
+        if bds.target.contains("EFI Internal Shell") || bds.target.contains("UEFI Shell") {
+            if bds.verb == "starting" {
+                trace.end(Outcome::Failed, "returned to the boot manager");
+                trace.terminal = Some(Terminal::UefiShell);
+            }
+            return;
+        }
+        let under_way = trace.attempts.last().is_some_and(|last| last.outcome.is_none() && last.target == bds.target);
+        match bds.verb {
+            "loading" | "starting" => {
+                if !under_way {
+                    trace.end(Outcome::Failed, "returned to the boot manager");
+                    trace.begin(bds.target.to_owned(), names.medium_at(bds.path).map(str::to_owned));
+                }
+            }
+            _ => {
+                let again = trace.attempts.last().is_some_and(|last| {
+                    last.target == bds.target && last.outcome == Some(Outcome::Booted)
+                });
+                if again {
+                    // its payload ran and then came back
+                    if let Some(last) = trace.attempts.last_mut() {
+                        last.outcome = Some(Outcome::Failed);
+                        last.reason = format!("ran, then returned {}", bds.status);
+                    }
+                    return;
+                }
+                if !under_way {
+                    trace.end(Outcome::Failed, "gave no reason");
+                    trace.begin(bds.target.to_owned(), names.medium_at(bds.path).map(str::to_owned));
+                }
+                let refused = bds.status.contains("Access Denied") || bds.status.contains("Security Violation");
+                let timed_out = bds.status.contains("Time out") || bds.status.contains("No Response");
+                let outcome = match (refused, timed_out) {
+                    (true, _) => Outcome::Refused,
+                    (_, true) => Outcome::TimedOut,
+                    _ => Outcome::Failed,
+                };
+                trace.end(outcome, &format!("{} ({})", bds.verb, bds.status));
+            }
+        }
+    }
+
+    /// The prompt of a firmware that found nothing may stay on an unfinished line.
+    pub fn unfinished_line(&mut self, rest: &str, trace: &mut Trace) {
+        if rest.contains(NO_OPTION) && trace.terminal.is_none() {
+            trace.end(Outcome::Failed, "gave no reason");
+            trace.terminal = Some(Terminal::NoBootableOption);
+        }
+    }
+}
+
+/// `BdsDxe: failed to load Boot0002 "UEFI QEMU HARDDISK" from PciRoot(0x0)/...: Not Found`
+fn parse(line: &str) -> Option<Bds<'_>> {
+    let rest = line.split_once("BdsDxe: ")?.1;
+    let verbs = ["loading", "starting", "failed to load", "failed to start"];
+    let verb = verbs.into_iter().find(|verb| rest.starts_with(verb))?;
+    let rest = rest[verb.len()..].trim_start();
+    let (target, place) = rest.rsplit_once(" from ")?;
+    let (path, status) = if verb.starts_with("failed") { place.rsplit_once(": ")? } else { (place, "") };
+    Some(Bds { verb, target, path: path.trim(), status: status.trim() })
+}

@@ -1,0 +1,112 @@
+//! The line that a payload prints (format: `bootwright_images`).
+
+use serde::{Deserialize, Serialize};
+
+use super::Names;
+
+/// How every payload line begins.
+const MAGIC: &str = "BOOTWRIGHT/1 ";
+
+/// One payload line. Fields that this version does not know are ignored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payload {
+    /// 32 hex digits.
+    pub nonce: String,
+    /// The medium's name as the payload knows it.
+    pub medium: String,
+    /// The medium of this run that carries this nonce and name; `None` for a stale or foreign image.
+    pub medium_of_nonce: Option<String>,
+    /// `bios` or `uefi`.
+    pub via: String,
+    /// BIOS drive number.
+    pub dl: Option<u8>,
+    /// int 13h AH=08h of that drive: cylinders, heads, sectors per track.
+    pub geometry: Option<(u32, u32, u32)>,
+    /// fw_cfg `bootorder`; `None` where the file does not exist.
+    pub bootorder: Option<Vec<u8>>,
+    /// fw_cfg `bios-geometry`; `None` where the file does not exist.
+    pub bios_geometry: Option<Vec<u8>>,
+    /// UEFI BootCurrent.
+    pub boot_current: Option<u16>,
+    /// UEFI BootOrder.
+    pub boot_order: Option<Vec<u16>>,
+    /// UEFI BootNext.
+    pub boot_next: Option<u16>,
+    /// UEFI SecureBoot.
+    pub secure_boot: Option<u8>,
+    /// The loaded image's device path, binary.
+    pub device_path: Option<Vec<u8>>,
+    /// The loaded image's file path, binary.
+    pub file_path: Option<Vec<u8>>,
+    /// Time stamp counter when the line was printed; nanoseconds of guest time under the virtual clock.
+    pub tsc: Option<u64>,
+}
+
+impl Payload {
+    /// Reads a payload line out of a line of text; `None` if there is none or it is not whole.
+    pub fn parse(line: &str) -> Option<Payload> {
+        let fields = line.split_once(MAGIC)?.1.trim_end().strip_suffix(" end")?;
+        let mut payload = Payload::default();
+        for field in fields.split(' ') {
+            let (key, value) = field.split_once('=')?;
+            let value = Some(value).filter(|&value| value != "-");
+            match key {
+                "nonce" => payload.nonce = value?.to_owned(),
+                "medium" => payload.medium = value?.to_owned(),
+                "via" => payload.via = value?.to_owned(),
+                "dl" => payload.dl = value.and_then(|value| u8::from_str_radix(value, 16).ok()),
+                "geometry" => payload.geometry = value.and_then(geometry),
+                "bootorder" => payload.bootorder = value.and_then(percent_decoded),
+                "bios-geometry" => payload.bios_geometry = value.and_then(percent_decoded),
+                "boot-current" => payload.boot_current = value.and_then(number),
+                "boot-order" => payload.boot_order = value.and_then(|list| list.split(',').map(number).collect()),
+                "boot-next" => payload.boot_next = value.and_then(number),
+                "secure-boot" => payload.secure_boot = value.and_then(|value| value.parse().ok()),
+                "device-path" => payload.device_path = value.and_then(hex),
+                "file-path" => payload.file_path = value.and_then(hex),
+                "tsc" => payload.tsc = value.and_then(|value| value.parse().ok()),
+                _ => {}
+            }
+        }
+        let whole = payload.nonce.len() == 32 && !payload.medium.is_empty() && !payload.via.is_empty();
+        whole.then_some(payload)
+    }
+
+    /// Names the medium of this run that the payload belongs to.
+    pub fn identify(mut self, names: &Names) -> Payload {
+        self.medium_of_nonce = names.nonces.get(&self.nonce).filter(|medium| **medium == self.medium).cloned();
+        self
+    }
+}
+
+fn number(text: &str) -> Option<u16> {
+    u16::from_str_radix(text, 16).ok()
+}
+
+fn geometry(text: &str) -> Option<(u32, u32, u32)> {
+    let mut parts = text.split('/').map(|part| part.parse().ok());
+    let triple = (parts.next()??, parts.next()??, parts.next()??);
+    parts.next().is_none().then_some(triple)
+}
+
+fn hex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = text.chars().map(|c| Some(c.to_digit(16)? as u8)).collect();
+    let digits = digits?;
+    (digits.len() % 2 == 0).then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+}
+
+fn percent_decoded(text: &str) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = tail;
+        if byte == b'%' {
+            let code = std::str::from_utf8(rest.get(..2)?).ok()?;
+            out.push(u8::from_str_radix(code, 16).ok()?);
+            rest = &rest[2..];
+        } else {
+            out.push(byte);
+        }
+    }
+    Some(out)
+}

@@ -1,0 +1,68 @@
+//! The views of the boot order, side by side: what the machine asked for, fw_cfg as the guest read it, BootOrder and
+//! BootCurrent, the payload that ran. Where two of them exist they must agree.
+
+use serde::Serialize;
+
+use crate::machine::Machine;
+use crate::machine::layout::Layout;
+use crate::machine::paths;
+use crate::trace::{Names, Payload, Trace};
+
+/// The views of one run; `None` where the firmware does not have one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Views {
+    /// Media or device paths in the order that the machine's bootindex values ask for, in QEMU's words.
+    pub asked: Option<String>,
+    /// fw_cfg `bootorder` as the guest read it.
+    pub fw_cfg: Option<String>,
+    /// The medium that BootCurrent names, by the device path of its Boot#### variable.
+    pub boot_current: Option<String>,
+    /// The medium whose payload ran.
+    pub ran: Option<String>,
+}
+
+impl Views {
+    /// Collects the views. `boot_current` gives the device path text of a `Boot####` number, from the NVRAM file.
+    pub fn of(
+        machine: &Machine,
+        layout: &Layout,
+        names: &Names,
+        trace: &Trace,
+        boot_current: impl Fn(u16) -> Option<String>,
+    ) -> Views {
+        let payload: Option<&Payload> = trace.payloads.last();
+        let current = payload.and_then(|payload| payload.boot_current).and_then(boot_current);
+        Views {
+            asked: paths::bootorder_file(machine, layout).map(|file| readable(file.as_bytes())),
+            fw_cfg: payload.and_then(|payload| payload.bootorder.as_deref()).map(readable),
+            boot_current: current.map(|path| names.medium_at(&path).map_or(path.clone(), str::to_owned)),
+            ran: payload.and_then(|payload| payload.medium_of_nonce.clone()),
+        }
+    }
+
+    /// Compares what can be compared. Without a payload there is nothing that the guest reported.
+    ///
+    /// # Errors
+    ///
+    /// All views side by side, when two of them differ.
+    pub fn check(&self) -> Result<(), String> {
+        let Some(ran) = &self.ran else { return Ok(()) };
+        let order_agrees = self.asked == self.fw_cfg;
+        let current_agrees = self.boot_current.as_ref().is_none_or(|current| current == ran);
+        if order_agrees && current_agrees {
+            return Ok(());
+        }
+        let text = |view: &Option<String>| view.clone().unwrap_or_else(|| "none".to_owned());
+        Err(format!(
+            "the views of the boot order differ: asked for [{}], fw_cfg bootorder [{}], BootCurrent [{}], ran [{ran}]",
+            text(&self.asked),
+            text(&self.fw_cfg),
+            text(&self.boot_current),
+        ))
+    }
+}
+
+/// Lines separated by a bar; the final NUL and line ends are QEMU's framing.
+fn readable(file: &[u8]) -> String {
+    String::from_utf8_lossy(file).trim_end_matches(['\0', '\n']).replace('\n', " | ")
+}
