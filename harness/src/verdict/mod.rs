@@ -1,1 +1,3 @@
 //! Expectation against trace.
+
+pub mod known_issues;
