@@ -11,6 +11,7 @@
 //! assert!(judge(&expected, &Trace::default()).is_err());
 //! ```
 
+pub mod known_issues;
 pub mod views;
 
 use serde::Serialize;

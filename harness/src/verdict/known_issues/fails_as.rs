@@ -1,0 +1,287 @@
+//! The exact way in which a known issue makes a case fail, and its comparison with what a run showed.
+//!
+//! Every part that is stated must hold, parts that are not stated do not matter. Nothing here decides whether a case
+//! failed at all.
+
+use std::fmt;
+
+use regex::Regex;
+use serde::{Serialize, Serializer};
+
+/// What a failed run showed, borrowed from its verdict.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FailureFacts<'a> {
+    /// The medium whose payload ran, by name; `None` where none did.
+    pub booted: Option<&'a str>,
+    /// The firmware's terminal state as the report names it, for example `no-bootable-device`; `None` where it
+    /// reached none.
+    pub terminal: Option<&'a str>,
+    /// Every attempt to boot, in order.
+    pub attempts: &'a [AttemptFact<'a>],
+    /// The verdict's reason, as it stands in the report.
+    pub reason: &'a str,
+}
+
+/// One attempt to boot, in the words of the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttemptFact<'a> {
+    /// The target as the firmware named it.
+    pub target: &'a str,
+    /// The medium behind it, where it is known.
+    pub medium: Option<&'a str>,
+    /// `booted`, `failed`, `timed-out` or `refused`.
+    pub outcome: &'a str,
+}
+
+/// The words that the report has for the end of an attempt.
+pub const ATTEMPT_OUTCOMES: [&str; 4] = ["booted", "failed", "timed-out", "refused"];
+
+/// The stated way to fail.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FailsAs {
+    /// Which medium ran, if stated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub booted: Option<BootedAs>,
+    /// The terminal state, if stated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub terminal: Option<String>,
+    /// The whole ordered list of attempts, if stated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<Vec<AttemptPattern>>,
+    /// A pattern to be found in the reason, if stated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason_matches: Option<Pattern>,
+}
+
+/// The stated winner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BootedAs {
+    /// No payload ran.
+    Nothing,
+    /// The payload of this medium ran.
+    Medium(String),
+}
+
+/// One stated attempt; what is left out may be anything.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AttemptPattern {
+    /// A pattern to be found in the firmware's name of the target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<Pattern>,
+    /// The medium's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub medium: Option<String>,
+    /// One of [`ATTEMPT_OUTCOMES`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+}
+
+/// A regular expression, searched for anywhere unless it is anchored.
+#[derive(Clone, Debug)]
+pub struct Pattern(Regex);
+
+impl FailsAs {
+    /// Every stated part that the run contradicts, as `wanted ..., seen ...`; empty when the run failed in this way.
+    pub fn differences(&self, facts: &FailureFacts<'_>) -> Vec<String> {
+        let mut found = Vec::new();
+        if let Some(wanted) = &self.booted
+            && !wanted.is(facts.booted)
+        {
+            let seen =
+                facts.booted.map_or_else(|| "nothing booted".to_owned(), |medium| format!("medium {medium:?} booted"));
+            found.push(format!("wanted {wanted}, seen: {seen}"));
+        }
+        if let Some(wanted) = &self.terminal
+            && facts.terminal != Some(wanted)
+        {
+            found.push(format!("wanted terminal state {wanted:?}, seen: {}", facts.terminal.unwrap_or("none")));
+        }
+        if let Some(wanted) = &self.attempts {
+            found.extend(attempt_differences(wanted, facts.attempts));
+        }
+        if let Some(wanted) = &self.reason_matches
+            && !wanted.found_in(facts.reason)
+        {
+            found.push(format!("wanted a reason that matches /{wanted}/, seen: {:?}", facts.reason));
+        }
+        found
+    }
+
+    /// Whether nothing at all is stated, so that any failure would do.
+    pub fn is_empty(&self) -> bool {
+        self.booted.is_none() && self.terminal.is_none() && self.attempts.is_none() && self.reason_matches.is_none()
+    }
+}
+
+fn attempt_differences(wanted: &[AttemptPattern], seen: &[AttemptFact<'_>]) -> Vec<String> {
+    if wanted.len() != seen.len() {
+        let list: Vec<&str> = seen.iter().map(|attempt| attempt.target).collect();
+        return vec![format!("wanted {} attempts, seen {}: {}", wanted.len(), seen.len(), list.join(", "))];
+    }
+    let pairs = wanted.iter().zip(seen).enumerate();
+    pairs
+        .filter(|(_, (wanted, seen))| !wanted.is(seen))
+        .map(|(at, (wanted, seen))| {
+            let medium = seen.medium.unwrap_or("none");
+            format!("attempt {}: wanted {wanted}, seen: {} (medium {medium}) {}", at + 1, seen.target, seen.outcome)
+        })
+        .collect()
+}
+
+impl BootedAs {
+    fn is(&self, booted: Option<&str>) -> bool {
+        match self {
+            Self::Nothing => booted.is_none(),
+            Self::Medium(name) => booted == Some(name),
+        }
+    }
+}
+
+impl AttemptPattern {
+    fn is(&self, seen: &AttemptFact<'_>) -> bool {
+        self.target.as_ref().is_none_or(|pattern| pattern.found_in(seen.target))
+            && self.medium.as_deref().is_none_or(|name| seen.medium == Some(name))
+            && self.outcome.as_deref().is_none_or(|outcome| seen.outcome == outcome)
+    }
+}
+
+impl Pattern {
+    /// Compiles a regular expression (the `regex` crate's syntax, linear time).
+    ///
+    /// # Errors
+    ///
+    /// The compiler's own error where `text` is not a regular expression.
+    pub fn new(text: &str) -> Result<Self, regex::Error> {
+        Regex::new(text).map(Self)
+    }
+
+    /// Whether the pattern occurs in `text`.
+    pub fn found_in(&self, text: &str) -> bool {
+        self.0.is_match(text)
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.0.as_str())
+    }
+}
+
+impl Serialize for Pattern {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.as_str())
+    }
+}
+
+impl fmt::Display for BootedAs {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => out.write_str("that nothing boots"),
+            Self::Medium(name) => write!(out, "medium {name:?} to boot"),
+        }
+    }
+}
+
+impl Serialize for BootedAs {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Nothing => serializer.serialize_bool(false),
+            Self::Medium(name) => serializer.serialize_str(name),
+        }
+    }
+}
+
+impl fmt::Display for AttemptPattern {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.target {
+            Some(pattern) => write!(out, "/{pattern}/")?,
+            None => out.write_str("any target")?,
+        }
+        if let Some(medium) = &self.medium {
+            write!(out, " (medium {medium})")?;
+        }
+        match &self.outcome {
+            Some(outcome) => write!(out, " {outcome}"),
+            None => out.write_str(" with any outcome"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const ATTEMPTS: [AttemptFact<'static>; 2] = [
+        AttemptFact { target: "hard disk", medium: Some("decoy"), outcome: "failed" },
+        AttemptFact { target: "floppy", medium: None, outcome: "failed" },
+    ];
+
+    fn facts() -> FailureFacts<'static> {
+        FailureFacts {
+            booted: None,
+            terminal: Some("no-bootable-device"),
+            attempts: &ATTEMPTS,
+            reason: "fw_cfg bootorder is stale: \"\"",
+        }
+    }
+
+    fn nothing() -> FailsAs {
+        FailsAs { booted: None, terminal: None, attempts: None, reason_matches: None }
+    }
+
+    fn attempt(target: Option<&str>, medium: Option<&str>, outcome: Option<&str>) -> AttemptPattern {
+        AttemptPattern {
+            target: target.map(|text| Pattern::new(text).unwrap()),
+            medium: medium.map(str::to_owned),
+            outcome: outcome.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_run_that_shows_every_stated_part_has_no_difference() {
+        let stated = FailsAs {
+            booted: Some(BootedAs::Nothing),
+            terminal: Some("no-bootable-device".into()),
+            attempts: Some(vec![
+                attempt(Some("^hard disk$"), Some("decoy"), Some("failed")),
+                attempt(None, None, None),
+            ]),
+            reason_matches: Some(Pattern::new("bootorder is stale").unwrap()),
+        };
+        assert_eq!(stated.differences(&facts()), Vec::<String>::new());
+    }
+
+    #[rstest]
+    #[case::winner(FailsAs { booted: Some(BootedAs::Medium("decoy".into())), ..nothing() },
+        "wanted medium \"decoy\" to boot, seen: nothing booted")]
+    #[case::terminal(FailsAs { terminal: Some("shell".into()), ..nothing() },
+        "wanted terminal state \"shell\", seen: no-bootable-device")]
+    #[case::too_few_attempts(FailsAs { attempts: Some(vec![attempt(None, None, None)]), ..nothing() },
+        "wanted 1 attempts, seen 2: hard disk, floppy")]
+    #[case::target(FailsAs { attempts: Some(vec![attempt(Some("CD"), None, None), attempt(None, None, None)]), ..nothing() },
+        "attempt 1: wanted /CD/ with any outcome, seen: hard disk (medium decoy) failed")]
+    #[case::medium(FailsAs { attempts: Some(vec![attempt(None, None, None), attempt(None, Some("right"), None)]), ..nothing() },
+        "attempt 2: wanted any target (medium right) with any outcome, seen: floppy (medium none) failed")]
+    #[case::outcome(FailsAs { attempts: Some(vec![attempt(None, None, Some("booted")), attempt(None, None, None)]), ..nothing() },
+        "attempt 1: wanted any target booted, seen: hard disk (medium decoy) failed")]
+    #[case::reason(FailsAs { reason_matches: Some(Pattern::new("HALT").unwrap()), ..nothing() },
+        "wanted a reason that matches /HALT/, seen: \"fw_cfg bootorder is stale: \\\"\\\"\"")]
+    fn each_part_that_differs_is_named(#[case] stated: FailsAs, #[case] difference: &str) {
+        assert_eq!(stated.differences(&facts()), [difference]);
+    }
+
+    #[test]
+    fn a_winner_is_not_nothing() {
+        let stated = FailsAs { booted: Some(BootedAs::Nothing), ..nothing() };
+        let seen = FailureFacts { booted: Some("decoy"), ..facts() };
+        assert_eq!(stated.differences(&seen), ["wanted that nothing boots, seen: medium \"decoy\" booted"]);
+    }
+}

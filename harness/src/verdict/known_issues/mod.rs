@@ -1,0 +1,244 @@
+//! Known issues of QEMU and firmware: which cases they make fail, on which versions, and in which exact way.
+//!
+//! Owns the format of `cases/known-issues.toml` and the only rule by which a failure may be called expected. Never
+//! reads a file, a clock or a firmware: text, date and versions are given to it.
+//!
+//! ```
+//! use bootwright::verdict::known_issues::{Classification, FailureFacts, KnownIssues, Outcome, Versions};
+//!
+//! let issues = KnownIssues::parse(r#"
+//!     [[issue]]
+//!     id = "prelaunch-bootorder"
+//!     title = "fw_cfg bootorder is stale after hotplug in prelaunch"
+//!     link = "https://lists.gnu.org/archive/html/qemu-devel/"
+//!     cases = ["prelaunch::*::cont"]
+//!     review = 2027-03-01
+//!     affected = { qemu = ">=2.0, <12" }
+//!     fails = { booted = false, terminal = "no-bootable-device", reason-matches = "bootorder" }
+//! "#, "known-issues.toml")?;
+//!
+//! let versions = Versions { qemu: "7.2.22", firmware: &[("seabios", "1.16.2-debian-1.16.2-1")] };
+//! let facts = FailureFacts { terminal: Some("no-bootable-device"), reason: "bootorder is empty", ..Default::default() };
+//! let verdict = issues.classify("prelaunch::scsi::cont", &versions, Outcome::Failed(facts));
+//! assert!(matches!(verdict, Classification::ExpectedFailure { .. }));
+//! # Ok::<(), bootwright::verdict::known_issues::KnownIssuesError>(())
+//! ```
+
+mod fails_as;
+mod file;
+mod glob;
+mod version;
+
+pub use fails_as::{ATTEMPT_OUTCOMES, AttemptFact, AttemptPattern, BootedAs, FailsAs, FailureFacts, Pattern};
+pub use file::{FIRMWARE_KINDS, KnownIssuesError};
+pub use glob::{CaseGlob, GlobError};
+pub use version::{RangeError, Version, VersionRange};
+
+use jiff::civil::Date;
+use serde::Serialize;
+
+/// Every known issue, in the order of the file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KnownIssues {
+    issues: Vec<KnownIssue>,
+}
+
+/// One known issue.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct KnownIssue {
+    /// Short name that the report carries, for example `prelaunch-bootorder`.
+    pub id: String,
+    /// One line for people.
+    pub title: String,
+    /// Where it was reported.
+    pub link: String,
+    /// The versions that have it.
+    pub affected: Affected,
+    /// The cases that it makes fail.
+    pub cases: Vec<CaseGlob>,
+    /// The way they fail.
+    pub fails: FailsAs,
+    /// After this day somebody has to look again whether it still holds.
+    #[serde(serialize_with = "as_text")]
+    pub review: Date,
+    /// Line of the entry in the file, from 1.
+    pub line: usize,
+}
+
+/// The versions that have an issue: QEMU and firmware must both lie in their ranges.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Affected {
+    /// QEMU's releases.
+    pub qemu: VersionRange,
+    /// Firmware by kind (one of [`FIRMWARE_KINDS`]); empty means that the firmware does not matter, otherwise the
+    /// machine must run one of these.
+    pub firmware: Vec<(String, VersionRange)>,
+}
+
+/// The versions that a case ran on.
+#[derive(Clone, Copy, Debug)]
+pub struct Versions<'a> {
+    /// QEMU's release, for example `7.2.22`.
+    pub qemu: &'a str,
+    /// The firmware that took part, as kind and version: `seabios` or `ovmf`, and `ipxe` where an option ROM ran.
+    pub firmware: &'a [(&'a str, &'a str)],
+}
+
+/// What a case came to before known issues are looked at.
+#[derive(Clone, Copy, Debug)]
+pub enum Outcome<'a> {
+    /// Every expectation held.
+    Passed,
+    /// An expectation did not hold, with what the run showed.
+    Failed(FailureFacts<'a>),
+}
+
+/// What a case comes to once known issues are looked at.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Classification<'a> {
+    /// It passed, and no known issue said that it would not.
+    Passed,
+    /// It failed; with the known issues that cover it but state another way to fail, and what differs.
+    Failed {
+        /// Empty where no known issue covers the case on these versions.
+        otherwise: Vec<OtherWay<'a>>,
+    },
+    /// It failed exactly as this known issue says.
+    ExpectedFailure {
+        /// The first issue of the file that states this way to fail.
+        issue: &'a KnownIssue,
+    },
+    /// It passed although these known issues say that it fails: their ranges or cases are to be narrowed.
+    UnexpectedPass {
+        /// Never empty.
+        issues: Vec<&'a KnownIssue>,
+    },
+}
+
+/// A known issue that covers a failed case without explaining the failure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OtherWay<'a> {
+    /// The issue.
+    pub issue: &'a KnownIssue,
+    /// What it states and what was seen, one line each; never empty.
+    pub differences: Vec<String>,
+}
+
+/// A known issue that somebody should look at; never a reason to stop.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum KnownIssueWarning {
+    /// Its review date has passed.
+    #[error(
+        "known issue {id:?} was to be reviewed by {review}: check whether it still holds, then set a later date (line {line})"
+    )]
+    ReviewOverdue {
+        /// The issue's id.
+        id: String,
+        /// The date in the file.
+        review: Date,
+        /// Line of the entry, from 1.
+        line: usize,
+    },
+    /// A pattern that fits no case, so that it can never do anything.
+    #[error("known issue {id:?}: no case fits {pattern:?}: correct the pattern or remove it (line {line})")]
+    NoSuchCase {
+        /// The issue's id.
+        id: String,
+        /// The pattern in the file.
+        pattern: String,
+        /// Line of the entry, from 1.
+        line: usize,
+    },
+}
+
+impl KnownIssues {
+    /// Reads the text of a known-issues file; `name` is how errors call that file.
+    ///
+    /// # Errors
+    ///
+    /// [`KnownIssuesError`] with file and line for malformed TOML, unknown or missing keys, bad ranges, patterns,
+    /// dates and links, entries that state no way to fail, and ids given twice.
+    pub fn parse(text: &str, name: &str) -> Result<Self, KnownIssuesError> {
+        file::parse(text, name).map(|issues| Self { issues })
+    }
+
+    /// The issues in the order of the file.
+    pub fn iter(&self) -> impl Iterator<Item = &KnownIssue> {
+        self.issues.iter()
+    }
+
+    /// The issue with this id.
+    pub fn get(&self, id: &str) -> Option<&KnownIssue> {
+        self.issues.iter().find(|issue| issue.id == id)
+    }
+
+    /// Every issue that says of this case, on these versions, that it fails.
+    pub fn covering<'a>(&'a self, case_id: &str, versions: &Versions<'_>) -> Vec<&'a KnownIssue> {
+        self.issues.iter().filter(|issue| issue.covers(case_id, versions)).collect()
+    }
+
+    /// Turns the outcome of a case into what the run reports.
+    ///
+    /// A covered case that fails in the stated way is an expected failure; one that fails in any other way has
+    /// failed; one that passes is an unexpected pass. Without a known issue that covers it a case stays what it is.
+    pub fn classify<'a>(&'a self, case_id: &str, versions: &Versions<'_>, outcome: Outcome<'_>) -> Classification<'a> {
+        let covering = self.covering(case_id, versions);
+        let facts = match outcome {
+            Outcome::Passed if covering.is_empty() => return Classification::Passed,
+            Outcome::Passed => return Classification::UnexpectedPass { issues: covering },
+            Outcome::Failed(facts) => facts,
+        };
+        let mut otherwise = Vec::new();
+        for issue in covering {
+            let differences = issue.fails.differences(&facts);
+            if differences.is_empty() {
+                return Classification::ExpectedFailure { issue };
+            }
+            otherwise.push(OtherWay { issue, differences });
+        }
+        Classification::Failed { otherwise }
+    }
+
+    /// What somebody should look at: review dates before `today`, and patterns that fit none of `case_ids`.
+    pub fn warnings(&self, today: Date, case_ids: &[&str]) -> Vec<KnownIssueWarning> {
+        let mut found = Vec::new();
+        for issue in &self.issues {
+            let (id, line) = (issue.id.clone(), issue.line);
+            if issue.review < today {
+                found.push(KnownIssueWarning::ReviewOverdue { id: id.clone(), review: issue.review, line });
+            }
+            let idle = issue.cases.iter().filter(|pattern| !case_ids.iter().any(|case| pattern.matches(case)));
+            found.extend(idle.map(|pattern| KnownIssueWarning::NoSuchCase {
+                id: id.clone(),
+                pattern: pattern.to_string(),
+                line,
+            }));
+        }
+        found
+    }
+}
+
+impl KnownIssue {
+    /// Whether the issue says of this case, on these versions, that it fails.
+    pub fn covers(&self, case_id: &str, versions: &Versions<'_>) -> bool {
+        self.affected.contains(versions) && self.cases.iter().any(|pattern| pattern.matches(case_id))
+    }
+}
+
+impl Affected {
+    /// Whether a machine with these versions has the issue.
+    pub fn contains(&self, versions: &Versions<'_>) -> bool {
+        let ran = |kind: &str, range: &VersionRange| {
+            versions.firmware.iter().any(|(ran, version)| *ran == kind && range.contains(version))
+        };
+        self.qemu.contains(versions.qemu)
+            && (self.firmware.is_empty() || self.firmware.iter().any(|(kind, range)| ran(kind, range)))
+    }
+}
+
+fn as_text<S: serde::Serializer>(date: &Date, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(date)
+}
+
+#[cfg(test)]
+mod tests;
