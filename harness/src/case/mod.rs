@@ -1,1 +1,140 @@
-//! One boot case: a machine, its media, an expectation and a negative control.
+//! One boot case: a machine, its media, an expectation and a negative control; and how it is run.
+//!
+//! A [`Case`] is a value. Listing, needs and the negative control all derive from it; only [`run::run`] starts anything.
+//!
+//! ```
+//! use bootwright::case::Case;
+//! use bootwright::machine::{Firmware, Machine, Medium};
+//! use bootwright::verdict::Expectation;
+//!
+//! let case = Case::new("order::seabios::lower_bootindex_beats_lower_slot")
+//!     .machine(
+//!         Machine::pc(Firmware::SeaBios)
+//!             .virtio_blk(Medium::bootable("wrong"))
+//!             .slot(3)
+//!             .virtio_blk(Medium::bootable("right"))
+//!             .slot(9)
+//!             .bootindex(1),
+//!     )
+//!     .expect(Expectation::boots("right").without_trying("wrong"))
+//!     .control_without_bootindex();
+//! assert!(!case.is_vacuous());
+//! ```
+
+pub mod evidence_files;
+pub mod run;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::machine::{Firmware, Machine};
+use crate::platform::Platform;
+use crate::verdict::Expectation;
+
+/// How often a case runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Suite {
+    /// Under a minute in all: one case of everything that must never break.
+    Smoke,
+    /// Every case.
+    Default,
+    /// The long ones and the negative controls too.
+    Full,
+}
+
+/// A boot case.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Case {
+    /// Stable name, groups separated by `::`.
+    pub id: String,
+    /// Axis to value, in the report and in selections.
+    pub axes: BTreeMap<String, String>,
+    /// The machine to power on.
+    pub machine: Machine,
+    /// What must be seen.
+    pub expectation: Expectation,
+    /// The same machine with the cause of the expectation removed; the expectation must not hold for it.
+    pub control: Option<Machine>,
+    /// The smallest suite that runs it.
+    pub suite: Suite,
+}
+
+impl Case {
+    /// A case with an empty machine; say the machine and the expectation next.
+    pub fn new(id: impl Into<String>) -> Case {
+        Case {
+            id: id.into(),
+            axes: BTreeMap::new(),
+            machine: Machine::pc(Firmware::SeaBios),
+            expectation: Expectation::nothing_boots([]),
+            control: None,
+            suite: Suite::Default,
+        }
+    }
+
+    /// The machine to power on; its firmware and board become axes.
+    pub fn machine(mut self, machine: Machine) -> Case {
+        self.axes.insert("firmware".to_owned(), machine.firmware.name().to_owned());
+        self.axes.insert("machine".to_owned(), machine.board.name().to_owned());
+        self.machine = machine;
+        self
+    }
+
+    /// What must be seen.
+    pub fn expect(mut self, expectation: Expectation) -> Case {
+        self.expectation = expectation;
+        self
+    }
+
+    /// An axis value of this case.
+    pub fn axis(mut self, name: &str, value: impl Into<String>) -> Case {
+        self.axes.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// The negative control: this machine must not meet the expectation.
+    pub fn control(mut self, machine: Machine) -> Case {
+        self.control = Some(machine);
+        self
+    }
+
+    /// The negative control is the same machine without any bootindex.
+    pub fn control_without_bootindex(self) -> Case {
+        let machine = self.machine.clone().without_bootindex();
+        self.control(machine)
+    }
+
+    /// The negative control is the same machine with one medium blank.
+    pub fn control_blank(self, medium: &str) -> Case {
+        let machine = self.machine.clone().with_blank(medium);
+        self.control(machine)
+    }
+
+    /// Runs in the smoke suite too.
+    pub fn smoke(mut self) -> Case {
+        self.suite = Suite::Smoke;
+        self
+    }
+
+    /// Runs in the full suite only.
+    pub fn long(mut self) -> Case {
+        self.suite = Suite::Full;
+        self
+    }
+
+    /// Whether nothing would notice if the expectation always held.
+    pub fn is_vacuous(&self) -> bool {
+        self.control.is_none()
+    }
+
+    /// What the platform lacks for this case, in words; `None` where it lacks nothing.
+    pub fn missing(&self, platform: &Platform) -> Option<String> {
+        match self.machine.firmware {
+            Firmware::SeaBios if platform.seabios.is_none() => Some("the platform has no SeaBIOS".to_owned()),
+            Firmware::Ovmf if platform.ovmf.is_none() => Some("the platform has no OVMF".to_owned()),
+            _ => None,
+        }
+    }
+}

@@ -74,6 +74,15 @@ pub enum Terminal {
 }
 
 impl Terminal {
+    /// The name used in known issues and reports.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Terminal::NoBootableDevice => "no-bootable-device",
+            Terminal::NoBootableOption => "no-bootable-option",
+            Terminal::UefiShell => "uefi-shell",
+        }
+    }
+
     /// In words.
     pub fn words(&self) -> &'static str {
         match self {

@@ -44,9 +44,10 @@ impl Parser {
                 }
             }
             _ => {
-                let again = trace.attempts.last().is_some_and(|last| {
-                    last.target == bds.target && last.outcome == Some(Outcome::Booted)
-                });
+                let again = trace
+                    .attempts
+                    .last()
+                    .is_some_and(|last| last.target == bds.target && last.outcome == Some(Outcome::Booted));
                 if again {
                     // its payload ran and then came back
                     if let Some(last) = trace.attempts.last_mut() {

@@ -1,0 +1,88 @@
+//! Every disk and optical class boots when it is the only drive.
+
+use bootwright::case::Case;
+use bootwright::machine::{Board, Firmware, Machine, Medium};
+use bootwright::verdict::Expectation;
+use bootwright_images::{Boots, FatType, PartitionTable};
+
+use crate::classes::{self, COMBINATIONS};
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (firmware, board) in COMBINATIONS {
+        let mut all = classes::disks(board);
+        all.extend(classes::opticals(board));
+        all.extend(classes::older_usb());
+        for class in all {
+            let id = format!("alone::{}::{}::{}", firmware.name(), board.name(), class.name);
+            let machine = class.add(Machine::new(firmware, board), 0, Medium::bootable("only")).bootindex(1);
+            let case = Case::new(id)
+                .axis("class", class.name)
+                .machine(machine)
+                .expect(Expectation::boots("only"))
+                .control_blank("only");
+            let smoke = (firmware == Firmware::SeaBios && board == Board::Pc) || class.name == "virtio-blk";
+            cases.push(if smoke { case.smoke() } else { case });
+        }
+        cases.extend(layouts(firmware, board));
+    }
+    cases.extend([Board::Pc, Board::Q35].map(floppy));
+    cases
+}
+
+/// A floppy boots on SeaBIOS. OVMF has no driver for it.
+fn floppy(board: Board) -> Case {
+    Case::new(format!("alone::seabios::{}::floppy", board.name()))
+        .axis("class", "floppy")
+        .machine(Machine::new(Firmware::SeaBios, board).floppy(Medium::bootable("only")).bootindex(1))
+        .expect(Expectation::boots("only"))
+        .control_blank("only")
+}
+
+/// Partition tables and FAT variants on the disk class that every platform has.
+fn layouts(firmware: Firmware, board: Board) -> Vec<Case> {
+    let tables = [("mbr", PartitionTable::Mbr), ("gpt", PartitionTable::Gpt), ("hybrid", PartitionTable::Hybrid)];
+    let fats = [("fat12", FatType::Fat12), ("fat16", FatType::Fat16), ("fat32", FatType::Fat32)];
+    let mut cases = Vec::new();
+    for (table_name, table) in tables {
+        for (fat_name, fat) in fats {
+            let medium = Medium::bootable("only").table(table).fat(fat);
+            let machine = Machine::new(firmware, board).virtio_blk(medium).bootindex(1);
+            let id = format!("alone::{}::{}::{table_name}-{fat_name}", firmware.name(), board.name());
+            let case = Case::new(id)
+                .axis("table", table_name)
+                .axis("fat", fat_name)
+                .machine(machine)
+                .expect(Expectation::boots("only"))
+                .control_blank("only");
+            // FAT matters to UEFI only, and the board does not matter to a file system
+            let kept = board == Board::Q35 && (firmware == Firmware::Ovmf || fat == FatType::Fat16);
+            cases.extend(kept.then_some(case));
+        }
+    }
+    if board == Board::Q35 {
+        cases.extend(one_firmware_only(firmware, board));
+    }
+    cases
+}
+
+/// A disk and an ISO that are made for one kind of firmware boot on that one. The control is the medium made for the
+/// other kind.
+fn one_firmware_only(firmware: Firmware, board: Board) -> Vec<Case> {
+    let (name, own, other) = match firmware {
+        Firmware::SeaBios => ("bios-only", Boots::BiosOnly, Boots::UefiOnly),
+        Firmware::Ovmf => ("uefi-only", Boots::UefiOnly, Boots::BiosOnly),
+    };
+    let class = classes::native_optical(board);
+    let disk = |boots| Machine::new(firmware, board).virtio_blk(Medium::bootable("only").boots(boots)).bootindex(1);
+    let iso =
+        |boots| class.add(Machine::new(firmware, board), 0, Medium::bootable("only").boots(boots)).bootindex(1);
+    let case = |kind: &str, machine, control| {
+        Case::new(format!("alone::{}::{}::{name}-{kind}", firmware.name(), board.name()))
+            .axis("made-for", name)
+            .machine(machine)
+            .expect(Expectation::boots("only"))
+            .control(control)
+    };
+    vec![case("disk", disk(own), disk(other)), case("iso", iso(own), iso(other))]
+}

@@ -1,0 +1,173 @@
+//! What happens when the first entry does not boot: each firmware has its own rule.
+//!
+//! SeaBIOS maps all hard disks but has one hard-disk entry, at the best disk's place; a valid boot sector ends the search
+//! even if it leads nowhere. OVMF tries every entry.
+
+use bootwright::case::Case;
+use bootwright::machine::{Board, Firmware, Machine, Medium};
+use bootwright::verdict::{Expectation, Expected, booted, failed, failed_entry};
+use bootwright_images::After;
+
+use crate::classes::{self, COMBINATIONS, Class};
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (firmware, board) in COMBINATIONS {
+        for (name, medium) in [("blank", Medium::blank("first")), ("no-signature", Medium::without_signature("first"))] {
+            for class in classes::disks(board) {
+                cases.push(unbootable_disk(firmware, board, class, name, medium.clone()));
+            }
+            cases.push(unbootable_before_optical(firmware, board, name, medium));
+        }
+        cases.push(empty_drive(firmware, board));
+        cases.push(hanging(firmware, board));
+        cases.push(returning(firmware, board));
+        for (name, after) in [
+            ("keyboard-controller", After::RebootKeyboardController),
+            ("port-cf9", After::RebootPortCf9),
+            ("triple-fault", After::TripleFault),
+            ("reset-system", After::ResetSystem),
+        ] {
+            cases.push(rebooting(firmware, board, name, after));
+        }
+        cases.push(nothing(firmware, board));
+    }
+    cases.push(vendor_reboot_disk());
+    cases
+}
+
+fn id(firmware: Firmware, board: Board, rest: &str) -> String {
+    format!("first_entry::{}::{}::{rest}", firmware.name(), board.name())
+}
+
+/// A disk that cannot boot, before one that can: SeaBIOS stops there, OVMF goes on.
+fn unbootable_disk(firmware: Firmware, board: Board, class: Class, name: &str, first: Medium) -> Case {
+    let machine = class.add(Machine::new(firmware, board), 0, first).bootindex(1);
+    let machine = class.add(machine, 1, Medium::bootable("second")).bootindex(2).strict(true);
+    let expectation = match firmware {
+        Firmware::SeaBios => Expectation::nothing_boots([failed("first").because("not a bootable disk")]),
+        Firmware::Ovmf => Expectation::boots("second").after_failing("first"),
+    };
+    let mut control = machine.clone();
+    for device in &mut control.devices {
+        device.medium = device.medium.take().map(|medium| Medium::bootable(&medium.name));
+    }
+    let case = Case::new(id(firmware, board, &format!("{name}-{}", class.name)))
+        .axis("first", name)
+        .axis("class", class.name)
+        .machine(machine)
+        .expect(expectation)
+        .control(control);
+    if class.name == "virtio-blk" && name == "blank" { case.smoke() } else { case }
+}
+
+/// An optical drive has an entry of its own, so both firmwares fall through to it.
+fn unbootable_before_optical(firmware: Firmware, board: Board, name: &str, first: Medium) -> Case {
+    let machine = Machine::new(firmware, board).virtio_blk(first).bootindex(1);
+    let machine = classes::native_optical(board).add(machine, 0, Medium::bootable("second")).bootindex(2);
+    let mut control = machine.clone();
+    control.devices[0].medium = Some(Medium::bootable("first"));
+    Case::new(id(firmware, board, &format!("{name}-before-optical")))
+        .axis("first", name)
+        .machine(machine)
+        .expect(Expectation::boots("second").after_failing("first"))
+        .control(control)
+}
+
+/// An optical drive without a medium comes first.
+fn empty_drive(firmware: Firmware, board: Board) -> Case {
+    let optical = classes::native_optical(board);
+    let mut machine = optical.add(Machine::new(firmware, board), 0, Medium::blank("first")).bootindex(1);
+    machine.devices[0].medium = None;
+    let machine = machine.virtio_blk(Medium::bootable("second")).bootindex(2);
+    let expectation = match firmware {
+        Firmware::SeaBios => Expectation::attempts([failed_entry("DVD/CD"), booted("second")]),
+        Firmware::Ovmf => Expectation::attempts([failed_entry("DVD-ROM"), booted("second")]),
+    };
+    let mut control = machine.clone();
+    control.devices[0].medium = Some(Medium::bootable("first"));
+    Case::new(id(firmware, board, "empty-optical-drive"))
+        .axis("first", "empty")
+        .machine(machine)
+        .expect(expectation)
+        .control(control)
+}
+
+/// A valid boot sector that leads nowhere ends the search, on either firmware.
+fn hanging(firmware: Firmware, board: Board) -> Case {
+    let machine = Machine::new(firmware, board)
+        .virtio_blk(Medium::hanging("first"))
+        .bootindex(1)
+        .virtio_blk(Medium::bootable("second"))
+        .bootindex(2);
+    let case = Case::new(id(firmware, board, "hanging"))
+        .axis("first", "hanging")
+        .machine(machine)
+        .expect(Expectation::boots("first").without_trying("second"))
+        .control_blank("first");
+    if firmware == Firmware::SeaBios { case.smoke() } else { case }
+}
+
+/// Code that returns to the firmware: SeaBIOS has no second hard-disk entry, OVMF tries the next option.
+fn returning(firmware: Firmware, board: Board) -> Case {
+    let machine = Machine::new(firmware, board)
+        .virtio_blk(Medium::then("first", After::ReturnToFirmware))
+        .bootindex(1)
+        .virtio_blk(Medium::bootable("second"))
+        .bootindex(2)
+        .strict(true);
+    let expectation = match firmware {
+        Firmware::SeaBios => Expectation::nothing_boots([failed("first").because("returned")]),
+        Firmware::Ovmf => Expectation::attempts([failed("first").because("returned"), booted("second")]),
+    };
+    Case::new(id(firmware, board, "returning"))
+        .axis("first", "returning")
+        .machine(machine)
+        .expect(expectation)
+        .control_blank("first")
+}
+
+/// A boot sector that reboots runs again on every lap, and nothing behind it ever runs.
+fn rebooting(firmware: Firmware, board: Board, name: &str, after: After) -> Case {
+    let machine = Machine::new(firmware, board)
+        .virtio_blk(Medium::then("first", after))
+        .bootindex(1)
+        .virtio_blk(Medium::bootable("second"))
+        .bootindex(2);
+    Case::new(id(firmware, board, &format!("rebooting-{name}")))
+        .axis("first", "rebooting")
+        .axis("reboot", name)
+        .machine(machine)
+        .expect(Expectation::laps(3, [booted("first")]).without_trying("second"))
+        .control_blank("first")
+}
+
+/// No drive at all. Without strict, SeaBIOS asks for a floppy that is not there.
+fn nothing(firmware: Firmware, board: Board) -> Case {
+    let attempts: Vec<Expected> = match firmware {
+        Firmware::SeaBios => vec![failed_entry("Floppy")],
+        Firmware::Ovmf => Vec::new(),
+    };
+    let machine = Machine::new(firmware, board);
+    let control = machine.clone().virtio_blk(Medium::bootable("there"));
+    let case = Case::new(id(firmware, board, "no-drive"))
+        .axis("first", "none")
+        .machine(machine)
+        .expect(Expectation::nothing_boots(attempts))
+        .control(control);
+    case.smoke()
+}
+
+/// The KVM vendor article's disk, byte for byte: it reboots the machine, and the disk behind it never runs.
+fn vendor_reboot_disk() -> Case {
+    let machine = Machine::pc(Firmware::SeaBios)
+        .ide(0, 1, Medium::vendor_reboot("reboot"))
+        .bootindex(2)
+        .virtio_blk(Medium::bootable("unselected"));
+    Case::new("first_entry::seabios::pc::vendor-reboot-disk")
+        .axis("first", "rebooting")
+        .machine(machine)
+        .expect(Expectation::laps(5, [booted("reboot")]).without_trying("unselected"))
+        .control_blank("reboot")
+        .smoke()
+}

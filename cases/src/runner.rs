@@ -1,0 +1,286 @@
+//! Runs selected cases on one platform and leaves a result file for each.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::sync::OnceLock;
+
+use bootwright::case::run::{Ended, Finished, Options, run, run_control};
+use bootwright::case::{Case, Suite};
+use bootwright::machine::{Accelerator, Clock, Firmware};
+use bootwright::platform::{self, Platform, PlatformName};
+use bootwright::report::{self, CaseFolder, CaseKey, CaseResult, Verdict};
+use bootwright::trace::Outcome;
+use bootwright::verdict::known_issues::{self, Classification, FailureFacts, KnownIssues, Versions};
+use serde_json::json;
+
+use crate::settings::{Settings, in_shard};
+
+/// The project's own known issues.
+const KNOWN_ISSUES: &str = include_str!("../known-issues.toml");
+
+/// One thing to run: a case or its negative control.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The case.
+    pub case: Case,
+    /// Run its negative control instead.
+    pub control: bool,
+    /// Repetition, from 1, where cases are repeated.
+    pub round: Option<u32>,
+    /// In the selected suite and shard; others are listed as ignored.
+    pub selected: bool,
+}
+
+impl Job {
+    /// The id under which it is listed and reported.
+    pub fn id(&self) -> String {
+        if self.control { format!("control::{}", self.case.id) } else { self.case.id.clone() }
+    }
+
+    /// The test's name: the id, and the round where there are several.
+    pub fn name(&self) -> String {
+        match self.round {
+            Some(round) => format!("{}~{round}", self.id()),
+            None => self.id(),
+        }
+    }
+}
+
+/// Every case, in listing order; the full suite adds each case's negative control.
+pub fn jobs(settings: &Settings) -> Vec<Job> {
+    let mut jobs = Vec::new();
+    for case in crate::all() {
+        for control in [false, true] {
+            let id = if control { format!("control::{}", case.id) } else { case.id.clone() };
+            let suite = if control { Suite::Full } else { case.suite };
+            let selected =
+                suite <= settings.suite && settings.shard.is_none_or(|shard| in_shard(&id, shard));
+            for round in 1..=settings.repeat {
+                let round = (settings.repeat > 1).then_some(round);
+                jobs.push(Job { case: case.clone(), control, round, selected });
+            }
+        }
+    }
+    jobs
+}
+
+/// Runs jobs on the platform of the settings, which is resolved at the first job.
+pub struct Runner {
+    settings: Settings,
+    platform: OnceLock<Result<Platform, String>>,
+    known_issues: OnceLock<Result<KnownIssues, String>>,
+}
+
+impl Runner {
+    /// A runner that has not looked at the host yet.
+    pub fn new(settings: Settings) -> Runner {
+        Runner { settings, platform: OnceLock::new(), known_issues: OnceLock::new() }
+    }
+
+    /// Runs one job, leaves its evidence and result, and says whether it went as expected.
+    ///
+    /// # Errors
+    ///
+    /// The failure text for a person, when the verdict is not as expected.
+    pub fn run(&self, job: &Job) -> Result<(), String> {
+        let name = self.settings.platform.clone().unwrap_or_else(|| default_platform().to_owned());
+        let key = CaseKey {
+            id: job.id(),
+            platform: name.clone(),
+            axes: job.case.axes.clone(),
+            round: job.round,
+            several_platforms: self.settings.several_platforms,
+        };
+        let folder = CaseFolder::new(&self.settings.out, &key);
+        bootwright::case::run::clear(folder.path()).map_err(|error| format!("{}: {error}", folder.path().display()))?;
+        folder.start(&key).map_err(|error| error.to_string())?;
+        self.event(&json!({ "event": "started", "id": job.name(), "platform": name }));
+        let result = self.result(job, &key, &folder);
+        folder.finish(&result).map_err(|error| error.to_string())?;
+        self.event(&json!({ "event": "finished", "id": job.name(), "platform": name, "verdict": result.verdict,
+            "seconds": result.wall_seconds, "reason": result.reason, "evidence": result.evidence }));
+        let fine = result.verdict.is_as_expected() && !(self.settings.strict && result.verdict == Verdict::Skipped);
+        if fine { Ok(()) } else { Err(report::failure_text(&result, &self.settings.out)) }
+    }
+
+    fn result(&self, job: &Job, key: &CaseKey, folder: &CaseFolder) -> CaseResult {
+        let platform = self.platform.get_or_init(|| resolve(&self.settings));
+        let known_issues = self.known_issues.get_or_init(|| read_known_issues(&self.settings));
+        let (platform, known_issues) = match (platform, known_issues) {
+            (Ok(platform), Ok(known_issues)) => (platform, known_issues),
+            (Err(reason), _) | (_, Err(reason)) => {
+                let mut result = CaseResult::new(key, Verdict::Broken);
+                result.reason = Some(reason.clone());
+                return result;
+            }
+        };
+        let options = Options {
+            folder: folder.path().to_path_buf(),
+            seed: self.settings.seed.wrapping_add(u64::from(job.round.unwrap_or(0)) << 32),
+            accelerator: self.settings.accelerator,
+            clock: self.settings.clock,
+            keep: self.settings.keep,
+            pause_on_failure: self.settings.pause_on_failure,
+        };
+        let finished = match job.control {
+            true => run_control(&job.case, platform, &options),
+            false => run(&job.case, platform, &options),
+        };
+        let mut result = self.classify(job, key, platform, known_issues, &finished);
+        result.seed = Some(options.seed);
+        result
+    }
+
+    fn classify(
+        &self,
+        job: &Job,
+        key: &CaseKey,
+        platform: &Platform,
+        known_issues: &KnownIssues,
+        finished: &Finished,
+    ) -> CaseResult {
+        let mut result = CaseResult::new(key, Verdict::Passed);
+        fill(&mut result, finished, self.settings.accelerator);
+        result.negative_of = job.control.then(|| job.case.id.clone());
+        let qemu = platform.qemu.version.to_string();
+        let firmware = firmware_version(platform, job.case.machine.firmware);
+        let firmware: Vec<(&str, &str)> = firmware.iter().map(|(kind, version)| (*kind, version.as_str())).collect();
+        let versions = Versions { qemu: &qemu, firmware: &firmware };
+        let attempts: Vec<_> = result.attempts.iter().map(fact).collect();
+        let outcome = match &finished.ended {
+            Ended::Skipped(reason) => {
+                result.verdict = Verdict::Skipped;
+                result.reason = Some(reason.clone());
+                return result;
+            }
+            Ended::Broken(reason) => {
+                result.verdict = Verdict::Broken;
+                result.reason = Some(reason.clone());
+                return result;
+            }
+            Ended::Passed => known_issues::Outcome::Passed,
+            Ended::Failed(reason) => known_issues::Outcome::Failed(FailureFacts {
+                booted: finished.trace.booted(),
+                terminal: finished.trace.terminal.as_ref().map(|terminal| terminal.name()),
+                attempts: &attempts,
+                reason,
+            }),
+        };
+        let reason = match &finished.ended {
+            Ended::Failed(reason) => Some(reason.clone()),
+            _ => None,
+        };
+        // a control is about our own expectation, which no issue of QEMU excuses
+        let classified = match job.control {
+            true if reason.is_some() => Classification::Failed { otherwise: Vec::new() },
+            true => Classification::Passed,
+            false => known_issues.classify(&job.case.id, &versions, outcome),
+        };
+        match classified {
+            Classification::Passed => {}
+            Classification::Failed { otherwise } => {
+                result.verdict = Verdict::Failed;
+                let other = otherwise.iter().map(|other| {
+                    format!("; known issue {} fails in another way: {}", other.issue.id, other.differences.join(", "))
+                });
+                result.reason = reason.map(|reason| reason + &other.collect::<String>());
+            }
+            Classification::ExpectedFailure { issue } => {
+                result.verdict = Verdict::ExpectedFailure;
+                result.known_issue = Some(issue.id.clone());
+                result.reason = reason.map(|reason| format!("{reason} [{}: {}]", issue.id, issue.link));
+            }
+            Classification::UnexpectedPass { issues } => {
+                let issue = issues.first().map(|issue| issue.id.clone()).unwrap_or_default();
+                result.verdict = Verdict::UnexpectedPass;
+                result.reason =
+                    Some(format!("passes although known issue {issue} covers QEMU {qemu}: narrow its range"));
+                result.known_issue = Some(issue);
+            }
+        }
+        result
+    }
+
+    /// Appends to the run's event file, which `cargo xtask test` follows; losing one loses a line of progress only.
+    fn event(&self, event: &serde_json::Value) {
+        let path = self.settings.out.join("events.jsonl");
+        if let Ok(mut file) = OpenOptions::new().create(true).append(true).open(path) {
+            file.write_all(format!("{event}\n").as_bytes()).ok();
+        }
+    }
+}
+
+/// The platform that is used when none is named: the host's own QEMU if there is one, else its release's packages.
+pub fn default_platform() -> &'static str {
+    let surroundings = platform::Surroundings::of_this_process();
+    if surroundings.program("qemu-system-x86_64").is_some() { "host" } else { "apt" }
+}
+
+fn resolve(settings: &Settings) -> Result<Platform, String> {
+    let name = settings.platform.clone().unwrap_or_else(|| default_platform().to_owned());
+    let name: PlatformName = name.parse().map_err(|error: platform::PlatformError| error.to_string())?;
+    let options = platform::Options { mirror: settings.mirror.clone(), ..platform::Options::default() };
+    Platform::resolve(&name, &options, &mut |progress| eprintln!("{progress}")).map_err(|error| error.to_string())
+}
+
+/// The known issues that the settings name, or the project's own.
+///
+/// # Errors
+///
+/// What is wrong with the file, and where.
+pub fn read_known_issues(settings: &Settings) -> Result<KnownIssues, String> {
+    match &settings.known_issues {
+        None => KnownIssues::parse(KNOWN_ISSUES, "cases/known-issues.toml").map_err(|error| error.to_string()),
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+            KnownIssues::parse(&text, &path.display().to_string()).map_err(|error| error.to_string())
+        }
+    }
+}
+
+fn firmware_version(platform: &Platform, firmware: Firmware) -> Option<(&'static str, String)> {
+    let file = match firmware {
+        Firmware::SeaBios => platform.seabios.as_ref(),
+        Firmware::Ovmf => platform.ovmf.as_ref().map(|ovmf| &ovmf.code),
+    };
+    file.map(|file| (firmware.name(), file.version.clone()))
+}
+
+fn fact(attempt: &report::Attempt) -> known_issues::AttemptFact<'_> {
+    known_issues::AttemptFact {
+        target: &attempt.target,
+        medium: attempt.medium.as_deref(),
+        outcome: attempt.outcome.word(),
+    }
+}
+
+fn fill(result: &mut CaseResult, finished: &Finished, accelerator: Accelerator) {
+    result.accel = Some(match accelerator {
+        Accelerator::Tcg => report::Accel::Tcg,
+        Accelerator::Kvm => report::Accel::Kvm,
+    });
+    result.clock = Some(match finished.clock {
+        Clock::Virtual { .. } => report::Clock::Virtual,
+        Clock::Real => report::Clock::Real,
+    });
+    result.wall_seconds = finished.wall.as_secs_f64();
+    result.guest_seconds = finished.guest.map(|guest| guest.as_secs_f64());
+    result.booted = finished.trace.booted().map(str::to_owned);
+    result.guest = Some(finished.guest_state.clone());
+    for attempt in &finished.trace.attempts {
+        let outcome = match attempt.outcome {
+            Some(Outcome::Booted) => report::Outcome::Booted,
+            Some(Outcome::TimedOut) | None => report::Outcome::TimedOut,
+            Some(Outcome::Failed) => report::Outcome::Failed,
+            Some(Outcome::Refused) => report::Outcome::Refused,
+        };
+        let mut seen = report::Attempt::new(attempt.target.clone(), outcome);
+        if let Some(medium) = &attempt.medium {
+            seen = seen.medium(medium.clone());
+        }
+        if !attempt.reason.is_empty() {
+            seen = seen.reason(attempt.reason.clone());
+        }
+        result.attempts.push(seen);
+    }
+}

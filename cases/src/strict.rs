@@ -1,0 +1,60 @@
+//! Devices without a bootindex, with `-boot strict` on and off.
+
+use bootwright::case::Case;
+use bootwright::machine::{Board, Firmware, Machine, Medium};
+use bootwright::verdict::{Expectation, failed};
+
+use crate::classes::{self, COMBINATIONS, Class};
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (firmware, board) in COMBINATIONS {
+        for class in classes::disks(board) {
+            cases.push(unlisted_disk(firmware, board, class, true));
+            cases.push(unlisted_disk(firmware, board, class, false));
+        }
+        cases.push(strict_without_any_bootindex(firmware, board));
+    }
+    cases
+}
+
+/// A listed blank optical medium, and a bootable disk without a bootindex behind it.
+///
+/// SeaBIOS runs the unlisted disk unless strict is on. OVMF is always strict once one line of the order matches.
+fn unlisted_disk(firmware: Firmware, board: Board, class: Class, strict: bool) -> Case {
+    let optical = classes::native_optical(board);
+    let machine = optical.add(Machine::new(firmware, board), 2, Medium::blank("listed")).bootindex(1);
+    let machine = class.add(machine, 0, Medium::bootable("unlisted")).strict(strict);
+    let runs = firmware == Firmware::SeaBios && !strict;
+    let expectation = if runs {
+        Expectation::boots("unlisted").after_failing("listed")
+    } else {
+        Expectation::nothing_boots([failed("listed")]).without_trying("unlisted")
+    };
+    let mut control = machine.clone();
+    if runs {
+        control.boot.strict = Some(true);
+    } else {
+        control.devices[1].bootindex = Some(2);
+    }
+    let on_off = if strict { "on" } else { "off" };
+    let id = format!("strict::{}::{}::{on_off}-{}", firmware.name(), board.name(), class.name);
+    Case::new(id)
+        .axis("strict", on_off)
+        .axis("class", class.name)
+        .machine(machine)
+        .expect(expectation)
+        .control(control)
+}
+
+/// strict without any bootindex does nothing: QEMU appends HALT to a list that is not empty only.
+fn strict_without_any_bootindex(firmware: Firmware, board: Board) -> Case {
+    let machine = Machine::new(firmware, board).virtio_blk(Medium::bootable("unlisted")).strict(true);
+    let control = machine.clone().with_blank("unlisted");
+    Case::new(format!("strict::{}::{}::on-without-bootindex", firmware.name(), board.name()))
+        .axis("strict", "on")
+        .machine(machine)
+        .expect(Expectation::boots("unlisted"))
+        .control(control)
+}
+

@@ -1,0 +1,29 @@
+use std::collections::BTreeSet;
+
+use super::*;
+
+#[test]
+fn ids_are_unique_and_ordered_the_same_every_time() {
+    let ids: Vec<String> = all().into_iter().map(|case| case.id).collect();
+    let unique: BTreeSet<&String> = ids.iter().collect();
+    assert_eq!(unique.len(), ids.len());
+    assert_eq!(ids, all().into_iter().map(|case| case.id).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_case_has_a_negative_control_that_differs_from_it() {
+    for case in all() {
+        let control = case.control.unwrap_or_else(|| panic!("{} is vacuous", case.id));
+        assert_ne!(control, case.machine, "{}", case.id);
+    }
+}
+
+#[test]
+fn every_machine_and_control_can_be_laid_out() {
+    use bootwright::machine::layout::Layout;
+    for case in all() {
+        for machine in [Some(case.machine), case.control].into_iter().flatten() {
+            Layout::of(&machine).unwrap_or_else(|error| panic!("{}: {error}", case.id));
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The files of one evidence folder: written before power-on what the machine is, afterwards what was seen.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::Case;
+use crate::evidence::{Recorder, Source};
+use crate::machine::Machine;
+use crate::platform::Qemu;
+use crate::trace::Trace;
+use crate::verdict::views::Views;
+
+/// One folder.
+pub struct EvidenceFiles {
+    folder: PathBuf,
+    vars_before: std::cell::RefCell<Option<Vec<u8>>>,
+}
+
+/// NVRAM before and after, decoded.
+#[derive(Default)]
+pub struct Written {
+    before: Option<serde_json::Value>,
+    after: Option<serde_json::Value>,
+    boot_options: BTreeMap<u16, String>,
+}
+
+impl Written {
+    /// Device path text of a `Boot####` variable after the run.
+    pub fn boot_option_path(&self, number: u16) -> Option<String> {
+        self.boot_options.get(&number).cloned()
+    }
+}
+
+impl EvidenceFiles {
+    /// Makes the folder. Old evidence of the same case in it is removed, other files are not touched.
+    ///
+    /// # Errors
+    ///
+    /// Which path could not be made, and why.
+    pub fn create(folder: &Path) -> Result<EvidenceFiles, String> {
+        let media = folder.join("media");
+        fs::create_dir_all(&media).map_err(|error| format!("cannot create {}: {error}", media.display()))?;
+        // QEMU runs in this folder, so paths must not depend on where the harness was started
+        let folder = folder.canonicalize().map_err(|error| format!("cannot resolve {}: {error}", folder.display()))?;
+        Ok(EvidenceFiles { folder, vars_before: std::cell::RefCell::new(None) })
+    }
+
+    /// The folder, absolute.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where a medium's image goes.
+    pub fn medium(&self, name: &str) -> PathBuf {
+        self.folder.join("media").join(format!("{name}.img"))
+    }
+
+    fn vars(&self) -> PathBuf {
+        self.folder.join("vars.fd")
+    }
+
+    /// Makes this machine's own copy of an OVMF_VARS template.
+    ///
+    /// # Errors
+    ///
+    /// Which file could not be read or written, and why.
+    pub fn copy_vars(&self, template: &Path) -> Result<PathBuf, String> {
+        let bytes = fs::read(template).map_err(|error| format!("cannot read {}: {error}", template.display()))?;
+        let copy = self.vars();
+        fs::write(&copy, &bytes).map_err(|error| format!("cannot write {}: {error}", copy.display()))?;
+        *self.vars_before.borrow_mut() = Some(bytes);
+        Ok(copy)
+    }
+
+    /// `machine.json`: the machine as data, with what is needed to build its media again.
+    ///
+    /// # Errors
+    ///
+    /// The file that could not be written.
+    pub fn machine(
+        &self,
+        case: &Case,
+        machine: &Machine,
+        nonces: &BTreeMap<String, String>,
+        seed: u64,
+    ) -> Result<(), String> {
+        let value = json!({ "case": case.id, "seed": seed, "nonces": nonces, "machine": machine,
+            "expectation": case.expectation });
+        self.json("machine.json", &value)
+    }
+
+    /// `command.sh`: the same VM by hand.
+    ///
+    /// # Errors
+    ///
+    /// The file that could not be written.
+    pub fn command(&self, case: &Case, qemu: &Qemu, argv: &[String]) -> Result<(), String> {
+        let mut script = String::from("#!/bin/sh\n");
+        script +=
+            &format!("# {}: the same machine by hand; serial port and monitor (Ctrl-A c) on this terminal\n", case.id);
+        script += "set -eu\ncd \"$(dirname \"$0\")\"\n";
+        script += "if [ ! -e media/.complete ]; then\n";
+        script += "    (cd \"${BOOTWRIGHT_SOURCE:?set it to a checkout of bootwright: the media are built again from \
+                   machine.json}\" && cargo xtask images --again \"$OLDPWD\")\nfi\n";
+        for (name, value) in &qemu.env {
+            script += &format!("export {name}={}\n", quote(value));
+        }
+        let words: Vec<String> = qemu
+            .command
+            .iter()
+            .map(|word| quote(&word.to_string_lossy()))
+            .chain(argv.iter().map(|word| quote(word)))
+            .collect();
+        script += &format!("exec {}\n", words.join(" \\\n    "));
+        let path = self.folder.join("command.sh");
+        self.text("command.sh", &script)?;
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(&path, mode).map_err(|error| format!("cannot make {} executable: {error}", path.display()))
+    }
+
+    /// Decodes the variable store before and after the run, if there is one.
+    pub fn nvram(&self) -> Written {
+        Written::default()
+    }
+
+    /// Writes everything seen.
+    ///
+    /// # Errors
+    ///
+    /// The file that could not be written, so that a full disk is not taken for a clean run.
+    pub fn record(&self, recorder: &Recorder, trace: &Trace, nvram: &Written, views: &Views) -> Result<(), String> {
+        let serial = recorder.stream(Source::Serial);
+        self.bytes("serial.log", &serial)?;
+        self.bytes("debugcon.log", &recorder.stream(Source::DebugConsole))?;
+        self.text("qmp.jsonl", &recorder.qmp_jsonl())?;
+        self.text("timeline.jsonl", &recorder.timeline_jsonl())?;
+        self.json("trace.json", &json!({ "trace": trace, "views": views }))?;
+        self.text("screen.txt", &screen(&serial))?;
+        if let Some(before) = &nvram.before {
+            self.json("nvram-before.json", before)?;
+        }
+        if let Some(after) = &nvram.after {
+            self.json("nvram-after.json", after)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the media of a case that passed; they can be built again from `machine.json`.
+    pub fn drop_media(&self) {
+        fs::remove_dir_all(self.folder.join("media")).ok();
+        fs::remove_file(self.vars()).ok();
+    }
+
+    fn json(&self, name: &str, value: &impl Serialize) -> Result<(), String> {
+        let mut text = serde_json::to_string_pretty(value).map_err(|error| format!("cannot encode {name}: {error}"))?;
+        text.push('\n');
+        self.text(name, &text)
+    }
+
+    fn text(&self, name: &str, text: &str) -> Result<(), String> {
+        self.bytes(name, text.as_bytes())
+    }
+
+    fn bytes(&self, name: &str, bytes: &[u8]) -> Result<(), String> {
+        let path = self.folder.join(name);
+        fs::write(&path, bytes).map_err(|error| format!("cannot write {}: {error}", path.display()))
+    }
+}
+
+/// The text screen as the serial console's escape sequences left it.
+fn screen(serial: &[u8]) -> String {
+    let mut parser = vt100::Parser::new(50, 160, 0);
+    parser.process(serial);
+    let mut text = parser.screen().contents();
+    text.push('\n');
+    text
+}
+
+/// A word for `sh`.
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@+%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}

@@ -1,0 +1,426 @@
+//! Powers a case's machine on, watches it until its run is over, and holds the trace against the expectation.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use bootwright_images::Nonce;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::Case;
+use super::evidence_files::{EvidenceFiles, Written};
+use crate::evidence::{Entry, Observed, Recorder, Source};
+use crate::machine::argv::{self, Files, Wiring};
+use crate::machine::layout::{Layout, medium_kind};
+use crate::machine::{Accelerator, Clock, Firmware, Machine};
+use crate::platform::Platform;
+use crate::trace::{Names, Reader, Trace};
+use crate::verdict::views::Views;
+use crate::verdict::{Ending, describe, is_over, judge};
+use crate::vm::{Exit, Ports, Vm, VmError};
+
+/// Choices of a run that are not the case's own.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where evidence goes; created if it does not exist.
+    pub folder: PathBuf,
+    /// Everything random derives from it and the case's id.
+    pub seed: u64,
+    /// Who executes the guest.
+    pub accelerator: Accelerator,
+    /// Guest time of cases that do not choose their own; `None` takes each machine's default.
+    pub clock: Option<Clock>,
+    /// Keep media of passing cases.
+    pub keep: bool,
+    /// Leave the machine paused when the case fails, until it is ended from outside.
+    pub pause_on_failure: bool,
+}
+
+/// How a case ended, before known issues are looked at.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ended {
+    /// The expectation held.
+    Passed,
+    /// It did not: what was seen instead.
+    Failed(String),
+    /// The harness or the host failed: what, and what to do.
+    Broken(String),
+    /// The platform lacks something: what.
+    Skipped(String),
+}
+
+/// A finished case.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// The verdict.
+    pub ended: Ended,
+    /// What was seen.
+    pub trace: Trace,
+    /// Host time from power-on to the end.
+    pub wall: Duration,
+    /// Guest time at the end, where it could be read.
+    pub guest: Option<Duration>,
+    /// How guest time passed.
+    pub clock: Clock,
+    /// State of the guest when the harness looked last.
+    pub guest_state: String,
+    /// The views of the boot order.
+    pub views: Views,
+}
+
+/// Host time without any progress after which a run is given up: a safety net, never a verdict's proof.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Host time for the first sign of life from firmware.
+const FIRST_SIGN: Duration = Duration::from_secs(30);
+
+/// Host time for a whole run.
+const LONGEST_RUN: Duration = Duration::from_secs(300);
+
+/// Runs a case and leaves its evidence. Never panics, never leaves QEMU running (unless `pause_on_failure` asks for it).
+pub fn run(case: &Case, platform: &Platform, options: &Options) -> Finished {
+    run_machine(case, &case.machine, platform, options)
+}
+
+/// Runs a case's negative control: passes exactly when the expectation does not hold for the control machine.
+pub fn run_control(case: &Case, platform: &Platform, options: &Options) -> Finished {
+    let Some(control) = &case.control else {
+        return Finished::without_guest(
+            case,
+            Ended::Failed("the case has no negative control: it is vacuous".to_owned()),
+        );
+    };
+    let mut finished = run_machine(case, control, platform, options);
+    finished.ended = match finished.ended {
+        Ended::Passed => {
+            Ended::Failed("the expectation holds although its cause was removed: it is vacuous".to_owned())
+        }
+        Ended::Failed(_) if finished.trace.banner.is_none() && finished.trace.attempts.is_empty() => {
+            Ended::Broken("the control machine showed no sign of life, which refutes nothing".to_owned())
+        }
+        Ended::Failed(_) => Ended::Passed,
+        other => other,
+    };
+    finished
+}
+
+fn run_machine(case: &Case, machine: &Machine, platform: &Platform, options: &Options) -> Finished {
+    if let Some(missing) = case.missing(platform) {
+        return Finished::without_guest(case, Ended::Skipped(missing));
+    }
+    let mut machine = machine.clone();
+    machine.accelerator = options.accelerator;
+    machine.clock = machine.clock.or(options.clock);
+    if machine.accelerator == Accelerator::Kvm {
+        machine.clock = Some(Clock::Real);
+    }
+    match Bench::prepare(case, machine, platform, options) {
+        Ok(bench) => bench.run(case, platform, options),
+        Err(reason) => Finished::without_guest(case, Ended::Broken(reason)),
+    }
+}
+
+impl Finished {
+    fn without_guest(case: &Case, ended: Ended) -> Finished {
+        Finished {
+            ended,
+            trace: Trace::default(),
+            wall: Duration::ZERO,
+            guest: None,
+            clock: case.machine.clock(),
+            guest_state: "never powered on".to_owned(),
+            views: Views::default(),
+        }
+    }
+}
+
+/// Everything that is ready before power-on.
+struct Bench {
+    machine: Machine,
+    layout: Layout,
+    files: Files,
+    names: Names,
+    evidence: EvidenceFiles,
+}
+
+impl Bench {
+    fn prepare(case: &Case, machine: Machine, platform: &Platform, options: &Options) -> Result<Bench, String> {
+        let layout = Layout::of(&machine).map_err(|error| format!("the machine cannot be laid out: {error}"))?;
+        let evidence = EvidenceFiles::create(&options.folder)?;
+        let mut files = Files { data_dirs: platform.qemu.data_dirs.clone(), ..Files::default() };
+        let mut nonces = BTreeMap::new();
+        let mut sectors = BTreeMap::new();
+        for (device, placed) in machine.devices.iter().zip(&layout.devices) {
+            let Some(medium) = &device.medium else {
+                files.media.push(None);
+                continue;
+            };
+            let nonce = nonce(options.seed, &case.id, &medium.name);
+            let spec = medium.spec(medium_kind(device), placed.sectors);
+            let image = bootwright_images::build(&spec, nonce).map_err(|error| format!("medium: {error}"))?;
+            let path = evidence.medium(&medium.name);
+            let write = image.write_to(&path);
+            write.map_err(|error| format!("cannot write medium {}: {error}", path.display()))?;
+            nonces.insert(medium.name.clone(), nonce.to_string());
+            sectors.insert(medium.name.clone(), image.len() / 512);
+            files.media.push(Some(path));
+        }
+        match machine.firmware {
+            Firmware::SeaBios => files.bios = platform.seabios.as_ref().map(|file| file.path.clone()),
+            Firmware::Ovmf => {
+                let ovmf = platform.ovmf.as_ref().ok_or("the platform has no OVMF")?;
+                files.code = Some(ovmf.code.path.clone());
+                files.vars = Some(evidence.copy_vars(&ovmf.vars.path)?);
+            }
+        }
+        let names = Names::of(&machine, &layout, &nonces, &sectors);
+        evidence.machine(case, &machine, &nonces, options.seed)?;
+        let by_hand =
+            argv::argv(&machine, &layout, &files, &Wiring::ByHand { debugcon: "by-hand-debugcon.log".into() });
+        evidence.command(case, &platform.qemu, &by_hand)?;
+        Ok(Bench { machine, layout, files, names, evidence })
+    }
+
+    fn run(self, case: &Case, platform: &Platform, options: &Options) -> Finished {
+        let recorder = Recorder::new();
+        let begun = Instant::now();
+        let mut watch = Watch {
+            reader: Reader::new(self.machine.firmware, self.names.clone()),
+            cursor: 0,
+            resets: 0,
+            exit: None,
+            last_progress: begun,
+            last_shape: (0, 0, 0, false),
+        };
+        let (ended, state, guest) = match self.power_on(platform, &recorder) {
+            Ok(vm) => {
+                let reason = watch.until_over(&case.expectation.ending, &recorder, begun);
+                watch.drain(&recorder);
+                let facts = LastLook::at(&vm);
+                let ended = self.verdict(case, &watch, reason.as_deref(), &facts);
+                if options.pause_on_failure && matches!(ended, Ended::Failed(_)) && vm.exit(Duration::ZERO).is_none() {
+                    pause(&vm, options);
+                }
+                vm.power_off();
+                (ended, facts.state, facts.guest)
+            }
+            Err(VmError::EndedEarly { status, said }) => {
+                let said = said.replace('\n', " / ");
+                let reason = format!("QEMU ended before the guest ran ({status}): {said}");
+                (Ended::Broken(reason), "never ran".to_owned(), None)
+            }
+            Err(error) => (Ended::Broken(words(&error)), "never ran".to_owned(), None),
+        };
+        let wall = begun.elapsed();
+        let trace = watch.reader.trace().clone();
+        let tsc = trace.payloads.last().and_then(|payload| payload.tsc).map(Duration::from_nanos);
+        let guest = match self.machine.clock() {
+            Clock::Virtual { .. } => tsc.or(guest),
+            Clock::Real => Some(wall),
+        };
+        let (written, views) = self.record(&recorder, &trace);
+        let mut ended = ended;
+        if ended == Ended::Passed && case.expectation.views {
+            ended = views.check().map_or_else(Ended::Failed, |()| Ended::Passed);
+        }
+        if let Err(reason) = written {
+            ended = Ended::Broken(reason);
+        }
+        if ended == Ended::Passed && !options.keep {
+            self.evidence.drop_media();
+        }
+        Finished { ended, trace, wall, guest, clock: self.machine.clock(), guest_state: state, views }
+    }
+
+    fn power_on(&self, platform: &Platform, recorder: &Recorder) -> Result<Vm, VmError> {
+        let ports = Ports::new(Vec::new())?;
+        let (qmp, serial, debugcon, nics) = ports.numbers();
+        let wiring = Wiring::Harness { qmp, serial, debugcon, nics, sandbox: true };
+        let argv = argv::argv(&self.machine, &self.layout, &self.files, &wiring);
+        let qemu = &platform.qemu;
+        Vm::power_on(&qemu.command, &qemu.env, &argv, ports, self.evidence.folder(), recorder.clone())
+    }
+
+    fn verdict(&self, case: &Case, watch: &Watch, gave_up: Option<&str>, facts: &LastLook) -> Ended {
+        let trace = watch.reader.trace();
+        match (judge(&case.expectation, trace), gave_up) {
+            (Ok(()), None) => Ended::Passed,
+            (Ok(()), Some(reason)) => Ended::Failed(reason.to_owned()),
+            (Err(difference), None) => Ended::Failed(difference),
+            (Err(difference), Some(reason)) => {
+                let last = trace.attempts.last().map(describe).unwrap_or_else(|| "no attempt".to_owned());
+                Ended::Failed(format!("{difference}; {reason}; last seen: {last}; guest: {}", facts.state))
+            }
+        }
+    }
+
+    fn record(&self, recorder: &Recorder, trace: &Trace) -> (Result<(), String>, Views) {
+        let nvram: Written = self.evidence.nvram();
+        let views = Views::of(&self.machine, &self.layout, &self.names, trace, |number| nvram.boot_option_path(number));
+        (self.evidence.record(recorder, trace, &nvram, &views), views)
+    }
+}
+
+/// Reads evidence into the trace until the run is over.
+struct Watch {
+    reader: Reader,
+    cursor: usize,
+    resets: u32,
+    exit: Option<String>,
+    last_progress: Instant,
+    /// Attempts, payloads, laps and whether there is a banner: what counts as progress.
+    last_shape: (usize, usize, u32, bool),
+}
+
+impl Watch {
+    /// `None` when the run ended as runs end; else why it was given up.
+    fn until_over(&mut self, ending: &Ending, recorder: &Recorder, begun: Instant) -> Option<String> {
+        loop {
+            let now = Instant::now();
+            let alive = self.last_shape != (0, 0, 0, false) && self.last_shape != (0, 0, 1, false);
+            let patience = if alive { PATIENCE } else { FIRST_SIGN };
+            let deadline = (self.last_progress + patience).min(begun + LONGEST_RUN);
+            if now >= deadline {
+                let waited = begun.elapsed().as_secs_f64();
+                let awaited = if alive { "the next step of the boot" } else { "a sign of life from the firmware" };
+                return Some(format!("gave up after {waited:.1} s of host time waiting for {awaited}"));
+            }
+            let (entries, cursor) = recorder.since(self.cursor, deadline);
+            self.cursor = cursor;
+            self.take(entries);
+            if is_over(ending, self.reader.trace()) {
+                return None;
+            }
+            if let Some(exit) = &self.exit {
+                return Some(format!("QEMU ended by itself: {exit}"));
+            }
+            let allowed = match ending {
+                Ending::Laps(laps) => *laps,
+                _ => 0,
+            };
+            if self.resets > allowed + 20 {
+                return Some(format!("the machine was reset {} times: it reboots in a loop", self.resets));
+            }
+        }
+    }
+
+    /// Takes what is still under way: a payload ends QEMU right after its line.
+    fn drain(&mut self, recorder: &Recorder) {
+        let settled = Instant::now() + Duration::from_millis(5);
+        let (entries, cursor) = recorder.since(self.cursor, settled);
+        self.cursor = cursor;
+        self.take(entries);
+    }
+
+    fn take(&mut self, entries: Vec<(Entry, Vec<u8>)>) {
+        for (entry, bytes) in entries {
+            match entry.what {
+                Observed::Bytes { source: source @ (Source::Serial | Source::DebugConsole), .. } => {
+                    self.reader.push(source, &bytes);
+                }
+                Observed::QmpReceived(message) => {
+                    let guest_reset = message.get("event").and_then(Value::as_str) == Some("RESET");
+                    if guest_reset {
+                        self.resets += 1;
+                        self.reader.reset();
+                    }
+                }
+                Observed::Harness(text) => {
+                    if let Some(exit) = text.strip_prefix("QEMU ended: ") {
+                        self.exit = Some(exit.to_owned());
+                    }
+                }
+                _ => {}
+            }
+        }
+        let trace = self.reader.trace();
+        let shape = (trace.attempts.len(), trace.payloads.len(), trace.laps, trace.banner.is_some());
+        if shape != self.last_shape {
+            self.last_shape = shape;
+            self.last_progress = Instant::now();
+        }
+    }
+}
+
+/// What can be asked of a guest only while QEMU runs.
+struct LastLook {
+    state: String,
+    guest: Option<Duration>,
+}
+
+impl LastLook {
+    fn at(vm: &Vm) -> LastLook {
+        // a payload that ends the machine needs a moment to do so
+        if let Some(exit) = vm.exit(Duration::from_millis(20)) {
+            return LastLook { state: format!("QEMU ended: {}", payload_exit(exit)), guest: None };
+        }
+        let status = vm.execute("query-status", Value::Null);
+        let state = match &status {
+            Ok(status) => status.get("status").and_then(Value::as_str).unwrap_or("unknown").to_owned(),
+            Err(_) => match vm.exit(Duration::from_secs(1)) {
+                Some(exit) => format!("QEMU ended: {}", payload_exit(exit)),
+                None => "QEMU does not answer".to_owned(),
+            },
+        };
+        LastLook { state, guest: status.ok().and_then(|_| rtc(vm)) }
+    }
+}
+
+/// `isa-debug-exit` turns the payload's 0x2a into exit code 85.
+fn payload_exit(exit: Exit) -> String {
+    if exit.code == Some(85) { "ended by the payload".to_owned() } else { exit.to_string() }
+}
+
+/// Guest time by the machine's clock, whole seconds since its fixed base.
+fn rtc(vm: &Vm) -> Option<Duration> {
+    let path = serde_json::json!({ "path": "/machine", "property": "rtc-time" });
+    let time = vm.execute("qom-get", path).ok()?;
+    let part = |name: &str| time.get(name).and_then(Value::as_i64);
+    let day = part("tm_yday").or_else(|| Some(part("tm_mday")? - 1))?;
+    let seconds = ((day * 24 + part("tm_hour")?) * 60 + part("tm_min")?) * 60 + part("tm_sec")?;
+    u64::try_from(seconds).ok().map(Duration::from_secs)
+}
+
+fn pause(vm: &Vm, options: &Options) {
+    vm.execute("stop", Value::Null).ok();
+    eprintln!("paused; evidence so far: {}; end with Ctrl-C", options.folder.display());
+    while vm.exit(Duration::from_secs(3600)).is_none() {}
+}
+
+/// Nonces differ from run to run by the seed, from case to case by its id.
+fn nonce(seed: u64, case: &str, medium: &str) -> Nonce {
+    let mut hash = Sha256::new();
+    hash.update(seed.to_le_bytes());
+    hash.update(case.as_bytes());
+    hash.update([0]);
+    hash.update(medium.as_bytes());
+    let digest = hash.finalize();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    Nonce(bytes)
+}
+
+/// An error and its causes on one line.
+fn words(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text += &format!(": {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// Removes a folder of evidence; it need not exist.
+///
+/// # Errors
+///
+/// The file system's.
+pub fn clear(folder: &Path) -> std::io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
