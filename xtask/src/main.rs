@@ -1,2 +1,55 @@
-//! The command line of bootwright.
-fn main() {}
+//! The command line of bootwright: `cargo xtask SUBCOMMAND`. One file per subcommand; none holds logic that a library
+//! should have.
+//!
+//! Exit status: 0 every verdict as expected; 1 a case failed or passed unexpectedly; 2 usage, broken host or environment,
+//! or nothing selected.
+
+mod images;
+mod replay;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Boots real firmware in real QEMU and says which device booted, after which others, and why
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", disable_help_subcommand = true, max_term_width = 110)]
+struct CommandLine {
+    #[command(subcommand)]
+    subcommand: Xtask,
+}
+
+#[derive(Subcommand)]
+enum Xtask {
+    /// Run boot cases
+    Test(Box<test::Args>),
+    /// Build boot media to look at, mount or boot by hand
+    Images(images::Args),
+    /// Run the same virtual machine of an earlier run again, serial port on this terminal
+    Replay(replay::Args),
+}
+
+/// What a subcommand could not do: what, where, what was wanted, what to do. The exit status is 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct XtaskError(pub String);
+
+impl XtaskError {
+    /// From anything that explains itself.
+    pub fn from(error: impl std::fmt::Display) -> XtaskError {
+        XtaskError(error.to_string())
+    }
+}
+
+fn main() -> ExitCode {
+    let outcome = match CommandLine::parse().subcommand {
+        Xtask::Test(args) => test::run(&args),
+        Xtask::Images(args) => images::run(&args),
+        Xtask::Replay(args) => replay::run(&args),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::from(2)
+    })
+}

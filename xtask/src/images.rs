@@ -1,0 +1,61 @@
+//! `cargo xtask images`: builds boot media to look at, mount or boot by hand.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use bootwright_images::Nonce;
+
+use crate::XtaskError;
+
+/// Options of `cargo xtask images`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Media to build [default: all]
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// Print the names and what is on each
+    #[arg(long)]
+    list: bool,
+    /// Directory for the images; made if it does not exist
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["list", "again"])]
+    out: Option<PathBuf>,
+    /// Build the media of an evidence folder again, the same bytes as in its run
+    #[arg(long, value_name = "EVIDENCE", conflicts_with_all = ["names", "out", "list"])]
+    again: Option<PathBuf>,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+///
+/// [`XtaskError`] for a name that does not exist, or a file that cannot be written.
+pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
+    if let Some(folder) = &args.again {
+        bootwright_cases::runner::build_media_again(folder).map_err(XtaskError)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let catalogue = bootwright_images::catalogue();
+    if args.list {
+        for entry in &catalogue {
+            println!("{:<24} {}", entry.spec.name, entry.description);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    for name in &args.names {
+        if !catalogue.iter().any(|entry| entry.spec.name == *name) {
+            return Err(XtaskError(format!("no medium is named \"{name}\": see cargo xtask images --list")));
+        }
+    }
+    let out = args.out.as_ref().ok_or_else(|| XtaskError("--out is missing".to_owned()))?;
+    std::fs::create_dir_all(out).map_err(|error| XtaskError(format!("--out {}: {error}", out.display())))?;
+    for entry in catalogue {
+        if !args.names.is_empty() && !args.names.contains(&entry.spec.name) {
+            continue;
+        }
+        let path = out.join(format!("{}.img", entry.spec.name));
+        let image = bootwright_images::build(&entry.spec, Nonce([0; 16])).map_err(XtaskError::from)?;
+        image.write_to(&path).map_err(|error| XtaskError(format!("{}: {error}", path.display())))?;
+        println!("{}  {} bytes  {}", path.display(), image.len(), entry.description);
+    }
+    Ok(ExitCode::SUCCESS)
+}

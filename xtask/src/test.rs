@@ -1,0 +1,268 @@
+//! `cargo xtask test`: selects cases, runs the `boot` binary on each platform, gathers its results into a report.
+
+mod boot_binary;
+mod follow;
+pub mod out_dir;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use bootwright::platform::{self, Platform, PlatformName};
+use bootwright::report::{self, CaseKey, Report, Run};
+use bootwright_cases::runner::{self, Job};
+use bootwright_cases::settings::Settings;
+use clap::ValueEnum;
+
+use crate::XtaskError;
+use boot_binary::BootBinary;
+
+/// Which cases run
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Suite {
+    /// Under a minute: one case of everything that must never break
+    Smoke,
+    /// Every case
+    Default,
+    /// The long ones and every negative control too
+    Full,
+}
+
+/// Who executes the guest
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Accel {
+    /// QEMU's own translator
+    Tcg,
+    /// The host's /dev/kvm
+    Kvm,
+}
+
+/// How guest time passes
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Clock {
+    /// An idle guest's time jumps (TCG only)
+    Virtual,
+    /// Guest time is host time
+    Real,
+}
+
+/// Options of `cargo xtask test`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Run cases whose id contains one of these words
+    #[arg(value_name = "FILTER")]
+    filters: Vec<String>,
+    /// Run the cases that are named in full only
+    #[arg(long)]
+    exact: bool,
+    /// Print the selected cases instead of running them
+    #[arg(long)]
+    list: bool,
+    /// With --list: as JSON, with axes
+    #[arg(long, requires = "list")]
+    json: bool,
+    /// How much to run [default: default; full with --exact]
+    #[arg(long, value_enum)]
+    suite: Option<Suite>,
+    /// Where QEMU and firmware come from, repeatable: host, apt, debian:SUITE, file:MANIFEST, dir:BUILD [default: host,
+    /// or apt if the host has no QEMU]
+    #[arg(long = "platform", value_name = "NAME")]
+    platforms: Vec<String>,
+    /// Mirror for apt and debian:SUITE [default: the one that the host's apt is configured with]
+    #[arg(long, value_name = "URL")]
+    mirror: Option<String>,
+    /// How many machines run at once [default: the number of cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    jobs: Option<u32>,
+    /// Who executes the guest
+    #[arg(long, value_enum, default_value = "tcg")]
+    accel: Accel,
+    /// How guest time passes [default: virtual where firmware waits, real where it only computes]
+    #[arg(long, value_enum)]
+    clock: Option<Clock>,
+    /// Run the K-th of N stable parts of the selection
+    #[arg(long, value_name = "K/N")]
+    shard: Option<String>,
+    /// Run every case N times; any disagreement is reported as a flake and fails the run
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    repeat: u32,
+    /// A skipped case fails the run
+    #[arg(long)]
+    strict: bool,
+    /// Keep media of passing cases too
+    #[arg(long)]
+    keep: bool,
+    /// Leave the machine of a failed case paused until Ctrl-C
+    #[arg(long)]
+    pause_on_failure: bool,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Another known-issues file than cases/known-issues.toml
+    #[arg(long, value_name = "FILE")]
+    known_issues: Option<PathBuf>,
+    /// Where results go [default: target/bootwright/RUN, RUN counting up]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+///
+/// [`XtaskError`] where nothing was selected, a platform cannot be resolved, the boot binary does not build, or results
+/// cannot be written.
+pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
+    let settings = settings(args)?;
+    let selected = select(args, &settings);
+    if selected.is_empty() {
+        return Err(nothing_selected(args));
+    }
+    if args.list {
+        list(&selected, args.json)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let known_issues = runner::read_known_issues(&settings).map_err(XtaskError::from)?;
+    let platforms = resolve(args)?;
+    let boot = BootBinary::build()?;
+    let out = out_dir::claim(args.out.as_deref())?;
+    let jobs = args.jobs.unwrap_or_else(cores);
+    let mut run = Run::new(out.run.clone());
+    run.jobs = jobs;
+    run.host = report::host();
+    run.platforms = platforms.iter().map(|platform| report::platform_info(platform)).collect();
+    run.known_issues = known_issues.iter().map(report::known_issue_info).collect();
+    run.suite = Some(suite_name(suite(args)).to_owned());
+    run.seed = Some(args.seed);
+    let several = platforms.len() > 1;
+    for platform in &platforms {
+        let keys = selected.iter().map(|job| CaseKey {
+            id: job.id(),
+            platform: platform.name.clone(),
+            axes: job.case.axes.clone(),
+            round: job.round,
+            several_platforms: several,
+        });
+        run.selected.extend(keys);
+    }
+    let begun = Instant::now();
+    let mut follower = follow::Follower::new(&out.dir, run.selected.len());
+    let mut interrupted = false;
+    for platform in &platforms {
+        let mut command = boot.command(args, &settings, &out.dir, &platform.name, several, jobs);
+        command.args(selected.iter().map(Job::name).collect::<std::collections::BTreeSet<_>>());
+        interrupted = follower.run(command, &out.dir, &platform.name)?;
+        if interrupted {
+            break;
+        }
+    }
+    run.wall_seconds = begun.elapsed().as_secs_f64();
+    let report = report::gather(&out.dir, run).map_err(XtaskError::from)?;
+    write(&report, &out)?;
+    follower.finish(&report, &out.dir);
+    if interrupted {
+        return Ok(ExitCode::from(2));
+    }
+    Ok(ExitCode::from(report.exit_code(args.strict || std::env::var_os("CI").is_some())))
+}
+
+fn write(report: &Report, out: &out_dir::OutDir) -> Result<(), XtaskError> {
+    report.store(&out.dir.join("report.json")).map_err(XtaskError::from)?;
+    report::write_junit(report, &out.dir.join("junit.xml")).map_err(XtaskError::from)?;
+    report::write_html(report, &out.dir.join("index.html")).map_err(XtaskError::from)
+}
+
+fn suite(args: &Args) -> Suite {
+    args.suite.unwrap_or(if args.exact { Suite::Full } else { Suite::Default })
+}
+
+fn suite_name(suite: Suite) -> &'static str {
+    match suite {
+        Suite::Smoke => "smoke",
+        Suite::Default => "default",
+        Suite::Full => "full",
+    }
+}
+
+/// The settings that the boot binary will read from its environment.
+fn settings(args: &Args) -> Result<Settings, XtaskError> {
+    Settings::read(|name| {
+        let flag = |on: bool| on.then(|| "1".to_owned());
+        match name {
+            "BOOTWRIGHT_SUITE" => Some(suite_name(suite(args)).to_owned()),
+            "BOOTWRIGHT_SEED" => Some(args.seed.to_string()),
+            "BOOTWRIGHT_ACCEL" => Some(if args.accel == Accel::Kvm { "kvm" } else { "tcg" }.to_owned()),
+            "BOOTWRIGHT_CLOCK" => {
+                args.clock.map(|clock| if clock == Clock::Real { "real" } else { "virtual" }.to_owned())
+            }
+            "BOOTWRIGHT_SHARD" => args.shard.clone(),
+            "BOOTWRIGHT_REPEAT" => Some(args.repeat.to_string()),
+            "BOOTWRIGHT_KEEP" => flag(args.keep),
+            "BOOTWRIGHT_STRICT" => flag(args.strict),
+            "BOOTWRIGHT_PAUSE_ON_FAILURE" => flag(args.pause_on_failure),
+            "BOOTWRIGHT_MIRROR" => args.mirror.clone(),
+            "BOOTWRIGHT_KNOWN_ISSUES" => args.known_issues.as_ref().map(|path| path.display().to_string()),
+            _ => None,
+        }
+    })
+    .map_err(XtaskError::from)
+}
+
+fn select(args: &Args, settings: &Settings) -> Vec<Job> {
+    let mut jobs = runner::jobs(settings);
+    jobs.retain(|job| {
+        let id = job.id();
+        let wanted = |filter: &String| if args.exact { id == *filter } else { id.contains(filter.as_str()) };
+        job.selected && (args.filters.is_empty() || args.filters.iter().any(wanted))
+    });
+    jobs
+}
+
+fn nothing_selected(args: &Args) -> XtaskError {
+    let what = match (args.filters.as_slice(), args.exact) {
+        ([], _) => "no case is in this suite and shard".to_owned(),
+        (filters, true) => format!("no case is named \"{}\"", filters.join("\", \"")),
+        (filters, false) => format!("no case id contains \"{}\"", filters.join("\" or \"")),
+    };
+    let suite = suite_name(suite(args));
+    XtaskError(format!(
+        "nothing selected: {what} (suite {suite})\n  see: cargo xtask test --list --suite full\n  ids look like \
+         order::seabios::pc::virtio-blk-before-ide"
+    ))
+}
+
+fn list(jobs: &[Job], json: bool) -> Result<(), XtaskError> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    let listed = if json {
+        let cases: Vec<_> = jobs
+            .iter()
+            .map(|job| serde_json::json!({ "id": job.id(), "axes": job.case.axes, "suite": job.case.suite }))
+            .collect();
+        serde_json::to_writer_pretty(&mut out, &cases).map_err(std::io::Error::from).and_then(|()| writeln!(out))
+    } else {
+        jobs.iter().try_for_each(|job| writeln!(out, "{}", job.name()))
+    };
+    match listed {
+        // `| head` closes the pipe early: no failure
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(XtaskError::from(error)),
+        _ => Ok(()),
+    }
+}
+
+fn resolve(args: &Args) -> Result<Vec<Platform>, XtaskError> {
+    let names = match args.platforms.as_slice() {
+        [] => vec![runner::default_platform().to_owned()],
+        names => names.to_vec(),
+    };
+    let options = platform::Options { mirror: args.mirror.clone(), ..platform::Options::default() };
+    let resolved = names.iter().map(|name| {
+        let name: PlatformName = name.parse().map_err(XtaskError::from)?;
+        Platform::resolve(&name, &options, &mut |progress| eprintln!("{progress}")).map_err(XtaskError::from)
+    });
+    resolved.collect()
+}
+
+fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |count| count.get() as u32)
+}

@@ -1,0 +1,89 @@
+//! Where the results of a run go.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::XtaskError;
+
+/// Below the workspace, where `cargo clean` finds it.
+const RUNS: &str = "target/bootwright";
+
+/// A directory that belongs to this run.
+pub struct OutDir {
+    /// The directory, absolute.
+    pub dir: PathBuf,
+    /// Id of the run.
+    pub run: String,
+}
+
+/// Makes the directory: the one asked for, which must be empty or new, or the next number below `target/bootwright`.
+///
+/// # Errors
+///
+/// [`XtaskError`] where it cannot be made or holds something else already.
+pub fn claim(wanted: Option<&Path>) -> Result<OutDir, XtaskError> {
+    let dir = match wanted {
+        Some(dir) => {
+            fs::create_dir_all(dir).map_err(|error| XtaskError(format!("--out {}: {error}", dir.display())))?;
+            let entries = fs::read_dir(dir).map_err(|error| XtaskError(format!("--out {}: {error}", dir.display())))?;
+            if entries.count() > 0 {
+                return Err(XtaskError(format!(
+                    "--out {}: the directory is not empty; give a new one, so that no earlier result is lost or mixed in",
+                    dir.display()
+                )));
+            }
+            dir.to_path_buf()
+        }
+        None => next_number(&runs())?,
+    };
+    let dir = dir.canonicalize().map_err(|error| XtaskError(format!("{}: {error}", dir.display())))?;
+    let run = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(OutDir { dir, run })
+}
+
+/// The directory that holds numbered runs.
+pub fn runs() -> PathBuf {
+    workspace().join(RUNS)
+}
+
+/// The workspace that this program was built from.
+pub fn workspace() -> PathBuf {
+    let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().map(Path::to_path_buf).unwrap_or(manifest)
+}
+
+/// Claims the next free number; two runs that begin together get different ones.
+fn next_number(runs: &Path) -> Result<PathBuf, XtaskError> {
+    let problem = |error: std::io::Error| XtaskError(format!("cannot make a directory in {}: {error}", runs.display()));
+    fs::create_dir_all(runs).map_err(problem)?;
+    let taken = fs::read_dir(runs).map_err(problem)?;
+    let taken = taken.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    let mut number = taken.max().unwrap_or(0) + 1;
+    loop {
+        let dir = runs.join(format!("{number:04}"));
+        match fs::create_dir(&dir) {
+            Ok(()) => return Ok(dir),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
+            Err(error) => return Err(problem(error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_with_something_in_it_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("report.json"), "{}").unwrap();
+        assert!(claim(Some(dir.path())).err().unwrap().to_string().contains("not empty"));
+    }
+
+    #[test]
+    fn numbers_count_up_and_are_never_given_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let numbers: Vec<_> = (0..3).map(|_| next_number(dir.path()).unwrap()).collect();
+        assert_eq!(numbers[2], dir.path().join("0003"));
+    }
+}
