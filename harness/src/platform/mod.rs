@@ -12,15 +12,19 @@
 //! # Ok::<(), bootwright::platform::PlatformError>(())
 //! ```
 
+mod build_tree;
 mod descriptor;
 mod distribution;
 mod error;
+mod manifest;
 mod name;
 mod probe;
 mod process;
 mod progress;
+mod release;
 mod resolve;
 mod surroundings;
+mod varstore;
 mod version;
 
 use std::ffi::OsString;
@@ -64,10 +68,56 @@ impl Platform {
         options: &Options,
         progress: &mut dyn FnMut(&Progress),
     ) -> Result<Self, PlatformError> {
-        let _ = progress;
         match name {
             PlatformName::Host => resolve::host(&options.surroundings),
-            other => Err(PlatformError::UnknownName { given: other.to_string(), hint: String::new() }),
+            PlatformName::Apt | PlatformName::Debian(_) => release::resolve(name, options, false, None, progress),
+            PlatformName::File(manifest) => manifest::resolve(manifest),
+            PlatformName::Dir(tree) => build_tree::resolve(tree, &options.surroundings),
+        }
+    }
+
+    /// The platform for somebody who named none: `host`, or `apt` where the host has no QEMU but has apt and dpkg.
+    /// The first `progress` then says so in one line.
+    ///
+    /// # Errors
+    ///
+    /// As [`Platform::resolve`]; [`PlatformError::NoQemu`] with the distribution's install command where neither works.
+    pub fn resolve_default(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<Self, PlatformError> {
+        match PlatformName::default_on(&options.surroundings) {
+            name @ PlatformName::Apt => {
+                let reason = "qemu-system-x86_64 is not on PATH";
+                release::resolve(&name, options, false, Some(reason), progress)
+            }
+            name => Self::resolve(&name, options, progress),
+        }
+    }
+
+    /// Fetches `apt` or `debian:SUITE` into the cache, replacing an older state of the release, and resolves it.
+    /// Other names are only resolved.
+    ///
+    /// # Errors
+    ///
+    /// As [`Platform::resolve`]. After an error the state from before is still there.
+    pub fn fetch(
+        name: &PlatformName,
+        options: &Options,
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<Self, PlatformError> {
+        match name {
+            PlatformName::Apt | PlatformName::Debian(_) => release::resolve(name, options, true, None, progress),
+            other => Self::resolve(other, options, progress),
+        }
+    }
+
+    /// Whether `name` can be resolved without a download: QEMU on PATH, a release in the cache, a file or directory
+    /// that exists. Starts nothing.
+    pub fn is_present(name: &PlatformName, options: &Options) -> bool {
+        match name {
+            PlatformName::Host => options.surroundings.program("qemu-system-x86_64").is_some(),
+            PlatformName::Apt | PlatformName::Debian(_) => {
+                release::Release::of(name, &options.surroundings).is_ok_and(|release| release.fetched().is_some())
+            }
+            PlatformName::File(path) | PlatformName::Dir(path) => path.exists(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::error::PlatformError;
+use super::surroundings::Surroundings;
 
 /// Where a platform comes from. [`FromStr`] and [`Display`](fmt::Display) are each other's inverse.
 ///
@@ -28,6 +29,15 @@ pub enum PlatformName {
     File(PathBuf),
     /// A QEMU build tree.
     Dir(PathBuf),
+}
+
+impl PlatformName {
+    /// The platform for somebody who named none: `host` if it has QEMU, else `apt` if it has apt and dpkg, else `host`,
+    /// whose error then says how to install QEMU.
+    pub fn default_on(host: &Surroundings) -> Self {
+        let has = |program: &str| host.program(program).is_some();
+        if !has("qemu-system-x86_64") && has("apt-get") && has("dpkg-deb") { Self::Apt } else { Self::Host }
+    }
 }
 
 impl FromStr for PlatformName {

@@ -1,6 +1,7 @@
 //! What a resolution that takes time is doing, as data; who shows it decides how.
 
 use std::fmt;
+use std::path::PathBuf;
 
 /// One step of fetching a release. Printed as one line without a line end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +13,19 @@ pub enum Progress {
     Lists {
         /// The platform's name.
         platform: String,
+    },
+    /// It is known what will be downloaded.
+    Plan {
+        /// The platform's name.
+        platform: String,
+        /// Why it is fetched, where the user did not ask for it.
+        reason: Option<String>,
+        /// How many packages.
+        packages: usize,
+        /// How many bytes in all.
+        total_bytes: u64,
+        /// The directory that they are unpacked into.
+        into: PathBuf,
     },
     /// Packages are being downloaded.
     Download {
@@ -46,6 +60,16 @@ impl fmt::Display for Progress {
         match self {
             Self::Note(text) => out.write_str(text),
             Self::Lists { platform } => write!(out, "{platform}: fetching and verifying package lists"),
+            Self::Plan { platform, reason, packages, total_bytes, into } => {
+                if let Some(reason) = reason {
+                    write!(out, "{reason}: ")?;
+                }
+                let (size, into) = (mib(total_bytes), into.display());
+                write!(
+                    out,
+                    "fetching platform {platform}, {packages} packages, {size} MiB, into {into} (no root needed)"
+                )
+            }
             Self::Download { platform, done_bytes, total_bytes } => {
                 write!(out, "{platform}: downloaded {} of {} MiB", mib(done_bytes), mib(total_bytes))
             }

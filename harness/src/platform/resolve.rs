@@ -11,7 +11,7 @@ use super::version::{self, UNKNOWN};
 use super::{FirmwareFile, Ovmf, Platform, Qemu, distribution, probe};
 
 /// The name under which QEMU looks for its BIOS for `pc` and `q35`.
-const BIOS_IMAGE: &str = "bios-256k.bin";
+pub(super) const BIOS_IMAGE: &str = "bios-256k.bin";
 
 /// `host`: QEMU on PATH, firmware as QEMU and its descriptors name it.
 pub(super) fn host(host: &Surroundings) -> Result<Platform, PlatformError> {

@@ -26,10 +26,19 @@ pub(super) fn sha256(path: &Path) -> Result<String, PlatformError> {
     let mut buffer = vec![0; 256 << 10];
     loop {
         match file.read(&mut buffer).map_err(PlatformError::unreadable(path))? {
-            0 => return Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            0 => return Ok(hexadecimal(&hasher.finalize())),
             length => hasher.update(&buffer[..length]),
         }
     }
+}
+
+/// SHA-256 of bytes, lower-case hexadecimal.
+pub(super) fn sha256_of(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// SeaBIOS' version as its build put it into the image, for example `1.16.2-debian-1.16.2-1` or

@@ -1,0 +1,333 @@
+//! apt-get with a state, a cache, sources and keys of its own, as an unprivileged user.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use super::super::error::PlatformError;
+use super::super::process::{self, Finished};
+use super::super::surroundings::Surroundings;
+use super::super::{Progress, version};
+use super::failed;
+use super::sources::Source;
+
+/// Longest that one step of apt may take; a slow line needs minutes for 60 MB.
+const STEP_LIMIT: Duration = Duration::from_secs(1800);
+
+/// Settings of the host's apt that say how to reach a mirror, or what its administrator decided about time stamps.
+/// Everything else, hooks and third-party sources above all, stays behind.
+const INHERITED: [&str; 6] = [
+    "acquire::http::",
+    "acquire::https::",
+    "acquire::retries",
+    "acquire::forceipv",
+    "acquire::check-valid-until",
+    "acquire::check-date",
+];
+
+/// One package file that apt resolved.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Package {
+    /// Package name.
+    pub name: String,
+    /// Package version with its epoch.
+    pub version: String,
+    /// File name in the archives directory.
+    pub file: String,
+    /// Size of the file.
+    pub bytes: u64,
+}
+
+/// A private apt configuration in a directory of its own.
+pub(super) struct PrivateApt {
+    platform: String,
+    dir: PathBuf,
+    apt_get: PathBuf,
+}
+
+impl PrivateApt {
+    /// Lays out state, cache and configuration in `dir`.
+    pub(super) fn create(
+        platform: &str,
+        dir: &Path,
+        sources: &[Source],
+        host: &Surroundings,
+    ) -> Result<Self, PlatformError> {
+        let make = |path: PathBuf| std::fs::create_dir_all(&path).map_err(PlatformError::cache("create", &path));
+        for name in ["lists/partial", "cache/archives/partial", "etc/none.d"] {
+            make(dir.join(name))?;
+        }
+        let architecture = output(Command::new(tool(host, "dpkg")).arg("--print-architecture"))?.trim().to_owned();
+        let mut inherited = String::new();
+        if let Some(config) = host.program("apt-config") {
+            inherited = inherit(&output(Command::new(config).arg("dump"))?);
+        }
+        let write = |name: &str, text: &str| {
+            let path = dir.join(name);
+            std::fs::write(&path, text).map_err(PlatformError::cache("write", &path))
+        };
+        write("status", "")?;
+        write("etc/sources.list", &source_lines(sources, &architecture))?;
+        write("etc/apt.conf", &configuration(dir, &architecture, &inherited))?;
+        Ok(Self { platform: platform.to_owned(), dir: dir.to_owned(), apt_get: tool(host, "apt-get") })
+    }
+
+    /// Where downloaded package files lie.
+    pub(super) fn archives(&self) -> PathBuf {
+        self.dir.join("cache/archives")
+    }
+
+    /// Fetches the package lists and verifies their signatures.
+    pub(super) fn update(&self) -> Result<(), PlatformError> {
+        let done = process::run(self.command().args(["update", "-q", "--error-on=any"]), b"", STEP_LIMIT)?;
+        if done.status.success() {
+            return Ok(());
+        }
+        let all = format!("{}{}", String::from_utf8_lossy(&done.stdout), done.stderr);
+        Err(failed(&self.platform, "fetching and verifying the package lists", &done, &fix_for_update(&all)))
+    }
+
+    /// The packages `wanted` and everything that they depend on, none of it assumed to be installed.
+    pub(super) fn resolve(&self, wanted: &[&str]) -> Result<Vec<Package>, PlatformError> {
+        let done = process::run(self.install(wanted).arg("--print-uris"), b"", STEP_LIMIT)?;
+        let mut packages: Vec<Package> = String::from_utf8_lossy(&done.stdout).lines().filter_map(package).collect();
+        packages.sort();
+        if !done.status.success() || packages.is_empty() {
+            let fix = "the release may lack one of the packages, or be in transition: try again later or another suite";
+            return Err(failed(&self.platform, &format!("resolving {}", wanted.join(", ")), &done, fix));
+        }
+        Ok(packages)
+    }
+
+    /// Downloads what [`Self::resolve`] named; apt checks every file against the verified lists.
+    pub(super) fn download(
+        &self,
+        wanted: &[&str],
+        total_bytes: u64,
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<(), PlatformError> {
+        let mut lines = Lines::default();
+        let mut watch = |piece: &[u8]| {
+            for percent in lines.take(piece).iter().filter_map(|line| download_percent(line)) {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a share of a size, for display"
+                )]
+                let done_bytes = (total_bytes as f64 * percent / 100.0) as u64;
+                progress(&Progress::Download { platform: self.platform.clone(), done_bytes, total_bytes });
+            }
+        };
+        let mut command = self.install(wanted);
+        command.args(["--download-only", "-o", "APT::Status-Fd=1"]);
+        let done: Finished = process::run_watched(&mut command, b"", STEP_LIMIT, &mut watch)?;
+        if done.status.success() {
+            return Ok(());
+        }
+        Err(failed(
+            &self.platform,
+            "downloading the packages",
+            &done,
+            "check the network and the space left, then try again",
+        ))
+    }
+
+    fn install(&self, wanted: &[&str]) -> Command {
+        let mut command = self.command();
+        command.args(["install", "-qq", "--yes", "--no-install-recommends"]).args(wanted);
+        command
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.apt_get);
+        command.env("APT_CONFIG", self.dir.join("etc/apt.conf")).env("LC_ALL", "C");
+        command
+    }
+}
+
+fn tool(host: &Surroundings, name: &str) -> PathBuf {
+    host.program(name).unwrap_or_else(|| PathBuf::from(name))
+}
+
+fn output(command: &mut Command) -> Result<String, PlatformError> {
+    let program = process::display(command);
+    let done = process::run(command.env("LC_ALL", "C"), b"", Duration::from_secs(30))?;
+    if !done.status.success() {
+        return Err(PlatformError::Probe { program, problem: done.status.to_string(), stderr: done.stderr });
+    }
+    Ok(String::from_utf8_lossy(&done.stdout).into_owned())
+}
+
+/// The lines of `apt-config dump` that are kept; see [`INHERITED`].
+fn inherit(dump: &str) -> String {
+    let keep = |line: &&str| INHERITED.iter().any(|key| line.to_ascii_lowercase().starts_with(key));
+    dump.lines().filter(keep).map(|line| format!("{line}\n")).collect()
+}
+
+fn source_lines(sources: &[Source], architecture: &str) -> String {
+    let line = |source: &Source| {
+        let keyring = source.keyring.as_ref().map(|path| format!(" signed-by={}", path.display())).unwrap_or_default();
+        format!("deb [arch={architecture}{keyring}] {} {} {}\n", source.uri, source.suite, source.components.join(" "))
+    };
+    sources.iter().map(line).collect()
+}
+
+/// A configuration that replaces the host's: apt.conf(5). Verification keeps apt's strict defaults.
+fn configuration(dir: &Path, architecture: &str, inherited: &str) -> String {
+    let at = |name: &str| dir.join(name).display().to_string();
+    let none = at("etc/none");
+    let none_d = at("etc/none.d");
+    format!(
+        "{inherited}\
+         Dir::State \"{}\";\nDir::State::lists \"lists\";\nDir::State::status \"{}\";\nDir::Cache \"{}\";\n\
+         Dir::Etc \"{}\";\nDir::Etc::sourcelist \"{}\";\nDir::Etc::sourceparts \"{none_d}\";\n\
+         Dir::Etc::main \"{none}\";\nDir::Etc::parts \"{none_d}\";\n\
+         Dir::Etc::preferences \"{none}\";\nDir::Etc::preferencesparts \"{none_d}\";\n\
+         Dir::Etc::trusted \"{none}\";\nDir::Etc::trustedparts \"{none_d}\";\n\
+         APT::Architecture \"{architecture}\";\nAPT::Architectures {{ \"{architecture}\"; }};\n\
+         APT::Sandbox::User \"\";\nAPT::Get::AllowUnauthenticated \"false\";\n\
+         Acquire::AllowInsecureRepositories \"false\";\nAcquire::AllowWeakRepositories \"false\";\n\
+         Acquire::Languages \"none\";\nAcquire::PDiffs \"false\";\nDebug::NoLocking \"true\";\n",
+        dir.display(),
+        at("status"),
+        at("cache"),
+        at("etc"),
+        at("etc/sources.list"),
+    )
+}
+
+/// What helps against the way in which fetching the lists failed.
+fn fix_for_update(said: &str) -> String {
+    if said.contains("NO_PUBKEY") || said.contains("public key is not available") || said.contains("is not signed") {
+        "the host's archive keyring lacks the key that signs this release: apt-get install --only-upgrade \
+         debian-archive-keyring (as root), or use a release that the host's keyring knows"
+            .to_owned()
+    } else if said.contains("404") || said.contains("does not have a Release file") {
+        "the mirror has no such suite: correct the name, or give another mirror by --mirror URL".to_owned()
+    } else if said.contains("not valid yet") || said.contains("expired") {
+        "the mirror is out of date or the host's clock is wrong: correct the clock, or give another mirror by --mirror URL"
+            .to_owned()
+    } else {
+        "check the network, or give another mirror by --mirror URL".to_owned()
+    }
+}
+
+/// One line of `apt-get install --print-uris`: `'URI' FILE BYTES HASH`; the file is `NAME_VERSION_ARCH.deb`.
+fn package(line: &str) -> Option<Package> {
+    let rest = line.strip_prefix('\'')?.split_once("' ")?.1;
+    let mut words = rest.split_whitespace();
+    let (file, bytes) = (words.next()?, words.next()?.parse().ok()?);
+    let mut parts = file.strip_suffix(".deb")?.split('_');
+    let (name, version) = (parts.next()?, parts.next()?);
+    let version = version.replace("%3a", ":");
+    Some(Package { name: name.to_owned(), version, file: file.to_owned(), bytes })
+}
+
+/// The share of a `dlstatus:N:PERCENT:TEXT` line, as apt writes them to its status descriptor.
+fn download_percent(line: &str) -> Option<f64> {
+    line.strip_prefix("dlstatus:")?.split(':').nth(1)?.parse().ok().filter(|percent| (0.0..=100.0).contains(percent))
+}
+
+/// Cuts pieces of output into lines.
+#[derive(Default)]
+struct Lines {
+    rest: Vec<u8>,
+}
+
+impl Lines {
+    fn take(&mut self, piece: &[u8]) -> Vec<String> {
+        self.rest.extend_from_slice(piece);
+        let Some(end) = self.rest.iter().rposition(|&byte| byte == b'\n') else { return Vec::new() };
+        let complete: Vec<u8> = self.rest.drain(..=end).collect();
+        String::from_utf8_lossy(&complete).lines().map(str::to_owned).collect()
+    }
+}
+
+/// A short name for a set of packages: any other name, version or size gives another.
+pub(super) fn digest(packages: &[Package]) -> String {
+    let text: String = packages.iter().map(|package| format!("{} {}\n", package.file, package.bytes)).collect();
+    version::sha256_of(text.as_bytes())[..16].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[test]
+    fn a_resolved_package_is_read_with_its_epoch() {
+        let line = "'http://m.example/debian/pool/q_7.2%2bdfsg_amd64.deb' qemu-system-x86_1%3a7.2+dfsg-7_amd64.deb 9281168 MD5Sum:0";
+        let package = package(line).unwrap();
+        assert_eq!(
+            (package.name.as_str(), package.version.as_str(), package.bytes),
+            ("qemu-system-x86", "1:7.2+dfsg-7", 9_281_168)
+        );
+    }
+
+    #[rstest]
+    #[case("")]
+    #[case("Reading package lists...")]
+    #[case("'http://m.example/x.deb' x.deb many MD5Sum:0")]
+    #[case("'http://m.example/x.tar' x_1_all.tar 5 MD5Sum:0")]
+    fn other_lines_are_no_package(#[case] line: &str) {
+        assert_eq!(package(line), None);
+    }
+
+    #[test]
+    fn hooks_and_trust_settings_of_the_host_are_left_behind() {
+        let dump = "Acquire::http::Proxy \"http://proxy.example:3128\";\nAPT::Update::Post-Invoke:: \"rm -rf /\";\n\
+                    Acquire::AllowInsecureRepositories \"1\";\nAcquire::Check-Valid-Until \"false\";\nDir::State \"x\";\n";
+        assert_eq!(
+            inherit(dump),
+            "Acquire::http::Proxy \"http://proxy.example:3128\";\nAcquire::Check-Valid-Until \"false\";\n"
+        );
+    }
+
+    #[test]
+    fn every_source_is_bound_to_its_keyring() {
+        let source = Source {
+            uri: "http://m.example/debian".into(),
+            suite: "sid".into(),
+            components: vec!["main".into()],
+            keyring: Some("/usr/share/keyrings/debian-archive-keyring.gpg".into()),
+        };
+        assert_eq!(
+            source_lines(&[source], "amd64"),
+            "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://m.example/debian sid main\n"
+        );
+    }
+
+    #[rstest]
+    #[case(
+        "The following signatures couldn't be verified because the public key is not available: NO_PUBKEY 1",
+        "lacks the key"
+    )]
+    #[case("E: The repository 'x' is not signed.", "lacks the key")]
+    #[case("E: The repository 'x' does not have a Release file.", "no such suite")]
+    #[case("Release file is not valid yet (invalid for another 3h)", "clock")]
+    #[case("Could not resolve 'm.example'", "check the network")]
+    fn each_way_to_fail_has_its_fix(#[case] said: &str, #[case] fix: &str) {
+        assert!(fix_for_update(said).contains(fix));
+    }
+
+    #[test]
+    fn progress_survives_any_cut_of_the_output() {
+        let text = b"dlstatus:1:12.5:Retrieving file 1 of 3\nnoise\ndlstatus:3:100:done\ndlstatus:x:900:?\n";
+        for cut in 0..text.len() {
+            let mut lines = Lines::default();
+            let mut all = lines.take(&text[..cut]);
+            all.extend(lines.take(&text[cut..]));
+            let percents: Vec<f64> = all.iter().filter_map(|line| download_percent(line)).collect();
+            assert_eq!(percents, [12.5, 100.0]);
+        }
+    }
+
+    #[test]
+    fn another_version_is_another_set() {
+        let one = Package { name: "a".into(), version: "1".into(), file: "a_1_all.deb".into(), bytes: 5 };
+        let other = Package { version: "2".into(), file: "a_2_all.deb".into(), ..one.clone() };
+        assert_ne!(digest(std::slice::from_ref(&one)), digest(&[other]));
+        assert_eq!(digest(std::slice::from_ref(&one)).len(), 16);
+    }
+}

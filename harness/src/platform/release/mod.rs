@@ -1,0 +1,301 @@
+//! `apt` and `debian:SUITE`: packages of a release, unpacked under the user's cache and started through that release's
+//! own dynamic loader.
+//!
+//! Needs apt-get and dpkg-deb, no root, and touches nothing of the host's package state. Every package is verified by
+//! apt against the signed package lists; there is no way around that. In the cache, one directory per release:
+//!
+//! ```text
+//! releases/debian-trixie/lock          held while something is fetched
+//! releases/debian-trixie/trees/<id>/   one unpacked set of packages: root/ and release.json
+//! releases/debian-trixie/current       link to the tree in use, replaced in one step
+//! releases/debian-trixie/work-<pid>/   an unfinished fetch; removed by the next one
+//! ```
+//!
+//! A tree appears under its name only when it is complete, so an interrupted fetch leaves nothing that looks usable.
+
+mod apt;
+mod sources;
+mod tree;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use super::error::PlatformError;
+use super::surroundings::{Surroundings, inside};
+use super::{Options, Platform, PlatformName, Progress, distribution, process};
+use apt::PrivateApt;
+use sources::Source;
+
+/// What is fetched: the emulator, its data, and every firmware image and option ROM. Their dependencies follow.
+const PACKAGES: [&str; 5] = ["qemu-system-x86", "qemu-system-data", "ovmf", "seabios", "ipxe-qemu"];
+
+/// A release that can be fetched: where it comes from and where it is kept.
+#[derive(Clone, Debug)]
+pub(super) struct Release {
+    /// The platform's name, `apt` or `debian:SUITE`.
+    name: String,
+    /// The cache directory of the release.
+    home: PathBuf,
+}
+
+impl Release {
+    /// The release that `name` stands for on this host.
+    pub(super) fn of(name: &PlatformName, host: &Surroundings) -> Result<Self, PlatformError> {
+        let title = name.to_string();
+        let refuse = |problem: &str, fix: &str| PlatformError::Fetch {
+            platform: title.clone(),
+            problem: problem.to_owned(),
+            stderr: String::new(),
+            fix: fix.to_owned(),
+        };
+        let cache = host.cache.as_ref().ok_or_else(|| {
+            refuse("there is no cache directory to keep it in", "set HOME, or XDG_CACHE_HOME to an absolute path")
+        })?;
+        let slug = match name {
+            PlatformName::Debian(suite) => format!("debian-{suite}"),
+            _ => {
+                let (id, codename) = own_release(host);
+                if id.is_empty() {
+                    return Err(refuse(
+                        "the host's os-release does not say which distribution it runs",
+                        "use debian:SUITE",
+                    ));
+                }
+                format!("apt-{id}-{codename}").trim_end_matches('-').to_owned()
+            }
+        };
+        let home = cache.join("releases").join(slug);
+        Ok(Self { name: title, home })
+    }
+
+    /// The complete tree in the cache; `None` where nothing was fetched yet.
+    pub(super) fn fetched(&self) -> Option<PathBuf> {
+        let tree = self.home.join("current").canonicalize().ok()?;
+        tree.join(tree::RECORD).is_file().then_some(tree)
+    }
+
+    /// The tree in the cache, fetched first where it is missing, and replaced by a newer one if `refresh` is asked for.
+    /// `reason` goes before the line that announces a download.
+    pub(super) fn ensure(
+        &self,
+        name: &PlatformName,
+        options: &Options,
+        refresh: bool,
+        reason: Option<&str>,
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<PathBuf, PlatformError> {
+        if let (Some(tree), false) = (self.fetched(), refresh) {
+            if let Some(reason) = reason {
+                progress(&Progress::Note(format!("{reason}: using platform {} from the cache", self.name)));
+            }
+            return Ok(tree);
+        }
+        std::fs::create_dir_all(self.home.join("trees"))
+            .map_err(PlatformError::cache("create", &self.home.join("trees")))?;
+        let _lock = self.lock(progress)?;
+        if let (Some(tree), false) = (self.fetched(), refresh) {
+            return Ok(tree);
+        }
+        self.remove_leftovers();
+        let work = self.home.join(format!("work-{}", std::process::id()));
+        let fetched = self.fetch(name, options, &work, reason, progress);
+        let _ = std::fs::remove_dir_all(&work);
+        fetched
+    }
+
+    fn fetch(
+        &self,
+        name: &PlatformName,
+        options: &Options,
+        work: &Path,
+        reason: Option<&str>,
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<PathBuf, PlatformError> {
+        let sources = sources_for(name, options)?;
+        progress(&Progress::Lists { platform: self.name.clone() });
+        let apt = PrivateApt::create(&self.name, work, &sources, &options.surroundings)?;
+        apt.update()?;
+        let packages = apt.resolve(&PACKAGES)?;
+        let id = tree::id_of(&packages);
+        let place = self.home.join("trees").join(&id);
+        if !place.join(tree::RECORD).is_file() {
+            let total_bytes = packages.iter().map(|package| package.bytes).sum();
+            progress(&Progress::Plan {
+                platform: self.name.clone(),
+                reason: reason.map(str::to_owned),
+                packages: packages.len(),
+                total_bytes,
+                into: self.home.clone(),
+            });
+            apt.download(&PACKAGES, total_bytes, progress)?;
+            let built = work.join("tree");
+            tree::build(&self.name, &built, &apt.archives(), &packages, &sources, progress)?;
+            // a tree of this name without a record is the rest of a removal
+            let _ = std::fs::remove_dir_all(&place);
+            std::fs::rename(&built, &place).map_err(PlatformError::cache("move the unpacked release to", &place))?;
+            progress(&Progress::Done { platform: self.name.clone(), total_bytes });
+        } else {
+            progress(&Progress::Note(format!("{}: up to date", self.name)));
+        }
+        self.switch_to(&id)?;
+        self.fetched().ok_or_else(|| PlatformError::Cache {
+            action: "find the unpacked release again in",
+            path: place,
+            source: std::io::ErrorKind::NotFound.into(),
+        })
+    }
+
+    /// Points `current` at a tree in one step, and removes trees older than the one before.
+    fn switch_to(&self, id: &str) -> Result<(), PlatformError> {
+        let before = self.fetched();
+        let link = self.home.join("current");
+        let fresh = self.home.join(format!("current-{}", std::process::id()));
+        let _ = std::fs::remove_file(&fresh);
+        std::os::unix::fs::symlink(Path::new("trees").join(id), &fresh)
+            .and_then(|()| std::fs::rename(&fresh, &link))
+            .map_err(PlatformError::cache("replace the link", &link))?;
+        // machines of another run may still use the tree that was current until now
+        let keep = [self.fetched(), before];
+        for entry in std::fs::read_dir(self.home.join("trees")).into_iter().flatten().flatten() {
+            if !keep.iter().flatten().any(|kept| kept.file_name() == Some(&entry.file_name())) {
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until no other process fetches this release. Released when the file is closed, also by a crash.
+    fn lock(&self, progress: &mut dyn FnMut(&Progress)) -> Result<File, PlatformError> {
+        let path = self.home.join("lock");
+        let file = File::create(&path).map_err(PlatformError::cache("create", &path))?;
+        if file.try_lock().is_err() {
+            progress(&Progress::Note(format!("{}: waiting for another process that fetches it", self.name)));
+            file.lock().map_err(PlatformError::cache("lock", &path))?;
+        }
+        Ok(file)
+    }
+
+    /// Removes what an interrupted fetch left behind. Only called with the lock held, so nobody works there.
+    fn remove_leftovers(&self) {
+        for entry in std::fs::read_dir(&self.home).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with("work-") {
+                let _ = std::fs::remove_dir_all(entry.path());
+            } else if name.starts_with("current-") {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+/// The platform `name`, fetched where necessary.
+pub(super) fn resolve(
+    name: &PlatformName,
+    options: &Options,
+    refresh: bool,
+    reason: Option<&str>,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Platform, PlatformError> {
+    let release = Release::of(name, &options.surroundings)?;
+    let tree = release.ensure(name, options, refresh, reason, progress)?;
+    tree::platform(&release.name, &tree)
+}
+
+/// `ID` and `VERSION_CODENAME` of the host.
+fn own_release(host: &Surroundings) -> (String, String) {
+    let text = distribution::os_release(host).unwrap_or_default();
+    let field = |key: &str| {
+        let value = distribution::field(&text, key).unwrap_or_default();
+        value.chars().filter(|letter| letter.is_ascii_alphanumeric() || "._-".contains(*letter)).collect::<String>()
+    };
+    (field("ID"), field("VERSION_CODENAME"))
+}
+
+/// Where the packages come from, each bound to the archive's own keyring.
+fn sources_for(name: &PlatformName, options: &Options) -> Result<Vec<Source>, PlatformError> {
+    let host = &options.surroundings;
+    let refuse = |problem: String, fix: String| PlatformError::Fetch {
+        platform: name.to_string(),
+        problem,
+        stderr: String::new(),
+        fix,
+    };
+    for tool in ["apt-get", "dpkg-deb", "dpkg"] {
+        if host.program(tool).is_none() {
+            let fix = format!("{}; apt and debian:SUITE need apt and dpkg", distribution::install_hint(host));
+            return Err(refuse(format!("{tool} is not on PATH"), fix));
+        }
+    }
+    let (id, codename) = own_release(host);
+    let (archive, suite) = match name {
+        PlatformName::Debian(suite) => ("debian".to_owned(), suite.clone()),
+        _ => (id.clone(), codename.clone()),
+    };
+    let configured = sources::of_release(&sources::read(host), &codename);
+    let of_this_archive = archive == id;
+    let chosen: Vec<Source> = match (&options.mirror, name) {
+        (Some(mirror), _) => {
+            if !["http://", "https://", "file:/"].iter().any(|start| mirror.starts_with(start))
+                || mirror.contains(char::is_whitespace)
+            {
+                let problem = format!("{mirror:?} is no mirror, wanted http://, https:// or file:/ and a path");
+                return Err(refuse(problem, "give --mirror the address that a sources.list would have".to_owned()));
+            }
+            if suite.is_empty() {
+                return Err(refuse("the host's release has no codename".to_owned(), "use debian:SUITE".to_owned()));
+            }
+            vec![Source { uri: mirror.clone(), suite, components: vec!["main".to_owned()], keyring: None }]
+        }
+        (None, PlatformName::Debian(_)) if of_this_archive => {
+            // suites are looked for in the archive that serves the host's own release, not in its security archive
+            let base = configured.iter().find(|source| !source.suite.contains('-'));
+            let main = |source: &Source| Source {
+                suite: suite.clone(),
+                components: vec!["main".to_owned()],
+                ..source.clone()
+            };
+            base.map(main).into_iter().collect()
+        }
+        (None, PlatformName::Debian(_)) => Vec::new(),
+        (None, _) => configured,
+    };
+    if chosen.is_empty() {
+        let problem = format!("the host's apt is configured with no mirror of {archive}");
+        return Err(refuse(problem, "give one by --mirror URL".to_owned()));
+    }
+    let keyring = keyring_of(&archive, host);
+    chosen
+        .into_iter()
+        .map(|source| {
+            let named = source.keyring.clone().filter(|_| !matches!(name, PlatformName::Debian(_)));
+            let Some(keyring) = named.or_else(|| keyring.clone()) else {
+                let problem =
+                    format!("the keys of the {archive} archive are not on this host, so nothing can be verified");
+                return Err(refuse(problem, format!("apt-get install {archive}-archive-keyring (as root)")));
+            };
+            Ok(Source { keyring: Some(keyring), ..source })
+        })
+        .collect()
+}
+
+/// The keyring file that a distribution's `*-archive-keyring` package installs; `.pgp` is its newer name.
+fn keyring_of(archive: &str, host: &Surroundings) -> Option<PathBuf> {
+    ["pgp", "gpg"]
+        .iter()
+        .find_map(|end| inside(&host.root, Path::new(&format!("/usr/share/keyrings/{archive}-archive-keyring.{end}"))))
+}
+
+/// The error for a step of the package tools that failed, with their words.
+fn failed(platform: &str, step: &str, done: &process::Finished, fix: &str) -> PlatformError {
+    PlatformError::Fetch {
+        platform: platform.to_owned(),
+        problem: format!("{step} ended with {}", done.status),
+        stderr: done.stderr.clone(),
+        fix: fix.to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[path = "release_tests.rs"]
+mod tests;

@@ -1,0 +1,159 @@
+//! Which mirror, which keys and which directory a release gets on hosts of several kinds, without a network.
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+
+/// A host with stand-ins for the package tools that refuse to run, and the given files.
+fn host(files: &[(&str, &str)]) -> (tempfile::TempDir, Options) {
+    let dir = tempfile::tempdir().unwrap();
+    let put = |path: &str, text: &str| {
+        let path = dir.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    for tool in ["apt-get", "dpkg-deb", "dpkg"] {
+        let path = put(&format!("bin/{tool}"), "#!/bin/sh\nexit 99\n");
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    for (path, text) in files {
+        put(path, text);
+    }
+    let surroundings = Surroundings {
+        root: dir.path().to_owned(),
+        path: dir.path().join("bin").into(),
+        config_home: None,
+        cache: Some(dir.path().join("cache")),
+    };
+    (dir, Options { mirror: None, surroundings })
+}
+
+const DEBIAN: (&str, &str) = ("etc/os-release", "ID=debian\nVERSION_CODENAME=bookworm\n");
+const UBUNTU: (&str, &str) = ("etc/os-release", "ID=ubuntu\nID_LIKE=debian\nVERSION_CODENAME=noble\n");
+const KEYS: (&str, &str) = ("usr/share/keyrings/debian-archive-keyring.gpg", "");
+const MIRROR: (&str, &str) = (
+    "etc/apt/sources.list",
+    "deb http://mirror.example/debian bookworm main\ndeb http://mirror.example/security bookworm-security main\n\
+     deb [signed-by=/third.gpg] http://third.example/debian bookworm stable\n",
+);
+
+fn debian(suite: &str) -> PlatformName {
+    PlatformName::Debian(suite.to_owned())
+}
+
+fn lines(name: &PlatformName, options: &Options) -> Vec<String> {
+    let sources = sources_for(name, options).unwrap();
+    sources.iter().map(|source| format!("{} {} {}", source.uri, source.suite, source.components.join(" "))).collect()
+}
+
+#[test]
+fn another_suite_comes_from_the_mirror_of_the_hosts_own_release() {
+    let (_dir, options) = host(&[DEBIAN, KEYS, MIRROR]);
+    assert_eq!(lines(&debian("sid"), &options), ["http://mirror.example/debian sid main"]);
+}
+
+#[test]
+fn apt_uses_the_release_with_its_security_fixes() {
+    let (_dir, options) = host(&[DEBIAN, KEYS, MIRROR]);
+    assert_eq!(
+        lines(&PlatformName::Apt, &options),
+        ["http://mirror.example/debian bookworm main", "http://mirror.example/security bookworm-security main",]
+    );
+}
+
+#[test]
+fn a_mirror_given_goes_before_the_configured_one() {
+    let (_dir, mut options) = host(&[DEBIAN, KEYS, MIRROR]);
+    options.mirror = Some("file:/srv/mirror".to_owned());
+    assert_eq!(lines(&debian("trixie"), &options), ["file:/srv/mirror trixie main"]);
+}
+
+#[test]
+fn a_mirror_that_is_none_is_refused() {
+    let (_dir, mut options) = host(&[DEBIAN, KEYS, MIRROR]);
+    for mirror in ["mirror.example/debian", "http://m.example/ sid main\ndeb http://evil.example", ""] {
+        options.mirror = Some(mirror.to_owned());
+        assert!(sources_for(&debian("sid"), &options).unwrap_err().to_string().contains("is no mirror"));
+    }
+}
+
+#[test]
+fn a_host_of_another_distribution_needs_a_mirror_and_the_keys() {
+    let (_dir, mut options) =
+        host(&[UBUNTU, ("etc/apt/sources.list", "deb http://mirror.example/ubuntu noble main\n")]);
+    let text = sources_for(&debian("sid"), &options).unwrap_err().to_string();
+    assert!(text.contains("no mirror of debian") && text.contains("--mirror URL"), "{text}");
+    options.mirror = Some("http://mirror.example/debian".to_owned());
+    let text = sources_for(&debian("sid"), &options).unwrap_err().to_string();
+    assert!(text.contains("nothing can be verified"), "{text}");
+    assert!(text.contains("fix: apt-get install debian-archive-keyring (as root)"), "{text}");
+}
+
+#[test]
+fn a_host_without_apt_is_told_its_own_install_command() {
+    let (_dir, mut options) = host(&[("etc/os-release", "ID=fedora\n")]);
+    options.surroundings.path = "/nonexistent".into();
+    let text = sources_for(&debian("sid"), &options).unwrap_err().to_string();
+    assert!(text.contains("apt-get is not on PATH") && text.contains("dnf install qemu-system-x86-core"), "{text}");
+}
+
+#[test]
+fn an_unfinished_tree_is_not_taken_for_a_release() {
+    let (_dir, options) = host(&[DEBIAN, KEYS, MIRROR]);
+    let release = Release::of(&debian("sid"), &options.surroundings).unwrap();
+    assert_eq!(release.fetched(), None);
+    std::fs::create_dir_all(release.home.join("trees/abc/root/usr/bin")).unwrap();
+    std::fs::create_dir_all(release.home.join("work-1/tree")).unwrap();
+    std::os::unix::fs::symlink("trees/abc", release.home.join("current")).unwrap();
+    assert_eq!(release.fetched(), None, "the record is missing");
+    release.remove_leftovers();
+    assert!(!release.home.join("work-1").exists());
+}
+
+#[test]
+fn switching_keeps_the_tree_that_was_current_and_removes_older_ones() {
+    let (_dir, options) = host(&[DEBIAN, KEYS, MIRROR]);
+    let release = Release::of(&debian("sid"), &options.surroundings).unwrap();
+    for id in ["one", "two", "three"] {
+        let tree = release.home.join("trees").join(id);
+        std::fs::create_dir_all(&tree).unwrap();
+        std::fs::write(tree.join(tree::RECORD), "{}").unwrap();
+        release.switch_to(id).unwrap();
+        assert!(release.fetched().unwrap().ends_with(id));
+    }
+    let mut left: Vec<_> =
+        std::fs::read_dir(release.home.join("trees")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["three", "two"]);
+}
+
+#[test]
+fn a_fetch_that_fails_leaves_nothing_and_says_what_the_tool_said() {
+    let (dir, options) = host(&[DEBIAN, KEYS, MIRROR]);
+    let dpkg = dir.path().join("bin/dpkg");
+    std::fs::write(&dpkg, "#!/bin/sh\necho amd64\n").unwrap();
+    let apt = dir.path().join("bin/apt-get");
+    std::fs::write(&apt, "#!/bin/sh\necho 'E: The repository is not signed: NO_PUBKEY 0123' >&2\nexit 100\n").unwrap();
+    let text = resolve(&debian("sid"), &options, false, None, &mut |_| {}).unwrap_err().to_string();
+    assert!(text.contains("cannot fetch platform \"debian:sid\""), "{text}");
+    assert!(text.contains("it said: E: The repository is not signed: NO_PUBKEY 0123"), "{text}");
+    assert!(text.contains("fix: the host's archive keyring lacks the key"), "{text}");
+    let home = dir.path().join("cache/releases/debian-sid");
+    let left: Vec<_> = std::fs::read_dir(home).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| name == "lock" || name == "trees"), "{left:?}");
+}
+
+#[test]
+#[ignore = "downloads 60 MB from the mirror that the host's apt is configured with"]
+fn three_releases_run_side_by_side() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut surroundings = Surroundings::of_this_process();
+    surroundings.cache = Some(dir.path().to_owned());
+    let options = Options { mirror: None, surroundings };
+    for suite in ["bookworm", "trixie", "sid"] {
+        let platform = resolve(&debian(suite), &options, false, None, &mut |_| {}).unwrap();
+        assert!(platform.seabios.is_some() && platform.ovmf.is_some() && !platform.option_roms.is_empty(), "{suite}");
+        assert!(platform.qemu.path.starts_with(dir.path()));
+    }
+}
