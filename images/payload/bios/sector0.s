@@ -1,0 +1,175 @@
+# Sector 0: finds stage 2, proves that it is whole, and jumps to it.
+#
+# Runs at linear 0x7c00, whatever the segment (BIOS and PXE: 0000:7c00, El Torito: 07c0:0000), DL as the firmware gave it.
+# Bytes 3..90 stay free for a FAT BPB or El Torito boot information, bytes 440..512 for the partition table and signature.
+#
+# The builder fills the block at 416. Its offsets are repeated in src/payload.rs, which checks the magic.
+
+        .section .bios, "ax"
+        .code16
+        .set    COM1, 0x3f8
+        .set    STAGE2, 0x7e00
+
+sector0:
+        jmp     boot
+        nop
+        .org    90
+boot:
+        xorw    %ax, %ax
+        cli
+        movw    %ax, %ss
+        movw    $0x7c00, %sp
+        sti
+        cld
+        movw    %ax, %ds
+        movw    %ax, %es
+        ljmp    $0, $loaded
+loaded:
+        pushw   %dx                     # DL lives on the stack: a CD read below overwrites this sector with itself
+        cmpb    $READ_NOTHING, read_mode
+        je      verify
+        cmpb    $READ_CD, read_mode
+        je      read_extended
+        movb    $0x41, %ah              # int 13h extensions present?
+        movw    $0x55aa, %bx
+        int     $0x13
+        jc      read_chs
+        cmpw    $0xaa55, %bx
+        jne     read_chs
+        testb   $1, %cl
+        jz      read_chs
+read_extended:
+        popw    %dx
+        pushw   %dx
+        movb    $0x42, %ah
+        movw    $packet, %si
+        int     $0x13
+        jc      read_chs
+        jmp     verify
+
+# One sector at a time through AH=02h, for drives without extensions (floppies).
+read_chs:
+        popw    %dx
+        pushw   %dx
+        movb    $0x08, %ah
+        xorw    %di, %di
+        int     $0x13
+        movw    $0, %ax
+        movw    %ax, %es
+        jc      damaged
+        andw    $0x3f, %cx
+        jz      damaged
+        movw    %cx, sectors_per_track
+        movb    %dh, %al
+        incw    %ax
+        movw    %ax, heads
+        movw    packet_lba, %bp
+        movw    packet_offset, %bx
+        movw    packet_count, %si
+next_sector:
+        movb    $3, attempts
+again:
+        movw    %bp, %ax
+        xorw    %dx, %dx
+        divw    sectors_per_track
+        movw    %dx, %cx
+        incw    %cx                     # CL: sector, from 1
+        xorw    %dx, %dx
+        divw    heads                   # AX: cylinder (below 256 here), DX: head
+        movb    %al, %ch
+        movb    %dl, %dh
+        popw    %ax
+        pushw   %ax
+        movb    %al, %dl
+        movw    $0x0201, %ax
+        int     $0x13
+        jnc     sector_read
+        xorw    %ax, %ax                # reset the drive, then once more
+        int     $0x13
+        decb    attempts
+        jnz     again
+        jmp     damaged
+sector_read:
+        addw    $512, %bx
+        incw    %bp
+        decw    %si
+        jnz     next_sector
+
+# The 16-bit words of stage 2, its checksum word among them, add up to zero.
+verify:
+        cmpl    $0x54535742, STAGE2     # "BWST"
+        jne     damaged
+        movw    $STAGE2, %si
+        movw    stage2_words, %cx
+        xorw    %bx, %bx
+add_word:
+        lodsw
+        addw    %ax, %bx
+        loop    add_word
+        testw   %bx, %bx
+        jnz     damaged
+        popw    %dx
+        jmp     stage2
+
+damaged:
+        movw    $damaged_text, %si
+        call    print
+        int     $0x18
+halt:
+        cli
+        hlt
+        jmp     halt
+
+# Prints the NUL-terminated text at SI.
+print:
+        lodsb
+        testb   %al, %al
+        jz      print_end
+        call    print_byte
+        jmp     print
+print_end:
+        ret
+
+# Prints AL; keeps every register.
+print_byte:
+        pushw   %dx
+        pushw   %ax
+        movw    $COM1 + 5, %dx
+wait_thr_empty:
+        inb     %dx, %al
+        testb   $0x20, %al
+        jz      wait_thr_empty
+        popw    %ax
+        movw    $COM1, %dx
+        outb    %al, %dx
+        popw    %dx
+        ret
+
+damaged_text:
+        .asciz  "\r\nbootwright: stage 2 damaged\r\n"
+sectors_per_track:
+        .word   0
+heads:
+        .word   0
+attempts:
+        .byte   0
+
+        .org    416
+        .set    READ_NOTHING, 0         # the firmware has loaded the whole program
+        .set    READ_SECTORS, 1         # 512-byte sectors, stage 2 alone, to 0x7e00
+        .set    READ_CD, 2              # 2048-byte sectors, the whole program, to 0x7c00
+        .ascii  "BWS0"
+read_mode:
+        .byte   READ_NOTHING
+        .byte   0
+stage2_words:
+        .word   0
+packet:                                 # int 13h AH=42h disk address packet
+        .byte   16, 0
+packet_count:
+        .word   0
+packet_offset:
+        .word   STAGE2, 0
+packet_lba:
+        .quad   0
+        .org    512

@@ -1,0 +1,310 @@
+# Stage 2: prints the payload line (src/lib.rs has its grammar), then does what the builder asked for.
+#
+# Entered at 0000:7e40 with DS = ES = SS = 0 and DL as the firmware gave it. The first 64 bytes are the builder's.
+
+        .set    FW_CFG, 0x510
+        .set    FW_CFG_DIRECTORY, 0x19
+
+        .ascii  "BWSTAGE2"
+checksum:
+        .word   0
+after:
+        .byte   0
+name_length:
+        .byte   0
+        .long   0
+nonce:
+        .fill   16, 1, 0
+name:
+        .fill   24, 1, 0
+        .quad   0
+
+        .org    512 + 64
+stage2:
+        movb    %dl, drive
+        call    program_uart
+
+        movw    $text_nonce, %si
+        call    print
+        movw    $nonce, %si
+        movw    $16, %cx
+print_nonce:
+        lodsb
+        call    print_hex
+        loop    print_nonce
+
+        movw    $text_medium, %si
+        call    print
+        movw    $name, %si
+        movzbw  name_length, %cx
+print_name:
+        lodsb
+        call    print_byte
+        loop    print_name
+
+        movw    $text_dl, %si
+        call    print
+        movb    drive, %al
+        call    print_hex
+
+        movw    $text_geometry, %si
+        call    print
+        call    print_geometry
+
+        movw    $text_bootorder, %si
+        call    print
+        movw    $file_bootorder, %si
+        call    print_file
+
+        movw    $text_bios_geometry, %si
+        call    print
+        movw    $file_bios_geometry, %si
+        call    print_file
+
+        movw    $text_end, %si
+        call    print
+        call    wait_sent
+
+        movzbw  after, %bx
+        cmpw    $(after_table_end - after_table) / 2, %bx
+        jae     after_hang
+        addw    %bx, %bx
+        jmpw    *after_table(%bx)
+
+# In the order of the enum `After`.
+after_table:
+        .word   after_exit, after_hang, after_return, after_keyboard, after_cf9, after_triple_fault, after_reset
+after_table_end:
+
+after_exit:
+        movb    $0x2a, %al
+        outb    %al, $0xf4
+        jmp     after_hang
+after_return:
+        int     $0x18
+        jmp     after_hang
+after_keyboard:
+        movb    $0xfe, %al
+        outb    %al, $0x64
+        jmp     after_hang
+after_cf9:
+        movw    $0xcf9, %dx
+        movb    $0x06, %al
+        outb    %al, %dx
+        jmp     after_hang
+after_triple_fault:
+        lidtw   empty_idt
+        int3
+after_hang:
+        cli
+        hlt
+        jmp     after_hang
+after_reset:
+        ljmp    $0xffff, $0
+
+# 115200 baud, 8 data bits, no parity, 1 stop bit, no interrupts. The FIFO keeps what the firmware left in it.
+program_uart:
+        call    wait_sent
+        movw    $COM1 + 1, %dx
+        movb    $0, %al
+        outb    %al, %dx
+        movw    $COM1 + 3, %dx
+        movb    $0x80, %al
+        outb    %al, %dx
+        movw    $COM1, %dx
+        movb    $1, %al
+        outb    %al, %dx
+        incw    %dx
+        movb    $0, %al
+        outb    %al, %dx
+        movw    $COM1 + 3, %dx
+        movb    $3, %al
+        outb    %al, %dx
+        incw    %dx
+        outb    %al, %dx
+        ret
+
+# Waits until the transmitter is empty, so that a reset cannot cut the line's end off.
+wait_sent:
+        movw    $COM1 + 5, %dx
+        inb     %dx, %al
+        testb   $0x40, %al
+        jz      wait_sent
+        ret
+
+# Prints AL as two lower-case hex digits; keeps every register but AL.
+print_hex:
+        pushw   %ax
+        shrb    $4, %al
+        call    print_digit
+        popw    %ax
+        andb    $15, %al
+print_digit:
+        cmpb    $10, %al
+        jb      below_ten
+        addb    $('a' - '0' - 10), %al
+below_ten:
+        addb    $'0', %al
+        jmp     print_byte
+
+# Prints AX in decimal.
+print_decimal:
+        xorw    %dx, %dx
+        movw    $10, %cx
+        divw    %cx
+        pushw   %dx
+        testw   %ax, %ax
+        jz      last_digit
+        call    print_decimal
+last_digit:
+        popw    %ax
+        jmp     print_digit
+
+# int 13h AH=08h: CH and CL bits 6-7 last cylinder, DH last head, CL bits 0-5 last sector.
+print_geometry:
+        movb    drive, %dl
+        movb    $0x08, %ah
+        xorw    %di, %di
+        int     $0x13
+        sbbw    %ax, %ax
+        pushw   $0
+        popw    %es
+        testw   %ax, %ax
+        jnz     print_absent
+        pushw   %cx
+        pushw   %dx
+        movw    %cx, %ax
+        rolb    $2, %al
+        andb    $3, %al
+        xchgb   %al, %ah
+        incw    %ax
+        call    print_decimal
+        movb    $'/', %al
+        call    print_byte
+        popw    %dx
+        movzbw  %dh, %ax
+        incw    %ax
+        call    print_decimal
+        movb    $'/', %al
+        call    print_byte
+        popw    %ax
+        andw    $0x3f, %ax
+        jmp     print_decimal
+
+print_absent:
+        movb    $'-', %al
+        jmp     print_byte
+
+# Prints the fw_cfg file whose NUL-terminated name is at SI, percent-encoded; `-` if there is no such file.
+# Directory: count, then per file size (4), selector (2), reserved (2), name (56); big-endian.
+print_file:
+        xorw    %ax, %ax
+        call    fw_select
+        call    fw_long
+        cmpl    $0x51454d55, %eax       # "QEMU"
+        jne     print_absent
+        movw    $FW_CFG_DIRECTORY, %ax
+        call    fw_select
+        call    fw_long
+        movl    %eax, %ebp
+next_file:
+        testl   %ebp, %ebp
+        jz      print_absent
+        decl    %ebp
+        call    fw_long
+        movl    %eax, %edi
+        call    fw_long
+        shrl    $16, %eax
+        movw    %ax, selector
+        pushw   %si
+        movw    $56, %cx
+        movb    $0, differs
+next_character:
+        call    fw_byte
+        cmpb    %al, (%si)
+        je      character_equal
+        incb    differs
+character_equal:
+        cmpb    $1, (%si)               # carry at the terminator: SI stays there
+        cmc
+        adcw    $0, %si
+        loop    next_character
+        popw    %si
+        cmpb    $0, differs
+        jne     next_file
+
+        movw    selector, %ax
+        call    fw_select
+next_byte:
+        testl   %edi, %edi
+        jz      print_file_end
+        decl    %edi
+        call    fw_byte
+        cmpb    $'%', %al
+        je      percent
+        cmpb    $0x21, %al
+        jb      percent
+        cmpb    $0x7e, %al
+        ja      percent
+        call    print_byte
+        jmp     next_byte
+percent:
+        pushw   %ax
+        movb    $'%', %al
+        call    print_byte
+        popw    %ax
+        call    print_hex
+        jmp     next_byte
+print_file_end:
+        ret
+
+# Selects fw_cfg item AX.
+fw_select:
+        movw    $FW_CFG, %dx
+        outw    %ax, %dx
+        ret
+
+# The next fw_cfg byte in AL.
+fw_byte:
+        movw    $FW_CFG + 1, %dx
+        inb     %dx, %al
+        ret
+
+# The next big-endian 32-bit number in EAX.
+fw_long:
+        movw    $4, %cx
+fw_long_byte:
+        shll    $8, %eax
+        call    fw_byte
+        loop    fw_long_byte
+        ret
+
+text_nonce:
+        .asciz  "\r\nBOOTWRIGHT/1 nonce="
+text_medium:
+        .asciz  " medium="
+text_dl:
+        .asciz  " via=bios dl="
+text_geometry:
+        .asciz  " geometry="
+text_bootorder:
+        .asciz  " bootorder="
+text_bios_geometry:
+        .asciz  " bios-geometry="
+text_end:
+        .asciz  " end\r\n"
+file_bootorder:
+        .asciz  "bootorder"
+file_bios_geometry:
+        .asciz  "bios-geometry"
+        .balign 2
+empty_idt:
+        .word   0
+        .long   0
+selector:
+        .word   0
+drive:
+        .byte   0
+differs:
+        .byte   0
+        .balign 16

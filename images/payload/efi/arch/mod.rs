@@ -1,0 +1,14 @@
+//! What depends on the processor and on QEMU's machine for it: serial port, fw_cfg, interrupts, ways to end or reboot.
+//!
+//! Each module offers the same names. A way to reboot that a machine does not have halts, so that a case which asks for
+//! it there times out with the line printed instead of passing by another way.
+
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+#[cfg(target_arch = "x86_64")]
+pub use x86_64::*;
+
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
+#[cfg(target_arch = "aarch64")]
+pub use aarch64::*;

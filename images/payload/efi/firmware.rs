@@ -1,0 +1,178 @@
+//! The few UEFI tables, protocols and services that the payload uses (UEFI 2.10 sections 4.3, 4.4, 4.5, 8.2, 9.1).
+
+use crate::arch;
+use core::ffi::c_void;
+use core::ptr;
+
+#[repr(C)]
+pub struct SystemTable {
+    header: [u8; 24],
+    vendor: *const u16,
+    revision: u32,
+    consoles: [*const c_void; 6],
+    runtime: *const RuntimeServices,
+    boot: *const BootServices,
+}
+
+#[repr(C)]
+struct BootServices {
+    header: [u8; 24],
+    before_handle_protocol: [*const c_void; 16],
+    handle_protocol: extern "efiapi" fn(*mut c_void, *const Guid, *mut *const c_void) -> usize,
+}
+
+#[repr(C)]
+struct RuntimeServices {
+    header: [u8; 24],
+    before_get_variable: [*const c_void; 6],
+    get_variable: extern "efiapi" fn(*const u16, *const Guid, *mut u32, *mut usize, *mut u8) -> usize,
+    before_reset_system: [*const c_void; 3],
+    reset_system: extern "efiapi" fn(u32, usize, usize, *const u16) -> usize,
+}
+
+#[repr(C)]
+struct LoadedImage {
+    revision: u32,
+    parent: *mut c_void,
+    system: *const SystemTable,
+    device: *mut c_void,
+    file_path: *const u8,
+}
+
+#[repr(C)]
+struct Guid(u32, u16, u16, [u8; 8]);
+
+const LOADED_IMAGE: Guid = Guid(0x5b1b_31a1, 0x9562, 0x11d2, [0x8e, 0x3f, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b]);
+const DEVICE_PATH: Guid = Guid(0x0957_6e91, 0x6d3f, 0x11d2, [0x8e, 0x39, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b]);
+const GLOBAL_VARIABLE: Guid = Guid(0x8be4_df61, 0x93ca, 0x11d2, [0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c]);
+
+const RESET_COLD: u32 = 0;
+const RESET_SHUTDOWN: u32 = 2;
+
+/// Longest variable name used, terminator included.
+const NAME_CAPACITY: usize = 16;
+
+/// Upper bound on a device path, against a path without an end node.
+const PATH_LIMIT: usize = 4096;
+
+/// The firmware as seen from a running application. Interrupts are off while one exists.
+pub struct Firmware {
+    image: *mut c_void,
+    system: *const SystemTable,
+    interrupts: arch::Interrupts,
+}
+
+impl Firmware {
+    /// # Safety
+    ///
+    /// `system` must be the system table given to the entry point, with boot services still present.
+    pub unsafe fn new(image: *mut c_void, system: *const SystemTable) -> Self {
+        Self { image, system, interrupts: arch::Interrupts::disable() }
+    }
+
+    /// Restores the interrupt flag and passes `status` on, for a return to the firmware.
+    pub fn leave(&self, status: usize) -> usize {
+        self.interrupts.restore();
+        status
+    }
+
+    /// The value of a global variable, or `None` where it is absent, unreadable or longer than `buffer`.
+    pub fn variable<'a>(&self, name: &str, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+        let mut wide = [0_u16; NAME_CAPACITY];
+        for (to, from) in wide[..NAME_CAPACITY - 1].iter_mut().zip(name.bytes()) {
+            *to = from.into();
+        }
+        let mut size = buffer.len();
+        // SAFETY: see `new`; the firmware writes at most `size` bytes.
+        let status = unsafe {
+            let get = (*(*self.system).runtime).get_variable;
+            self.call(|| get(wide.as_ptr(), &GLOBAL_VARIABLE, ptr::null_mut(), &mut size, buffer.as_mut_ptr()))
+        };
+        if status == 0 { buffer.get(..size) } else { None }
+    }
+
+    /// The device path of the device that this image was loaded from.
+    pub fn device_path(&self) -> Option<&[u8]> {
+        let image = self.loaded_image()?;
+        let path = self.protocol(image.device, &DEVICE_PATH)?;
+        // SAFETY: the protocol's interface is a device path.
+        unsafe { whole_path(path.cast()) }
+    }
+
+    /// The file path part of this image's device path.
+    pub fn file_path(&self) -> Option<&[u8]> {
+        // SAFETY: `FilePath` is a device path or null.
+        unsafe { whole_path(self.loaded_image()?.file_path) }
+    }
+
+    pub fn reset_cold(&self) {
+        self.reset(RESET_COLD);
+    }
+
+    pub fn power_off(&self) {
+        self.reset(RESET_SHUTDOWN);
+    }
+
+    fn reset(&self, kind: u32) {
+        // SAFETY: see `new`.
+        unsafe {
+            let reset = (*(*self.system).runtime).reset_system;
+            self.call(|| reset(kind, 0, 0, ptr::null()));
+        }
+    }
+
+    fn loaded_image(&self) -> Option<&LoadedImage> {
+        let image = self.protocol(self.image, &LOADED_IMAGE)?;
+        // SAFETY: the protocol's interface has this layout and lives as long as the image.
+        unsafe { image.cast::<LoadedImage>().as_ref() }
+    }
+
+    fn protocol(&self, handle: *mut c_void, guid: &Guid) -> Option<*const c_void> {
+        if handle.is_null() {
+            return None;
+        }
+        let mut interface = ptr::null();
+        // SAFETY: see `new`.
+        let status = unsafe {
+            let handle_protocol = (*(*self.system).boot).handle_protocol;
+            self.call(|| handle_protocol(handle, guid, &mut interface))
+        };
+        (status == 0 && !interface.is_null()).then_some(interface)
+    }
+
+    /// One call of the firmware with the interrupt flag as the firmware had it; services may leave it changed.
+    fn call<T>(&self, service: impl FnOnce() -> T) -> T {
+        self.interrupts.restore();
+        let result = service();
+        arch::Interrupts::disable();
+        result
+    }
+}
+
+/// A device path from its first node to its end node, both included.
+///
+/// # Safety
+///
+/// `path` is null or points to a device path.
+unsafe fn whole_path<'a>(path: *const u8) -> Option<&'a [u8]> {
+    const END: u8 = 0x7f;
+    const END_ENTIRE: u8 = 0xff;
+    if path.is_null() {
+        return None;
+    }
+    let mut length = 0_usize;
+    while length < PATH_LIMIT {
+        // SAFETY: every node before this one had a length and was no end node, so a header of four bytes follows.
+        let [kind, subtype, low, high] = unsafe { path.add(length).cast::<[u8; 4]>().read() };
+        let node = usize::from(u16::from_le_bytes([low, high]));
+        if node < 4 {
+            return None;
+        }
+        length += node;
+        if kind == END && subtype == END_ENTIRE {
+            // SAFETY: the nodes just walked are contiguous.
+            return Some(unsafe { core::slice::from_raw_parts(path, length) });
+        }
+    }
+    None
+}

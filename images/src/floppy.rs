@@ -1,0 +1,48 @@
+//! 1.44 MB floppies: a boot program, and for UEFI a FAT12 volume without partitions whose reserved sectors hold it.
+
+use crate::disk::{OTHER_PATH, REMOVABLE_MEDIA_PATH, disk_signature};
+use crate::fat::{self, FileIn, Shape};
+use crate::payload::{self, Load};
+use crate::{After, Boots, Content, FatType, Image, ImageError, MediumSpec, Nonce};
+
+const SECTORS: u32 = 2880;
+
+pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError> {
+    let mut image = Image::zero(u64::from(SECTORS) * 512);
+    let (after, signed, path) = match spec.content {
+        Content::Blank | Content::VendorReboot => return Ok(image),
+        Content::Bootable { boots: Boots::UefiOnly, .. } => {
+            return Err(ImageError::impossible(
+                "a floppy for UEFI only",
+                "no UEFI firmware here has a floppy driver",
+                "use MediumKind::Disk",
+            ));
+        }
+        Content::Bootable { boots, after, .. } => (after, true, (boots == Boots::Both).then_some(REMOVABLE_MEDIA_PATH)),
+        Content::NoSignature => (After::Exit, false, Some(OTHER_PATH)),
+    };
+    let mut program = payload::bios_program(&spec.name, nonce, after, Load::Sectors(1))?;
+    if signed {
+        program[510..512].copy_from_slice(&[0x55, 0xaa]);
+    }
+    let Some(path) = path else {
+        image.put(0, program);
+        return Ok(image);
+    };
+    let application = payload::efi_application(&spec.name, nonce, after)?;
+    let shape = Shape {
+        fat: FatType::Fat12,
+        sectors: SECTORS,
+        sector_bytes: 512,
+        hidden: 0,
+        extra_reserved: payload::stage_2_sectors() as u16,
+        media: 0xf0,
+        sectors_per_track: 18,
+        heads: 2,
+        root_entries: 224,
+        serial: disk_signature(nonce),
+    };
+    fat::put(&mut image, 0, &shape, &[FileIn { path, bytes: &application }])?;
+    image.merge_boot_program(&program);
+    Ok(image)
+}

@@ -1,0 +1,151 @@
+//! The programs that media carry, with name, nonce and ending filled in.
+//!
+//! `build/` makes them from `payload/`; this module knows nothing of media. Offsets below repeat those in
+//! `payload/bios/*.s` and `payload/efi/main.rs`; a magic next to each block proves that both sides agree.
+//!
+//! ```
+//! use bootwright_images::{After, Nonce, payload};
+//!
+//! let program = payload::bios_network_program("served", Nonce([7; 16]), After::Exit)?;
+//! assert!(program.len() < 32 * 1024);
+//! # Ok::<(), bootwright_images::ImageError>(())
+//! ```
+
+use crate::{After, ImageError, Nonce, spec};
+use std::ops::Range;
+
+const BIOS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bios.bin"));
+const EFI_X64: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bootx64.efi"));
+
+/// The part of sector 0 that is boot code: the FAT BPB or El Torito boot information lies before it (after a jump of
+/// three bytes), the partition table after it.
+pub(crate) const SECTOR_0_CODE: Range<usize> = 90..440;
+
+const SECTOR_0_MAGIC: Range<usize> = 416..420;
+const READ_MODE: usize = 420;
+const STAGE_2_WORDS: Range<usize> = 422..424;
+const PACKET_COUNT: Range<usize> = 426..428;
+const PACKET_OFFSET: Range<usize> = 428..430;
+const PACKET_LBA: Range<usize> = 432..440;
+
+const STAGE_2: usize = 512;
+const STAGE_2_MAGIC: Range<usize> = STAGE_2..STAGE_2 + 8;
+const CHECKSUM: Range<usize> = STAGE_2 + 8..STAGE_2 + 10;
+const STAGE_2_AFTER: usize = STAGE_2 + 10;
+const STAGE_2_NAME_LENGTH: usize = STAGE_2 + 11;
+const STAGE_2_NONCE: usize = STAGE_2 + 16;
+const STAGE_2_NAME: usize = STAGE_2 + 32;
+
+const EFI_MAGIC: [u8; 16] = *b"BWEFI/1\xf7\x2c\x91\x0d\xe8\x5b\x36\xaa\x43";
+const EFI_END: [u8; 8] = *b"BWEFIEND";
+const EFI_AFTER: usize = 16;
+const EFI_NAME_LENGTH: usize = 17;
+const EFI_NONCE: usize = 32;
+const EFI_NAME: usize = 48;
+const EFI_END_AT: usize = 72;
+
+/// What sector 0 has to read before stage 2 can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Load {
+    /// Nothing: the firmware has loaded everything.
+    Whole,
+    /// Stage 2, from this LBA in 512-byte sectors.
+    Sectors(u64),
+    /// The whole program, from this LBA in 2048-byte sectors.
+    Cd(u64),
+}
+
+/// A network boot program for BIOS PXE: loaded as a whole at 0000:7c00, one segment, no header.
+///
+/// # Errors
+///
+/// [`ImageError::Name`].
+pub fn bios_network_program(name: &str, nonce: Nonce, after: After) -> Result<Vec<u8>, ImageError> {
+    bios_program(name, nonce, after, Load::Whole)
+}
+
+/// An EFI application for x86-64: a PE32+ file for an ESP, TFTP or HTTP.
+///
+/// # Errors
+///
+/// [`ImageError::Name`].
+pub fn efi_application(name: &str, nonce: Nonce, after: After) -> Result<Vec<u8>, ImageError> {
+    spec::check_name(name)?;
+    let mut program = EFI_X64.to_vec();
+    let fault = |problem: String| ImageError::Payload { payload: "x64 EFI application", problem };
+    let mut places = program.windows(EFI_MAGIC.len()).enumerate().filter(|(_, bytes)| *bytes == EFI_MAGIC);
+    let (Some((at, _)), None) = (places.next(), places.next()) else {
+        return Err(fault("its magic does not occur exactly once".into()));
+    };
+    let block = program.get_mut(at..at + EFI_END_AT + EFI_END.len());
+    let block = block.filter(|block| block[EFI_END_AT..] == EFI_END);
+    let block = block.ok_or_else(|| fault("no end mark after its magic".into()))?;
+    block[EFI_AFTER] = code(after);
+    fill_name(block, EFI_NAME_LENGTH, EFI_NAME, name);
+    block[EFI_NONCE..EFI_NONCE + 16].copy_from_slice(&nonce.0);
+    Ok(program)
+}
+
+/// Sector 0 and stage 2, a whole number of 512-byte sectors, without the boot signature.
+pub(crate) fn bios_program(name: &str, nonce: Nonce, after: After, load: Load) -> Result<Vec<u8>, ImageError> {
+    spec::check_name(name)?;
+    let mut program = BIOS.to_vec();
+    program.resize(program.len().next_multiple_of(512), 0);
+    for (range, magic) in [(SECTOR_0_MAGIC, &b"BWS0"[..]), (STAGE_2_MAGIC, &b"BWSTAGE2"[..])] {
+        if program.get(range.clone()) != Some(magic) {
+            let problem = format!("no magic at byte {}", range.start);
+            return Err(ImageError::Payload { payload: "BIOS program", problem });
+        }
+    }
+    program[STAGE_2_AFTER] = code(after);
+    fill_name(&mut program, STAGE_2_NAME_LENGTH, STAGE_2_NAME, name);
+    program[STAGE_2_NONCE..STAGE_2_NONCE + 16].copy_from_slice(&nonce.0);
+
+    let length = small(program.len(), "length in bytes of the BIOS program")?;
+    let (mode, lba, count, offset) = match load {
+        Load::Whole => (0, 0, 0, 0x7e00),
+        Load::Sectors(lba) => (1, lba, length / 512 - 1, 0x7e00),
+        Load::Cd(lba) => (2, lba, length.div_ceil(2048), 0x7c00_u16),
+    };
+    program[READ_MODE] = mode;
+    program[STAGE_2_WORDS].copy_from_slice(&((length - 512) / 2).to_le_bytes());
+    program[PACKET_COUNT].copy_from_slice(&count.to_le_bytes());
+    program[PACKET_OFFSET].copy_from_slice(&offset.to_le_bytes());
+    program[PACKET_LBA].copy_from_slice(&lba.to_le_bytes());
+
+    let sum = program[STAGE_2..]
+        .chunks_exact(2)
+        .fold(0_u16, |sum, word| sum.wrapping_add(u16::from_le_bytes([word[0], word[1]])));
+    program[CHECKSUM].copy_from_slice(&sum.wrapping_neg().to_le_bytes());
+    Ok(program)
+}
+
+/// Length in 512-byte sectors of stage 2 as [`bios_program`] returns it.
+pub(crate) const fn stage_2_sectors() -> u64 {
+    BIOS.len().div_ceil(512) as u64 - 1
+}
+
+fn fill_name(block: &mut [u8], length: usize, at: usize, name: &str) {
+    // the name has been checked: at most 24 ASCII characters
+    block[length] = name.len() as u8;
+    block[at..at + name.len()].copy_from_slice(name.as_bytes());
+}
+
+fn small(value: usize, what: &'static str) -> Result<u16, ImageError> {
+    const LIMIT: u16 = 0x8000;
+    let small = u16::try_from(value).ok().filter(|value| *value <= LIMIT);
+    small.ok_or(ImageError::TooLarge { what, value: value as u64, limit: LIMIT.into() })
+}
+
+/// The number that the payloads know an ending by.
+fn code(after: After) -> u8 {
+    match after {
+        After::Exit => 0,
+        After::Hang => 1,
+        After::ReturnToFirmware => 2,
+        After::RebootKeyboardController => 3,
+        After::RebootPortCf9 => 4,
+        After::TripleFault => 5,
+        After::ResetSystem => 6,
+    }
+}
