@@ -75,8 +75,7 @@ fn one_firmware_only(firmware: Firmware, board: Board) -> Vec<Case> {
     };
     let class = classes::native_optical(board);
     let disk = |boots| Machine::new(firmware, board).virtio_blk(Medium::bootable("only").boots(boots)).bootindex(1);
-    let iso =
-        |boots| class.add(Machine::new(firmware, board), 0, Medium::bootable("only").boots(boots)).bootindex(1);
+    let iso = |boots| class.add(Machine::new(firmware, board), 0, Medium::bootable("only").boots(boots)).bootindex(1);
     let case = |kind: &str, machine, control| {
         Case::new(format!("alone::{}::{}::{name}-{kind}", firmware.name(), board.name()))
             .axis("made-for", name)

@@ -60,10 +60,7 @@ pub fn opticals(board: Board) -> Vec<Class> {
 
 /// USB host controllers besides xHCI: every disk class boots alone on them, too.
 pub fn older_usb() -> [Class; 2] {
-    [
-        class("usb-ehci", false, Kind::Usb(UsbController::Ehci)),
-        class("usb-uhci", false, Kind::Usb(UsbController::Uhci)),
-    ]
+    [class("usb-ehci", false, Kind::Usb(UsbController::Ehci)), class("usb-uhci", false, Kind::Usb(UsbController::Uhci))]
 }
 
 /// The optical drive that a board has without further adapters.

@@ -13,7 +13,8 @@ use crate::classes::{self, COMBINATIONS, Class};
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (firmware, board) in COMBINATIONS {
-        for (name, medium) in [("blank", Medium::blank("first")), ("no-signature", Medium::without_signature("first"))] {
+        for (name, medium) in [("blank", Medium::blank("first")), ("no-signature", Medium::without_signature("first"))]
+        {
             for class in classes::disks(board) {
                 cases.push(unbootable_disk(firmware, board, class, name, medium.clone()));
             }

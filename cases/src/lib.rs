@@ -9,9 +9,9 @@ mod alone;
 mod classes;
 mod first_entry;
 mod order;
-mod strict;
 pub mod runner;
 pub mod settings;
+mod strict;
 mod unlisted;
 
 use bootwright::case::Case;

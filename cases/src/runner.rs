@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::path::Path;
 use std::sync::OnceLock;
 
 use bootwright::case::run::{Ended, Finished, Options, run, run_control};
@@ -53,8 +54,7 @@ pub fn jobs(settings: &Settings) -> Vec<Job> {
         for control in [false, true] {
             let id = if control { format!("control::{}", case.id) } else { case.id.clone() };
             let suite = if control { Suite::Full } else { case.suite };
-            let selected =
-                suite <= settings.suite && settings.shard.is_none_or(|shard| in_shard(&id, shard));
+            let selected = suite <= settings.suite && settings.shard.is_none_or(|shard| in_shard(&id, shard));
             for round in 1..=settings.repeat {
                 let round = (settings.repeat > 1).then_some(round);
                 jobs.push(Job { case: case.clone(), control, round, selected });
@@ -100,7 +100,7 @@ impl Runner {
         self.event(&json!({ "event": "finished", "id": job.name(), "platform": name, "verdict": result.verdict,
             "seconds": result.wall_seconds, "reason": result.reason, "evidence": result.evidence }));
         let fine = result.verdict.is_as_expected() && !(self.settings.strict && result.verdict == Verdict::Skipped);
-        if fine { Ok(()) } else { Err(report::failure_text(&result, &self.settings.out)) }
+        if fine { Ok(()) } else { Err(result.reason.unwrap_or_default()) }
     }
 
     fn result(&self, job: &Job, key: &CaseKey, folder: &CaseFolder) -> CaseResult {
@@ -223,6 +223,26 @@ fn resolve(settings: &Settings) -> Result<Platform, String> {
     Platform::resolve(&name, &options, &mut |progress| eprintln!("{progress}")).map_err(|error| error.to_string())
 }
 
+/// Builds the media of an evidence folder again from its `machine.json`, the same bytes as in its run.
+///
+/// # Errors
+///
+/// What is wrong with the folder: no such file, a case that this version no longer has, a file that cannot be written.
+pub fn build_media_again(folder: &Path) -> Result<(), String> {
+    let path = folder.join("machine.json");
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| format!("{}: {error}; wanted the evidence folder of a case that ran", path.display()))?;
+    let told: serde_json::Value =
+        serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    let id = told["case"].as_str().ok_or_else(|| format!("{}: no \"case\"", path.display()))?;
+    let seed = told["seed"].as_u64().ok_or_else(|| format!("{}: no \"seed\"", path.display()))?;
+    let control = told["control"].as_bool().unwrap_or(false);
+    let case = crate::all().into_iter().find(|case| case.id == id);
+    let case = case.ok_or_else(|| format!("{}: this version has no case \"{id}\"", path.display()))?;
+    let machine = if control { case.control.unwrap_or(case.machine) } else { case.machine };
+    bootwright::case::run::build_media_again(&machine, id, seed, folder)
+}
+
 /// The known issues that the settings name, or the project's own.
 ///
 /// # Errors
@@ -232,7 +252,8 @@ pub fn read_known_issues(settings: &Settings) -> Result<KnownIssues, String> {
     match &settings.known_issues {
         None => KnownIssues::parse(KNOWN_ISSUES, "cases/known-issues.toml").map_err(|error| error.to_string()),
         Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+            let text =
+                std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
             KnownIssues::parse(&text, &path.display().to_string()).map_err(|error| error.to_string())
         }
     }

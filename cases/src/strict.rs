@@ -39,12 +39,7 @@ fn unlisted_disk(firmware: Firmware, board: Board, class: Class, strict: bool) -
     }
     let on_off = if strict { "on" } else { "off" };
     let id = format!("strict::{}::{}::{on_off}-{}", firmware.name(), board.name(), class.name);
-    Case::new(id)
-        .axis("strict", on_off)
-        .axis("class", class.name)
-        .machine(machine)
-        .expect(expectation)
-        .control(control)
+    Case::new(id).axis("strict", on_off).axis("class", class.name).machine(machine).expect(expectation).control(control)
 }
 
 /// strict without any bootindex does nothing: QEMU appends HALT to a list that is not empty only.
@@ -57,4 +52,3 @@ fn strict_without_any_bootindex(firmware: Firmware, board: Board) -> Case {
         .expect(Expectation::boots("unlisted"))
         .control(control)
 }
-

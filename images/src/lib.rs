@@ -6,13 +6,15 @@
 //! what [`After`] says. The line, ASCII, ends in CR LF and has single spaces between fields:
 //!
 //! ```text
-//! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=bios dl=80 geometry=<c>/<h>/<s> bootorder=<file> bios-geometry=<file> end
-//! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=uefi arch=x64 boot-current=0001 boot-order=0001,0002 boot-next=- secure-boot=0 device-path=<hex> file-path=<hex> bootorder=<file> bios-geometry=<file> end
+//! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=bios dl=80 geometry=<c>/<h>/<s> bootorder=<file> bios-geometry=<file> tsc=<16 hex> end
+//! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=uefi arch=x64 boot-current=0001 boot-order=0001,0002 boot-next=- secure-boot=0 device-path=<hex> file-path=<hex> bootorder=<file> bios-geometry=<file> tsc=<16 hex> end
 //! ```
 //!
 //! `<file>` is a fw_cfg file with every byte outside 0x21..=0x7e, and `%`, written as `%` and two lower-case hex
 //! digits; `-` stands for a file, variable or value that does not exist. `geometry` is int 13h AH=08h of `dl`: cylinder count,
-//! head count, sectors per track, decimal. `boot-order` and `boot-current` are upper-case hex, four digits each.
+//! head count, sectors per track, decimal. `boot-order` and `boot-current` are upper-case hex, four digits each. `tsc` is the processor's time stamp
+//! counter: nanoseconds of guest time where QEMU counts instructions. The BIOS payload prints its line on the debug
+//! console (port 0x402) too, where SeaBIOS logs.
 
 #![deny(missing_docs)]
 

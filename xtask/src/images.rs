@@ -55,7 +55,7 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
         let path = out.join(format!("{}.img", entry.spec.name));
         let image = bootwright_images::build(&entry.spec, Nonce([0; 16])).map_err(XtaskError::from)?;
         image.write_to(&path).map_err(|error| XtaskError(format!("{}: {error}", path.display())))?;
-        println!("{}  {} bytes  {}", path.display(), image.len(), entry.description);
+        println!("{}  {} bytes  {}", path.display(), image.length(), entry.description);
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -63,6 +63,9 @@ fn find_run(run: &str) -> Result<PathBuf, XtaskError> {
     let numbered = out_dir::runs().join(run);
     let found = [named, numbered].into_iter().find(|dir| dir.join("report.json").exists());
     found.ok_or_else(|| {
-        XtaskError(format!("no run \"{run}\": wanted a directory with a report.json, or a number below {}", out_dir::runs().display()))
+        XtaskError(format!(
+            "no run \"{run}\": wanted a directory with a report.json, or a number below {}",
+            out_dir::runs().display()
+        ))
     })
 }

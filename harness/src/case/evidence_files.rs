@@ -85,11 +85,12 @@ impl EvidenceFiles {
     pub fn machine(
         &self,
         case: &Case,
+        control: bool,
         machine: &Machine,
         nonces: &BTreeMap<String, String>,
         seed: u64,
     ) -> Result<(), String> {
-        let value = json!({ "case": case.id, "seed": seed, "nonces": nonces, "machine": machine,
+        let value = json!({ "case": case.id, "control": control, "seed": seed, "nonces": nonces, "machine": machine,
             "expectation": case.expectation });
         self.json("machine.json", &value)
     }
@@ -104,7 +105,7 @@ impl EvidenceFiles {
         script +=
             &format!("# {}: the same machine by hand; serial port and monitor (Ctrl-A c) on this terminal\n", case.id);
         script += "set -eu\ncd \"$(dirname \"$0\")\"\n";
-        script += "if [ ! -e media/.complete ]; then\n";
+        script += "if [ ! -d media ]; then\n";
         script += "    (cd \"${BOOTWRIGHT_SOURCE:?set it to a checkout of bootwright: the media are built again from \
                    machine.json}\" && cargo xtask images --again \"$OLDPWD\")\nfi\n";
         for (name, value) in &qemu.env {
@@ -174,7 +175,9 @@ impl EvidenceFiles {
 
 /// The text screen as the serial console's escape sequences left it.
 fn screen(serial: &[u8]) -> String {
-    let mut parser = vt100::Parser::new(50, 160, 0);
+    const ROWS: std::num::NonZero<u16> = std::num::NonZero::new(50).expect("not zero");
+    const COLUMNS: std::num::NonZero<u16> = std::num::NonZero::new(160).expect("not zero");
+    let mut parser = vt100::Parser::new(ROWS, COLUMNS, 0);
     parser.process(serial);
     let mut text = parser.screen().contents();
     text.push('\n');

@@ -81,7 +81,7 @@ const LONGEST_RUN: Duration = Duration::from_secs(300);
 
 /// Runs a case and leaves its evidence. Never panics, never leaves QEMU running (unless `pause_on_failure` asks for it).
 pub fn run(case: &Case, platform: &Platform, options: &Options) -> Finished {
-    run_machine(case, &case.machine, platform, options)
+    run_machine(case, false, &case.machine, platform, options)
 }
 
 /// Runs a case's negative control: passes exactly when the expectation does not hold for the control machine.
@@ -92,7 +92,7 @@ pub fn run_control(case: &Case, platform: &Platform, options: &Options) -> Finis
             Ended::Failed("the case has no negative control: it is vacuous".to_owned()),
         );
     };
-    let mut finished = run_machine(case, control, platform, options);
+    let mut finished = run_machine(case, true, control, platform, options);
     finished.ended = match finished.ended {
         Ended::Passed => {
             Ended::Failed("the expectation holds although its cause was removed: it is vacuous".to_owned())
@@ -106,7 +106,7 @@ pub fn run_control(case: &Case, platform: &Platform, options: &Options) -> Finis
     finished
 }
 
-fn run_machine(case: &Case, machine: &Machine, platform: &Platform, options: &Options) -> Finished {
+fn run_machine(case: &Case, control: bool, machine: &Machine, platform: &Platform, options: &Options) -> Finished {
     if let Some(missing) = case.missing(platform) {
         return Finished::without_guest(case, Ended::Skipped(missing));
     }
@@ -116,7 +116,7 @@ fn run_machine(case: &Case, machine: &Machine, platform: &Platform, options: &Op
     if machine.accelerator == Accelerator::Kvm {
         machine.clock = Some(Clock::Real);
     }
-    match Bench::prepare(case, machine, platform, options) {
+    match Bench::prepare(case, control, machine, platform, options) {
         Ok(bench) => bench.run(case, platform, options),
         Err(reason) => Finished::without_guest(case, Ended::Broken(reason)),
     }
@@ -146,27 +146,18 @@ struct Bench {
 }
 
 impl Bench {
-    fn prepare(case: &Case, machine: Machine, platform: &Platform, options: &Options) -> Result<Bench, String> {
+    fn prepare(
+        case: &Case,
+        control: bool,
+        machine: Machine,
+        platform: &Platform,
+        options: &Options,
+    ) -> Result<Bench, String> {
         let layout = Layout::of(&machine).map_err(|error| format!("the machine cannot be laid out: {error}"))?;
         let evidence = EvidenceFiles::create(&options.folder)?;
         let mut files = Files { data_dirs: platform.qemu.data_dirs.clone(), ..Files::default() };
-        let mut nonces = BTreeMap::new();
-        let mut sectors = BTreeMap::new();
-        for (device, placed) in machine.devices.iter().zip(&layout.devices) {
-            let Some(medium) = &device.medium else {
-                files.media.push(None);
-                continue;
-            };
-            let nonce = nonce(options.seed, &case.id, &medium.name);
-            let spec = medium.spec(medium_kind(device), placed.sectors);
-            let image = bootwright_images::build(&spec, nonce).map_err(|error| format!("medium: {error}"))?;
-            let path = evidence.medium(&medium.name);
-            let write = image.write_to(&path);
-            write.map_err(|error| format!("cannot write medium {}: {error}", path.display()))?;
-            nonces.insert(medium.name.clone(), nonce.to_string());
-            sectors.insert(medium.name.clone(), image.len() / 512);
-            files.media.push(Some(path));
-        }
+        let media = media(&machine, &layout, &case.id, options.seed, &evidence)?;
+        files.media = media.files;
         match machine.firmware {
             Firmware::SeaBios => files.bios = platform.seabios.as_ref().map(|file| file.path.clone()),
             Firmware::Ovmf => {
@@ -175,8 +166,8 @@ impl Bench {
                 files.vars = Some(evidence.copy_vars(&ovmf.vars.path)?);
             }
         }
-        let names = Names::of(&machine, &layout, &nonces, &sectors);
-        evidence.machine(case, &machine, &nonces, options.seed)?;
+        let names = Names::of(&machine, &layout, &media.nonces, &media.sectors);
+        evidence.machine(case, control, &machine, &media.nonces, options.seed)?;
         let by_hand =
             argv::argv(&machine, &layout, &files, &Wiring::ByHand { debugcon: "by-hand-debugcon.log".into() });
         evidence.command(case, &platform.qemu, &by_hand)?;
@@ -411,6 +402,47 @@ fn words(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// Builds the media of an evidence folder again, the same bytes as in its run, unless they are still there.
+///
+/// # Errors
+///
+/// What is wrong with the folder or could not be written.
+pub fn build_media_again(machine: &Machine, case: &str, seed: u64, folder: &Path) -> Result<(), String> {
+    let evidence = EvidenceFiles::create(folder)?;
+    let layout = Layout::of(machine).map_err(|error| format!("the machine cannot be laid out: {error}"))?;
+    media(machine, &layout, case, seed, &evidence).map(|_| ())
+}
+
+/// What was built for the drives of a machine.
+struct Media {
+    /// Image of each device, in device order.
+    files: Vec<Option<PathBuf>>,
+    /// Nonce of each medium, by name.
+    nonces: BTreeMap<String, String>,
+    /// Size of each medium in sectors, by name.
+    sectors: BTreeMap<String, u64>,
+}
+
+fn media(machine: &Machine, layout: &Layout, case: &str, seed: u64, evidence: &EvidenceFiles) -> Result<Media, String> {
+    let mut media = Media { files: Vec::new(), nonces: BTreeMap::new(), sectors: BTreeMap::new() };
+    for (device, placed) in machine.devices.iter().zip(&layout.devices) {
+        let Some(medium) = &device.medium else {
+            media.files.push(None);
+            continue;
+        };
+        let nonce = nonce(seed, case, &medium.name);
+        let spec = medium.spec(medium_kind(device), placed.sectors);
+        let image = bootwright_images::build(&spec, nonce).map_err(|error| format!("medium: {error}"))?;
+        let path = evidence.medium(&medium.name);
+        let write = image.write_to(&path);
+        write.map_err(|error| format!("cannot write medium {}: {error}", path.display()))?;
+        media.nonces.insert(medium.name.clone(), nonce.to_string());
+        media.sectors.insert(medium.name.clone(), image.length() / 512);
+        media.files.push(Some(path));
+    }
+    Ok(media)
 }
 
 /// Removes a folder of evidence; it need not exist.

@@ -25,10 +25,12 @@
 //! # Ok::<(), bootwright::report::ReportError>(())
 //! ```
 
+mod facts;
 mod folder;
 mod json;
 mod model;
 
+pub use facts::{host, known_issue_info};
 pub use folder::{CaseFolder, CaseKey, RESULT_FILE, STARTED_FILE, folder_name};
 pub use json::{ReportError, Run, gather};
 pub use model::{

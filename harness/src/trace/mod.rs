@@ -174,7 +174,7 @@ impl Reader {
     pub fn new(firmware: Firmware, names: Names) -> Reader {
         let parser = match firmware {
             Firmware::SeaBios => Parser::SeaBios(seabios::Parser::default()),
-            Firmware::Ovmf => Parser::Ovmf(ovmf::Parser::default()),
+            Firmware::Ovmf => Parser::Ovmf(ovmf::Parser),
         };
         Reader { parser, names, main: lines::Splitter::default(), trace: Trace { laps: 1, ..Trace::default() } }
     }

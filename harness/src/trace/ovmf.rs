@@ -7,7 +7,6 @@ use super::{Names, Outcome, Terminal, Trace};
 const NO_OPTION: &str = "No bootable option or device was found";
 
 /// Nothing to remember: every line says all.
-#[derive(Default)]
 pub struct Parser;
 
 /// A `BdsDxe:` line, taken apart.

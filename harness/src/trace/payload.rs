@@ -64,7 +64,7 @@ impl Payload {
                 "secure-boot" => payload.secure_boot = value.and_then(|value| value.parse().ok()),
                 "device-path" => payload.device_path = value.and_then(hex),
                 "file-path" => payload.file_path = value.and_then(hex),
-                "tsc" => payload.tsc = value.and_then(|value| value.parse().ok()),
+                "tsc" => payload.tsc = value.and_then(|value| u64::from_str_radix(value, 16).ok()),
                 _ => {}
             }
         }

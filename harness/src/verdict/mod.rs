@@ -16,7 +16,7 @@ pub mod views;
 
 use serde::Serialize;
 
-use crate::trace::{Attempt, Outcome, Terminal, Trace};
+use crate::trace::{Attempt, Outcome, Trace};
 
 /// What an expected attempt is on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -8,6 +8,7 @@
         .section .bios, "ax"
         .code16
         .set    COM1, 0x3f8
+        .set    DEBUG_CONSOLE, 0x402
         .set    STAGE2, 0x7e00
 
 sector0:
@@ -130,7 +131,8 @@ print:
 print_end:
         ret
 
-# Prints AL; keeps every register.
+# Prints AL on the serial port and on the debug console, where SeaBIOS logs: one stream then holds both in order. Keeps
+# every register.
 print_byte:
         pushw   %dx
         pushw   %ax
@@ -141,6 +143,8 @@ wait_thr_empty:
         jz      wait_thr_empty
         popw    %ax
         movw    $COM1, %dx
+        outb    %al, %dx
+        movw    $DEBUG_CONSOLE, %dx
         outb    %al, %dx
         popw    %dx
         ret

@@ -61,6 +61,15 @@ print_name:
         movw    $file_bios_geometry, %si
         call    print_file
 
+        movw    $text_tsc, %si
+        call    print
+        rdtsc
+        pushl   %eax
+        movl    %edx, %eax
+        call    print_hex_long
+        popl    %eax
+        call    print_hex_long
+
         movw    $text_end, %si
         call    print
         call    wait_sent
@@ -146,6 +155,17 @@ print_digit:
 below_ten:
         addb    $'0', %al
         jmp     print_byte
+
+# Prints EAX as eight hex digits.
+print_hex_long:
+        movw    $4, %cx
+next_hex_byte:
+        roll    $8, %eax
+        pushl   %eax
+        call    print_hex
+        popl    %eax
+        loop    next_hex_byte
+        ret
 
 # Prints AX in decimal.
 print_decimal:
@@ -291,6 +311,8 @@ text_bootorder:
         .asciz  " bootorder="
 text_bios_geometry:
         .asciz  " bios-geometry="
+text_tsc:
+        .asciz  " tsc="
 text_end:
         .asciz  " end\r\n"
 file_bootorder:

@@ -32,6 +32,8 @@ pub fn print(firmware: &Firmware, nonce: &[u8; 16], name: &[u8]) {
     file(b"bootorder");
     text(" bios-geometry=");
     file(b"bios-geometry");
+    text(" tsc=");
+    hex(&arch::time_stamp().to_be_bytes());
     text(" end\r\n");
     arch::serial_flush();
 }

@@ -87,7 +87,15 @@ impl Follower {
         if text("event") == "finished" {
             self.done += 1;
             let seconds = event.get("seconds").and_then(serde_json::Value::as_f64).unwrap_or(0.0);
-            println!("{:>4}/{} {:<17} {:>6.2}s {} {}", self.done, self.total, text("verdict"), seconds, text("id"), text("reason"));
+            println!(
+                "{:>4}/{} {:<17} {:>6.2}s {} {}",
+                self.done,
+                self.total,
+                text("verdict"),
+                seconds,
+                text("id"),
+                text("reason")
+            );
         }
     }
 

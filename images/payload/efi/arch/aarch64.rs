@@ -37,6 +37,14 @@ pub fn fw_cfg_byte() -> u8 {
     unsafe { ptr::read_volatile(FW_CFG_DATA) }
 }
 
+/// The virtual counter.
+pub fn time_stamp() -> u64 {
+    let ticks;
+    // SAFETY: a read of CNTVCT_EL0 touches no memory.
+    unsafe { asm!("mrs {}, cntvct_el0", out(reg) ticks, options(nomem, nostack, preserves_flags)) };
+    ticks
+}
+
 /// The interrupt mask as it was when interrupts were turned off.
 pub struct Interrupts {
     daif: u64,

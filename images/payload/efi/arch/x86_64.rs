@@ -29,6 +29,12 @@ pub fn fw_cfg_byte() -> u8 {
     in8(0x511)
 }
 
+/// The time stamp counter.
+pub fn time_stamp() -> u64 {
+    // SAFETY: every x86_64 processor has it, and nothing forbids it in ring 0.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}
+
 /// The interrupt flag as it was when interrupts were turned off.
 pub struct Interrupts {
     on: bool,
