@@ -74,7 +74,11 @@ fn one_firmware_only(firmware: Firmware, board: Board) -> Vec<Case> {
         Firmware::Ovmf => ("uefi-only", Boots::UefiOnly, Boots::BiosOnly),
     };
     let class = classes::native_optical(board);
-    let disk = |boots| Machine::new(firmware, board).virtio_blk(Medium::bootable("only").boots(boots)).bootindex(1);
+    // a disk for UEFI only needs GPT: the MBR's signature would make its boot code bootable for a BIOS
+    let disk = |boots| {
+        let medium = Medium::bootable("only").table(PartitionTable::Gpt).boots(boots);
+        Machine::new(firmware, board).virtio_blk(medium).bootindex(1)
+    };
     let iso = |boots| class.add(Machine::new(firmware, board), 0, Medium::bootable("only").boots(boots)).bootindex(1);
     let case = |kind: &str, machine, control| {
         Case::new(format!("alone::{}::{}::{name}-{kind}", firmware.name(), board.name()))

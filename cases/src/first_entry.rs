@@ -143,10 +143,10 @@ fn rebooting(firmware: Firmware, board: Board, name: &str, after: After) -> Case
         .control_blank("first")
 }
 
-/// No drive at all. Without strict, SeaBIOS asks for a floppy that is not there.
+/// No drive at all. SeaBIOS then asks a hard disk and a floppy that are not there (`bcv_prepboot` in its `src/boot.c`).
 fn nothing(firmware: Firmware, board: Board) -> Case {
     let attempts: Vec<Expected> = match firmware {
-        Firmware::SeaBios => vec![failed_entry("Floppy")],
+        Firmware::SeaBios => vec![failed_entry("Hard Disk"), failed_entry("Floppy")],
         Firmware::Ovmf => Vec::new(),
     };
     let machine = Machine::new(firmware, board);

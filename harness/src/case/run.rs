@@ -18,7 +18,7 @@ use crate::machine::{Accelerator, Clock, Firmware, Machine};
 use crate::platform::Platform;
 use crate::trace::{Names, Reader, Trace};
 use crate::verdict::views::Views;
-use crate::verdict::{Ending, describe, is_over, judge};
+use crate::verdict::{Ending, Expectation, describe, is_over, judge};
 use crate::vm::{Exit, Ports, Vm, VmError};
 
 /// Choices of a run that are not the case's own.
@@ -187,7 +187,7 @@ impl Bench {
         };
         let (ended, state, guest) = match self.power_on(platform, &recorder) {
             Ok(vm) => {
-                let reason = watch.until_over(&case.expectation.ending, &recorder, begun);
+                let reason = watch.until_over(&case.expectation, &recorder, begun);
                 watch.drain(&recorder);
                 let facts = LastLook::at(&vm);
                 let ended = self.verdict(case, &watch, reason.as_deref(), &facts);
@@ -267,7 +267,7 @@ struct Watch {
 
 impl Watch {
     /// `None` when the run ended as runs end; else why it was given up.
-    fn until_over(&mut self, ending: &Ending, recorder: &Recorder, begun: Instant) -> Option<String> {
+    fn until_over(&mut self, expected: &Expectation, recorder: &Recorder, begun: Instant) -> Option<String> {
         loop {
             let now = Instant::now();
             let alive = self.last_shape != (0, 0, 0, false) && self.last_shape != (0, 0, 1, false);
@@ -281,14 +281,14 @@ impl Watch {
             let (entries, cursor) = recorder.since(self.cursor, deadline);
             self.cursor = cursor;
             self.take(entries);
-            if is_over(ending, self.reader.trace()) {
+            if is_over(expected, self.reader.trace()) {
                 return None;
             }
             if let Some(exit) = &self.exit {
                 return Some(format!("QEMU ended by itself: {exit}"));
             }
-            let allowed = match ending {
-                Ending::Laps(laps) => *laps,
+            let allowed = match expected.ending {
+                Ending::Laps(laps) => laps,
                 _ => 0,
             };
             if self.resets > allowed + 20 {

@@ -32,8 +32,9 @@ pub fn bootorder_line(machine: &Machine, layout: &Layout, index: usize) -> Optio
 }
 
 /// The whole content of fw_cfg `bootorder` that a machine asks for: lines by rising bootindex, `HALT` with strict, each
-/// followed by a line feed but the last, which is followed by NUL; `None` where QEMU writes no such file.
-pub fn bootorder_file(machine: &Machine, layout: &Layout) -> Option<String> {
+/// followed by a line feed but the last, which is followed by NUL; empty, even with strict, where no device has a bootindex
+/// (`get_boot_devices_list` in QEMU's `softmmu/bootdevice.c`).
+pub fn bootorder_file(machine: &Machine, layout: &Layout) -> String {
     let mut ranked: Vec<(i64, String)> = machine
         .devices
         .iter()
@@ -44,13 +45,13 @@ pub fn bootorder_file(machine: &Machine, layout: &Layout) -> Option<String> {
         .collect();
     ranked.sort();
     if ranked.is_empty() {
-        return None;
+        return String::new();
     }
     let mut lines: Vec<String> = ranked.into_iter().map(|(_, line)| line).collect();
     if machine.boot.strict == Some(true) {
         lines.push("HALT".to_owned());
     }
-    Some(lines.join("\n") + "\0")
+    lines.join("\n") + "\0"
 }
 
 /// The device path text by which OVMF names a device, without the nodes that a partition or file adds; `None` where

@@ -136,6 +136,14 @@ impl Trace {
         }
     }
 
+    /// Code that ran came back to the firmware: its attempt failed after all.
+    pub(crate) fn came_back(&mut self, reason: &str) {
+        if let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.outcome == Some(Outcome::Booted)) {
+            attempt.outcome = Some(Outcome::Failed);
+            attempt.reason = reason.to_owned();
+        }
+    }
+
     /// A payload reported: the attempt under way booted, and it was that medium.
     pub(crate) fn payload(&mut self, payload: Payload) {
         let under_way = self.attempts.last_mut().filter(|attempt| attempt.outcome.is_none());

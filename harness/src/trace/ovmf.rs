@@ -43,17 +43,9 @@ impl Parser {
                 }
             }
             _ => {
-                let again = trace
-                    .attempts
-                    .last()
-                    .is_some_and(|last| last.target == bds.target && last.outcome == Some(Outcome::Booted));
-                if again {
-                    // its payload ran and then came back
-                    if let Some(last) = trace.attempts.last_mut() {
-                        last.outcome = Some(Outcome::Failed);
-                        last.reason = format!("ran, then returned {}", bds.status);
-                    }
-                    return;
+                let same = trace.attempts.last().is_some_and(|last| last.target == bds.target);
+                if same && !under_way {
+                    return trace.came_back(&format!("ran, then returned {}", bds.status));
                 }
                 if !under_way {
                     trace.end(Outcome::Failed, "gave no reason");

@@ -42,6 +42,7 @@ impl Parser {
         } else if line.starts_with("enter handle_18") {
             let reason = if self.entered { "returned to the BIOS (int 18h)" } else { "nothing to boot" };
             trace.end(Outcome::Failed, reason);
+            trace.came_back("ran, then returned to the BIOS (int 18h)");
             self.entered = false;
         } else if let Some(rest) = line.strip_prefix("No bootable device.") {
             trace.end(Outcome::Failed, "nothing to boot");

@@ -159,11 +159,14 @@ pub fn describe(attempt: &Attempt) -> String {
     format!("{}{medium} {outcome}{reason}", attempt.target)
 }
 
-/// Whether the trace has reached the point at which the expectation's run is over.
-pub fn is_over(ending: &Ending, trace: &Trace) -> bool {
-    match ending {
-        Ending::Laps(laps) => trace.laps >= *laps || trace.terminal.is_some(),
-        Ending::Boots | Ending::NothingBootable => trace.terminal.is_some() || trace.booted().is_some(),
+/// Whether the trace has reached the point at which the expectation's run is over. A payload that ran before its turn does
+/// not end the run: it may come back to the firmware.
+pub fn is_over(expected: &Expectation, trace: &Trace) -> bool {
+    let stopped = trace.terminal.is_some();
+    match expected.ending {
+        Ending::Laps(laps) => stopped || trace.laps >= laps,
+        Ending::Boots => stopped || (trace.booted().is_some() && trace.attempts.len() >= expected.attempts.len()),
+        Ending::NothingBootable => stopped,
     }
 }
 

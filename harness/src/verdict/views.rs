@@ -33,7 +33,7 @@ impl Views {
         let payload: Option<&Payload> = trace.payloads.last();
         let current = payload.and_then(|payload| payload.boot_current).and_then(boot_current);
         Views {
-            asked: paths::bootorder_file(machine, layout).map(|file| readable(file.as_bytes())),
+            asked: Some(readable(paths::bootorder_file(machine, layout).as_bytes())),
             fw_cfg: payload.and_then(|payload| payload.bootorder.as_deref()).map(readable),
             boot_current: current.map(|path| names.medium_at(&path).map_or(path.clone(), str::to_owned)),
             ran: payload.and_then(|payload| payload.medium_of_nonce.clone()),
