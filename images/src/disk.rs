@@ -3,19 +3,20 @@
 //! | sectors | MBR | GPT and hybrid |
 //! |---|---|---|
 //! | 0 | boot code, table | boot code, protective or hybrid table |
-//! | 1.. | stage 2 | primary GPT (1..34), then stage 2 |
-//! | 2048.. | ESP | ESP |
-//! | the last 33 | | backup GPT |
+//! | 1.. | stage 2 | primary GPT, then stage 2 |
+//! | 1 MiB.. | ESP | ESP |
+//! | the last | | backup GPT |
 //!
-//! The ESP ends on a cylinder boundary of 255 heads and 63 sectors: QEMU guesses a disk's geometry from the last head
-//! of a partition, and so guesses that one.
+//! With 512-byte sectors the ESP ends on a cylinder boundary of 255 heads and 63 sectors: QEMU guesses a disk's geometry
+//! from the last head of a partition, and so guesses that one.
 
 use crate::fat::{self, FileIn};
 use crate::payload::{self, Load};
-use crate::{After, Boots, Content, FatType, Image, ImageError, MediumSpec, Nonce, PartitionTable, gpt, mbr};
+use crate::{
+    After, Boots, Content, FatType, Image, ImageError, MediumKind, MediumSpec, Nonce, PartitionTable, gpt, mbr,
+};
 
-const SECTOR: u64 = 512;
-const ESP_START: u64 = 2048;
+const ESP_START_BYTES: u64 = 1 << 20;
 const BLANK_SECTORS: u64 = 2048;
 
 /// Where UEFI looks on a medium without a boot option of its own (UEFI 2.10 section 3.5.1.1).
@@ -24,29 +25,30 @@ pub(crate) const REMOVABLE_MEDIA_PATH: &str = "EFI/BOOT/BOOTX64.EFI";
 pub(crate) const OTHER_PATH: &str = "EFI/OTHER/PAYLOAD.EFI";
 
 pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError> {
-    match spec.content {
-        Content::Bootable { boots: Boots::UefiOnly, table: PartitionTable::Mbr, .. } => Err(ImageError::impossible(
-            "an MBR disk for UEFI only",
-            "without a boot signature UEFI finds no partition table, and with one a BIOS boots the sector",
-            "use PartitionTable::Gpt",
-        )),
-        Content::Bootable { boots, table, fat, after } => {
-            Plan { boots, table, fat, after, signed: boots != Boots::UefiOnly, path: REMOVABLE_MEDIA_PATH }
-                .build(spec, nonce)
+    let sector_bytes = if spec.kind == MediumKind::Disk4Kn { 4096 } else { 512 };
+    let (boots, table, fat, after) = match spec.content {
+        Content::Bootable { boots: Boots::UefiOnly, table: PartitionTable::Mbr, .. } => {
+            return Err(ImageError::impossible(
+                "an MBR disk for UEFI only",
+                "without a boot signature UEFI finds no partition table, and with one a BIOS boots the sector",
+                "use PartitionTable::Gpt",
+            ));
         }
-        Content::NoSignature => Plan {
-            boots: Boots::Both,
-            table: PartitionTable::Mbr,
-            fat: FatType::Fat16,
-            after: After::Exit,
-            signed: false,
-            path: OTHER_PATH,
-        }
-        .build(spec, nonce),
+        Content::Bootable { boots, table, fat, after } => (boots, table, fat, after),
+        Content::NoSignature => (Boots::Both, PartitionTable::Mbr, FatType::Fat16, After::Exit),
         Content::Blank | Content::VendorReboot => {
-            Ok(Image::zero(spec.size(spec.sectors.unwrap_or(BLANK_SECTORS))? * SECTOR))
+            let sectors = spec.size(spec.sectors.unwrap_or(BLANK_SECTORS), sector_bytes)?;
+            return Ok(Image::zero(sectors * sector_bytes));
         }
-    }
+        Content::ElTorito { .. } => {
+            return Err(ImageError::impossible(
+                "an El Torito boot catalogue on a hard disk",
+                "only ISO 9660 has one",
+                "use MediumKind::Cdrom, or Content::Bootable",
+            ));
+        }
+    };
+    Plan { boots, table, fat, after, sector_bytes, whole: spec.content != Content::NoSignature }.build(spec, nonce)
 }
 
 struct Plan {
@@ -54,63 +56,73 @@ struct Plan {
     table: PartitionTable,
     fat: FatType,
     after: After,
-    signed: bool,
-    path: &'static str,
+    sector_bytes: u64,
+    /// With signature and removable media path.
+    whole: bool,
 }
 
 impl Plan {
     fn build(&self, spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError> {
-        let esp_end = match self.fat {
-            FatType::Fat12 | FatType::Fat16 => mbr::CYLINDER,
-            FatType::Fat32 => 5 * mbr::CYLINDER,
-        };
-        let esp_count = esp_end - ESP_START;
+        let sector_bytes = self.sector_bytes;
+        let esp_start = ESP_START_BYTES / sector_bytes;
+        let esp_end = self.esp_end();
+        let esp_count = esp_end - esp_start;
         let is_gpt = self.table != PartitionTable::Mbr;
-        let sectors = spec.size(if is_gpt { esp_end + gpt::TABLE_SECTORS } else { esp_end })?;
-        let mut image = Image::zero(sectors * SECTOR);
+        let needed = if is_gpt { esp_end + gpt::table_sectors(sector_bytes) } else { esp_end };
+        let sectors = spec.size(needed * (sector_bytes / 512), sector_bytes)?;
+        let mut image = Image::zero(sectors * sector_bytes);
 
-        let stage_2_at = if is_gpt { gpt::FIRST_FREE } else { 1 };
+        let stage_2_at = if is_gpt { gpt::first_free(sector_bytes) } else { 1 };
+        let load = Load::Sectors { lba: stage_2_at, sector_bytes: sector_bytes as u16 };
         let program = match self.boots {
             Boots::UefiOnly => None,
-            Boots::Both | Boots::BiosOnly => {
-                Some(payload::bios_program(&spec.name, nonce, self.after, Load::Sectors(stage_2_at))?)
-            }
+            Boots::Both | Boots::BiosOnly => Some(payload::bios_program(&spec.name, nonce, self.after, load, 0)?),
         };
-        let has_esp = self.boots != Boots::BiosOnly;
-        image.put(
-            0,
-            mbr::sector(program.as_deref(), disk_signature(nonce), &self.entries(sectors, esp_count), self.signed),
-        );
+        let signed = self.whole && self.boots != Boots::UefiOnly;
+        let entries = self.entries(sectors, esp_start, esp_count);
+        image.put(0, mbr::sector(program.as_deref(), nonce.disk_signature(), &entries, signed));
         if let Some(program) = &program {
-            image.put(stage_2_at * SECTOR, &program[512..]);
+            image.put(stage_2_at * sector_bytes, &program[512..]);
         }
+        let has_esp = self.boots != Boots::BiosOnly;
         if is_gpt {
             let (kind, label) = if has_esp { (gpt::TYPE_ESP, "ESP") } else { (gpt::TYPE_LINUX, "data") };
-            gpt::put(&mut image, sectors, nonce, &gpt::Partition { kind, start: ESP_START, count: esp_count, label })?;
+            let partition = gpt::Partition { kind, start: esp_start, count: esp_count, label };
+            gpt::put(&mut image, sector_bytes, sectors, nonce, &partition);
         }
         if has_esp {
             let application = payload::efi_application(&spec.name, nonce, self.after)?;
-            let shape = fat::Shape::fixed(self.fat, esp_count as u32, ESP_START as u32, disk_signature(nonce));
-            fat::put(&mut image, ESP_START * SECTOR, &shape, &[FileIn { path: self.path, bytes: &application }])?;
+            let shape = fat::Shape {
+                sector_bytes: sector_bytes as u16,
+                ..fat::Shape::fixed(self.fat, esp_count as u32, esp_start as u32, nonce.disk_signature())
+            };
+            let path = if self.whole { REMOVABLE_MEDIA_PATH } else { OTHER_PATH };
+            fat::put(&mut image, ESP_START_BYTES, &shape, &[FileIn { path, bytes: &application }])?;
         }
         Ok(image)
     }
 
-    fn entries(&self, sectors: u64, esp_count: u64) -> Vec<mbr::Partition> {
+    /// The first sector after an ESP with room for its FAT type's cluster count, in the disk's own sectors.
+    fn esp_end(&self) -> u64 {
+        const MIB_IN_4096: u64 = 256;
+        match (self.sector_bytes, self.fat) {
+            (512, FatType::Fat12 | FatType::Fat16) => mbr::CYLINDER,
+            (512, FatType::Fat32) => 5 * mbr::CYLINDER,
+            (_, FatType::Fat12) => 9 * MIB_IN_4096,
+            (_, FatType::Fat16) => 25 * MIB_IN_4096,
+            (_, FatType::Fat32) => 273 * MIB_IN_4096,
+        }
+    }
+
+    fn entries(&self, sectors: u64, esp_start: u64, esp_count: u64) -> Vec<mbr::Partition> {
         let kind = if self.boots == Boots::BiosOnly { mbr::TYPE_LINUX } else { mbr::TYPE_ESP };
-        let partition =
-            mbr::Partition { active: self.table == PartitionTable::Mbr, kind, start: ESP_START, count: esp_count };
+        let active = self.table == PartitionTable::Mbr;
+        let partition = mbr::Partition { active, kind, start: esp_start, count: esp_count };
         let protective = |count| mbr::Partition { active: false, kind: mbr::TYPE_PROTECTIVE, start: 1, count };
         match self.table {
             PartitionTable::Mbr => vec![partition],
             PartitionTable::Gpt => vec![protective(sectors - 1)],
-            PartitionTable::Hybrid => vec![protective(ESP_START - 1), partition],
+            PartitionTable::Hybrid => vec![protective(esp_start - 1), partition],
         }
     }
-}
-
-/// The MBR's disk signature and the FAT volumes' serial number: the nonce's first four bytes, little-endian.
-pub(crate) fn disk_signature(nonce: Nonce) -> u32 {
-    let [a, b, c, d, ..] = nonce.0;
-    u32::from_le_bytes([a, b, c, d])
 }

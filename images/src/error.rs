@@ -34,7 +34,7 @@ pub enum ImageError {
         /// Size asked for, in 512-byte sectors.
         sectors: u64,
         /// Size of one of the medium's own sectors in bytes.
-        sector_bytes: u32,
+        sector_bytes: u64,
     },
     /// A number does not fit the on-disk field that holds it.
     #[error("{what} is {value}, above the format's limit of {limit}")]

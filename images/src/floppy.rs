@@ -1,6 +1,6 @@
 //! 1.44 MB floppies: a boot program, and for UEFI a FAT12 volume without partitions whose reserved sectors hold it.
 
-use crate::disk::{OTHER_PATH, REMOVABLE_MEDIA_PATH, disk_signature};
+use crate::disk::{OTHER_PATH, REMOVABLE_MEDIA_PATH};
 use crate::fat::{self, FileIn, Shape};
 use crate::payload::{self, Load};
 use crate::{After, Boots, Content, FatType, Image, ImageError, MediumSpec, Nonce};
@@ -18,10 +18,17 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
                 "use MediumKind::Disk",
             ));
         }
+        Content::ElTorito { .. } => {
+            return Err(ImageError::impossible(
+                "an El Torito boot catalogue on a floppy",
+                "only ISO 9660 has one",
+                "use MediumKind::Cdrom, or Content::Bootable",
+            ));
+        }
         Content::Bootable { boots, after, .. } => (after, true, (boots == Boots::Both).then_some(REMOVABLE_MEDIA_PATH)),
         Content::NoSignature => (After::Exit, false, Some(OTHER_PATH)),
     };
-    let mut program = payload::bios_program(&spec.name, nonce, after, Load::Sectors(1))?;
+    let mut program = payload::bios_program(&spec.name, nonce, after, Load::Sectors { lba: 1, sector_bytes: 512 }, 0)?;
     if signed {
         program[510..512].copy_from_slice(&[0x55, 0xaa]);
     }
@@ -40,7 +47,7 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
         sectors_per_track: 18,
         heads: 2,
         root_entries: 224,
-        serial: disk_signature(nonce),
+        serial: nonce.disk_signature(),
     };
     fat::put(&mut image, 0, &shape, &[FileIn { path, bytes: &application }])?;
     image.merge_boot_program(&program);

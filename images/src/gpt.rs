@@ -1,13 +1,7 @@
 //! GUID partition table with its backup (UEFI 2.10 section 5.3). GUIDs are stored mixed-endian, as in memory.
 
-use crate::{Image, ImageError, Nonce};
+use crate::{Image, Nonce};
 
-/// Sectors of 512 bytes at each end of the disk besides the protective MBR: header, then 128 entries of 128 bytes.
-pub(crate) const TABLE_SECTORS: u64 = 33;
-/// First sector after the primary table.
-pub(crate) const FIRST_FREE: u64 = 2 + 32;
-
-const SECTOR: u64 = 512;
 const ENTRY_COUNT: usize = 128;
 const ENTRY_BYTES: usize = 128;
 const HEADER_BYTES: usize = 92;
@@ -19,7 +13,22 @@ pub(crate) const TYPE_ESP: [u8; 16] =
 pub(crate) const TYPE_LINUX: [u8; 16] =
     [0xaf, 0x3d, 0xc6, 0x0f, 0x83, 0x84, 0x72, 0x47, 0x8e, 0x79, 0x3d, 0x69, 0xd8, 0x47, 0x7d, 0xe4];
 
-/// The one partition of a disk; sectors of 512 bytes.
+/// Sectors that 128 entries of 128 bytes take.
+const fn entry_sectors(sector_bytes: u64) -> u64 {
+    (ENTRY_COUNT * ENTRY_BYTES) as u64 / sector_bytes
+}
+
+/// Sectors of one table, header and entries; the backup has as many at the end of the disk.
+pub(crate) const fn table_sectors(sector_bytes: u64) -> u64 {
+    1 + entry_sectors(sector_bytes)
+}
+
+/// First sector after the protective MBR and the primary table.
+pub(crate) const fn first_free(sector_bytes: u64) -> u64 {
+    1 + table_sectors(sector_bytes)
+}
+
+/// The one partition of a disk.
 pub(crate) struct Partition {
     pub(crate) kind: [u8; 16],
     pub(crate) start: u64,
@@ -29,11 +38,11 @@ pub(crate) struct Partition {
 
 /// Puts primary and backup table on a disk of `sectors`. Partitions may lie from the partition's start on; what is
 /// below belongs to the boot program.
-pub(crate) fn put(image: &mut Image, sectors: u64, nonce: Nonce, partition: &Partition) -> Result<(), ImageError> {
+pub(crate) fn put(image: &mut Image, sector_bytes: u64, sectors: u64, nonce: Nonce, partition: &Partition) {
     let last = sectors - 1;
     let mut entries = vec![0_u8; ENTRY_COUNT * ENTRY_BYTES];
     entries[..16].copy_from_slice(&partition.kind);
-    entries[16..32].copy_from_slice(&partition_guid(nonce));
+    entries[16..32].copy_from_slice(&nonce.partition_guid());
     entries[32..40].copy_from_slice(&partition.start.to_le_bytes());
     entries[40..48].copy_from_slice(&(partition.start + partition.count - 1).to_le_bytes());
     for (place, unit) in entries[56..ENTRY_BYTES].chunks_exact_mut(2).zip(partition.label.encode_utf16()) {
@@ -41,15 +50,15 @@ pub(crate) fn put(image: &mut Image, sectors: u64, nonce: Nonce, partition: &Par
     }
 
     let header = |own: u64, other: u64, entries_at: u64| {
-        let mut header = vec![0_u8; SECTOR as usize];
+        let mut header = vec![0_u8; HEADER_BYTES];
         header[..8].copy_from_slice(b"EFI PART");
         header[8..12].copy_from_slice(&0x0001_0000_u32.to_le_bytes());
         header[12..16].copy_from_slice(&(HEADER_BYTES as u32).to_le_bytes());
         header[24..32].copy_from_slice(&own.to_le_bytes());
         header[32..40].copy_from_slice(&other.to_le_bytes());
         header[40..48].copy_from_slice(&partition.start.to_le_bytes());
-        header[48..56].copy_from_slice(&(last - TABLE_SECTORS).to_le_bytes());
-        header[56..72].copy_from_slice(&disk_guid(nonce));
+        header[48..56].copy_from_slice(&(last - table_sectors(sector_bytes)).to_le_bytes());
+        header[56..72].copy_from_slice(&nonce.disk_guid());
         header[72..80].copy_from_slice(&entries_at.to_le_bytes());
         header[80..84].copy_from_slice(&(ENTRY_COUNT as u32).to_le_bytes());
         header[84..88].copy_from_slice(&(ENTRY_BYTES as u32).to_le_bytes());
@@ -58,24 +67,9 @@ pub(crate) fn put(image: &mut Image, sectors: u64, nonce: Nonce, partition: &Par
         header[16..20].copy_from_slice(&crc.to_le_bytes());
         header
     };
-    image.put(SECTOR, header(1, last, 2));
-    image.put(2 * SECTOR, entries.clone());
-    image.put((last - 32) * SECTOR, entries.clone());
-    image.put(last * SECTOR, header(last, 1, last - 32));
-    Ok(())
-}
-
-/// The disk's GUID: the nonce, marked as a random GUID (version 4).
-pub(crate) fn disk_guid(nonce: Nonce) -> [u8; 16] {
-    let mut guid = nonce.0;
-    guid[7] = guid[7] & 0x0f | 0x40;
-    guid[8] = guid[8] & 0x3f | 0x80;
-    guid
-}
-
-/// The partition's GUID: the disk's with its first byte inverted.
-pub(crate) fn partition_guid(nonce: Nonce) -> [u8; 16] {
-    let mut guid = disk_guid(nonce);
-    guid[0] ^= 0xff;
-    guid
+    let backup_entries = last - entry_sectors(sector_bytes);
+    image.put(sector_bytes, header(1, last, 2));
+    image.put(2 * sector_bytes, entries.clone());
+    image.put(backup_entries * sector_bytes, entries.clone());
+    image.put(last * sector_bytes, header(last, 1, backup_entries));
 }

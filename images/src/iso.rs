@@ -3,13 +3,12 @@
 //! Blocks of 2048 bytes: 16 primary volume descriptor, 17 boot record, 18 terminator, 19 and 20 path tables, 21 root
 //! directory, 22 boot catalogue, then the BIOS program and the FAT image with the EFI application.
 
-use crate::disk::{OTHER_PATH, REMOVABLE_MEDIA_PATH, disk_signature};
+use crate::disk::{OTHER_PATH, REMOVABLE_MEDIA_PATH};
 use crate::fat::{self, FileIn};
 use crate::payload::{self, Load};
 use crate::{After, Boots, Content, FatType, Image, ImageError, MediumSpec, Nonce};
 
 const BLOCK: u64 = 2048;
-const SECTORS_PER_BLOCK: u64 = 4;
 const PATH_TABLE_LITTLE: u32 = 19;
 const PATH_TABLE_BIG: u32 = 20;
 const ROOT: u32 = 21;
@@ -22,78 +21,138 @@ const LOAD_SECTORS: u16 = 4;
 const PLATFORM_BIOS: u8 = 0;
 const PLATFORM_UEFI: u8 = 0xef;
 
-pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError> {
-    let (boots, fat, after, valid, path) = match spec.content {
-        Content::Blank | Content::VendorReboot => {
-            let sectors = aligned(spec, spec.size(spec.sectors.unwrap_or(BLANK_SECTORS))?)?;
-            return Ok(Image::zero(sectors * 512));
-        }
-        Content::Bootable { boots, fat, after, .. } => (boots, fat, after, true, REMOVABLE_MEDIA_PATH),
-        Content::NoSignature => (Boots::Both, FatType::Fat16, After::Exit, false, OTHER_PATH),
-    };
-    let mut files = vec![File { name: "BOOT.CAT;1", block: CATALOGUE.into(), bytes: BLOCK }];
-    let mut next = FIRST_FILE;
-    let mut entries = Vec::new();
-    let mut program = None;
-    if boots != Boots::UefiOnly {
-        let bytes = payload::bios_program(&spec.name, nonce, after, Load::Whole)?;
-        let load = if bytes.len() as u64 > u64::from(LOAD_SECTORS) * 512 { Load::Cd(next) } else { Load::Whole };
-        let bytes = payload::bios_program(&spec.name, nonce, after, load)?;
-        files.push(File { name: "BIOS.BIN;1", block: next, bytes: bytes.len() as u64 });
-        entries.push(Entry { platform: PLATFORM_BIOS, block: next as u32, sectors: LOAD_SECTORS });
-        program = Some((next, bytes));
-        next += files_blocks(&files);
-    }
-    let mut volume = None;
-    if boots != Boots::BiosOnly {
-        let sectors: u32 = match fat {
-            FatType::Fat12 => 2880,
-            FatType::Fat16 => 8192,
-            FatType::Fat32 => 67_584,
-        };
-        files.push(File { name: "EFI.IMG;1", block: next, bytes: u64::from(sectors) * 512 });
-        // a count that does not fit is written as 0, which firmware takes as "to the end of the medium"
-        entries.push(Entry {
-            platform: PLATFORM_UEFI,
-            block: next as u32,
-            sectors: u16::try_from(sectors).unwrap_or(0),
-        });
-        volume = Some((next, fat::Shape::fixed(fat, sectors, 0, disk_signature(nonce))));
-        next += files_blocks(&files);
-    }
-    files.sort_by_key(|file| file.name);
+/// The most that the BIOS program can be, and what firmware can be told to load: 32 KiB.
+const LOAD_LIMIT: u16 = 64;
+const DECOY_LIMIT: u8 = 8;
 
-    let sectors = aligned(spec, spec.size(next * SECTORS_PER_BLOCK)?)?;
-    let blocks = sectors / SECTORS_PER_BLOCK;
-    let blocks = u32::try_from(blocks).map_err(|_| ImageError::TooLarge {
-        what: "ISO 9660 volume size in 2048-byte blocks",
-        value: blocks,
-        limit: u32::MAX.into(),
-    })?;
-    let mut image = Image::zero(sectors * 512);
-    let mut put = |block: u64, bytes: Vec<u8>| image.put(block * BLOCK, bytes);
-    put(16, primary_descriptor(blocks));
-    put(17, boot_record());
-    put(18, descriptor(255, b"CD001"));
-    put(PATH_TABLE_LITTLE.into(), path_table(ROOT.to_le_bytes(), 1_u16.to_le_bytes()));
-    put(PATH_TABLE_BIG.into(), path_table(ROOT.to_be_bytes(), 1_u16.to_be_bytes()));
-    put(ROOT.into(), root_directory(&files));
-    put(CATALOGUE.into(), catalogue(&entries, valid));
-    if let Some((block, bytes)) = program {
-        put(block, bytes);
-    }
-    if let Some((block, shape)) = volume {
-        let application = payload::efi_application(&spec.name, nonce, after)?;
-        fat::put(&mut image, block * BLOCK, &shape, &[FileIn { path, bytes: &application }])?;
-    }
-    Ok(image)
+pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError> {
+    let whole = |boots, fat, after, load_sectors, decoys| Plan { boots, fat, after, load_sectors, decoys, whole: true };
+    let plan = match spec.content {
+        Content::Blank | Content::VendorReboot => {
+            let blocks = spec.size(spec.sectors.unwrap_or(BLANK_SECTORS), BLOCK)?;
+            return Ok(Image::zero(blocks * BLOCK));
+        }
+        Content::Bootable { boots, fat, after, .. } => whole(boots, fat, after, LOAD_SECTORS, 0),
+        Content::ElTorito { boots, fat, after, load_sectors, decoys } => whole(boots, fat, after, load_sectors, decoys),
+        Content::NoSignature => {
+            Plan { whole: false, ..whole(Boots::Both, FatType::Fat16, After::Exit, LOAD_SECTORS, 0) }
+        }
+    };
+    plan.check()?;
+    plan.build(spec, nonce)
 }
 
-fn aligned(spec: &MediumSpec, sectors: u64) -> Result<u64, ImageError> {
-    if sectors.is_multiple_of(SECTORS_PER_BLOCK) {
-        return Ok(sectors);
+struct Plan {
+    boots: Boots,
+    fat: FatType,
+    after: After,
+    load_sectors: u16,
+    decoys: u8,
+    /// With the catalogue's key bytes and the removable media path.
+    whole: bool,
+}
+
+impl Plan {
+    fn check(&self) -> Result<(), ImageError> {
+        let too_large = |what, value, limit| Err(ImageError::TooLarge { what, value, limit });
+        match (self.load_sectors, self.decoys) {
+            (0, _) => Err(ImageError::impossible(
+                "an El Torito load size of 0",
+                "it would load nothing",
+                "use 1 to 64 sectors of 512 bytes",
+            )),
+            (sectors, _) if sectors > LOAD_LIMIT => {
+                too_large("El Torito load size in 512-byte sectors", sectors.into(), LOAD_LIMIT.into())
+            }
+            (_, decoys) if decoys > DECOY_LIMIT => {
+                too_large("number of El Torito decoys", decoys.into(), DECOY_LIMIT.into())
+            }
+            (_, decoys) if decoys > 0 && self.boots == Boots::BiosOnly => Err(ImageError::impossible(
+                "UEFI decoys on an ISO for BIOS only",
+                "they are UEFI entries",
+                "use Boots::Both or no decoys",
+            )),
+            _ => Ok(()),
+        }
     }
-    Err(ImageError::Unaligned { name: spec.name.clone(), sectors, sector_bytes: BLOCK as u32 })
+
+    fn build(&self, spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError> {
+        let mut files = Files { list: vec![File::new("BOOT.CAT;1", CATALOGUE.into(), BLOCK)], next: FIRST_FILE };
+        let mut entries = Vec::new();
+        let mut program = None;
+        if self.boots != Boots::UefiOnly {
+            let loaded = u64::from(self.load_sectors) * 512;
+            let load = if loaded < payload::bios_program_bytes() { Load::Cd(files.next) } else { Load::Whole };
+            // four sectors are customary whatever the program's length, so only another size lengthens it
+            let length = if self.load_sectors == LOAD_SECTORS { 0 } else { loaded as usize };
+            let bytes = payload::bios_program(&spec.name, nonce, self.after, load, length)?;
+            let block = files.add("BIOS.BIN;1", bytes.len() as u64);
+            entries.push(Entry { platform: PLATFORM_BIOS, block: block as u32, sectors: self.load_sectors });
+            program = Some((block, bytes));
+        }
+        let mut volumes = Vec::new();
+        if self.boots != Boots::BiosOnly {
+            for name in DECOY_NAMES.into_iter().take(self.decoys.into()) {
+                volumes.push((
+                    files.add(name, u64::from(volume_sectors(FatType::Fat12)) * 512),
+                    FatType::Fat12,
+                    OTHER_PATH,
+                ));
+            }
+            let path = if self.whole { REMOVABLE_MEDIA_PATH } else { OTHER_PATH };
+            volumes.push((files.add("EFI.IMG;1", u64::from(volume_sectors(self.fat)) * 512), self.fat, path));
+        }
+        for (block, fat, _) in &volumes {
+            // a count that does not fit is written as 0, which firmware takes as "to the end of the medium"
+            let sectors = u16::try_from(volume_sectors(*fat)).unwrap_or(0);
+            entries.push(Entry { platform: PLATFORM_UEFI, block: *block as u32, sectors });
+        }
+
+        let blocks = spec.size(files.next * (BLOCK / 512), BLOCK)?;
+        let volume_size = u32::try_from(blocks).map_err(|_| ImageError::TooLarge {
+            what: "ISO 9660 volume size in 2048-byte blocks",
+            value: blocks,
+            limit: u32::MAX.into(),
+        })?;
+        let mut image = Image::zero(blocks * BLOCK);
+        let mut put = |block: u64, bytes: Vec<u8>| image.put(block * BLOCK, bytes);
+        put(16, primary_descriptor(volume_size));
+        put(17, boot_record());
+        put(18, descriptor(255));
+        put(PATH_TABLE_LITTLE.into(), path_table(ROOT.to_le_bytes(), 1_u16.to_le_bytes()));
+        put(PATH_TABLE_BIG.into(), path_table(ROOT.to_be_bytes(), 1_u16.to_be_bytes()));
+        put(ROOT.into(), root_directory(files.list));
+        put(CATALOGUE.into(), catalogue(&entries, self.whole));
+        if let Some((block, bytes)) = program {
+            put(block, bytes);
+        }
+        let application = payload::efi_application(&spec.name, nonce, self.after)?;
+        for (block, fat, path) in volumes {
+            let shape = fat::Shape::fixed(fat, volume_sectors(fat), 0, nonce.disk_signature());
+            fat::put(&mut image, block * BLOCK, &shape, &[FileIn { path, bytes: &application }])?;
+        }
+        Ok(image)
+    }
+}
+
+const DECOY_NAMES: [&str; DECOY_LIMIT as usize] = [
+    "DECOY1.IMG;1",
+    "DECOY2.IMG;1",
+    "DECOY3.IMG;1",
+    "DECOY4.IMG;1",
+    "DECOY5.IMG;1",
+    "DECOY6.IMG;1",
+    "DECOY7.IMG;1",
+    "DECOY8.IMG;1",
+];
+
+/// Size in 512-byte sectors of the smallest customary volume of a type.
+fn volume_sectors(fat: FatType) -> u32 {
+    match fat {
+        FatType::Fat12 => 2880,
+        FatType::Fat16 => 8192,
+        FatType::Fat32 => 67_584,
+    }
 }
 
 struct File {
@@ -102,8 +161,26 @@ struct File {
     bytes: u64,
 }
 
-fn files_blocks(files: &[File]) -> u64 {
-    files.last().map_or(0, |file| file.bytes.div_ceil(BLOCK))
+impl File {
+    fn new(name: &'static str, block: u64, bytes: u64) -> Self {
+        Self { name, block, bytes }
+    }
+}
+
+/// The files so far and the first block after them.
+struct Files {
+    list: Vec<File>,
+    next: u64,
+}
+
+impl Files {
+    /// Places a file of `bytes` and returns its first block.
+    fn add(&mut self, name: &'static str, bytes: u64) -> u64 {
+        let block = self.next;
+        self.list.push(File::new(name, block, bytes));
+        self.next += bytes.div_ceil(BLOCK);
+        block
+    }
 }
 
 struct Entry {
@@ -112,45 +189,54 @@ struct Entry {
     sectors: u16,
 }
 
-/// Validation entry, initial entry, then one section of one entry for every further platform.
-fn catalogue(entries: &[Entry], valid: bool) -> Vec<u8> {
-    let mut bytes = vec![0_u8; BLOCK as usize];
-    bytes[0] = 1;
-    bytes[1] = entries.first().map_or(PLATFORM_BIOS, |entry| entry.platform);
-    bytes[4..14].copy_from_slice(b"BOOTWRIGHT");
-    if valid {
-        bytes[30..32].copy_from_slice(&[0x55, 0xaa]);
+impl Entry {
+    /// Bootable, no emulation, segment and system type left to the firmware.
+    fn encode(&self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        bytes[0] = 0x88;
+        bytes[6..8].copy_from_slice(&self.sectors.to_le_bytes());
+        bytes[8..12].copy_from_slice(&self.block.to_le_bytes());
+        bytes
     }
-    let sum =
-        bytes[..32].chunks_exact(2).fold(0_u16, |sum, word| sum.wrapping_add(u16::from_le_bytes([word[0], word[1]])));
-    bytes[28..30].copy_from_slice(&sum.wrapping_neg().to_le_bytes());
+}
 
-    let mut at = 32;
+/// Validation entry, initial entry, then one section with all further entries, which are UEFI's.
+fn catalogue(entries: &[Entry], valid: bool) -> Vec<u8> {
+    let mut validation = [0_u8; 32];
+    validation[0] = 1;
+    validation[1] = entries.first().map_or(PLATFORM_BIOS, |entry| entry.platform);
+    validation[4..14].copy_from_slice(b"BOOTWRIGHT");
+    if valid {
+        validation[30..].copy_from_slice(&[0x55, 0xaa]);
+    }
+    let words = validation.chunks_exact(2).map(|word| u16::from_le_bytes([word[0], word[1]]));
+    let sum = words.fold(0, u16::wrapping_add);
+    validation[28..30].copy_from_slice(&sum.wrapping_neg().to_le_bytes());
+
+    let mut bytes = validation.to_vec();
     for (index, entry) in entries.iter().enumerate() {
-        if index > 0 {
-            bytes[at] = if index + 1 == entries.len() { 0x91 } else { 0x90 };
-            bytes[at + 1] = entry.platform;
-            bytes[at + 2] = 1;
-            at += 32;
+        if index == 1 {
+            let mut header = [0_u8; 32];
+            header[0] = 0x91; // the last section
+            header[1] = entry.platform;
+            header[2] = (entries.len() - 1) as u8;
+            bytes.extend(header);
         }
-        bytes[at] = 0x88;
-        bytes[at + 6..at + 8].copy_from_slice(&entry.sectors.to_le_bytes());
-        bytes[at + 8..at + 12].copy_from_slice(&entry.block.to_le_bytes());
-        at += 32;
+        bytes.extend(entry.encode());
     }
     bytes
 }
 
-fn descriptor(kind: u8, identifier: &[u8; 5]) -> Vec<u8> {
+fn descriptor(kind: u8) -> Vec<u8> {
     let mut bytes = vec![0_u8; BLOCK as usize];
     bytes[0] = kind;
-    bytes[1..6].copy_from_slice(identifier);
+    bytes[1..6].copy_from_slice(b"CD001");
     bytes[6] = 1;
     bytes
 }
 
 fn boot_record() -> Vec<u8> {
-    let mut bytes = descriptor(0, b"CD001");
+    let mut bytes = descriptor(0);
     bytes[7..30].copy_from_slice(b"EL TORITO SPECIFICATION");
     bytes[71..75].copy_from_slice(&CATALOGUE.to_le_bytes());
     bytes
@@ -159,7 +245,7 @@ fn boot_record() -> Vec<u8> {
 fn primary_descriptor(blocks: u32) -> Vec<u8> {
     const DATE: &[u8; 16] = b"2020010100000000";
     const NO_DATE: &[u8; 16] = b"0000000000000000";
-    let mut bytes = descriptor(1, b"CD001");
+    let mut bytes = descriptor(1);
     bytes[8..72].fill(b' ');
     bytes[40..50].copy_from_slice(b"BOOTWRIGHT");
     bytes[80..88].copy_from_slice(&both_32(blocks));
@@ -187,7 +273,9 @@ fn path_table(root: [u8; 4], parent: [u8; 2]) -> Vec<u8> {
     bytes
 }
 
-fn root_directory(files: &[File]) -> Vec<u8> {
+/// One block: itself, its parent (itself again), the files by name.
+fn root_directory(mut files: Vec<File>) -> Vec<u8> {
+    files.sort_by_key(|file| file.name);
     let mut bytes = directory_record(&[0], ROOT, BLOCK as u32, true);
     bytes.extend(directory_record(&[1], ROOT, BLOCK as u32, true));
     for file in files {

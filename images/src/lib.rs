@@ -18,6 +18,7 @@
 
 #![deny(missing_docs)]
 
+mod catalogue;
 mod disk;
 mod error;
 mod fat;
@@ -30,6 +31,7 @@ pub mod payload;
 mod reboot_disk;
 mod spec;
 
+pub use catalogue::{Example, catalogue};
 pub use error::ImageError;
 pub use image::{Extent, Image};
 pub use spec::{After, Boots, Content, FatType, MediumKind, MediumSpec, Nonce, PartitionTable};
@@ -48,7 +50,7 @@ pub fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError> {
             "it is 524288 bytes of hard disk",
             "use MediumKind::Disk",
         )),
-        (_, MediumKind::Disk) => disk::build(spec, nonce),
+        (_, MediumKind::Disk | MediumKind::Disk4Kn) => disk::build(spec, nonce),
         (_, MediumKind::Cdrom) => iso::build(spec, nonce),
         (_, MediumKind::Floppy) => floppy::build(spec, nonce),
     }

@@ -49,8 +49,8 @@ const EFI_END_AT: usize = 72;
 pub(crate) enum Load {
     /// Nothing: the firmware has loaded everything.
     Whole,
-    /// Stage 2, from this LBA in 512-byte sectors.
-    Sectors(u64),
+    /// Stage 2, from this LBA in sectors of this many bytes.
+    Sectors { lba: u64, sector_bytes: u16 },
     /// The whole program, from this LBA in 2048-byte sectors.
     Cd(u64),
 }
@@ -61,7 +61,18 @@ pub(crate) enum Load {
 ///
 /// [`ImageError::Name`].
 pub fn bios_network_program(name: &str, nonce: Nonce, after: After) -> Result<Vec<u8>, ImageError> {
-    bios_program(name, nonce, after, Load::Whole)
+    bios_program(name, nonce, after, Load::Whole, 0)
+}
+
+/// [`bios_network_program`] made `length` bytes long, so that its transfer takes as many blocks as a case wants. The
+/// program adds up all of itself before it prints its line: one that arrived damaged or short says so and ends by int 18h.
+///
+/// # Errors
+///
+/// [`ImageError::Name`]; [`ImageError::TooLarge`] above 32 KiB; [`ImageError::TooSmall`] below the program's own length.
+pub fn bios_network_program_of(name: &str, nonce: Nonce, after: After, length: usize) -> Result<Vec<u8>, ImageError> {
+    long_enough(name, length, BIOS.len())?;
+    bios_program(name, nonce, after, Load::Whole, length)
 }
 
 /// An EFI application for x86-64: a PE32+ file for an ESP, TFTP or HTTP.
@@ -86,11 +97,30 @@ pub fn efi_application(name: &str, nonce: Nonce, after: After) -> Result<Vec<u8>
     Ok(program)
 }
 
-/// Sector 0 and stage 2, a whole number of 512-byte sectors, without the boot signature.
-pub(crate) fn bios_program(name: &str, nonce: Nonce, after: After, load: Load) -> Result<Vec<u8>, ImageError> {
+/// [`efi_application`] made `length` bytes long by data after its last section, which the loader ignores.
+///
+/// # Errors
+///
+/// [`ImageError::Name`]; [`ImageError::TooSmall`] below the application's own length.
+pub fn efi_application_of(name: &str, nonce: Nonce, after: After, length: usize) -> Result<Vec<u8>, ImageError> {
+    let mut application = efi_application(name, nonce, after)?;
+    long_enough(name, length, application.len())?;
+    application.extend((application.len()..length).map(filler));
+    Ok(application)
+}
+
+/// Sector 0 and stage 2 without the boot signature: a whole number of 512-byte sectors, of `length` bytes if that is more.
+pub(crate) fn bios_program(
+    name: &str,
+    nonce: Nonce,
+    after: After,
+    load: Load,
+    length: usize,
+) -> Result<Vec<u8>, ImageError> {
     spec::check_name(name)?;
     let mut program = BIOS.to_vec();
     program.resize(program.len().next_multiple_of(512), 0);
+    program.extend((program.len()..length).map(filler));
     for (range, magic) in [(SECTOR_0_MAGIC, &b"BWS0"[..]), (STAGE_2_MAGIC, &b"BWSTAGE2"[..])] {
         if program.get(range.clone()) != Some(magic) {
             let problem = format!("no magic at byte {}", range.start);
@@ -104,11 +134,11 @@ pub(crate) fn bios_program(name: &str, nonce: Nonce, after: After, load: Load) -
     let length = small(program.len(), "length in bytes of the BIOS program")?;
     let (mode, lba, count, offset) = match load {
         Load::Whole => (0, 0, 0, 0x7e00),
-        Load::Sectors(lba) => (1, lba, length / 512 - 1, 0x7e00),
+        Load::Sectors { lba, sector_bytes } => (1, lba, (length - 512).div_ceil(sector_bytes), 0x7e00),
         Load::Cd(lba) => (2, lba, length.div_ceil(2048), 0x7c00_u16),
     };
     program[READ_MODE] = mode;
-    program[STAGE_2_WORDS].copy_from_slice(&((length - 512) / 2).to_le_bytes());
+    program[STAGE_2_WORDS].copy_from_slice(&((length - 512) / 2).to_le_bytes()); // an odd last byte is not added up
     program[PACKET_COUNT].copy_from_slice(&count.to_le_bytes());
     program[PACKET_OFFSET].copy_from_slice(&offset.to_le_bytes());
     program[PACKET_LBA].copy_from_slice(&lba.to_le_bytes());
@@ -118,6 +148,24 @@ pub(crate) fn bios_program(name: &str, nonce: Nonce, after: After, load: Load) -
         .fold(0_u16, |sum, word| sum.wrapping_add(u16::from_le_bytes([word[0], word[1]])));
     program[CHECKSUM].copy_from_slice(&sum.wrapping_neg().to_le_bytes());
     Ok(program)
+}
+
+/// Length in bytes of [`bios_program`] without filling.
+pub(crate) const fn bios_program_bytes() -> u64 {
+    (BIOS.len() as u64).next_multiple_of(512)
+}
+
+/// What a program is lengthened with: never zero for long, and different from block to block.
+fn filler(index: usize) -> u8 {
+    (index ^ index >> 8).wrapping_mul(7) as u8
+}
+
+fn long_enough(name: &str, length: usize, needed: usize) -> Result<(), ImageError> {
+    if length >= needed.next_multiple_of(512) {
+        return Ok(());
+    }
+    let [sectors, needed] = [length, needed].map(|bytes| bytes.div_ceil(512) as u64);
+    Err(ImageError::TooSmall { name: name.to_owned(), sectors, needed })
 }
 
 /// Length in 512-byte sectors of stage 2 as [`bios_program`] returns it.

@@ -11,6 +11,35 @@ impl std::fmt::Display for Nonce {
     }
 }
 
+/// The numbers that a disk shows to firmware besides its content: all follow from the nonce, so that a device path such
+/// as `HD(1,GPT,<GUID>,...)` in a firmware's log names the medium.
+impl Nonce {
+    /// The MBR's disk signature, also the serial number of every FAT volume: the first four bytes, little-endian.
+    #[must_use]
+    pub fn disk_signature(self) -> u32 {
+        let [a, b, c, d, ..] = self.0;
+        u32::from_le_bytes([a, b, c, d])
+    }
+
+    /// The GPT's disk GUID as it lies on disk: the nonce, marked as a random GUID (RFC 9562 version 4).
+    #[must_use]
+    pub fn disk_guid(self) -> [u8; 16] {
+        let mut guid = self.0;
+        // the version is in the high byte of a little-endian field
+        guid[7] = guid[7] & 0x0f | 0x40;
+        guid[8] = guid[8] & 0x3f | 0x80;
+        guid
+    }
+
+    /// The GUID of the one GPT partition as it lies on disk: the disk's with its first byte inverted.
+    #[must_use]
+    pub fn partition_guid(self) -> [u8; 16] {
+        let mut guid = self.disk_guid();
+        guid[0] ^= 0xff;
+        guid
+    }
+}
+
 /// What a payload does once its line is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum After {
@@ -34,8 +63,11 @@ pub enum After {
 /// The kind of device that a medium goes into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MediumKind {
-    /// A hard disk image.
+    /// A hard disk image, 512-byte sectors.
     Disk,
+    /// A hard disk image for a drive with 4096-byte logical sectors (4Kn). It carries boot code as a `Disk` does, although
+    /// no SeaBIOS to date boots it.
+    Disk4Kn,
     /// An ISO 9660 image.
     Cdrom,
     /// A 1.44 MB floppy image (2880 sectors).
@@ -92,12 +124,40 @@ pub enum Content {
         /// What the payload does after its line.
         after: After,
     },
+    /// A payload behind a boot catalogue that [`Content::Bootable`] does not give (ISO 9660 only).
+    ElTorito {
+        /// For which firmware.
+        boots: Boots,
+        /// File system of the UEFI image.
+        fat: FatType,
+        /// What the payload does after its line.
+        after: After,
+        /// Load size of the BIOS entry, in 512-byte sectors, 1 to 64. The BIOS program is as long as this, if it can be;
+        /// its checksum then proves that the firmware loaded all of it.
+        load_sectors: u16,
+        /// UEFI entries before the bootable one whose image has no removable media path, up to 8.
+        decoys: u8,
+    },
     /// All zero.
     Blank,
     /// Boot code but no 0x55 0xaa in bytes 510 and 511 (BIOS); an ESP without the removable media path (UEFI).
     NoSignature,
     /// The KVM vendor article's reboot disk: 524,288 bytes, `b0 fe e6 64`, 55 aa at 510, zero elsewhere.
     VendorReboot,
+}
+
+impl Content {
+    /// Bootable in the default way: BIOS and UEFI, MBR, FAT16, ending the machine after the line.
+    #[must_use]
+    pub fn bootable() -> Self {
+        Self::bootable_then(After::default())
+    }
+
+    /// Bootable in the default way but for what follows the line.
+    #[must_use]
+    pub fn bootable_then(after: After) -> Self {
+        Self::Bootable { boots: Boots::Both, table: PartitionTable::Mbr, fat: FatType::Fat16, after }
+    }
 }
 
 /// A medium to build.
@@ -117,20 +177,43 @@ pub struct MediumSpec {
 const NAME_LIMIT: usize = 24;
 
 impl MediumSpec {
+    /// A medium of the smallest size that fits.
+    ///
+    /// ```
+    /// use bootwright_images::{Content, MediumKind, MediumSpec};
+    ///
+    /// let disk = MediumSpec::new("right", MediumKind::Disk, Content::bootable()).with_sectors(20_000);
+    /// assert_eq!(disk.sectors, Some(20_000));
+    /// ```
+    #[must_use]
+    pub fn new(name: impl Into<String>, kind: MediumKind, content: Content) -> Self {
+        Self { name: name.into(), kind, content, sectors: None }
+    }
+
+    /// The same medium with a size of its own, in 512-byte sectors.
+    #[must_use]
+    pub fn with_sectors(self, sectors: u64) -> Self {
+        Self { sectors: Some(sectors), ..self }
+    }
+
     pub(crate) fn check_name(&self) -> Result<(), ImageError> {
         check_name(&self.name)
     }
 
-    /// The size to build, in 512-byte sectors, given what the content needs.
-    pub(crate) fn size(&self, needed: u64) -> Result<u64, ImageError> {
-        match self.sectors {
-            Some(sectors) if sectors < needed => Err(ImageError::TooSmall { name: self.name.clone(), sectors, needed }),
-            Some(sectors) if sectors > SECTOR_LIMIT => {
-                Err(ImageError::TooLarge { what: "size in 512-byte sectors", value: sectors, limit: SECTOR_LIMIT })
-            }
-            Some(sectors) => Ok(sectors),
-            None => Ok(needed),
+    /// The size to build, in sectors of `sector_bytes`, given the 512-byte sectors that the content needs.
+    pub(crate) fn size(&self, needed: u64, sector_bytes: u64) -> Result<u64, ImageError> {
+        let sectors = self.sectors.unwrap_or(needed);
+        if sectors < needed {
+            return Err(ImageError::TooSmall { name: self.name.clone(), sectors, needed });
         }
+        if sectors > SECTOR_LIMIT {
+            let what = "size in 512-byte sectors";
+            return Err(ImageError::TooLarge { what, value: sectors, limit: SECTOR_LIMIT });
+        }
+        if !sectors.is_multiple_of(sector_bytes / 512) {
+            return Err(ImageError::Unaligned { name: self.name.clone(), sectors, sector_bytes });
+        }
+        Ok(sectors / (sector_bytes / 512))
     }
 }
 

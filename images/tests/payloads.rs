@@ -1,0 +1,188 @@
+//! The programs themselves, and that media depend on spec and nonce alone.
+
+mod media;
+
+use bootwright_images::{After, Content, Image, MediumKind, Nonce, build, catalogue, payload};
+use media::{NONCE, OTHER_NONCE, medium};
+use object::pe::{
+    IMAGE_DIRECTORY_ENTRY_BASERELOC, IMAGE_DIRECTORY_ENTRY_SECURITY, IMAGE_DLLCHARACTERISTICS_NX_COMPAT,
+    IMAGE_SCN_MEM_EXECUTE, IMAGE_SCN_MEM_WRITE, IMAGE_SUBSYSTEM_EFI_APPLICATION,
+};
+use object::read::pe::{ImageNtHeaders, ImageOptionalHeader, PeFile64};
+use object::{LittleEndian as LE, Object, ObjectSection};
+use rstest::rstest;
+use std::collections::HashSet;
+
+const AFTERS: [After; 7] = [
+    After::Exit,
+    After::Hang,
+    After::ReturnToFirmware,
+    After::RebootKeyboardController,
+    After::RebootPortCf9,
+    After::TripleFault,
+    After::ResetSystem,
+];
+
+fn application() -> Vec<u8> {
+    payload::efi_application("right", NONCE, After::Exit).expect("a good name")
+}
+
+/// Places where two files of one length differ.
+fn differences(left: &[u8], right: &[u8]) -> Vec<usize> {
+    assert_eq!(left.len(), right.len());
+    (0..left.len()).filter(|at| left[*at] != right[*at]).collect()
+}
+
+/// Whether the words of stage 2 add up to zero, as sector 0 checks before it runs them.
+fn adds_up(program: &[u8]) -> bool {
+    let words = program[512..].chunks_exact(2);
+    words.fold(0_u16, |sum, word| sum.wrapping_add(u16::from_le_bytes([word[0], word[1]]))) == 0
+}
+
+#[test]
+fn the_application_is_a_relocatable_efi_application_without_writable_code() {
+    let bytes = application();
+    let file = PeFile64::parse(&*bytes).expect("PE32+");
+    let header = file.nt_headers().optional_header();
+    assert_eq!(header.subsystem(), IMAGE_SUBSYSTEM_EFI_APPLICATION);
+    assert_eq!((header.section_alignment(), header.file_alignment()), (4096, 512));
+    assert!(header.dll_characteristics().contains(IMAGE_DLLCHARACTERISTICS_NX_COMPAT));
+    assert!(file.data_directory(IMAGE_DIRECTORY_ENTRY_BASERELOC).is_some());
+    assert!(file.data_directory(IMAGE_DIRECTORY_ENTRY_SECURITY).is_none(), "unsigned");
+    assert_eq!(header.check_sum(), 0);
+
+    let mut end = 4096;
+    for section in file.section_table().iter() {
+        let flags = section.characteristics.get(LE);
+        assert!(!(flags.contains(IMAGE_SCN_MEM_EXECUTE) && flags.contains(IMAGE_SCN_MEM_WRITE)));
+        let start = section.virtual_address.get(LE);
+        assert!(start.is_multiple_of(4096) && start >= end, "sections do not share pages");
+        end = start + section.virtual_size.get(LE);
+    }
+    let entry = u64::from(header.address_of_entry_point());
+    let text = file.section_by_name(".text").expect("code");
+    assert!((text.address()..text.address() + text.size()).contains(&(entry + header.image_base())));
+}
+
+#[test]
+fn every_relocation_of_the_application_lies_in_writable_data() {
+    let bytes = application();
+    let file = PeFile64::parse(&*bytes).expect("PE32+");
+    let data = file.section_by_name(".data").expect("data");
+    let mut blocks =
+        file.data_directories().relocation_blocks(&*bytes, &file.section_table()).expect("readable").expect("some");
+    while let Some(block) = blocks.next().expect("well formed") {
+        for relocation in block {
+            let at = u64::from(relocation.virtual_address);
+            assert!((data.address()..data.address() + data.size()).contains(&at), "{at:#x}");
+        }
+    }
+}
+
+#[test]
+fn a_nonce_changes_its_own_sixteen_bytes_of_the_application_and_no_others() {
+    let other = payload::efi_application("right", OTHER_NONCE, After::Exit).expect("a good name");
+    let places = differences(&application(), &other);
+    assert_eq!((places.len(), places[15] - places[0]), (16, 15));
+    assert_eq!(other[places[0]..=places[15]], OTHER_NONCE.0);
+}
+
+#[test]
+fn a_nonce_changes_its_own_bytes_and_the_checksum_of_the_bios_program() {
+    let program = |nonce| payload::bios_network_program("right", nonce, After::Exit).expect("a good name");
+    let places = differences(&program(NONCE), &program(OTHER_NONCE));
+    let expected = (520..522).chain(528..544).collect::<Vec<_>>();
+    assert!(places.iter().all(|at| expected.contains(at)), "{places:?}");
+    assert!((528..544).all(|at| places.contains(&at)));
+}
+
+#[test]
+fn every_ending_gives_its_own_programs() {
+    let bios = AFTERS.map(|after| payload::bios_network_program("right", NONCE, after).expect("a good name"));
+    let uefi = AFTERS.map(|after| payload::efi_application("right", NONCE, after).expect("a good name"));
+    assert_eq!((bios.iter().collect::<HashSet<_>>().len(), uefi.iter().collect::<HashSet<_>>().len()), (7, 7));
+}
+
+#[rstest]
+fn a_network_program_has_the_length_asked_for_and_adds_up(#[values(2048, 2049, 10_000, 32_767, 32_768)] length: usize) {
+    let program = payload::bios_network_program_of("right", NONCE, After::Exit, length).expect("in range");
+    assert_eq!(program.len(), length);
+    assert!(adds_up(&program));
+    let words = usize::from(u16::from_le_bytes([program[422], program[423]]));
+    assert_eq!(512 + words * 2, length / 2 * 2, "sector 0 knows how much to add up");
+}
+
+#[test]
+fn one_changed_byte_of_a_network_program_does_not_add_up() {
+    let good = payload::bios_network_program_of("right", NONCE, After::Exit, 8192).expect("in range");
+    for at in [512, 528, 1000, 4096, 8191] {
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        assert!(!adds_up(&bad), "byte {at}");
+    }
+}
+
+#[test]
+fn a_lengthened_application_starts_with_the_application() {
+    let long = payload::efi_application_of("right", NONCE, After::Exit, 100_001).expect("in range");
+    assert_eq!(long.len(), 100_001);
+    assert!(long.starts_with(&application()));
+}
+
+#[test]
+fn the_same_spec_and_nonce_give_the_same_bytes_and_another_nonce_others() {
+    for example in catalogue() {
+        let image = |nonce| build(&example.spec, nonce).expect(example.name);
+        assert_eq!(image(NONCE), image(NONCE), "{}", example.name);
+        let carries_none = matches!(example.spec.content, Content::Blank | Content::VendorReboot);
+        assert_eq!(image(NONCE) == image(OTHER_NONCE), carries_none, "{}", example.name);
+    }
+}
+
+#[test]
+fn no_path_of_the_building_host_is_in_a_payload() {
+    for program in [application(), payload::bios_network_program("right", NONCE, After::Exit).expect("a good name")] {
+        let text = String::from_utf8_lossy(&program).into_owned();
+        assert!(!text.contains(env!("CARGO_MANIFEST_DIR")) && !text.contains("/rustc/"));
+    }
+}
+
+#[test]
+fn extents_ascend_without_overlap_and_inside_the_medium() {
+    for example in catalogue() {
+        let image: Image = build(&example.spec, NONCE).expect(example.name);
+        let mut end = 0;
+        for extent in image.extents() {
+            assert!(extent.offset >= end, "{} at {:#x}", example.name, extent.offset);
+            end = extent.offset + extent.bytes.len() as u64;
+        }
+        assert!(end <= image.length(), "{}", example.name);
+    }
+}
+
+#[test]
+fn the_catalogue_has_each_name_once_and_names_its_media_by_it() {
+    let examples = catalogue();
+    let names: HashSet<_> = examples.iter().map(|example| example.name).collect();
+    assert_eq!(names.len(), examples.len());
+    for example in &examples {
+        assert_eq!(example.spec.name, example.name);
+        assert!(!example.about.is_empty() && !example.about.contains('\n'));
+    }
+}
+
+#[test]
+fn a_written_file_is_the_image_and_replaces_what_was_there() {
+    let image = medium(MediumKind::Disk, Content::bootable());
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("medium.img");
+    std::fs::write(&path, vec![0xee; 20_000_000]).expect("room");
+    image.write_to(&path).expect("room");
+    assert_eq!(std::fs::read(&path).expect("written"), image.to_bytes().expect("small"));
+    assert_eq!(std::fs::read_dir(directory.path()).expect("readable").count(), 1, "nothing is left beside it");
+}
+
+#[test]
+fn a_nonce_prints_as_in_the_payload_line() {
+    assert_eq!(Nonce([0x0a; 16]).to_string(), "0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a");
+}
