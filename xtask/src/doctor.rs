@@ -1,0 +1,287 @@
+//! `cargo xtask doctor`: what this host has, what is missing, and the command that gets it.
+//!
+//! Looks and never changes anything; starts QEMU only to ask for its version.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use bootwright::platform::{Family, Options, Part, Platform, PlatformError, PlatformName, Surroundings, family};
+
+/// Arguments of `cargo xtask doctor`.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// How one thing stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// There.
+    Good,
+    /// Missing or limited; some cases are skipped.
+    Note,
+    /// Missing, and nothing boots without it.
+    Bad,
+}
+
+/// One line of the examination.
+#[derive(Debug)]
+struct Finding {
+    state: State,
+    subject: &'static str,
+    text: String,
+    /// What would install it.
+    missing: Vec<Part>,
+}
+
+impl Finding {
+    fn good(subject: &'static str, text: impl Into<String>) -> Self {
+        Self { state: State::Good, subject, text: text.into(), missing: Vec::new() }
+    }
+
+    fn note(subject: &'static str, text: impl Into<String>, missing: &[Part]) -> Self {
+        Self { state: State::Note, subject, text: text.into(), missing: missing.to_vec() }
+    }
+
+    fn bad(subject: &'static str, text: impl Into<String>, missing: &[Part]) -> Self {
+        Self { state: State::Bad, subject, text: text.into(), missing: missing.to_vec() }
+    }
+}
+
+/// Programs that are used where they exist: the name, what it is for, the part that brings it.
+const PROGRAMS: [(&str, &str, Part); 11] = [
+    ("fsck.fat", "second opinion on FAT images, in this project's tests", Part::Dosfstools),
+    ("mdir", "second opinion on FAT images, in this project's tests", Part::Mtools),
+    ("xorriso", "second opinion on ISO images, in this project's tests", Part::Xorriso),
+    ("sfdisk", "second opinion on partition tables, in this project's tests", Part::Sfdisk),
+    ("sgdisk", "second opinion on partition tables, in this project's tests", Part::Sgdisk),
+    ("tshark", "second opinion on captures, in this project's tests", Part::Tshark),
+    ("ip", "bridge lab", Part::Iproute),
+    ("bridge", "bridge lab", Part::Iproute),
+    ("nft", "bridge lab", Part::Nftables),
+    ("dnsmasq", "bridge lab", Part::Dnsmasq),
+    ("dhcpd", "bridge lab", Part::Dhcpd),
+];
+
+/// Runs `cargo xtask doctor`: exit status 0 if boots are possible here, 2 if not.
+///
+/// # Errors
+///
+/// None today; the type is that of every subcommand.
+pub fn run(Args {}: Args) -> Result<ExitCode, PlatformError> {
+    let options = Options::default();
+    let findings = examine(&options);
+    print!("{}", printed(&findings, family(&options.surroundings)));
+    let fit = findings.iter().all(|finding| finding.state != State::Bad);
+    Ok(if fit { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+fn examine(options: &Options) -> Vec<Finding> {
+    let host = &options.surroundings;
+    let mut findings = platform(options);
+    findings.push(kvm(Path::new("/dev/kvm")));
+    findings.push(namespaces());
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    findings.push(Finding::good("cores", format!("{cores}, the default of --jobs")));
+    findings.push(disk_space("output", Path::new(".")));
+    if let Some(cache) = &host.cache {
+        findings.push(disk_space("cache", cache));
+    }
+    for (program, purpose, part) in PROGRAMS {
+        findings.push(match find_program(host, program) {
+            Some(path) => Finding::good(program, path.display().to_string()),
+            None => Finding::note(program, format!("not found ({purpose})"), &[part]),
+        });
+    }
+    findings
+}
+
+/// Daemons lie in `sbin` directories, which a user's PATH often lacks.
+fn find_program(host: &Surroundings, name: &str) -> Option<std::path::PathBuf> {
+    let mut wider = host.clone();
+    let extra = ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(std::path::PathBuf::from);
+    wider.path =
+        std::env::join_paths(std::env::split_paths(&host.path).chain(extra)).unwrap_or_else(|_| host.path.clone());
+    wider.program(name)
+}
+
+/// QEMU and its firmware, or what is used in their place.
+fn platform(options: &Options) -> Vec<Finding> {
+    let name = PlatformName::default_on(&options.surroundings);
+    if name == PlatformName::Apt {
+        let state =
+            if Platform::is_present(&name, options) { "is in the cache" } else { "will be fetched (about 60 MB)" };
+        let text = format!("not on PATH; platform apt is used instead and {state}, without root");
+        let parts = [Part::Qemu, Part::Ovmf, Part::SeaBios, Part::OptionRoms];
+        return vec![Finding::note("QEMU", text, &parts)];
+    }
+    let platform = match Platform::resolve(&name, options, &mut |_| {}) {
+        Ok(platform) => platform,
+        Err(PlatformError::NoQemu { .. }) => {
+            let parts = [Part::Qemu, Part::Ovmf, Part::SeaBios, Part::OptionRoms];
+            return vec![Finding::bad(
+                "QEMU",
+                "qemu-system-x86_64 is not on PATH, and there is no apt to fetch it with",
+                &parts,
+            )];
+        }
+        Err(error) => return vec![Finding::bad("QEMU", error.to_string(), &[Part::Qemu])],
+    };
+    let qemu = &platform.qemu;
+    let mut findings = vec![Finding::good("QEMU", format!("{} at {}", qemu.version, qemu.path.display()))];
+    let nothing_boots = platform.seabios.is_none() && platform.ovmf.is_none();
+    let absent = |subject, text: &str, part| {
+        if nothing_boots { Finding::bad(subject, text, &[part]) } else { Finding::note(subject, text, &[part]) }
+    };
+    findings.push(match &platform.seabios {
+        Some(file) => Finding::good("SeaBIOS", format!("{} at {}", file.version, file.path.display())),
+        None => absent("SeaBIOS", "QEMU finds no bios-256k.bin; BIOS cases are skipped", Part::SeaBios),
+    });
+    findings.push(match &platform.ovmf {
+        Some(ovmf) => Finding::good("OVMF", format!("{} at {}", ovmf.code.version, ovmf.code.path.display())),
+        None => absent("OVMF", "no firmware descriptor for plain x86_64 UEFI; UEFI cases are skipped", Part::Ovmf),
+    });
+    findings.push(match &platform.ovmf_secure_boot {
+        Some(ovmf) => Finding::good("Secure Boot", format!("{} at {}", ovmf.code.version, ovmf.code.path.display())),
+        None => Finding::note("Secure Boot", "no firmware descriptor for it; its cases are skipped", &[Part::Ovmf]),
+    });
+    findings.push(match platform.option_roms.first() {
+        Some(rom) => Finding::good("option ROMs", format!("{}, iPXE {}", platform.option_roms.len(), rom.version)),
+        None => Finding::note("option ROMs", "none; network boot by them is skipped", &[Part::OptionRoms]),
+    });
+    findings
+}
+
+fn kvm(device: &Path) -> Finding {
+    if !device.exists() {
+        return Finding::note("KVM", "no /dev/kvm; boots run under TCG, which is the default anyway", &[]);
+    }
+    match std::fs::OpenOptions::new().read(true).write(true).open(device) {
+        Ok(_) => Finding::good(
+            "KVM",
+            "/dev/kvm can be opened; that is no proof, --accel auto probes each firmware by booting",
+        ),
+        Err(error) => Finding::note("KVM", format!("/dev/kvm cannot be opened ({error}); boots run under TCG"), &[]),
+    }
+}
+
+/// Asks the kernel by unsharing in a child; settings alone do not tell (AppArmor, seccomp and limits may refuse too).
+fn namespaces() -> Finding {
+    let tried = std::process::Command::new("unshare")
+        .args(["--user", "--map-root-user", "--net", "true"])
+        .stdin(std::process::Stdio::null())
+        .output();
+    match tried {
+        Ok(done) if done.status.success() => {
+            Finding::good("namespaces", "user and network namespaces can be made without root")
+        }
+        Ok(done) => {
+            let said = String::from_utf8_lossy(&done.stderr);
+            let said = said.lines().next().unwrap_or("no reason given").trim();
+            Finding::note("namespaces", format!("the bridge lab is skipped: {said}"), &[])
+        }
+        Err(error) => {
+            Finding::note("namespaces", format!("cannot be tried, so the bridge lab is skipped: unshare: {error}"), &[])
+        }
+    }
+}
+
+fn disk_space(subject: &'static str, path: &Path) -> Finding {
+    const WANTED_BYTES: u64 = 2 << 30;
+    // a directory that does not exist yet will be made on the disk of its nearest parent
+    let Some(at) = path.ancestors().find(|at| at.exists()) else {
+        return Finding::note(subject, format!("{} does not exist", path.display()), &[]);
+    };
+    let at = if at.as_os_str().is_empty() { Path::new(".") } else { at };
+    match rustix::fs::statvfs(at) {
+        Err(error) => Finding::note(subject, format!("{}: {error}", at.display()), &[]),
+        Ok(stat) => {
+            let free_bytes = stat.f_bavail.saturating_mul(stat.f_frsize);
+            let shown = std::path::absolute(at).unwrap_or_else(|_| at.to_owned());
+            let text = format!("{:.1} GiB free at {}", free_bytes as f64 / f64::from(1 << 30), shown.display());
+            if free_bytes < WANTED_BYTES {
+                Finding::note(subject, format!("{text}; a run may need 2 GiB"), &[])
+            } else {
+                Finding::good(subject, text)
+            }
+        }
+    }
+}
+
+fn printed(findings: &[Finding], family: Option<Family>) -> String {
+    let mut text = String::new();
+    for finding in findings {
+        let mark = match finding.state {
+            State::Good => "ok     ",
+            State::Note => "note   ",
+            State::Bad => "missing",
+        };
+        let body = finding.text.replace('\n', "\n                      ");
+        text += &format!("{mark} {:<13} {body}\n", finding.subject);
+    }
+    let parts: Vec<Part> = findings.iter().flat_map(|finding| finding.missing.iter().copied()).collect();
+    if !parts.is_empty() {
+        text += &match family {
+            Some(family) => format!("\nto get what is missing, as root:\n    {}\n", family.install_command(&parts)),
+            None => "\ninstall what is missing by your package manager\n".to_owned(),
+        };
+    }
+    let fit = findings.iter().all(|finding| finding.state != State::Bad);
+    text + if fit { "\nboots are possible here\n" } else { "\nnothing can boot here yet\n" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A host whose PATH holds nothing.
+    fn bare(os_release: &str) -> (tempfile::TempDir, Options) {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("etc")).unwrap();
+        std::fs::write(root.path().join("etc/os-release"), os_release).unwrap();
+        let surroundings = Surroundings {
+            root: root.path().to_owned(),
+            path: root.path().join("bin").into(),
+            config_home: None,
+            cache: Some(root.path().join("cache")),
+        };
+        (root, Options { mirror: None, surroundings })
+    }
+
+    #[test]
+    fn a_host_without_qemu_and_apt_is_told_the_command_and_that_nothing_boots() {
+        let (_root, options) = bare("ID=fedora\n");
+        let findings = platform(&options);
+        assert_eq!(findings[0].state, State::Bad);
+        let text = printed(&findings, family(&options.surroundings));
+        assert!(text.contains("dnf install qemu-system-x86-core edk2-ovmf seabios-bin ipxe-roms-qemu"), "{text}");
+        assert!(text.ends_with("nothing can boot here yet\n"), "{text}");
+    }
+
+    #[test]
+    fn a_host_without_qemu_but_with_apt_can_boot() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let (root, options) = bare("ID=debian\nVERSION_CODENAME=bookworm\n");
+        std::fs::create_dir(root.path().join("bin")).unwrap();
+        for tool in ["apt-get", "dpkg-deb"] {
+            let path = root.path().join("bin").join(tool);
+            std::fs::write(&path, "#!/bin/sh\nexit 99\n").unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let findings = platform(&options);
+        assert_eq!(findings[0].state, State::Note);
+        let text = printed(&findings, family(&options.surroundings));
+        assert!(text.contains("will be fetched (about 60 MB), without root"), "{text}");
+        assert!(text.ends_with("boots are possible here\n"), "{text}");
+    }
+
+    #[test]
+    fn a_kvm_device_is_never_called_proof() {
+        assert!(kvm(Path::new("/dev/null")).text.contains("no proof"));
+        assert_eq!(kvm(Path::new("/nonexistent/kvm")).state, State::Note);
+    }
+
+    #[test]
+    fn space_is_measured_on_the_nearest_directory_that_exists() {
+        assert!(disk_space("cache", Path::new("/tmp/nonexistent/deeper")).text.contains("GiB free at /tmp"));
+    }
+}
