@@ -12,29 +12,41 @@
 //! assert_eq!(engine.take(), None);
 //! ```
 
+mod serve4;
+mod serve6;
+
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use smoltcp::wire::IpCidr;
 
 use super::event::{Direction, LanEventKind, LanLog};
 use super::faults::{FaultLine, NicState, Outcome, Release};
-use super::service::{Datagram, dhcp, tftp};
-use super::spec::LanSpec;
+use super::service::{Datagram, dhcp, dhcpv6, http, tftp};
+use super::spec::{Ipv6, LanSpec};
+use super::tcp::Stack;
+use super::tls;
 use super::wire::summary::{Message, Summary, TFTP_TRANSFER_PORTS};
 use super::wire::tftp::PORT as TFTP_PORT;
-use super::wire::{MacAddr, WireError, arp, dhcpv4, ethernet, icmpv4, ipv4, udp};
+use super::wire::{self, MacAddr, WireError, arp, dhcpv4, dns, ethernet, ipv4, ipv6, udp};
 
 /// Most hardware addresses that the switch learns.
 const MAX_STATIONS: usize = 1024;
 /// Most frames that faults hold back at a time; beyond it they are dropped.
 const MAX_HELD: usize = 1024;
+/// Most TCP ports.
+const MAX_PORTS: usize = 8;
 /// Most frames that wait to be taken.
 const MAX_OUT: usize = 16384;
 
 /// A network with its servers.
 #[derive(Debug)]
 pub struct Engine {
-    spec: LanSpec,
+    spec: Arc<LanSpec>,
     log: LanLog,
     nics: Vec<Nic>,
     /// Which NIC a hardware address was last seen on.
@@ -42,7 +54,11 @@ pub struct Engine {
     faults: FaultLine,
     held: Vec<Held>,
     dhcp: Vec<dhcp::Server>,
+    dhcpv6: Option<dhcpv6::Server>,
     tftp: tftp::Server,
+    /// TCP over IPv4 and, where there is any, over IPv6.
+    stacks: Vec<Stack>,
+    http: http::Server,
     identification: u16,
     out: VecDeque<(usize, Vec<u8>)>,
 }
@@ -52,6 +68,7 @@ struct Nic {
     link_up: Option<Instant>,
     client_secs: u16,
     guest_frames: u32,
+    discovers: u32,
 }
 
 #[derive(Debug)]
@@ -66,17 +83,30 @@ struct Held {
 impl Engine {
     /// A network with so many NICs that writes what happens to `log`.
     pub fn new(spec: &LanSpec, nics: usize, log: LanLog) -> Self {
+        let spec = Arc::new(spec.clone());
         Self {
             log,
             nics: vec![Nic::default(); nics],
             stations: BTreeMap::new(),
             faults: FaultLine::new(&spec.faults, spec.seed),
             held: Vec::new(),
-            dhcp: spec.dhcp.iter().enumerate().map(|(index, server)| dhcp::Server::new(spec, index, server)).collect(),
+            dhcp: spec.dhcp.iter().enumerate().map(|(index, server)| dhcp::Server::new(&spec, index, server)).collect(),
+            dhcpv6: spec
+                .ipv6
+                .as_ref()
+                .and_then(|ipv6| ipv6.dhcp.as_ref())
+                .map(|server| dhcpv6::Server::new(server, spec.server_mac())),
             tftp: tftp::Server::new(),
             identification: 0,
             out: VecDeque::new(),
-            spec: spec.clone(),
+            stacks: stacks(&spec),
+            http: http::Server {
+                sink: Rc::new(RefCell::new(Vec::new())),
+                // Lan::start has refused an identity that does not serve.
+                tls: spec.http.tls.as_ref().and_then(|https| tls::acceptor(&https.identity).ok()),
+                spec: Arc::clone(&spec),
+            },
+            spec,
         }
     }
 
@@ -105,15 +135,43 @@ impl Engine {
         let mut out = tftp::Output::default();
         self.tftp.poll(now, &mut out);
         self.send_output(None, out, now);
+        self.pump_tcp(now);
+    }
+
+    /// Lets TCP connections go as far as they can and sends what they give.
+    fn pump_tcp(&mut self, now: Instant) {
+        let http = self.http.clone();
+        let mut frames = Vec::new();
+        for stack in &mut self.stacks {
+            frames.extend(stack.pump(now, &mut |port, peer, stream| http.accept(port, peer, stream)));
+        }
+        let said = std::mem::take(&mut *self.http.sink.borrow_mut());
+        for (peer, kind) in said {
+            let mac = self.stacks.iter().find_map(|stack| stack.neighbour(peer.ip()));
+            let nic = mac.and_then(|mac| self.stations.get(&mac).copied());
+            self.log.event(now, nic, kind);
+        }
+        for frame in frames {
+            self.send_frame(&frame, None, now);
+        }
+    }
+
+    /// Hands a TCP frame to the stack of its family; the answer comes with the next pump.
+    fn serve_tcp(&mut self, from: (IpAddr, MacAddr), frame: &[u8]) {
+        let place = if from.0.is_ipv4() { 0 } else { 1 };
+        if let Some(stack) = self.stacks.get_mut(place) {
+            stack.receive(from, frame);
+        }
     }
 
     /// When [`Engine::poll`] has something to do, if nothing arrives before.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&mut self, now: Instant) -> Option<Instant> {
+        let tcp: Vec<_> = self.stacks.iter_mut().filter_map(|stack| stack.deadline(now)).collect();
         let held = self.held.iter().filter_map(|held| match held.release {
             Release::AfterTime(time) => Some(held.since + time),
             _ => None,
         });
-        held.chain(self.tftp.deadline()).min()
+        held.chain(self.tftp.deadline()).chain(tcp).min()
     }
 
     /// The next frame to the guest and its NIC.
@@ -127,22 +185,31 @@ impl Engine {
             since_link_up: state.link_up.map_or(Duration::ZERO, |up| now.saturating_duration_since(up)),
             client_secs: state.client_secs,
             guest_frames: state.guest_frames,
+            discovers: state.discovers,
         }
     }
 
     /// A client's DHCP message counts from the moment it was sent, whatever a fault does to it afterwards.
     fn note_client_dhcp(&mut self, nic: usize, frame: &[u8], now: Instant) {
-        if !matches!(Summary::of(frame).message, Some(Message::Dhcp(_))) {
-            return;
-        }
-        let Some(message) = udp_payload(frame).and_then(|payload| dhcpv4::Repr::parse(payload).ok()) else { return };
-        if message.reply {
-            return;
-        }
+        let Some(payload) = udp_payload(frame) else { return };
+        let (event, discovers, secs) = match Summary::of(frame).message {
+            Some(Message::Dhcp(kind)) => {
+                let Some(message) = dhcpv4::Repr::parse(payload).ok().filter(|message| !message.reply) else { return };
+                let event = dhcp::event_of(&message, message.client_arch(), None);
+                (event, kind == dhcpv4::MessageType::Discover, message.secs)
+            }
+            Some(Message::Dhcpv6(kind)) => {
+                let Ok(message) = wire::dhcpv6::Repr::parse(payload) else { return };
+                let event = dhcpv6::event_of(&message, message.client_arch(), None);
+                (event, kind == wire::dhcpv6::MessageType::Solicit, 0)
+            }
+            _ => return,
+        };
         if let Some(state) = self.nics.get_mut(nic) {
-            state.client_secs = state.client_secs.max(message.secs);
+            state.client_secs = state.client_secs.max(secs);
+            state.discovers = state.discovers.saturating_add(u32::from(discovers));
         }
-        self.log.event(now, Some(nic), dhcp::event_of(&message, message.client_arch(), None));
+        self.log.event(now, Some(nic), event);
     }
 
     fn record(&mut self, nic: usize, direction: Direction, outcome: &Outcome, now: Instant) {
@@ -213,7 +280,7 @@ impl Engine {
             self.send_frame(frame, Some(nic), now);
         }
         if (ours || header.dst.is_group())
-            && let Err(error) = self.serve(nic, header, packet.payload(), now)
+            && let Err(error) = self.serve(nic, header, frame, now)
         {
             self.log.event(now, Some(nic), LanEventKind::Refused { reason: error.to_string() });
         }
@@ -232,119 +299,51 @@ impl Engine {
         Some(self.spec.dhcp_mac(index))
     }
 
-    fn serve(&mut self, nic: usize, header: ethernet::Repr, payload: &[u8], now: Instant) -> Result<(), WireError> {
+    fn serve(&mut self, nic: usize, header: ethernet::Repr, frame: &[u8], now: Instant) -> Result<(), WireError> {
+        let payload = frame.get(ethernet::HEADER_LEN..).unwrap_or_default();
+        if let Some((ipv4::TCP, src, dst)) = Summary::of(frame).ip {
+            if header.dst == self.spec.server_mac() && self.spec.is_server_address(dst) {
+                self.serve_tcp((src, header.src), frame);
+            }
+            return Ok(());
+        }
         match header.ethertype {
             ethernet::ARP => self.serve_arp(nic, &arp::Repr::parse(payload)?, now),
             ethernet::IPV4 => self.serve_ipv4(nic, header, &ipv4::Packet::new(payload)?, now)?,
+            ethernet::IPV6 => self.serve_ipv6(nic, header, &ipv6::Packet::new(payload)?, now)?,
             _ => {}
         }
         Ok(())
     }
 
-    fn serve_arp(&mut self, nic: usize, request: &arp::Repr, now: Instant) {
-        if request.operation != arp::Operation::Request {
-            return;
-        }
-        let owner = self.mac_of(request.target_ip);
-        let kind =
-            LanEventKind::Arp { sender: request.sender_ip, target: request.target_ip, answered: owner.is_some() };
-        self.log.event(now, Some(nic), kind);
-        let Some(owner) = owner else { return };
-        let reply = arp::Repr {
-            operation: arp::Operation::Reply,
-            sender_mac: owner,
-            sender_ip: request.target_ip,
-            target_mac: request.sender_mac,
-            target_ip: request.sender_ip,
-        };
-        let header = ethernet::Repr { dst: request.sender_mac, src: owner, ethertype: ethernet::ARP };
-        self.send_frame(&header.emit(&reply.emit()), None, now);
-    }
-
-    fn serve_ipv4(
-        &mut self,
-        nic: usize,
-        link: ethernet::Repr,
-        packet: &ipv4::Packet<'_>,
-        now: Instant,
-    ) -> Result<(), WireError> {
-        let header = packet.repr();
-        let subnet_broadcast = Ipv4Addr::from(u32::from(self.spec.address) | !u32::from(self.spec.netmask()));
-        let broadcast = header.dst == Ipv4Addr::BROADCAST || header.dst == subnet_broadcast;
-        if !broadcast && self.mac_of(header.dst).is_none() {
-            return Ok(());
-        }
-        if packet.is_fragment() {
-            return Err(WireError::Malformed { layer: "IPv4", what: "fragments are not reassembled here" });
-        }
-        match header.protocol {
-            ipv4::ICMP if !broadcast => {
-                let echo = icmpv4::Echo::parse(packet.payload())?;
-                if !echo.reply {
-                    self.log.event(now, Some(nic), LanEventKind::Echo { target: header.dst.into() });
-                    let payload = icmpv4::Echo { reply: true, ..echo }.emit();
-                    self.send_ipv4(link.dst, link.src, header.dst, header.src, ipv4::ICMP, &payload, now);
-                }
-            }
-            ipv4::UDP => {
-                let datagram = udp::Packet::new(packet.payload())?;
-                if !datagram.checksum_ok(header.src.into(), header.dst.into()) {
-                    return Err(WireError::Checksum { layer: "UDP" });
-                }
-                let ports = datagram.repr();
-                let datagram = Datagram {
-                    src_mac: link.src,
-                    dst_mac: link.dst,
-                    src: SocketAddr::new(header.src.into(), ports.src_port),
-                    dst: SocketAddr::new(header.dst.into(), ports.dst_port),
-                    payload: datagram.payload().to_vec(),
-                };
-                self.serve_udp(nic, &datagram, now)?;
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
+    /// Hands a datagram to the server behind its port.
     fn serve_udp(&mut self, nic: usize, datagram: &Datagram, now: Instant) -> Result<(), WireError> {
         let port = datagram.dst.port();
+        if port == dhcpv4::SERVER_PORT || port == dhcpv4::PXE_PORT {
+            return self.serve_dhcp(nic, datagram, now);
+        }
+        if !self.spec.is_server_address(datagram.dst.ip()) {
+            return Ok(());
+        }
+        let mut out = tftp::Output::default();
         match port {
-            dhcpv4::SERVER_PORT | dhcpv4::PXE_PORT => self.serve_dhcp(nic, datagram, now)?,
-            _ if datagram.dst.ip() != IpAddr::V4(self.spec.address) || !self.spec.tftp.enabled => {}
-            TFTP_PORT => {
-                let mut out = tftp::Output::default();
-                self.tftp.request(&self.spec, datagram, now, &mut out);
-                self.send_output(Some(nic), out, now);
-            }
-            _ if TFTP_TRANSFER_PORTS.contains(&port) => {
-                let mut out = tftp::Output::default();
-                self.tftp.transfer(datagram, now, &mut out);
-                self.send_output(Some(nic), out, now);
-            }
+            dns::PORT => self.serve_dns(nic, datagram, now)?,
+            TFTP_PORT if self.spec.tftp.enabled => self.tftp.request(&self.spec, datagram, now, &mut out),
+            _ if TFTP_TRANSFER_PORTS.contains(&port) => self.tftp.transfer(datagram, now, &mut out),
             _ => {}
         }
+        self.send_output(Some(nic), out, now);
         Ok(())
     }
 
-    fn serve_dhcp(&mut self, nic: usize, datagram: &Datagram, now: Instant) -> Result<(), WireError> {
-        let message = dhcpv4::Repr::parse(&datagram.payload)?;
-        let since_link_up = self.nic_state(nic, now).since_link_up;
-        for index in 0..self.dhcp.len() {
-            let address = self.spec.dhcp[index].address;
-            let addressed = datagram.dst_mac.is_group() || datagram.dst.ip() == IpAddr::V4(address);
-            if !addressed {
-                continue;
-            }
-            let query = dhcp::Query { message: &message, datagram, since_link_up };
-            let mut events = Vec::new();
-            let reply = self.dhcp[index].handle(&query, &mut events);
-            for event in events {
-                self.log.event(now, Some(nic), event);
-            }
-            if let Some(reply) = reply {
-                self.send_datagram(&reply, now);
-            }
-        }
+    fn serve_dns(&mut self, nic: usize, datagram: &Datagram, now: Instant) -> Result<(), WireError> {
+        let query = dns::Query::parse(&datagram.payload)?;
+        let addresses = self.spec.names.get(&query.name).map(Vec::as_slice);
+        let reply = query.answer(addresses);
+        let found = addresses.is_some();
+        let kind = LanEventKind::Dns { name: query.name.clone(), record_type: query.record_type, found };
+        self.log.event(now, Some(nic), kind);
+        self.send_datagram(&datagram.reply(reply), now);
         Ok(())
     }
 
@@ -360,26 +359,12 @@ impl Engine {
     fn send_datagram(&mut self, datagram: &Datagram, now: Instant) {
         let header = udp::Repr { src_port: datagram.src.port(), dst_port: datagram.dst.port() };
         let segment = header.emit(datagram.src.ip(), datagram.dst.ip(), &datagram.payload);
-        if let (IpAddr::V4(src), IpAddr::V4(dst)) = (datagram.src.ip(), datagram.dst.ip()) {
-            self.send_ipv4(datagram.src_mac, datagram.dst_mac, src, dst, ipv4::UDP, &segment, now);
+        let link = (datagram.src_mac, datagram.dst_mac);
+        match (datagram.src.ip(), datagram.dst.ip()) {
+            (IpAddr::V4(src), IpAddr::V4(dst)) => self.send_ipv4(link, (src, dst), ipv4::UDP, &segment, now),
+            (IpAddr::V6(src), IpAddr::V6(dst)) => self.send_ipv6(link, (src, dst), ipv4::UDP, &segment, now),
+            _ => {}
         }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the two addresses of each layer, in wire order")]
-    fn send_ipv4(
-        &mut self,
-        src_mac: MacAddr,
-        dst_mac: MacAddr,
-        src: Ipv4Addr,
-        dst: Ipv4Addr,
-        protocol: u8,
-        payload: &[u8],
-        now: Instant,
-    ) {
-        self.identification = self.identification.wrapping_add(1);
-        let header = ipv4::Repr { src, dst, protocol, identification: self.identification, hop_limit: 64 };
-        let link = ethernet::Repr { dst: dst_mac, src: src_mac, ethertype: ethernet::IPV4 };
-        self.send_frame(&link.emit(&header.emit(payload)), None, now);
     }
 
     /// Sends a frame to the NIC behind which its receiver is, or to all but the one it came from.
@@ -397,9 +382,29 @@ impl Engine {
     }
 }
 
-/// The UDP payload of a whole IPv4 frame.
+/// TCP over IPv4 first, then over IPv6 where the lan has it.
+fn stacks(spec: &LanSpec) -> Vec<Stack> {
+    let tls = spec.http.tls.iter().flat_map(|tls| &tls.ports);
+    let ports: Vec<u16> =
+        spec.http.ports.iter().chain(tls).copied().filter(|port| *port != 0).take(MAX_PORTS).collect();
+    let (mac, now) = (spec.server_mac(), Instant::now());
+    let cidr = |address: IpAddr, len: u8| IpCidr::new(address.into(), len);
+    let mut stacks = vec![Stack::new(mac, &[cidr(spec.address.into(), spec.prefix_len)], &ports, spec.seed, now)];
+    if let Some(ipv6) = &spec.ipv6 {
+        let mut addresses = vec![cidr(Ipv6::LINK_LOCAL.into(), 64)];
+        addresses.extend(ipv6.address.map(|address| cidr(address.into(), 64)));
+        stacks.push(Stack::new(mac, &addresses, &ports, spec.seed, now));
+    }
+    stacks
+}
+
+/// The UDP payload of a whole frame.
 fn udp_payload(frame: &[u8]) -> Option<&[u8]> {
     let link = ethernet::Packet::new(frame).ok()?;
-    let packet = ipv4::Packet::new(link.payload()).ok()?;
-    Some(udp::Packet::new(packet.payload()).ok()?.payload())
+    let payload = match link.repr().ethertype {
+        ethernet::IPV4 => ipv4::Packet::new(link.payload()).ok()?.payload(),
+        ethernet::IPV6 => ipv6::Packet::new(link.payload()).ok()?.payload(),
+        _ => return None,
+    };
+    Some(udp::Packet::new(payload).ok()?.payload())
 }

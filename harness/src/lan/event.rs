@@ -1,11 +1,12 @@
 //! What happened on a lan: typed events in order, and every frame.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use super::wire::MacAddr;
 use super::wire::dhcpv4::MessageType;
+use super::wire::dhcpv6;
 
 /// Most events that are kept; later ones are counted only.
 const MAX_EVENTS: usize = 100_000;
@@ -86,6 +87,29 @@ pub struct DhcpEvent {
     pub boot_file: Option<String>,
 }
 
+/// What a DHCPv6 message said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dhcpv6Event {
+    /// Message type.
+    pub message: dhcpv6::MessageType,
+    /// Name of the server that sent it; `None` from a client.
+    pub server: Option<String>,
+    /// Transaction id, 24 bits.
+    pub xid: u32,
+    /// The client's own count of hundredths of a second (option 8).
+    pub elapsed: Option<u16>,
+    /// Option 61, first entry.
+    pub arch: Option<u16>,
+    /// Option 16, first text.
+    pub vendor_class: Option<String>,
+    /// Option 15, first text.
+    pub user_class: Option<String>,
+    /// First address given or wanted.
+    pub address: Option<Ipv6Addr>,
+    /// Option 59.
+    pub boot_file_url: Option<String>,
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -122,6 +146,22 @@ pub enum LanEventKind {
         /// Why.
         reason: &'static str,
     },
+    /// A DHCPv6 message of a client or of the server.
+    Dhcpv6(Box<Dhcpv6Event>),
+    /// The guest asked for routers.
+    RouterSolicit {
+        /// It was answered with an advertisement.
+        answered: bool,
+    },
+    /// A DNS query.
+    Dns {
+        /// Name in lower case.
+        name: String,
+        /// Record type: 1 A, 28 AAAA.
+        record_type: u16,
+        /// There is such a name.
+        found: bool,
+    },
     /// A read request.
     TftpRequest {
         /// File as asked for.
@@ -157,6 +197,40 @@ pub enum LanEventKind {
         message: String,
         /// The guest sent it, not the server.
         from_guest: bool,
+    },
+    /// An HTTP request.
+    HttpRequest {
+        /// Method.
+        method: String,
+        /// Path without the query, at most 512 characters.
+        path: String,
+        /// Host header.
+        host: Option<String>,
+        /// User-Agent header.
+        user_agent: Option<String>,
+        /// Range header.
+        range: Option<String>,
+        /// Status of the answer; `None`: a fault leaves it unanswered.
+        status: Option<u16>,
+        /// Over TLS.
+        secure: bool,
+    },
+    /// The guest has acknowledged the last byte of a body.
+    HttpComplete {
+        /// Path of the request.
+        path: String,
+        /// Bytes of the body.
+        bytes: u64,
+    },
+    /// An HTTP connection ended against the rules.
+    HttpBroken {
+        /// Why.
+        reason: String,
+    },
+    /// A TLS handshake failed.
+    TlsRefused {
+        /// Why, with the guest's alert where it sent one.
+        reason: String,
     },
     /// A frame of the guest made no sense to the lan and was left unanswered.
     Refused {

@@ -9,8 +9,8 @@
 //!
 //! // A firewall that drops the first two offers.
 //! let firewall = Fault::new("firewall", FrameMatch::message(Message::Dhcp(MessageType::Offer)), Action::Drop).times(2);
-//! // A bridge port in its forward delay: nothing passes until the guest has waited for 6 s of its own time.
-//! let bridge = Fault::new("forward delay", FrameMatch::any(), Action::Drop).until(Until::ClientSecs(6));
+//! // A bridge port in its forward delay: nothing passes until the guest has waited for 7 s of its own time.
+//! let bridge = Fault::new("forward delay", FrameMatch::any(), Action::Drop).until(Until::Discovers(3));
 //! assert_ne!(firewall, bridge);
 //! ```
 
@@ -79,10 +79,14 @@ impl Fault {
 /// When a fault ends, for each NIC on its own. Once ended it does not come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
-    /// When a DHCP message of the guest says this many seconds in its `secs` field: guest time, whatever the clock.
+    /// When the guest has sent so many DHCP discovers (or DHCPv6 solicits), which are lost too. The next one passes.
     ///
-    /// The message that says so already passes. A client that asks at 0, 1, 3 and 7 s is thus heard at 7 s where the
-    /// end is 4 to 7.
+    /// This is how a delay in guest time is said: iPXE discovers at 0, 1, 3 and 7 s, so that with 3 it is heard at 7 s,
+    /// as behind a bridge port with a forward delay between 3 and 7 s, and with 4 never.
+    Discovers(u32),
+    /// When a DHCP message of the guest has this in its `secs` field. The message that says so already passes.
+    ///
+    /// edk2 counts seconds in it; iPXE writes growing numbers that are not seconds.
     ClientSecs(u16),
     /// When so many frames of the guest have come.
     GuestFrames(u32),
@@ -217,6 +221,8 @@ pub(super) struct NicState {
     pub client_secs: u16,
     /// Frames it sent so far.
     pub guest_frames: u32,
+    /// DHCP discovers and DHCPv6 solicits it sent so far.
+    pub discovers: u32,
 }
 
 /// When a surviving copy goes on.
@@ -285,6 +291,7 @@ impl Armed {
     fn strikes(&mut self, direction: Direction, nic: usize, state: NicState, summary: &Summary) -> bool {
         let over = match self.fault.until {
             Some(Until::ClientSecs(secs)) => state.client_secs >= secs,
+            Some(Until::Discovers(count)) => state.discovers > count,
             Some(Until::GuestFrames(frames)) => state.guest_frames > frames,
             Some(Until::HostTime(time)) => state.since_link_up >= time,
             None => false,

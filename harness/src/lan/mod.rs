@@ -1,7 +1,7 @@
 //! The guest's user-mode network: in process, without privileges, without host sockets.
 //!
 //! A [`Lan`] is a switch with one port per NIC and, behind it, servers that exist only as code: ARP, ICMP echo, DHCP,
-//! proxyDHCP and TFTP. QEMU connects each NIC by `-netdev stream` over a socket pair; nothing is
+//! proxyDHCP, DHCPv6, DNS, TFTP, HTTP and HTTPS. QEMU connects each NIC by `-netdev stream` over a socket pair; nothing is
 //! bound to a host address and no privilege is needed. What the network offers is plain data ([`LanSpec`]), what goes
 //! wrong is plain data ([`faults`]), and what happened is a [`LanLog`] of typed events and of every frame, which
 //! [`pcapng::write`] turns into a capture.
@@ -32,8 +32,11 @@ pub mod event;
 pub mod faults;
 pub mod pcapng;
 mod port;
+pub mod routes;
 mod service;
 pub mod spec;
+mod tcp;
+pub mod tls;
 pub mod wire;
 
 use std::io;
@@ -42,9 +45,12 @@ use std::os::unix::net::UnixStream;
 use std::thread::JoinHandle;
 
 pub use dhcp_rules::{BootAnswer, Compare, DhcpRule, Match};
-pub use event::{DhcpEvent, Direction, LanEvent, LanEventKind, LanLog, LanRecord, Lost};
+pub use event::{DhcpEvent, Dhcpv6Event, Direction, LanEvent, LanEventKind, LanLog, LanRecord, Lost};
 pub use faults::Fault;
-pub use spec::{AnswerAfter, DhcpRole, DhcpServer, LanSpec, Malformed, Tftp, TftpFault, TftpFaultKind};
+pub use spec::{
+    AnswerAfter, DhcpRole, DhcpServer, Dhcpv6Rule, Dhcpv6Server, Ipv6, LanSpec, Malformed, RouterAdvertisement, Tftp,
+    TftpFault, TftpFaultKind,
+};
 
 /// Why a lan could not be brought up.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +78,12 @@ pub enum LanError {
     TooManyServers {
         /// Number in the spec.
         seen: usize,
+    },
+    /// HTTPS has no usable certificate.
+    #[error("lan cannot serve https")]
+    Tls {
+        /// What is wrong with it.
+        source: tls::TlsError,
     },
     /// The host refused a socket or a thread.
     #[error("lan could not {step}")]
@@ -163,6 +175,9 @@ fn check(spec: &LanSpec) -> Result<(), LanError> {
         return Err(LanError::TooManyServers { seen: spec.dhcp.len() });
     }
     let network = |address: Ipv4Addr| u32::from(address) & u32::from(spec.netmask());
+    if let Some(https) = &spec.http.tls {
+        tls::acceptor(&https.identity).map_err(|source| LanError::Tls { source })?;
+    }
     match spec.dhcp.iter().find(|server| network(server.address) != network(spec.address)) {
         Some(server) => Err(LanError::OutsideNetwork {
             server: server.name.clone(),

@@ -36,7 +36,7 @@ pub(super) fn run(spec: &LanSpec, streams: Vec<UnixStream>, asleep: &UnixStream,
         .collect();
     let mut engine = Engine::new(spec, ports.len(), log.clone());
     while ports.iter().any(|port| port.open) {
-        let ready = match wait(&ports, asleep, engine.deadline()) {
+        let ready = match wait(&ports, asleep, engine.deadline(Instant::now())) {
             Ok(Some(ready)) => ready,
             Ok(None) => return,
             Err(error) => {

@@ -1,12 +1,13 @@
 //! What a lan offers, as plain data: who serves what to whom. Faults are in [`faults`](super::faults).
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::dhcp_rules::{BootAnswer, DhcpRule, Match};
 use super::faults::Fault;
+use super::routes::Http;
 use super::wire::MacAddr;
 
 /// A network and everything on it but the guest.
@@ -34,6 +35,12 @@ pub struct LanSpec {
     pub files: BTreeMap<String, Arc<[u8]>>,
     /// How the TFTP server behaves.
     pub tftp: Tftp,
+    /// How the HTTP server behaves.
+    pub http: Http,
+    /// IPv6 on this network; `None`: silence.
+    pub ipv6: Option<Ipv6>,
+    /// Names that the DNS server knows, in lower case. It has no other.
+    pub names: BTreeMap<String, Vec<IpAddr>>,
     /// What goes wrong on the wire, in the order in which it is applied.
     pub faults: Vec<Fault>,
     /// Start of every random sequence (loss).
@@ -51,6 +58,9 @@ impl LanSpec {
             dhcp: Vec::new(),
             files: BTreeMap::new(),
             tftp: Tftp::default(),
+            http: Http::default(),
+            ipv6: Some(Ipv6::quiet()),
+            names: BTreeMap::new(),
             faults: Vec::new(),
             seed: 0,
             capture_limit: 64 << 20,
@@ -76,6 +86,37 @@ impl LanSpec {
     pub fn fault(mut self, fault: Fault) -> Self {
         self.faults.push(fault);
         self
+    }
+
+    /// Sets the HTTP server up.
+    #[must_use]
+    pub fn http(mut self, http: Http) -> Self {
+        self.http = http;
+        self
+    }
+
+    /// Gives a name to an address.
+    #[must_use]
+    pub fn name(mut self, name: &str, address: impl Into<IpAddr>) -> Self {
+        self.names.entry(name.to_ascii_lowercase()).or_default().push(address.into());
+        self
+    }
+
+    /// Sets IPv6 up.
+    #[must_use]
+    pub fn ipv6(mut self, ipv6: Ipv6) -> Self {
+        self.ipv6 = Some(ipv6);
+        self
+    }
+
+    /// The main server has this address.
+    pub fn is_server_address(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => address == self.address,
+            IpAddr::V6(address) => {
+                self.ipv6.as_ref().is_some_and(|ipv6| address == Ipv6::LINK_LOCAL || ipv6.address == Some(address))
+            }
+        }
     }
 
     /// Hardware address of the main server.
@@ -108,6 +149,122 @@ impl Default for LanSpec {
     }
 }
 
+/// IPv6 on a lan. The main server is the router and always has [`Ipv6::LINK_LOCAL`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ipv6 {
+    /// The main server's global address.
+    pub address: Option<Ipv6Addr>,
+    /// What answers a router solicitation; `None`: nothing, so that clients wait for a router.
+    pub advert: Option<RouterAdvertisement>,
+    /// The DHCPv6 server.
+    pub dhcp: Option<Dhcpv6Server>,
+}
+
+impl Ipv6 {
+    /// The main server's link-local address.
+    pub const LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0x77, 1);
+    /// The main server's address in [`Ipv6::with_dhcp`].
+    pub const GLOBAL: Ipv6Addr = Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, 1);
+
+    /// A router that says that there is nothing: no prefix, lifetime 0, no DHCPv6. It spares iPXE a long wait.
+    pub fn quiet() -> Self {
+        Self { address: None, advert: Some(RouterAdvertisement::default()), dhcp: None }
+    }
+
+    /// A network fd77::/64 with addresses and boot information by DHCPv6.
+    pub fn with_dhcp(server: Dhcpv6Server) -> Self {
+        let advert = RouterAdvertisement {
+            managed: true,
+            other: true,
+            lifetime: 1800,
+            prefix: Some((Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, 0), 64, false)),
+        };
+        Self { address: Some(Self::GLOBAL), advert: Some(advert), dhcp: Some(server) }
+    }
+}
+
+/// What a router advertisement says (RFC 4861 section 4.2).
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct RouterAdvertisement {
+    /// M: addresses come by DHCPv6.
+    pub managed: bool,
+    /// O: other configuration comes by DHCPv6.
+    pub other: bool,
+    /// Seconds for which the main server is a default router.
+    pub lifetime: u16,
+    /// On-link prefix, its length, and whether hosts make addresses of it.
+    pub prefix: Option<(Ipv6Addr, u8, bool)>,
+}
+
+/// The DHCPv6 server of a lan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dhcpv6Server {
+    /// Name in events.
+    pub name: String,
+    /// First address it gives.
+    pub pool_start: Ipv6Addr,
+    /// Lifetime of addresses.
+    pub lifetime: Duration,
+    /// Option 7.
+    pub preference: Option<u8>,
+    /// Option 23.
+    pub dns: Option<Ipv6Addr>,
+    /// So many solicits of each client are ignored first.
+    pub ignored_solicits: u32,
+    /// It answers that it has no address (status 2).
+    pub no_addresses: bool,
+    /// The first rule that matches gives the boot information.
+    pub rules: Vec<Dhcpv6Rule>,
+}
+
+impl Dhcpv6Server {
+    /// A server that gives fd77::1:0 and up for an hour and no boot information.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            pool_start: Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 1, 0),
+            lifetime: Duration::from_secs(3600),
+            preference: None,
+            dns: Some(Ipv6::GLOBAL),
+            ignored_solicits: 0,
+            no_addresses: false,
+            rules: Vec::new(),
+        }
+    }
+
+    /// Adds a rule for one architecture (or for every one) with a boot file URL.
+    #[must_use]
+    pub fn boot_url(mut self, arch: Option<u16>, url: impl Into<String>) -> Self {
+        self.rules.push(Dhcpv6Rule { arch, vendor_class: None, url: url.into(), reply_vendor_class: None });
+        self
+    }
+
+    /// Adds a rule for the HTTP clients of one architecture, with the vendor class that they insist on.
+    #[must_use]
+    pub fn http_url(mut self, arch: u16, url: impl Into<String>) -> Self {
+        self.rules.push(Dhcpv6Rule {
+            arch: Some(arch),
+            vendor_class: None,
+            url: url.into(),
+            reply_vendor_class: Some("HTTPClient".to_owned()),
+        });
+        self
+    }
+}
+
+/// Boot information for the DHCPv6 clients that match.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dhcpv6Rule {
+    /// First architecture of option 61.
+    pub arch: Option<u16>,
+    /// Beginning of option 16's text.
+    pub vendor_class: Option<String>,
+    /// Option 59.
+    pub url: String,
+    /// Option 16 of the reply, under the client's enterprise number.
+    pub reply_vendor_class: Option<String>,
+}
+
 /// What a DHCP server is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DhcpRole {
@@ -124,7 +281,8 @@ pub enum AnswerAfter {
     Start,
     /// When it has ignored so many discovers of this client.
     Discovers(u32),
-    /// When a client's own `secs` field has reached this; guest time. iPXE and edk2 count it from their first discover.
+    /// When a client's own `secs` field has reached this. edk2 counts seconds in it; iPXE writes 4, 10, 18, 32, ... for
+    /// its first, second, third, ... message, whatever the time.
     ClientSecs(u16),
     /// After so much host time from the first frame of the client's NIC.
     HostTime(Duration),

@@ -2,6 +2,8 @@
 //! their own.
 
 pub(super) mod dhcp;
+pub(super) mod dhcpv6;
+pub(super) mod http;
 pub(super) mod tftp;
 
 use std::net::SocketAddr;

@@ -1,8 +1,8 @@
 //! What a frame is, at a glance: enough for a fault to match it and for a log line to name it.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-use super::{MacAddr, arp, dhcpv4, ethernet, ipv4, tftp, udp};
+use super::{MacAddr, arp, dhcpv4, dhcpv6, dns, ethernet, ipv4, ipv6, tftp, udp};
 
 /// First server port that TFTP transfers use; transfers are told from other UDP by it.
 pub const TFTP_TRANSFER_PORTS: std::ops::RangeInclusive<u16> = 50_000..=50_999;
@@ -14,10 +14,16 @@ pub enum Message {
     ArpRequest,
     /// An ARP reply.
     ArpReply,
-    /// An ICMP (v4) message.
+    /// An ICMP message.
     Icmp,
     /// A DHCP message of that type.
     Dhcp(dhcpv4::MessageType),
+    /// A DHCPv6 message of that type.
+    Dhcpv6(dhcpv6::MessageType),
+    /// An ICMPv6 message of that type (133 router solicitation, 134 advertisement, 135, 136 neighbours).
+    Icmpv6(u8),
+    /// A DNS message.
+    Dns,
     /// A TFTP message with that opcode.
     Tftp(tftp::Opcode),
     /// A TCP segment that opens a connection (SYN, with or without ACK).
@@ -69,11 +75,18 @@ impl Summary {
             }
             ethernet::IPV4 => {
                 if let Ok(ip) = ipv4::Packet::new(packet.payload()) {
-                    let Repr4 { src, dst, protocol } = Repr4::of(&ip);
+                    let ipv4::Repr { src, dst, protocol, .. } = ip.repr();
                     summary.ip = Some((protocol, src.into(), dst.into()));
                     if !ip.is_fragment() {
                         summary.read_transport(protocol, ip.payload());
                     }
+                }
+            }
+            ethernet::IPV6 => {
+                if let Ok(ip) = ipv6::Packet::new(packet.payload()) {
+                    let ipv6::Repr { src, dst, next_header, .. } = ip.repr();
+                    summary.ip = Some((next_header, src.into(), dst.into()));
+                    summary.read_transport(next_header, ip.payload());
                 }
             }
             _ => {}
@@ -84,6 +97,7 @@ impl Summary {
     fn read_transport(&mut self, protocol: u8, payload: &[u8]) {
         match protocol {
             ipv4::ICMP => self.message = Some(Message::Icmp),
+            ipv6::ICMPV6 => self.message = payload.first().copied().map(Message::Icmpv6),
             ipv4::UDP => {
                 if let Ok(datagram) = udp::Packet::new(payload) {
                     let header = datagram.repr();
@@ -102,23 +116,16 @@ impl Summary {
     }
 }
 
-struct Repr4 {
-    src: Ipv4Addr,
-    dst: Ipv4Addr,
-    protocol: u8,
-}
-
-impl Repr4 {
-    fn of(packet: &ipv4::Packet<'_>) -> Self {
-        let header = packet.repr();
-        Self { src: header.src, dst: header.dst, protocol: header.protocol }
-    }
-}
-
 fn udp_message(header: udp::Repr, payload: &[u8]) -> Option<Message> {
     let ports = [header.src_port, header.dst_port];
     if ports.iter().any(|port| [dhcpv4::SERVER_PORT, dhcpv4::CLIENT_PORT, dhcpv4::PXE_PORT].contains(port)) {
         return dhcpv4::Repr::parse(payload).ok()?.message_type().map(Message::Dhcp);
+    }
+    if ports.contains(&dhcpv6::SERVER_PORT) || ports.contains(&dhcpv6::CLIENT_PORT) {
+        return dhcpv6::MessageType::from_number(*payload.first()?).map(Message::Dhcpv6);
+    }
+    if ports.contains(&dns::PORT) {
+        return Some(Message::Dns);
     }
     if ports.iter().any(|port| *port == tftp::PORT || TFTP_TRANSFER_PORTS.contains(port)) {
         return tftp::Opcode::of(payload).map(Message::Tftp);
@@ -129,6 +136,7 @@ fn udp_message(header: udp::Repr, payload: &[u8]) -> Option<Message> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv4Addr;
 
     #[test]
     fn a_tftp_read_request_is_named_with_its_ports() {
