@@ -1,0 +1,28 @@
+//! The servers of a lan: state machines that take a datagram and give datagrams, without I/O and without a clock of
+//! their own.
+
+pub(super) mod dhcp;
+pub(super) mod dhcpv6;
+pub(super) mod http;
+pub(super) mod tftp;
+
+use std::net::SocketAddr;
+
+use super::wire::MacAddr;
+
+/// A UDP datagram on its way, with the hardware addresses it travels under.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Datagram {
+    pub src_mac: MacAddr,
+    pub dst_mac: MacAddr,
+    pub src: SocketAddr,
+    pub dst: SocketAddr,
+    pub payload: Vec<u8>,
+}
+
+impl Datagram {
+    /// The answer to this datagram, from the address it was sent to.
+    pub(super) fn reply(&self, payload: Vec<u8>) -> Self {
+        Self { src_mac: self.dst_mac, dst_mac: self.src_mac, src: self.dst, dst: self.src, payload }
+    }
+}
