@@ -25,9 +25,18 @@
 //! # Ok::<(), bootwright::report::ReportError>(())
 //! ```
 
+pub mod blame;
 mod folder;
 mod json;
+pub mod junit;
 mod model;
+pub mod progress;
+pub mod text;
+
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod schema;
 
 pub use folder::{CaseFolder, CaseKey, RESULT_FILE, STARTED_FILE, folder_name};
 pub use json::{ReportError, Run, gather};
