@@ -1,1 +1,3 @@
 //! Everything observed, raw first, in one merged timeline.
+
+pub mod nvram;
