@@ -27,6 +27,7 @@
 
 pub mod blame;
 mod folder;
+pub mod html;
 mod json;
 pub mod junit;
 mod model;

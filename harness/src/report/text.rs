@@ -86,7 +86,7 @@ pub fn failure(case: &CaseResult, run: &str, out_dir: &str) -> String {
 
 /// The command that runs a case again with the same argv and media.
 pub fn again(case: &CaseResult, run: &str) -> String {
-    format!("cargo xtask replay {} {}", shell_word(run), shell_word(&case.id))
+    format!("cargo xtask replay {} {}", shell_word(&printable(run)), shell_word(&printable(&case.id)))
 }
 
 /// `text` as one word of a POSIX shell, quoted where it must be.
