@@ -12,6 +12,8 @@
 //! assert_eq!(recorder.stream(Source::Serial), b"BOOTWRIGHT/1 ");
 //! ```
 
+pub mod nvram;
+
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 

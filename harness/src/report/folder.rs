@@ -109,13 +109,13 @@ impl CaseFolder {
         remove_if_there(&self.path.join(RESULT_FILE))
     }
 
-    /// Leaves the result and takes the mark away.
+    /// Leaves the result, [tidied](CaseResult::tidied), and takes the mark away.
     ///
     /// # Errors
     /// [`ReportError::Write`] names the file that could not be written or removed.
     pub fn finish(&self, result: &CaseResult) -> Result<(), ReportError> {
         fs::create_dir_all(&self.path).map_err(|source| ReportError::write(&self.path, source))?;
-        write_atomically(&self.path.join(RESULT_FILE), result)?;
+        write_atomically(&self.path.join(RESULT_FILE), &result.clone().tidied())?;
         remove_if_there(&self.path.join(STARTED_FILE))
     }
 }

@@ -25,10 +25,20 @@
 //! # Ok::<(), bootwright::report::ReportError>(())
 //! ```
 
+pub mod blame;
 mod facts;
 mod folder;
+pub mod html;
 mod json;
+pub mod junit;
 mod model;
+pub mod progress;
+pub mod text;
+
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod schema;
 
 pub use facts::{host, known_issue_info};
 pub use folder::{CaseFolder, CaseKey, RESULT_FILE, STARTED_FILE, folder_name};

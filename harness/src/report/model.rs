@@ -217,6 +217,27 @@ impl CaseResult {
         }
     }
 
+    /// The same result in the shape that the schema asks for: reasons on one line (further lines go to `detail`), a
+    /// reason wherever the case did not pass, and durations that are numbers.
+    #[must_use]
+    pub fn tidied(mut self) -> Self {
+        if let Some((first, more)) = self.reason.as_deref().and_then(|reason| reason.split_once(['\n', '\r'])) {
+            let below = self.detail.as_deref().map(|detail| format!("\n{detail}")).unwrap_or_default();
+            self.detail = Some(format!("{}{below}", more.trim_start_matches('\n')));
+            self.reason = Some(first.to_string());
+        }
+        if self.verdict != Verdict::Passed && self.reason.as_deref().is_none_or(|reason| reason.trim().is_empty()) {
+            self.reason = Some(format!("{}, and no reason was given", self.verdict));
+        }
+        for attempt in &mut self.attempts {
+            attempt.reason = attempt.reason.as_deref().map(|reason| reason.replace(['\n', '\r'], " "));
+        }
+        let number = |value: f64| if value.is_finite() { value.max(0.0) } else { 0.0 };
+        self.wall_seconds = number(self.wall_seconds);
+        self.guest_seconds = self.guest_seconds.map(number);
+        self
+    }
+
     /// The key under which this result was left.
     pub fn key(&self) -> CaseKey {
         CaseKey {

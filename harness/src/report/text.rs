@@ -1,0 +1,214 @@
+//! Results as text for a terminal or a log.
+//!
+//! Everything that may come from a guest goes through [`printable`] first: a guest's bytes never reach a terminal as
+//! control sequences.
+
+use std::fmt::Write;
+
+use super::{Attempt, CaseResult, Report, Totals, Verdict};
+
+/// Longest piece of guest-controlled text in one line, characters.
+const LONGEST: usize = 400;
+/// Most attempts that are written out.
+const MOST_ATTEMPTS: usize = 40;
+
+/// `text` with every control, bidirectional and invisible format character written as an escape, cut at 400
+/// characters.
+///
+/// ```
+/// assert_eq!(bootwright::report::text::printable("disk \u{1b}[2J\n"), "disk \\x1b[2J\\n");
+/// ```
+pub fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len().min(LONGEST));
+    for (index, c) in text.chars().enumerate() {
+        if index == LONGEST {
+            out.push('…');
+            break;
+        }
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if (c as u32) < 0x20 || (0x7f..0xa0).contains(&(c as u32)) => {
+                write!(out, "\\x{:02x}", c as u32).ok();
+            }
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}' => {
+                write!(out, "\\u{{{:x}}}", c as u32).ok();
+            }
+            // noncharacters, which XML forbids
+            c if c as u32 & 0xfffe == 0xfffe => {
+                write!(out, "\\u{{{:x}}}", c as u32).ok();
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// One attempt on one line: `hard disk "wrong" -> failed (not a bootable disk)`.
+pub fn attempt(attempt: &Attempt) -> String {
+    let mut line = printable(&attempt.target);
+    if let Some(medium) = &attempt.medium {
+        write!(line, " \"{}\"", printable(medium)).ok();
+    }
+    write!(line, " -> {}", attempt.outcome).ok();
+    if let Some(reason) = &attempt.reason {
+        write!(line, " ({})", printable(reason)).ok();
+    }
+    line
+}
+
+/// What to read when a case is not as expected: the reason, and below it, indented, what was tried, what the guest was
+/// doing, where the evidence lies, and the command that runs it again.
+///
+/// `out_dir` is the run's output directory as the reader would type it. The text ends without a line feed.
+pub fn failure(case: &CaseResult, run: &str, out_dir: &str) -> String {
+    let mut text = case.reason.as_deref().map_or_else(|| format!("{} without a reason", case.verdict), printable);
+    let attempts = case.attempts.iter().take(MOST_ATTEMPTS).enumerate();
+    let mut lines: Vec<String> = attempts.map(|(index, tried)| format!("{} {}", index + 1, attempt(tried))).collect();
+    if case.attempts.len() > MOST_ATTEMPTS {
+        lines.push(format!("and {} more in the evidence", case.attempts.len() - MOST_ATTEMPTS));
+    }
+    if lines.is_empty() && matches!(case.verdict, Verdict::Failed | Verdict::UnexpectedPass | Verdict::ExpectedFailure)
+    {
+        lines.push("none seen".into());
+    }
+    field(&mut text, "attempts", &lines);
+    field(&mut text, "booted", &case.booted.iter().map(|name| printable(name)).collect::<Vec<_>>());
+    field(&mut text, "guest", &case.guest.iter().map(|state| printable(state)).collect::<Vec<_>>());
+    field(&mut text, "detail", &case.detail.iter().flat_map(|lines| lines.lines()).map(printable).collect::<Vec<_>>());
+    field(&mut text, "known issue", &case.known_issue.iter().map(|id| printable(id)).collect::<Vec<_>>());
+    field(&mut text, "seed", &case.seed.iter().map(u64::to_string).collect::<Vec<_>>());
+    field(&mut text, "evidence", &[format!("{}/{}/", out_dir.trim_end_matches('/'), case.evidence)]);
+    field(&mut text, "again", &[again(case, run)]);
+    text
+}
+
+/// The command that runs a case again with the same argv and media.
+pub fn again(case: &CaseResult, run: &str) -> String {
+    format!("cargo xtask replay {} {}", shell_word(&printable(run)), shell_word(&printable(&case.id)))
+}
+
+/// `text` as one word of a POSIX shell, quoted where it must be.
+pub fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,~".contains(c);
+    if !text.is_empty() && !text.starts_with('~') && text.chars().all(plain) {
+        text.into()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
+fn field(text: &mut String, name: &str, lines: &[String]) {
+    let mut lead = format!("  {name}: ");
+    for line in lines {
+        write!(text, "\n{lead}{line}").ok();
+        lead = " ".repeat(lead.len());
+    }
+}
+
+/// The counts that are not zero, those that want attention first: `2 failed, 1 skipped, 209 passed`.
+pub fn counts(totals: &Totals) -> String {
+    let present = Verdict::ALL.iter().filter(|&&verdict| totals.get(verdict) > 0);
+    let parts: Vec<String> = present.map(|&verdict| format!("{} {verdict}", totals.get(verdict))).collect();
+    if parts.is_empty() { "no case".into() } else { parts.join(", ") }
+}
+
+/// The last line of a run.
+///
+/// ```
+/// # use bootwright::report::{CaseKey, CaseResult, Run, Verdict, gather, text};
+/// # let report = gather(std::path::Path::new("no-such-directory"), Run::new("0007"))?;
+/// assert_eq!(text::summary(&report), "0 cases in 0.0 s with 1 job: no case");
+/// # Ok::<(), bootwright::report::ReportError>(())
+/// ```
+pub fn summary(report: &Report) -> String {
+    let plural = |count: u64| if count == 1 { "" } else { "s" };
+    let all = report.totals.all();
+    let platforms: Vec<String> = report.platforms.iter().map(|platform| printable(&platform.name)).collect();
+    let place = if platforms.is_empty() { String::new() } else { format!(" on {}", platforms.join(", ")) };
+    let mut line = format!(
+        "{all} case{}{place} in {:.1} s with {} job{}: {}",
+        plural(all),
+        report.wall_seconds,
+        report.jobs,
+        plural(report.jobs.into()),
+        counts(&report.totals)
+    );
+    if !report.flakes.is_empty() {
+        write!(line, ", {} unsteady", report.flakes.len()).ok();
+    }
+    line
+}
+
+/// Everything a run says at its end: what is not as expected, in one line each, what the failures share, and the
+/// summary. Ends without a line feed.
+pub fn closing(report: &Report) -> String {
+    let mut text = String::new();
+    for verdict in [Verdict::Failed, Verdict::UnexpectedPass, Verdict::Broken] {
+        for case in report.cases.iter().filter(|case| case.verdict == verdict) {
+            let reason = case.reason.as_deref().map(printable).unwrap_or_default();
+            writeln!(text, "{verdict:<16} {}: {reason}", printable(&case.id)).ok();
+        }
+    }
+    for flake in &report.flakes {
+        writeln!(text, "{:<16} {}: {}", "unsteady", printable(&flake.id), counts(&flake.totals)).ok();
+    }
+    if let Some(shared) = super::blame::shared_axes(&report.cases) {
+        writeln!(text, "{shared}").ok();
+    }
+    text + &summary(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{CaseKey, Outcome};
+
+    #[test]
+    fn a_failure_reads_like_the_style_page() {
+        let key = CaseKey::new("boot_order::seabios::lower_bootindex_beats_lower_slot", "host");
+        let mut case = CaseResult::new(&key, Verdict::Failed);
+        case.reason =
+            Some("no boot after 12.0 s of guest time: waited for a payload line from medium \"right\"".into());
+        let tried = Attempt::new("hard disk", Outcome::Failed).medium("wrong").reason("not a bootable disk");
+        case.attempts = vec![tried, Attempt::new("floppy", Outcome::TimedOut)];
+        case.guest = Some("running, halted in SeaBIOS after \"No bootable device.\"".into());
+        insta::assert_snapshot!(failure(&case, "0007", "target/bootwright/0007/"), @r#"
+        no boot after 12.0 s of guest time: waited for a payload line from medium "right"
+          attempts: 1 hard disk "wrong" -> failed (not a bootable disk)
+                    2 floppy -> timed-out
+          guest: running, halted in SeaBIOS after "No bootable device."
+          evidence: target/bootwright/0007/cases/boot_order.seabios.lower_bootindex_beats_lower_slot/
+          again: cargo xtask replay 0007 boot_order::seabios::lower_bootindex_beats_lower_slot
+        "#);
+    }
+
+    #[test]
+    fn no_control_sequence_of_a_guest_reaches_the_terminal() {
+        let mut case = CaseResult::new(&CaseKey::new("a", "host"), Verdict::Failed);
+        let hostile = "\x1b]0;owned\x07\u{9b}2J\u{202e}gnp.exe\r\n".repeat(50);
+        case.reason = Some(hostile.clone());
+        case.guest = Some(hostile.clone());
+        case.detail = Some(hostile.clone());
+        case.attempts = vec![Attempt::new(&hostile, Outcome::Failed).medium(&hostile).reason(&hostile); 1000];
+        let text = failure(&case, "1", "out");
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+        assert!(!text.contains('\u{202e}') && text.len() < 200_000);
+    }
+
+    #[test]
+    fn an_id_with_shell_characters_is_quoted() {
+        assert_eq!(shell_word("a::b"), "a::b");
+        assert_eq!(shell_word("a b; rm 'x'"), "'a b; rm '\\''x'\\'''");
+        assert_eq!(shell_word(""), "''");
+    }
+
+    #[test]
+    fn the_closing_names_what_needs_attention_and_nothing_else() {
+        let text = closing(&super::super::sample::report(12));
+        assert!(text.contains("failed           boot_order::"), "{text}");
+        assert!(!text.contains("\npassed"), "{text}");
+        assert!(text.lines().last().unwrap().starts_with("12 cases on host"), "{text}");
+    }
+}
