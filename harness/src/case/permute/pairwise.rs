@@ -75,10 +75,10 @@ impl Axes {
                 continue;
             }
             let mut best: Option<(usize, std::cmp::Reverse<usize>, usize)> = None;
-            for value in 0..self.axes[axis].values.len() {
+            for (value, used) in uses[axis].iter().enumerate() {
                 row[axis] = Some(value);
                 let gain = self.pairs_with(&row, axis).filter(|pair| wanted.contains(pair)).count();
-                let rank = (gain, std::cmp::Reverse(uses[axis][value]));
+                let rank = (gain, std::cmp::Reverse(*used));
                 let better = best.is_none_or(|(gain, used, _)| rank > (gain, used));
                 if better && self.completes(&row)? {
                     best = Some((rank.0, rank.1, value));
