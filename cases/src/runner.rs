@@ -99,8 +99,10 @@ impl Runner {
         folder.finish(&result).map_err(|error| error.to_string())?;
         self.event(&json!({ "event": "finished", "id": job.name(), "platform": name, "verdict": result.verdict,
             "seconds": result.wall_seconds, "reason": result.reason, "evidence": result.evidence }));
+        let out = self.settings.out.display().to_string();
+        let run = self.settings.out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let fine = result.verdict.is_as_expected() && !(self.settings.strict && result.verdict == Verdict::Skipped);
-        if fine { Ok(()) } else { Err(result.reason.unwrap_or_default()) }
+        if fine { Ok(()) } else { Err(report::text::failure(&result, &run, &out)) }
     }
 
     fn result(&self, job: &Job, key: &CaseKey, folder: &CaseFolder) -> CaseResult {

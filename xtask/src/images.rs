@@ -37,25 +37,25 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     let catalogue = bootwright_images::catalogue();
     if args.list {
         for entry in &catalogue {
-            println!("{:<24} {}", entry.spec.name, entry.description);
+            println!("{:<24} {}", entry.name, entry.about);
         }
         return Ok(ExitCode::SUCCESS);
     }
     for name in &args.names {
-        if !catalogue.iter().any(|entry| entry.spec.name == *name) {
+        if !catalogue.iter().any(|entry| entry.name == name) {
             return Err(XtaskError(format!("no medium is named \"{name}\": see cargo xtask images --list")));
         }
     }
     let out = args.out.as_ref().ok_or_else(|| XtaskError("--out is missing".to_owned()))?;
     std::fs::create_dir_all(out).map_err(|error| XtaskError(format!("--out {}: {error}", out.display())))?;
     for entry in catalogue {
-        if !args.names.is_empty() && !args.names.contains(&entry.spec.name) {
+        if !args.names.is_empty() && !args.names.iter().any(|name| name == entry.name) {
             continue;
         }
-        let path = out.join(format!("{}.img", entry.spec.name));
+        let path = out.join(format!("{}.img", entry.name));
         let image = bootwright_images::build(&entry.spec, Nonce([0; 16])).map_err(XtaskError::from)?;
         image.write_to(&path).map_err(|error| XtaskError(format!("{}: {error}", path.display())))?;
-        println!("{}  {} bytes  {}", path.display(), image.length(), entry.description);
+        println!("{}  {} bytes  {}", path.display(), image.length(), entry.about);
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -4,7 +4,9 @@
 //! Exit status: 0 every verdict as expected; 1 a case failed or passed unexpectedly; 2 usage, broken host or environment,
 //! or nothing selected.
 
+mod doctor;
 mod images;
+mod platform;
 mod replay;
 mod test;
 
@@ -26,6 +28,10 @@ enum Xtask {
     Test(Box<test::Args>),
     /// Build boot media to look at, mount or boot by hand
     Images(images::Args),
+    /// Show, fetch and list platforms: one QEMU with one set of firmware
+    Platform(platform::Args),
+    /// What this host has, what is missing and how to get it
+    Doctor(doctor::Args),
     /// Run the same virtual machine of an earlier run again, serial port on this terminal
     Replay(replay::Args),
 }
@@ -46,6 +52,8 @@ fn main() -> ExitCode {
     let outcome = match CommandLine::parse().subcommand {
         Xtask::Test(args) => test::run(&args),
         Xtask::Images(args) => images::run(&args),
+        Xtask::Platform(args) => platform::run(args).map_err(XtaskError::from),
+        Xtask::Doctor(args) => doctor::run(args).map_err(XtaskError::from),
         Xtask::Replay(args) => replay::run(&args),
     };
     outcome.unwrap_or_else(|error| {

@@ -4,7 +4,7 @@ mod boot_binary;
 mod follow;
 pub mod out_dir;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -146,12 +146,12 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
         run.selected.extend(keys);
     }
     let begun = Instant::now();
-    let mut follower = follow::Follower::new(&out.dir, run.selected.len());
+    let mut follower = follow::Follower::new(&out, run.selected.len() as u64);
     let mut interrupted = false;
     for platform in &platforms {
         let mut command = boot.command(args, &settings, &out.dir, &platform.name, several, jobs);
         command.args(selected.iter().map(Job::name).collect::<std::collections::BTreeSet<_>>());
-        interrupted = follower.run(command, &out.dir, &platform.name)?;
+        interrupted = follower.run(command, &platform.name)?;
         if interrupted {
             break;
         }
@@ -159,7 +159,7 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     run.wall_seconds = begun.elapsed().as_secs_f64();
     let report = report::gather(&out.dir, run).map_err(XtaskError::from)?;
     write(&report, &out)?;
-    follower.finish(&report, &out.dir);
+    follower.finish(&report, &out);
     if interrupted {
         return Ok(ExitCode::from(2));
     }
@@ -167,7 +167,15 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
 }
 
 fn write(report: &Report, out: &out_dir::OutDir) -> Result<(), XtaskError> {
-    report.store(&out.dir.join("report.json")).map_err(XtaskError::from)
+    report.store(&out.dir.join("report.json")).map_err(XtaskError::from)?;
+    report::junit::store(report, &out.dir.join("junit.xml"), &shown(&out.dir)).map_err(XtaskError::from)?;
+    report::html::store(report, &out.dir.join("index.html"), &out.dir).map_err(XtaskError::from)
+}
+
+/// A path as a reader would type it: relative to the current directory where it lies below.
+fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(&here).unwrap_or(path).display().to_string()
 }
 
 fn suite(args: &Args) -> Suite {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Case;
-use crate::evidence::{Recorder, Source};
+use crate::evidence::{Recorder, Source, nvram};
 use crate::machine::Machine;
 use crate::platform::Qemu;
 use crate::trace::Trace;
@@ -124,9 +124,31 @@ impl EvidenceFiles {
         fs::set_permissions(&path, mode).map_err(|error| format!("cannot make {} executable: {error}", path.display()))
     }
 
-    /// Decodes the variable store before and after the run, if there is one.
+    /// Decodes the variable store before and after the run, if there is one. A store that cannot be decoded is evidence
+    /// too: the guest wrote it.
     pub fn nvram(&self) -> Written {
-        Written::default()
+        let before = self.vars_before.borrow();
+        let Some(before) = before.as_deref() else { return Written::default() };
+        let after = fs::read(self.vars()).map_err(|error| error.to_string());
+        let after = after.and_then(|bytes| nvram::decode(&bytes).map_err(|error| error.to_string()));
+        let decoded = |store: Result<&nvram::VariableStore, String>| match store {
+            Ok(store) => json!(store),
+            Err(problem) => json!({ "problem": problem }),
+        };
+        let mut boot_options = BTreeMap::new();
+        if let Ok(store) = &after {
+            for number in store.boot_option_numbers() {
+                if let Some(Ok(option)) = store.boot_option(number) {
+                    boot_options.insert(number, option.device_path);
+                }
+            }
+        }
+        let before = nvram::decode(before).map_err(|error| error.to_string());
+        Written {
+            before: Some(decoded(before.as_ref().map_err(Clone::clone))),
+            after: Some(decoded(after.as_ref().map_err(Clone::clone))),
+            boot_options,
+        }
     }
 
     /// Writes everything seen.

@@ -31,12 +31,12 @@ impl BootBinary {
             return Err(XtaskError("the boot cases do not build: see above".to_owned()));
         }
         let messages = String::from_utf8_lossy(&built.stdout);
-        let executables = messages.lines().filter_map(|line| {
+        let mut executables = messages.lines().filter_map(|line| {
             let message: serde_json::Value = serde_json::from_str(line).ok()?;
             let is_boot = message.get("target")?.get("name")?.as_str()? == "boot";
             is_boot.then(|| message.get("executable")?.as_str().map(PathBuf::from)).flatten()
         });
-        let found = executables.last();
+        let found = executables.next_back();
         found.map(BootBinary).ok_or_else(|| XtaskError("cargo built no boot binary: its messages name none".to_owned()))
     }
 

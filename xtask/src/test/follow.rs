@@ -1,37 +1,43 @@
 //! Runs the boot binary and shows its events as they come.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bootwright::report::Report;
+use bootwright::report::progress::{Event, Progress};
+use bootwright::report::{CaseResult, RESULT_FILE, Report, text};
 use bootwright::vm::process;
 
+use super::out_dir::OutDir;
+use super::shown;
 use crate::XtaskError;
 
 /// Shows progress over all platforms of a run.
 pub struct Follower {
-    events: PathBuf,
+    out: PathBuf,
+    run: String,
+    /// Bytes of the event file already shown.
     seen: u64,
-    done: usize,
-    total: usize,
+    progress: Progress,
     signalled: Arc<AtomicBool>,
 }
 
 impl Follower {
-    /// Begins with nothing seen; Ctrl-C and SIGTERM are noted from now on instead of ending the process.
-    pub fn new(out: &Path, total: usize) -> Follower {
+    /// Begins with nothing seen. Ctrl-C and SIGTERM are noted from now on, so that what has finished is still reported; a
+    /// second one ends the process at once.
+    pub fn new(out: &OutDir, total: u64) -> Follower {
         let signalled = Arc::new(AtomicBool::new(false));
         for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-            // a second Ctrl-C ends the process at once
             signal_hook::flag::register_conditional_shutdown(signal, 130, signalled.clone()).ok();
             signal_hook::flag::register(signal, signalled.clone()).ok();
         }
-        Follower { events: out.join("events.jsonl"), seen: 0, done: 0, total, signalled }
+        let mut progress = Progress::detect();
+        progress.handle(Event::Total(total));
+        Follower { out: out.dir.clone(), run: out.run.clone(), seen: 0, progress, signalled }
     }
 
     /// Runs the binary to its end, or ends it when a signal asks for that; true then.
@@ -39,37 +45,53 @@ impl Follower {
     /// # Errors
     ///
     /// [`XtaskError`] where it cannot be started or waited for.
-    pub fn run(&mut self, mut command: Command, out: &Path, platform: &str) -> Result<bool, XtaskError> {
-        let log_path = out.join(format!("boot-{}.log", platform.replace(|c: char| !c.is_ascii_alphanumeric(), "_")));
+    pub fn run(&mut self, mut command: Command, platform: &str) -> Result<bool, XtaskError> {
+        let word = platform.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+        let log_path = self.out.join(format!("boot-{word}.log"));
         let problem = |what: &str, error: std::io::Error| XtaskError(format!("{what}: {error}"));
         let log = File::create(&log_path).map_err(|error| problem("cannot write the boot log", error))?;
         let copy = log.try_clone().map_err(|error| problem("cannot write the boot log", error))?;
         command.stdin(Stdio::null()).stdout(copy).stderr(log);
         let child = process::spawn(command, Vec::new());
         let mut child = child.map_err(|error| problem("cannot start the boot binary", error))?;
-        loop {
-            let ended = child.try_wait().map_err(|error| problem("cannot wait for the boot binary", error))?;
-            self.show();
-            if self.signalled.load(Ordering::Relaxed) {
-                child.kill().ok();
-                child.wait().ok();
-                return Ok(true);
+        let ended = self.watch(&mut child);
+        if !matches!(ended, Ok(Some(_))) {
+            child.kill().ok();
+            child.wait().ok();
+        }
+        self.show();
+        match ended.map_err(|error| problem("cannot wait for the boot binary", error))? {
+            // 0 and 101 are libtest's own; anything else means that it did not get to its end
+            Some(Some(0 | 101)) => Ok(false),
+            Some(code) => {
+                let code = code.map_or("a signal".to_owned(), |code| format!("exit code {code}"));
+                let note = format!("the boot binary ended with {code}: see {}", shown(&log_path));
+                self.progress.handle(Event::Note(note));
+                Ok(false)
             }
+            None => Ok(true),
+        }
+    }
+
+    /// The exit code, `None` inside where a signal ended the binary; `None` outside where a signal asks us to stop.
+    fn watch(&mut self, child: &mut Child) -> std::io::Result<Option<Option<i32>>> {
+        loop {
+            let ended = child.try_wait()?;
+            self.show();
             if let Some(status) = ended {
-                // 0 and 101 are libtest's own; anything else means that it did not get to its end
-                if !matches!(status.code(), Some(0 | 101)) {
-                    eprintln!("the boot binary ended with {status}: see {}", log_path.display());
-                }
-                return Ok(false);
+                return Ok(Some(status.code()));
+            }
+            if self.signalled.load(Ordering::Relaxed) {
+                return Ok(None);
             }
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
     fn show(&mut self) {
-        let Ok(file) = File::open(&self.events) else { return };
+        let Ok(file) = File::open(self.out.join("events.jsonl")) else { return };
         let mut reader = BufReader::new(file);
-        if std::io::Seek::seek(&mut reader, std::io::SeekFrom::Start(self.seen)).is_err() {
+        if reader.seek(SeekFrom::Start(self.seen)).is_err() {
             return;
         }
         let mut line = String::new();
@@ -83,24 +105,31 @@ impl Follower {
     }
 
     fn event(&mut self, event: &serde_json::Value) {
-        let text = |key: &str| event.get(key).and_then(serde_json::Value::as_str).unwrap_or("").to_owned();
-        if text("event") == "finished" {
-            self.done += 1;
-            let seconds = event.get("seconds").and_then(serde_json::Value::as_f64).unwrap_or(0.0);
-            println!(
-                "{:>4}/{} {:<17} {:>6.2}s {} {}",
-                self.done,
-                self.total,
-                text("verdict"),
-                seconds,
-                text("id"),
-                text("reason")
-            );
+        let word = |key: &str| event.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+        let id = word("id");
+        match word("event").as_str() {
+            "started" => self.progress.handle(Event::Started { id }),
+            "finished" => {
+                let file = self.out.join(word("evidence")).join(RESULT_FILE);
+                let result = std::fs::read(file).ok();
+                let result = result.and_then(|bytes| serde_json::from_slice::<CaseResult>(&bytes).ok());
+                let Some(result) = result else { return };
+                let mut finished = Event::finished(&result, &self.run, &shown(&self.out));
+                if let Event::Finished { id: name, .. } = &mut finished {
+                    *name = id;
+                }
+                self.progress.handle(finished);
+            }
+            _ => {}
         }
     }
 
-    /// The closing lines.
-    pub fn finish(&self, report: &Report, out: &Path) {
-        println!("{:?} in {:.1} s; {}", report.totals, report.wall_seconds, out.join("index.html").display());
+    /// Takes the bar away and prints the closing lines.
+    pub fn finish(self, report: &Report, out: &OutDir) {
+        self.progress.finish();
+        let page = shown(&out.dir.join("index.html"));
+        // a reader that went away is no failure of the run
+        use std::io::Write;
+        writeln!(std::io::stdout(), "{}\nreport: {page}", text::closing(report)).ok();
     }
 }
