@@ -19,6 +19,9 @@ use crate::settings::{Settings, in_shard};
 /// The project's own known issues.
 const KNOWN_ISSUES: &str = include_str!("../known-issues.toml");
 
+/// Name of the file in the output directory that lists a run's tests.
+pub const SELECTION_FILE: &str = "selection.txt";
+
 /// One thing to run: a case or its negative control.
 #[derive(Clone, Debug)]
 pub struct Job {

@@ -35,6 +35,8 @@ pub struct Settings {
     pub shard: Option<(u32, u32)>,
     /// `BOOTWRIGHT_REPEAT`: how often each case runs; 1 is not a repetition.
     pub repeat: u32,
+    /// `BOOTWRIGHT_SELECTION`: a file with the names of the tests to run, one a line; only these are listed.
+    pub selection: Option<PathBuf>,
     /// `BOOTWRIGHT_KNOWN_ISSUES`: another file than the project's own.
     pub known_issues: Option<PathBuf>,
 }
@@ -103,6 +105,7 @@ impl Settings {
                 text.parse().ok().filter(|count| (1..=10_000).contains(count))
             })?
             .unwrap_or(1) as u32,
+            selection: word("BOOTWRIGHT_SELECTION").map(PathBuf::from),
             known_issues: word("BOOTWRIGHT_KNOWN_ISSUES").map(PathBuf::from),
         })
     }

@@ -2,6 +2,7 @@
 //!
 //! Cases outside the selected suite are listed as ignored; `--include-ignored` runs them too.
 
+use std::collections::HashSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -18,7 +19,18 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let trials = jobs(&settings);
+    let mut trials = jobs(&settings);
+    if let Some(path) = &settings.selection {
+        let names = match std::fs::read_to_string(path) {
+            Ok(names) => names,
+            Err(error) => {
+                eprintln!("error: cannot read the selection {}: {error}", path.display());
+                return ExitCode::from(2);
+            }
+        };
+        let names: HashSet<&str> = names.lines().collect();
+        trials.retain(|job| names.contains(job.name().as_str()));
+    }
     let runner = Arc::new(Runner::new(settings));
     let trials = trials.into_iter().map(|job| {
         let runner = runner.clone();

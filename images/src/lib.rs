@@ -1,9 +1,26 @@
 //! Boot media and the payloads in them.
 //!
-//! The bytes of a medium depend on its [`MediumSpec`] and [`Nonce`] only: no clock, no host path, no randomness.
+//! The bytes of a medium depend on its [`MediumSpec`] and [`Nonce`] only: no clock, no host path, no randomness. (Another
+//! compiler gives other payloads, which are built with this crate.)
+//!
+//! This crate owns bytes: boot sectors, partition tables, file systems, boot catalogues and the programs in them, one
+//! on-disk format per file. It never starts anything, reads nothing but its own sources, and writes only where
+//! [`Image::write_to`] is told to. Whether firmware boots a medium is for those who boot it to say.
+//!
+//! ```
+//! use bootwright_images::{Content, MediumKind, MediumSpec, Nonce, build};
+//!
+//! let spec = MediumSpec::new("right", MediumKind::Disk, Content::bootable());
+//! let image = build(&spec, Nonce([7; 16]))?;
+//! assert_eq!(image.to_bytes()?[510..512], [0x55, 0xaa]);
+//! # Ok::<(), bootwright_images::ImageError>(())
+//! ```
+//!
+//! # The payload line
 //!
 //! A bootable medium carries a payload that prints one line on the first serial port (0x3f8, 115200 8N1) and then does
-//! what [`After`] says. The line, ASCII, ends in CR LF and has single spaces between fields:
+//! what [`After`] says. The line, ASCII, ends in CR LF and has single spaces between fields; a CR LF before it ends
+//! whatever the firmware's console left on the line:
 //!
 //! ```text
 //! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=bios dl=80 geometry=<c>/<h>/<s> bootorder=<file> bios-geometry=<file> tsc=<16 hex> end
@@ -12,9 +29,13 @@
 //!
 //! `<file>` is a fw_cfg file with every byte outside 0x21..=0x7e, and `%`, written as `%` and two lower-case hex
 //! digits; `-` stands for a file, variable or value that does not exist. `geometry` is int 13h AH=08h of `dl`: cylinder count,
-//! head count, sectors per track, decimal. `boot-order` and `boot-current` are upper-case hex, four digits each. `tsc` is the processor's time stamp
-//! counter: nanoseconds of guest time where QEMU counts instructions. The BIOS payload prints its line on the debug
-//! console (port 0x402) too, where SeaBIOS logs.
+//! head count, sectors per track, decimal. `boot-current`, `boot-order` and `boot-next` are upper-case hex, four digits each.
+//! `device-path` is the device path of the device that the application came from, `file-path` what the firmware added to
+//! it, both with their end nodes. `tsc` is the processor's time stamp counter: nanoseconds of guest time where QEMU counts
+//! instructions. The BIOS payload prints its line on the debug console (port 0x402) too, where SeaBIOS logs.
+//!
+//! A BIOS program adds itself up first. One that arrived short or damaged prints `bootwright: stage 2 damaged` instead
+//! and ends by int 18h.
 
 #![deny(missing_docs)]
 

@@ -145,12 +145,14 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
         });
         run.selected.extend(keys);
     }
+    let names: Vec<String> = selected.iter().map(Job::name).collect();
+    let list = out.dir.join(runner::SELECTION_FILE);
+    std::fs::write(&list, names.join("\n")).map_err(|error| XtaskError(format!("{}: {error}", list.display())))?;
     let begun = Instant::now();
     let mut follower = follow::Follower::new(&out, run.selected.len() as u64);
     let mut interrupted = false;
     for platform in &platforms {
-        let mut command = boot.command(args, &settings, &out.dir, &platform.name, several, jobs);
-        command.args(selected.iter().map(Job::name).collect::<std::collections::BTreeSet<_>>());
+        let command = boot.command(args, &settings, &out.dir, &platform.name, several, jobs);
         interrupted = follower.run(command, &platform.name)?;
         if interrupted {
             break;

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use bootwright_cases::runner::SELECTION_FILE;
 use bootwright_cases::settings::Settings;
 
 use super::{Accel, Args, suite, suite_name};
@@ -40,7 +41,7 @@ impl BootBinary {
         found.map(BootBinary).ok_or_else(|| XtaskError("cargo built no boot binary: its messages name none".to_owned()))
     }
 
-    /// The command that runs exactly the cases given as further arguments.
+    /// The command that runs the cases of the run's selection file.
     pub fn command(
         &self,
         args: &Args,
@@ -51,7 +52,8 @@ impl BootBinary {
         jobs: u32,
     ) -> Command {
         let mut command = Command::new(&self.0);
-        command.args(["--exact", "--color", "never", "--test-threads", &jobs.to_string()]);
+        command.args(["--color", "never", "--test-threads", &jobs.to_string()]);
+        command.env("BOOTWRIGHT_SELECTION", out.join(SELECTION_FILE));
         command.env("BOOTWRIGHT_OUT", out);
         command.env("BOOTWRIGHT_PLATFORM", platform);
         command.env("BOOTWRIGHT_SEVERAL_PLATFORMS", if several { "1" } else { "" });
