@@ -28,7 +28,9 @@ pub(super) enum Mismatch {
 pub(super) fn check_pair(code: &[u8], vars: &[u8]) -> Result<(), Mismatch> {
     match volume(code) {
         None => {
-            return Err(Mismatch::Code("does not begin with a firmware volume, so it is no OVMF_CODE image".to_owned()));
+            return Err(Mismatch::Code(
+                "does not begin with a firmware volume, so it is no OVMF_CODE image".to_owned(),
+            ));
         }
         Some(volume) if volume.guid == NV_DATA => {
             let text = "begins with a variable store, so it is an OVMF_VARS file or a combined image, wanted OVMF_CODE";
