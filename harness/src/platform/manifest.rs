@@ -18,11 +18,11 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::Platform;
 use super::error::PlatformError;
 use super::resolve::{Found, OvmfFiles, assemble, describe, first_file, option_roms};
-use super::surroundings::tidy;
+use super::surroundings::{Surroundings, tidy};
 use super::varstore::{self, Mismatch};
+use super::{Platform, version};
 
 /// A manifest is a page of text; nothing larger is read.
 const MANIFEST_LIMIT_BYTES: u64 = 1 << 20;
@@ -67,7 +67,7 @@ struct Checked {
 }
 
 /// The platform that the manifest at `path` describes.
-pub(super) fn resolve(path: &Path) -> Result<Platform, PlatformError> {
+pub(super) fn resolve(path: &Path, host: &Surroundings) -> Result<Platform, PlatformError> {
     let Checked { name, qemu, qemu_line, data, seabios, ovmf, option_roms: roms, env } = check(path)?;
     let data_dirs: Vec<PathBuf> = roms.into_iter().chain(data).collect();
     let qemu = describe(vec![qemu.clone().into()], qemu.clone(), data_dirs, env).map_err(|error| {
@@ -91,7 +91,7 @@ pub(super) fn resolve(path: &Path) -> Result<Platform, PlatformError> {
         let slot = if secure_boot { &mut found.ovmf_secure_boot } else { &mut found.ovmf };
         *slot = Some(files);
     }
-    assemble(format!("file:{}", path.display()), qemu, found, &|_| BTreeMap::new())
+    assemble(format!("file:{}", path.display()), qemu, found, &|files| version::packaged(host, files))
 }
 
 /// Reads a manifest and looks at everything it names, but starts nothing.

@@ -128,7 +128,7 @@ fn a_qemu_that_does_not_answer_is_named_with_its_line() {
 
     let (dir, path) = vendor("name = \"acme\"\nqemu = \"qemu\"\n");
     std::fs::set_permissions(dir.path().join("qemu"), std::fs::Permissions::from_mode(0o755)).unwrap();
-    let text = resolve(&path).unwrap_err().to_string();
+    let text = resolve(&path, &Surroundings::of_this_process()).unwrap_err().to_string();
     assert!(text.starts_with("platform \"acme\": qemu \""), "{text}");
     assert!(text.contains("wanted a QMP greeting") && text.contains("it said: broken"), "{text}");
     assert!(text.contains("acme.toml line 2\n  fix: give a qemu-system-x86_64 that runs on this host"), "{text}");

@@ -71,7 +71,7 @@ impl Platform {
         match name {
             PlatformName::Host => resolve::host(&options.surroundings),
             PlatformName::Apt | PlatformName::Debian(_) => release::resolve(name, options, false, None, progress),
-            PlatformName::File(manifest) => manifest::resolve(manifest),
+            PlatformName::File(manifest) => manifest::resolve(manifest, &options.surroundings),
             PlatformName::Dir(tree) => build_tree::resolve(tree, &options.surroundings),
         }
     }

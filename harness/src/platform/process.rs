@@ -89,10 +89,14 @@ pub(super) fn run_watched(
     Ok(Finished { status, stdout, stderr: String::from_utf8_lossy(&stderr).into_owned() })
 }
 
-/// The command line for people: program and arguments, with quotes where a blank needs them.
+/// The command line for people: program and arguments, with quotes where a blank needs them. A list of directories as
+/// long as a loader's library path is cut short.
 pub(super) fn display(command: &Command) -> String {
     let quoted = |word: &OsStr| {
         let word = word.to_string_lossy();
+        if word.contains(':') && word.chars().count() > 160 {
+            return format!("{}...", word.chars().take(40).collect::<String>());
+        }
         if word.is_empty() || word.contains([' ', '\'', '"']) { format!("{word:?}") } else { word.into_owned() }
     };
     let words: Vec<String> = std::iter::once(command.get_program()).chain(command.get_args()).map(quoted).collect();

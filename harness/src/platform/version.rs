@@ -54,11 +54,12 @@ pub(super) fn seabios_banner(image: &[u8]) -> Option<String> {
         let end = rest.iter().position(|&byte| byte == b')')?;
         return std::str::from_utf8(&rest[..end]).ok().filter(|text| is_version(text)).map(str::to_owned);
     }
-    image
-        .split(|&byte| byte == 0)
-        .filter_map(|string| std::str::from_utf8(string).ok())
-        .find(|text| is_version(text))
-        .map(str::to_owned)
+    // the compiler pads with whatever it likes between strings, so a string begins after the last byte that is no text
+    let text = |string: &[u8]| -> Option<String> {
+        let begin = string.iter().rposition(|byte| !(byte.is_ascii_graphic() || *byte == b' ')).map_or(0, |at| at + 1);
+        String::from_utf8(string[begin..].to_vec()).ok()
+    };
+    image.split(|&byte| byte == 0).filter_map(text).find(|text| is_version(text))
 }
 
 /// `1.16.2...` or `rel-1.16.2...`: at least two numbers with a dot, printable, no blanks.
@@ -145,6 +146,7 @@ mod tests {
 
     #[rstest]
     #[case(b"..SeaBIOS (version %s)\n\0..\x001.16.2-debian-1.16.2-1\0", Some("1.16.2-debian-1.16.2-1"))]
+    #[case(b"SeaBIOS (version %s)\n\0GCC 14.2.0\0\x901.16.3-debian-1.16.3-2\0", Some("1.16.3-debian-1.16.3-2"))]
     #[case(b"rel-1.17.0-2-gabc\0..\0SeaBIOS (version %s)\n\0", Some("rel-1.17.0-2-gabc"))]
     #[case(b"SeaBIOS (version 1.7.4-20140219_1)\n\0", Some("1.7.4-20140219_1"))]
     #[case(b"SeaBIOS (version %s)\n\0no version here\x001.2.3 with blanks\0", None)]

@@ -198,7 +198,9 @@ fn configuration(dir: &Path, architecture: &str, inherited: &str) -> String {
 
 /// What helps against the way in which fetching the lists failed.
 fn fix_for_update(said: &str) -> String {
-    if said.contains("NO_PUBKEY") || said.contains("public key is not available") || said.contains("is not signed") {
+    // gpgv says NO_PUBKEY, sqv (apt since 2.9) says Missing key
+    let key_missing = ["NO_PUBKEY", "public key is not available", "Missing key", "is not signed"];
+    if key_missing.iter().any(|words| said.contains(words)) {
         "the host's archive keyring lacks the key that signs this release: apt-get install --only-upgrade \
          debian-archive-keyring (as root), or use a release that the host's keyring knows"
             .to_owned()

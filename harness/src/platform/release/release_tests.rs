@@ -155,5 +155,10 @@ fn three_releases_run_side_by_side() {
         let platform = resolve(&debian(suite), &options, false, None, &mut |_| {}).unwrap();
         assert!(platform.seabios.is_some() && platform.ovmf.is_some() && !platform.option_roms.is_empty(), "{suite}");
         assert!(platform.qemu.path.starts_with(dir.path()));
+        let seabios = platform.seabios.unwrap().version;
+        assert!(seabios.contains("-debian-"), "{seabios} is the package's version, wanted the banner's");
+        // lists every device, so loads every module; a module of the host's QEMU would end it here
+        let can = platform.qemu.capabilities().unwrap();
+        assert!(can.devices.contains("virtio-blk-pci") && can.machines.contains("q35"), "{suite}: {can:?}");
     }
 }

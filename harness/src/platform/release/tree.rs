@@ -1,6 +1,6 @@
 //! An unpacked release: built from package files, recorded, and turned into a platform.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -68,6 +68,7 @@ pub(super) fn build(
         progress(&Progress::Unpack { platform: platform.to_owned(), done: done + 1, total: packages.len() });
     }
     check_libraries(platform, &root)?;
+    mask_missing_modules(platform, &root)?;
     let record = Record {
         platform: platform.to_owned(),
         suites: sources.iter().map(|source| source.suite.clone()).collect(),
@@ -201,6 +202,42 @@ fn check_libraries(name: &str, root: &Path) -> Result<(), PlatformError> {
     Err(broken(name, root, &format!("QEMU would not find these libraries in it: {}", strangers.join(", "))))
 }
 
+/// Puts an empty file in the place of every module that QEMU may ask for and that no package here brings.
+///
+/// QEMU looks for a module in `QEMU_MODULE_DIR` first and then in a directory of the host that is fixed when it is built.
+/// A module of the host's own QEMU belongs to another build, and trying to load it ends QEMU with an assertion
+/// (`util/module.c`, seen with 10.0.13 and 11.1.3 on a host with 7.2.22). An empty file makes it say "file too short"
+/// and go on.
+fn mask_missing_modules(name: &str, root: &Path) -> Result<(), PlatformError> {
+    let start = Start::find(name, root)?;
+    std::fs::create_dir_all(&start.modules).map_err(PlatformError::cache("create", &start.modules))?;
+    let image = std::fs::read(&start.qemu).map_err(PlatformError::unreadable(&start.qemu))?;
+    for module in module_names(&image) {
+        let path = start.modules.join(format!("{module}.so"));
+        match std::fs::File::create_new(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(PlatformError::cache("create", &path)(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Strings of the emulator that are named as its modules are, `accel-*`, `audio-*`, `block-*`, `chardev-*`, `hw-*`, `ui-*`.
+/// Some are other names; a mask for one of those is never looked at.
+fn module_names(image: &[u8]) -> BTreeSet<&str> {
+    let kinds = ["accel-", "audio-", "block-", "chardev-", "hw-", "ui-"];
+    let is_module = |text: &&str| {
+        text.len() < 64
+            && kinds.iter().any(|kind| text.len() > kind.len() && text.starts_with(kind))
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_')
+    };
+    image.split(|&byte| byte == 0).filter_map(|string| std::str::from_utf8(string).ok()).filter(is_module).collect()
+}
+
 /// Libraries in the output of `ld.so --list` (`NAME => PATH (ADDRESS)`) that do not come from `root`.
 fn strangers(listed: &str, root: &Path) -> Vec<String> {
     let lines = listed.lines().filter_map(|line| line.trim().split_once(" => "));
@@ -326,6 +363,14 @@ mod tests {
                       \tlibaio.so.1 => not found\n\
                       \t/lib64/ld-linux-x86-64.so.2 => /cache/root/lib64/ld-linux-x86-64.so.2 (0x00007f)\n";
         assert_eq!(strangers(listed, Path::new("/cache/root")), ["libpng16.so.16", "libaio.so.1"]);
+    }
+
+    #[test]
+    fn modules_are_named_in_the_emulator_by_kind() {
+        let image =
+            b"\0ui-opengl\0ui-\0hw-display-virtio-gpu-pci-gl\0block-iscsi.so\0../ui-x\0audio-pa\0qemu-x\0\xffui-a\0";
+        let names: Vec<&str> = module_names(image).into_iter().collect();
+        assert_eq!(names, ["audio-pa", "hw-display-virtio-gpu-pci-gl", "ui-opengl"]);
     }
 
     #[test]
