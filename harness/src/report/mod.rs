@@ -26,10 +26,12 @@
 //! ```
 
 pub mod blame;
+pub mod compare;
 mod folder;
 pub mod html;
 mod json;
 pub mod junit;
+pub mod merge;
 mod model;
 pub mod progress;
 pub mod text;
