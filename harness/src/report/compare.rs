@@ -65,8 +65,8 @@ pub fn compare(before: &Report, after: &Report) -> Comparison {
     let (ratios, median_ratio, noise_floor) = noise(&old, &new);
     let mut comparison = Comparison { median_ratio, noise_floor, common: ratios.len(), ..Comparison::default() };
     comparison.common = new.keys().filter(|key| old.contains_key(*key)).count();
-    comparison.gone = old.keys().filter(|key| !new.contains_key(*key)).map(|key| label(key)).collect();
-    comparison.added = new.keys().filter(|key| !old.contains_key(*key)).map(|key| label(key)).collect();
+    comparison.gone = old.keys().filter(|key| !new.contains_key(*key)).map(label).collect();
+    comparison.added = new.keys().filter(|key| !old.contains_key(*key)).map(label).collect();
     for (key, case) in &new {
         let was = old.get(key).map(|case| case.verdict);
         let change = |before: String, after: String| Change { case: label(key), before, after };
