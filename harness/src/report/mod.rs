@@ -31,6 +31,7 @@ mod folder;
 pub mod html;
 mod json;
 pub mod junit;
+pub mod listing;
 pub mod merge;
 mod model;
 pub mod progress;
