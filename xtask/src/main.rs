@@ -4,11 +4,14 @@
 //! Exit status: 0 every verdict as expected; 1 a case failed or passed unexpectedly; 2 usage, broken host or environment,
 //! or nothing selected.
 
+mod compare;
 mod doctor;
 mod images;
 mod platform;
 mod replay;
+mod report;
 mod test;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -32,6 +35,12 @@ enum Xtask {
     Platform(platform::Args),
     /// What this host has, what is missing and how to get it
     Doctor(doctor::Args),
+    /// What changed between two runs: new failures, new passes, changed traces, slower boots
+    Compare(compare::Args),
+    /// Merge the reports of several runs or shards
+    Report(report::Args),
+    /// Check the rules of this repository
+    Tidy(tidy::Args),
     /// Run the same virtual machine of an earlier run again, serial port on this terminal
     Replay(replay::Args),
 }
@@ -54,6 +63,9 @@ fn main() -> ExitCode {
         Xtask::Images(args) => images::run(&args),
         Xtask::Platform(args) => platform::run(args).map_err(XtaskError::from),
         Xtask::Doctor(args) => doctor::run(args).map_err(XtaskError::from),
+        Xtask::Compare(args) => compare::run(args).map(ExitCode::from).map_err(XtaskError::from),
+        Xtask::Report(args) => report::run(args).map(ExitCode::from).map_err(XtaskError::from),
+        Xtask::Tidy(args) => tidy::run(args).map(ExitCode::from).map_err(XtaskError::from),
         Xtask::Replay(args) => replay::run(&args),
     };
     outcome.unwrap_or_else(|error| {

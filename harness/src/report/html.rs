@@ -16,6 +16,8 @@ const STYLE: &str = include_str!("html/style.css");
 const SCRIPT: &str = include_str!("html/filter.js");
 /// Most files of one evidence folder that are linked.
 const MOST_FILES: usize = 64;
+/// How many cases of a section that wants attention are open from the start.
+const MOST_OPEN: usize = 12;
 /// How many cases the list of the slowest has.
 const SLOWEST: usize = 10;
 
@@ -168,13 +170,13 @@ fn flakes(report: &Report) -> Markup {
 }
 
 fn section(report: &Report, verdict: Verdict, out_dir: &Path) -> Markup {
-    let open = !verdict.is_as_expected();
+    let open = if verdict.is_as_expected() { 0 } else { MOST_OPEN };
     html! {
         @if report.totals.get(verdict) > 0 {
             section.verdict #(verdict) {
                 h2 class=(verdict) { (verdict) " " span.count { (report.totals.get(verdict)) } }
-                @for case in report.cases.iter().filter(|case| case.verdict == verdict) {
-                    (case_details(case, report, open, out_dir))
+                @for (index, case) in report.cases.iter().filter(|case| case.verdict == verdict).enumerate() {
+                    (case_details(case, report, index < open, out_dir))
                 }
             }
         }

@@ -26,11 +26,14 @@
 //! ```
 
 pub mod blame;
+pub mod compare;
 mod facts;
 mod folder;
 pub mod html;
 mod json;
 pub mod junit;
+pub mod listing;
+pub mod merge;
 mod model;
 pub mod progress;
 pub mod text;

@@ -232,9 +232,8 @@ impl CaseResult {
         for attempt in &mut self.attempts {
             attempt.reason = attempt.reason.as_deref().map(|reason| reason.replace(['\n', '\r'], " "));
         }
-        let number = |value: f64| if value.is_finite() { value.max(0.0) } else { 0.0 };
-        self.wall_seconds = number(self.wall_seconds);
-        self.guest_seconds = self.guest_seconds.map(number);
+        self.wall_seconds = duration(self.wall_seconds);
+        self.guest_seconds = self.guest_seconds.map(duration);
         self
     }
 
@@ -248,6 +247,11 @@ impl CaseResult {
             several_platforms: self.evidence.starts_with("cases/@"),
         }
     }
+}
+
+/// `seconds` where it can be a duration, else 0: JSON has neither NaN nor infinity.
+fn duration(seconds: f64) -> f64 {
+    if seconds.is_finite() { seconds.max(0.0) } else { 0.0 }
 }
 
 /// The machine that ran the cases.
@@ -490,4 +494,31 @@ impl Report {
 pub fn timestamp() -> String {
     let now = jiff::Timestamp::now();
     jiff::Timestamp::from_second(now.as_second()).unwrap_or(now).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_is_brought_into_the_shape_of_the_schema() {
+        let mut case = CaseResult::new(&CaseKey::new("a", "host"), Verdict::Failed);
+        case.reason = Some("first\nsecond\nthird".into());
+        case.detail = Some("below".into());
+        case.wall_seconds = f64::NAN;
+        case.guest_seconds = Some(-1.0);
+        case.attempts = vec![Attempt::new("x", Outcome::Failed).reason("one\r\ntwo")];
+        let case = case.tidied();
+        assert_eq!(case.reason.as_deref(), Some("first"));
+        assert_eq!(case.detail.as_deref(), Some("second\nthird\nbelow"));
+        assert_eq!((case.wall_seconds, case.guest_seconds), (0.0, Some(0.0)));
+        assert_eq!(case.attempts[0].reason.as_deref(), Some("one  two"));
+    }
+
+    #[test]
+    fn a_verdict_without_a_reason_gets_one_unless_it_passed() {
+        let reason = |verdict| CaseResult::new(&CaseKey::new("a", "host"), verdict).tidied().reason;
+        assert_eq!(reason(Verdict::Skipped).as_deref(), Some("skipped, and no reason was given"));
+        assert_eq!(reason(Verdict::Passed), None);
+    }
 }

@@ -125,14 +125,16 @@ impl Progress {
                 }
                 self.totals.add(verdict);
                 // on a terminal the bar counts what passed; the lines are for what did not
+                let mut lines = String::new();
                 if matches!(self.output, Output::Plain(_)) || verdict != Verdict::Passed {
-                    self.line(&finished_line(self.totals.all(), self.total, &id, verdict, seconds, reason.as_deref()));
+                    lines = finished_line(self.totals.all(), self.total, &id, verdict, seconds, reason.as_deref());
                 }
                 for line in failure.iter().flat_map(|text| text.lines()) {
-                    self.line(&format!("    {line}"));
+                    lines += &format!("\n    {line}");
                 }
+                self.print(&lines);
             }
-            Event::Note(note) => note.lines().for_each(|line| self.line(&text::printable(line))),
+            Event::Note(note) => self.print(&note.lines().map(text::printable).collect::<Vec<_>>().join("\n")),
         }
         self.redraw();
     }
@@ -145,11 +147,12 @@ impl Progress {
         }
     }
 
-    fn line(&mut self, line: &str) {
+    /// Prints whole lines at once, so that nothing comes between the lines of one failure.
+    fn print(&mut self, lines: &str) {
         match &mut self.output {
-            Output::Bar(bar) => bar.println(line),
-            // one write per line: parts of two lines never mix, and a watcher of the pipe sees whole lines
-            Output::Plain(out) => drop(out.write_all(format!("{line}\n").as_bytes()).and_then(|()| out.flush())),
+            _ if lines.is_empty() => {}
+            Output::Bar(bar) => bar.println(lines),
+            Output::Plain(out) => drop(out.write_all(format!("{lines}\n").as_bytes()).and_then(|()| out.flush())),
         }
     }
 

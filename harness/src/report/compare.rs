@@ -1,0 +1,284 @@
+//! What changed between two runs of the same cases.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use super::{CaseResult, Report, Verdict, text};
+
+/// Least slowing, as a ratio, that counts however quiet the machine was.
+const LEAST_RATIO: f64 = 1.25;
+/// Least slowing in seconds that counts: below it, a ratio says nothing.
+const LEAST_SECONDS: f64 = 0.2;
+
+/// The differences between two runs, each list sorted by platform and id.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Comparison {
+    /// Not as expected now, as expected (or absent) before.
+    pub new_failures: Vec<Change>,
+    /// As expected now, not before.
+    pub new_passes: Vec<Change>,
+    /// Another verdict that is neither of these, for example a case that is skipped now.
+    pub other_verdicts: Vec<Change>,
+    /// The same verdict with other attempts or another medium booted.
+    pub changed_traces: Vec<Change>,
+    /// Slower by more than the noise.
+    pub slower: Vec<Slower>,
+    /// The ratio under which a slowing is taken for noise.
+    pub noise_floor: f64,
+    /// Middle of all ratios of duration: how much slower or faster the whole run was.
+    pub median_ratio: f64,
+    /// Number of cases that are in both runs.
+    pub common: usize,
+    /// Cases of the first run that the second does not have.
+    pub gone: Vec<String>,
+    /// Cases of the second run that the first does not have.
+    pub added: Vec<String>,
+}
+
+/// One case, before and after.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// Id, with `@platform` behind it.
+    pub case: String,
+    /// What it was; `absent` where it was not.
+    pub before: String,
+    /// What it is.
+    pub after: String,
+}
+
+/// One case that takes longer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slower {
+    /// Id, with `@platform` behind it.
+    pub case: String,
+    /// Seconds before.
+    pub before: f64,
+    /// Seconds now.
+    pub after: f64,
+    /// `after / before`, the median of the run taken out.
+    pub ratio: f64,
+}
+
+/// Compares `after` with `before`. Repetitions of a case count as one: its worst verdict, its shortest duration.
+pub fn compare(before: &Report, after: &Report) -> Comparison {
+    let (old, new) = (by_key(before), by_key(after));
+    let (ratios, median_ratio, noise_floor) = noise(&old, &new);
+    let mut comparison = Comparison { median_ratio, noise_floor, common: ratios.len(), ..Comparison::default() };
+    comparison.common = new.keys().filter(|key| old.contains_key(*key)).count();
+    comparison.gone = old.keys().filter(|key| !new.contains_key(*key)).map(label).collect();
+    comparison.added = new.keys().filter(|key| !old.contains_key(*key)).map(label).collect();
+    for (key, case) in &new {
+        let was = old.get(key).map(|case| case.verdict);
+        let change = |before: String, after: String| Change { case: label(key), before, after };
+        let word = |verdict: Option<Verdict>| verdict.map_or("absent", Verdict::word).to_string();
+        let with_reason = || match &case.reason {
+            Some(reason) => format!("{} ({})", case.verdict, text::printable(reason)),
+            None => case.verdict.to_string(),
+        };
+        match was {
+            Some(was) if was == case.verdict => {
+                let (before, after) = (trace(old[key]), trace(case));
+                if before != after {
+                    comparison.changed_traces.push(change(before, after));
+                }
+            }
+            None if case.verdict.is_as_expected() => {}
+            _ if !case.verdict.is_as_expected() && was.is_none_or(Verdict::is_as_expected) => {
+                comparison.new_failures.push(change(word(was), with_reason()));
+            }
+            Some(was) if case.verdict.is_as_expected() && !was.is_as_expected() => {
+                comparison.new_passes.push(change(was.word().into(), with_reason()));
+            }
+            _ => comparison.other_verdicts.push(change(word(was), with_reason())),
+        }
+    }
+    for (key, ratio) in ratios {
+        let (before, after) = (old[&key].wall_seconds, new[&key].wall_seconds);
+        if ratio > noise_floor && after - before * median_ratio > LEAST_SECONDS {
+            comparison.slower.push(Slower { case: label(&key), before, after, ratio });
+        }
+    }
+    comparison.slower.sort_by(|a, b| b.ratio.total_cmp(&a.ratio));
+    comparison
+}
+
+type Key<'a> = (&'a str, &'a str);
+
+fn label((platform, id): &Key) -> String {
+    format!("{}@{}", text::printable(id), text::printable(platform))
+}
+
+fn by_key(report: &Report) -> BTreeMap<Key<'_>, &CaseResult> {
+    let mut cases: BTreeMap<Key<'_>, &CaseResult> = BTreeMap::new();
+    let rank = |verdict| Verdict::ALL.iter().position(|&other| other == verdict);
+    for case in &report.cases {
+        let kept = cases.entry((&case.platform, &case.id)).or_insert(case);
+        let order = rank(case.verdict).cmp(&rank(kept.verdict));
+        if order.then(case.wall_seconds.total_cmp(&kept.wall_seconds)).is_lt() {
+            *kept = case;
+        }
+    }
+    cases
+}
+
+/// Ratios of duration with their median taken out, the median, and the ratio above which one is no noise.
+///
+/// The floor is three times the middle deviation from the median, in logarithms: half of all cases lie within one, and
+/// a few slow ones do not move it.
+fn noise<'a>(
+    old: &BTreeMap<Key<'a>, &CaseResult>,
+    new: &BTreeMap<Key<'a>, &CaseResult>,
+) -> (Vec<(Key<'a>, f64)>, f64, f64) {
+    let ran = |case: &CaseResult| case.guest_seconds.is_some() && case.wall_seconds > 0.0;
+    let logs: Vec<(Key<'a>, f64)> = new
+        .iter()
+        .filter_map(|(key, after)| Some((*key, old.get(key)?, after)))
+        .filter(|(_, before, after)| ran(before) && ran(after) && before.verdict == after.verdict)
+        .map(|(key, before, after)| (key, (after.wall_seconds / before.wall_seconds).ln()))
+        .collect();
+    let middle = median(logs.iter().map(|(_, log)| *log).collect());
+    let deviation = median(logs.iter().map(|(_, log)| (log - middle).abs()).collect());
+    let floor = (3.0 * 1.4826 * deviation).exp().max(LEAST_RATIO);
+    (logs.into_iter().map(|(key, log)| (key, (log - middle).exp())).collect(), middle.exp(), floor)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
+
+fn trace(case: &CaseResult) -> String {
+    let attempts: Vec<String> = case
+        .attempts
+        .iter()
+        .map(|attempt| {
+            let name = attempt.medium.as_deref().unwrap_or(&attempt.target);
+            format!("{} {}", text::printable(name), attempt.outcome)
+        })
+        .collect();
+    let booted = case.booted.as_deref().map_or_else(|| "nothing".into(), text::printable);
+    format!("[{}] booted {booted}", attempts.join(", "))
+}
+
+impl Comparison {
+    /// 1 if there are new failures, else 0; 2 if the runs have no case in common.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self { common: 0, .. } => 2,
+            Self { new_failures, .. } if !new_failures.is_empty() => 1,
+            _ => 0,
+        }
+    }
+}
+
+impl std::fmt::Display for Comparison {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let lists = [
+            ("new failures", &self.new_failures),
+            ("new passes", &self.new_passes),
+            ("other verdicts", &self.other_verdicts),
+            ("changed traces", &self.changed_traces),
+        ];
+        let mut text = String::new();
+        for (title, changes) in lists.into_iter().filter(|(_, changes)| !changes.is_empty()) {
+            writeln!(text, "{title}: {}", changes.len())?;
+            for Change { case, before, after } in changes {
+                writeln!(text, "  {case}\n    before: {before}\n    after:  {after}")?;
+            }
+        }
+        if !self.slower.is_empty() {
+            writeln!(text, "slower by more than x{:.2}: {}", self.noise_floor, self.slower.len())?;
+            for Slower { case, before, after, ratio } in &self.slower {
+                writeln!(text, "  x{ratio:.2}  {before:.2} s -> {after:.2} s  {case}")?;
+            }
+        }
+        for (title, cases) in [("gone", &self.gone), ("added", &self.added)] {
+            let distinct: BTreeSet<&String> = cases.iter().collect();
+            if !distinct.is_empty() {
+                writeln!(text, "{title}: {}", distinct.len())?;
+                distinct.iter().try_for_each(|case| writeln!(text, "  {case}"))?;
+            }
+        }
+        write!(
+            out,
+            "{text}{} cases in both runs: {} new failures, {} new passes, {} changed traces, {} slower \
+             (all: x{:.2}, noise up to x{:.2})",
+            self.common,
+            self.new_failures.len(),
+            self.new_passes.len(),
+            self.changed_traces.len(),
+            self.slower.len(),
+            self.median_ratio,
+            self.noise_floor
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{Outcome, sample};
+
+    fn find(report: &mut Report, verdict: Verdict) -> &mut CaseResult {
+        report.cases.iter_mut().find(|case| case.verdict == verdict).unwrap()
+    }
+
+    #[test]
+    fn a_run_does_not_differ_from_itself() {
+        let report = sample::report(200);
+        let comparison = compare(&report, &report);
+        assert_eq!((comparison.common, comparison.exit_code()), (200, 0));
+        assert_eq!(comparison.noise_floor, LEAST_RATIO);
+        assert_eq!(comparison.to_string().lines().count(), 1, "{comparison}");
+    }
+
+    #[test]
+    fn each_kind_of_change_is_found_and_none_twice() {
+        let before = sample::report(200);
+        let mut after = before.clone();
+        let broke = find(&mut after, Verdict::Passed);
+        (broke.verdict, broke.reason) = (Verdict::Failed, Some("booted \"wrong\"".into()));
+        let broke = format!("{}@host", broke.id);
+        find(&mut after, Verdict::Broken).verdict = Verdict::Passed;
+        find(&mut after, Verdict::ExpectedFailure).verdict = Verdict::Skipped;
+        let moved = find(&mut after, Verdict::Passed);
+        moved.attempts[0].outcome = Outcome::TimedOut;
+        let slow = after.cases.iter_mut().rev().find(|case| case.verdict == Verdict::Passed).unwrap();
+        slow.wall_seconds *= 3.0;
+        let gone = after.cases.remove(100);
+        let comparison = compare(&before, &after);
+        assert_eq!(comparison.new_failures.len(), 1, "{comparison}");
+        assert_eq!(comparison.new_failures[0].case, broke);
+        assert_eq!(comparison.new_passes.len(), 1, "{comparison}");
+        assert_eq!(comparison.other_verdicts.len(), 1, "{comparison}");
+        assert_eq!(comparison.changed_traces.len(), 1, "{comparison}");
+        assert_eq!(comparison.slower.len(), 1, "{comparison}");
+        assert!((comparison.slower[0].ratio - 3.0).abs() < 0.01);
+        assert_eq!(comparison.gone, [format!("{}@host", gone.id)]);
+        assert_eq!(comparison.exit_code(), 1);
+    }
+
+    #[test]
+    fn a_machine_that_is_slower_as_a_whole_is_no_list_of_slower_boots() {
+        let before = sample::report(200);
+        let mut after = before.clone();
+        after.cases.iter_mut().for_each(|case| case.wall_seconds *= 2.0);
+        let comparison = compare(&before, &after);
+        assert!(comparison.slower.is_empty() && (comparison.median_ratio - 2.0).abs() < 0.01, "{comparison}");
+    }
+
+    #[test]
+    fn noise_raises_the_floor() {
+        let before = sample::report(200);
+        let mut after = before.clone();
+        let mut random = fastrand::Rng::with_seed(3);
+        after.cases.iter_mut().for_each(|case| case.wall_seconds *= 0.6 + 0.8 * random.f64());
+        let comparison = compare(&before, &after);
+        assert!(comparison.noise_floor > 1.6 && comparison.slower.is_empty(), "{comparison}");
+    }
+
+    #[test]
+    fn runs_without_a_common_case_cannot_be_compared() {
+        assert_eq!(compare(&sample::report(5), &sample::report(0)).exit_code(), 2);
+    }
+}
