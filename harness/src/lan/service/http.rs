@@ -290,8 +290,11 @@ impl FileBody {
         }
         if !self.over {
             self.over = true;
-            let (connection, path, bytes) = (self.connection.clone(), self.path.clone(), self.end - self.start);
-            self.connection.stream.when_sent(move || connection.say(LanEventKind::HttpComplete { path, bytes }));
+            let (stream, bytes) = (self.connection.stream.clone(), self.end - self.start);
+            let (connection, path) = (self.connection.clone(), self.path.clone());
+            stream.when_handed(move || connection.say(LanEventKind::HttpSent { path, bytes }));
+            let (connection, path) = (self.connection.clone(), self.path.clone());
+            stream.when_sent(move || connection.say(LanEventKind::HttpComplete { path, bytes }));
         }
         Poll::Ready(None)
     }
