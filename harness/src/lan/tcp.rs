@@ -382,6 +382,11 @@ impl Stream {
         self.0.borrow_mut().reset = true;
     }
 
+    /// Closes the server's side in order once what has been written is sent.
+    pub(super) fn close(&self) {
+        self.0.borrow_mut().outgoing_ended = true;
+    }
+
     /// Calls back once everything written until then is in the socket, and goes as fast as the guest takes it.
     pub(super) fn when_handed(&self, say: impl FnOnce() + 'static) {
         self.0.borrow_mut().when_handed.push(Box::new(WhenSent(say)));
