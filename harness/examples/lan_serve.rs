@@ -1,7 +1,7 @@
 //! Runs a QEMU command on a lan and prints what happens on it; for looking at firmware by hand.
 //!
 //! `lan_serve [--file NAME=PATH]... [--boot NAME] [--arch N=NAME]... [--http N=URL]... [--v6 N=URL]...
-//!  [--cacerts FILE] [--oack-delay MS] [--dead] [--capture FILE] [--seconds N] -- qemu-system-x86_64 ARGS...`
+//!  [--cacerts FILE] [--oack-delay MS] [--late DISCOVERS] [--dead] [--capture FILE] [--seconds N] -- qemu-system-x86_64 ARGS...`
 //!
 //! `--boot` is for everyone, `--arch` for clients of one architecture, `--http` for UEFI HTTP clients of one, `--v6` for
 //! DHCPv6. `--cacerts` serves HTTPS and writes the authority there as OVMF takes it by fw_cfg.
@@ -15,7 +15,7 @@ use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use bootwright::lan::faults::{Action, FrameMatch};
+use bootwright::lan::faults::{Action, FrameMatch, Until};
 use bootwright::lan::routes::Http;
 use bootwright::lan::tls::Authority;
 use bootwright::lan::wire::{summary::Message, tftp::Opcode};
@@ -59,6 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 std::fs::write(value, authority.edk2_cacerts())?;
                 spec = spec.http(Http::default().tls(authority.issue(&["10.77.0.1", "boot.test"])?));
             }
+            "--late" => spec = spec.fault(Fault::forward_delay(Until::Discovers(value.parse()?))),
             "--oack-delay" => {
                 let option_ack = FrameMatch::message(Message::Tftp(Opcode::OptionAck));
                 let delay = Action::Delay(Duration::from_millis(value.parse()?));

@@ -1,5 +1,7 @@
 //! DHCP, TFTP and faults as a client sees them, over the engine and over a real socket pair.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails here has failed")]
+
 mod guest;
 
 use std::io::{Read, Write};
@@ -249,12 +251,26 @@ fn a_guest_boots_over_a_socket_pair_and_the_capture_is_clean() {
     assert_eq!(got, file);
     drop(guest);
     let log = lan.join();
+    for record in log.records().iter().filter(|record| record.direction == Direction::ToGuest) {
+        etherparse_agrees(&record.frame);
+    }
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("network.pcapng");
     pcapng::write(&log, 1, &mut std::fs::File::create(&path).unwrap()).unwrap();
     let Some(lines) = tshark(&path, "_ws.malformed || _ws.expert.severity == error") else { return };
     assert_eq!(lines, Vec::<String>::new());
     assert_eq!(tshark(&path, "tftp").unwrap().len(), 10);
+}
+
+/// A second opinion on a UDP frame that the lan built: every length and both checksums.
+fn etherparse_agrees(frame: &[u8]) {
+    let packet = etherparse::PacketHeaders::from_ethernet_slice(frame).unwrap();
+    let Some(etherparse::NetHeaders::Ipv4(ip, _)) = packet.net else { panic!("not IPv4: {:?}", packet.net) };
+    assert_eq!(ip.header_checksum, ip.calc_header_checksum());
+    let Some(etherparse::TransportHeader::Udp(udp)) = packet.transport else { panic!("not UDP") };
+    let payload = packet.payload.slice();
+    assert_eq!(usize::from(udp.length), 8 + payload.len());
+    assert_eq!(udp.checksum, udp.calc_checksum_ipv4(&ip, payload).unwrap());
 }
 
 /// Packets of a capture that a filter takes; `None` where tshark is not installed, which CI must not lack.

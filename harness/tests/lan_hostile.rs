@@ -3,6 +3,9 @@
 //! Frames are seeded: mutated good ones, good headers round random bodies, and noise. `LAN_HOSTILE_FRAMES` sets their
 //! number, `LAN_HOSTILE_SEED` the seed.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails here has failed")]
+
+#[expect(dead_code, reason = "the other test files use the rest")]
 mod guest;
 
 use std::net::Ipv4Addr;

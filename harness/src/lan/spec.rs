@@ -281,8 +281,8 @@ pub enum AnswerAfter {
     Start,
     /// When it has ignored so many discovers of this client.
     Discovers(u32),
-    /// When a client's own `secs` field has reached this. edk2 counts seconds in it; iPXE writes 4, 10, 18, 32, ... for
-    /// its first, second, third, ... message, whatever the time.
+    /// When a client's own `secs` field has reached this. edk2 counts seconds in it; iPXE writes 4, 8, 12 and 16 into
+    /// its four discovers, whatever the time.
     ClientSecs(u16),
     /// After so much host time from the first frame of the client's NIC.
     HostTime(Duration),

@@ -1,7 +1,5 @@
 //! A scripted guest: frames that a client would send, over the engine or over a socket pair.
 
-#![allow(dead_code, reason = "each test file uses its own part")]
-
 use std::net::{IpAddr, Ipv4Addr};
 
 use bootwright::lan::wire::dhcpv4::{self, MessageType, option};
