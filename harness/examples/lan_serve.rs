@@ -1,7 +1,7 @@
 //! Runs a QEMU command on a lan and prints what happens on it; for looking at firmware by hand.
 //!
 //! `lan_serve [--file NAME=PATH]... [--boot NAME] [--arch N=NAME]... [--http N=URL]... [--v6 N=URL]...
-//!  [--cacerts FILE] [--dead] [--capture FILE] [--seconds N] -- qemu-system-x86_64 ARGS...`
+//!  [--cacerts FILE] [--oack-delay MS] [--late DISCOVERS] [--dead] [--capture FILE] [--seconds N] -- qemu-system-x86_64 ARGS...`
 //!
 //! `--boot` is for everyone, `--arch` for clients of one architecture, `--http` for UEFI HTTP clients of one, `--v6` for
 //! DHCPv6. `--cacerts` serves HTTPS and writes the authority there as OVMF takes it by fw_cfg.
@@ -15,8 +15,10 @@ use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use bootwright::lan::faults::{Action, FrameMatch, Until};
 use bootwright::lan::routes::Http;
 use bootwright::lan::tls::Authority;
+use bootwright::lan::wire::{summary::Message, tftp::Opcode};
 use bootwright::lan::{BootAnswer, DhcpServer, Dhcpv6Server, Fault, Ipv6, Lan, LanEvent, LanSpec, Match, pcapng};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -56,6 +58,12 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let authority = Authority::new("lan_serve")?;
                 std::fs::write(value, authority.edk2_cacerts())?;
                 spec = spec.http(Http::default().tls(authority.issue(&["10.77.0.1", "boot.test"])?));
+            }
+            "--late" => spec = spec.fault(Fault::forward_delay(Until::Discovers(value.parse()?))),
+            "--oack-delay" => {
+                let option_ack = FrameMatch::message(Message::Tftp(Opcode::OptionAck));
+                let delay = Action::Delay(Duration::from_millis(value.parse()?));
+                spec = spec.fault(Fault::new("slow option acknowledgment", option_ack, delay));
             }
             "--capture" => capture = Some(value),
             "--seconds" => limit = Duration::from_secs(value.parse()?),

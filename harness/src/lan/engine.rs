@@ -53,6 +53,8 @@ pub struct Engine {
     stations: BTreeMap<MacAddr, usize>,
     faults: FaultLine,
     held: Vec<Held>,
+    /// Datagrams that wait for their time, in order.
+    later: VecDeque<(Instant, Datagram)>,
     dhcp: Vec<dhcp::Server>,
     dhcpv6: Option<dhcpv6::Server>,
     tftp: tftp::Server,
@@ -90,6 +92,7 @@ impl Engine {
             stations: BTreeMap::new(),
             faults: FaultLine::new(&spec.faults, spec.seed),
             held: Vec::new(),
+            later: VecDeque::new(),
             dhcp: spec.dhcp.iter().enumerate().map(|(index, server)| dhcp::Server::new(&spec, index, server)).collect(),
             dhcpv6: spec
                 .ipv6
@@ -132,6 +135,11 @@ impl Engine {
         for held in due {
             self.arrive(held.nic, held.direction, held.frame, now);
         }
+        while self.later.front().is_some_and(|(due, _)| *due <= now) {
+            if let Some((_, datagram)) = self.later.pop_front() {
+                self.send_datagram(&datagram, now);
+            }
+        }
         let mut out = tftp::Output::default();
         self.tftp.poll(now, &mut out);
         self.send_output(None, out, now);
@@ -171,7 +179,7 @@ impl Engine {
             Release::AfterTime(time) => Some(held.since + time),
             _ => None,
         });
-        held.chain(self.tftp.deadline()).chain(tcp).min()
+        held.chain(self.tftp.deadline()).chain(tcp).chain(self.later.front().map(|(due, _)| *due)).min()
     }
 
     /// The next frame to the guest and its NIC.
@@ -328,7 +336,14 @@ impl Engine {
         let mut out = tftp::Output::default();
         match port {
             dns::PORT => self.serve_dns(nic, datagram, now)?,
-            TFTP_PORT if self.spec.tftp.enabled => self.tftp.request(&self.spec, datagram, now, &mut out),
+            TFTP_PORT if self.spec.tftp.enabled => {
+                self.tftp.request(&self.spec, datagram, now, &mut out);
+                if datagram.src.is_ipv6() {
+                    let due = now + self.spec.tftp.ipv6_reply_delay;
+                    let later = std::mem::take(&mut out.datagrams).into_iter().map(|datagram| (due, datagram));
+                    self.later.extend(later.take(MAX_HELD.saturating_sub(self.later.len())));
+                }
+            }
             _ if TFTP_TRANSFER_PORTS.contains(&port) => self.tftp.transfer(datagram, now, &mut out),
             _ => {}
         }

@@ -215,6 +215,15 @@ pub enum LanEventKind {
         /// Over TLS.
         secure: bool,
     },
+    /// The last byte of a body is on its way.
+    ///
+    /// iPXE starts what it has fetched without acknowledging its last byte: for it this is the end.
+    HttpSent {
+        /// Path of the request.
+        path: String,
+        /// Bytes of the body.
+        bytes: u64,
+    },
     /// The guest has acknowledged the last byte of a body.
     HttpComplete {
         /// Path of the request.

@@ -281,8 +281,8 @@ pub enum AnswerAfter {
     Start,
     /// When it has ignored so many discovers of this client.
     Discovers(u32),
-    /// When a client's own `secs` field has reached this. edk2 counts seconds in it; iPXE writes 4, 10, 18, 32, ... for
-    /// its first, second, third, ... message, whatever the time.
+    /// When a client's own `secs` field has reached this. edk2 counts seconds in it; iPXE writes 4, 8, 12 and 16 into
+    /// its four discovers, whatever the time.
     ClientSecs(u16),
     /// After so much host time from the first frame of the client's NIC.
     HostTime(Duration),
@@ -403,6 +403,11 @@ pub struct Tftp {
     pub wrap_to: u16,
     /// Host time after which an unacknowledged window is sent again, at most five times.
     pub retransmit: Duration,
+    /// Host time by which the first reply to a request over IPv6 is held back.
+    ///
+    /// edk2 (2022.11) loses a reply that comes before it has turned from sending to receiving, and takes a repetition;
+    /// under a virtual clock its patience is over before the server repeats. Any real network is slower than this.
+    pub ipv6_reply_delay: Duration,
     /// What goes wrong in transfers; the first whose file matches counts.
     pub faults: Vec<TftpFault>,
 }
@@ -416,6 +421,7 @@ impl Default for Tftp {
             max_windowsize: 64,
             wrap_to: 0,
             retransmit: Duration::from_secs(1),
+            ipv6_reply_delay: Duration::from_millis(2),
             faults: Vec::new(),
         }
     }

@@ -69,6 +69,10 @@ struct Pipe {
     outgoing: VecDeque<u8>,
     outgoing_ended: bool,
     reset: bool,
+    /// The task has more to write than fits.
+    blocked: bool,
+    /// Said once everything written before is in the socket.
+    when_handed: Vec<Box<dyn FnOnceDebug>>,
     /// Said once everything written before has been acknowledged.
     when_sent: Vec<Box<dyn FnOnceDebug>>,
 }
@@ -346,8 +350,11 @@ impl Connection {
                 _ => break,
             }
         }
-        if pipe.outgoing.is_empty() && socket.send_queue() == 0 && !pipe.when_sent.is_empty() {
-            let said = std::mem::take(&mut pipe.when_sent);
+        if pipe.outgoing.is_empty() && !pipe.blocked && !(pipe.when_handed.is_empty() && pipe.when_sent.is_empty()) {
+            let mut said = std::mem::take(&mut pipe.when_handed);
+            if socket.send_queue() == 0 {
+                said.append(&mut pipe.when_sent);
+            }
             drop(pipe);
             said.into_iter().for_each(FnOnceDebug::call);
             pipe = self.pipe.borrow_mut();
@@ -373,6 +380,16 @@ impl Stream {
     /// Resets the connection once what has been written is sent.
     pub(super) fn reset(&self) {
         self.0.borrow_mut().reset = true;
+    }
+
+    /// Closes the server's side in order once what has been written is sent.
+    pub(super) fn close(&self) {
+        self.0.borrow_mut().outgoing_ended = true;
+    }
+
+    /// Calls back once everything written until then is in the socket, and goes as fast as the guest takes it.
+    pub(super) fn when_handed(&self, say: impl FnOnce() + 'static) {
+        self.0.borrow_mut().when_handed.push(Box::new(WhenSent(say)));
     }
 
     /// Calls back once the guest has acknowledged everything written until then.
@@ -405,8 +422,12 @@ impl AsyncWrite for Stream {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
         match BUFFER.saturating_sub(pipe.outgoing.len()).min(bytes.len()) {
-            0 if !bytes.is_empty() => Poll::Pending,
+            0 if !bytes.is_empty() => {
+                pipe.blocked = true;
+                Poll::Pending
+            }
             count => {
+                pipe.blocked = false;
                 pipe.outgoing.extend(&bytes[..count]);
                 Poll::Ready(Ok(count))
             }

@@ -190,6 +190,7 @@ impl Connection {
                 at: start,
                 end,
                 fault: resource.fault,
+                falls_short: matches!(resource.length, Length::Claimed(bytes) if bytes > end - start),
                 over: false,
             }));
         }
@@ -244,6 +245,8 @@ struct FileBody {
     at: u64,
     end: u64,
     fault: Option<BodyFault>,
+    /// The length that was told is larger than what there is.
+    falls_short: bool,
     over: bool,
 }
 
@@ -283,34 +286,51 @@ impl FileBody {
             let from = self.at as usize;
             let to = (limit as usize).min(from + CHUNK);
             self.at = to as u64;
-            return Poll::Ready(Some(Ok(Frame::data(Bytes::copy_from_slice(&self.bytes[from..to])))));
+            let frame = Frame::data(Bytes::copy_from_slice(&self.bytes[from..to]));
+            // Where the length is told, hyper does not ask again after the last byte.
+            if self.at == self.end {
+                self.finish();
+            }
+            return Poll::Ready(Some(Ok(frame)));
         }
         if self.at < self.end {
             return self.fail();
         }
-        if !self.over {
-            self.over = true;
-            let (connection, path, bytes) = (self.connection.clone(), self.path.clone(), self.end - self.start);
-            self.connection.stream.when_sent(move || connection.say(LanEventKind::HttpComplete { path, bytes }));
+        self.finish();
+        if self.falls_short {
+            // hyper would throw away what it holds if the body ended before its length: the connection ends instead.
+            let stream = self.connection.stream.clone();
+            self.connection.stream.when_handed(move || stream.close());
+            return Poll::Pending;
         }
         Poll::Ready(None)
     }
 
-    fn fail(&mut self) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
-        let sent = self.at - self.start;
+    fn finish(&mut self) {
         if !self.over {
             self.over = true;
+            let (stream, bytes) = (self.connection.stream.clone(), self.end - self.start);
+            let (connection, path) = (self.connection.clone(), self.path.clone());
+            stream.when_handed(move || connection.say(LanEventKind::HttpSent { path, bytes }));
+            let (connection, path) = (self.connection.clone(), self.path.clone());
+            stream.when_sent(move || connection.say(LanEventKind::HttpComplete { path, bytes }));
+        }
+    }
+
+    fn fail(&mut self) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        if !self.over {
+            self.over = true;
+            let sent = self.at - self.start;
             let note = format!("http: {} {:?} at byte {sent}", self.path, self.fault);
             self.connection.say(LanEventKind::Fault { note });
-        }
-        match self.fault {
-            Some(BodyFault::CloseAfter(_)) => Poll::Ready(Some(Err(std::io::ErrorKind::BrokenPipe.into()))),
-            Some(BodyFault::ResetAfter(_)) => {
-                self.connection.stream.reset();
-                Poll::Pending
+            let stream = self.connection.stream.clone();
+            match self.fault {
+                Some(BodyFault::CloseAfter(_)) => self.connection.stream.when_handed(move || stream.close()),
+                Some(BodyFault::ResetAfter(_)) => self.connection.stream.when_sent(move || stream.reset()),
+                _ => {}
             }
-            _ => Poll::Pending,
         }
+        Poll::Pending
     }
 }
 
