@@ -8,6 +8,7 @@
 mod alone;
 mod classes;
 mod first_entry;
+mod isolation;
 mod order;
 pub mod runner;
 pub mod settings;
@@ -18,7 +19,8 @@ use bootwright::case::Case;
 
 /// Every case, in the order of the listing.
 pub fn all() -> Vec<Case> {
-    let groups = [alone::cases(), order::cases(), first_entry::cases(), strict::cases(), unlisted::cases()];
+    let groups =
+        [alone::cases(), order::cases(), first_entry::cases(), strict::cases(), unlisted::cases(), isolation::cases()];
     groups.into_iter().flatten().collect()
 }
 

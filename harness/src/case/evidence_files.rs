@@ -18,7 +18,8 @@ use crate::verdict::views::Views;
 /// One folder.
 pub struct EvidenceFiles {
     folder: PathBuf,
-    vars_before: std::cell::RefCell<Option<Vec<u8>>>,
+    /// The template that the variable store was copied from, and its bytes then.
+    template: std::cell::RefCell<Option<(PathBuf, Vec<u8>)>>,
 }
 
 /// NVRAM before and after, decoded.
@@ -47,7 +48,7 @@ impl EvidenceFiles {
         fs::create_dir_all(&media).map_err(|error| format!("cannot create {}: {error}", media.display()))?;
         // QEMU runs in this folder, so paths must not depend on where the harness was started
         let folder = folder.canonicalize().map_err(|error| format!("cannot resolve {}: {error}", folder.display()))?;
-        Ok(EvidenceFiles { folder, vars_before: std::cell::RefCell::new(None) })
+        Ok(EvidenceFiles { folder, template: std::cell::RefCell::new(None) })
     }
 
     /// The folder, absolute.
@@ -73,7 +74,7 @@ impl EvidenceFiles {
         let bytes = fs::read(template).map_err(|error| format!("cannot read {}: {error}", template.display()))?;
         let copy = self.vars();
         fs::write(&copy, &bytes).map_err(|error| format!("cannot write {}: {error}", copy.display()))?;
-        *self.vars_before.borrow_mut() = Some(bytes);
+        *self.template.borrow_mut() = Some((template.to_path_buf(), bytes));
         Ok(copy)
     }
 
@@ -124,11 +125,27 @@ impl EvidenceFiles {
         fs::set_permissions(&path, mode).map_err(|error| format!("cannot make {} executable: {error}", path.display()))
     }
 
+    /// Whether the OVMF_VARS template still holds what was copied from it.
+    ///
+    /// # Errors
+    ///
+    /// That it changed while the machine ran, or can no longer be read.
+    pub fn template_untouched(&self) -> Result<(), String> {
+        let template = self.template.borrow();
+        let Some((path, before)) = template.as_ref() else { return Ok(()) };
+        let now = fs::read(path).map_err(|error| format!("cannot read {} again: {error}", path.display()))?;
+        if now == *before {
+            Ok(())
+        } else {
+            Err(format!("the OVMF_VARS template {} changed while the machine ran: install it again", path.display()))
+        }
+    }
+
     /// Decodes the variable store before and after the run, if there is one. A store that cannot be decoded is evidence
     /// too: the guest wrote it.
     pub fn nvram(&self) -> Written {
-        let before = self.vars_before.borrow();
-        let Some(before) = before.as_deref() else { return Written::default() };
+        let template = self.template.borrow();
+        let Some((_, before)) = template.as_ref() else { return Written::default() };
         let after = fs::read(self.vars()).map_err(|error| error.to_string());
         let after = after.and_then(|bytes| nvram::decode(&bytes).map_err(|error| error.to_string()));
         let decoded = |store: Result<&nvram::VariableStore, String>| match store {
@@ -213,5 +230,32 @@ fn quote(word: &str) -> String {
         word.to_owned()
     } else {
         format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_that_changed_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let template = dir.path().join("OVMF_VARS.fd");
+        fs::write(&template, b"variables").unwrap();
+        let evidence = EvidenceFiles::create(&dir.path().join("case")).unwrap();
+        let copy = evidence.copy_vars(&template).unwrap();
+        fs::write(copy, b"the guest's own").unwrap();
+        evidence.template_untouched().unwrap();
+        fs::write(&template, b"overwritten").unwrap();
+        assert!(evidence.template_untouched().unwrap_err().contains("changed while the machine ran"));
+    }
+
+    #[test]
+    fn words_with_spaces_and_quotes_survive_the_shell() {
+        for word in ["plain-1.2/x,y=z", "two words", "it's", ""] {
+            let out =
+                std::process::Command::new("sh").arg("-c").arg(format!("printf %s {}", quote(word))).output().unwrap();
+            assert_eq!(String::from_utf8(out.stdout).unwrap(), word);
+        }
     }
 }

@@ -58,6 +58,8 @@ pub struct Case {
     pub expectation: Expectation,
     /// The same machine with the cause of the expectation removed; the expectation must not hold for it.
     pub control: Option<Machine>,
+    /// A second machine that is powered on at the same time, and what it must do.
+    pub beside: Option<(Machine, Expectation)>,
     /// The smallest suite that runs it.
     pub suite: Suite,
 }
@@ -71,6 +73,7 @@ impl Case {
             machine: Machine::pc(Firmware::SeaBios),
             expectation: Expectation::nothing_boots([]),
             control: None,
+            beside: None,
             suite: Suite::Default,
         }
     }
@@ -92,6 +95,12 @@ impl Case {
     /// An axis value of this case.
     pub fn axis(mut self, name: &str, value: impl Into<String>) -> Case {
         self.axes.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Another machine that runs at the same time and must meet an expectation of its own.
+    pub fn beside(mut self, machine: Machine, expectation: Expectation) -> Case {
+        self.beside = Some((machine, expectation));
         self
     }
 

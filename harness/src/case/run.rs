@@ -81,7 +81,30 @@ const LONGEST_RUN: Duration = Duration::from_secs(300);
 
 /// Runs a case and leaves its evidence. Never panics, never leaves QEMU running (unless `pause_on_failure` asks for it).
 pub fn run(case: &Case, platform: &Platform, options: &Options) -> Finished {
-    run_machine(case, false, &case.machine, platform, options)
+    let Some((machine, expectation)) = &case.beside else {
+        return run_machine(case, false, &case.machine, platform, options);
+    };
+    let other = Case {
+        id: format!("{}::beside", case.id),
+        machine: machine.clone(),
+        expectation: expectation.clone(),
+        beside: None,
+        ..case.clone()
+    };
+    let folder = Options { folder: options.folder.join("beside"), ..options.clone() };
+    let (mut first, second) = std::thread::scope(|scope| {
+        let second = scope.spawn(|| run_machine(&other, false, &other.machine, platform, &folder));
+        (run_machine(case, false, &case.machine, platform, options), second.join())
+    });
+    first.ended = match (first.ended, second.map(|second| second.ended)) {
+        (Ended::Passed, Ok(Ended::Passed)) => Ended::Passed,
+        (Ended::Passed, Ok(Ended::Failed(reason))) => Ended::Failed(format!("the machine beside it: {reason}")),
+        (Ended::Passed, Ok(Ended::Broken(reason))) => Ended::Broken(format!("the machine beside it: {reason}")),
+        (Ended::Passed, Ok(skipped @ Ended::Skipped(_))) => skipped,
+        (Ended::Passed, Err(_)) => Ended::Broken("the thread of the machine beside it panicked".to_owned()),
+        (ended, _) => ended,
+    };
+    first
 }
 
 /// Runs a case's negative control: passes exactly when the expectation does not hold for the control machine.
@@ -217,6 +240,9 @@ impl Bench {
             ended = views.check().map_or_else(Ended::Failed, |()| Ended::Passed);
         }
         if let Err(reason) = written {
+            ended = Ended::Broken(reason);
+        }
+        if let Err(reason) = self.evidence.template_untouched() {
             ended = Ended::Broken(reason);
         }
         if ended == Ended::Passed && !options.keep {
