@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use bootwright_cases::runner::SELECTION_FILE;
 use bootwright_cases::settings::Settings;
 
+use super::out_dir::workspace;
 use super::{Accel, Args, suite, suite_name};
 use crate::XtaskError;
 
@@ -24,6 +25,7 @@ impl BootBinary {
         let built = Command::new(cargo)
             .args(["test", "--quiet", "--package", "bootwright-cases", "--test", "boot", "--no-run"])
             .args(["--message-format", "json-render-diagnostics"])
+            .current_dir(workspace()) // its toolchain file counts, wherever we were called
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
             .output()
