@@ -5,11 +5,14 @@
 #[expect(dead_code, reason = "the other test files use the rest")]
 mod guest;
 
+use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bootwright::lan::engine::Engine;
 use bootwright::lan::routes::{Answer, BodyFault, Head, Http, Length, Resource};
+use bootwright::lan::tls::Authority;
 use bootwright::lan::{Ipv6, LanEventKind, LanLog, LanSpec};
 use guest::MAC;
 use rstest::rstest;
@@ -37,13 +40,36 @@ enum End {
 
 /// Sends a request and reads until the end, or until nothing has moved for a while.
 fn fetch(spec: &LanSpec, server: IpAddr, request: &str) -> (Got, Vec<LanEventKind>) {
+    talk(spec, (server, 80), request, None)
+}
+
+/// The same over TLS, trusting one authority.
+fn fetch_tls(spec: &LanSpec, trusted: &Authority, name: &str, request: &str) -> (Got, Vec<LanEventKind>) {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(trusted.der().to_vec().into()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let client = rustls::ClientConnection::new(Arc::new(config), name.to_owned().try_into().unwrap()).unwrap();
+    talk(spec, (SERVER, 443), request, Some(client))
+}
+
+fn talk(
+    spec: &LanSpec,
+    server: (IpAddr, u16),
+    request: &str,
+    mut tls: Option<rustls::ClientConnection>,
+) -> (Got, Vec<LanEventKind>) {
     let log = LanLog::new(64 << 20);
     let mut engine = Engine::new(spec, 1, log.clone());
     let (mut device, mut line) = (Loopback::new(Medium::Ethernet), Loopback::new(Medium::Ethernet));
     let config = Config::new(HardwareAddress::Ethernet(EthernetAddress(MAC.0)));
     let mut both = Cross { incoming: &mut line, outgoing: &mut device };
     let mut interface = Interface::new(config, &mut both, SmolInstant::ZERO);
-    let own: IpAddr = match server {
+    let own: IpAddr = match server.0 {
         IpAddr::V4(_) => Ipv4Addr::new(10, 77, 0, 100).into(),
         IpAddr::V6(_) => "fe80::5054:ff:fe12:3456".parse().unwrap(),
     };
@@ -51,8 +77,13 @@ fn fetch(spec: &LanSpec, server: IpAddr, request: &str) -> (Got, Vec<LanEventKin
     let buffer = || tcp::SocketBuffer::new(vec![0; 30_000]);
     let mut sockets = SocketSet::new(Vec::new());
     let handle = sockets.add(tcp::Socket::new(buffer(), buffer()));
-    sockets.get_mut::<tcp::Socket<'_>>(handle).connect(interface.context(), (server, 80), 40_000).unwrap();
-    let (mut got, mut sent, mut idle) = (Vec::new(), 0, 0);
+    sockets.get_mut::<tcp::Socket<'_>>(handle).connect(interface.context(), server, 40_000).unwrap();
+    let (mut got, mut idle) = (Vec::new(), 0);
+    let mut pending = Vec::new();
+    match &mut tls {
+        Some(tls) => tls.writer().write_all(request.as_bytes()).unwrap(),
+        None => pending.extend_from_slice(request.as_bytes()),
+    }
     let mut now = Instant::now();
     let epoch = now;
     let end = loop {
@@ -72,16 +103,36 @@ fn fetch(spec: &LanSpec, server: IpAddr, request: &str) -> (Got, Vec<LanEventKin
         }
         engine.poll(now);
         let socket = sockets.get_mut::<tcp::Socket<'_>>(handle);
-        if socket.can_send() && sent < request.len() {
-            sent += socket.send_slice(&request.as_bytes()[sent..]).unwrap();
+        while let Some(tls) = tls.as_mut().filter(|tls| tls.wants_write()) {
+            tls.write_tls(&mut pending).unwrap();
         }
+        if socket.can_send() && !pending.is_empty() {
+            let sent = socket.send_slice(&pending).unwrap();
+            pending.drain(..sent);
+        }
+        let mut heard = Vec::new();
         while socket.can_recv() {
             moved = true;
             let taken = |bytes: &mut [u8]| {
-                got.extend_from_slice(bytes);
+                heard.extend_from_slice(bytes);
                 (bytes.len(), ())
             };
             socket.recv(taken).unwrap();
+        }
+        match &mut tls {
+            None => got.extend_from_slice(&heard),
+            Some(tls) => {
+                let (mut rest, mut clear) = (&heard[..], [0; 4096]);
+                while !rest.is_empty() && tls.read_tls(&mut rest).is_ok() {
+                    // A refusal queues an alert, which goes out with the next round.
+                    if tls.process_new_packets().is_err() {
+                        break;
+                    }
+                    while let Ok(count @ 1..) = tls.reader().read(&mut clear) {
+                        got.extend_from_slice(&clear[..count]);
+                    }
+                }
+            }
         }
         match socket.state() {
             tcp::State::CloseWait => break End::Closed,
@@ -263,4 +314,22 @@ fn silence_and_reset_answer_nothing() {
 fn a_port_without_a_server_is_reset() {
     let spec = LanSpec::new().http(Http { ports: vec![], ..Http::default() });
     assert_eq!(fetch(&spec, SERVER, "").0.end, End::Reset);
+}
+
+#[test]
+fn https_serves_who_trusts_the_authority_and_reports_who_does_not() {
+    let (ours, other) = (Authority::new("ours").unwrap(), Authority::new("other").unwrap());
+    let identity = ours.issue(&["boot.test", "10.77.0.1"]).unwrap();
+    let spec = LanSpec::new().file("f.efi", bytes(300_000)).http(Http::default().tls(identity));
+    for name in ["boot.test", "10.77.0.1"] {
+        let (got, events) = fetch_tls(&spec, &ours, name, &request("GET", "/f.efi", ""));
+        assert!(got.head.starts_with("HTTP/1.1 200"), "{name}: {}", got.head);
+        assert!(got.body == bytes(300_000));
+        assert!(events.iter().any(|event| matches!(event, LanEventKind::HttpRequest { secure: true, .. })));
+    }
+    for (authority, name) in [(&other, "boot.test"), (&ours, "other.test")] {
+        let (got, events) = fetch_tls(&spec, authority, name, &request("GET", "/f.efi", ""));
+        assert_eq!(got.head, "");
+        assert!(events.iter().any(|event| matches!(event, LanEventKind::TlsRefused { .. })), "{events:?}");
+    }
 }

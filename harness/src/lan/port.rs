@@ -45,13 +45,14 @@ pub(super) fn run(spec: &LanSpec, streams: Vec<UnixStream>, asleep: &UnixStream,
             }
         };
         for (nic, port) in ports.iter_mut().enumerate().filter(|(nic, port)| port.open && ready[*nic]) {
-            if let Err(error) = port.fill() {
-                port.open = false;
-                log.event(Instant::now(), Some(nic), LanEventKind::PortClosed { reason: error.to_string() });
-            }
+            let filled = port.fill();
             // What came before the end of the stream still counts.
             while let Some(frame) = port.take_frame() {
                 engine.receive(nic, &frame, Instant::now());
+            }
+            if let Err(error) = filled {
+                port.open = false;
+                log.event(Instant::now(), Some(nic), LanEventKind::PortClosed { reason: error.to_string() });
             }
         }
         engine.poll(Instant::now());

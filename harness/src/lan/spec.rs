@@ -421,7 +421,7 @@ impl Default for Tftp {
             max_windowsize: 64,
             wrap_to: 0,
             retransmit: Duration::from_secs(1),
-            ipv6_reply_delay: Duration::from_millis(2),
+            ipv6_reply_delay: Duration::from_millis(5),
             faults: Vec::new(),
         }
     }

@@ -47,7 +47,7 @@ impl Server {
         let message = query.message;
         let kind = message.message_type()?;
         let port = query.datagram.dst.port();
-        if message.reply || (port == PXE_PORT) != (self.spec.role == DhcpRole::Proxy) && port == PXE_PORT {
+        if message.reply || (port == PXE_PORT && self.spec.role == DhcpRole::Full) {
             return None;
         }
         let answer = match (self.spec.role, kind) {
