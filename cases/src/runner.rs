@@ -7,10 +7,11 @@ use std::sync::OnceLock;
 
 use bootwright::case::run::{Ended, Finished, Options, run, run_control};
 use bootwright::case::{Case, Suite};
-use bootwright::machine::{Accelerator, Clock, Firmware};
+use bootwright::machine::{Accelerator, Clock, Firmware, Machine, Medium};
 use bootwright::platform::{self, Platform, PlatformName};
 use bootwright::report::{self, CaseFolder, CaseKey, CaseResult, Verdict};
 use bootwright::trace::Outcome;
+use bootwright::verdict::Expectation;
 use bootwright::verdict::known_issues::{self, Classification, FailureFacts, KnownIssues, Versions};
 use serde_json::json;
 
@@ -72,12 +73,19 @@ pub struct Runner {
     settings: Settings,
     platform: OnceLock<Result<Platform, String>>,
     known_issues: OnceLock<Result<KnownIssues, String>>,
+    /// Accelerator of SeaBIOS and of OVMF, once probed.
+    probed: [OnceLock<Accelerator>; 2],
 }
 
 impl Runner {
     /// A runner that has not looked at the host yet.
     pub fn new(settings: Settings) -> Runner {
-        Runner { settings, platform: OnceLock::new(), known_issues: OnceLock::new() }
+        Runner {
+            settings,
+            platform: OnceLock::new(),
+            known_issues: OnceLock::new(),
+            probed: [OnceLock::new(), OnceLock::new()],
+        }
     }
 
     /// Runs one job, leaves its evidence and result, and says whether it went as expected.
@@ -122,7 +130,7 @@ impl Runner {
         let options = Options {
             folder: folder.path().to_path_buf(),
             seed: self.settings.seed.wrapping_add(u64::from(job.round.unwrap_or(0)) << 32),
-            accelerator: self.settings.accelerator,
+            accelerator: self.accelerator(job.case.machine.firmware, platform),
             clock: self.settings.clock,
             keep: self.settings.keep,
             pause_on_failure: self.settings.pause_on_failure,
@@ -132,8 +140,32 @@ impl Runner {
             false => run(&job.case, platform, &options),
         };
         let mut result = self.classify(job, key, platform, known_issues, &finished);
+        result.accel = Some(accel(options.accelerator));
         result.seed = Some(options.seed);
         result
+    }
+
+    /// The accelerator of the settings; where it is to be found out, KVM if a payload boots under it with this firmware.
+    /// That `/dev/kvm` exists proves nothing.
+    fn accelerator(&self, firmware: Firmware, platform: &Platform) -> Accelerator {
+        if let Some(accelerator) = self.settings.accelerator {
+            return accelerator;
+        }
+        *self.probed[firmware as usize].get_or_init(|| {
+            let probe = Case::new(format!("probe::{}::kvm", firmware.name()))
+                .machine(Machine::pc(firmware).virtio_blk(Medium::bootable("probe")).bootindex(1))
+                .expect(Expectation::boots("probe"));
+            let options = Options {
+                folder: self.settings.out.join("probe").join(firmware.name()),
+                seed: self.settings.seed,
+                accelerator: Accelerator::Kvm,
+                clock: None,
+                keep: false,
+                pause_on_failure: false,
+            };
+            let kvm = Path::new("/dev/kvm").exists() && run(&probe, platform, &options).ended == Ended::Passed;
+            if kvm { Accelerator::Kvm } else { Accelerator::Tcg }
+        })
     }
 
     fn classify(
@@ -145,7 +177,7 @@ impl Runner {
         finished: &Finished,
     ) -> CaseResult {
         let mut result = CaseResult::new(key, Verdict::Passed);
-        fill(&mut result, finished, self.settings.accelerator);
+        fill(&mut result, finished);
         result.negative_of = job.control.then(|| job.case.id.clone());
         let qemu = platform.qemu.version.to_string();
         let firmware = firmware_version(platform, job.case.machine.firmware);
@@ -272,6 +304,13 @@ fn firmware_version(platform: &Platform, firmware: Firmware) -> Option<(&'static
     file.map(|file| (firmware.name(), file.version.clone()))
 }
 
+fn accel(accelerator: Accelerator) -> report::Accel {
+    match accelerator {
+        Accelerator::Tcg => report::Accel::Tcg,
+        Accelerator::Kvm => report::Accel::Kvm,
+    }
+}
+
 fn fact(attempt: &report::Attempt) -> known_issues::AttemptFact<'_> {
     known_issues::AttemptFact {
         target: &attempt.target,
@@ -280,11 +319,7 @@ fn fact(attempt: &report::Attempt) -> known_issues::AttemptFact<'_> {
     }
 }
 
-fn fill(result: &mut CaseResult, finished: &Finished, accelerator: Accelerator) {
-    result.accel = Some(match accelerator {
-        Accelerator::Tcg => report::Accel::Tcg,
-        Accelerator::Kvm => report::Accel::Kvm,
-    });
+fn fill(result: &mut CaseResult, finished: &Finished) {
     result.clock = Some(match finished.clock {
         Clock::Virtual { .. } => report::Clock::Virtual,
         Clock::Real => report::Clock::Real,

@@ -21,8 +21,8 @@ pub struct Settings {
     pub suite: Suite,
     /// `BOOTWRIGHT_SEED`: default 1.
     pub seed: u64,
-    /// `BOOTWRIGHT_ACCEL`: `tcg` (default) or `kvm`.
-    pub accelerator: Accelerator,
+    /// `BOOTWRIGHT_ACCEL`: `tcg` (default), `kvm`, or `auto`, which is `None`: each firmware is probed by a boot.
+    pub accelerator: Option<Accelerator>,
     /// `BOOTWRIGHT_CLOCK`: `virtual` or `real`; default by machine.
     pub clock: Option<Clock>,
     /// `BOOTWRIGHT_KEEP`: keep media of passing cases.
@@ -73,8 +73,8 @@ impl Settings {
         let suite = parse("BOOTWRIGHT_SUITE", "smoke, default or full", |text| {
             ["smoke", "default", "full"].iter().position(|known| *known == text).map(|place| place as u64)
         })?;
-        let accelerator = parse("BOOTWRIGHT_ACCEL", "tcg or kvm", |text| {
-            ["tcg", "kvm"].iter().position(|known| *known == text).map(|place| place as u64)
+        let accelerator = parse("BOOTWRIGHT_ACCEL", "tcg, kvm or auto", |text| {
+            ["tcg", "kvm", "auto"].iter().position(|known| *known == text).map(|place| place as u64)
         })?;
         let clock = parse("BOOTWRIGHT_CLOCK", "virtual or real", |text| {
             ["virtual", "real"].iter().position(|known| *known == text).map(|place| place as u64)
@@ -95,7 +95,11 @@ impl Settings {
                 Some(_) => Suite::Full,
             },
             seed: parse("BOOTWRIGHT_SEED", "a whole number", number)?.unwrap_or(1),
-            accelerator: if accelerator == Some(1) { Accelerator::Kvm } else { Accelerator::Tcg },
+            accelerator: match accelerator {
+                None | Some(0) => Some(Accelerator::Tcg),
+                Some(1) => Some(Accelerator::Kvm),
+                Some(_) => None,
+            },
             clock: clock.map(|place| if place == 0 { Clock::Virtual { shift: 7 } } else { Clock::Real }),
             keep: flag("BOOTWRIGHT_KEEP"),
             strict: flag("BOOTWRIGHT_STRICT"),
@@ -129,7 +133,7 @@ mod tests {
     #[test]
     fn nothing_set_is_the_smoke_suite_under_tcg() {
         let settings = Settings::read(|_| None).unwrap();
-        assert_eq!((settings.suite, settings.accelerator, settings.repeat), (Suite::Smoke, Accelerator::Tcg, 1));
+        assert_eq!((settings.suite, settings.accelerator, settings.repeat), (Suite::Smoke, Some(Accelerator::Tcg), 1));
     }
 
     #[test]

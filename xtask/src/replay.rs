@@ -55,7 +55,23 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     let by_payload = status.code() == Some(85);
     let word = if by_payload { "a payload ran and ended the machine".to_owned() } else { status.to_string() };
     eprintln!("\n{word}");
+    show_debug_console(&folder.join("by-hand-debugcon.log"));
     Ok(ExitCode::SUCCESS)
+}
+
+/// SeaBIOS speaks on the debug console only; what it said last is what the reader came for.
+fn show_debug_console(path: &Path) {
+    const LINES: usize = 15;
+    let text = std::fs::read(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    if lines.is_empty() {
+        return;
+    }
+    eprintln!("debug console, last lines of {}:", path.display());
+    for line in &lines[lines.len().saturating_sub(LINES)..] {
+        eprintln!("    {}", bootwright::report::text::printable(line));
+    }
 }
 
 fn find_run(run: &str) -> Result<PathBuf, XtaskError> {

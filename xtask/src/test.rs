@@ -35,6 +35,18 @@ enum Accel {
     Tcg,
     /// The host's /dev/kvm
     Kvm,
+    /// /dev/kvm for each firmware that boots a payload under it, else QEMU's translator
+    Auto,
+}
+
+impl Accel {
+    fn name(self) -> &'static str {
+        match self {
+            Accel::Tcg => "tcg",
+            Accel::Kvm => "kvm",
+            Accel::Auto => "auto",
+        }
+    }
 }
 
 /// How guest time passes
@@ -199,7 +211,7 @@ fn settings(args: &Args) -> Result<Settings, XtaskError> {
         match name {
             "BOOTWRIGHT_SUITE" => Some(suite_name(suite(args)).to_owned()),
             "BOOTWRIGHT_SEED" => Some(args.seed.to_string()),
-            "BOOTWRIGHT_ACCEL" => Some(if args.accel == Accel::Kvm { "kvm" } else { "tcg" }.to_owned()),
+            "BOOTWRIGHT_ACCEL" => Some(args.accel.name().to_owned()),
             "BOOTWRIGHT_CLOCK" => {
                 args.clock.map(|clock| if clock == Clock::Real { "real" } else { "virtual" }.to_owned())
             }

@@ -106,19 +106,25 @@ impl EvidenceFiles {
         script +=
             &format!("# {}: the same machine by hand; serial port and monitor (Ctrl-A c) on this terminal\n", case.id);
         script += "set -eu\ncd \"$(dirname \"$0\")\"\n";
-        script += "if [ ! -d media ]; then\n";
-        script += "    (cd \"${BOOTWRIGHT_SOURCE:?set it to a checkout of bootwright: the media are built again from \
-                   machine.json}\" && cargo xtask images --again \"$OLDPWD\")\nfi\n";
+        let source = quote(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").to_string_lossy());
+        script += "if [ ! -d media ]; then # the same bytes again, from machine.json\n    here=$PWD\n";
+        script +=
+            &format!("    (cd \"${{BOOTWRIGHT_SOURCE:-{source}}}\" && cargo xtask images --again \"$here\")\nfi\n");
+        if let Some((template, _)) = self.template.borrow().as_ref() {
+            script += &format!("cp {} vars.fd && chmod u+w vars.fd\n", quote(&template.to_string_lossy()));
+        }
         for (name, value) in &qemu.env {
             script += &format!("export {name}={}\n", quote(value));
         }
-        let words: Vec<String> = qemu
-            .command
-            .iter()
-            .map(|word| quote(&word.to_string_lossy()))
-            .chain(argv.iter().map(|word| quote(word)))
-            .collect();
-        script += &format!("exec {}\n", words.join(" \\\n    "));
+        let program: Vec<String> = qemu.command.iter().map(|word| quote(&word.to_string_lossy())).collect();
+        script += &format!("exec {}", program.join(" "));
+        for (index, word) in argv.iter().enumerate() {
+            // an option begins a line, its value follows it
+            let begins = word.starts_with('-') || index == 0;
+            script += if begins { " \\\n    " } else { " " };
+            script += &quote(word);
+        }
+        script.push('\n');
         let path = self.folder.join("command.sh");
         self.text("command.sh", &script)?;
         let mode = fs::Permissions::from_mode(0o755);

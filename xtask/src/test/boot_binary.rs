@@ -8,7 +8,7 @@ use bootwright_cases::runner::SELECTION_FILE;
 use bootwright_cases::settings::Settings;
 
 use super::out_dir::workspace;
-use super::{Accel, Args, suite, suite_name};
+use super::{Args, suite, suite_name};
 use crate::XtaskError;
 
 /// The built binary.
@@ -61,7 +61,7 @@ impl BootBinary {
         command.env("BOOTWRIGHT_SEVERAL_PLATFORMS", if several { "1" } else { "" });
         command.env("BOOTWRIGHT_SUITE", suite_name(suite(args)));
         command.env("BOOTWRIGHT_SEED", args.seed.to_string());
-        command.env("BOOTWRIGHT_ACCEL", if args.accel == Accel::Kvm { "kvm" } else { "tcg" });
+        command.env("BOOTWRIGHT_ACCEL", args.accel.name());
         command.env("BOOTWRIGHT_REPEAT", args.repeat.to_string());
         command.env("BOOTWRIGHT_KEEP", if settings.keep { "1" } else { "" });
         command.env("BOOTWRIGHT_STRICT", if settings.strict { "1" } else { "" });
