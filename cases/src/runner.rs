@@ -125,6 +125,7 @@ impl Runner {
             accelerator: self.settings.accelerator,
             clock: self.settings.clock,
             keep: self.settings.keep,
+            prelaunch_double: self.settings.prelaunch_double,
             pause_on_failure: self.settings.pause_on_failure,
         };
         let finished = match job.control {
