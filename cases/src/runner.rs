@@ -133,6 +133,7 @@ impl Runner {
             accelerator: self.accelerator(job.case.machine.firmware, platform),
             clock: self.settings.clock,
             keep: self.settings.keep,
+            prelaunch_double: self.settings.prelaunch_double,
             pause_on_failure: self.settings.pause_on_failure,
         };
         let finished = match job.control {

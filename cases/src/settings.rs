@@ -31,6 +31,9 @@ pub struct Settings {
     pub strict: bool,
     /// `BOOTWRIGHT_PAUSE_ON_FAILURE`.
     pub pause_on_failure: bool,
+    /// `BOOTWRIGHT_PRELAUNCH_DOUBLE`: imitate a QEMU without the prelaunch bug (`docs/stories.md`). `cargo xtask test` passes it
+    /// on; it has no option because it is no way to test a QEMU.
+    pub prelaunch_double: bool,
     /// `BOOTWRIGHT_SHARD`: `K/N`, K from 1.
     pub shard: Option<(u32, u32)>,
     /// `BOOTWRIGHT_REPEAT`: how often each case runs; 1 is not a repetition.
@@ -104,6 +107,7 @@ impl Settings {
             keep: flag("BOOTWRIGHT_KEEP"),
             strict: flag("BOOTWRIGHT_STRICT"),
             pause_on_failure: flag("BOOTWRIGHT_PAUSE_ON_FAILURE"),
+            prelaunch_double: flag("BOOTWRIGHT_PRELAUNCH_DOUBLE"),
             shard: shard.map(|pair| ((pair >> 32) as u32, pair as u32)),
             repeat: parse("BOOTWRIGHT_REPEAT", "a number from 1 to 10000", |text| {
                 text.parse().ok().filter(|count| (1..=10_000).contains(count))

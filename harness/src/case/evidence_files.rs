@@ -92,7 +92,7 @@ impl EvidenceFiles {
         seed: u64,
     ) -> Result<(), String> {
         let value = json!({ "case": case.id, "control": control, "seed": seed, "nonces": nonces, "machine": machine,
-            "expectation": case.expectation });
+            "story": case.story.steps, "expectation": case.expectation });
         self.json("machine.json", &value)
     }
 

@@ -24,6 +24,7 @@
 pub mod evidence_files;
 pub mod permute;
 pub mod run;
+pub mod story;
 
 use std::collections::BTreeMap;
 
@@ -32,6 +33,7 @@ use serde::{Deserialize, Serialize};
 use crate::machine::{Firmware, Machine};
 use crate::platform::Platform;
 use crate::verdict::Expectation;
+use story::Story;
 
 /// How often a case runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -54,6 +56,8 @@ pub struct Case {
     pub axes: BTreeMap<String, String>,
     /// The machine to power on.
     pub machine: Machine,
+    /// What happens to it between power-on and the boot that is judged.
+    pub story: Story,
     /// What must be seen.
     pub expectation: Expectation,
     /// The same machine with the cause of the expectation removed; the expectation must not hold for it.
@@ -71,6 +75,7 @@ impl Case {
             id: id.into(),
             axes: BTreeMap::new(),
             machine: Machine::pc(Firmware::SeaBios),
+            story: Story::new(),
             expectation: Expectation::nothing_boots([]),
             control: None,
             beside: None,
@@ -83,6 +88,12 @@ impl Case {
         self.axes.insert("firmware".to_owned(), machine.firmware.name().to_owned());
         self.axes.insert("machine".to_owned(), machine.board.name().to_owned());
         self.machine = machine;
+        self
+    }
+
+    /// What happens between power-on and the boot that is judged; the negative control lives through it too.
+    pub fn story(mut self, story: Story) -> Case {
+        self.story = story;
         self
     }
 

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::Case;
 use super::evidence_files::{EvidenceFiles, Written};
+use super::story::{self, Ledger, Stage, Untold};
 use crate::evidence::{Entry, Observed, Recorder, Source};
 use crate::machine::argv::{self, Files, Wiring};
 use crate::machine::layout::{Layout, medium_kind};
@@ -34,6 +35,9 @@ pub struct Options {
     pub clock: Option<Clock>,
     /// Keep media of passing cases.
     pub keep: bool,
+    /// Test double of a QEMU that updates fw_cfg on the way from prelaunch to running: `system_reset` before that `cont`
+    /// (`docs/stories.md`). For tests of known issues only.
+    pub prelaunch_double: bool,
     /// Leave the machine paused when the case fails, until it is ended from outside.
     pub pause_on_failure: bool,
 }
@@ -204,16 +208,41 @@ impl Bench {
             reader: Reader::new(self.machine.firmware, self.names.clone()),
             cursor: 0,
             resets: 0,
+            resets_by_story: case.story.resets(),
             exit: None,
+            ends_to_ignore: 0,
             last_progress: begun,
             last_shape: (0, 0, 0, false),
         };
-        let (ended, state, guest) = match self.power_on(platform, &recorder) {
-            Ok(vm) => {
-                let reason = watch.until_over(&case.expectation, &recorder, begun);
+        let mut ledger = Ledger::new(&self.machine);
+        let mut host_reads = None;
+        let (ended, state, guest) = match self.power_on(&self.machine, platform, &recorder) {
+            Ok(mut vm) => {
+                let power_on = |machine: &Machine| self.power_on(machine, platform, &recorder);
+                let told = story::tell(
+                    &case.story,
+                    &mut Stage {
+                        vm: &mut vm,
+                        ledger: &mut ledger,
+                        layout: &self.layout,
+                        files: &self.files,
+                        watch: &mut watch,
+                        recorder: &recorder,
+                        power_on: &power_on,
+                        double: options.prelaunch_double,
+                    },
+                );
+                let reason = told.is_ok().then(|| watch.until_over(&case.expectation, &recorder, begun)).flatten();
                 watch.drain(&recorder);
                 let facts = LastLook::at(&vm);
-                let ended = self.verdict(case, &watch, reason.as_deref(), &facts);
+                let ended = match told {
+                    Ok(()) => self.verdict(case, &watch, reason.as_deref(), &facts),
+                    Err(Untold::Failed(reason)) => Ended::Failed(reason),
+                    Err(Untold::Broken(reason)) => Ended::Broken(reason),
+                };
+                if !case.story.is_empty() && watch.reader.trace().payloads.is_empty() {
+                    host_reads = story::fw_cfg::read(&vm).ok();
+                }
                 if options.pause_on_failure && matches!(ended, Ended::Failed(_)) && vm.exit(Duration::ZERO).is_none() {
                     pause(&vm, options);
                 }
@@ -234,10 +263,13 @@ impl Bench {
             Clock::Virtual { .. } => tsc.or(guest),
             Clock::Real => Some(wall),
         };
-        let (written, views) = self.record(&recorder, &trace);
+        let (written, views) = self.record(&recorder, &trace, ledger.effective(), host_reads);
         let mut ended = ended;
         if ended == Ended::Passed && case.expectation.views {
             ended = views.check().map_or_else(Ended::Failed, |()| Ended::Passed);
+        }
+        if let (Ended::Failed(reason), Some(stale)) = (&mut ended, views.stale()) {
+            *reason += &format!("; {stale}");
         }
         if let Err(reason) = written {
             ended = Ended::Broken(reason);
@@ -251,11 +283,11 @@ impl Bench {
         Finished { ended, trace, wall, guest, clock: self.machine.clock(), guest_state: state, views }
     }
 
-    fn power_on(&self, platform: &Platform, recorder: &Recorder) -> Result<Vm, VmError> {
+    fn power_on(&self, machine: &Machine, platform: &Platform, recorder: &Recorder) -> Result<Vm, VmError> {
         let ports = Ports::new(Vec::new())?;
         let (qmp, serial, debugcon, nics) = ports.numbers();
         let wiring = Wiring::Harness { qmp, serial, debugcon, nics, sandbox: true };
-        let argv = argv::argv(&self.machine, &self.layout, &self.files, &wiring);
+        let argv = argv::argv(machine, &self.layout, &self.files, &wiring);
         let qemu = &platform.qemu;
         Vm::power_on(&qemu.command, &qemu.env, &argv, ports, self.evidence.folder(), recorder.clone())
     }
@@ -273,25 +305,73 @@ impl Bench {
         }
     }
 
-    fn record(&self, recorder: &Recorder, trace: &Trace) -> (Result<(), String>, Views) {
+    /// `asked` is the machine as the story has left it.
+    fn record(
+        &self,
+        recorder: &Recorder,
+        trace: &Trace,
+        asked: &Machine,
+        host: Option<story::fw_cfg::Lists>,
+    ) -> (Result<(), String>, Views) {
         let nvram: Written = self.evidence.nvram();
-        let views = Views::of(&self.machine, &self.layout, &self.names, trace, |number| nvram.boot_option_path(number));
+        let views = Views::of(asked, &self.layout, &self.names, trace, |number| nvram.boot_option_path(number));
+        let views = match host {
+            Some(lists) => views.with_host(lists.bootorder.as_deref(), lists.bios_geometry.as_deref()),
+            None => views,
+        };
         (self.evidence.record(recorder, trace, &nvram, &views), views)
     }
 }
 
 /// Reads evidence into the trace until the run is over.
-struct Watch {
+pub(super) struct Watch {
     reader: Reader,
     cursor: usize,
     resets: u32,
+    resets_by_story: u32,
     exit: Option<String>,
+    /// Ends of QEMU that are part of the story and not the machine's own.
+    ends_to_ignore: u32,
     last_progress: Instant,
     /// Attempts, payloads, laps and whether there is a banner: what counts as progress.
     last_shape: (usize, usize, u32, bool),
 }
 
 impl Watch {
+    /// Waits until the trace is as a step wants it.
+    ///
+    /// # Errors
+    ///
+    /// What the machine did instead.
+    pub(super) fn until(&mut self, recorder: &Recorder, reached: impl Fn(&Trace) -> bool) -> Result<(), String> {
+        self.last_progress = Instant::now();
+        loop {
+            let deadline = self.last_progress + PATIENCE;
+            let (entries, cursor) = recorder.since(self.cursor, deadline);
+            self.cursor = cursor;
+            self.take(entries);
+            let trace = self.reader.trace();
+            if reached(trace) {
+                return Ok(());
+            }
+            let last = trace.attempts.last().map(describe).unwrap_or_else(|| "no attempt".to_owned());
+            if let Some(exit) = &self.exit {
+                return Err(format!("QEMU ended by itself: {exit}; last seen: {last}"));
+            }
+            if Instant::now() >= deadline {
+                return Err(format!("not reached in {} s of host time; last seen: {last}", PATIENCE.as_secs()));
+            }
+        }
+    }
+
+    /// The machine is about to be powered off by its story.
+    pub(super) fn ignore_end(&mut self) {
+        match self.exit.take() {
+            Some(_) => {}
+            None => self.ends_to_ignore += 1,
+        }
+    }
+
     /// `None` when the run ended as runs end; else why it was given up.
     fn until_over(&mut self, expected: &Expectation, recorder: &Recorder, begun: Instant) -> Option<String> {
         loop {
@@ -317,7 +397,7 @@ impl Watch {
                 Ending::Laps(laps) => laps,
                 _ => 0,
             };
-            if self.resets > allowed + 20 {
+            if self.resets > allowed + self.resets_by_story + 20 {
                 return Some(format!("the machine was reset {} times: it reboots in a loop", self.resets));
             }
         }
@@ -346,7 +426,10 @@ impl Watch {
                 }
                 Observed::Harness(text) => {
                     if let Some(exit) = text.strip_prefix("QEMU ended: ") {
-                        self.exit = Some(exit.to_owned());
+                        match self.ends_to_ignore.checked_sub(1) {
+                            Some(left) => self.ends_to_ignore = left,
+                            None => self.exit = Some(exit.to_owned()),
+                        }
                     }
                 }
                 _ => {}

@@ -292,7 +292,8 @@ fn devices(argv: &mut Argv, machine: &Machine, layout: &Layout, files: &Files, w
         argv.two("-device", "isa-fdc,id=fdc0");
     }
     for (index, (device, placed)) in machine.devices.iter().zip(&layout.devices).enumerate() {
-        if let Some(Some(file)) = files.media.get(index) {
+        // a story that plugs the device in brings its medium too
+        if let Some(Some(file)) = files.media.get(index).filter(|_| !device.absent) {
             argv.two("-blockdev", &join(&blockdev_properties(device, index, file)));
         }
         if let DeviceClass::Nic(nic) = &device.class

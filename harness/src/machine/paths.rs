@@ -54,6 +54,18 @@ pub fn bootorder_file(machine: &Machine, layout: &Layout) -> String {
     lines.join("\n") + "\0"
 }
 
+/// The lines of fw_cfg `bios-geometry` that a machine asks for, in device order: the `bootorder` name, then the logical
+/// geometry override of each disk that has one (`get_boot_devices_lchs_list` in QEMU's `softmmu/bootdevice.c`).
+pub fn bios_geometry_lines(machine: &Machine, layout: &Layout) -> Vec<String> {
+    let devices = machine.devices.iter().enumerate().filter(|(_, device)| !device.absent);
+    devices
+        .filter_map(|(index, device)| {
+            let (cylinders, heads, sectors) = device.logical_geometry?;
+            Some(format!("{} {cylinders} {heads} {sectors}", bootorder_line(machine, layout, index)?))
+        })
+        .collect()
+}
+
 /// The device path text by which OVMF names a device, without the nodes that a partition or file adds; `None` where
 /// OVMF has no driver for it.
 pub fn uefi_path(machine: &Machine, layout: &Layout, index: usize) -> Option<String> {

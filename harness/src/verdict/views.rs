@@ -19,6 +19,12 @@ pub struct Views {
     pub boot_current: Option<String>,
     /// The medium whose payload ran.
     pub ran: Option<String>,
+    /// Lines of fw_cfg `bios-geometry` that the machine's logical geometries ask for, sorted.
+    pub asked_geometry: Option<String>,
+    /// fw_cfg `bios-geometry` as the guest read it, its lines sorted: firmware looks them up by name.
+    pub bios_geometry: Option<String>,
+    /// fw_cfg `bootorder` as the host read it through the monitor, where no payload could.
+    pub host: Option<String>,
 }
 
 impl Views {
@@ -37,7 +43,32 @@ impl Views {
             fw_cfg: payload.and_then(|payload| payload.bootorder.as_deref()).map(readable),
             boot_current: current.map(|path| names.medium_at(&path).map_or(path.clone(), str::to_owned)),
             ran: payload.and_then(|payload| payload.medium_of_nonce.clone()),
+            asked_geometry: Some(sorted(&paths::bios_geometry_lines(machine, layout).join("\n"))),
+            bios_geometry: payload.and_then(|payload| payload.bios_geometry.as_deref()).map(sorted_bytes),
+            host: None,
         }
+    }
+
+    /// Adds what the host read in fw_cfg, for a machine whose guest could not tell.
+    pub fn with_host(mut self, bootorder: Option<&[u8]>, bios_geometry: Option<&[u8]>) -> Views {
+        self.host = bootorder.map(readable);
+        self.bios_geometry = self.bios_geometry.or(bios_geometry.map(sorted_bytes));
+        self
+    }
+
+    /// Says in which way fw_cfg does not hold what the machine asks for; `None` where it does or nobody could read it.
+    pub fn stale(&self) -> Option<String> {
+        let seen = self.fw_cfg.as_ref().or(self.host.as_ref());
+        let parts =
+            [("bootorder", &self.asked, seen), ("bios-geometry", &self.asked_geometry, self.bios_geometry.as_ref())];
+        let stale: Vec<String> = parts
+            .into_iter()
+            .filter_map(|(name, asked, seen)| {
+                let (asked, seen) = (asked.as_ref()?, seen?);
+                (asked != seen).then(|| format!("fw_cfg {name} is stale: [{seen}], the machine asks for [{asked}]"))
+            })
+            .collect();
+        (!stale.is_empty()).then(|| stale.join("; "))
     }
 
     /// Compares what can be compared. Without a payload there is nothing that the guest reported.
@@ -48,8 +79,9 @@ impl Views {
     pub fn check(&self) -> Result<(), String> {
         let Some(ran) = &self.ran else { return Ok(()) };
         let order_agrees = self.asked == self.fw_cfg;
+        let geometry_agrees = self.bios_geometry.is_none() || self.asked_geometry == self.bios_geometry;
         let current_agrees = self.boot_current.as_ref().is_none_or(|current| current == ran);
-        if order_agrees && current_agrees {
+        if order_agrees && geometry_agrees && current_agrees {
             return Ok(());
         }
         let text = |view: &Option<String>| view.clone().unwrap_or_else(|| "none".to_owned());
@@ -65,4 +97,14 @@ impl Views {
 /// Lines separated by a bar; the final NUL and line ends are QEMU's framing.
 fn readable(file: &[u8]) -> String {
     String::from_utf8_lossy(file).trim_end_matches(['\0', '\n']).replace('\n', " | ")
+}
+
+fn sorted(lines: &str) -> String {
+    let mut lines: Vec<&str> = lines.lines().collect();
+    lines.sort_unstable();
+    lines.join(" | ")
+}
+
+fn sorted_bytes(file: &[u8]) -> String {
+    sorted(String::from_utf8_lossy(file).trim_end_matches('\0'))
 }

@@ -1,0 +1,295 @@
+//! Stories: what happens to a machine between power-on and the boot that a case judges.
+//!
+//! A [`Story`] is an ordered list of named steps and plain data; [`tell`](self) executes it over a running or paused
+//! machine, notes each step in the timeline, and names the step that failed. It never judges the boot: that is
+//! `verdict`'s work. Devices are called by the name of their medium, NICs `nic0`, `nic1` in device order.
+//!
+//! ```
+//! use bootwright::case::story::Story;
+//!
+//! let story = Story::new().plug("right").plug("wrong").reset().cont();
+//! let steps: Vec<String> = story.steps.iter().map(|step| step.to_string()).collect();
+//! assert_eq!(steps, ["plug \"right\"", "plug \"wrong\"", "system_reset", "cont"]);
+//! ```
+
+pub mod fw_cfg;
+mod ledger;
+mod plug;
+mod tell;
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::machine::{DeviceClass, Machine};
+pub use ledger::Ledger;
+pub(super) use tell::{Stage, Untold, tell};
+
+/// An ordered list of steps. An empty story leaves the machine alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Story {
+    /// The steps, first one first.
+    pub steps: Vec<Step>,
+}
+
+/// The monitor by which a device is plugged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Monitor {
+    /// `blockdev-add` and `device_add`.
+    Qmp,
+    /// `drive_add` and `device_add` of the human monitor.
+    Human,
+}
+
+/// What becomes of an unplug request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unplugged {
+    /// QEMU answers with `DEVICE_DELETED` at once (SCSI, USB).
+    AtOnce,
+    /// The guest is asked and does not answer; a reset completes it (PCI).
+    AtReset,
+}
+
+/// A point that the boot is to reach before the story goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Milestone {
+    /// The n-th lap has begun; power-on begins lap 1.
+    Lap(u32),
+    /// The payload of this medium has printed its line so often.
+    Payload {
+        /// The medium.
+        medium: String,
+        /// How often, from 1.
+        times: u32,
+    },
+    /// Firmware stopped by itself.
+    NothingBootable,
+    /// This text is on the debug console or the serial port, so often.
+    Says {
+        /// The text.
+        text: String,
+        /// How often, from 1.
+        times: u32,
+    },
+    /// QEMU has ended, as the usual payload makes it.
+    Ended,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// Plugs in a device that the machine defines as absent, with its medium.
+    Plug {
+        /// The device.
+        device: String,
+        /// By which monitor.
+        by: Monitor,
+    },
+    /// Tries to plug in a device and demands QEMU's refusal.
+    PlugRefused {
+        /// The device.
+        device: String,
+        /// Text that the refusal must contain.
+        words: String,
+    },
+    /// `device_del`.
+    Unplug {
+        /// The device.
+        device: String,
+        /// What becomes of it.
+        unplugged: Unplugged,
+    },
+    /// `qom-set` of the device's bootindex; a negative one takes it off the list.
+    SetBootindex {
+        /// The device.
+        device: String,
+        /// Its new rank.
+        bootindex: i64,
+    },
+    /// Tries to set a bootindex and demands QEMU's refusal.
+    SetBootindexRefused {
+        /// The device.
+        device: String,
+        /// The rank that is refused.
+        bootindex: i64,
+        /// Text that the refusal must contain.
+        words: String,
+    },
+    /// A line typed at the human monitor; `{name}` stands for the file of that medium.
+    Type {
+        /// The line.
+        line: String,
+        /// The device that it plugs in.
+        plugs: Option<String>,
+    },
+    /// `cont`.
+    Cont,
+    /// `system_reset`.
+    Reset,
+    /// Waits for a milestone.
+    Wait(Milestone),
+    /// Demands that the host, reading fw_cfg through the monitor, sees exactly the lines of these devices.
+    HostReads(Vec<String>),
+    /// Powers off and on again: a second QEMU with the machine as it was, but for these devices, and the same NVRAM.
+    PowerCycle {
+        /// Devices that are left out.
+        without: Vec<String>,
+    },
+}
+
+impl Story {
+    /// A story without steps.
+    pub fn new() -> Story {
+        Story::default()
+    }
+
+    /// Adds a step.
+    pub fn step(mut self, step: Step) -> Story {
+        self.steps.push(step);
+        self
+    }
+
+    /// Plugs in a device over QMP.
+    pub fn plug(self, device: &str) -> Story {
+        self.step(Step::Plug { device: device.to_owned(), by: Monitor::Qmp })
+    }
+
+    /// Plugs in a device by the human monitor.
+    pub fn plug_by_hand(self, device: &str) -> Story {
+        self.step(Step::Plug { device: device.to_owned(), by: Monitor::Human })
+    }
+
+    /// Demands that QEMU refuses to plug in a device, with these words.
+    pub fn plug_refused(self, device: &str, words: &str) -> Story {
+        self.step(Step::PlugRefused { device: device.to_owned(), words: words.to_owned() })
+    }
+
+    /// Unplugs a device that goes at once.
+    pub fn unplug(self, device: &str) -> Story {
+        self.step(Step::Unplug { device: device.to_owned(), unplugged: Unplugged::AtOnce })
+    }
+
+    /// Asks for the unplugging of a device that stays until the next reset.
+    pub fn unplug_at_reset(self, device: &str) -> Story {
+        self.step(Step::Unplug { device: device.to_owned(), unplugged: Unplugged::AtReset })
+    }
+
+    /// Sets a bootindex.
+    pub fn set_bootindex(self, device: &str, bootindex: i64) -> Story {
+        self.step(Step::SetBootindex { device: device.to_owned(), bootindex })
+    }
+
+    /// Demands that QEMU refuses a bootindex, with these words.
+    pub fn set_bootindex_refused(self, device: &str, bootindex: i64, words: &str) -> Story {
+        let words = words.to_owned();
+        self.step(Step::SetBootindexRefused { device: device.to_owned(), bootindex, words })
+    }
+
+    /// Types a line at the human monitor.
+    pub fn type_line(self, line: &str) -> Story {
+        self.step(Step::Type { line: line.to_owned(), plugs: None })
+    }
+
+    /// Types a line at the human monitor that plugs in a device.
+    pub fn type_line_that_plugs(self, device: &str, line: &str) -> Story {
+        self.step(Step::Type { line: line.to_owned(), plugs: Some(device.to_owned()) })
+    }
+
+    /// Lets the machine run.
+    pub fn cont(self) -> Story {
+        self.step(Step::Cont)
+    }
+
+    /// Resets the machine.
+    pub fn reset(self) -> Story {
+        self.step(Step::Reset)
+    }
+
+    /// Waits for a milestone.
+    pub fn wait(self, milestone: Milestone) -> Story {
+        self.step(Step::Wait(milestone))
+    }
+
+    /// Waits until the payload of a medium has printed its line for the first time.
+    pub fn wait_for(self, medium: &str) -> Story {
+        self.wait(Milestone::Payload { medium: medium.to_owned(), times: 1 })
+    }
+
+    /// Waits for text on the debug console or the serial port.
+    pub fn wait_for_text(self, text: &str) -> Story {
+        self.wait(Milestone::Says { text: text.to_owned(), times: 1 })
+    }
+
+    /// Demands that the host reads exactly the lines of these devices in fw_cfg `bootorder`.
+    pub fn host_reads(self, devices: &[&str]) -> Story {
+        self.step(Step::HostReads(devices.iter().map(|&device| device.to_owned()).collect()))
+    }
+
+    /// Powers the machine off and on again with the same NVRAM, some devices left out.
+    pub fn power_cycle(self, without: &[&str]) -> Story {
+        let without = without.iter().map(|&device| device.to_owned()).collect();
+        self.step(Step::PowerCycle { without })
+    }
+
+    /// How often the story itself resets the machine.
+    pub fn resets(&self) -> u32 {
+        self.steps.iter().filter(|step| matches!(step, Step::Reset)).count() as u32
+    }
+
+    /// Whether nothing happens.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+}
+
+impl fmt::Display for Milestone {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Milestone::Lap(lap) => write!(out, "lap {lap}"),
+            Milestone::Payload { medium, times: 1 } => write!(out, "the payload of \"{medium}\""),
+            Milestone::Payload { medium, times } => write!(out, "the payload of \"{medium}\", {times} times"),
+            Milestone::NothingBootable => out.write_str("firmware to stop with nothing bootable"),
+            Milestone::Says { text, times: 1 } => write!(out, "the text \"{text}\""),
+            Milestone::Says { text, times } => write!(out, "the text \"{text}\", {times} times"),
+            Milestone::Ended => out.write_str("QEMU to end"),
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::Plug { device, by: Monitor::Qmp } => write!(out, "plug \"{device}\""),
+            Step::Plug { device, by: Monitor::Human } => write!(out, "plug \"{device}\" by the human monitor"),
+            Step::PlugRefused { device, words } => write!(out, "plug \"{device}\", refused with \"{words}\""),
+            Step::Unplug { device, unplugged: Unplugged::AtOnce } => write!(out, "unplug \"{device}\""),
+            Step::Unplug { device, unplugged: Unplugged::AtReset } => {
+                write!(out, "unplug \"{device}\" at the next reset")
+            }
+            Step::SetBootindex { device, bootindex } => write!(out, "set bootindex of \"{device}\" to {bootindex}"),
+            Step::SetBootindexRefused { device, bootindex, words } => {
+                write!(out, "set bootindex of \"{device}\" to {bootindex}, refused with \"{words}\"")
+            }
+            Step::Type { line, .. } => write!(out, "type \"{line}\""),
+            Step::Cont => out.write_str("cont"),
+            Step::Reset => out.write_str("system_reset"),
+            Step::Wait(milestone) => write!(out, "wait for {milestone}"),
+            Step::HostReads(devices) => write!(out, "host reads bootorder [{}]", devices.join(", ")),
+            Step::PowerCycle { without } if without.is_empty() => out.write_str("power cycle"),
+            Step::PowerCycle { without } => write!(out, "power cycle without {}", without.join(", ")),
+        }
+    }
+}
+
+/// The device with this name: its medium's, or `nic0`, `nic1` in device order.
+pub fn device_named(machine: &Machine, name: &str) -> Option<usize> {
+    machine.device_with_medium(name).or_else(|| {
+        let number: usize = name.strip_prefix("nic")?.parse().ok()?;
+        let nics = machine.devices.iter().enumerate();
+        nics.filter(|(_, device)| matches!(device.class, DeviceClass::Nic(_))).nth(number).map(|(index, _)| index)
+    })
+}

@@ -1,0 +1,312 @@
+//! Executes the steps of a story, one after another, and says which one failed.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Ledger, Milestone, Monitor, Step, Story, Unplugged, device_named, fw_cfg, plug};
+use crate::case::run::Watch;
+use crate::evidence::{Observed, Recorder, Source};
+use crate::machine::argv::Files;
+use crate::machine::layout::Layout;
+use crate::machine::{Machine, paths};
+use crate::trace::Trace;
+use crate::vm::qmp::QmpError;
+use crate::vm::{REPLY_TIMEOUT, Vm, VmError};
+
+/// Host time in which `DEVICE_DELETED` comes where it comes at once.
+const UNPLUG_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Host time for a payload to end QEMU.
+const END_PATIENCE: Duration = Duration::from_secs(60);
+
+/// What the steps act on.
+pub struct Stage<'a> {
+    /// The running or paused machine.
+    pub vm: &'a mut Vm,
+    /// What the steps have made of it.
+    pub ledger: &'a mut Ledger,
+    /// Where its devices sit.
+    pub layout: &'a Layout,
+    /// The files of its media.
+    pub files: &'a Files,
+    /// What it has shown.
+    pub watch: &'a mut Watch,
+    /// Where steps are noted.
+    pub recorder: &'a Recorder,
+    /// Powers on a machine with the same files.
+    pub power_on: &'a dyn Fn(&Machine) -> Result<Vm, VmError>,
+    /// Resets before leaving prelaunch, to imitate a QEMU that updates fw_cfg then.
+    pub double: bool,
+}
+
+/// Why a story could not be told to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Untold {
+    /// A step did not go as it must: QEMU's or the firmware's fault.
+    Failed(String),
+    /// The monitor or the host failed.
+    Broken(String),
+}
+
+/// Executes a story.
+///
+/// # Errors
+///
+/// [`Untold`] with the number and name of the step that failed.
+pub fn tell(story: &Story, stage: &mut Stage<'_>) -> Result<(), Untold> {
+    // media that were on the command line have their block nodes
+    let machine = stage.ledger.present();
+    let mut nodes: BTreeSet<usize> = (0..machine.devices.len()).filter(|&at| !machine.devices[at].absent).collect();
+    let count = story.steps.len();
+    for (position, step) in story.steps.iter().enumerate() {
+        let named = format!("step {} of {count}, {step}", position + 1);
+        stage.recorder.note(Observed::Harness(named.clone()));
+        stage.step(step, &mut nodes).map_err(|untold| match untold {
+            Untold::Failed(reason) => Untold::Failed(format!("{named}: {reason}")),
+            Untold::Broken(reason) => Untold::Broken(format!("{named}: {reason}")),
+        })?;
+    }
+    Ok(())
+}
+
+impl From<QmpError> for Untold {
+    fn from(error: QmpError) -> Untold {
+        match error {
+            QmpError::Refused { .. } => Untold::Failed(error.to_string()),
+            _ => Untold::Broken(error.to_string()),
+        }
+    }
+}
+
+impl Stage<'_> {
+    fn step(&mut self, step: &Step, nodes: &mut BTreeSet<usize>) -> Result<(), Untold> {
+        match step {
+            Step::Plug { device, by } => {
+                let index = self.device(device)?;
+                match by {
+                    Monitor::Qmp => self.plug(index, nodes)?,
+                    Monitor::Human => self.plug_by_hand(index)?,
+                }
+                self.ledger.plugged(index);
+            }
+            Step::PlugRefused { device, words } => {
+                let index = self.device(device)?;
+                let refused = self.plug(index, nodes);
+                demand_refusal(refused, words)?;
+            }
+            Step::Unplug { device, unplugged } => self.unplug(device, *unplugged)?,
+            Step::SetBootindex { device, bootindex } => {
+                let index = self.device(device)?;
+                self.set_bootindex(index, *bootindex)?;
+                self.ledger.bootindex(index, *bootindex);
+            }
+            Step::SetBootindexRefused { device, bootindex, words } => {
+                let index = self.device(device)?;
+                let refused = self.set_bootindex(index, *bootindex);
+                demand_refusal(refused, words)?;
+            }
+            Step::Type { line, plugs } => {
+                let plugs = plugs.as_deref().map(|device| self.device(device)).transpose()?;
+                self.type_line(&self.with_files(line))?;
+                if let Some(index) = plugs {
+                    self.ledger.plugged(index);
+                }
+            }
+            Step::Cont => self.cont()?,
+            Step::Reset => {
+                self.reset()?;
+                self.ledger.reset();
+            }
+            Step::Wait(milestone) => self.wait(milestone)?,
+            Step::HostReads(devices) => self.host_reads(devices)?,
+            Step::PowerCycle { without } => self.power_cycle(without, nodes)?,
+        }
+        Ok(())
+    }
+
+    fn device(&self, name: &str) -> Result<usize, Untold> {
+        let found = device_named(self.ledger.present(), name);
+        found.ok_or_else(|| Untold::Broken(format!("the machine has no device \"{name}\"")))
+    }
+
+    fn plug(&self, index: usize, nodes: &mut BTreeSet<usize>) -> Result<(), Untold> {
+        let machine = self.ledger.present();
+        let device = &machine.devices[index];
+        if let Some(Some(file)) = self.files.media.get(index)
+            && nodes.insert(index)
+        {
+            self.vm.execute("blockdev-add", plug::blockdev_add(device, index, file))?;
+        }
+        let arguments = self.layout.devices.get(index).and_then(|placed| plug::device_add(machine, placed, index));
+        let arguments = arguments.ok_or_else(|| Untold::Broken("this class cannot be plugged in".to_owned()))?;
+        self.vm.execute("device_add", arguments)?;
+        Ok(())
+    }
+
+    fn plug_by_hand(&self, index: usize) -> Result<(), Untold> {
+        let file = self.files.media.get(index).and_then(Option::as_ref);
+        let placed = self.layout.devices.get(index);
+        let lines =
+            file.zip(placed).and_then(|(file, placed)| plug::monitor_lines(self.ledger.present(), placed, index, file));
+        let lines = lines.ok_or_else(|| Untold::Broken("this class cannot be plugged in by hand".to_owned()))?;
+        lines.iter().try_for_each(|line| self.type_line(line))
+    }
+
+    /// The human monitor reports errors as text; success is silent, or `OK` for `drive_add`.
+    fn type_line(&self, line: &str) -> Result<(), Untold> {
+        let answer = self.vm.execute("human-monitor-command", json!({ "command-line": line }))?;
+        match answer.as_str().unwrap_or_default().trim() {
+            "" | "OK" => Ok(()),
+            words => Err(Untold::Failed(format!("QEMU answered: {words}"))),
+        }
+    }
+
+    fn with_files(&self, line: &str) -> String {
+        let mut line = line.to_owned();
+        for (device, file) in self.ledger.present().devices.iter().zip(&self.files.media) {
+            if let (Some(name), Some(file)) = (device.name(), file) {
+                line = line.replace(&format!("{{{name}}}"), &file.display().to_string());
+            }
+        }
+        line
+    }
+
+    fn unplug(&mut self, name: &str, unplugged: Unplugged) -> Result<(), Untold> {
+        let index = self.device(name)?;
+        let id = self.id(index);
+        let cursor = self.vm.qmp.event_cursor();
+        self.vm.execute("device_del", json!({ "id": id }))?;
+        if unplugged == Unplugged::AtOnce {
+            let ours = |data: &Value| data.get("device").and_then(Value::as_str) == Some(id.as_str());
+            let event = self.vm.qmp.wait_event(cursor, "DEVICE_DELETED", ours, UNPLUG_PATIENCE);
+            event.map_err(|error| match error {
+                QmpError::Timeout { .. } => Untold::Failed(error.to_string()),
+                other => Untold::from(other),
+            })?;
+        }
+        self.ledger.unplugged(index, unplugged);
+        Ok(())
+    }
+
+    fn set_bootindex(&self, index: usize, bootindex: i64) -> Result<(), Untold> {
+        let path = format!("/machine/peripheral/{}", self.id(index));
+        let arguments = json!({ "path": path, "property": "bootindex", "value": bootindex });
+        self.vm.execute("qom-set", arguments)?;
+        Ok(())
+    }
+
+    fn id(&self, index: usize) -> String {
+        self.layout.devices.get(index).map(|placed| placed.id.clone()).unwrap_or_default()
+    }
+
+    /// QEMU answers `system_reset` before it resets; the next step must not overtake it.
+    fn reset(&self) -> Result<(), Untold> {
+        let cursor = self.vm.qmp.event_cursor();
+        self.vm.execute("system_reset", Value::Null)?;
+        self.vm.qmp.wait_event(cursor, "RESET", |_| true, REPLY_TIMEOUT)?;
+        Ok(())
+    }
+
+    fn cont(&mut self) -> Result<(), Untold> {
+        // the double's reset has side effects that the real fix has not: it completes unplugs and uses up once=
+        let faithful = !self.ledger.unplug_outstanding() && self.ledger.present().boot.once.is_none();
+        if self.double && self.ledger.in_prelaunch() && faithful {
+            self.recorder.note(Observed::Harness("double of a fixed QEMU: system_reset before cont".to_owned()));
+            self.reset()?;
+        }
+        self.vm.execute("cont", Value::Null)?;
+        self.ledger.continued();
+        Ok(())
+    }
+
+    fn wait(&mut self, milestone: &Milestone) -> Result<(), Untold> {
+        if *milestone == Milestone::Ended {
+            let ended = self.vm.exit(END_PATIENCE);
+            return match ended {
+                Some(_) => Ok(()),
+                None => Err(Untold::Failed(format!("QEMU still runs after {} s", END_PATIENCE.as_secs()))),
+            };
+        }
+        let recorder = self.recorder;
+        let reached = |trace: &Trace| reached(milestone, trace, recorder);
+        self.watch.until(recorder, reached).map_err(Untold::Failed)
+    }
+
+    fn host_reads(&mut self, devices: &[String]) -> Result<(), Untold> {
+        let indices: Vec<usize> = devices.iter().map(|name| self.device(name)).collect::<Result<_, _>>()?;
+        let machine = self.ledger.present();
+        let line = |&index: &usize| paths::bootorder_line(machine, self.layout, index);
+        let wanted: Vec<String> = indices.iter().filter_map(line).collect();
+        let lists = fw_cfg::read(self.vm)?;
+        let text = String::from_utf8_lossy(&lists.bootorder.unwrap_or_default()).into_owned();
+        self.recorder.note(Observed::Harness(format!("the host reads bootorder {text:?}")));
+        let seen: Vec<&str> = text.trim_end_matches('\0').lines().filter(|line| *line != "HALT").collect();
+        if seen == wanted {
+            return Ok(());
+        }
+        let (wanted, seen) = (wanted.join(" | "), seen.join(" | "));
+        Err(Untold::Failed(format!("bootorder is [{seen}], wanted [{wanted}]")))
+    }
+
+    fn power_cycle(&mut self, without: &[String], nodes: &mut BTreeSet<usize>) -> Result<(), Untold> {
+        let without: BTreeSet<usize> = without.iter().map(|name| self.device(name)).collect::<Result<_, _>>()?;
+        self.watch.ignore_end();
+        self.vm.power_off();
+        self.ledger.power_cycled(&without);
+        *self.vm = (self.power_on)(self.ledger.present()).map_err(|error| Untold::Broken(error.to_string()))?;
+        let devices = &self.ledger.present().devices;
+        *nodes = (0..devices.len()).filter(|&at| !devices[at].absent).collect();
+        Ok(())
+    }
+}
+
+/// Turns QEMU's refusal into success and everything else into the step's failure.
+fn demand_refusal(outcome: Result<(), Untold>, words: &str) -> Result<(), Untold> {
+    match outcome {
+        Ok(()) => Err(Untold::Failed("QEMU did not refuse".to_owned())),
+        Err(Untold::Failed(said)) if said.contains(words) => Ok(()),
+        Err(other) => Err(other),
+    }
+}
+
+fn reached(milestone: &Milestone, trace: &Trace, recorder: &Recorder) -> bool {
+    match milestone {
+        Milestone::Lap(lap) => trace.laps >= *lap,
+        Milestone::Payload { medium, times } => {
+            let ran = |payload: &&crate::trace::Payload| payload.medium_of_nonce.as_ref() == Some(medium);
+            trace.payloads.iter().filter(ran).count() >= *times as usize
+        }
+        Milestone::NothingBootable => trace.terminal.is_some(),
+        Milestone::Says { text, times } => {
+            let count = |source| String::from_utf8_lossy(&recorder.stream(source)).matches(text.as_str()).count();
+            count(Source::DebugConsole).max(count(Source::Serial)) >= *times as usize
+        }
+        Milestone::Ended => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_that_was_demanded_passes_only_with_its_words() {
+        let refusal =
+            || Err(Untold::Failed("QEMU refused device_add: Bus 'ide.1' does not support hotplugging".into()));
+        assert_eq!(demand_refusal(refusal(), "does not support hotplugging"), Ok(()));
+        assert_eq!(demand_refusal(refusal(), "no such bus"), refusal());
+        assert_eq!(demand_refusal(Ok(()), "any"), Err(Untold::Failed("QEMU did not refuse".into())));
+    }
+
+    #[test]
+    fn a_milestone_counts_laps_and_text() {
+        let recorder = Recorder::new();
+        recorder.bytes(Source::DebugConsole, b"SeaBIOS (version 1)\nSeaBIOS (version 1)\n");
+        let trace = Trace { laps: 2, ..Trace::default() };
+        let says = |times| Milestone::Says { text: "SeaBIOS (version".into(), times };
+        assert!(reached(&says(2), &trace, &recorder) && !reached(&says(3), &trace, &recorder));
+        assert!(reached(&Milestone::Lap(2), &trace, &recorder) && !reached(&Milestone::Lap(3), &trace, &recorder));
+    }
+}
