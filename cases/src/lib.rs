@@ -10,6 +10,7 @@ mod classes;
 mod first_entry;
 mod isolation;
 mod order;
+mod pxe;
 pub mod runner;
 pub mod settings;
 mod strict;
@@ -19,8 +20,15 @@ use bootwright::case::Case;
 
 /// Every case, in the order of the listing.
 pub fn all() -> Vec<Case> {
-    let groups =
-        [alone::cases(), order::cases(), first_entry::cases(), strict::cases(), unlisted::cases(), isolation::cases()];
+    let groups = [
+        alone::cases(),
+        order::cases(),
+        first_entry::cases(),
+        strict::cases(),
+        unlisted::cases(),
+        isolation::cases(),
+        pxe::cases(),
+    ];
     groups.into_iter().flatten().collect()
 }
 
