@@ -8,7 +8,9 @@
 mod alone;
 mod classes;
 mod first_entry;
+mod http;
 mod isolation;
+mod networks;
 mod order;
 mod pxe;
 pub mod runner;
@@ -28,6 +30,7 @@ pub fn all() -> Vec<Case> {
         unlisted::cases(),
         isolation::cases(),
         pxe::cases(),
+        http::cases(),
     ];
     groups.into_iter().flatten().collect()
 }
