@@ -8,9 +8,12 @@
 mod alone;
 mod classes;
 mod first_entry;
+mod http;
 mod isolation;
+mod networks;
 mod order;
 mod prelaunch;
+mod pxe;
 pub mod runner;
 pub mod settings;
 mod strict;
@@ -28,6 +31,8 @@ pub fn all() -> Vec<Case> {
         unlisted::cases(),
         isolation::cases(),
         prelaunch::cases(),
+        pxe::cases(),
+        http::cases(),
     ];
     groups.into_iter().flatten().collect()
 }

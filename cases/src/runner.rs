@@ -163,6 +163,7 @@ impl Runner {
                 clock: None,
                 keep: false,
                 pause_on_failure: false,
+                prelaunch_double: false,
             };
             let kvm = Path::new("/dev/kvm").exists() && run(&probe, platform, &options).ended == Ended::Passed;
             if kvm { Accelerator::Kvm } else { Accelerator::Tcg }

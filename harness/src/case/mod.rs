@@ -22,6 +22,7 @@
 //! ```
 
 pub mod evidence_files;
+pub mod network;
 pub mod permute;
 pub mod run;
 pub mod story;

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::Case;
 use super::evidence_files::{EvidenceFiles, Written};
+use super::network;
 use super::story::{self, Ledger, Stage, Untold};
 use crate::evidence::{Entry, Observed, Recorder, Source};
 use crate::machine::argv::{self, Files, Wiring};
@@ -170,6 +171,7 @@ struct Bench {
     files: Files,
     names: Names,
     evidence: EvidenceFiles,
+    networks: network::Prepared,
 }
 
 impl Bench {
@@ -183,8 +185,12 @@ impl Bench {
         let layout = Layout::of(&machine).map_err(|error| format!("the machine cannot be laid out: {error}"))?;
         let evidence = EvidenceFiles::create(&options.folder)?;
         let mut files = Files { data_dirs: platform.qemu.data_dirs.clone(), ..Files::default() };
-        let media = media(&machine, &layout, &case.id, options.seed, &evidence)?;
+        let mut media = media(&machine, &layout, &case.id, options.seed, &evidence)?;
         files.media = media.files;
+        let nonce_of = |medium: &str| nonce(options.seed, &case.id, medium);
+        let networks = network::Prepared::of(&machine, evidence.folder(), nonce_of)?;
+        media.nonces.extend(networks.nonces.clone());
+        files.fw_cfg.extend(networks.fw_cfg.clone());
         match machine.firmware {
             Firmware::SeaBios => files.bios = platform.seabios.as_ref().map(|file| file.path.clone()),
             Firmware::Ovmf => {
@@ -198,7 +204,7 @@ impl Bench {
         let by_hand =
             argv::argv(&machine, &layout, &files, &Wiring::ByHand { debugcon: "by-hand-debugcon.log".into() });
         evidence.command(case, &platform.qemu, &by_hand)?;
-        Ok(Bench { machine, layout, files, names, evidence })
+        Ok(Bench { machine, layout, files, names, evidence, networks })
     }
 
     fn run(self, case: &Case, platform: &Platform, options: &Options) -> Finished {
@@ -216,9 +222,16 @@ impl Bench {
         };
         let mut ledger = Ledger::new(&self.machine);
         let mut host_reads = None;
-        let (ended, state, guest) = match self.power_on(&self.machine, platform, &recorder) {
+        let mut on_lan = network::Seen::default();
+        let lans = std::cell::RefCell::new(None);
+        // a second power-on begins with networks of its own
+        let power_on = |machine: &Machine| {
+            let (vm, running) = self.power_on(machine, platform, &recorder)?;
+            *lans.borrow_mut() = Some(running);
+            Ok(vm)
+        };
+        let (ended, state, guest) = match power_on(&self.machine) {
             Ok(mut vm) => {
-                let power_on = |machine: &Machine| self.power_on(machine, platform, &recorder);
                 let told = story::tell(
                     &case.story,
                     &mut Stage {
@@ -235,6 +248,10 @@ impl Bench {
                 let reason = told.is_ok().then(|| watch.until_over(&case.expectation, &recorder, begun)).flatten();
                 watch.drain(&recorder);
                 let facts = LastLook::at(&vm);
+                if let Some(running) = lans.borrow_mut().take() {
+                    on_lan = running.power_off();
+                    watch.reader.network(&on_lan.events(), &recorder.stream(Source::Serial));
+                }
                 let ended = match told {
                     Ok(()) => self.verdict(case, &watch, reason.as_deref(), &facts),
                     Err(Untold::Failed(reason)) => Ended::Failed(reason),
@@ -264,6 +281,7 @@ impl Bench {
             Clock::Real => Some(wall),
         };
         let (written, views) = self.record(&recorder, &trace, ledger.effective(), host_reads);
+        let written = written.and_then(|()| on_lan.write(self.evidence.folder()));
         let mut ended = ended;
         if ended == Ended::Passed && case.expectation.views {
             ended = views.check().map_or_else(Ended::Failed, |()| Ended::Passed);
@@ -283,13 +301,20 @@ impl Bench {
         Finished { ended, trace, wall, guest, clock: self.machine.clock(), guest_state: state, views }
     }
 
-    fn power_on(&self, machine: &Machine, platform: &Platform, recorder: &Recorder) -> Result<Vm, VmError> {
-        let ports = Ports::new(Vec::new())?;
+    fn power_on(
+        &self,
+        machine: &Machine,
+        platform: &Platform,
+        recorder: &Recorder,
+    ) -> Result<(Vm, network::Running), VmError> {
+        let (lans, nics) = self.networks.power_on(recorder)?;
+        let ports = Ports::new(nics)?;
         let (qmp, serial, debugcon, nics) = ports.numbers();
         let wiring = Wiring::Harness { qmp, serial, debugcon, nics, sandbox: true };
         let argv = argv::argv(machine, &self.layout, &self.files, &wiring);
         let qemu = &platform.qemu;
-        Vm::power_on(&qemu.command, &qemu.env, &argv, ports, self.evidence.folder(), recorder.clone())
+        let vm = Vm::power_on(&qemu.command, &qemu.env, &argv, ports, self.evidence.folder(), recorder.clone())?;
+        Ok((vm, lans))
     }
 
     fn verdict(&self, case: &Case, watch: &Watch, gave_up: Option<&str>, facts: &LastLook) -> Ended {

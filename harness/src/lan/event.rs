@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
+use serde::Serialize;
+
 use super::wire::MacAddr;
 use super::wire::dhcpv4::MessageType;
 use super::wire::dhcpv6;
@@ -55,7 +57,8 @@ pub struct LanEvent {
 }
 
 /// What a DHCP message said.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct DhcpEvent {
     /// Message type.
     pub message: MessageType,
@@ -88,7 +91,8 @@ pub struct DhcpEvent {
 }
 
 /// What a DHCPv6 message said.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Dhcpv6Event {
     /// Message type.
     pub message: dhcpv6::MessageType,
@@ -111,7 +115,8 @@ pub struct Dhcpv6Event {
 }
 
 /// What happened.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "what", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 #[non_exhaustive]
 pub enum LanEventKind {
     /// The first frame of a NIC.
@@ -269,6 +274,16 @@ struct Entries {
     events_lost: u64,
     records_lost: u64,
     records_cut: u64,
+    observer: Option<Observer>,
+}
+
+/// Told of every event as it is recorded.
+struct Observer(Box<dyn FnMut(&LanEvent) + Send>);
+
+impl std::fmt::Debug for Observer {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Observer")
+    }
 }
 
 impl LanLog {
@@ -283,8 +298,14 @@ impl LanLog {
             events_lost: 0,
             records_lost: 0,
             records_cut: 0,
+            observer: None,
         };
         Self { shared: Arc::new(Mutex::new(entries)) }
+    }
+
+    /// Has `observer` told of every event from now on, in order, on the lan's own thread. It must not wait for the lan.
+    pub fn observe(&self, observer: impl FnMut(&LanEvent) + Send + 'static) {
+        self.lock().observer = Some(Observer(Box::new(observer)));
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
@@ -321,7 +342,11 @@ impl LanLog {
     pub(super) fn event(&self, at: Instant, port: Option<usize>, kind: LanEventKind) {
         let mut entries = self.lock();
         if entries.events.len() < MAX_EVENTS {
-            entries.events.push(LanEvent { at, port, kind });
+            let event = LanEvent { at, port, kind };
+            if let Some(observer) = &mut entries.observer {
+                (observer.0)(&event);
+            }
+            entries.events.push(event);
         } else {
             entries.events_lost += 1;
         }

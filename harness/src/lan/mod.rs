@@ -113,13 +113,21 @@ impl Lan {
     /// # Errors
     /// [`LanError`] if the spec contradicts itself or the host refuses a thread.
     pub fn start(spec: LanSpec, ports: Vec<UnixStream>) -> Result<Self, LanError> {
+        let log = LanLog::new(spec.capture_limit);
+        Self::start_into(spec, ports, log)
+    }
+
+    /// [`Lan::start`] with a record of the caller's making, which somebody may already observe.
+    ///
+    /// # Errors
+    /// As for [`Lan::start`].
+    pub fn start_into(spec: LanSpec, ports: Vec<UnixStream>, log: LanLog) -> Result<Self, LanError> {
         check(&spec)?;
         let host = |step| move |source| LanError::Host { step, source };
         let (wake, asleep) = UnixStream::pair().map_err(host("make a socket pair"))?;
         for stream in ports.iter().chain([&asleep]) {
             stream.set_nonblocking(true).map_err(host("make a port non-blocking"))?;
         }
-        let log = LanLog::new(spec.capture_limit);
         let (nics, thread_log) = (ports.len(), log.clone());
         let thread = std::thread::Builder::new()
             .name("lan".to_owned())
@@ -138,7 +146,7 @@ impl Lan {
         self.nics
     }
 
-    /// Powers the network off and gives its record.
+    /// Powers the network off and gives its record. What the guest had sent by then is received first.
     pub fn stop(mut self) -> LanLog {
         self.end();
         self.log.clone()

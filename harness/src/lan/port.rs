@@ -38,7 +38,7 @@ pub(super) fn run(spec: &LanSpec, streams: Vec<UnixStream>, asleep: &UnixStream,
     while ports.iter().any(|port| port.open) {
         let ready = match wait(&ports, asleep, engine.deadline(Instant::now())) {
             Ok(Some(ready)) => ready,
-            Ok(None) => return,
+            Ok(None) => return finish(&mut ports, &mut engine),
             Err(error) => {
                 log.event(Instant::now(), None, LanEventKind::PortClosed { reason: format!("poll: {error}") });
                 return;
@@ -66,6 +66,17 @@ pub(super) fn run(spec: &LanSpec, streams: Vec<UnixStream>, asleep: &UnixStream,
                 port.open = false;
                 log.event(Instant::now(), Some(nic), LanEventKind::PortClosed { reason: error.to_string() });
             }
+        }
+    }
+}
+
+/// Takes in what the guest had sent before the lan was told to end, so that the record is whole.
+fn finish(ports: &mut [Port], engine: &mut Engine) {
+    for (nic, port) in ports.iter_mut().enumerate().filter(|(_, port)| port.open) {
+        // a port that fails now is closed anyway
+        port.fill().ok();
+        while let Some(frame) = port.take_frame() {
+            engine.receive(nic, &frame, Instant::now());
         }
     }
 }

@@ -16,6 +16,8 @@ pub struct Files {
     pub vars: Option<PathBuf>,
     /// The medium of each device, in device order.
     pub media: Vec<Option<PathBuf>>,
+    /// fw_cfg entries whose content is a file, name and file.
+    pub fw_cfg: Vec<(String, PathBuf)>,
     /// Data directories for `-L`, in search order.
     pub data_dirs: Vec<PathBuf>,
 }
@@ -55,6 +57,9 @@ pub fn argv(machine: &Machine, layout: &Layout, files: &Files, wiring: &Wiring) 
     board(&mut argv, machine);
     clock(&mut argv, machine);
     firmware(&mut argv, files);
+    for (name, file) in &files.fw_cfg {
+        argv.two("-fw_cfg", &join(&[("name", name.clone()), ("file", file.display().to_string())]));
+    }
     boot(&mut argv, machine);
     ports(&mut argv, machine, wiring);
     for controller in &layout.controllers {
@@ -192,7 +197,9 @@ fn model(name: &str) -> &'static str {
 
 fn board(argv: &mut Argv, machine: &Machine) {
     let mut words = vec![("accel", machine.accelerator.name().to_owned())];
-    if machine.serial_console {
+    // iPXE names its error codes on the text console only
+    let ipxe = machine.firmware == Firmware::SeaBios && machine.plugged_nics().next().is_some();
+    if machine.serial_console || ipxe {
         words.push(("graphics", "off".to_owned()));
     }
     argv.two("-machine", &option(machine.board.name(), &words));

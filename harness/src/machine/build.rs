@@ -1,8 +1,8 @@
 //! The words with which cases put a machine together. Words about a device apply to the one added last.
 
 use super::{
-    Accelerator, Board, BootOptions, Clock, Device, DeviceClass, Firmware, Machine, Medium, Nic, OptionRom, Place,
-    UsbController,
+    Accelerator, Board, BootOptions, Clock, Device, DeviceClass, Firmware, Machine, Medium, Network, Nic, OptionRom,
+    Place, UsbController,
 };
 
 impl Machine {
@@ -36,6 +36,7 @@ impl Machine {
             boot: BootOptions::default(),
             devices: Vec::new(),
             fw_cfg: Vec::new(),
+            networks: Vec::new(),
         }
     }
 
@@ -106,6 +107,26 @@ impl Machine {
     /// Adds a NIC with its default option ROM; `lan` is the index of the network it is plugged into.
     pub fn nic(self, model: &str, lan: Option<usize>) -> Machine {
         self.device(DeviceClass::Nic(Nic { model: model.to_owned(), rom: OptionRom::Default, lan }), None, false)
+    }
+
+    /// Adds a network; the first one is lan 0.
+    pub fn network(mut self, network: Network) -> Machine {
+        self.networks.push(network);
+        self
+    }
+
+    /// The same machine with a network changed; nothing happens where it has no such network.
+    pub fn with_network(mut self, index: usize, change: impl FnOnce(Network) -> Network) -> Machine {
+        if let Some(network) = self.networks.get_mut(index) {
+            *network = change(network.clone());
+        }
+        self
+    }
+
+    /// Adds a fw_cfg string.
+    pub fn fw_cfg(mut self, name: &str, value: &str) -> Machine {
+        self.fw_cfg.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// Puts the last device into a PCI slot.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use bootwright_images::{Content, FatType, MediumKind};
 
-use super::{Board, Device, DeviceClass, Machine, Place, UsbController};
+use super::{Board, Device, DeviceClass, Machine, Network, Place, UsbController};
 
 /// The PCI bus number of the expander root bus.
 pub const EXPANDER_BUS: u8 = 0x40;
@@ -48,6 +48,16 @@ pub enum LayoutError {
     /// Two media have the same name, so a verdict could not tell them apart.
     #[error("medium \"{0}\" is in the machine twice: give every medium its own name")]
     MediumTwice(String),
+    /// A NIC is plugged into a network that the machine does not have.
+    #[error("device {device} is plugged into network {lan}, but the machine has {networks}: add it with .network()")]
+    NoSuchNetwork {
+        /// Index of the NIC.
+        device: usize,
+        /// The network that it wants.
+        lan: usize,
+        /// Number of networks.
+        networks: usize,
+    },
 }
 
 /// The way from a root bus to a PCI function: one (slot, function) for each bridge, then the function itself.
@@ -113,6 +123,15 @@ impl Layout {
         for name in machine.devices.iter().filter_map(Device::name) {
             if !names.insert(name) {
                 return Err(LayoutError::MediumTwice(name.to_owned()));
+            }
+        }
+        // the same program may be had under several file names and on several networks
+        if let Some(name) = machine.networks.iter().flat_map(Network::media).find(|name| names.contains(name)) {
+            return Err(LayoutError::MediumTwice(name.to_owned()));
+        }
+        for (device, nic) in machine.plugged_nics() {
+            if let Some(lan) = nic.lan.filter(|&lan| lan >= machine.networks.len()) {
+                return Err(LayoutError::NoSuchNetwork { device, lan, networks: machine.networks.len() });
             }
         }
         let mut planner = Planner::new(machine);

@@ -20,12 +20,14 @@ pub mod argv;
 mod build;
 pub mod layout;
 mod medium;
+mod network;
 pub mod paths;
 
 use serde::Serialize;
 
 pub use layout::LayoutError;
 pub use medium::Medium;
+pub use network::{Https, Network, Program, Served};
 
 /// The firmware that a machine starts with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -176,7 +178,7 @@ pub struct Nic {
     pub model: String,
     /// Which option ROM the card carries.
     pub rom: OptionRom,
-    /// Index of the lan that it is plugged into; `None` leaves it without a peer.
+    /// Index of the network that it is plugged into ([`Machine::networks`]); `None` leaves it without a peer.
     pub lan: Option<usize>,
 }
 
@@ -260,7 +262,7 @@ pub struct BootOptions {
 }
 
 /// A machine to power on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Machine {
     /// What it starts with.
     pub firmware: Firmware,
@@ -290,6 +292,9 @@ pub struct Machine {
     pub devices: Vec<Device>,
     /// Additional fw_cfg strings, name and value.
     pub fw_cfg: Vec<(String, String)>,
+    /// Networks that NICs are plugged into, by [`Nic::lan`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<Network>,
 }
 
 impl Machine {
@@ -310,6 +315,14 @@ impl Machine {
     /// Whether any NIC is plugged in.
     pub fn has_nic(&self) -> bool {
         self.devices.iter().any(|device| matches!(device.class, DeviceClass::Nic(_)))
+    }
+
+    /// The NICs that are plugged into a network, in device order: device index and NIC.
+    pub fn plugged_nics(&self) -> impl Iterator<Item = (usize, &Nic)> {
+        self.devices.iter().enumerate().filter_map(|(index, device)| match &device.class {
+            DeviceClass::Nic(nic) if nic.lan.is_some() => Some((index, nic)),
+            _ => None,
+        })
     }
 
     /// The device that holds the medium with this name.

@@ -4,6 +4,8 @@
 //! that reported, and the state in which firmware stopped. It never decides whether that was right: that is `verdict`'s
 //! work.
 
+pub mod exchange;
+mod ipxe;
 pub mod lines;
 mod names;
 mod ovmf;
@@ -13,6 +15,7 @@ mod seabios;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Source;
+use crate::lan::LanEvent;
 use crate::machine::Firmware;
 pub use names::Names;
 pub use payload::Payload;
@@ -53,6 +56,9 @@ pub struct Attempt {
     pub target: String,
     /// The medium it was, where the evidence names one.
     pub medium: Option<String>,
+    /// The NIC that it went over, by its place among the machine's devices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nic: Option<usize>,
     /// How it ended; `None` while it is under way.
     pub outcome: Option<Outcome>,
     /// The firmware's own words, or what was seen.
@@ -112,6 +118,9 @@ pub struct Trace {
     pub contradictions: Vec<String>,
     /// Announced waits before a retry (`Retrying in N seconds.`), in seconds.
     pub retries: Vec<u32>,
+    /// What the guest's NICs said to the lan and got, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub network: Vec<exchange::Conversation>,
 }
 
 impl Trace {
@@ -124,7 +133,14 @@ impl Trace {
     pub(crate) fn begin(&mut self, target: String, medium: Option<String>) {
         if self.attempts.len() < ATTEMPT_LIMIT {
             let lap = self.laps.max(1);
-            self.attempts.push(Attempt { target, medium, outcome: None, reason: String::new(), lap });
+            self.attempts.push(Attempt { target, medium, nic: None, outcome: None, reason: String::new(), lap });
+        }
+    }
+
+    /// The attempt that has just begun goes over this NIC.
+    pub(crate) fn over(&mut self, nic: Option<usize>) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.nic = nic;
         }
     }
 
@@ -182,7 +198,7 @@ impl Reader {
     pub fn new(firmware: Firmware, names: Names) -> Reader {
         let parser = match firmware {
             Firmware::SeaBios => Parser::SeaBios(seabios::Parser::default()),
-            Firmware::Ovmf => Parser::Ovmf(ovmf::Parser),
+            Firmware::Ovmf => Parser::Ovmf(ovmf::Parser::default()),
         };
         Reader { parser, names, main: lines::Splitter::default(), trace: Trace { laps: 1, ..Trace::default() } }
     }
@@ -227,6 +243,17 @@ impl Reader {
             self.trace.laps += 1;
             self.trace.terminal = None;
         }
+    }
+
+    /// Takes what the lans saw, once all of it has arrived, and the serial port's text: each attempt over a NIC is given
+    /// its reason. The port of each event is the NIC's device index.
+    pub fn network(&mut self, events: &[LanEvent], serial: &[u8]) {
+        self.trace.network = exchange::conversations(events);
+        let codes = match self.parser {
+            Parser::SeaBios(_) => ipxe::error_codes(serial),
+            Parser::Ovmf(_) => Vec::new(),
+        };
+        exchange::explain(&mut self.trace.attempts, &self.trace.network, &codes);
     }
 
     /// The trace so far.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::machine::layout::Layout;
-use crate::machine::{DeviceClass, Machine, paths};
+use crate::machine::{DeviceClass, Machine, OptionRom, paths};
 
 /// For every medium of a machine: its nonce, size and paths.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +18,23 @@ pub struct Names {
     pub floppies: Vec<String>,
     /// UEFI device path text to medium.
     pub uefi: Vec<(String, String)>,
+    /// NICs, in device order.
+    pub nics: Vec<NicName>,
+}
+
+/// How a NIC is recognised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NicName {
+    /// Its place among the machine's devices.
+    pub device: usize,
+    /// BIOS finds a boot ROM on it.
+    pub rom: bool,
+    /// Its fw_cfg `bootorder` line.
+    pub line: String,
+    /// Its UEFI device path text, without the nodes behind the PCI function.
+    pub path: String,
+    /// Media that are served on its network.
+    pub served: Vec<String>,
 }
 
 impl Names {
@@ -34,6 +51,16 @@ impl Names {
             names.nonces.insert(nonce.clone(), medium.clone());
         }
         for (index, device) in machine.devices.iter().enumerate() {
+            if let DeviceClass::Nic(nic) = &device.class {
+                let network = nic.lan.and_then(|lan| machine.networks.get(lan));
+                names.nics.push(NicName {
+                    device: index,
+                    rom: nic.rom == OptionRom::Default,
+                    line: paths::bootorder_line(machine, layout, index).unwrap_or_default(),
+                    path: paths::uefi_path(machine, layout, index).unwrap_or_default(),
+                    served: network.into_iter().flat_map(|network| network.media()).map(str::to_owned).collect(),
+                });
+            }
             let Some(medium) = device.name() else { continue };
             if let Some(path) = paths::uefi_path(machine, layout, index) {
                 names.uefi.push((path, medium.to_owned()));
@@ -48,6 +75,22 @@ impl Names {
             }
         }
         names
+    }
+
+    /// The NIC whose ROM SeaBIOS enters as the `turn`-th of a lap, from 1: those in the boot order first, then the others.
+    pub fn nic_of_rom(&self, turn: usize, boot_order: &[String]) -> Option<usize> {
+        let with_rom = || self.nics.iter().filter(|nic| nic.rom);
+        let listed = boot_order.iter().filter_map(|line| with_rom().find(|nic| nic.line == *line));
+        let unlisted = with_rom().filter(|nic| !boot_order.contains(&nic.line));
+        listed.chain(unlisted).nth(turn.checked_sub(1)?).map(|nic| nic.device)
+    }
+
+    /// The NIC at a UEFI device path.
+    pub fn nic_at(&self, path: &str) -> Option<&NicName> {
+        self.nics.iter().find(|nic| {
+            let rest = path.strip_prefix(nic.path.as_str()).filter(|_| !nic.path.is_empty());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
     }
 
     /// The medium at a UEFI device path: the longest known path that is the same or ends at a node boundary of it.

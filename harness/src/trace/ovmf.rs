@@ -6,8 +6,12 @@ use super::{Names, Outcome, Terminal, Trace};
 /// Prompt of builds that end without a shell.
 const NO_OPTION: &str = "No bootable option or device was found";
 
-/// Nothing to remember: every line says all.
-pub struct Parser;
+/// What to remember between lines.
+#[derive(Default)]
+pub struct Parser {
+    /// The network stack's own words about the attempt under way: `PXE-E18: Server response timeout.`
+    own_words: Option<String>,
+}
 
 /// A `BdsDxe:` line, taken apart.
 struct Bds<'a> {
@@ -26,6 +30,9 @@ impl Parser {
             trace.end(Outcome::Failed, "gave no reason");
             trace.terminal = Some(Terminal::NoBootableOption);
         }
+        if let Some(own) = own_words(line) {
+            self.own_words = Some(own.to_owned());
+        }
         let Some(bds) = parse(line) else { return };
         if bds.target.contains("EFI Internal Shell") || bds.target.contains("UEFI Shell") {
             if bds.verb == "starting" {
@@ -40,6 +47,7 @@ impl Parser {
                 if !under_way {
                     trace.end(Outcome::Failed, "returned to the boot manager");
                     trace.begin(bds.target.to_owned(), names.medium_at(bds.path).map(str::to_owned));
+                    trace.over(names.nic_at(bds.path).map(|nic| nic.device));
                 }
             }
             _ => {
@@ -50,6 +58,7 @@ impl Parser {
                 if !under_way {
                     trace.end(Outcome::Failed, "gave no reason");
                     trace.begin(bds.target.to_owned(), names.medium_at(bds.path).map(str::to_owned));
+                    trace.over(names.nic_at(bds.path).map(|nic| nic.device));
                 }
                 let refused = bds.status.contains("Access Denied") || bds.status.contains("Security Violation");
                 let timed_out = bds.status.contains("Time out") || bds.status.contains("No Response");
@@ -58,7 +67,8 @@ impl Parser {
                     (_, true) => Outcome::TimedOut,
                     _ => Outcome::Failed,
                 };
-                trace.end(outcome, &format!("{} ({})", bds.verb, bds.status));
+                let own = self.own_words.take().map(|own| format!(": {own}")).unwrap_or_default();
+                trace.end(outcome, &format!("{} ({}){own}", bds.verb, bds.status));
             }
         }
     }
@@ -70,6 +80,13 @@ impl Parser {
             trace.terminal = Some(Terminal::NoBootableOption);
         }
     }
+}
+
+/// `PXE-E23: Client received TFTP error from server.` (`NetworkPkg/UefiPxeBcDxe`) or `Error: Could not retrieve NBP file
+/// size from HTTP server.` (`NetworkPkg/HttpBootDxe`).
+fn own_words(line: &str) -> Option<&str> {
+    let at = ["PXE-E", "Error: "].iter().find_map(|mark| line.find(mark))?;
+    line.get(at..).map(str::trim)
 }
 
 /// `BdsDxe: failed to load Boot0002 "UEFI QEMU HARDDISK" from PciRoot(0x0)/...: Not Found`

@@ -76,9 +76,13 @@ impl Parser {
             self.entered = false;
             let medium = self.medium(name, names, trace);
             trace.begin(name.to_owned(), medium);
+            if name == "ROM" {
+                self.roms += 1;
+                trace.over(names.nic_of_rom(self.roms, &trace.boot_order.clone()));
+            }
         } else {
-            // "Booting from 0000:7c00": the boot sector was valid and is entered
-            self.entered = true;
+            // "Booting from 0000:7c00": the boot sector was valid and is entered; a ROM is entered in the same words
+            self.entered = trace.attempts.last().is_none_or(|last| last.target != "ROM");
         }
     }
 
@@ -96,10 +100,6 @@ impl Parser {
                 order.get(self.opticals - 1).map(|medium| (*medium).to_owned())
             }
             "Floppy" => names.floppies.first().cloned(),
-            "ROM" => {
-                self.roms += 1;
-                None
-            }
             _ => None,
         }
     }

@@ -11,12 +11,14 @@
 //! assert!(judge(&expected, &Trace::default()).is_err());
 //! ```
 
+pub mod exchange;
 pub mod known_issues;
 pub mod views;
 
 use serde::Serialize;
 
 use crate::trace::{Attempt, Outcome, Trace};
+pub use exchange::OnLan;
 
 /// What an expected attempt is on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -62,11 +64,14 @@ pub struct Expectation {
     pub never: Vec<String>,
     /// Compare the views of the boot order (see [`views`]).
     pub views: bool,
+    /// What must be seen on the network.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub network: Vec<OnLan>,
 }
 
 impl Expectation {
     fn of(attempts: Vec<Expected>, ending: Ending) -> Expectation {
-        Expectation { attempts, ending, never: Vec::new(), views: true }
+        Expectation { attempts, ending, never: Vec::new(), views: true, network: Vec::new() }
     }
 
     /// The medium boots at the first attempt.
@@ -103,6 +108,12 @@ impl Expectation {
         self
     }
 
+    /// Demands something of the exchange on the network.
+    pub fn on_lan(mut self, wanted: OnLan) -> Expectation {
+        self.network.push(wanted);
+        self
+    }
+
     /// Does not compare the views of the boot order; for cases in which they must differ.
     pub fn without_views(mut self) -> Expectation {
         self.views = false;
@@ -118,6 +129,11 @@ pub fn booted(medium: &str) -> Expected {
 /// The attempt on the medium fails.
 pub fn failed(medium: &str) -> Expected {
     Expected { target: Target::Medium(medium.to_owned()), outcome: Outcome::Failed, reason: String::new() }
+}
+
+/// The attempt on a firmware entry that no medium stands behind gets no answer in time.
+pub fn timed_out_entry(name: &str) -> Expected {
+    Expected { outcome: Outcome::TimedOut, ..failed_entry(name) }
 }
 
 /// The attempt on a firmware entry that no medium stands behind fails.
@@ -213,7 +229,10 @@ pub fn judge(expected: &Expectation, trace: &Trace) -> Result<(), String> {
         Ending::NothingBootable => trace.terminal.is_some(),
         Ending::Laps(laps) => trace.laps >= laps,
     };
-    if fits { Ok(()) } else { Err(format!("expected {}, saw {}", expected.ending.words(), ended(trace))) }
+    if !fits {
+        return Err(format!("expected {}, saw {}", expected.ending.words(), ended(trace)));
+    }
+    exchange::judge(&expected.network, &trace.network)
 }
 
 impl Ending {

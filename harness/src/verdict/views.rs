@@ -41,7 +41,7 @@ impl Views {
         Views {
             asked: Some(readable(paths::bootorder_file(machine, layout).as_bytes())),
             fw_cfg: payload.and_then(|payload| payload.bootorder.as_deref()).map(readable),
-            boot_current: current.map(|path| names.medium_at(&path).map_or(path.clone(), str::to_owned)),
+            boot_current: current.map(|path| medium_of(names, &path, payload)),
             ran: payload.and_then(|payload| payload.medium_of_nonce.clone()),
             asked_geometry: Some(sorted(&paths::bios_geometry_lines(machine, layout).join("\n"))),
             bios_geometry: payload.and_then(|payload| payload.bios_geometry.as_deref()).map(sorted_bytes),
@@ -92,6 +92,13 @@ impl Views {
             text(&self.boot_current),
         ))
     }
+}
+
+/// The medium that a boot option stands for: the one at its path, or for a NIC the one that ran, if it is served there.
+fn medium_of(names: &Names, path: &str, payload: Option<&Payload>) -> String {
+    let ran = payload.and_then(|payload| payload.medium_of_nonce.as_ref());
+    let over_nic = names.nic_at(path).and_then(|nic| nic.served.iter().find(|served| Some(*served) == ran));
+    names.medium_at(path).or(over_nic.map(String::as_str)).unwrap_or(path).to_owned()
 }
 
 /// Lines separated by a bar; the final NUL and line ends are QEMU's framing.

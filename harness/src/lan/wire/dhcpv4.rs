@@ -2,6 +2,8 @@
 
 use std::net::Ipv4Addr;
 
+use serde::Serialize;
+
 use super::{MacAddr, WireError, array, at_least, be16, be32};
 
 /// Port of servers.
@@ -55,7 +57,8 @@ pub mod option {
 }
 
 /// Value of option 53.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum MessageType {
     /// Who offers an address? (1)
     Discover,

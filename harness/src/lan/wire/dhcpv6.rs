@@ -2,6 +2,8 @@
 
 use std::net::Ipv6Addr;
 
+use serde::Serialize;
+
 use super::{WireError, array, at_least, be16, be32};
 
 /// Port of servers and relay agents.
@@ -46,7 +48,8 @@ pub mod option {
 }
 
 /// Message type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum MessageType {
     /// Who serves? (1)
     Solicit,

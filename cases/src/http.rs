@@ -1,0 +1,123 @@
+//! Network boot by HTTP: a URL as boot file for iPXE, UEFI HTTP boot, and servers that break the rules.
+
+use bootwright::case::Case;
+use bootwright::lan::routes::{Answer, BodyFault, Head, Http, Length, Resource};
+use bootwright::lan::{BootAnswer, LanSpec};
+use bootwright::machine::{Board, Network};
+use bootwright::verdict::{Expectation, OnLan};
+
+use crate::networks::{BIOS_FILE, Story, answering, falls, network, nic_then_disk, serves};
+use crate::pxe::MODELS;
+
+const URL: &str = "http://10.77.0.1/boot.0";
+
+/// All cases of this group.
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for board in [Board::Pc, Board::Q35] {
+        cases.extend(MODELS.map(|model| by_model(board, model)));
+    }
+    let stories = works().into_iter().chain(scripts()).chain(breaks());
+    cases.extend(stories.map(|story| story.case("http", Board::Pc)));
+    cases
+}
+
+fn by_url(url: &str) -> Network {
+    network(answering(BootAnswer::file(url)))
+}
+
+/// Every NIC with a ROM fetches a URL that DHCP gives it as boot file.
+fn by_model(board: Board, model: &str) -> Case {
+    let machine = nic_then_disk(board, model, by_url(URL));
+    let control = machine.clone().with_network(0, |network| network.without_program(BIOS_FILE));
+    Case::new(format!("http::seabios::{}::model-{model}", board.name()))
+        .axis("nic", model)
+        .axis("by", "http")
+        .machine(machine)
+        .expect(
+            Expectation::boots("served")
+                .without_trying("next")
+                .on_lan(OnLan::AskedBy("http".into(), BIOS_FILE.into()))
+                .on_lan(OnLan::Fetched(BIOS_FILE.into())),
+        )
+        .control(control)
+}
+
+fn routed(path: &str, answer: Answer) -> Network {
+    by_url(&format!("http://10.77.0.1{path}")).with_lan(|lan| lan.http(Http::default().route(path, answer)))
+}
+
+/// The program with its own route, so that the way in which it is sent can be chosen.
+fn sent(change: impl FnOnce(Resource) -> Resource) -> Network {
+    routed("/boot.0", Answer::Resource(change(Resource::new(Vec::new()))))
+}
+
+fn to(location: &str, status: u16) -> Answer {
+    Answer::Redirect { status, location: location.to_owned() }
+}
+
+fn works() -> Vec<Story> {
+    let named =
+        by_url("http://boot.test/boot.0").with_lan(|lan| lan.name("boot.test", std::net::Ipv4Addr::new(10, 77, 0, 1)));
+    let other_port =
+        by_url("http://10.77.0.1:8080/boot.0").with_lan(|lan| lan.http(Http { ports: vec![8080], ..Http::default() }));
+    vec![
+        serves("server-by-name", named),
+        serves("another-port", other_port),
+        serves("url-with-query", by_url("http://10.77.0.1/boot.0?mac=52:54:00:12:34:10")),
+        serves("redirect-301", routed("/old.0", to(URL, 301))).on_lan(OnLan::Asked("old.0".into())),
+        serves("redirect-302", routed("/old.0", to(URL, 302))).on_lan(OnLan::Asked("old.0".into())),
+        serves("redirect-307-relative", routed("/old.0", to("/boot.0", 307))).on_lan(OnLan::Asked("old.0".into())),
+        serves("chunked", sent(Resource::chunked)),
+        serves("length-until-close", sent(|resource| resource.length(Length::UntilClose))),
+        serves("head-refused", sent(|resource| resource.head(Head::Status(405)))),
+        serves("of-30000-bytes", by_url(URL).of_length(30_000)).on_lan(OnLan::Fetched(BIOS_FILE.into())),
+    ]
+}
+
+/// iPXE scripts as boot file.
+fn scripts() -> Vec<Story> {
+    let script = |text: &str| {
+        let text = format!("#!ipxe\n{text}\n").into_bytes();
+        by_url("http://10.77.0.1/boot.ipxe").with_lan(|lan| lan.file("boot.ipxe", text))
+    };
+    let asked = || OnLan::Asked("boot.ipxe".into());
+    let with_second = |network: Network| {
+        network.with_lan(|lan: LanSpec| lan.file("second.ipxe", b"#!ipxe\nchain tftp://10.77.0.1/boot.0\n".to_vec()))
+    };
+    vec![
+        serves("script-chains-http", script(&format!("chain {URL}"))).on_lan(asked()),
+        serves("script-chains-tftp", script("chain tftp://10.77.0.1/boot.0"))
+            .on_lan(asked())
+            .on_lan(OnLan::AskedBy("tftp".into(), BIOS_FILE.into())),
+        serves("script-chains-script", with_second(script("chain second.ipxe")))
+            .on_lan(OnLan::Asked("second.ipxe".into()))
+            .on_lan(OnLan::AskedBy("tftp".into(), BIOS_FILE.into())),
+        serves("script-tries-again", script(&format!("chain http://10.77.0.1/missing || chain {URL}")))
+            .on_lan(OnLan::Asked("missing".into())),
+        falls("script-exits", script("exit 1"), "HTTP /boot.ipxe: all").on_lan(OnLan::NeverAsked(BIOS_FILE.into())),
+        falls("script-that-is-none", script("nonsense"), "HTTP /boot.ipxe: all")
+            .on_lan(OnLan::NeverAsked(BIOS_FILE.into())),
+    ]
+}
+
+fn breaks() -> Vec<Story> {
+    let status = |status| routed("/boot.0", Answer::Status(status));
+    vec![
+        falls("status-404", status(404), "HTTP /boot.0: status 404"),
+        falls("status-403", status(403), "HTTP /boot.0: status 403"),
+        falls("status-500", status(500), "HTTP /boot.0: status 500"),
+        falls("missing-file", by_url("http://10.77.0.1/missing.0"), "HTTP /missing.0: status 404"),
+        falls("redirect-loop", routed("/boot.0", to(URL, 302)), "HTTP /boot.0: status 302")
+            .on_lan(OnLan::AskedTimes(BIOS_FILE.into(), 3)),
+        falls("reset", routed("/boot.0", Answer::Reset), "HTTP /boot.0"),
+        falls("reset-in-the-body", sent(|resource| resource.fault(BodyFault::ResetAfter(600))), "HTTP /boot.0"),
+        falls("length-too-large", sent(|resource| resource.length(Length::Claimed(9000))), "HTTP /boot.0"),
+        falls(
+            "no-server",
+            by_url(URL).with_lan(|lan| lan.http(Http { ports: vec![], ..Http::default() })),
+            "never asked for",
+        ),
+        falls("name-that-nobody-knows", by_url("http://nowhere.test/boot.0"), "never asked for"),
+    ]
+}

@@ -1,0 +1,115 @@
+//! The words in which network cases are written: one table row per story, each with its negative control.
+
+use bootwright::case::Case;
+use bootwright::lan::{BootAnswer, DhcpServer, LanSpec, Match};
+use bootwright::machine::{Board, Firmware, Machine, Medium, Network};
+use bootwright::trace::Outcome;
+use bootwright::verdict::{Expectation, Expected, OnLan, booted, failed_entry};
+
+/// The boot file of BIOS guests.
+pub const BIOS_FILE: &str = "boot.0";
+/// The boot file of UEFI guests.
+pub const EFI_FILE: &str = "boot.efi";
+
+/// What becomes of the NIC's entry.
+#[derive(Clone, Copy, Debug)]
+pub enum Fate {
+    /// The served program runs.
+    Served,
+    /// It ends so, for this reason, and the disk behind it runs.
+    Falls(Outcome, &'static str),
+}
+
+/// One row: a network, what becomes of a BIOS guest on it, and the network on which that must not happen.
+pub struct Story {
+    /// Last part of the id.
+    pub name: &'static str,
+    network: Network,
+    control: Network,
+    fate: Fate,
+    on_lan: Vec<OnLan>,
+}
+
+/// The served program runs. The negative control is the same network without that program.
+pub fn serves(name: &'static str, network: Network) -> Story {
+    let control = network.clone().without_program(BIOS_FILE);
+    Story { name, network, control, fate: Fate::Served, on_lan: Vec::new() }
+}
+
+/// The NIC's entry fails for a reason in which `reason` stands. The negative control is the healthy network.
+pub fn falls(name: &'static str, network: Network, reason: &'static str) -> Story {
+    Story { name, network, control: healthy(), fate: Fate::Falls(Outcome::Failed, reason), on_lan: Vec::new() }
+}
+
+/// Nobody answers the NIC for a reason in which `reason` stands. The negative control is the healthy network.
+pub fn times_out(name: &'static str, network: Network, reason: &'static str) -> Story {
+    Story { fate: Fate::Falls(Outcome::TimedOut, reason), ..falls(name, network, reason) }
+}
+
+impl Story {
+    /// Demands something of the exchange.
+    pub fn on_lan(mut self, wanted: OnLan) -> Story {
+        self.on_lan.push(wanted);
+        self
+    }
+
+    /// Another network for the negative control.
+    pub fn control(mut self, control: Network) -> Story {
+        self.control = control;
+        self
+    }
+
+    /// The case of this row: a virtio NIC first, a disk behind it.
+    pub fn case(self, group: &str, board: Board) -> Case {
+        let machine = |network: Network| nic_then_disk(board, "virtio-net-pci", network);
+        let mut expectation = match self.fate {
+            Fate::Served => Expectation::boots("served").without_trying("next"),
+            Fate::Falls(outcome, reason) => {
+                let rom = Expected { outcome, ..failed_entry("ROM") }.because(reason);
+                Expectation::attempts([rom, booted("next")])
+            }
+        };
+        expectation.network = self.on_lan;
+        Case::new(format!("{group}::seabios::{}::{}", board.name(), self.name))
+            .axis("nic", "virtio-net-pci")
+            .axis("story", self.name)
+            .machine(machine(self.network))
+            .expect(expectation)
+            .control(machine(self.control))
+    }
+}
+
+/// A SeaBIOS machine with a NIC first and a bootable disk second.
+pub fn nic_then_disk(board: Board, model: &str, network: Network) -> Machine {
+    Machine::new(Firmware::SeaBios, board)
+        .network(network)
+        .nic(model, Some(0))
+        .bootindex(1)
+        .virtio_blk(Medium::bootable("next"))
+        .bootindex(2)
+}
+
+/// A DHCP server that sends everybody to the BIOS program by TFTP.
+pub fn server() -> DhcpServer {
+    DhcpServer::new("main").boot_file(BIOS_FILE)
+}
+
+/// A DHCP server that gives everybody this answer.
+pub fn answering(answer: BootAnswer) -> DhcpServer {
+    DhcpServer::new("main").rule(Match::Any, answer)
+}
+
+/// A network with this DHCP server that offers the BIOS program.
+pub fn network(server: DhcpServer) -> Network {
+    Network::new(LanSpec::new().dhcp(server)).bios_program(BIOS_FILE, "served")
+}
+
+/// A network on which a BIOS guest boots by TFTP.
+pub fn healthy() -> Network {
+    network(server())
+}
+
+/// The healthy network with its lan changed.
+pub fn with(change: impl FnOnce(LanSpec) -> LanSpec) -> Network {
+    healthy().with_lan(change)
+}

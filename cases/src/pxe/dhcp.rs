@@ -1,0 +1,141 @@
+//! Who answers a BIOS guest, with what, when, and how well.
+
+use std::net::Ipv4Addr;
+
+use bootwright::case::Case;
+use bootwright::lan::wire::MacAddr;
+use bootwright::lan::{AnswerAfter, BootAnswer, DhcpServer, LanSpec, Malformed, Match};
+use bootwright::machine::{Board, Network};
+use bootwright::verdict::OnLan;
+
+use crate::networks::{BIOS_FILE, Story, answering, falls, healthy, network, server, serves, times_out};
+
+pub fn cases() -> Vec<Case> {
+    let pc = [rules(), several_servers(), late()].into_iter().flatten();
+    let q35 = malformed();
+    let pc = pc.map(|story| story.case("pxe", Board::Pc));
+    pc.chain(q35.into_iter().map(|story| story.case("pxe", Board::Q35))).collect()
+}
+
+fn wrong_then_right(wrong: Match) -> Network {
+    network(DhcpServer::new("main").rule(wrong, BootAnswer::file("elsewhere.0")).boot_file(BIOS_FILE))
+}
+
+fn only(when: Match) -> Network {
+    network(DhcpServer::new("main").rule(when, BootAnswer::file(BIOS_FILE)))
+}
+
+/// Rules over what the client says of itself, as dnsmasq and ISC dhcpd read them.
+fn rules() -> Vec<Story> {
+    let elsewhere = || OnLan::Asked("elsewhere.0".into());
+    let nothing = "no boot file in the DHCP offer";
+    let mac = |last| Match::Mac(MacAddr([0x52, 0x54, 0, 0x12, 0x34, last]));
+    // the option holds the UUID of `-uuid` with its first three fields in network order
+    let uuid = [0xb0, 0x07, 0x12, 0x16, 0x47, 0x57, 0x40, 0, 0x80, 0, 0, 0, 0, 0, 0, 1];
+    let unlike_uuid = [7; 16];
+    let prefix = |class: &str| Match::VendorClassPrefix(class.to_owned());
+    vec![
+        serves("rule-arch-0", only(Match::Arch(0))).on_lan(OnLan::Arch(0)),
+        falls("rule-arch-7-only", only(Match::Arch(7)), nothing).on_lan(OnLan::NoBootFile),
+        serves("rule-dnsmasq-11-leaves-bios-alone", wrong_then_right(Match::dnsmasq_client_arch("11")))
+            .on_lan(OnLan::NeverAsked("elsewhere.0".into())),
+        falls("rule-dnsmasq-b-takes-bios", wrong_then_right(Match::dnsmasq_client_arch("b")), "elsewhere.0")
+            .on_lan(elsewhere())
+            .control(wrong_then_right(Match::dnsmasq_client_arch("11"))),
+        serves("rule-dnsmasq-0", only(Match::dnsmasq_client_arch("0"))),
+        serves("rule-isc-00-00", only(Match::isc_arch("00:00"))),
+        falls("rule-isc-00-16", only(Match::isc_arch("00:16")), nothing).control(only(Match::isc_arch("00:00"))),
+        serves("rule-vendor-class-pxe", only(prefix("PXEClient:Arch:00000"))),
+        falls("rule-vendor-class-http", only(prefix("HTTPClient")), nothing).control(only(prefix("PXEClient"))),
+        serves("rule-user-class-ipxe", only(Match::UserClassContains("iPXE".to_owned())))
+            .on_lan(OnLan::UserClass("iPXE".into())),
+        serves("rule-mac", only(mac(0x10))),
+        falls("rule-other-mac", only(mac(0x11)), nothing).control(only(mac(0x10))),
+        serves("rule-uuid", only(Match::Uuid(uuid))).control(only(Match::Uuid(unlike_uuid))),
+        serves(
+            "file-field-only",
+            network(answering(BootAnswer { file_field: Some(BIOS_FILE.to_owned()), ..BootAnswer::none() })),
+        ),
+        serves(
+            "option-67-only",
+            network(answering(BootAnswer { option_67: Some(BIOS_FILE.to_owned()), ..BootAnswer::none() })),
+        ),
+        falls("no-boot-file", network(answering(BootAnswer::none())), nothing).on_lan(OnLan::NoBootFile),
+        falls("file-that-is-not-there", network(answering(BootAnswer::file("missing.0"))), "missing.0")
+            .on_lan(OnLan::NeverAsked(BIOS_FILE.into())),
+        falls("path-traversal", network(answering(BootAnswer::file("../boot.0"))), "file not found"),
+    ]
+}
+
+/// More than one server, and servers that change their mind.
+fn several_servers() -> Vec<Story> {
+    let lan = |servers: Vec<DhcpServer>| {
+        let lan = servers.into_iter().fold(LanSpec::new(), LanSpec::dhcp);
+        Network::new(lan).bios_program(BIOS_FILE, "served")
+    };
+    let bare = || DhcpServer::new("addresses");
+    let proxy = || DhcpServer::proxy("proxy").boot_file(BIOS_FILE);
+    let to_main = BootAnswer::file(BIOS_FILE).next_server(Ipv4Addr::new(10, 77, 0, 1));
+    let rogue = || DhcpServer::rogue("rogue");
+    let mut naks_once = server();
+    naks_once.naks = 1;
+    let mut naks_always = server();
+    naks_always.naks = 1000;
+    let by_proxy = DhcpServer::proxy("proxy").rule(Match::Any, to_main.clone());
+    vec![
+        serves("proxy-dhcp", lan(vec![bare(), by_proxy.clone()]))
+            .on_lan(OnLan::AcknowledgedBy("addresses".into()))
+            .control(lan(vec![bare()])),
+        times_out("proxy-dhcp-alone", lan(vec![proxy()]), "DHCP").on_lan(OnLan::NeverAsked(BIOS_FILE.into())),
+        serves("next-server-is-another-host", lan(vec![rogue().rule(Match::Any, to_main)]))
+            .on_lan(OnLan::AcknowledgedBy("rogue".into())),
+        falls(
+            "next-server-that-is-nobody",
+            network(answering(BootAnswer::file(BIOS_FILE).next_server(Ipv4Addr::new(10, 77, 0, 99)))),
+            "boot.0 was never asked for",
+        ),
+        serves("rogue-server-without-file", lan(vec![rogue(), server()])).on_lan(OnLan::AcknowledgedBy("main".into())),
+        falls("rogue-server-alone", lan(vec![rogue()]), "no boot file").on_lan(OnLan::AcknowledgedBy("rogue".into())),
+        serves("nak-once", network(naks_once)).on_lan(OnLan::Naks(1)),
+        times_out("nak-always", network(naks_always), "no DHCP acknowledgment").on_lan(OnLan::Naks(1)),
+    ]
+}
+
+/// Servers that come late. iPXE sends four discovers, at 0, 1, 3 and 7 s, and gives up at 15 s of guest time.
+fn late() -> Vec<Story> {
+    let after = |discovers| {
+        let mut server = server();
+        server.answer_after = AnswerAfter::Discovers(discovers);
+        network(server)
+    };
+    let mut never = server();
+    never.answer_after = AnswerAfter::Never;
+    vec![
+        serves("server-misses-1-discover", after(1)).on_lan(OnLan::Discovers(2, 3)),
+        serves("server-misses-2-discovers", after(2)).on_lan(OnLan::Discovers(3, 4)),
+        serves("server-misses-3-discovers", after(3)).on_lan(OnLan::Discovers(4, 5)),
+        times_out("server-misses-4-discovers", after(4), "no DHCP offer: 4 discovers unanswered").control(after(3)),
+        times_out("silent-server", network(never), "no DHCP offer: 4 discovers unanswered"),
+        times_out("no-server", Network::new(LanSpec::new()), "no DHCP offer: 4 discovers unanswered")
+            .control(healthy()),
+    ]
+}
+
+/// Replies that break the standard: iPXE takes what it can read.
+fn malformed() -> Vec<Story> {
+    let broken = |malformed| {
+        let mut server = server();
+        server.malformed = Some(malformed);
+        network(server)
+    };
+    vec![
+        serves("malformed-option-past-end", broken(Malformed::OptionPastEnd)),
+        serves("malformed-missing-end", broken(Malformed::MissingEnd)),
+        times_out("malformed-short-server-id", broken(Malformed::ShortServerId), "DHCP"),
+        times_out("malformed-no-message-type", broken(Malformed::NoMessageType), "DHCP"),
+        times_out("malformed-bad-cookie", broken(Malformed::BadCookie), "DHCP"),
+        serves("malformed-empty-bootfile", broken(Malformed::EmptyBootfile)),
+        serves("malformed-unterminated-file", broken(Malformed::UnterminatedFile)),
+        times_out("malformed-wrong-xid", broken(Malformed::WrongXid), "DHCP"),
+    ]
+}

@@ -1,0 +1,47 @@
+//! TFTP as a BIOS guest gets it: sizes and options that must work, and what goes wrong in a transfer.
+
+use bootwright::case::Case;
+use bootwright::lan::{Tftp, TftpFault, TftpFaultKind};
+use bootwright::machine::{Board, Network};
+use bootwright::verdict::OnLan;
+
+use crate::networks::{BIOS_FILE, Story, falls, server, serves, times_out, with};
+
+pub fn cases() -> Vec<Case> {
+    let stories = works().into_iter().chain(breaks());
+    stories.map(|story| story.case("pxe", Board::Q35)).collect()
+}
+
+fn tftp(change: impl FnOnce(&mut Tftp)) -> Network {
+    with(|mut lan| {
+        change(&mut lan.tftp);
+        lan
+    })
+}
+
+fn works() -> Vec<Story> {
+    let of_length = |length| crate::networks::network(server()).of_length(length);
+    let fetched = || OnLan::Fetched(BIOS_FILE.into());
+    vec![
+        serves("tftp-without-options", tftp(|tftp| tftp.options = false)).on_lan(fetched()),
+        serves("tftp-block-size-512", tftp(|tftp| tftp.max_blksize = 512)).on_lan(fetched()),
+        serves("tftp-block-size-8", tftp(|tftp| tftp.max_blksize = 8)).on_lan(fetched()),
+        serves("tftp-of-2864-bytes-two-whole-blocks", of_length(2864)).on_lan(fetched()),
+        serves("tftp-of-2865-bytes", of_length(2865)).on_lan(fetched()),
+        serves("tftp-of-30000-bytes", of_length(30_000)).on_lan(fetched()),
+    ]
+}
+
+fn breaks() -> Vec<Story> {
+    let fault = |kind: TftpFaultKind| tftp(|tftp| tftp.faults.push(TftpFault { file: None, kind }));
+    let refuse = |code, message: &str| fault(TftpFaultKind::Refuse { code, message: message.to_owned() });
+    let at_block = TftpFaultKind::ErrorAtBlock { block: 2, code: 3, message: "disk full".to_owned() };
+    vec![
+        falls("tftp-refuses-access", refuse(2, "access violation"), "error 2 \"access violation\" from the server"),
+        falls("tftp-refuses-undefined", refuse(0, "go away"), "error 0 \"go away\" from the server"),
+        falls("tftp-error-at-block-2", fault(at_block), "error 3 \"disk full\" from the server"),
+        times_out("tftp-never-answers", fault(TftpFaultKind::Silent), "TFTP boot.0: nothing more after 0 bytes"),
+        times_out("tftp-stalls", fault(TftpFaultKind::StallAfter { bytes: 1432 }), "TFTP boot.0: nothing more after"),
+        falls("tftp-server-off", tftp(|tftp| tftp.enabled = false), "boot.0 was never asked for"),
+    ]
+}

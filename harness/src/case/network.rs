@@ -1,0 +1,182 @@
+//! The networks of one run: programs with this run's nonces, a socket pair per NIC, events into the timeline, the capture.
+//!
+//! It never decides what an exchange means: that is `trace`'s work.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use bootwright_images::Nonce;
+use serde_json::{Value, json};
+
+use crate::evidence::{Observed, Recorder};
+use crate::lan::tls::Authority;
+use crate::lan::{Lan, LanEvent, LanLog, LanSpec, pcapng};
+use crate::machine::Machine;
+use crate::vm::VmError;
+
+/// What is ready before power-on.
+#[derive(Default)]
+pub struct Prepared {
+    lans: Vec<LanSpec>,
+    /// Device index of each NIC, by lan and port.
+    nics: Vec<Vec<usize>>,
+    /// Nonce of each served medium, by name.
+    pub nonces: BTreeMap<String, String>,
+    /// fw_cfg entries that the firmware needs for this network, name and file.
+    pub fw_cfg: Vec<(String, PathBuf)>,
+}
+
+impl Prepared {
+    /// Fills a machine's networks. Files for fw_cfg go into `folder`.
+    ///
+    /// # Errors
+    ///
+    /// What could not be made, in words.
+    pub fn of(machine: &Machine, folder: &Path, nonce: impl Fn(&str) -> Nonce) -> Result<Prepared, String> {
+        let mut prepared = Prepared::default();
+        for (index, network) in machine.networks.iter().enumerate() {
+            let mut lan = network.filled(&nonce).map_err(|error| format!("network {index}: {error}"))?;
+            for medium in network.media() {
+                prepared.nonces.insert(medium.to_owned(), nonce(medium).to_string());
+            }
+            if let Some(https) = &network.https {
+                let path = folder.join(format!("cacerts-{index}.siglist"));
+                let names: Vec<&str> = https.names.iter().map(String::as_str).collect();
+                lan.http = with_tls(lan.http, &names, https.trusted, &path)?;
+                prepared.fw_cfg.push(("etc/edk2/https/cacerts".to_owned(), path));
+            }
+            let plugged = machine.plugged_nics().filter(|(_, nic)| nic.lan == Some(index));
+            prepared.nics.push(plugged.map(|(device, _)| device).collect());
+            prepared.lans.push(lan);
+        }
+        Ok(prepared)
+    }
+
+    /// Powers the lans on. The second value are QEMU's ends, one for each NIC that has a lan, in device order.
+    ///
+    /// # Errors
+    ///
+    /// [`VmError::Prepare`] with what the host refused.
+    pub fn power_on(&self, recorder: &Recorder) -> Result<(Running, Vec<UnixStream>), VmError> {
+        let prepare = |source| VmError::Prepare { what: "the network".to_owned(), source };
+        let mut running = Running::default();
+        let mut ends: BTreeMap<usize, UnixStream> = BTreeMap::new();
+        for (spec, nics) in self.lans.iter().zip(&self.nics) {
+            let mut ports = Vec::new();
+            for &device in nics {
+                let (end, port) = UnixStream::pair().map_err(prepare)?;
+                ends.insert(device, end);
+                ports.push(port);
+            }
+            let log = LanLog::new(spec.capture_limit);
+            let (timeline, devices) = (recorder.clone(), nics.clone());
+            log.observe(move |event| timeline.note(Observed::Network(words(event, &devices))));
+            let lan =
+                Lan::start_into(spec.clone(), ports, log).map_err(|error| prepare(std::io::Error::other(error)))?;
+            running.lans.push((lan, nics.clone()));
+        }
+        Ok((running, ends.into_values().collect()))
+    }
+}
+
+fn with_tls(
+    http: crate::lan::routes::Http,
+    names: &[&str],
+    trusted: bool,
+    path: &Path,
+) -> Result<crate::lan::routes::Http, String> {
+    let words = |error: crate::lan::tls::TlsError| format!("cannot make a certificate: {error}");
+    let authority = Authority::new("bootwright run").map_err(words)?;
+    let identity = authority.issue(names).map_err(words)?;
+    let given =
+        if trusted { authority.edk2_cacerts() } else { Authority::new("another").map_err(words)?.edk2_cacerts() };
+    fs::write(path, given).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    Ok(http.tls(identity))
+}
+
+/// The lans of a run, on.
+#[derive(Default)]
+pub struct Running {
+    lans: Vec<(Lan, Vec<usize>)>,
+}
+
+/// The lans of a run, off, with everything that happened on them.
+#[derive(Default)]
+pub struct Seen {
+    logs: Vec<(LanLog, Vec<usize>)>,
+}
+
+impl Running {
+    /// Powers the lans off, once everything that the guest had sent is received.
+    pub fn power_off(self) -> Seen {
+        Seen { logs: self.lans.into_iter().map(|(lan, nics)| (lan.stop(), nics)).collect() }
+    }
+}
+
+impl Seen {
+    /// Every event, each lan's in order, with the device index of its NIC as port.
+    pub fn events(&self) -> Vec<LanEvent> {
+        let of_lan = |(log, nics): &(LanLog, Vec<usize>)| {
+            let nics = nics.clone();
+            log.events().into_iter().map(move |mut event| {
+                event.port = event.port.and_then(|port| nics.get(port).copied());
+                event
+            })
+        };
+        self.logs.iter().flat_map(of_lan).collect()
+    }
+
+    /// Writes `network.pcapng`; a second lan has `network-1.pcapng` and so on.
+    ///
+    /// # Errors
+    ///
+    /// The file that could not be written.
+    pub fn write(&self, folder: &Path) -> Result<(), String> {
+        for (index, (log, nics)) in self.logs.iter().enumerate() {
+            let name = if index == 0 { "network.pcapng".to_owned() } else { format!("network-{index}.pcapng") };
+            let path = folder.join(name);
+            let written = File::create(&path).map(BufWriter::new).and_then(|mut out| {
+                pcapng::write(log, nics.len(), &mut out)?;
+                out.flush()
+            });
+            written.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        }
+        Ok(())
+    }
+}
+
+/// An event as the timeline has it.
+fn words(event: &LanEvent, nics: &[usize]) -> Value {
+    let nic = event.port.and_then(|port| nics.get(port)).map(|device| format!("nic{device}"));
+    json!({ "nic": nic, "event": event.kind })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::{Firmware, Network};
+    use std::io::Write;
+
+    #[test]
+    fn each_nic_has_its_own_end_in_device_order() {
+        let machine = Machine::pc(Firmware::SeaBios)
+            .network(Network::new(LanSpec::new()))
+            .network(Network::new(LanSpec::new()))
+            .nic("e1000", Some(1))
+            .nic("e1000", None)
+            .nic("e1000", Some(0));
+        let folder = tempfile::tempdir().unwrap();
+        let prepared = Prepared::of(&machine, folder.path(), |_| Nonce([0; 16])).unwrap();
+        let recorder = Recorder::new();
+        let (running, mut ends) = prepared.power_on(&recorder).unwrap();
+        ends[0].write_all(&[&60_u32.to_be_bytes()[..], &[0xff; 60]].concat()).unwrap();
+        let seen = running.power_off();
+        assert_eq!(seen.events()[0].port, Some(0));
+        assert!(recorder.timeline_jsonl().contains("\"nic\":\"nic0\""));
+        seen.write(folder.path()).unwrap();
+        assert!(folder.path().join("network-1.pcapng").exists());
+    }
+}

@@ -1,0 +1,362 @@
+//! What a guest and the lan said to each other, conversation by conversation, and what that says about an attempt.
+//!
+//! The firmware's log says which entry it tries; the lan's events say why it came to nothing. [`conversations`] groups the
+//! events, [`explain`] puts the reason into the attempts that went over a NIC. The two meet by NIC and by count, never by
+//! time, since the host decides when a line and a frame are seen.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Attempt, Outcome};
+use crate::lan::wire::dhcpv4::MessageType as V4;
+use crate::lan::wire::dhcpv6::MessageType as V6;
+use crate::lan::{LanEvent, LanEventKind};
+
+/// Conversations kept; a guest that asks for ever begins new ones for ever.
+const CONVERSATION_LIMIT: usize = 1000;
+/// Entries kept in each list of a conversation.
+const LIST_LIMIT: usize = 200;
+
+/// A file that the guest asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// `tftp`, `http` or `https`.
+    pub protocol: String,
+    /// HTTP method; empty for TFTP.
+    pub method: String,
+    /// The name or path as the guest wrote it.
+    pub name: String,
+    /// HTTP status of the answer.
+    pub status: Option<u16>,
+    /// It is offered.
+    pub found: bool,
+    /// Bytes that the guest is known to have.
+    pub bytes: u64,
+    /// All of it was sent.
+    pub complete: bool,
+    /// The error that ended it.
+    pub error: Option<String>,
+}
+
+/// What a NIC's client asked for from its first discover to the next client's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conversation {
+    /// The NIC, by its place among the machine's devices.
+    pub nic: usize,
+    /// DHCPv6 rather than DHCP.
+    pub ipv6: bool,
+    /// Option 93 (option 61 of DHCPv6), first entry.
+    pub arch: Option<u16>,
+    /// Option 60 (option 16 of DHCPv6).
+    pub vendor_class: Option<String>,
+    /// Option 77 (option 15 of DHCPv6).
+    pub user_class: Option<String>,
+    /// Discovers or solicits, lost ones included.
+    pub discovers: u32,
+    /// Servers that offered or advertised, by name, one entry per offer.
+    pub offers: Vec<String>,
+    /// Requests.
+    pub requests: u32,
+    /// Refusals of a request.
+    pub naks: u32,
+    /// The server that acknowledged last.
+    pub acknowledged_by: Option<String>,
+    /// Boot file in the last offer or acknowledgment that had one.
+    pub boot_file: Option<String>,
+    /// Files asked for, in order.
+    pub asked: Vec<Asked>,
+    /// What faults did, each note once.
+    pub faults: Vec<String>,
+    /// TLS handshakes that failed.
+    pub tls_refused: Vec<String>,
+}
+
+impl Conversation {
+    fn is_http(&self) -> bool {
+        self.vendor_class.as_deref().is_some_and(|class| class.starts_with("HTTPClient"))
+    }
+
+    /// Why nothing booted, as far as the lan can tell: the outcome and the reason in words.
+    pub fn why(&self) -> (Outcome, String) {
+        let (discover, offer) = if self.ipv6 { ("solicit", "advertisement") } else { ("discover", "offer") };
+        let protocol = if self.ipv6 { "DHCPv6" } else { "DHCP" };
+        let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+        let discovers = plural(self.discovers as usize, discover);
+        if self.offers.is_empty() {
+            return (Outcome::TimedOut, format!("no {protocol} {offer}: {discovers} unanswered"));
+        }
+        if self.requests == 0 && self.acknowledged_by.is_none() && self.asked.is_empty() {
+            let offers = plural(self.offers.len(), offer);
+            return (Outcome::TimedOut, format!("no {protocol} {offer} was taken: {discovers}, {offers}"));
+        }
+        if self.acknowledged_by.is_none() && self.asked.is_empty() {
+            let naks = if self.naks > 0 { format!(", {} refused", self.naks) } else { String::new() };
+            let requests = plural(self.requests as usize, "request");
+            return (Outcome::TimedOut, format!("no {protocol} acknowledgment: {requests}{naks}"));
+        }
+        if let (Some(refused), false) = (self.tls_refused.last(), self.asked.iter().any(|asked| asked.complete)) {
+            return (Outcome::Refused, format!("TLS refused: {refused}"));
+        }
+        match (self.asked.last(), &self.boot_file) {
+            (Some(asked), _) => asked.why(),
+            (None, Some(file)) => (Outcome::Failed, format!("{file} was never asked for")),
+            (None, None) => (Outcome::Failed, format!("no boot file in the {protocol} {offer}")),
+        }
+    }
+}
+
+impl Asked {
+    fn why(&self) -> (Outcome, String) {
+        let what = format!("{} {}", self.protocol.to_uppercase(), self.name);
+        match self {
+            Asked { error: Some(error), .. } => (Outcome::Failed, format!("{what}: {error}")),
+            Asked { complete: true, bytes, .. } => (Outcome::Failed, format!("{what}: all {bytes} bytes sent")),
+            Asked { status: Some(status), .. } if !(200..300).contains(status) => {
+                (Outcome::Failed, format!("{what}: status {status}"))
+            }
+            Asked { found: false, .. } => (Outcome::Failed, format!("{what}: file not found")),
+            Asked { bytes, .. } => (Outcome::TimedOut, format!("{what}: nothing more after {bytes} bytes")),
+        }
+    }
+
+    /// The file that was asked for, without the slash before a path.
+    pub fn file(&self) -> &str {
+        self.name.strip_prefix('/').unwrap_or(&self.name)
+    }
+}
+
+/// Groups a lan's events; each event's port must already be the device index of its NIC.
+///
+/// A conversation begins with a discover (solicit) whose transaction is another one than the last, or whose own count of
+/// seconds went back.
+pub fn conversations(events: &[LanEvent]) -> Vec<Conversation> {
+    let mut list: Vec<Conversation> = Vec::new();
+    // (nic, family) to transaction and seconds of its last discover
+    let mut last: Vec<((usize, bool), (u32, u16))> = Vec::new();
+    for event in events {
+        let Some(nic) = event.port else { continue };
+        let begins = match &event.kind {
+            LanEventKind::Dhcp(said) if said.message == V4::Discover => Some((false, said.xid, said.secs)),
+            LanEventKind::Dhcpv6(said) if said.message == V6::Solicit => Some((true, said.xid, 0)),
+            _ => None,
+        };
+        if let Some((ipv6, xid, secs)) = begins {
+            let key = (nic, ipv6);
+            let known = last.iter_mut().find(|(known, _)| *known == key);
+            let new = known.as_ref().is_none_or(|(_, (old, at))| *old != xid || secs < *at);
+            match known {
+                Some((_, value)) => *value = (xid, secs),
+                None => last.push((key, (xid, secs))),
+            }
+            if new && list.len() < CONVERSATION_LIMIT {
+                list.push(Conversation { nic, ipv6, ..Conversation::default() });
+            }
+        }
+        take(&mut list, nic, &event.kind);
+    }
+    list
+}
+
+/// The conversation of a NIC that began last, of one family where that is known.
+fn current(list: &mut [Conversation], nic: usize, ipv6: Option<bool>) -> Option<&mut Conversation> {
+    list.iter_mut().rev().find(|one| one.nic == nic && ipv6.is_none_or(|ipv6| one.ipv6 == ipv6))
+}
+
+fn take(list: &mut [Conversation], nic: usize, kind: &LanEventKind) {
+    let family = match kind {
+        LanEventKind::Dhcp(_) => Some(false),
+        LanEventKind::Dhcpv6(_) => Some(true),
+        _ => None,
+    };
+    let Some(now) = current(list, nic, family) else { return };
+    match kind {
+        LanEventKind::Dhcp(said) => {
+            if said.server.is_none() {
+                now.arch = said.arch.or(now.arch);
+                now.vendor_class = said.vendor_class.clone().or(now.vendor_class.take());
+                now.user_class = said.user_class.clone().or(now.user_class.take());
+            } else {
+                now.boot_file = said.boot_file.clone().or(now.boot_file.take());
+            }
+            match (said.message, &said.server) {
+                (V4::Discover, _) => now.discovers += 1,
+                (V4::Request, None) => now.requests += 1,
+                (V4::Nak, _) => now.naks += 1,
+                (V4::Offer, Some(server)) => push(&mut now.offers, server.clone()),
+                (V4::Ack, Some(server)) => now.acknowledged_by = Some(server.clone()),
+                _ => {}
+            }
+        }
+        LanEventKind::Dhcpv6(said) => {
+            if said.server.is_none() {
+                now.arch = said.arch.or(now.arch);
+                now.vendor_class = said.vendor_class.clone().or(now.vendor_class.take());
+                now.user_class = said.user_class.clone().or(now.user_class.take());
+            } else {
+                now.boot_file = said.boot_file_url.clone().or(now.boot_file.take());
+            }
+            match (said.message, &said.server) {
+                (V6::Solicit, _) => now.discovers += 1,
+                (V6::Request, None) => now.requests += 1,
+                (V6::Advertise, Some(server)) => push(&mut now.offers, server.clone()),
+                (V6::Reply, Some(server)) => now.acknowledged_by = Some(server.clone()),
+                _ => {}
+            }
+        }
+        LanEventKind::TftpRequest { name, found, .. } => {
+            let asked = Asked { protocol: "tftp".to_owned(), name: name.clone(), found: *found, ..Asked::default() };
+            push(&mut now.asked, asked);
+        }
+        LanEventKind::TftpProgress { name, bytes, .. } => on(now, name, |asked| asked.bytes = *bytes),
+        LanEventKind::TftpComplete { name, bytes } => on(now, name, |asked| {
+            (asked.bytes, asked.complete) = (*bytes, true);
+        }),
+        LanEventKind::TftpError { name, code, message, from_guest } => on(now, name, |asked| {
+            let who = if *from_guest { "the guest" } else { "the server" };
+            asked.error = Some(format!("error {code} \"{message}\" from {who}"));
+        }),
+        LanEventKind::HttpRequest { method, path, status, secure, .. } => push(
+            &mut now.asked,
+            Asked {
+                protocol: if *secure { "https" } else { "http" }.to_owned(),
+                method: method.clone(),
+                name: path.clone(),
+                status: *status,
+                found: status.is_some_and(|status| (200..400).contains(&status)),
+                ..Asked::default()
+            },
+        ),
+        LanEventKind::HttpSent { path, bytes } | LanEventKind::HttpComplete { path, bytes } => {
+            on(now, path, |asked| (asked.bytes, asked.complete) = (*bytes, true));
+        }
+        LanEventKind::TlsRefused { reason } => push(&mut now.tls_refused, reason.clone()),
+        LanEventKind::Fault { note } if !now.faults.contains(note) => push(&mut now.faults, note.clone()),
+        _ => {}
+    }
+}
+
+fn push<T>(list: &mut Vec<T>, item: T) {
+    if list.len() < LIST_LIMIT {
+        list.push(item);
+    }
+}
+
+fn on(conversation: &mut Conversation, name: &str, change: impl FnOnce(&mut Asked)) {
+    if let Some(asked) = conversation.asked.iter_mut().rev().find(|asked| asked.name == name) {
+        change(asked);
+    }
+}
+
+/// Says in each failed attempt over a NIC what the lan saw. `codes` are iPXE's own error codes, one entry for each start of
+/// iPXE.
+pub fn explain(attempts: &mut [Attempt], conversations: &[Conversation], codes: &[Option<String>]) {
+    let mut taken = vec![false; conversations.len()];
+    let mut starts = codes.iter();
+    for place in 0..attempts.len() {
+        let Some(nic) = attempts[place].nic else { continue };
+        let same = key(&attempts[place]);
+        let code = if attempts[place].target == "ROM" { starts.next().cloned().flatten() } else { None };
+        let is_last = !attempts[place + 1..].iter().any(|later| later.nic == Some(nic) && key(later) == same);
+        let fits = |place: &usize| {
+            let one = &conversations[*place];
+            one.nic == nic && (one.ipv6, one.is_http()) == same && !taken[*place]
+        };
+        let mut fitting = (0..conversations.len()).filter(fits);
+        let found = if is_last { fitting.next_back() } else { fitting.next() };
+        let attempt = &mut attempts[place];
+        let own = match attempt.outcome {
+            Some(Outcome::Failed | Outcome::TimedOut | Outcome::Refused) => std::mem::take(&mut attempt.reason),
+            _ => {
+                found.into_iter().for_each(|found| taken[found] = true);
+                continue;
+            }
+        };
+        let (outcome, seen) = match found {
+            Some(found) => {
+                taken[found] = true;
+                conversations[found].why()
+            }
+            None => (Outcome::Failed, "nothing was sent".to_owned()),
+        };
+        attempt.outcome = Some(outcome);
+        let code = code.map(|code| format!("; iPXE {code}")).unwrap_or_default();
+        attempt.reason = format!("nic{nic}: {seen}{code}; {own}");
+    }
+}
+
+/// Family and protocol that the firmware's name for an entry stands for. SeaBIOS and iPXE say neither.
+fn key(attempt: &Attempt) -> (bool, bool) {
+    (attempt.target.contains("PXEv6") || attempt.target.contains("HTTPv6"), attempt.target.contains("HTTPv"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lan::DhcpEvent;
+    use crate::lan::wire::MacAddr;
+    use std::net::Ipv4Addr;
+    use std::time::Instant;
+
+    fn dhcp(message: V4, server: Option<&str>, xid: u32, secs: u16) -> LanEvent {
+        let said = DhcpEvent {
+            message,
+            server: server.map(str::to_owned),
+            xid,
+            secs,
+            mac: MacAddr::default(),
+            arch: Some(0),
+            vendor_class: None,
+            user_class: None,
+            uuid: None,
+            client_id: None,
+            your_ip: Ipv4Addr::UNSPECIFIED,
+            server_id: None,
+            next_server: Ipv4Addr::UNSPECIFIED,
+            boot_file: server.map(|_| "boot.0".to_owned()),
+        };
+        event(LanEventKind::Dhcp(Box::new(said)))
+    }
+
+    fn event(kind: LanEventKind) -> LanEvent {
+        LanEvent { at: Instant::now(), port: Some(0), kind }
+    }
+
+    fn attempt() -> Attempt {
+        let outcome = Some(Outcome::Failed);
+        Attempt { target: "ROM".into(), medium: None, nic: Some(0), outcome, reason: "int 18h".into(), lap: 1 }
+    }
+
+    #[test]
+    fn unanswered_discovers_are_counted_for_each_attempt() {
+        let events: Vec<_> = [4, 8, 12, 16, 4, 8].map(|secs| dhcp(V4::Discover, None, 7, secs)).to_vec();
+        let conversations = conversations(&events);
+        let mut attempts = [attempt(), attempt()];
+        explain(&mut attempts, &conversations, &[Some("4c126035".into())]);
+        assert_eq!(attempts[0].reason, "nic0: no DHCP offer: 4 discovers unanswered; iPXE 4c126035; int 18h");
+        assert_eq!(attempts[1].reason, "nic0: no DHCP offer: 2 discovers unanswered; int 18h");
+        assert_eq!(attempts[0].outcome, Some(Outcome::TimedOut));
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let mut events = vec![dhcp(V4::Discover, None, 7, 4), dhcp(V4::Offer, Some("main"), 7, 0)];
+        events.extend([dhcp(V4::Request, None, 7, 4), dhcp(V4::Ack, Some("main"), 7, 0)]);
+        let request = LanEventKind::TftpRequest { name: "boot.0".into(), options: Vec::new(), found: false };
+        events.push(event(request));
+        let (outcome, reason) = conversations(&events)[0].why();
+        assert_eq!((outcome, reason.as_str()), (Outcome::Failed, "TFTP boot.0: file not found"));
+    }
+
+    #[test]
+    fn an_attempt_that_booted_keeps_its_reason() {
+        let mut attempts = [Attempt { outcome: Some(Outcome::Booted), ..attempt() }];
+        explain(&mut attempts, &conversations(&[dhcp(V4::Discover, None, 7, 4)]), &[]);
+        assert_eq!(attempts[0].reason, "int 18h");
+    }
+
+    #[test]
+    fn silence_of_the_guest_is_said() {
+        let mut attempts = [attempt()];
+        explain(&mut attempts, &[], &[]);
+        assert_eq!(attempts[0].reason, "nic0: nothing was sent; int 18h");
+    }
+}

@@ -1,0 +1,181 @@
+//! What must be seen of the exchange between the guest's NICs and the lan, as values.
+//!
+//! ```
+//! use bootwright::trace::exchange::Conversation;
+//! use bootwright::verdict::{OnLan, exchange};
+//!
+//! let conversations = [Conversation { arch: Some(7), discovers: 1, ..Conversation::default() }];
+//! assert!(exchange::judge(&[OnLan::Arch(7)], &conversations).is_ok());
+//! assert!(exchange::judge(&[OnLan::Fetched("boot.efi".into())], &conversations).is_err());
+//! ```
+
+use serde::Serialize;
+
+use crate::trace::exchange::{Asked, Conversation};
+
+/// One thing that must hold for all conversations of a run together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnLan {
+    /// Some client named itself by this architecture (option 93, decimal).
+    Arch(u16),
+    /// Some client's option 60 begins with this.
+    VendorClass(String),
+    /// Some client's option 77 is this.
+    UserClass(String),
+    /// The first conversation has so many discovers or solicits, from and to.
+    Discovers(u32, u32),
+    /// A NIC sent no discover and no solicit; by device index.
+    Silent(usize),
+    /// A NIC sent at least one; by device index.
+    Heard(usize),
+    /// A server of this name acknowledged.
+    AcknowledgedBy(String),
+    /// No server acknowledged.
+    NeverAcknowledged,
+    /// So many requests were refused, at least.
+    Naks(u32),
+    /// The boot file of the last answer is this.
+    BootFile(String),
+    /// No answer had a boot file.
+    NoBootFile,
+    /// A file was asked for by this protocol (`tftp`, `http`, `https`).
+    AskedBy(String, String),
+    /// A file was asked for.
+    Asked(String),
+    /// A file was never asked for.
+    NeverAsked(String),
+    /// A file was sent whole.
+    Fetched(String),
+    /// A file was asked for so often, at least.
+    AskedTimes(String, usize),
+    /// A fault with this in its note struck.
+    Struck(String),
+    /// A TLS handshake failed.
+    TlsRefused,
+}
+
+/// Holds conversations against what is wanted of them.
+///
+/// # Errors
+///
+/// The first thing that does not hold and what was seen instead, as one line.
+pub fn judge(wanted: &[OnLan], seen: &[Conversation]) -> Result<(), String> {
+    match wanted.iter().find(|wanted| !wanted.holds(seen)) {
+        Some(wanted) => Err(format!("on the network: expected {wanted:?}, saw {}", words(seen))),
+        None => Ok(()),
+    }
+}
+
+impl OnLan {
+    fn holds(&self, seen: &[Conversation]) -> bool {
+        let any = |fits: &dyn Fn(&Conversation) -> bool| seen.iter().any(fits);
+        let asked = |file: &str| seen.iter().flat_map(|one| &one.asked).filter(|asked| asked.file() == file).count();
+        let some = |fits: &dyn Fn(&Asked) -> bool| any(&|one| one.asked.iter().any(fits));
+        match self {
+            OnLan::Arch(arch) => any(&|one| one.arch == Some(*arch)),
+            OnLan::VendorClass(class) => {
+                any(&|one| one.vendor_class.as_ref().is_some_and(|seen| seen.starts_with(class)))
+            }
+            OnLan::UserClass(class) => any(&|one| one.user_class.as_ref() == Some(class)),
+            OnLan::Discovers(from, to) => seen.first().is_some_and(|one| (*from..=*to).contains(&one.discovers)),
+            OnLan::Silent(nic) => !any(&|one| one.nic == *nic),
+            OnLan::Heard(nic) => any(&|one| one.nic == *nic),
+            OnLan::AcknowledgedBy(server) => any(&|one| one.acknowledged_by.as_ref() == Some(server)),
+            OnLan::NeverAcknowledged => !any(&|one| one.acknowledged_by.is_some()),
+            OnLan::Naks(count) => seen.iter().map(|one| one.naks).sum::<u32>() >= *count,
+            OnLan::BootFile(file) => any(&|one| one.boot_file.as_ref() == Some(file)),
+            OnLan::NoBootFile => !any(&|one| one.boot_file.is_some()),
+            OnLan::AskedBy(protocol, file) => some(&|asked| asked.protocol == *protocol && asked.file() == file),
+            OnLan::Asked(file) => asked(file) > 0,
+            OnLan::NeverAsked(file) => asked(file) == 0,
+            OnLan::Fetched(file) => some(&|asked| asked.file() == file && asked.complete),
+            OnLan::AskedTimes(file, count) => asked(file) >= *count,
+            OnLan::Struck(note) => any(&|one| one.faults.iter().any(|seen| seen.contains(note))),
+            OnLan::TlsRefused => any(&|one| !one.tls_refused.is_empty()),
+        }
+    }
+}
+
+/// The conversations in one line: who asked, who answered, which files went over.
+fn words(seen: &[Conversation]) -> String {
+    if seen.is_empty() {
+        return "no discover of any NIC".to_owned();
+    }
+    let one = |one: &Conversation| {
+        let arch = one.arch.map_or("?".to_owned(), |arch| arch.to_string());
+        let asked = one.asked.iter().map(|asked| {
+            let end = if asked.complete { "whole" } else { "not whole" };
+            format!(", {} {} {end}", asked.protocol, asked.name)
+        });
+        format!(
+            "nic{} (arch {arch}): {} discovers, {} offers, acknowledged by {}{}",
+            one.nic,
+            one.discovers,
+            one.offers.len(),
+            one.acknowledged_by.as_deref().unwrap_or("nobody"),
+            asked.collect::<String>()
+        )
+    };
+    seen.iter().take(5).map(one).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn seen() -> Vec<Conversation> {
+        let asked = |name: &str, complete| Asked {
+            protocol: "tftp".into(),
+            name: name.into(),
+            found: complete,
+            complete,
+            ..Asked::default()
+        };
+        vec![Conversation {
+            nic: 1,
+            arch: Some(0),
+            vendor_class: Some("PXEClient:Arch:00000".into()),
+            discovers: 4,
+            acknowledged_by: Some("main".into()),
+            boot_file: Some("boot.0".into()),
+            asked: vec![asked("missing", false), asked("boot.0", true)],
+            ..Conversation::default()
+        }]
+    }
+
+    #[rstest]
+    #[case(OnLan::Arch(0), true)]
+    #[case(OnLan::Arch(7), false)]
+    #[case(OnLan::VendorClass("PXEClient".into()), true)]
+    #[case(OnLan::VendorClass("HTTPClient".into()), false)]
+    #[case(OnLan::UserClass("iPXE".into()), false)]
+    #[case(OnLan::Discovers(4, 4), true)]
+    #[case(OnLan::Discovers(5, 9), false)]
+    #[case(OnLan::Silent(0), true)]
+    #[case(OnLan::Silent(1), false)]
+    #[case(OnLan::Heard(0), false)]
+    #[case(OnLan::AcknowledgedBy("rogue".into()), false)]
+    #[case(OnLan::NeverAcknowledged, false)]
+    #[case(OnLan::Naks(1), false)]
+    #[case(OnLan::BootFile("other".into()), false)]
+    #[case(OnLan::NoBootFile, false)]
+    #[case(OnLan::AskedBy("http".into(), "boot.0".into()), false)]
+    #[case(OnLan::Asked("missing".into()), true)]
+    #[case(OnLan::NeverAsked("missing".into()), false)]
+    #[case(OnLan::Fetched("missing".into()), false)]
+    #[case(OnLan::Fetched("boot.0".into()), true)]
+    #[case(OnLan::AskedTimes("boot.0".into(), 2), false)]
+    #[case(OnLan::Struck("firewall".into()), false)]
+    #[case(OnLan::TlsRefused, false)]
+    fn each_demand_can_say_no(#[case] wanted: OnLan, #[case] holds: bool) {
+        assert_eq!(judge(&[wanted], &seen()).is_ok(), holds);
+    }
+
+    #[test]
+    fn the_difference_says_what_was_seen() {
+        let error = judge(&[OnLan::Arch(7)], &seen()).unwrap_err();
+        assert!(error.contains("nic1 (arch 0): 4 discovers"), "{error}");
+    }
+}
