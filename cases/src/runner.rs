@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use bootwright::case::run::{Ended, Finished, Options, run, run_control};
+use bootwright::case::run::{Ended, Finished, Options, Patience, run, run_control};
 use bootwright::case::{Case, Suite};
 use bootwright::machine::{Accelerator, Clock, Firmware};
 use bootwright::platform::{self, Platform, PlatformName};
@@ -126,6 +126,7 @@ impl Runner {
             clock: self.settings.clock,
             keep: self.settings.keep,
             pause_on_failure: self.settings.pause_on_failure,
+            patience: Patience::default(),
         };
         let finished = match job.control {
             true => run_control(&job.case, platform, &options),
@@ -310,3 +311,4 @@ fn fill(result: &mut CaseResult, finished: &Finished, accelerator: Accelerator) 
         result.attempts.push(seen);
     }
 }
+

@@ -19,7 +19,7 @@ use crate::platform::Platform;
 use crate::trace::{Names, Reader, Trace};
 use crate::verdict::views::Views;
 use crate::verdict::{Ending, Expectation, describe, is_over, judge};
-use crate::vm::{Exit, Ports, Vm, VmError};
+use crate::vm::{Exit, Ports, REPLY_TIMEOUT, Vm, VmError};
 
 /// Choices of a run that are not the case's own.
 #[derive(Clone, Debug)]
@@ -36,6 +36,33 @@ pub struct Options {
     pub keep: bool,
     /// Leave the machine paused when the case fails, until it is ended from outside.
     pub pause_on_failure: bool,
+    /// How long QEMU and the guest may take.
+    pub patience: Patience,
+}
+
+/// Deadlines in host time: a safety net, never a verdict's proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// For QEMU's greeting and each of its replies.
+    pub reply: Duration,
+    /// For the first sign of life from firmware.
+    pub first_sign: Duration,
+    /// For the next step of the boot.
+    pub progress: Duration,
+    /// For a whole run.
+    pub run: Duration,
+}
+
+impl Default for Patience {
+    /// Generous, since a loaded host swaps and pages.
+    fn default() -> Patience {
+        Patience {
+            reply: REPLY_TIMEOUT,
+            first_sign: Duration::from_secs(30),
+            progress: Duration::from_secs(60),
+            run: Duration::from_secs(300),
+        }
+    }
 }
 
 /// How a case ended, before known issues are looked at.
@@ -69,15 +96,6 @@ pub struct Finished {
     /// The views of the boot order.
     pub views: Views,
 }
-
-/// Host time without any progress after which a run is given up: a safety net, never a verdict's proof.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Host time for the first sign of life from firmware.
-const FIRST_SIGN: Duration = Duration::from_secs(30);
-
-/// Host time for a whole run.
-const LONGEST_RUN: Duration = Duration::from_secs(300);
 
 /// Runs a case and leaves its evidence. Never panics, never leaves QEMU running (unless `pause_on_failure` asks for it).
 pub fn run(case: &Case, platform: &Platform, options: &Options) -> Finished {
@@ -207,8 +225,9 @@ impl Bench {
             exit: None,
             last_progress: begun,
             last_shape: (0, 0, 0, false),
+            patience: options.patience,
         };
-        let (ended, state, guest) = match self.power_on(platform, &recorder) {
+        let (ended, state, guest) = match self.power_on(platform, &recorder, options.patience.reply) {
             Ok(vm) => {
                 let reason = watch.until_over(&case.expectation, &recorder, begun);
                 watch.drain(&recorder);
@@ -251,13 +270,13 @@ impl Bench {
         Finished { ended, trace, wall, guest, clock: self.machine.clock(), guest_state: state, views }
     }
 
-    fn power_on(&self, platform: &Platform, recorder: &Recorder) -> Result<Vm, VmError> {
+    fn power_on(&self, platform: &Platform, recorder: &Recorder, patience: Duration) -> Result<Vm, VmError> {
         let ports = Ports::new(Vec::new())?;
         let (qmp, serial, debugcon, nics) = ports.numbers();
         let wiring = Wiring::Harness { qmp, serial, debugcon, nics, sandbox: true };
         let argv = argv::argv(&self.machine, &self.layout, &self.files, &wiring);
         let qemu = &platform.qemu;
-        Vm::power_on(&qemu.command, &qemu.env, &argv, ports, self.evidence.folder(), recorder.clone())
+        Vm::power_on(&qemu.command, &qemu.env, &argv, ports, self.evidence.folder(), recorder.clone(), patience)
     }
 
     fn verdict(&self, case: &Case, watch: &Watch, gave_up: Option<&str>, facts: &LastLook) -> Ended {
@@ -289,6 +308,7 @@ struct Watch {
     last_progress: Instant,
     /// Attempts, payloads, laps and whether there is a banner: what counts as progress.
     last_shape: (usize, usize, u32, bool),
+    patience: Patience,
 }
 
 impl Watch {
@@ -297,8 +317,8 @@ impl Watch {
         loop {
             let now = Instant::now();
             let alive = self.last_shape != (0, 0, 0, false) && self.last_shape != (0, 0, 1, false);
-            let patience = if alive { PATIENCE } else { FIRST_SIGN };
-            let deadline = (self.last_progress + patience).min(begun + LONGEST_RUN);
+            let patience = if alive { self.patience.progress } else { self.patience.first_sign };
+            let deadline = (self.last_progress + patience).min(begun + self.patience.run);
             if now >= deadline {
                 let waited = begun.elapsed().as_secs_f64();
                 let awaited = if alive { "the next step of the boot" } else { "a sign of life from the firmware" };
@@ -482,3 +502,6 @@ pub fn clear(folder: &Path) -> std::io::Result<()> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,12 @@ use super::{Names, Outcome, Terminal, Trace};
 /// Prompt of builds that end without a shell.
 const NO_OPTION: &str = "No bootable option or device was found";
 
-/// Nothing to remember: every line says all.
-pub struct Parser;
+/// What the console said about the attempt under way.
+#[derive(Default)]
+pub struct Parser {
+    /// Its code was entered.
+    started: bool,
+}
 
 /// A `BdsDxe:` line, taken apart.
 struct Bds<'a> {
@@ -29,7 +33,7 @@ impl Parser {
         let Some(bds) = parse(line) else { return };
         if bds.target.contains("EFI Internal Shell") || bds.target.contains("UEFI Shell") {
             if bds.verb == "starting" {
-                trace.end(Outcome::Failed, "returned to the boot manager");
+                next_option(trace);
                 trace.terminal = Some(Terminal::UefiShell);
             }
             return;
@@ -38,9 +42,10 @@ impl Parser {
         match bds.verb {
             "loading" | "starting" => {
                 if !under_way {
-                    trace.end(Outcome::Failed, "returned to the boot manager");
+                    next_option(trace);
                     trace.begin(bds.target.to_owned(), names.medium_at(bds.path).map(str::to_owned));
                 }
+                self.started = bds.verb == "starting";
             }
             _ => {
                 let same = trace.attempts.last().is_some_and(|last| last.target == bds.target);
@@ -48,7 +53,7 @@ impl Parser {
                     return trace.came_back(&format!("ran, then returned {}", bds.status));
                 }
                 if !under_way {
-                    trace.end(Outcome::Failed, "gave no reason");
+                    next_option(trace);
                     trace.begin(bds.target.to_owned(), names.medium_at(bds.path).map(str::to_owned));
                 }
                 let refused = bds.status.contains("Access Denied") || bds.status.contains("Security Violation");
@@ -59,8 +64,19 @@ impl Parser {
                     _ => Outcome::Failed,
                 };
                 trace.end(outcome, &format!("{} ({})", bds.verb, bds.status));
+                self.started = false;
             }
         }
+    }
+
+    /// The machine was reset: code that had been started was still running.
+    pub fn reset(&mut self, trace: &mut Trace) {
+        if self.started {
+            trace.end(Outcome::Booted, "the machine was reset while it ran");
+        } else {
+            trace.end(Outcome::Failed, "the machine was reset before it ran");
+        }
+        self.started = false;
     }
 
     /// The prompt of a firmware that found nothing may stay on an unfinished line.
@@ -70,6 +86,12 @@ impl Parser {
             trace.terminal = Some(Terminal::NoBootableOption);
         }
     }
+}
+
+/// The boot manager goes on: what it had tried before is over, and code that ran has returned without an error.
+fn next_option(trace: &mut Trace) {
+    trace.end(Outcome::Failed, "returned to the boot manager");
+    trace.came_back("ran, then returned to the boot manager");
 }
 
 /// `BdsDxe: failed to load Boot0002 "UEFI QEMU HARDDISK" from PciRoot(0x0)/...: Not Found`
