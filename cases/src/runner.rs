@@ -312,3 +312,5 @@ fn fill(result: &mut CaseResult, finished: &Finished, accelerator: Accelerator) 
     }
 }
 
+#[cfg(test)]
+mod tests;
