@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use bootwright::case::run::{Ended, Finished, Options, run, run_control};
+use bootwright::case::run::{Ended, Finished, Options, Patience, run, run_control};
 use bootwright::case::{Case, Suite};
 use bootwright::machine::{Accelerator, Clock, Firmware, Machine, Medium};
 use bootwright::platform::{self, Platform, PlatformName};
@@ -135,6 +135,7 @@ impl Runner {
             keep: self.settings.keep,
             prelaunch_double: self.settings.prelaunch_double,
             pause_on_failure: self.settings.pause_on_failure,
+            patience: Patience::default(),
         };
         let finished = match job.control {
             true => run_control(&job.case, platform, &options),
@@ -164,6 +165,7 @@ impl Runner {
                 keep: false,
                 pause_on_failure: false,
                 prelaunch_double: false,
+                patience: Patience::default(),
             };
             let kvm = Path::new("/dev/kvm").exists() && run(&probe, platform, &options).ended == Ended::Passed;
             if kvm { Accelerator::Kvm } else { Accelerator::Tcg }
@@ -347,3 +349,6 @@ fn fill(result: &mut CaseResult, finished: &Finished) {
         result.attempts.push(seen);
     }
 }
+
+#[cfg(test)]
+mod tests;

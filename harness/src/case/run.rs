@@ -21,7 +21,7 @@ use crate::platform::Platform;
 use crate::trace::{Names, Reader, Trace};
 use crate::verdict::views::Views;
 use crate::verdict::{Ending, Expectation, describe, is_over, judge};
-use crate::vm::{Exit, Ports, Vm, VmError};
+use crate::vm::{Exit, Ports, REPLY_TIMEOUT, Vm, VmError};
 
 /// Choices of a run that are not the case's own.
 #[derive(Clone, Debug)]
@@ -41,6 +41,33 @@ pub struct Options {
     pub prelaunch_double: bool,
     /// Leave the machine paused when the case fails, until it is ended from outside.
     pub pause_on_failure: bool,
+    /// How long QEMU and the guest may take.
+    pub patience: Patience,
+}
+
+/// Deadlines in host time: a safety net, never a verdict's proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// For QEMU's greeting and each of its replies.
+    pub reply: Duration,
+    /// For the first sign of life from firmware.
+    pub first_sign: Duration,
+    /// For the next step of the boot.
+    pub progress: Duration,
+    /// For a whole run.
+    pub run: Duration,
+}
+
+impl Default for Patience {
+    /// Generous, since a loaded host swaps and pages.
+    fn default() -> Patience {
+        Patience {
+            reply: REPLY_TIMEOUT,
+            first_sign: Duration::from_secs(30),
+            progress: Duration::from_secs(60),
+            run: Duration::from_secs(300),
+        }
+    }
 }
 
 /// How a case ended, before known issues are looked at.
@@ -74,15 +101,6 @@ pub struct Finished {
     /// The views of the boot order.
     pub views: Views,
 }
-
-/// Host time without any progress after which a run is given up: a safety net, never a verdict's proof.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Host time for the first sign of life from firmware.
-const FIRST_SIGN: Duration = Duration::from_secs(30);
-
-/// Host time for a whole run.
-const LONGEST_RUN: Duration = Duration::from_secs(300);
 
 /// Runs a case and leaves its evidence. Never panics, never leaves QEMU running (unless `pause_on_failure` asks for it).
 pub fn run(case: &Case, platform: &Platform, options: &Options) -> Finished {
@@ -219,6 +237,7 @@ impl Bench {
             ends_to_ignore: 0,
             last_progress: begun,
             last_shape: (0, 0, 0, false),
+            patience: options.patience,
         };
         let mut ledger = Ledger::new(&self.machine);
         let mut host_reads = None;
@@ -226,7 +245,7 @@ impl Bench {
         let lans = std::cell::RefCell::new(None);
         // a second power-on begins with networks of its own
         let power_on = |machine: &Machine| {
-            let (vm, running) = self.power_on(machine, platform, &recorder)?;
+            let (vm, running) = self.power_on(machine, platform, &recorder, options.patience.reply)?;
             *lans.borrow_mut() = Some(running);
             Ok(vm)
         };
@@ -306,6 +325,7 @@ impl Bench {
         machine: &Machine,
         platform: &Platform,
         recorder: &Recorder,
+        patience: Duration,
     ) -> Result<(Vm, network::Running), VmError> {
         let (lans, nics) = self.networks.power_on(recorder)?;
         let ports = Ports::new(nics)?;
@@ -313,7 +333,8 @@ impl Bench {
         let wiring = Wiring::Harness { qmp, serial, debugcon, nics, sandbox: true };
         let argv = argv::argv(machine, &self.layout, &self.files, &wiring);
         let qemu = &platform.qemu;
-        let vm = Vm::power_on(&qemu.command, &qemu.env, &argv, ports, self.evidence.folder(), recorder.clone())?;
+        let folder = self.evidence.folder();
+        let vm = Vm::power_on(&qemu.command, &qemu.env, &argv, ports, folder, recorder.clone(), patience)?;
         Ok((vm, lans))
     }
 
@@ -360,6 +381,7 @@ pub(super) struct Watch {
     last_progress: Instant,
     /// Attempts, payloads, laps and whether there is a banner: what counts as progress.
     last_shape: (usize, usize, u32, bool),
+    patience: Patience,
 }
 
 impl Watch {
@@ -371,7 +393,7 @@ impl Watch {
     pub(super) fn until(&mut self, recorder: &Recorder, reached: impl Fn(&Trace) -> bool) -> Result<(), String> {
         self.last_progress = Instant::now();
         loop {
-            let deadline = self.last_progress + PATIENCE;
+            let deadline = self.last_progress + self.patience.progress;
             let (entries, cursor) = recorder.since(self.cursor, deadline);
             self.cursor = cursor;
             self.take(entries);
@@ -384,7 +406,10 @@ impl Watch {
                 return Err(format!("QEMU ended by itself: {exit}; last seen: {last}"));
             }
             if Instant::now() >= deadline {
-                return Err(format!("not reached in {} s of host time; last seen: {last}", PATIENCE.as_secs()));
+                return Err(format!(
+                    "not reached in {} s of host time; last seen: {last}",
+                    self.patience.progress.as_secs()
+                ));
             }
         }
     }
@@ -402,8 +427,8 @@ impl Watch {
         loop {
             let now = Instant::now();
             let alive = self.last_shape != (0, 0, 0, false) && self.last_shape != (0, 0, 1, false);
-            let patience = if alive { PATIENCE } else { FIRST_SIGN };
-            let deadline = (self.last_progress + patience).min(begun + LONGEST_RUN);
+            let patience = if alive { self.patience.progress } else { self.patience.first_sign };
+            let deadline = (self.last_progress + patience).min(begun + self.patience.run);
             if now >= deadline {
                 let waited = begun.elapsed().as_secs_f64();
                 let awaited = if alive { "the next step of the boot" } else { "a sign of life from the firmware" };
@@ -590,3 +615,6 @@ pub fn clear(folder: &Path) -> std::io::Result<()> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::layout::{Layout, Placed};
+use super::layout::{Layout, Placed, RNG_SLOT};
 use super::{Board, Clock, Device, DeviceClass, Firmware, Machine, OptionRom};
 
 /// The files of one run that the command line names.
@@ -83,11 +83,11 @@ pub fn device_option(device: &Device, placed: &Placed, index: usize) -> Option<S
 }
 
 /// The same device as name and properties, for `device_add`.
-pub fn device_properties(
-    device: &Device,
+pub fn device_properties<'a>(
+    device: &'a Device,
     placed: &Placed,
     index: usize,
-) -> Option<(&'static str, Vec<(&'static str, String)>)> {
+) -> Option<(&'static str, Vec<(&'a str, String)>)> {
     let mut words = vec![("id", placed.id.clone())];
     let driver = match &device.class {
         DeviceClass::VirtioBlk => "virtio-blk-pci",
@@ -126,7 +126,7 @@ pub fn device_properties(
             if nic.lan.is_some() {
                 words.push(("netdev", format!("net{index}")));
             }
-            return Some((model(&nic.model), finish(words, device, placed)));
+            return Some((nic.driver()?, finish(words, device, placed)));
         }
     };
     if device.medium.is_some() {
@@ -162,7 +162,7 @@ pub fn blockdev_properties(device: &Device, index: usize, file: &std::path::Path
     words
 }
 
-fn finish(mut words: Vec<(&'static str, String)>, device: &Device, placed: &Placed) -> Vec<(&'static str, String)> {
+fn finish<'a>(mut words: Vec<(&'a str, String)>, device: &'a Device, placed: &Placed) -> Vec<(&'a str, String)> {
     words.push(("bus", placed.bus.clone()));
     if let Some(at) = placed.address {
         words.push(("addr", address(at)));
@@ -173,26 +173,8 @@ fn finish(mut words: Vec<(&'static str, String)>, device: &Device, placed: &Plac
     if let Some(bootindex) = device.bootindex {
         words.push(("bootindex", bootindex.to_string()));
     }
+    words.extend(device.properties.iter().map(|(name, value)| (name.as_str(), value.clone())));
     words
-}
-
-/// Device names are a closed list so that a spec cannot smuggle options into the command line.
-fn model(name: &str) -> &'static str {
-    const MODELS: [&str; 12] = [
-        "virtio-net-pci",
-        "virtio-net-pci-transitional",
-        "virtio-net-pci-non-transitional",
-        "e1000",
-        "e1000e",
-        "rtl8139",
-        "vmxnet3",
-        "pcnet",
-        "ne2k_pci",
-        "i82550",
-        "i82559er",
-        "igb",
-    ];
-    MODELS.into_iter().find(|&known| known == name).unwrap_or("virtio-net-pci")
 }
 
 fn board(argv: &mut Argv, machine: &Machine) {
@@ -205,7 +187,8 @@ fn board(argv: &mut Argv, machine: &Machine) {
     argv.two("-machine", &option(machine.board.name(), &words));
     argv.two("-m", &machine.ram_mib.to_string());
     if let Some(cpu) = &machine.cpu {
-        argv.two("-cpu", &escape(cpu));
+        // not an option list: QEMU splits model and features at single commas itself (`parse_cpu_option`)
+        argv.two("-cpu", cpu);
     }
     if machine.vga {
         argv.two("-vga", "std");
@@ -286,7 +269,7 @@ fn ports(argv: &mut Argv, machine: &Machine, wiring: &Wiring) {
     }
     if machine.rng {
         let bus = if machine.board == Board::Pc { "pci.0" } else { "pcie.0" };
-        argv.two("-device", &format!("virtio-rng-pci,bus={bus},addr=0x1e"));
+        argv.two("-device", &format!("virtio-rng-pci,bus={bus},addr={RNG_SLOT:#x}"));
     }
 }
 
@@ -376,3 +359,6 @@ impl Argv {
 pub fn needs_pflash(machine: &Machine) -> bool {
     machine.firmware == Firmware::Ovmf
 }
+
+#[cfg(test)]
+mod tests;

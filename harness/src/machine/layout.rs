@@ -3,14 +3,17 @@
 //! The layout is a pure function of the machine, and both the argv and the firmware paths derive from it, so that the
 //! two cannot disagree. Slots are given out in device order; an explicit slot is honoured or refused.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bootwright_images::{Content, FatType, MediumKind};
 
 use super::{Board, Device, DeviceClass, Machine, Network, Place, UsbController};
 
 /// The PCI bus number of the expander root bus.
-pub const EXPANDER_BUS: u8 = 0x40;
+pub const EXPANDER_BUS: u8 = 0x80;
+
+/// Root-bus slot of the `virtio-rng-pci` of machines that have one.
+pub const RNG_SLOT: u8 = 0x1e;
 
 /// A machine that cannot be laid out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +47,26 @@ pub enum LayoutError {
         wanted: String,
         /// The board's name.
         board: &'static str,
+    },
+    /// Two drives want the same place on a bus that is not PCI.
+    #[error("device {device} wants the same place as device {first}: {place}")]
+    PlaceTaken {
+        /// Index of the device that came too late.
+        device: usize,
+        /// Index of the device that has the place.
+        first: usize,
+        /// The place, by its bus and unit, target, LUN or port.
+        place: String,
+    },
+    /// A network card that the harness does not know.
+    #[error(
+        "device {device}: the network card \"{model}\" is not one that the harness knows (`Nic::driver` lists them)"
+    )]
+    UnknownNic {
+        /// Index of the device.
+        device: usize,
+        /// The model that was wanted.
+        model: String,
     },
     /// Two media have the same name, so a verdict could not tell them apart.
     #[error("medium \"{0}\" is in the machine twice: give every medium its own name")]
@@ -140,8 +163,34 @@ impl Layout {
             let placed = planner.place(index, device)?;
             planner.layout.devices.push(placed);
         }
+        unique_units(machine, &planner.layout)?;
         Ok(planner.layout)
     }
+}
+
+/// Refuses two drives in one place of an IDE, SCSI, USB or floppy bus. A device that is absent at power-on may want the
+/// place of another: a story may swap them.
+fn unique_units(machine: &Machine, layout: &Layout) -> Result<(), LayoutError> {
+    let mut places = BTreeMap::new();
+    for (index, (device, placed)) in machine.devices.iter().zip(&layout.devices).enumerate() {
+        let bus = &placed.bus;
+        let place = match &device.class {
+            DeviceClass::VirtioScsi { target, lun, .. } => format!("bus \"{bus}\" target {target} LUN {lun}"),
+            DeviceClass::Ide { unit, .. } => format!("bus \"{bus}\" unit {unit}"),
+            DeviceClass::Ahci { .. } => format!("bus \"{bus}\""),
+            DeviceClass::UsbStorage { port, .. } => format!("bus \"{bus}\" port {port}"),
+            DeviceClass::Floppy { unit } => format!("floppy drive {unit}"),
+            DeviceClass::VirtioBlk | DeviceClass::Nvme | DeviceClass::Nic(_) => continue,
+        };
+        if device.absent {
+            continue;
+        }
+        if let Some(&first) = places.get(&place) {
+            return Err(LayoutError::PlaceTaken { device: index, first, place });
+        }
+        places.insert(place, index);
+    }
+    Ok(())
 }
 
 /// What kind of medium a device takes.
@@ -158,13 +207,18 @@ struct Planner<'a> {
     layout: Layout,
     /// (bus, slot, function) already given away.
     taken: BTreeSet<(String, u8, u8)>,
-    /// Root-bus slots that a later device asks for by number.
-    promised: BTreeSet<u8>,
+    /// (bus, slot) that some device asks for by number.
+    promised: BTreeSet<(String, u8)>,
 }
 
 impl<'a> Planner<'a> {
     fn new(machine: &'a Machine) -> Planner<'a> {
-        Planner { machine, layout: Layout::default(), taken: BTreeSet::new(), promised: BTreeSet::new() }
+        let mut planner =
+            Planner { machine, layout: Layout::default(), taken: BTreeSet::new(), promised: BTreeSet::new() };
+        if machine.rng {
+            planner.taken.insert((planner.root_bus().to_owned(), RNG_SLOT, 0));
+        }
+        planner
     }
 
     fn root_bus(&self) -> &'static str {
@@ -175,20 +229,34 @@ impl<'a> Planner<'a> {
     }
 
     fn reserve_explicit_slots(&mut self) {
-        self.promised = self.machine.devices.iter().filter_map(|device| device.slot).collect();
+        let promised = self.machine.devices.iter().filter_map(|device| {
+            let bus = match device.place {
+                Place::Root => self.root_bus(),
+                Place::PciBridge => "bridge0",
+                Place::Expander => "expander0",
+                Place::RootPort => return None,
+            };
+            Some((bus.to_owned(), device.slot?))
+        });
+        self.promised = promised.collect();
     }
 
-    /// Takes the requested or next free address on a bus. The root bus keeps slots 0 to 2 and 31 for the board.
+    /// Takes the requested or next free address on a bus. The root bus keeps slots 0 to 2 and 31 for the board, a bridge's
+    /// slot 0 is its hot-plug controller's.
     fn take(&mut self, bus: &str, device: usize, slot: Option<u8>, function: u8) -> Result<(u8, u8), LayoutError> {
         let slot = match slot {
             Some(slot) => slot,
             None => {
-                let first = if bus == self.root_bus() { 3 } else { 1 };
-                (first..=30)
-                    .find(|slot| {
-                        !self.promised.contains(slot) && !self.taken.iter().any(|t| t.0 == bus && t.1 == *slot)
-                    })
-                    .ok_or_else(|| LayoutError::Full { bus: bus.to_owned(), device })?
+                let first = match self.controller(bus) {
+                    Some(controller) if controller.driver == "pxb-pcie" => 0,
+                    Some(_) => 1,
+                    None => 3,
+                };
+                let free = |slot: &u8| {
+                    !self.promised.contains(&(bus.to_owned(), *slot))
+                        && !self.taken.iter().any(|taken| taken.0 == bus && taken.1 == *slot)
+                };
+                (first..=30).find(free).ok_or_else(|| LayoutError::Full { bus: bus.to_owned(), device })?
             }
         };
         if !self.taken.insert((bus.to_owned(), slot, function)) {
@@ -319,6 +387,9 @@ impl<'a> Planner<'a> {
         let sectors = self.sectors(index, device);
         let placed = |bus: String, address, pci| Placed { id: id.clone(), bus, address, pci, sectors };
         match (&device.class, self.machine.board) {
+            (DeviceClass::Nic(nic), _) if nic.driver().is_none() => {
+                Err(LayoutError::UnknownNic { device: index, model: nic.model.clone() })
+            }
             (DeviceClass::VirtioBlk | DeviceClass::Nvme | DeviceClass::Nic(_), _) => {
                 let (bus, address, path) = self.pci_function(index, device)?;
                 Ok(placed(bus, Some(address), Some(path)))
@@ -368,3 +439,6 @@ impl<'a> Planner<'a> {
         Some((base_mib + index as u64) * 2048)
     }
 }
+
+#[cfg(test)]
+mod tests;

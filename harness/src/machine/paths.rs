@@ -5,7 +5,7 @@
 //! `MdePkg/Library/UefiDevicePathLib/DevicePathToText.c`). `docs/firmware-paths.md` holds the measured table.
 
 use super::layout::{Layout, PciPath};
-use super::{Board, Device, DeviceClass, Machine, UsbController};
+use super::{Board, DeviceClass, Machine};
 
 /// The line of fw_cfg `bootorder` for a device, or `None` where the device has no such name.
 pub fn bootorder_line(machine: &Machine, layout: &Layout, index: usize) -> Option<String> {
@@ -66,15 +66,28 @@ pub fn bios_geometry_lines(machine: &Machine, layout: &Layout) -> Vec<String> {
         .collect()
 }
 
-/// The device path text by which OVMF names a device, without the nodes that a partition or file adds; `None` where
-/// OVMF has no driver for it.
+/// NICs that OVMF has no driver for and that QEMU brings no EFI option ROM for.
+const NICS_WITHOUT_UEFI_DRIVER: [&str; 6] = ["i82550", "i82551", "i82557a", "i82559er", "i82801", "tulip"];
+
+/// Highest SCSI target and LUN that OVMF looks at (`PcdVirtioScsiMaxTargetLimit` and `PcdVirtioScsiMaxLunLimit` in edk2's
+/// `OvmfPkg/OvmfPkg.dec`).
+const OVMF_LAST_TARGET_AND_LUN: (u8, u16) = (31, 7);
+
+/// The device path text by which OVMF names a device, without the nodes that a partition, a file or a NIC's protocol
+/// adds; `None` where OVMF has no driver for it or does not look there.
 pub fn uefi_path(machine: &Machine, layout: &Layout, index: usize) -> Option<String> {
     let device = machine.devices.get(index)?;
     let placed = layout.devices.get(index)?;
     let pci = pci_text(placed.pci.as_ref()?);
     Some(match &device.class {
         DeviceClass::VirtioBlk => pci,
-        DeviceClass::VirtioScsi { target, lun, .. } => format!("{pci}/Scsi({target:#X},{lun:#X})").replace("0X", "0x"),
+        DeviceClass::VirtioScsi { target, lun, .. } => {
+            let (last_target, last_lun) = OVMF_LAST_TARGET_AND_LUN;
+            if *target > last_target || *lun > last_lun {
+                return None;
+            }
+            format!("{pci}/Scsi({target:#X},{lun:#X})")
+        }
         DeviceClass::Ide { channel, unit } => {
             let channel = if *channel == 0 { "Primary" } else { "Secondary" };
             let unit = if *unit == 0 { "Master" } else { "Slave" };
@@ -82,16 +95,12 @@ pub fn uefi_path(machine: &Machine, layout: &Layout, index: usize) -> Option<Str
         }
         DeviceClass::Ahci { port } => format!("{pci}/Sata({port:#x},0xFFFF,0x0)"),
         DeviceClass::Nvme => format!("{pci}/NVMe(0x1,00-00-00-00-00-00-00-00)"),
-        DeviceClass::UsbStorage { controller, port } => usb_path(&pci, *controller, *port, device),
+        // QEMU numbers root ports from 1, edk2 from 0
+        DeviceClass::UsbStorage { port, .. } => format!("{pci}/USB({:#x},0x0)", port.checked_sub(1)?),
+        DeviceClass::Nic(nic) if NICS_WITHOUT_UEFI_DRIVER.contains(&nic.model.as_str()) => return None,
         DeviceClass::Nic(_) => pci,
         DeviceClass::Floppy { .. } => return None,
     })
-}
-
-/// QEMU numbers ports from 1; edk2's USB node counts them from 0. On `qemu-xhci` the USB 3 ports come first for a
-/// SuperSpeed device.
-fn usb_path(pci: &str, _controller: UsbController, port: u8, _device: &Device) -> String {
-    format!("{pci}/USB({:#x},0x0)", port - 1)
 }
 
 fn pci_text(path: &PciPath) -> String {
@@ -106,7 +115,8 @@ fn pci_text(path: &PciPath) -> String {
 fn function(name: &str, path: &PciPath) -> String {
     let mut text = String::from("/pci@i0cf8");
     if path.root != 0 {
-        text += &format!(",{:x}", path.root);
+        // QEMU counts the expanders in ascending bus number, and a layout has one
+        text += ",1";
     }
     let last = path.hops.len().saturating_sub(1);
     for (position, (slot, function)) in path.hops.iter().enumerate() {
@@ -126,3 +136,6 @@ fn isa_bridge(board: Board) -> &'static str {
         Board::Q35 => "1f",
     }
 }
+
+#[cfg(test)]
+mod tests;

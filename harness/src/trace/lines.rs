@@ -3,6 +3,9 @@
 /// Longest line kept, in bytes; the rest of it is dropped.
 const LINE_LIMIT: usize = 64 << 10;
 
+/// Bytes of an incomplete line that are looked at.
+const REST_LIMIT: usize = 1024;
+
 /// Collects bytes into lines. Escape sequences (ECMA-48 CSI) and control characters are removed, invalid UTF-8 is
 /// replaced.
 #[derive(Default)]
@@ -25,9 +28,9 @@ impl Splitter {
         lines
     }
 
-    /// The line that is not complete yet.
+    /// The end of the line that is not complete yet: enough for a prompt, and cheap however long the line is.
     pub fn rest(&self) -> String {
-        plain(&self.pending)
+        plain(&self.pending[self.pending.len().saturating_sub(REST_LIMIT)..])
     }
 }
 

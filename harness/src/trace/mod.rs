@@ -152,9 +152,11 @@ impl Trace {
         }
     }
 
-    /// Code that ran came back to the firmware: its attempt failed after all.
+    /// Code that ran on this lap came back to the firmware: its attempt failed after all.
     pub(crate) fn came_back(&mut self, reason: &str) {
-        if let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.outcome == Some(Outcome::Booted)) {
+        let lap = self.laps.max(1);
+        let last = self.attempts.last_mut().filter(|last| last.lap == lap);
+        if let Some(attempt) = last.filter(|last| last.outcome == Some(Outcome::Booted)) {
             attempt.outcome = Some(Outcome::Failed);
             attempt.reason = reason.to_owned();
         }
@@ -238,8 +240,8 @@ impl Reader {
 
     /// The machine was reset: a new lap begins. Under SeaBIOS the log's own banner says so; for OVMF the QMP event does.
     pub fn reset(&mut self) {
-        if let Parser::Ovmf(_) = self.parser {
-            self.trace.end(Outcome::Booted, "the machine was reset while it ran");
+        if let Parser::Ovmf(parser) = &mut self.parser {
+            parser.reset(&mut self.trace);
             self.trace.laps += 1;
             self.trace.terminal = None;
         }

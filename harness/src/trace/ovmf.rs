@@ -6,11 +6,13 @@ use super::{Names, Outcome, Terminal, Trace};
 /// Prompt of builds that end without a shell.
 const NO_OPTION: &str = "No bootable option or device was found";
 
-/// What to remember between lines.
+/// What the console said about the attempt under way.
 #[derive(Default)]
 pub struct Parser {
-    /// The network stack's own words about the attempt under way: `PXE-E18: Server response timeout.`
+    /// The network stack's own words about it: `PXE-E18: Server response timeout.`
     own_words: Option<String>,
+    /// Its code was entered.
+    started: bool,
 }
 
 /// A `BdsDxe:` line, taken apart.
@@ -36,7 +38,7 @@ impl Parser {
         let Some(bds) = parse(line) else { return };
         if bds.target.contains("EFI Internal Shell") || bds.target.contains("UEFI Shell") {
             if bds.verb == "starting" {
-                trace.end(Outcome::Failed, "returned to the boot manager");
+                next_option(trace);
                 trace.terminal = Some(Terminal::UefiShell);
             }
             return;
@@ -45,10 +47,11 @@ impl Parser {
         match bds.verb {
             "loading" | "starting" => {
                 if !under_way {
-                    trace.end(Outcome::Failed, "returned to the boot manager");
+                    next_option(trace);
                     trace.begin(bds.target.to_owned(), names.medium_at(bds.path).map(str::to_owned));
                     trace.over(names.nic_at(bds.path).map(|nic| nic.device));
                 }
+                self.started = bds.verb == "starting";
             }
             _ => {
                 let same = trace.attempts.last().is_some_and(|last| last.target == bds.target);
@@ -56,7 +59,7 @@ impl Parser {
                     return trace.came_back(&format!("ran, then returned {}", bds.status));
                 }
                 if !under_way {
-                    trace.end(Outcome::Failed, "gave no reason");
+                    next_option(trace);
                     trace.begin(bds.target.to_owned(), names.medium_at(bds.path).map(str::to_owned));
                     trace.over(names.nic_at(bds.path).map(|nic| nic.device));
                 }
@@ -69,8 +72,19 @@ impl Parser {
                 };
                 let own = self.own_words.take().map(|own| format!(": {own}")).unwrap_or_default();
                 trace.end(outcome, &format!("{} ({}){own}", bds.verb, bds.status));
+                self.started = false;
             }
         }
+    }
+
+    /// The machine was reset: code that had been started was still running.
+    pub fn reset(&mut self, trace: &mut Trace) {
+        if self.started {
+            trace.end(Outcome::Booted, "the machine was reset while it ran");
+        } else {
+            trace.end(Outcome::Failed, "the machine was reset before it ran");
+        }
+        self.started = false;
     }
 
     /// The prompt of a firmware that found nothing may stay on an unfinished line.
@@ -87,6 +101,12 @@ impl Parser {
 fn own_words(line: &str) -> Option<&str> {
     let at = ["PXE-E", "Error: "].iter().find_map(|mark| line.find(mark))?;
     line.get(at..).map(str::trim)
+}
+
+/// The boot manager goes on: what it had tried before is over, and code that ran has returned without an error.
+fn next_option(trace: &mut Trace) {
+    trace.end(Outcome::Failed, "returned to the boot manager");
+    trace.came_back("ran, then returned to the boot manager");
 }
 
 /// `BdsDxe: failed to load Boot0002 "UEFI QEMU HARDDISK" from PciRoot(0x0)/...: Not Found`

@@ -73,6 +73,7 @@ impl Parser {
     fn booting(&mut self, target: &str, names: &Names, trace: &mut Trace) {
         if let Some(name) = target.strip_suffix("...") {
             trace.end(Outcome::Failed, "gave no reason");
+            trace.came_back("ran, then asked the BIOS to boot again");
             self.entered = false;
             let medium = self.medium(name, names, trace);
             trace.begin(name.to_owned(), medium);

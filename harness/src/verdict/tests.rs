@@ -1,1 +1,250 @@
+//! Every way in which a verdict must say no.
 
+use rstest::rstest;
+
+use super::views::Views;
+use super::*;
+use crate::trace::{Payload, Terminal};
+
+fn attempt(target: &str, medium: Option<&str>, outcome: Outcome, reason: &str, lap: u32) -> Attempt {
+    let (target, medium, reason) = (target.to_owned(), medium.map(str::to_owned), reason.to_owned());
+    Attempt { target, medium, outcome: Some(outcome), reason, lap, nic: None }
+}
+
+fn disk(medium: &str, outcome: Outcome, reason: &str) -> Attempt {
+    attempt("Hard Disk", Some(medium), outcome, reason, 1)
+}
+
+fn ran(medium: &str) -> Attempt {
+    disk(medium, Outcome::Booted, "payload ran")
+}
+
+fn blank(medium: &str) -> Attempt {
+    disk(medium, Outcome::Failed, "not a bootable disk")
+}
+
+fn trace(attempts: Vec<Attempt>, terminal: Option<Terminal>) -> Trace {
+    Trace { attempts, terminal, laps: 1, ..Trace::default() }
+}
+
+/// A payload that ran and belongs to `medium_of_nonce`.
+fn payload(medium: &str, medium_of_nonce: Option<&str>) -> Payload {
+    Payload {
+        nonce: "00".repeat(16),
+        medium: medium.to_owned(),
+        medium_of_nonce: medium_of_nonce.map(str::to_owned),
+        via: "bios".to_owned(),
+        ..Payload::default()
+    }
+}
+
+const STOPPED: Option<Terminal> = Some(Terminal::NoBootableDevice);
+
+#[rstest]
+#[case::first_attempt(Expectation::boots("right"), trace(vec![ran("right")], None))]
+#[case::after_a_failure(
+    Expectation::boots("right").after_failing("blank").without_trying("wrong"),
+    trace(vec![blank("blank"), ran("right")], None)
+)]
+#[case::with_the_reason(
+    Expectation::nothing_boots([failed("blank").because("not a bootable")]),
+    trace(vec![blank("blank")], STOPPED)
+)]
+#[case::an_entry_without_a_medium(
+    Expectation::nothing_boots([failed_entry("Floppy")]),
+    trace(vec![attempt("Floppy", None, Outcome::Failed, "", 1)], STOPPED)
+)]
+#[case::laps(
+    Expectation::laps(3, [booted("first")]),
+    Trace {
+        attempts: (1..=3).map(|lap| attempt("Hard Disk", Some("first"), Outcome::Booted, "", lap)).collect(),
+        laps: 3,
+        ..Trace::default()
+    }
+)]
+fn what_was_expected_passes(#[case] expected: Expectation, #[case] seen: Trace) {
+    assert_eq!(judge(&expected, &seen), Ok(()));
+}
+
+#[rstest]
+#[case::another_winner(
+    Expectation::boots("right"),
+    trace(vec![ran("wrong")], None),
+    "attempt 1: expected \"right\" booted, saw Hard Disk \"wrong\" booted (payload ran)"
+)]
+#[case::another_attempt_before(
+    Expectation::boots("right"),
+    trace(vec![blank("blank"), ran("right")], None),
+    "attempt 1: expected \"right\" booted, saw Hard Disk \"blank\" failed (not a bootable disk)"
+)]
+#[case::another_attempt_behind(
+    Expectation::nothing_boots([failed("blank")]),
+    trace(vec![blank("blank"), blank("other")], STOPPED),
+    "attempt 2: expected no further attempt, saw Hard Disk \"other\" failed (not a bootable disk)"
+)]
+#[case::a_missing_attempt(
+    Expectation::boots("right").after_failing("blank"),
+    trace(vec![ran("right")], None),
+    "attempt 1: expected \"blank\" failed, saw Hard Disk \"right\" booted (payload ran)"
+)]
+#[case::a_missing_last_attempt(
+    Expectation::boots("right").after_failing("blank"),
+    trace(vec![blank("blank")], STOPPED),
+    "attempt 2: expected \"right\" booted, saw SeaBIOS stopped at \"No bootable device.\""
+)]
+#[case::another_order(
+    Expectation::nothing_boots([failed("a"), failed("b")]),
+    trace(vec![blank("b"), blank("a")], STOPPED),
+    "attempt 1: expected \"a\" failed, saw Hard Disk \"b\" failed (not a bootable disk)"
+)]
+#[case::another_reason(
+    Expectation::nothing_boots([failed("blank").because("could not read")]),
+    trace(vec![blank("blank")], STOPPED),
+    "attempt 1: expected \"blank\" failed (could not read), saw Hard Disk \"blank\" failed (not a bootable disk)"
+)]
+#[case::another_outcome(
+    Expectation::nothing_boots([failed("a")]),
+    trace(vec![disk("a", Outcome::Refused, "Access Denied")], STOPPED),
+    "attempt 1: expected \"a\" failed, saw Hard Disk \"a\" refused (Access Denied)"
+)]
+#[case::still_under_way(
+    Expectation::boots("right"),
+    trace(vec![Attempt { outcome: None, ..ran("right") }], None),
+    "attempt 1: expected \"right\" booted, saw Hard Disk \"right\" under way (payload ran)"
+)]
+#[case::a_medium_stands_behind_the_entry(
+    Expectation::nothing_boots([failed_entry("Floppy")]),
+    trace(vec![attempt("Floppy", Some("floppy"), Outcome::Failed, "", 1)], STOPPED),
+    "attempt 1: expected Floppy failed, saw Floppy \"floppy\" failed"
+)]
+#[case::tried_what_must_never_be(
+    Expectation::attempts([failed("wrong"), booted("right")]).without_trying("wrong"),
+    trace(vec![blank("wrong"), ran("right")], None),
+    "\"wrong\" must never be tried, but was: Hard Disk \"wrong\" failed (not a bootable disk)"
+)]
+#[case::no_end(
+    Expectation::nothing_boots([failed("blank")]),
+    trace(vec![blank("blank")], None),
+    "expected firmware to stop with nothing bootable, saw nothing after Hard Disk \"blank\" failed (not a bootable disk)"
+)]
+#[case::stopped_after_the_boot(
+    Expectation::boots("right"),
+    trace(vec![ran("right")], STOPPED),
+    "expected a payload to run, saw SeaBIOS stopped at \"No bootable device.\""
+)]
+#[case::nothing_expected_and_nothing_ran(
+    Expectation::attempts([]),
+    trace(Vec::new(), Some(Terminal::UefiShell)),
+    "expected a payload to run, saw OVMF started the UEFI shell"
+)]
+#[case::too_few_laps(
+    Expectation::laps(2, [booted("first")]),
+    trace(vec![ran("first")], None),
+    "expected the machine to begin lap 2, saw nothing after Hard Disk \"first\" booted (payload ran)"
+)]
+#[case::silence(
+    Expectation::boots("right"),
+    Trace::default(),
+    "attempt 1: expected \"right\" booted, saw no sign of life from the firmware"
+)]
+#[case::a_banner_and_nothing_else(
+    Expectation::boots("right"),
+    Trace { banner: Some("SeaBIOS (version 1)".to_owned()), ..Trace::default() },
+    "attempt 1: expected \"right\" booted, saw no attempt to boot anything after \"SeaBIOS (version 1)\""
+)]
+#[case::a_stale_payload(
+    Expectation::boots("right"),
+    Trace { payloads: vec![payload("right", None)], ..trace(vec![ran("right")], None) },
+    "a payload named \"right\" ran whose nonce 00000000000000000000000000000000 is not of this run: a stale or foreign \
+     image"
+)]
+#[case::contradictory_evidence(
+    Expectation::boots("right"),
+    Trace { contradictions: vec!["log and payload differ".to_owned()], ..trace(vec![ran("right")], None) },
+    "the evidence contradicts itself: log and payload differ"
+)]
+fn what_was_not_expected_fails_with_the_first_difference(
+    #[case] expected: Expectation,
+    #[case] seen: Trace,
+    #[case] difference: &str,
+) {
+    assert_eq!(judge(&expected, &seen).unwrap_err(), difference);
+}
+
+#[test]
+fn nothing_is_expected_of_the_lap_that_ends_the_run() {
+    let lap = |lap| attempt("Hard Disk", Some("first"), Outcome::Booted, "", lap);
+    let unfinished = Attempt { outcome: None, ..lap(3) };
+    let seen = Trace { attempts: vec![lap(1), lap(2), unfinished], laps: 3, ..Trace::default() };
+    assert_eq!(judge(&Expectation::laps(3, [booted("first")]), &seen), Ok(()));
+    assert!(judge(&Expectation::laps(2, [booted("first"), booted("first")]), &seen).is_err());
+}
+
+#[rstest]
+#[case::booted(Expectation::boots("a"), trace(vec![ran("a")], None), true)]
+#[case::booted_too_early(Expectation::boots("b").after_failing("a"), trace(vec![ran("a")], None), false)]
+#[case::under_way(Expectation::boots("a"), trace(vec![Attempt { outcome: None, ..ran("a") }], None), false)]
+#[case::stopped(Expectation::boots("a"), trace(vec![blank("a")], STOPPED), true)]
+#[case::not_stopped(Expectation::nothing_boots([failed("a")]), trace(vec![blank("a")], None), false)]
+#[case::first_lap(Expectation::laps(2, [booted("a")]), trace(vec![ran("a")], None), false)]
+fn a_run_is_over_when_its_ending_is_reached_or_firmware_stops(
+    #[case] expected: Expectation,
+    #[case] seen: Trace,
+    #[case] over: bool,
+) {
+    assert_eq!(is_over(&expected, &seen), over);
+}
+
+fn views(fw_cfg: Option<&str>, boot_current: Option<&str>, ran: Option<&str>) -> Views {
+    let own = |text: Option<&str>| text.map(str::to_owned);
+    Views {
+        asked: own(Some("a | b")),
+        fw_cfg: own(fw_cfg),
+        boot_current: own(boot_current),
+        ran: own(ran),
+        ..Views::default()
+    }
+}
+
+#[rstest]
+#[case::all_agree(views(Some("a | b"), Some("right"), Some("right")))]
+#[case::no_boot_current(views(Some("a | b"), None, Some("right")))]
+#[case::nothing_ran(views(None, Some("wrong"), None))]
+fn views_that_agree_or_do_not_exist_pass(#[case] views: Views) {
+    assert_eq!(views.check(), Ok(()));
+}
+
+#[rstest]
+#[case::stale_order(views(Some("b"), None, Some("right")), "fw_cfg bootorder [b]")]
+#[case::no_order(views(None, None, Some("right")), "fw_cfg bootorder [none]")]
+#[case::another_boot_current(views(Some("a | b"), Some("wrong"), Some("right")), "BootCurrent [wrong], ran [right]")]
+fn views_that_differ_are_shown_side_by_side(#[case] views: Views, #[case] shown: &str) {
+    let text = views.check().unwrap_err();
+    assert!(
+        text.starts_with("the views of the boot order differ: asked for [a | b], ") && text.contains(shown),
+        "{text}"
+    );
+}
+
+#[test]
+fn views_are_collected_from_machine_payload_and_nvram() {
+    use crate::machine::layout::Layout;
+    use crate::machine::{Firmware, Machine, Medium};
+    let machine = Machine::q35(Firmware::Ovmf).virtio_blk(Medium::bootable("right")).bootindex(1).strict(true);
+    let layout = Layout::of(&machine).unwrap();
+    let names = crate::trace::Names {
+        uefi: vec![("PciRoot(0x0)/Pci(0x3,0x0)".to_owned(), "right".to_owned())],
+        ..Default::default()
+    };
+    let order = b"/pci@i0cf8/scsi@3/disk@0,0\nHALT\0".to_vec();
+    let payload = Payload { bootorder: Some(order), boot_current: Some(2), ..payload("right", Some("right")) };
+    let seen = Trace { payloads: vec![payload], ..Trace::default() };
+    let views_at = |path: &'static str| {
+        Views::of(&machine, &layout, &names, &seen, move |number| (number == 2).then(|| path.to_owned()))
+    };
+    let views = views_at("PciRoot(0x0)/Pci(0x3,0x0)/HD(1,MBR,0x0,0x0,0x0)");
+    assert_eq!(views.fw_cfg.as_deref(), Some("/pci@i0cf8/scsi@3/disk@0,0 | HALT"));
+    assert_eq!(views.boot_current.as_deref(), Some("right"));
+    assert_eq!(views.check(), Ok(()));
+    assert!(views_at("PciRoot(0x0)/Pci(0x4,0x0)").check().is_err());
+}

@@ -26,6 +26,9 @@ use qmp::{Qmp, QmpError};
 /// How long QEMU may take for a greeting or a reply; generous, since a loaded host swaps and pages.
 pub const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long the sockets of a QEMU that has ended are read on while somebody else holds them open.
+const LEFTOVER_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// A machine that did not power on, or a monitor that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum VmError {
@@ -123,11 +126,13 @@ pub struct Vm {
     serial: UnixStream,
     ended: Ended,
     recorder: Recorder,
+    patience: Duration,
 }
 
 impl Vm {
     /// Starts QEMU (`command` and its leading arguments, then `argv`) in `directory` and connects to its monitor. QEMU's
-    /// own output goes to `qemu.log` there.
+    /// own output goes to `qemu.log` there. `patience` is how long it may take for its greeting and for every reply,
+    /// [`REPLY_TIMEOUT`] but for tests.
     ///
     /// # Errors
     ///
@@ -139,6 +144,7 @@ impl Vm {
         ports: Ports,
         directory: &Path,
         recorder: Recorder,
+        patience: Duration,
     ) -> Result<Vm, VmError> {
         let program = PathBuf::from(command.first().cloned().unwrap_or_default());
         let log_path = directory.join("qemu.log");
@@ -168,6 +174,7 @@ impl Vm {
             stream.try_clone().map_err(|source| VmError::Prepare { what: "a second handle".to_owned(), source })
         };
         let serial = near(&ports.serial.0);
+        let nears = [near(&ports.serial.0), near(&ports.debug_console.0)];
         let readers = [
             reader(ports.serial.0, Source::Serial, recorder.clone()),
             reader(ports.debug_console.0, Source::DebugConsole, recorder.clone()),
@@ -176,10 +183,7 @@ impl Vm {
         let (waiting, record) = (ended.clone(), recorder.clone());
         std::thread::spawn(move || {
             let exit = child.wait().map(Exit::of).unwrap_or(Exit { code: None, signal: None });
-            // what the guest said last is still in the sockets: it belongs before the end
-            for reader in readers {
-                reader.join().ok();
-            }
+            finish_reading(readers, &nears);
             let mut log = Vec::new();
             if let Ok(file) = File::open(&log_path) {
                 file.take(1 << 16).read_to_end(&mut log).ok();
@@ -187,21 +191,16 @@ impl Vm {
             if !log.is_empty() {
                 record.bytes(Source::QemuStderr, &log);
             }
-            set(&waiting, exit);
+            // in the timeline first: whoever learns of the end may write the timeline down at once
             record.note(Observed::Harness(format!("QEMU ended: {exit}")));
+            set(&waiting, exit);
         });
         let guard = KillOnDrop(Some((pidfd.clone(), ended.clone())));
-        let qmp = match Qmp::connect(ports.qmp.0, recorder.clone(), REPLY_TIMEOUT) {
+        let qmp = match Qmp::connect(ports.qmp.0, recorder.clone(), patience) {
             Ok(qmp) => qmp,
-            Err(QmpError::Timeout { .. }) if guard.exit(Duration::ZERO).is_none() => {
-                return Err(VmError::Qmp(QmpError::Timeout {
-                    awaited: "greeting".to_owned(),
-                    seconds: REPLY_TIMEOUT.as_secs_f64(),
-                    last: "none".to_owned(),
-                }));
-            }
+            Err(error @ QmpError::Timeout { .. }) if guard.exit(Duration::ZERO).is_none() => return Err(error.into()),
             Err(error) => {
-                let Some(exit) = guard.exit(Duration::from_secs(2)) else { return Err(error.into()) };
+                let Some(exit) = guard.exit(patience.min(Duration::from_secs(2))) else { return Err(error.into()) };
                 let said = String::from_utf8_lossy(&recorder.stream(Source::QemuStderr)).trim().to_owned();
                 let said = if said.is_empty() { "nothing".to_owned() } else { said };
                 return Err(VmError::EndedEarly { status: exit.to_string(), said });
@@ -209,7 +208,7 @@ impl Vm {
         };
         let serial = serial?;
         guard.disarm();
-        Ok(Vm { qmp, pidfd, serial, ended, recorder })
+        Ok(Vm { qmp, pidfd, serial, ended, recorder, patience })
     }
 
     /// Runs a QMP command; see [`Qmp::execute`].
@@ -218,7 +217,7 @@ impl Vm {
     ///
     /// [`QmpError`].
     pub fn execute(&self, command: &str, arguments: Value) -> Result<Value, QmpError> {
-        self.qmp.execute(command, arguments, REPLY_TIMEOUT)
+        self.qmp.execute(command, arguments, self.patience)
     }
 
     /// Types bytes on the first serial port.
@@ -295,6 +294,21 @@ fn reader(mut stream: UnixStream, source: Source, recorder: Recorder) -> std::th
     })
 }
 
+/// Lets the readers take what an ended QEMU left in its sockets, which belongs before its end. A process that inherited
+/// the far ends could hold them open for ever, so they are shut down from here then.
+fn finish_reading(readers: [std::thread::JoinHandle<()>; 2], nears: &[Result<UnixStream, VmError>; 2]) {
+    let deadline = Instant::now() + LEFTOVER_TIMEOUT;
+    while Instant::now() < deadline && !readers.iter().all(std::thread::JoinHandle::is_finished) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    for near in nears.iter().flatten() {
+        near.shutdown(std::net::Shutdown::Both).ok();
+    }
+    for reader in readers {
+        reader.join().ok();
+    }
+}
+
 fn set(ended: &Ended, exit: Exit) {
     let mut slot = match ended.0.lock() {
         Ok(guard) => guard,
@@ -323,3 +337,8 @@ fn wait(ended: &Ended, patience: Duration) -> Option<Exit> {
     }
     *slot
 }
+
+#[cfg(test)]
+pub(crate) mod fake;
+#[cfg(test)]
+mod tests;

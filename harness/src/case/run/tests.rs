@@ -1,0 +1,164 @@
+//! Runs that never get as far as firmware, and guests that say nothing: against a scripted QEMU.
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+use crate::machine::Medium;
+use crate::platform::{FirmwareFile, Qemu, QemuVersion};
+use crate::vm::fake::{self, Behaviour};
+
+fn file(path: &Path) -> FirmwareFile {
+    FirmwareFile { path: path.to_owned(), version: "1".to_owned(), sha256: String::new() }
+}
+
+fn platform(behaviour: Behaviour) -> Platform {
+    Platform {
+        name: "fake".to_owned(),
+        qemu: Qemu {
+            command: fake::command(),
+            path: "/bin/sh".into(),
+            version: QemuVersion { major: 99, minor: 0, micro: 0 },
+            package: String::new(),
+            sha256: String::new(),
+            data_dirs: Vec::new(),
+            env: fake::env(behaviour),
+        },
+        seabios: Some(file(Path::new("/fw/bios.bin"))),
+        ovmf: None,
+        ovmf_secure_boot: None,
+        option_roms: Vec::new(),
+    }
+}
+
+fn case(firmware: Firmware) -> Case {
+    let machine = Machine::pc(firmware).virtio_blk(Medium::bootable("only")).bootindex(1);
+    Case::new("synthetic::case").machine(machine).expect(Expectation::boots("only")).control_blank("only")
+}
+
+const SHORT: Duration = Duration::from_millis(300);
+const LONG: Duration = Duration::from_secs(20);
+
+fn options(folder: &Path, reply: Duration) -> Options {
+    Options {
+        folder: folder.to_owned(),
+        seed: 1,
+        accelerator: Accelerator::Tcg,
+        clock: None,
+        keep: false,
+        prelaunch_double: false,
+        pause_on_failure: false,
+        patience: Patience { reply, first_sign: SHORT, progress: SHORT, run: LONG },
+    }
+}
+
+/// Runs the case and says what happened, with the time that it took.
+fn run_on(platform: &Platform, reply: Duration) -> (Finished, Duration, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let begun = Instant::now();
+    let finished = run(&case(Firmware::SeaBios), platform, &options(folder.path(), reply));
+    (finished, begun.elapsed(), folder)
+}
+
+#[test]
+fn a_platform_without_the_firmware_skips_the_case_and_says_which() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(folder.path(), SHORT);
+    let platform = Platform { seabios: None, ..platform(Behaviour::Proper) };
+    let skipped = |firmware| run(&case(firmware), &platform, &options).ended;
+    assert_eq!(skipped(Firmware::SeaBios), Ended::Skipped("the platform has no SeaBIOS".to_owned()));
+    assert_eq!(skipped(Firmware::Ovmf), Ended::Skipped("the platform has no OVMF".to_owned()));
+    let control = run_control(&case(Firmware::Ovmf), &platform, &options).ended;
+    assert_eq!(control, Ended::Skipped("the platform has no OVMF".to_owned()));
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_broken_with_its_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let occupied = folder.path().join("occupied");
+    fs::write(&occupied, "a file where a folder is wanted").unwrap();
+    let finished = run(&case(Firmware::SeaBios), &platform(Behaviour::Proper), &options(&occupied, SHORT));
+    let Ended::Broken(reason) = &finished.ended else { panic!("{:?}", finished.ended) };
+    assert!(reason.starts_with(&format!("cannot create {}", occupied.join("media").display())), "{reason}");
+    assert_eq!(finished.guest_state, "never powered on");
+}
+
+#[test]
+fn a_folder_without_write_permission_is_broken_with_its_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let locked = folder.path().join("locked");
+    fs::create_dir_all(locked.join("media")).unwrap();
+    fs::set_permissions(locked.join("media"), fs::Permissions::from_mode(0o555)).unwrap();
+    if fs::write(locked.join("media/probe"), "").is_ok() {
+        return; // root writes anywhere
+    }
+    let finished = run(&case(Firmware::SeaBios), &platform(Behaviour::Proper), &options(&locked, SHORT));
+    let Ended::Broken(reason) = &finished.ended else { panic!("{:?}", finished.ended) };
+    assert!(reason.starts_with("cannot write medium"), "{reason}");
+}
+
+#[test]
+fn a_machine_that_cannot_be_laid_out_is_broken_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let machine = Machine::q35(Firmware::SeaBios).ide(0, 0, Medium::bootable("only"));
+    let case = case(Firmware::SeaBios).machine(machine);
+    let finished = run(&case, &platform(Behaviour::Proper), &options(folder.path(), SHORT));
+    let reason = "the machine cannot be laid out: device 0: a PIIX3 IDE controller does not exist on q35";
+    assert_eq!(finished.ended, Ended::Broken(reason.to_owned()));
+}
+
+#[test]
+fn a_qemu_that_never_greets_is_broken_and_ends_in_time() {
+    let (finished, took, _folder) = run_on(&platform(Behaviour::Silent), SHORT);
+    let reason = "no greeting from QEMU within 0.3 s; last message: none";
+    assert_eq!(finished.ended, Ended::Broken(reason.to_owned()));
+    assert!(took < LONG / 2, "{took:?}");
+}
+
+#[test]
+fn a_qemu_that_refuses_its_command_line_is_broken_with_its_words() {
+    let (finished, _, folder) = run_on(&platform(Behaviour::ExitsEarly), LONG);
+    let Ended::Broken(reason) = &finished.ended else { panic!("{:?}", finished.ended) };
+    assert!(reason.starts_with("QEMU ended before the guest ran (exit code 1): "), "{reason}");
+    assert!(reason.ends_with("'nonsense' is not a valid device model name"), "{reason}");
+    assert!(folder.path().join("command.sh").exists(), "the command line is evidence");
+}
+
+#[test]
+fn a_guest_that_shows_no_sign_of_life_fails_and_the_reason_says_what_was_awaited() {
+    let (finished, took, folder) = run_on(&platform(Behaviour::IgnoresQuit), LONG);
+    let Ended::Failed(reason) = &finished.ended else { panic!("{:?}", finished.ended) };
+    assert!(
+        reason.starts_with("attempt 1: expected \"only\" booted, saw no sign of life from the firmware; "),
+        "{reason}"
+    );
+    assert!(reason.contains("waiting for a sign of life from the firmware; last seen: no attempt"), "{reason}");
+    assert!(took < LONG / 2, "{took:?}");
+    for name in ["serial.log", "debugcon.log", "qmp.jsonl", "timeline.jsonl", "trace.json", "machine.json", "media"] {
+        assert!(folder.path().join(name).exists(), "{name} is missing");
+    }
+}
+
+#[test]
+fn a_control_that_shows_no_sign_of_life_refutes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(folder.path(), LONG);
+    let finished = run_control(&case(Firmware::SeaBios), &platform(Behaviour::IgnoresQuit), &options);
+    let reason = "the control machine showed no sign of life, which refutes nothing";
+    assert_eq!(finished.ended, Ended::Broken(reason.to_owned()));
+}
+
+#[test]
+fn a_case_without_a_control_is_vacuous() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = Case { control: None, ..case(Firmware::SeaBios) };
+    let finished = run_control(&case, &platform(Behaviour::Proper), &options(folder.path(), SHORT));
+    assert_eq!(finished.ended, Ended::Failed("the case has no negative control: it is vacuous".to_owned()));
+}
+
+#[test]
+fn nonces_differ_by_seed_case_and_medium_and_by_nothing_else() {
+    let all = [nonce(1, "a", "m"), nonce(2, "a", "m"), nonce(1, "b", "m"), nonce(1, "a", "n"), nonce(1, "am", "")];
+    let distinct: std::collections::BTreeSet<String> = all.iter().map(ToString::to_string).collect();
+    assert_eq!(distinct.len(), all.len());
+    assert_eq!(nonce(1, "a", "m").to_string(), all[0].to_string());
+}

@@ -1,0 +1,148 @@
+use rstest::rstest;
+
+use super::*;
+use crate::machine::{Firmware, Medium};
+
+fn pc() -> Machine {
+    Machine::pc(Firmware::SeaBios)
+}
+
+fn q35() -> Machine {
+    Machine::q35(Firmware::SeaBios)
+}
+
+fn disk(name: &str) -> Medium {
+    Medium::bootable(name)
+}
+
+#[test]
+fn free_slots_are_given_out_in_device_order_around_the_explicit_ones() {
+    let machine =
+        pc().virtio_blk(disk("a")).virtio_blk(disk("b")).slot(3).virtio_blk(disk("c")).slot(5).nvme(disk("d"));
+    let layout = Layout::of(&machine).unwrap();
+    let slots: Vec<u8> = layout.devices.iter().map(|placed| placed.address.unwrap().0).collect();
+    assert_eq!(slots, [4, 3, 5, 6]);
+}
+
+#[test]
+fn a_slot_asked_for_behind_a_bridge_stays_free_on_the_root_bus() {
+    let machine = pc().virtio_blk(disk("a")).place(Place::PciBridge).slot(4).virtio_blk(disk("b"));
+    let layout = Layout::of(&machine).unwrap();
+    assert_eq!(layout.controllers[0].address, (3, 0));
+    assert_eq!(layout.devices[0].address, Some((4, 0)));
+    assert_eq!(layout.devices[1].address, Some((4, 0)));
+    assert_eq!((layout.devices[0].bus.as_str(), layout.devices[1].bus.as_str()), ("bridge0", "pci.0"));
+}
+
+#[test]
+fn a_later_explicit_slot_behind_a_bridge_is_kept_free() {
+    let behind = |machine: Machine, name| machine.virtio_blk(disk(name)).place(Place::PciBridge);
+    let layout = Layout::of(&behind(behind(pc(), "a"), "b").slot(1)).unwrap();
+    assert_eq!((layout.devices[0].address, layout.devices[1].address), (Some((2, 0)), Some((1, 0))));
+}
+
+#[rstest]
+#[case::two_in_a_slot(
+    pc().virtio_blk(disk("a")).slot(7).nvme(disk("b")).slot(7),
+    "slot 0x07 function 0 of bus \"pci.0\" is taken: give device 1 another slot"
+)]
+#[case::the_random_source(
+    q35().virtio_blk(disk("a")).slot(0x1e).rng(),
+    "slot 0x1e function 0 of bus \"pcie.0\" is taken: give device 0 another slot"
+)]
+#[case::behind_a_bridge(
+    pc().virtio_blk(disk("a")).place(Place::PciBridge).slot(2).nvme(disk("b")).place(Place::PciBridge).slot(2),
+    "slot 0x02 function 0 of bus \"bridge0\" is taken: give device 1 another slot"
+)]
+#[case::scsi_address(
+    pc().virtio_scsi(1, 2, disk("a")).virtio_scsi(1, 2, disk("b")),
+    "device 1 wants the same place as device 0: bus \"scsi0.0\" target 1 LUN 2"
+)]
+#[case::ide_unit(
+    pc().ide(1, 0, disk("a")).ide(1, 0, disk("b")),
+    "device 1 wants the same place as device 0: bus \"ide.1\" unit 0"
+)]
+#[case::ahci_port(
+    q35().ahci(2, disk("a")).cdrom(DeviceClass::Ahci { port: 2 }, disk("b")),
+    "device 1 wants the same place as device 0: bus \"ide.2\""
+)]
+#[case::usb_port(
+    q35().usb_storage(1, disk("a")).usb_storage(1, disk("b")),
+    "device 1 wants the same place as device 0: bus \"xhci.0\" port 1"
+)]
+#[case::floppy_drive(
+    pc().floppy(disk("a")).floppy(disk("b")),
+    "device 1 wants the same place as device 0: floppy drive 0"
+)]
+#[case::ide_on_q35(q35().ide(0, 0, disk("a")), "device 0: a PIIX3 IDE controller does not exist on q35")]
+#[case::root_port_on_pc(
+    pc().nvme(disk("a")).place(Place::RootPort),
+    "device 0: a pcie-root-port does not exist on pc"
+)]
+#[case::same_name(
+    pc().virtio_blk(disk("a")).nvme(disk("b")).virtio_blk(disk("a")),
+    "medium \"a\" is in the machine twice: give every medium its own name"
+)]
+#[case::unknown_nic(
+    pc().nic("e1000,romfile=/etc/passwd", None),
+    "device 0: the network card \"e1000,romfile=/etc/passwd\" is not one that the harness knows (`Nic::driver` lists them)"
+)]
+fn what_cannot_be_laid_out_is_refused_with_the_reason(#[case] machine: Machine, #[case] reason: &str) {
+    assert_eq!(Layout::of(&machine).unwrap_err().to_string(), reason);
+}
+
+#[test]
+fn a_device_that_is_plugged_in_later_may_want_the_place_of_another() {
+    assert!(Layout::of(&pc().virtio_scsi(0, 1, disk("a")).virtio_scsi(0, 1, disk("b")).absent()).is_ok());
+}
+
+#[test]
+fn functions_share_a_slot() {
+    let layout = Layout::of(&pc().nvme(disk("a")).function(5, 0).nvme(disk("b")).function(5, 7)).unwrap();
+    assert_eq!((layout.devices[0].address, layout.devices[1].address), (Some((5, 0)), Some((5, 7))));
+}
+
+#[test]
+fn a_full_bus_is_refused_at_the_device_that_finds_no_slot() {
+    let mut machine = pc();
+    for number in 0..28 {
+        machine = machine.virtio_blk(disk(&format!("disk{number}")));
+    }
+    assert!(Layout::of(&machine).is_ok());
+    let error = Layout::of(&machine.clone().virtio_blk(disk("one-more"))).unwrap_err();
+    assert_eq!(error, LayoutError::Full { bus: "pci.0".to_owned(), device: 28 });
+    // the random source takes the last slot
+    let error = Layout::of(&machine.rng()).unwrap_err();
+    assert_eq!(error.to_string(), "bus \"pci.0\" has no free slot for device 27");
+}
+
+#[test]
+fn devices_share_their_adapter_and_other_adapters_are_their_own() {
+    let scsi = |hba, target| DeviceClass::VirtioScsi { hba, target, lun: 0 };
+    let machine = pc().disk(scsi(0, 0), disk("a")).disk(scsi(1, 0), disk("b")).disk(scsi(0, 1), disk("c"));
+    let layout = Layout::of(&machine).unwrap();
+    let ids: Vec<&str> = layout.controllers.iter().map(|controller| controller.id.as_str()).collect();
+    assert_eq!(ids, ["scsi0", "scsi1"]);
+    assert_eq!(layout.devices[0].pci, layout.devices[2].pci);
+    assert_ne!(layout.devices[0].pci, layout.devices[1].pci);
+}
+
+#[test]
+fn every_hard_disk_has_a_size_that_no_other_has() {
+    let fat32 = disk("fat32").fat(FatType::Fat32);
+    let machine = pc().virtio_blk(disk("a")).nvme(Medium::blank("b")).ide(0, 0, fat32).virtio_scsi(0, 0, disk("c"));
+    let machine = machine.cdrom(DeviceClass::Ide { channel: 1, unit: 0 }, disk("cd")).floppy(disk("floppy"));
+    let layout = Layout::of(&machine).unwrap();
+    let sizes: Vec<Option<u64>> = layout.devices.iter().map(|placed| placed.sectors).collect();
+    assert_eq!(sizes[4..], [None, None], "optical media and floppies have sizes of their own");
+    let distinct: BTreeSet<u64> = sizes.iter().flatten().copied().collect();
+    assert_eq!(distinct.len(), 4, "{sizes:?}");
+}
+
+#[test]
+fn a_size_that_a_medium_brings_along_is_kept() {
+    let mut medium = disk("a");
+    medium.sectors = Some(123_456);
+    let layout = Layout::of(&pc().virtio_blk(medium)).unwrap();
+    assert_eq!(layout.devices[0].sectors, Some(123_456));
+}

@@ -1,0 +1,142 @@
+//! A scripted QEMU: this very test program, started again, that misbehaves on request.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::{FromRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+/// Says which way the fake behaves; not set in an ordinary test run.
+const BEHAVIOUR: &str = "BOOTWRIGHT_FAKE_QEMU";
+/// Holds the command line that it was given, words separated by spaces.
+const ARGV: &str = "BOOTWRIGHT_FAKE_ARGV";
+
+/// What the fake does with its monitor and ports. All ways but the first are wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Behaviour {
+    /// Greets, answers every command with an empty object, ends on `quit`.
+    Proper,
+    /// Holds its sockets open and says nothing.
+    Silent,
+    /// Closes its monitor and runs on.
+    HangsUp,
+    /// Sends a line that is not JSON.
+    Garbage,
+    /// Closes its monitor in the middle of the greeting and runs on.
+    HalfLine,
+    /// Prints a message and exits with status 1.
+    ExitsEarly,
+    /// Greets and answers nothing.
+    GreetsOnly,
+    /// Answers commands, `quit` too, and runs on; ignores the signals that can be ignored.
+    IgnoresQuit,
+    /// Answers commands and writes to the serial port without end.
+    FloodsSerial,
+    /// Answers the negotiation, ends without an answer to the next command.
+    DiesInTheMiddle,
+    /// Proper, but leaves a child behind that holds its sockets for a while.
+    LeavesChild,
+}
+
+use Behaviour::*;
+const ALL: [Behaviour; 11] = [
+    Proper,
+    Silent,
+    HangsUp,
+    Garbage,
+    HalfLine,
+    ExitsEarly,
+    GreetsOnly,
+    IgnoresQuit,
+    FloodsSerial,
+    DiesInTheMiddle,
+    LeavesChild,
+];
+
+/// The command that starts the fake; QEMU's arguments may follow it.
+pub(crate) fn command() -> Vec<OsString> {
+    let script = format!("{ARGV}=\"$*\" exec \"$0\" --exact vm::fake::plays_qemu --nocapture >/dev/null");
+    let program = std::env::current_exe().unwrap();
+    vec!["/bin/sh".into(), "-c".into(), script.into(), program.into()]
+}
+
+/// The environment that makes it behave so.
+pub(crate) fn env(behaviour: Behaviour) -> Vec<(String, String)> {
+    vec![(BEHAVIOUR.to_owned(), format!("{behaviour:?}"))]
+}
+
+/// The fake's `main`: returns at once where nobody asked for a fake.
+#[test]
+fn plays_qemu() {
+    let Ok(name) = std::env::var(BEHAVIOUR) else { return };
+    let behaviour = ALL.into_iter().find(|known| format!("{known:?}") == name).unwrap();
+    let argv = std::env::var(ARGV).unwrap();
+    play(behaviour, port(&argv, "qmp"), port(&argv, "serial"));
+}
+
+/// The far end of a port, by the number that the command line names.
+fn port(argv: &str, id: &str) -> UnixStream {
+    let word = argv.split_once(&format!("socket,id={id},fd=")).unwrap().1;
+    let number: RawFd = word.split(' ').next().unwrap().parse().unwrap();
+    // SAFETY: the descriptor was inherited for this purpose and nothing else here owns it
+    unsafe { UnixStream::from_raw_fd(number) }
+}
+
+fn play(behaviour: Behaviour, mut qmp: UnixStream, mut serial: UnixStream) {
+    const GREETING: &[u8] = b"{\"QMP\": {\"version\": {\"qemu\": {\"major\": 99}}, \"capabilities\": []}}\n";
+    match behaviour {
+        Silent => linger(),
+        HangsUp => {
+            drop(qmp);
+            linger()
+        }
+        Garbage => {
+            qmp.write_all(b"(qemu) \x1b[K not a monitor in control mode\n").unwrap();
+            linger()
+        }
+        HalfLine => {
+            qmp.write_all(&GREETING[..20]).unwrap();
+            drop(qmp);
+            linger()
+        }
+        ExitsEarly => {
+            eprintln!("qemu-system-x86_64: -device nonsense: 'nonsense' is not a valid device model name");
+            std::process::exit(1)
+        }
+        GreetsOnly => {
+            qmp.write_all(GREETING).unwrap();
+            linger()
+        }
+        _ => qmp.write_all(GREETING).unwrap(),
+    }
+    if behaviour == LeavesChild {
+        std::process::Command::new("sleep").arg("3").spawn().unwrap();
+    }
+    for (count, line) in BufReader::new(qmp.try_clone().unwrap()).lines().enumerate() {
+        let command: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+        if behaviour == DiesInTheMiddle && count == 1 {
+            serial.write_all(b"last words").unwrap();
+            std::process::abort();
+        }
+        let reply = serde_json::json!({ "return": {}, "id": command["id"] });
+        qmp.write_all(format!("{reply}\n").as_bytes()).unwrap();
+        if behaviour == FloodsSerial {
+            std::thread::spawn({
+                let mut serial = serial.try_clone().unwrap();
+                move || while serial.write_all(&[b'x'; 1 << 16]).is_ok() {}
+            });
+        }
+        if command["execute"] == "quit" && behaviour != IgnoresQuit {
+            std::process::exit(0);
+        }
+    }
+    if behaviour == IgnoresQuit {
+        linger();
+    }
+}
+
+/// Runs on until it is killed; not for ever, so that a failing test leaves nothing behind for long.
+fn linger() -> ! {
+    std::thread::sleep(Duration::from_secs(60));
+    std::process::exit(3)
+}
