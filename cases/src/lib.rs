@@ -10,10 +10,13 @@ mod classes;
 mod first_entry;
 mod isolation;
 mod order;
+mod places;
 mod prelaunch;
+mod resets;
 pub mod runner;
 pub mod settings;
 mod strict;
+mod triples;
 mod unlisted;
 
 use bootwright::case::Case;
@@ -27,6 +30,9 @@ pub fn all() -> Vec<Case> {
         strict::cases(),
         unlisted::cases(),
         isolation::cases(),
+        triples::cases(),
+        places::cases(),
+        resets::cases(),
         prelaunch::cases(),
     ];
     groups.into_iter().flatten().collect()

