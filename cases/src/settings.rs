@@ -19,7 +19,7 @@ pub struct Settings {
     pub several_platforms: bool,
     /// `BOOTWRIGHT_SUITE`: `smoke` (default), `default` or `full`.
     pub suite: Suite,
-    /// `BOOTWRIGHT_SEED`: default 1.
+    /// `BOOTWRIGHT_SEED`: default is a new one for each process.
     pub seed: u64,
     /// `BOOTWRIGHT_ACCEL`: `tcg` (default), `kvm`, or `auto`, which is `None`: each firmware is probed by a boot.
     pub accelerator: Option<Accelerator>,
@@ -97,7 +97,7 @@ impl Settings {
                 Some(1) => Suite::Default,
                 Some(_) => Suite::Full,
             },
-            seed: parse("BOOTWRIGHT_SEED", "a whole number", number)?.unwrap_or(1),
+            seed: parse("BOOTWRIGHT_SEED", "a whole number", number)?.unwrap_or_else(fresh_seed),
             accelerator: match accelerator {
                 None | Some(0) => Some(Accelerator::Tcg),
                 Some(1) => Some(Accelerator::Kvm),
@@ -117,6 +117,13 @@ impl Settings {
             known_issues: word("BOOTWRIGHT_KNOWN_ISSUES").map(PathBuf::from),
         })
     }
+}
+
+/// A seed that no earlier run had, so that no medium left behind by one can carry a nonce of this run. At most 2^53, since
+/// reports are JSON.
+pub fn fresh_seed() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    (now.as_nanos() as u64 ^ u64::from(std::process::id()) << 32) & ((1 << 53) - 1)
 }
 
 fn default_out() -> PathBuf {

@@ -107,15 +107,24 @@ pub struct Args {
     /// Leave the machine of a failed case paused until Ctrl-C
     #[arg(long)]
     pause_on_failure: bool,
-    /// Seed of everything random
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
+    /// Seed of everything random, nonces among it [default: a new one for each run; every result names it]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    #[arg(skip = bootwright_cases::settings::fresh_seed())]
+    fresh_seed: u64,
     /// Another known-issues file than cases/known-issues.toml
     #[arg(long, value_name = "FILE")]
     known_issues: Option<PathBuf>,
     /// Where results go [default: target/bootwright/RUN, RUN counting up]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+}
+
+impl Args {
+    /// The seed of this run.
+    fn seed(&self) -> u64 {
+        self.seed.unwrap_or(self.fresh_seed)
+    }
 }
 
 /// Runs the subcommand.
@@ -145,7 +154,7 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     run.platforms = platforms.iter().map(report::PlatformInfo::from).collect();
     run.known_issues = known_issues.iter().map(report::known_issue_info).collect();
     run.suite = Some(suite_name(suite(args)).to_owned());
-    run.seed = Some(args.seed);
+    run.seed = Some(args.seed());
     let several = platforms.len() > 1;
     for platform in &platforms {
         let keys = selected.iter().map(|job| CaseKey {
@@ -210,7 +219,7 @@ fn settings(args: &Args) -> Result<Settings, XtaskError> {
         let flag = |on: bool| on.then(|| "1".to_owned());
         match name {
             "BOOTWRIGHT_SUITE" => Some(suite_name(suite(args)).to_owned()),
-            "BOOTWRIGHT_SEED" => Some(args.seed.to_string()),
+            "BOOTWRIGHT_SEED" => Some(args.seed().to_string()),
             "BOOTWRIGHT_ACCEL" => Some(args.accel.name().to_owned()),
             "BOOTWRIGHT_CLOCK" => {
                 args.clock.map(|clock| if clock == Clock::Real { "real" } else { "virtual" }.to_owned())

@@ -143,12 +143,18 @@ pub fn run_control(case: &Case, platform: &Platform, options: &Options) -> Finis
         Ended::Passed => {
             Ended::Failed("the expectation holds although its cause was removed: it is vacuous".to_owned())
         }
-        Ended::Failed(_) if finished.trace.banner.is_none() && finished.trace.attempts.is_empty() => {
+        Ended::Failed(_) if !finished.trace.shows_life() => {
             Ended::Broken("the control machine showed no sign of life, which refutes nothing".to_owned())
         }
         Ended::Failed(_) => Ended::Passed,
         other => other,
     };
+    if finished.ended == Ended::Passed
+        && !options.keep
+        && let Ok(evidence) = EvidenceFiles::create(&options.folder)
+    {
+        evidence.drop_media();
+    }
     finished
 }
 
@@ -287,8 +293,14 @@ impl Bench {
             }
             Err(VmError::EndedEarly { status, said }) => {
                 let said = said.replace('\n', " / ");
-                let reason = format!("QEMU ended before the guest ran ({status}): {said}");
-                (Ended::Broken(reason), "never ran".to_owned(), None)
+                let ended = match &case.expectation.ending {
+                    Ending::Refused(words) if said.contains(words) => Ended::Passed,
+                    Ending::Refused(words) => {
+                        Ended::Failed(format!("QEMU refuses with \"{said}\", expected \"{words}\""))
+                    }
+                    _ => Ended::Broken(format!("QEMU ended before the guest ran ({status}): {said}")),
+                };
+                (ended, "never ran".to_owned(), None)
             }
             Err(error) => (Ended::Broken(words(&error)), "never ran".to_owned(), None),
         };
@@ -302,6 +314,9 @@ impl Bench {
         let (written, views) = self.record(&recorder, &trace, ledger.effective(), host_reads);
         let written = written.and_then(|()| on_lan.write(self.evidence.folder()));
         let mut ended = ended;
+        if let (Ended::Passed, Err(reason)) = (&ended, case.expectation.check_guest_time(guest)) {
+            ended = Ended::Failed(reason);
+        }
         if ended == Ended::Passed && case.expectation.views {
             ended = views.check().map_or_else(Ended::Failed, |()| Ended::Passed);
         }

@@ -124,6 +124,11 @@ pub struct Trace {
 }
 
 impl Trace {
+    /// Whether the firmware gave any sign of life.
+    pub fn shows_life(&self) -> bool {
+        self.banner.is_some() || !self.attempts.is_empty() || self.terminal.is_some()
+    }
+
     /// The medium whose payload ran last and was not followed by another attempt.
     pub fn booted(&self) -> Option<&str> {
         let last = self.attempts.last()?;

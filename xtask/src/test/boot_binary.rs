@@ -22,7 +22,14 @@ impl BootBinary {
     /// [`XtaskError`] where cargo fails or names no executable.
     pub fn build() -> Result<BootBinary, XtaskError> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-        let built = Command::new(cargo)
+        let mut build = Command::new(cargo);
+        // cargo run set these for us; build scripts that watch them would run again, here and in the next cargo run
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+                build.env_remove(name);
+            }
+        }
+        let built = build
             .args(["test", "--quiet", "--package", "bootwright-cases", "--test", "boot", "--no-run"])
             .args(["--message-format", "json-render-diagnostics"])
             .current_dir(workspace()) // its toolchain file counts, wherever we were called
@@ -60,7 +67,7 @@ impl BootBinary {
         command.env("BOOTWRIGHT_PLATFORM", platform);
         command.env("BOOTWRIGHT_SEVERAL_PLATFORMS", if several { "1" } else { "" });
         command.env("BOOTWRIGHT_SUITE", suite_name(suite(args)));
-        command.env("BOOTWRIGHT_SEED", args.seed.to_string());
+        command.env("BOOTWRIGHT_SEED", args.seed().to_string());
         command.env("BOOTWRIGHT_ACCEL", args.accel.name());
         command.env("BOOTWRIGHT_REPEAT", args.repeat.to_string());
         command.env("BOOTWRIGHT_KEEP", if settings.keep { "1" } else { "" });

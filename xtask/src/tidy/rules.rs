@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::source::{Source, line_of};
 
 /// The one direction of data in `harness/src`: a module uses itself and what stands before it.
-pub const ORDER: [&str; 9] = ["platform", "machine", "evidence", "lan", "vm", "trace", "verdict", "case", "report"];
+pub const ORDER: [&str; 9] = ["platform", "evidence", "lan", "machine", "vm", "trace", "verdict", "case", "report"];
 /// Longest Rust file, lines.
 const LONGEST_FILE: usize = 800;
 /// Names that say nothing about what is in a module.
@@ -138,11 +138,15 @@ fn reachable(sources: &[Source]) -> Vec<Finding> {
 fn roots(manifest: &Source, sources: &[Source]) -> Vec<String> {
     let folder = manifest.folder();
     let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-    let build = sources.iter().find(|source| source.path == format!("{prefix}build.rs"));
+    // `build = "build/main.rs"` names another build script than the usual one
+    let named = manifest.text.lines().find_map(|line| line.strip_prefix("build = \"")?.strip_suffix('"'));
+    let script = named.unwrap_or("build.rs");
+    let build = sources.iter().find(|source| source.path == format!("{prefix}{script}"));
     let is_root = |source: &&Source| {
         let Some(inside) = source.path.strip_prefix(&prefix) else { return false };
         let by_place = match inside.rsplit_once('/') {
-            None => inside == "build.rs",
+            _ if inside == script => true,
+            None => false,
             Some(("src", file)) => matches!(file, "lib.rs" | "main.rs"),
             Some((dir, file)) => {
                 let targets = ["src/bin", "tests", "examples", "benches", "fuzz_targets"];

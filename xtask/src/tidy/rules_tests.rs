@@ -57,6 +57,15 @@ fn files_that_are_declared_named_or_included_are_reached() {
 }
 
 #[test]
+fn a_build_script_that_the_manifest_names_is_a_root() {
+    let script = ("a/build/main.rs", "mod pe;\ncompile(\"payload/efi.rs\")");
+    let files = [script, ("a/build/pe.rs", ""), ("a/payload/efi.rs", "")];
+    let with = |manifest| [[("a/Cargo.toml", manifest)].as_slice(), files.as_slice()].concat();
+    assert_eq!(found(reachable, &with("build = \"build/main.rs\"\n")), NONE);
+    assert_eq!(found(reachable, &with("")).len(), 3);
+}
+
+#[test]
 fn a_file_that_nothing_declares_is_found() {
     let files = [("a/Cargo.toml", ""), ("a/src/lib.rs", "// mod lost;\npub mod b { }\n"), ("a/src/lost.rs", "")];
     assert_one(&found(reachable, &files), "a/src/lost.rs:1: no crate reaches");

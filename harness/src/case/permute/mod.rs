@@ -20,14 +20,14 @@
 //! # Ok::<(), bootwright::case::permute::PermuteError>(())
 //! ```
 
+mod blame;
 mod builder;
 mod coverage;
 mod pairwise;
-mod shared;
 
+pub use blame::{Shared, shared_axis_values};
 pub use builder::{At, AxesBuilder};
 pub use coverage::{Coverage, PairCoverage, PairState, ValueCoverage};
-pub use shared::{Shared, shared_axis_values};
 
 use std::fmt;
 
