@@ -1,7 +1,8 @@
 //! Golden command lines. `INSTA_UPDATE=always cargo test -p bootwright argv` writes them anew; read the difference.
 
 use super::*;
-use crate::machine::{Medium, Place, UsbController};
+use crate::lan::LanSpec;
+use crate::machine::{Medium, Network, Place, UsbController};
 
 /// One line for each option, with the value that follows it.
 fn text(argv: &[String]) -> String {
@@ -107,6 +108,7 @@ fn everything_on_pc() -> Machine {
         menu: Some(true),
         splash_time: Some(1500),
     };
+    machine.networks = vec![Network::new(LanSpec::default()); 2];
     machine.fw_cfg.push(("opt/org.tianocore/IPv4PXESupport".to_owned(), "n".to_owned()));
     machine
 }
