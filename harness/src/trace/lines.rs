@@ -4,7 +4,7 @@
 const LINE_LIMIT: usize = 64 << 10;
 
 /// Bytes of an incomplete line that are looked at.
-const REST_LIMIT: usize = 1024;
+const REST_LIMIT: usize = 256;
 
 /// Collects bytes into lines. Escape sequences (ECMA-48 CSI) and control characters are removed, invalid UTF-8 is
 /// replaced.

@@ -227,6 +227,15 @@ fn views_that_differ_are_shown_side_by_side(#[case] views: Views, #[case] shown:
 }
 
 #[test]
+fn a_stale_geometry_is_shown_too() {
+    let agreed = views(Some("a | b"), None, Some("right"));
+    let own = |text: &str| Some(text.to_owned());
+    let stale = Views { asked_geometry: own("a 1 2 3"), bios_geometry: own("a 9 9 9"), ..agreed };
+    let text = stale.check().unwrap_err();
+    assert!(text.contains("asked for geometry [a 1 2 3], fw_cfg bios-geometry [a 9 9 9]"), "{text}");
+}
+
+#[test]
 fn views_are_collected_from_machine_payload_and_nvram() {
     use crate::machine::layout::Layout;
     use crate::machine::{Firmware, Machine, Medium};

@@ -85,12 +85,17 @@ impl Views {
             return Ok(());
         }
         let text = |view: &Option<String>| view.clone().unwrap_or_else(|| "none".to_owned());
-        Err(format!(
+        let mut side_by_side = format!(
             "the views of the boot order differ: asked for [{}], fw_cfg bootorder [{}], BootCurrent [{}], ran [{ran}]",
             text(&self.asked),
             text(&self.fw_cfg),
             text(&self.boot_current),
-        ))
+        );
+        if !geometry_agrees {
+            let (asked, seen) = (text(&self.asked_geometry), text(&self.bios_geometry));
+            side_by_side += &format!("; asked for geometry [{asked}], fw_cfg bios-geometry [{seen}]");
+        }
+        Err(side_by_side)
     }
 }
 

@@ -82,6 +82,7 @@ fn port(argv: &str, id: &str) -> UnixStream {
     unsafe { UnixStream::from_raw_fd(number) }
 }
 
+#[expect(clippy::zombie_processes, reason = "leaving a child behind is one of the ways to misbehave")]
 fn play(behaviour: Behaviour, mut qmp: UnixStream, mut serial: UnixStream) {
     const GREETING: &[u8] = b"{\"QMP\": {\"version\": {\"qemu\": {\"major\": 99}}, \"capabilities\": []}}\n";
     match behaviour {

@@ -26,6 +26,9 @@ use qmp::{Qmp, QmpError};
 /// How long QEMU may take for a greeting or a reply; generous, since a loaded host swaps and pages.
 pub const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long a QEMU whose monitor failed may take to end, for its last words; or a tenth of its caller's patience.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// How long the sockets of a QEMU that has ended are read on while somebody else holds them open.
 const LEFTOVER_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -200,7 +203,7 @@ impl Vm {
             Ok(qmp) => qmp,
             Err(error @ QmpError::Timeout { .. }) if guard.exit(Duration::ZERO).is_none() => return Err(error.into()),
             Err(error) => {
-                let Some(exit) = guard.exit(patience.min(Duration::from_secs(2))) else { return Err(error.into()) };
+                let Some(exit) = guard.exit((patience / 10).min(EXIT_TIMEOUT)) else { return Err(error.into()) };
                 let said = String::from_utf8_lossy(&recorder.stream(Source::QemuStderr)).trim().to_owned();
                 let said = if said.is_empty() { "nothing".to_owned() } else { said };
                 return Err(VmError::EndedEarly { status: exit.to_string(), said });

@@ -5,6 +5,7 @@ use super::*;
 use crate::evidence::STREAM_LIMIT;
 
 const SHORT: Duration = Duration::from_millis(300);
+const MEDIUM: Duration = Duration::from_secs(5);
 const LONG: Duration = Duration::from_secs(20);
 
 struct Bench {
@@ -67,26 +68,26 @@ fn silence_is_a_timeout_that_names_the_greeting() {
 
 #[test]
 fn a_monitor_that_hangs_up_without_a_greeting_is_named() {
-    let text = Bench::new().refused(Behaviour::HangsUp, SHORT * 3);
+    let text = Bench::new().refused(Behaviour::HangsUp, MEDIUM);
     assert_eq!(text, "the QMP link ended: QEMU closed it (waiting for greeting)");
 }
 
 #[test]
 fn garbage_instead_of_a_greeting_is_quoted() {
-    let text = Bench::new().refused(Behaviour::Garbage, SHORT * 3);
+    let text = Bench::new().refused(Behaviour::Garbage, MEDIUM);
     assert!(text.contains("not JSON: (qemu)") && text.ends_with("(waiting for greeting)"), "{text}");
 }
 
 #[test]
 fn half_a_greeting_is_quoted() {
-    let text = Bench::new().refused(Behaviour::HalfLine, SHORT * 3);
+    let text = Bench::new().refused(Behaviour::HalfLine, MEDIUM);
     assert!(text.contains("broke off in the middle of a message: {\"QMP\": {\"version\""), "{text}");
 }
 
 #[test]
 fn a_greeting_without_an_answer_names_the_command_that_got_none() {
-    let text = Bench::new().refused(Behaviour::GreetsOnly, SHORT * 3);
-    assert!(text.starts_with("no reply to qmp_capabilities from QEMU within 0.9 s; last message: {\"QMP\""), "{text}");
+    let text = Bench::new().refused(Behaviour::GreetsOnly, SHORT * 6);
+    assert!(text.starts_with("no reply to qmp_capabilities from QEMU within 1.8 s; last message: {\"QMP\""), "{text}");
 }
 
 #[test]
