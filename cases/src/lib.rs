@@ -12,11 +12,14 @@ mod http;
 mod isolation;
 mod networks;
 mod order;
+mod places;
 mod prelaunch;
 mod pxe;
+mod resets;
 pub mod runner;
 pub mod settings;
 mod strict;
+mod triples;
 mod unlisted;
 
 use bootwright::case::Case;
@@ -30,6 +33,9 @@ pub fn all() -> Vec<Case> {
         strict::cases(),
         unlisted::cases(),
         isolation::cases(),
+        triples::cases(),
+        places::cases(),
+        resets::cases(),
         prelaunch::cases(),
         pxe::cases(),
         http::cases(),

@@ -51,7 +51,7 @@ impl Act {
 enum Leaving {
     Cont,
     Reset,
-    /// Twice: what a removed PCI device leaves in the list takes two resets to go.
+    /// Twice: what a removed PCI device leaves in the list goes with the first reset after its release.
     ResetTwice,
 }
 
@@ -68,7 +68,7 @@ impl Leaving {
         match self {
             Leaving::Cont => story.cont(),
             Leaving::Reset => story.reset().cont(),
-            Leaving::ResetTwice => story.reset().reset().cont(),
+            Leaving::ResetTwice => story.reset().released("wrong").reset().cont(),
         }
     }
 }
@@ -169,10 +169,17 @@ impl Cell {
     fn machine(self) -> Machine {
         let paused = Machine::new(self.firmware, self.board).strict(self.strict).paused();
         let other = if self.other_bootable { Medium::bootable("wrong") } else { Medium::blank("wrong") };
-        let wrong = |machine| self.class.add(machine, 0, other).place(self.place);
+        // the geometry belongs to the disk that comes or goes
+        let with_geometry = |machine: Machine, moves: bool| {
+            if self.geometry && moves { machine.logical_geometry(65, 16, 32) } else { machine }
+        };
+        let wrong = |machine| {
+            let machine = self.class.add(machine, 0, other).place(self.place);
+            with_geometry(machine, self.act == Act::Removed)
+        };
         let right = |machine| {
             let machine = self.class.add(machine, 1, Medium::bootable("right")).place(self.place);
-            if self.geometry { machine.logical_geometry(65, 16, 32) } else { machine }
+            with_geometry(machine, self.act != Act::Removed)
         };
         match self.act {
             Act::First | Act::Last => right(wrong(paused).absent()).bootindex(1).absent(),
@@ -191,7 +198,7 @@ impl Cell {
             Act::Removed if goes_at_once(self.class) => story.unplug("wrong"),
             Act::Removed => story.unplug_at_reset("wrong"),
             Act::Readded if goes_at_once(self.class) => story.plug("right").unplug("right").plug("right"),
-            Act::Readded => story.plug("right").unplug_at_reset("right").reset().plug("right"),
+            Act::Readded => story.plug("right").unplug_at_reset("right").reset().released("right").plug("right"),
             Act::Reindexed => story.set_bootindex("right", 0),
         };
         self.leaving.end(story)

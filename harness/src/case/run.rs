@@ -287,8 +287,14 @@ impl Bench {
             }
             Err(VmError::EndedEarly { status, said }) => {
                 let said = said.replace('\n', " / ");
-                let reason = format!("QEMU ended before the guest ran ({status}): {said}");
-                (Ended::Broken(reason), "never ran".to_owned(), None)
+                let ended = match &case.expectation.ending {
+                    Ending::Refused(words) if said.contains(words) => Ended::Passed,
+                    Ending::Refused(words) => {
+                        Ended::Failed(format!("QEMU refuses with \"{said}\", expected \"{words}\""))
+                    }
+                    _ => Ended::Broken(format!("QEMU ended before the guest ran ({status}): {said}")),
+                };
+                (ended, "never ran".to_owned(), None)
             }
             Err(error) => (Ended::Broken(words(&error)), "never ran".to_owned(), None),
         };
@@ -302,6 +308,9 @@ impl Bench {
         let (written, views) = self.record(&recorder, &trace, ledger.effective(), host_reads);
         let written = written.and_then(|()| on_lan.write(self.evidence.folder()));
         let mut ended = ended;
+        if let (Ended::Passed, Err(reason)) = (&ended, case.expectation.check_guest_time(guest)) {
+            ended = Ended::Failed(reason);
+        }
         if ended == Ended::Passed && case.expectation.views {
             ended = views.check().map_or_else(Ended::Failed, |()| Ended::Passed);
         }

@@ -103,6 +103,12 @@ pub enum Step {
         /// What becomes of it.
         unplugged: Unplugged,
     },
+    /// Waits until a device that has gone is released: `blockdev-del` of its medium succeeds then only. Its boot entry lives
+    /// on until then.
+    Released {
+        /// The device.
+        device: String,
+    },
     /// `qom-set` of the device's bootindex; a negative one takes it off the list.
     SetBootindex {
         /// The device.
@@ -176,6 +182,11 @@ impl Story {
     /// Asks for the unplugging of a device that stays until the next reset.
     pub fn unplug_at_reset(self, device: &str) -> Story {
         self.step(Step::Unplug { device: device.to_owned(), unplugged: Unplugged::AtReset })
+    }
+
+    /// Waits until a device that has gone is released.
+    pub fn released(self, device: &str) -> Story {
+        self.step(Step::Released { device: device.to_owned() })
     }
 
     /// Sets a bootindex.
@@ -270,6 +281,7 @@ impl fmt::Display for Step {
             Step::Unplug { device, unplugged: Unplugged::AtReset } => {
                 write!(out, "unplug \"{device}\" at the next reset")
             }
+            Step::Released { device } => write!(out, "wait until \"{device}\" is released"),
             Step::SetBootindex { device, bootindex } => write!(out, "set bootindex of \"{device}\" to {bootindex}"),
             Step::SetBootindexRefused { device, bootindex, words } => {
                 write!(out, "set bootindex of \"{device}\" to {bootindex}, refused with \"{words}\"")

@@ -51,6 +51,8 @@ pub enum Ending {
     NothingBootable,
     /// The machine was reset until this many laps had begun; the run is stopped there.
     Laps(u32),
+    /// QEMU refuses the machine before its guest runs, with these words.
+    Refused(String),
 }
 
 /// What a case expects.
@@ -67,11 +69,13 @@ pub struct Expectation {
     /// What must be seen on the network.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub network: Vec<OnLan>,
+    /// Shortest and longest guest time, in seconds.
+    pub guest_seconds: Option<(u64, u64)>,
 }
 
 impl Expectation {
     fn of(attempts: Vec<Expected>, ending: Ending) -> Expectation {
-        Expectation { attempts, ending, never: Vec::new(), views: true, network: Vec::new() }
+        Expectation { attempts, ending, never: Vec::new(), views: true, network: Vec::new(), guest_seconds: None }
     }
 
     /// The medium boots at the first attempt.
@@ -94,6 +98,34 @@ impl Expectation {
         let each: Vec<Expected> = each.into_iter().collect();
         let count = each.len() * laps.saturating_sub(1) as usize;
         Expectation::of(each.into_iter().cycle().take(count).collect(), Ending::Laps(laps))
+    }
+
+    /// QEMU refuses the machine with these words, and no guest runs.
+    pub fn qemu_refuses(words: &str) -> Expectation {
+        Expectation::of(Vec::new(), Ending::Refused(words.to_owned()))
+    }
+
+    /// Demands that the run takes from `least` to `most` seconds of guest time.
+    pub fn lasting(mut self, least: u64, most: u64) -> Expectation {
+        self.guest_seconds = Some((least, most));
+        self
+    }
+
+    /// Compares guest time with what was demanded.
+    ///
+    /// # Errors
+    ///
+    /// That it was shorter or longer, or could not be read.
+    pub fn check_guest_time(&self, guest: Option<std::time::Duration>) -> Result<(), String> {
+        let Some((least, most)) = self.guest_seconds else { return Ok(()) };
+        let Some(guest) = guest else {
+            return Err(format!("guest time could not be read; expected {least} to {most} s of it"));
+        };
+        let seconds = guest.as_secs_f64();
+        if seconds >= least as f64 && seconds <= most as f64 {
+            return Ok(());
+        }
+        Err(format!("the run took {seconds:.1} s of guest time, expected {least} to {most} s"))
     }
 
     /// Puts a failed attempt on a medium before the others.
@@ -183,6 +215,7 @@ pub fn is_over(expected: &Expectation, trace: &Trace) -> bool {
         Ending::Laps(laps) => stopped || trace.laps >= laps,
         Ending::Boots => stopped || (trace.booted().is_some() && trace.attempts.len() >= expected.attempts.len()),
         Ending::NothingBootable => stopped,
+        Ending::Refused(_) => stopped || trace.booted().is_some(),
     }
 }
 
@@ -228,6 +261,7 @@ pub fn judge(expected: &Expectation, trace: &Trace) -> Result<(), String> {
         Ending::Boots => trace.terminal.is_none() && trace.booted().is_some(),
         Ending::NothingBootable => trace.terminal.is_some(),
         Ending::Laps(laps) => trace.laps >= laps,
+        Ending::Refused(_) => false,
     };
     if !fits {
         return Err(format!("expected {}, saw {}", expected.ending.words(), ended(trace)));
@@ -241,6 +275,7 @@ impl Ending {
             Ending::Boots => "a payload to run".to_owned(),
             Ending::NothingBootable => "firmware to stop with nothing bootable".to_owned(),
             Ending::Laps(laps) => format!("the machine to begin lap {laps}"),
+            Ending::Refused(words) => format!("QEMU to refuse the machine with \"{words}\""),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Executes the steps of a story, one after another, and says which one failed.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -97,6 +97,7 @@ impl Stage<'_> {
                 demand_refusal(refused, words)?;
             }
             Step::Unplug { device, unplugged } => self.unplug(device, *unplugged)?,
+            Step::Released { device } => self.released(device, nodes)?,
             Step::SetBootindex { device, bootindex } => {
                 let index = self.device(device)?;
                 self.set_bootindex(index, *bootindex)?;
@@ -187,6 +188,24 @@ impl Stage<'_> {
             })?;
         }
         self.ledger.unplugged(index, unplugged);
+        Ok(())
+    }
+
+    /// QEMU releases a device some time after it has gone (RCU) and has no event for that, so the only way is to ask again.
+    fn released(&self, name: &str, nodes: &mut BTreeSet<usize>) -> Result<(), Untold> {
+        let index = self.device(name)?;
+        let node = json!({ "node-name": format!("medium{index}") });
+        let deadline = Instant::now() + UNPLUG_PATIENCE;
+        loop {
+            match self.vm.execute("blockdev-del", node.clone()) {
+                Ok(_) => break,
+                Err(QmpError::Refused { .. }) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        nodes.remove(&index);
         Ok(())
     }
 

@@ -1,0 +1,62 @@
+//! Disks at every place of the PCI hierarchy: the name in `bootorder` leads the firmware there.
+
+use bootwright::case::Case;
+use bootwright::machine::{Board, DeviceClass, Firmware, Machine, Medium, Place};
+use bootwright::verdict::Expectation;
+
+use crate::classes::COMBINATIONS;
+
+/// Where both disks of a case sit.
+#[derive(Clone, Copy)]
+enum Seat {
+    /// Two functions of one slot.
+    Functions,
+    /// Behind a bridge, port or expander.
+    Behind(Place),
+}
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (firmware, board) in COMBINATIONS {
+        let mut seats = vec![
+            ("function", Seat::Functions),
+            ("pci-bridge", Seat::Behind(Place::PciBridge)),
+            ("expander", Seat::Behind(Place::Expander)),
+        ];
+        if board == Board::Q35 {
+            seats.push(("root-port", Seat::Behind(Place::RootPort)));
+        }
+        for (name, seat) in seats {
+            for class in ["virtio-blk", "virtio-scsi", "nvme"] {
+                cases.push(place(firmware, board, (name, seat), class));
+            }
+        }
+    }
+    cases
+}
+
+/// Of two disks at the same kind of place, the one that is further away has the lower bootindex.
+fn place(firmware: Firmware, board: Board, (place, seat): (&str, Seat), class: &str) -> Case {
+    let add = |machine: Machine, rank: u8, medium: &str| {
+        let device = match class {
+            "virtio-blk" => DeviceClass::VirtioBlk,
+            "nvme" => DeviceClass::Nvme,
+            _ => DeviceClass::VirtioScsi { hba: rank, target: rank, lun: 0 },
+        };
+        let machine = machine.disk(device, Medium::bootable(medium));
+        match seat {
+            Seat::Functions => machine.function(6, rank),
+            Seat::Behind(place) => machine.place(place),
+        }
+    };
+    let machine = add(Machine::new(firmware, board), 0, "wrong").bootindex(2);
+    let machine = add(machine, 1, "right").bootindex(1);
+    let mut control = machine.clone();
+    control.devices[1].bootindex = None;
+    Case::new(format!("places::{}::{}::{place}::{class}", firmware.name(), board.name()))
+        .axis("place", place)
+        .axis("class", class)
+        .machine(machine)
+        .expect(Expectation::boots("right").without_trying("wrong"))
+        .control(control)
+}

@@ -1,0 +1,207 @@
+//! What a reset makes of the boot order, and what only a reset makes of it.
+//!
+//! The first medium hangs once it has reported, so that the story can act on a machine that runs and then reset it; what
+//! boots on the last lap ends the machine or hangs there.
+
+use bootwright::case::Case;
+use bootwright::case::story::{Milestone, Story};
+use bootwright::machine::{Board, Clock, Firmware, Machine, Medium};
+use bootwright::verdict::{Expectation, booted, failed};
+
+use crate::classes::{self, Class};
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for class in pluggable() {
+        for firmware in [Firmware::SeaBios, Firmware::Ovmf] {
+            let act_on = [plugged_while_running, unplugged_while_running, bootindex_while_running];
+            let small = firmware == Firmware::Ovmf && class.name != "virtio-scsi";
+            cases.extend(act_on.into_iter().take(if small { 1 } else { 3 }).map(|case| case(firmware, class)));
+        }
+        cases.push(bootindex_taken(class));
+    }
+    cases.push(twenty_resets());
+    cases.extend([1, 2].map(reset_in_menu));
+    cases.extend(order_and_once());
+    cases.extend(reboot_timeouts());
+    cases.extend(refused_at_power_on());
+    cases
+}
+
+fn pluggable() -> Vec<Class> {
+    let plugs = |class: &Class| matches!(class.name, "virtio-scsi" | "virtio-blk" | "nvme" | "usb-xhci");
+    classes::disks(Board::Pc).into_iter().filter(plugs).collect()
+}
+
+fn id(firmware: Firmware, rest: &str) -> String {
+    format!("resets::{}::pc::{rest}", firmware.name())
+}
+
+fn unlisted(mut machine: Machine, medium: &str) -> Machine {
+    if let Some(device) = machine.device_with_medium(medium) {
+        machine.devices[device].bootindex = None;
+    }
+    machine
+}
+
+/// A disk that comes while the machine runs is first after the next reset.
+fn plugged_while_running(firmware: Firmware, class: Class) -> Case {
+    let machine = class.add(Machine::pc(firmware), 0, Medium::hanging("first")).bootindex(2);
+    let machine = class.add(machine, 1, Medium::bootable("right")).bootindex(1).absent();
+    Case::new(id(firmware, &format!("{}::plugged-while-running", class.name)))
+        .axis("class", class.name)
+        .control(unlisted(machine.clone(), "right"))
+        .machine(machine)
+        .story(Story::new().wait_for("first").plug("right").reset())
+        .expect(Expectation::attempts([booted("first"), booted("right")]))
+}
+
+/// A disk that goes while the machine runs is out of the order after the next reset.
+fn unplugged_while_running(firmware: Firmware, class: Class) -> Case {
+    let machine = class.add(Machine::pc(firmware), 0, Medium::hanging("first")).bootindex(1);
+    let machine = class.add(machine, 1, Medium::bootable("right")).bootindex(2);
+    let story = Story::new().wait_for("first");
+    let story = match class.name {
+        "virtio-scsi" | "usb-xhci" => story.unplug("first"),
+        _ => story.unplug_at_reset("first"),
+    };
+    Case::new(id(firmware, &format!("{}::unplugged-while-running", class.name)))
+        .axis("class", class.name)
+        .machine(machine)
+        .story(story.reset())
+        .expect(Expectation::attempts([booted("first"), booted("right")]))
+        .control_blank("right")
+}
+
+/// `qom-set bootindex` while the machine runs leaves fw_cfg alone until the next reset, and is in force after it.
+fn bootindex_while_running(firmware: Firmware, class: Class) -> Case {
+    let machine = class.add(Machine::pc(firmware), 0, Medium::hanging("first")).bootindex(1);
+    let machine = class.add(machine, 1, Medium::bootable("right")).bootindex(2);
+    let story = Story::new().wait_for("first").set_bootindex("right", 0).host_reads(&["first", "right"]).reset();
+    Case::new(id(firmware, &format!("{}::bootindex-while-running", class.name)))
+        .axis("class", class.name)
+        .machine(machine)
+        .story(story)
+        .expect(Expectation::attempts([booted("first"), booted("right")]))
+        .control_blank("right")
+}
+
+/// A bootindex that another device has is refused, and the order stays what it was.
+fn bootindex_taken(class: Class) -> Case {
+    let machine = class.add(Machine::pc(Firmware::SeaBios), 0, Medium::bootable("wrong")).bootindex(2);
+    let machine = class.add(machine, 1, Medium::bootable("right")).bootindex(1).paused();
+    Case::new(id(Firmware::SeaBios, &format!("{}::bootindex-taken", class.name)))
+        .axis("class", class.name)
+        .control(unlisted(machine.clone(), "right"))
+        .machine(machine)
+        .story(Story::new().set_bootindex_refused("wrong", 1, "already been used").cont())
+        .expect(Expectation::boots("right").without_trying("wrong"))
+}
+
+/// Twenty resets, each after a boot: the order is the same on every lap.
+fn twenty_resets() -> Case {
+    let machine = Machine::pc(Firmware::SeaBios).virtio_scsi(0, 2, Medium::hanging("wrong")).bootindex(2);
+    let machine = machine.virtio_scsi(0, 1, Medium::hanging("right")).bootindex(1);
+    let story = (1..=20).fold(Story::new(), |story, times| {
+        story.wait(Milestone::Payload { medium: "right".to_owned(), times }).reset()
+    });
+    Case::new(id(Firmware::SeaBios, "twenty-resets"))
+        .machine(machine)
+        .story(story)
+        .expect(Expectation::attempts(std::iter::repeat_n(booted("right"), 21)))
+        .control_blank("right")
+}
+
+/// A reset in POST, while the firmware offers its menu: the boot that follows is an ordinary one.
+fn reset_in_menu(resets: u32) -> Case {
+    let mut machine = Machine::pc(Firmware::SeaBios).virtio_blk(Medium::bootable("wrong")).bootindex(2);
+    machine = machine.virtio_blk(Medium::bootable("right")).bootindex(1).with_clock(Clock::Real);
+    machine.boot.menu = Some(true);
+    machine.boot.splash_time = Some(1000);
+    let story = (1..=resets).fold(Story::new(), |story, times| {
+        story.wait(Milestone::Says { text: "for boot menu".to_owned(), times }).reset()
+    });
+    Case::new(id(Firmware::SeaBios, &format!("reset-in-post-{resets}")))
+        .axis("resets", resets.to_string())
+        .control(unlisted(machine.clone(), "right"))
+        .machine(machine)
+        .story(story)
+        .expect(Expectation::boots("right").without_trying("wrong"))
+}
+
+/// `-boot order=` holds on every lap, `once=` on the first one only.
+fn order_and_once() -> Vec<Case> {
+    let machine = |order: Option<&str>, once: Option<&str>| {
+        let mut machine = Machine::pc(Firmware::SeaBios).ide(0, 0, Medium::hanging("disk"));
+        machine = classes::native_optical(Board::Pc).add(machine, 2, Medium::hanging("disc"));
+        machine.boot.order = order.map(str::to_owned);
+        machine.boot.once = once.map(str::to_owned);
+        machine
+    };
+    let case = |name: &str, order, once, laps: [&str; 3], control| {
+        let story = Story::new().wait_for(laps[0]).reset();
+        let again = laps.iter().take(2).filter(|&&medium| medium == laps[1]).count() as u32;
+        let story = story.wait(Milestone::Payload { medium: laps[1].to_owned(), times: again }).reset();
+        Case::new(id(Firmware::SeaBios, &format!("boot-option::{name}")))
+            .axis("boot", name)
+            .machine(machine(order, once))
+            .story(story)
+            .expect(Expectation::attempts(laps.map(booted)))
+            .control(control)
+    };
+    let other = |order: &str| machine(Some(order), None);
+    vec![
+        case("default", None, None, ["disk", "disk", "disk"], other("d")),
+        case("order-c", Some("c"), None, ["disk", "disk", "disk"], other("d")),
+        case("order-d", Some("d"), None, ["disc", "disc", "disc"], other("c")),
+        case("order-dc", Some("dc"), None, ["disc", "disc", "disc"], other("cd")),
+        case("once-d", None, Some("d"), ["disc", "disk", "disk"], other("d")),
+        case("order-c-once-d", Some("c"), Some("d"), ["disc", "disk", "disk"], other("d")),
+        case("order-d-once-c", Some("d"), Some("c"), ["disk", "disc", "disc"], other("d")),
+    ]
+}
+
+/// `reboot-timeout` in milliseconds: -1 waits for ever, anything else waits so long on every lap, in guest time.
+fn reboot_timeouts() -> Vec<Case> {
+    let machine = |timeout: i64, medium: Medium| {
+        Machine::pc(Firmware::SeaBios).virtio_blk(medium).bootindex(1).strict(true).reboot_timeout(timeout)
+    };
+    let never = Case::new(id(Firmware::SeaBios, "reboot-timeout::-1"))
+        .axis("reboot-timeout", "-1")
+        .machine(machine(-1, Medium::blank("disk")))
+        .expect(Expectation::nothing_boots([failed("disk")]))
+        .control(machine(1000, Medium::blank("disk")));
+    let mut cases = vec![never];
+    for timeout in [0, 1000, 60_000, 65_535] {
+        // two waits lie before the third lap; POST takes guest time, too
+        let waits = 2 * timeout as u64 / 1000;
+        let case = Case::new(id(Firmware::SeaBios, &format!("reboot-timeout::{timeout}")))
+            .axis("reboot-timeout", timeout.to_string())
+            .machine(machine(timeout, Medium::blank("disk")))
+            .expect(Expectation::laps(3, [failed("disk")]).lasting(waits, waits + 20))
+            .control(machine(-1, Medium::blank("disk")));
+        cases.push(case);
+    }
+    cases
+}
+
+/// Values that QEMU refuses, in its own words.
+fn refused_at_power_on() -> Vec<Case> {
+    let plain = || Machine::pc(Firmware::SeaBios).virtio_blk(Medium::bootable("disk"));
+    let taken = plain().bootindex(1).virtio_scsi(0, 1, Medium::bootable("other")).bootindex(1);
+    let refused = [
+        ("reboot-timeout-65536", plain().reboot_timeout(65_536), "between -1 and 65535"),
+        ("reboot-timeout-minus-2", plain().reboot_timeout(-2), "between -1 and 65535"),
+        ("order-twice", plain().boot_order("cc"), "Boot device 'c' was given twice"),
+        ("order-unknown", plain().boot_order("z"), "Invalid boot device"),
+        ("bootindex-twice", taken, "has already been used"),
+    ];
+    let case = |(name, machine, words): (&str, Machine, &str)| {
+        Case::new(id(Firmware::SeaBios, &format!("refused::{name}")))
+            .axis("refused", name)
+            .machine(machine)
+            .expect(Expectation::qemu_refuses(words))
+            .control(plain())
+    };
+    refused.into_iter().map(case).collect()
+}
