@@ -11,6 +11,7 @@ mod first_entry;
 mod http;
 mod isolation;
 mod networks;
+mod nvram;
 mod order;
 mod places;
 mod prelaunch;
@@ -36,6 +37,7 @@ pub fn all() -> Vec<Case> {
         triples::cases(),
         places::cases(),
         resets::cases(),
+        nvram::cases(),
         prelaunch::cases(),
         pxe::cases(),
         http::cases(),

@@ -57,19 +57,27 @@ fn plugged_while_running(firmware: Firmware, class: Class) -> Case {
 }
 
 /// A disk that goes while the machine runs is out of the order after the next reset.
+///
+/// A PCI function goes in that reset, and its boot entry some time after: whether the reset still writes it is a race, so the
+/// list is looked at after one more.
 fn unplugged_while_running(firmware: Firmware, class: Class) -> Case {
+    let at_once = matches!(class.name, "virtio-scsi" | "usb-xhci");
+    let right = if at_once { Medium::bootable("right") } else { Medium::hanging("right") };
     let machine = class.add(Machine::pc(firmware), 0, Medium::hanging("first")).bootindex(1);
-    let machine = class.add(machine, 1, Medium::bootable("right")).bootindex(2);
+    let machine = class.add(machine, 1, right).bootindex(2);
     let story = Story::new().wait_for("first");
-    let story = match class.name {
-        "virtio-scsi" | "usb-xhci" => story.unplug("first"),
-        _ => story.unplug_at_reset("first"),
+    let (story, laps) = match at_once {
+        true => (story.unplug("first").reset(), vec!["first", "right"]),
+        false => {
+            let story = story.unplug_at_reset("first").reset().wait_for("right").released("first").reset();
+            (story, vec!["first", "right", "right"])
+        }
     };
     Case::new(id(firmware, &format!("{}::unplugged-while-running", class.name)))
         .axis("class", class.name)
         .machine(machine)
-        .story(story.reset())
-        .expect(Expectation::attempts([booted("first"), booted("right")]))
+        .story(story)
+        .expect(Expectation::attempts(laps.into_iter().map(booted)))
         .control_blank("right")
 }
 

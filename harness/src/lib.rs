@@ -3,7 +3,7 @@
 //!
 //! Data flows one way, and a module uses only what stands to its left:
 //!
-//! `platform -> image (bootwright-images) -> machine -> vm (+ lan) -> evidence -> trace -> verdict -> case -> report`
+//! `platform -> image (bootwright-images) -> evidence -> lan -> machine -> vm -> trace -> verdict -> case -> report`
 
 #![deny(missing_docs)]
 

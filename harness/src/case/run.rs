@@ -63,7 +63,7 @@ impl Default for Patience {
     fn default() -> Patience {
         Patience {
             reply: REPLY_TIMEOUT,
-            first_sign: Duration::from_secs(30),
+            first_sign: Duration::from_secs(60),
             progress: Duration::from_secs(60),
             run: Duration::from_secs(300),
         }

@@ -257,3 +257,26 @@ fn views_are_collected_from_machine_payload_and_nvram() {
     assert_eq!(views.check(), Ok(()));
     assert!(views_at("PciRoot(0x0)/Pci(0x4,0x0)").check().is_err());
 }
+
+#[test]
+fn a_machine_that_boots_was_not_refused() {
+    let expected = Expectation::qemu_refuses("between -1 and 65535");
+    let difference = judge(&expected, &Trace::default()).unwrap_err();
+    let start = "expected QEMU to refuse the machine with \"between -1 and 65535\", saw ";
+    assert!(difference.starts_with(start), "{difference}");
+}
+
+#[test]
+fn guest_time_outside_its_bounds_or_unknown_is_a_difference() {
+    use std::time::Duration;
+    let expected = Expectation::boots("disk").lasting(120, 140);
+    assert_eq!(expected.check_guest_time(Some(Duration::from_secs(121))), Ok(()));
+    for (guest, text) in [
+        (Some(119), "the run took 119.0 s of guest time, expected 120 to 140 s"),
+        (Some(141), "the run took 141.0 s of guest time, expected 120 to 140 s"),
+        (None, "guest time could not be read; expected 120 to 140 s of it"),
+    ] {
+        let difference = expected.check_guest_time(guest.map(Duration::from_secs)).unwrap_err();
+        assert_eq!(difference, text);
+    }
+}

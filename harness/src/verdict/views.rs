@@ -120,3 +120,38 @@ fn sorted(lines: &str) -> String {
 fn sorted_bytes(file: &[u8]) -> String {
     sorted(String::from_utf8_lossy(file).trim_end_matches('\0'))
 }
+
+#[cfg(test)]
+mod stale {
+    use super::*;
+
+    fn views(asked: &str, fw_cfg: Option<&str>) -> Views {
+        Views { asked: Some(asked.to_owned()), fw_cfg: fw_cfg.map(str::to_owned), ..Views::default() }
+    }
+
+    #[test]
+    fn a_list_that_lacks_a_device_is_printed_beside_what_was_asked_for() {
+        let stale = views("a | b", Some("a")).stale();
+        assert_eq!(stale.as_deref(), Some("fw_cfg bootorder is stale: [a], the machine asks for [a | b]"));
+    }
+
+    #[test]
+    fn what_the_host_reads_counts_where_no_payload_could() {
+        assert_eq!(views("a", None).stale(), None);
+        let stale = views("a", None).with_host(Some(b""), Some(b"")).stale();
+        assert_eq!(stale.as_deref(), Some("fw_cfg bootorder is stale: [], the machine asks for [a]"));
+        assert_eq!(views("a", None).with_host(Some(b"a\0"), None).stale(), None);
+    }
+
+    #[test]
+    fn geometry_that_differs_is_stale_in_any_order_but_the_same() {
+        let views =
+            Views { asked_geometry: Some(sorted("a 1 2 3\nb 4 5 6")), ran: Some("x".into()), ..Views::default() };
+        let same = views.clone().with_host(None, Some(b"b 4 5 6\na 1 2 3\0"));
+        assert_eq!((same.stale(), same.check()), (None, Ok(())));
+        let differs = views.with_host(None, Some(b"b 4 5 6\0"));
+        let text = "fw_cfg bios-geometry is stale: [b 4 5 6], the machine asks for [a 1 2 3 | b 4 5 6]";
+        assert_eq!(differs.stale().as_deref(), Some(text));
+        assert!(differs.check().is_err());
+    }
+}
