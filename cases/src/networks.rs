@@ -8,6 +8,8 @@ use bootwright::verdict::{Expectation, Expected, OnLan, booted, failed_entry};
 
 /// The boot file of BIOS guests.
 pub const BIOS_FILE: &str = "boot.0";
+/// The boot file of UEFI guests.
+pub const EFI_FILE: &str = "boot.efi";
 
 /// What becomes of the NIC's entry.
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use bootwright::case::run::{Ended, Options, run};
+use bootwright::case::run::{Ended, Options, Patience, run};
 use bootwright::machine::Accelerator;
 use bootwright::platform::{self, Platform, PlatformName};
 
@@ -30,7 +30,9 @@ fn the_capture_of_a_boot_holds_no_malformed_packet() {
         accelerator: Accelerator::Tcg,
         clock: None,
         keep: false,
+        prelaunch_double: false,
         pause_on_failure: false,
+        patience: Patience::default(),
     };
     assert_eq!(run(&case, &platform, &options).ended, Ended::Passed);
     let packets = |filter: &str| {
