@@ -1,5 +1,7 @@
 //! Network boot by HTTP: a URL as boot file for iPXE, UEFI HTTP boot, and servers that break the rules.
 
+mod uefi;
+
 use bootwright::case::Case;
 use bootwright::lan::routes::{Answer, BodyFault, Head, Http, Length, Resource};
 use bootwright::lan::{BootAnswer, LanSpec};
@@ -19,6 +21,7 @@ pub fn cases() -> Vec<Case> {
     }
     let stories = works().into_iter().chain(scripts()).chain(breaks());
     cases.extend(stories.map(|story| story.case("http", Board::Pc)));
+    cases.extend(uefi::cases());
     cases
 }
 
@@ -108,10 +111,12 @@ fn breaks() -> Vec<Story> {
         falls("status-403", status(403), "HTTP /boot.0: status 403"),
         falls("status-500", status(500), "HTTP /boot.0: status 500"),
         falls("missing-file", by_url("http://10.77.0.1/missing.0"), "HTTP /missing.0: status 404"),
-        falls("redirect-loop", routed("/boot.0", to(URL, 302)), "HTTP /boot.0: status 302")
-            .on_lan(OnLan::AskedTimes(BIOS_FILE.into(), 3)),
-        falls("reset", routed("/boot.0", Answer::Reset), "HTTP /boot.0"),
-        falls("reset-in-the-body", sent(|resource| resource.fault(BodyFault::ResetAfter(600))), "HTTP /boot.0"),
+        falls("reset", routed("/boot.0", Answer::Reset), "HTTP /boot.0: GET left unanswered"),
+        falls(
+            "reset-in-the-body",
+            sent(|resource| resource.fault(BodyFault::ResetAfter(600))),
+            "ResetAfter(600) at byte 600",
+        ),
         falls("length-too-large", sent(|resource| resource.length(Length::Claimed(9000))), "HTTP /boot.0"),
         falls(
             "no-server",

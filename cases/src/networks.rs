@@ -2,12 +2,14 @@
 
 use bootwright::case::Case;
 use bootwright::lan::{BootAnswer, DhcpServer, LanSpec, Match};
-use bootwright::machine::{Board, Firmware, Machine, Medium, Network};
+use bootwright::machine::{Board, DeviceClass, Firmware, Machine, Medium, Network, OptionRom};
 use bootwright::trace::Outcome;
 use bootwright::verdict::{Expectation, Expected, OnLan, booted, failed_entry};
 
 /// The boot file of BIOS guests.
 pub const BIOS_FILE: &str = "boot.0";
+/// The boot file of UEFI guests.
+pub const EFI_FILE: &str = "boot.efi";
 
 /// What becomes of the NIC's entry.
 #[derive(Clone, Copy, Debug)]
@@ -110,4 +112,40 @@ pub fn healthy() -> Network {
 /// The healthy network with its lan changed.
 pub fn with(change: impl FnOnce(LanSpec) -> LanSpec) -> Network {
     healthy().with_lan(change)
+}
+
+/// An OVMF machine with a virtio NIC that OVMF's own stack drives first, and a bootable disk second.
+pub fn ovmf(board: Board, network: Network) -> Machine {
+    without_rom(ovmf_by_ipxe(board, network), OptionRom::Empty)
+}
+
+/// The same machine with iPXE's EFI ROM on the NIC.
+pub fn ovmf_by_ipxe(board: Board, network: Network) -> Machine {
+    Machine::new(Firmware::Ovmf, board)
+        .network(network)
+        .nic("virtio-net-pci", Some(0))
+        .bootindex(1)
+        .virtio_blk(Medium::bootable("next"))
+        .bootindex(2)
+        .rng()
+}
+
+/// OVMF leaves PXE out, so that HTTP boot comes first.
+pub fn http_first(machine: Machine) -> Machine {
+    machine.fw_cfg("opt/org.tianocore/IPv4PXESupport", "n").fw_cfg("opt/org.tianocore/IPv6PXESupport", "n")
+}
+
+/// OVMF leaves IPv6 out.
+pub fn without_ipv6(machine: Machine) -> Machine {
+    machine.fw_cfg("opt/org.tianocore/IPv6Support", "n")
+}
+
+/// The machine with another ROM on each NIC.
+pub fn without_rom(mut machine: Machine, rom: OptionRom) -> Machine {
+    for device in &mut machine.devices {
+        if let DeviceClass::Nic(nic) = &mut device.class {
+            nic.rom = rom.clone();
+        }
+    }
+    machine
 }

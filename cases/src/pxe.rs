@@ -1,5 +1,7 @@
 //! Network boot by DHCP and TFTP: what is served, what is broken on purpose, and which device runs next.
 
+#[cfg(test)]
+mod capture_tests;
 mod dhcp;
 mod transfer;
 mod uefi;
@@ -8,9 +10,9 @@ mod wire;
 use bootwright::case::Case;
 use bootwright::lan::{Fault, LanSpec};
 use bootwright::machine::{Board, Firmware, Machine, Medium, OptionRom};
-use bootwright::verdict::{Expectation, OnLan, booted, failed_entry, timed_out_entry};
+use bootwright::verdict::{Expectation, OnLan, booted, failed, failed_entry, timed_out_entry};
 
-use crate::networks::{BIOS_FILE, healthy, nic_then_disk, with};
+use crate::networks::{self, BIOS_FILE, healthy, nic_then_disk, with};
 
 /// NIC models that SeaBIOS boots from: those with an iPXE ROM in QEMU.
 pub const MODELS: [&str; 8] =
@@ -54,10 +56,7 @@ fn by_model(board: Board, model: &str) -> Case {
 /// A NIC whose ROM the BIOS cannot see is no boot device, and says nothing on the network.
 fn without_rom(board: Board, (rom, name): (OptionRom, &str)) -> Case {
     let machine = nic_then_disk(board, "virtio-net-pci", healthy());
-    let mut off = machine.clone();
-    if let bootwright::machine::DeviceClass::Nic(nic) = &mut off.devices[0].class {
-        nic.rom = rom;
-    }
+    let off = networks::without_rom(machine.clone(), rom);
     case(board, &format!("rom-{name}"))
         .axis("rom", name)
         .machine(off)
@@ -111,7 +110,7 @@ fn unlisted(board: Board) -> Case {
     let control = machine.clone().strict(true);
     case(board, "unlisted-nic-after-blank-disk")
         .machine(machine)
-        .expect(Expectation::attempts([failed_entry("Hard Disk").because("not a bootable disk"), booted("served")]))
+        .expect(Expectation::attempts([failed("blank").because("not a bootable disk"), booted("served")]))
         .control(control)
 }
 
@@ -120,7 +119,7 @@ fn strict_unlisted(board: Board) -> Case {
     let machine = unlisted_machine(board);
     case(board, "unlisted-nic-strict")
         .machine(machine.clone().strict(true))
-        .expect(Expectation::nothing_boots([failed_entry("Hard Disk")]).on_lan(OnLan::Silent(1)))
+        .expect(Expectation::nothing_boots([failed("blank")]).on_lan(OnLan::Silent(1)))
         .control(machine)
 }
 

@@ -30,8 +30,8 @@ fn rules() -> Vec<Story> {
     let elsewhere = || OnLan::Asked("elsewhere.0".into());
     let nothing = "no boot file in the DHCP offer";
     let mac = |last| Match::Mac(MacAddr([0x52, 0x54, 0, 0x12, 0x34, last]));
-    // the option holds the UUID of `-uuid` with its first three fields in network order
-    let uuid = [0xb0, 0x07, 0x12, 0x16, 0x47, 0x57, 0x40, 0, 0x80, 0, 0, 0, 0, 0, 0, 1];
+    // SMBIOS holds the first three fields of `-uuid` with their low byte first, and iPXE sends what SMBIOS holds
+    let uuid = [0x16, 0x12, 0x07, 0xb0, 0x57, 0x47, 0, 0x40, 0x80, 0, 0, 0, 0, 0, 0, 1];
     let unlike_uuid = [7; 16];
     let prefix = |class: &str| Match::VendorClassPrefix(class.to_owned());
     vec![
@@ -132,10 +132,10 @@ fn malformed() -> Vec<Story> {
         serves("malformed-option-past-end", broken(Malformed::OptionPastEnd)),
         serves("malformed-missing-end", broken(Malformed::MissingEnd)),
         times_out("malformed-short-server-id", broken(Malformed::ShortServerId), "DHCP"),
-        times_out("malformed-no-message-type", broken(Malformed::NoMessageType), "DHCP"),
-        times_out("malformed-bad-cookie", broken(Malformed::BadCookie), "DHCP"),
+        serves("malformed-no-message-type", broken(Malformed::NoMessageType)),
+        serves("malformed-bad-cookie", broken(Malformed::BadCookie)),
         serves("malformed-empty-bootfile", broken(Malformed::EmptyBootfile)),
-        serves("malformed-unterminated-file", broken(Malformed::UnterminatedFile)),
+        falls("malformed-unterminated-file", broken(Malformed::UnterminatedFile), "file not found"),
         times_out("malformed-wrong-xid", broken(Malformed::WrongXid), "DHCP"),
     ]
 }

@@ -113,6 +113,9 @@ impl Asked {
             Asked { status: Some(status), .. } if !(200..300).contains(status) => {
                 (Outcome::Failed, format!("{what}: status {status}"))
             }
+            Asked { status: None, method, .. } if !method.is_empty() => {
+                (Outcome::Failed, format!("{what}: {method} left unanswered"))
+            }
             Asked { found: false, .. } => (Outcome::Failed, format!("{what}: file not found")),
             Asked { bytes, .. } => (Outcome::TimedOut, format!("{what}: nothing more after {bytes} bytes")),
         }
@@ -229,7 +232,15 @@ fn take(list: &mut [Conversation], nic: usize, kind: &LanEventKind) {
             on(now, path, |asked| (asked.bytes, asked.complete) = (*bytes, true));
         }
         LanEventKind::TlsRefused { reason } => push(&mut now.tls_refused, reason.clone()),
-        LanEventKind::Fault { note } if !now.faults.contains(note) => push(&mut now.faults, note.clone()),
+        LanEventKind::Fault { note } => {
+            if note.contains("ResetAfter") || note.contains("CloseAfter") {
+                let unfinished = now.asked.iter_mut().rev().find(|asked| !asked.complete && asked.method == "GET");
+                unfinished.into_iter().for_each(|asked| asked.error = Some(note.clone()));
+            }
+            if !now.faults.contains(note) {
+                push(&mut now.faults, note.clone());
+            }
+        }
         _ => {}
     }
 }

@@ -234,6 +234,9 @@ impl Reader {
     fn line(&mut self, line: &str) {
         if let Some(payload) = Payload::parse(line) {
             let payload = payload.identify(&self.names);
+            if let Parser::Ovmf(_) = self.parser {
+                ovmf::unannounced(&payload, &self.names, &mut self.trace);
+            }
             self.trace.payload(payload);
             return;
         }

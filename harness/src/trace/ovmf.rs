@@ -1,7 +1,7 @@
 //! Reads OVMF's console on the serial port (`MdeModulePkg/Universal/BdsDxe/BdsEntry.c` and
 //! `UefiBootManagerLib/BmBoot.c` of edk2; release builds, 202211 to 202608).
 
-use super::{Names, Outcome, Terminal, Trace};
+use super::{Names, Outcome, Payload, Terminal, Trace};
 
 /// Prompt of builds that end without a shell.
 const NO_OPTION: &str = "No bootable option or device was found";
@@ -93,6 +93,20 @@ impl Parser {
             trace.end(Outcome::Failed, "gave no reason");
             trace.terminal = Some(Terminal::NoBootableOption);
         }
+    }
+}
+
+/// A payload that no line announced: iPXE's EFI ROM runs what it has loaded within the call in which the boot manager asks
+/// it to load, and the boot manager prints its line only after that call. BootCurrent names the entry.
+pub fn unannounced(payload: &Payload, names: &Names, trace: &mut Trace) {
+    let announced = trace.attempts.last().is_some_and(|last| last.outcome.is_none());
+    let (false, Some(medium), Some(current)) = (announced, &payload.medium_of_nonce, payload.boot_current) else {
+        return;
+    };
+    let over = names.nics.iter().find(|nic| nic.served.contains(medium));
+    if let Some(nic) = over {
+        trace.begin(format!("Boot{current:04X}"), Some(medium.clone()));
+        trace.over(Some(nic.device));
     }
 }
 

@@ -321,7 +321,8 @@ impl FileBody {
         if !self.over {
             self.over = true;
             let sent = self.at - self.start;
-            let note = format!("http: {} {:?} at byte {sent}", self.path, self.fault);
+            let fault = self.fault.map(|fault| format!("{fault:?}")).unwrap_or_default();
+            let note = format!("http: {} {fault} at byte {sent}", self.path);
             self.connection.say(LanEventKind::Fault { note });
             let stream = self.connection.stream.clone();
             match self.fault {

@@ -1,0 +1,115 @@
+//! UEFI HTTP boot by OVMF's own stack: plain, redirected, over TLS, and what it refuses.
+
+use bootwright::case::Case;
+use bootwright::lan::routes::{Answer, Http, Resource};
+use bootwright::lan::{BootAnswer, DhcpServer, Dhcpv6Server, Ipv6, LanSpec, Match};
+use bootwright::machine::{Board, Machine, Network};
+use bootwright::trace::Outcome;
+use bootwright::verdict::{Expectation, Expected, OnLan, booted, failed_entry};
+
+use crate::networks::{EFI_FILE, http_first, ovmf, without_ipv6};
+
+const URL: &str = "http://10.77.0.1/boot.efi";
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = vec![plain(Board::Pc), plain(Board::Q35), ipv6(), redirect(), chunked()];
+    cases.extend([without_http_client(), not_found(), tls(), wrong_authority()]);
+    cases
+}
+
+fn case(board: Board, rest: &str) -> Case {
+    Case::new(format!("http::ovmf::{}::{rest}", board.name()))
+}
+
+fn network(answer: BootAnswer) -> Network {
+    let lan = LanSpec::new().dhcp(DhcpServer::new("main").rule(Match::Any, answer));
+    Network::new(lan).efi_program(EFI_FILE, "served")
+}
+
+fn machine(board: Board, network: Network) -> Machine {
+    without_ipv6(http_first(ovmf(board, network)))
+}
+
+fn without_file(machine: &Machine) -> Machine {
+    machine.clone().with_network(0, |network| network.without_program(EFI_FILE))
+}
+
+/// Option 93 = 16, a URL with HTTPClient in the reply, GET, the program runs.
+fn plain(board: Board) -> Case {
+    let machine = machine(board, network(BootAnswer::http(URL)));
+    let expectation = Expectation::boots("served")
+        .without_trying("next")
+        .on_lan(OnLan::Arch(16))
+        .on_lan(OnLan::VendorClass("HTTPClient:Arch:00016".into()))
+        .on_lan(OnLan::AskedBy("http".into(), EFI_FILE.into()));
+    case(board, "plain").control(without_file(&machine)).machine(machine).expect(expectation)
+}
+
+/// The boot file URL comes by DHCPv6.
+fn ipv6() -> Case {
+    let server = Dhcpv6Server::new("six").http_url(16, "http://[fd77::1]/boot.efi");
+    let network = Network::new(LanSpec::new().ipv6(Ipv6::with_dhcp(server))).efi_program(EFI_FILE, "served");
+    let machine = http_first(ovmf(Board::Pc, network)).fw_cfg("opt/org.tianocore/IPv4Support", "n");
+    let expectation = Expectation::boots("served").on_lan(OnLan::AcknowledgedBy("six".into()));
+    case(Board::Pc, "ipv6").control(without_file(&machine)).machine(machine).expect(expectation)
+}
+
+fn redirect() -> Case {
+    let old = "http://10.77.0.1/old.efi";
+    let answer = Answer::Redirect { status: 302, location: URL.to_owned() };
+    let network = network(BootAnswer::http(old)).with_lan(|lan| lan.http(Http::default().route("/old.efi", answer)));
+    falls(
+        "redirect-is-not-followed",
+        network,
+        failed_entry("HTTPv4").because("HTTP /old.efi: status 302"),
+        OnLan::NeverAsked(EFI_FILE.into()),
+    )
+}
+
+fn chunked() -> Case {
+    let resource = Resource::new(Vec::new()).chunked().content_type("application/efi");
+    let network = network(BootAnswer::http(URL))
+        .with_lan(|lan| lan.http(Http::default().route("/boot.efi", Answer::Resource(resource))));
+    let machine = machine(Board::Pc, network);
+    case(Board::Pc, "chunked").control(without_file(&machine)).machine(machine).expect(Expectation::boots("served"))
+}
+
+/// A reply whose option 60 is not HTTPClient is not for an HTTP client, whatever else it says.
+fn without_http_client() -> Case {
+    let unmarked = BootAnswer::http(URL).vendor_class(None);
+    let entry = Expected { outcome: Outcome::TimedOut, ..failed_entry("HTTPv4").because("no DHCP offer was taken") };
+    falls("reply-without-http-client", network(unmarked), entry, OnLan::NeverAsked(EFI_FILE.into()))
+}
+
+fn not_found() -> Case {
+    let network = network(BootAnswer::http("http://10.77.0.1/missing.efi"));
+    let entry = failed_entry("HTTPv4").because("HTTP /missing.efi: status 404");
+    falls("status-404", network, entry, OnLan::Asked("missing.efi".into()))
+}
+
+fn falls(name: &str, network_: Network, entry: Expected, on_lan: OnLan) -> Case {
+    case(Board::Pc, name)
+        .machine(machine(Board::Pc, network_))
+        .expect(Expectation::attempts([entry, booted("next")]).on_lan(on_lan))
+        .control(machine(Board::Pc, network(BootAnswer::http(URL))))
+}
+
+fn https(trusted: bool) -> Machine {
+    let network = network(BootAnswer::http("https://10.77.0.1/boot.efi")).https(&["10.77.0.1"], trusted);
+    machine(Board::Pc, network)
+}
+
+/// HTTPS with the authority that the firmware was given.
+fn tls() -> Case {
+    let expectation = Expectation::boots("served").on_lan(OnLan::AskedBy("https".into(), EFI_FILE.into()));
+    case(Board::Pc, "https").machine(https(true)).expect(expectation).control(https(false))
+}
+
+/// HTTPS with another authority: the firmware refuses the server's certificate.
+fn wrong_authority() -> Case {
+    let entry = Expected { outcome: Outcome::Refused, ..failed_entry("HTTPv4").because("TLS refused") };
+    case(Board::Pc, "https-wrong-authority")
+        .machine(https(false))
+        .expect(Expectation::attempts([entry, booted("next")]).on_lan(OnLan::TlsRefused))
+        .control(https(true))
+}
