@@ -26,6 +26,7 @@ fn kept_over_power_cycle() -> Case {
         .story(Story::new().wait(Milestone::Ended).power_cycle(&[]))
         .expect(Expectation::attempts([booted("right"), booted("right")]).without_trying("wrong"))
         .control_blank("right")
+        .long()
 }
 
 /// A disk that is missing at one power-on loses its boot option, and has it back, in its place, when it is there again.
@@ -37,4 +38,5 @@ fn restored_after_removal() -> Case {
         .story(story)
         .expect(Expectation::attempts([booted("right"), booted("wrong"), booted("right")]))
         .control_blank("right")
+        .long()
 }

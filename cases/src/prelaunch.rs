@@ -295,7 +295,11 @@ fn ovmf() -> Vec<Case> {
     for class in pluggable() {
         for act in Act::ALL {
             let whole = class.name == "virtio-scsi";
-            if !whole && !matches!(act, Act::First | Act::Removed) {
+            let small = match class.name {
+                "usb-xhci" => matches!(act, Act::Removed),
+                _ => matches!(act, Act::First | Act::Removed),
+            };
+            if !whole && !small {
                 continue;
             }
             for &leaving in leavings(class, act) {
