@@ -42,7 +42,24 @@ pub fn all() -> Vec<Case> {
         pxe::cases(),
         http::cases(),
     ];
-    groups.into_iter().flatten().collect()
+    groups.into_iter().flatten().map(settle).collect()
+}
+
+/// Parts of ids of cases that have not yet agreed with themselves often enough, on a loaded host too, to be relied upon.
+///
+/// The truncated line after an unplug depends on memory that QEMU has freed, and SeaBIOS brings up NVMe controllers in
+/// parallel, so that their order without a bootindex is nobody's promise.
+const UNSETTLED: [&str; 5] =
+    ["::unplugged-while-running", "::removed::", "::nvme::boot-disk-", "::nvme::added-", "nvram::"];
+
+/// Network cases that have.
+const SETTLED_NETWORK: [&str; 2] = ["::seabios::pc::model-", "::seabios::q35::model-"];
+
+/// Moves a case that is not settled to the full suite.
+fn settle(case: Case) -> Case {
+    let has = |parts: &[&str]| parts.iter().any(|part| case.id.contains(part));
+    let network = ["pxe::", "http::"].iter().any(|group| case.id.starts_with(group));
+    if has(&UNSETTLED) || (network && !has(&SETTLED_NETWORK)) { case.long() } else { case }
 }
 
 #[cfg(test)]
