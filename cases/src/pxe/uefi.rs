@@ -61,6 +61,7 @@ fn missing_file() -> Case {
         .machine(without_file(&machine))
         .expect(Expectation::attempts(attempts))
         .control(machine)
+        .long()
 }
 
 /// Nobody answers: every option of the NIC is given up, then the disk runs.
@@ -72,7 +73,7 @@ fn no_server() -> Case {
         timed_out_entry("HTTPv4").because("no DHCP offer"),
         booted("next"),
     ];
-    case(Board::Pc, "dead-network").machine(dead).expect(Expectation::attempts(attempts)).control(machine)
+    case(Board::Pc, "dead-network").machine(dead).expect(Expectation::attempts(attempts)).control(machine).long()
 }
 
 /// PXE over IPv6, by router advertisement and DHCPv6 boot file URL.
