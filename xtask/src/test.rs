@@ -285,9 +285,10 @@ fn resolve(args: &Args) -> Result<Vec<Platform>, XtaskError> {
         names => names.to_vec(),
     };
     let options = platform::Options { mirror: args.mirror.clone(), ..platform::Options::default() };
+    let mut line = crate::platform::ProgressLine::default();
     let resolved = names.iter().map(|name| {
         let name: PlatformName = name.parse().map_err(XtaskError::from)?;
-        Platform::resolve(&name, &options, &mut |progress| eprintln!("{progress}")).map_err(XtaskError::from)
+        Platform::resolve(&name, &options, &mut |step| line.show(step)).map_err(XtaskError::from)
     });
     resolved.collect()
 }
