@@ -111,7 +111,6 @@ fn play(behaviour: Behaviour, mut qmp: UnixStream, mut serial: UnixStream) {
         _ => qmp.write_all(GREETING).unwrap(),
     }
     if behaviour == LeavesChild {
-        #[expect(clippy::zombie_processes, reason = "a QEMU that leaves a child behind is what is played here")]
         let _left = std::process::Command::new("sleep").arg("3").spawn().unwrap();
     }
     for (count, line) in BufReader::new(qmp.try_clone().unwrap()).lines().enumerate() {
