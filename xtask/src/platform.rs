@@ -192,7 +192,7 @@ fn as_json(platform: &Platform, can: &Capabilities) -> Value {
             "data_dirs": qemu.data_dirs.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>(),
             "env": qemu.env.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>(),
             "accelerators": can.accelerators,
-            "sandbox": can.sandbox,
+            "sandbox": qemu.sandbox,
             "machines": can.machines,
             "devices": can.devices,
         },
@@ -222,7 +222,7 @@ fn as_text(platform: &Platform, can: &Capabilities) -> String {
         "           accelerators built in: {}; {machines} machine types, {devices} devices",
         accelerators.join(", ")
     );
-    text += if can.sandbox { ", sandbox\n" } else { ", no sandbox\n" };
+    text += if qemu.sandbox { ", sandbox\n" } else { ", no sandbox\n" };
     for (missing, part) in [
         (platform.seabios.is_none(), "SeaBIOS    none"),
         (platform.ovmf.is_none(), "OVMF       none"),
@@ -271,6 +271,7 @@ mod tests {
                 path: "/usr/bin/qemu-system-x86_64".into(),
                 version: QemuVersion { major: 10, minor: 0, micro: 2 },
                 package: String::new(),
+            sandbox: true,
                 sha256: "11".into(),
                 data_dirs: Vec::new(),
                 env: Vec::new(),

@@ -39,6 +39,7 @@ fn platform(major: u32) -> Platform {
             path: "/bin/false".into(),
             version: QemuVersion { major, minor: 2, micro: 0 },
             package: String::new(),
+            sandbox: true,
             sha256: String::new(),
             data_dirs: Vec::new(),
             env: Vec::new(),

@@ -20,7 +20,7 @@ use crate::machine::{Accelerator, Clock, Firmware, Machine};
 use crate::platform::Platform;
 use crate::trace::{Names, Reader, Trace};
 use crate::verdict::views::Views;
-use crate::verdict::{Ending, Expectation, describe, is_over, judge};
+use crate::verdict::{Ending, Expectation, already_refuted, describe, is_over, judge};
 use crate::vm::{Exit, Ports, REPLY_TIMEOUT, Vm, VmError};
 
 /// Choices of a run that are not the case's own.
@@ -100,6 +100,8 @@ pub struct Finished {
     pub guest_state: String,
     /// The views of the boot order.
     pub views: Views,
+    /// The run ended at a deadline of [`Patience`] and not by what the machine did.
+    pub gave_up: bool,
 }
 
 /// Runs a case and leaves its evidence. Never panics, never leaves QEMU running (unless `pause_on_failure` asks for it).
@@ -146,6 +148,9 @@ pub fn run_control(case: &Case, platform: &Platform, options: &Options) -> Finis
         Ended::Failed(_) if !finished.trace.shows_life() => {
             Ended::Broken("the control machine showed no sign of life, which refutes nothing".to_owned())
         }
+        Ended::Failed(reason) if finished.gave_up && !already_refuted(&case.expectation, &finished.trace) => {
+            Ended::Broken(format!("the control only ran into a deadline, which refutes nothing: {reason}"))
+        }
         Ended::Failed(_) => Ended::Passed,
         other => other,
     };
@@ -184,6 +189,7 @@ impl Finished {
             clock: case.machine.clock(),
             guest_state: "never powered on".to_owned(),
             views: Views::default(),
+            gave_up: false,
         }
     }
 }
@@ -243,6 +249,7 @@ impl Bench {
             ends_to_ignore: 0,
             last_progress: begun,
             last_shape: (0, 0, 0, false),
+            gave_up: false,
             patience: options.patience,
         };
         let mut ledger = Ledger::new(&self.machine);
@@ -332,7 +339,7 @@ impl Bench {
         if ended == Ended::Passed && !options.keep {
             self.evidence.drop_media();
         }
-        Finished { ended, trace, wall, guest, clock: self.machine.clock(), guest_state: state, views }
+        Finished { ended, trace, wall, guest, clock: self.machine.clock(), guest_state: state, views, gave_up: watch.gave_up }
     }
 
     fn power_on(
@@ -345,7 +352,7 @@ impl Bench {
         let (lans, nics) = self.networks.power_on(recorder)?;
         let ports = Ports::new(nics)?;
         let (qmp, serial, debugcon, nics) = ports.numbers();
-        let wiring = Wiring::Harness { qmp, serial, debugcon, nics, sandbox: true };
+        let wiring = Wiring::Harness { qmp, serial, debugcon, nics, sandbox: platform.qemu.sandbox };
         let argv = argv::argv(machine, &self.layout, &self.files, &wiring);
         let qemu = &platform.qemu;
         let folder = self.evidence.folder();
@@ -396,6 +403,8 @@ pub(super) struct Watch {
     last_progress: Instant,
     /// Attempts, payloads, laps and whether there is a banner: what counts as progress.
     last_shape: (usize, usize, u32, bool),
+    /// A deadline passed.
+    gave_up: bool,
     patience: Patience,
 }
 
@@ -421,6 +430,7 @@ impl Watch {
                 return Err(format!("QEMU ended by itself: {exit}; last seen: {last}"));
             }
             if Instant::now() >= deadline {
+                self.gave_up = true;
                 return Err(format!(
                     "not reached in {} s of host time; last seen: {last}",
                     self.patience.progress.as_secs()
@@ -445,6 +455,7 @@ impl Watch {
             let patience = if alive { self.patience.progress } else { self.patience.first_sign };
             let deadline = (self.last_progress + patience).min(begun + self.patience.run);
             if now >= deadline {
+                self.gave_up = true;
                 let waited = begun.elapsed().as_secs_f64();
                 let awaited = if alive { "the next step of the boot" } else { "a sign of life from the firmware" };
                 return Some(format!("gave up after {waited:.1} s of host time waiting for {awaited}"));

@@ -151,6 +151,8 @@ pub struct Qemu {
     pub version: QemuVersion,
     /// Package suffix as QEMU reports it, for example `Debian 1:7.2+dfsg-7+deb12u18`; empty where it has none.
     pub package: String,
+    /// The build takes `-sandbox on`: it was made with seccomp.
+    pub sandbox: bool,
     /// SHA-256 of `path`, lower-case hexadecimal.
     pub sha256: String,
     /// Data directories for `-L`, in search order; empty means QEMU's built-in ones.

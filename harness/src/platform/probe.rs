@@ -27,8 +27,6 @@ pub struct Capabilities {
     pub devices: BTreeSet<String>,
     /// Accelerators that were compiled in, for example `tcg`, `kvm`. No proof that the host lets them work.
     pub accelerators: BTreeSet<String>,
-    /// The build takes `-sandbox on`.
-    pub sandbox: bool,
 }
 
 impl Qemu {
@@ -47,7 +45,6 @@ impl Qemu {
                     json!({"execute": "qom-list-types", "arguments": {"implements": "device", "abstract": false}}),
                 ),
                 ("accelerators", json!({"execute": "qom-list-types", "arguments": {"implements": "accel"}})),
-                ("sandbox", json!({"execute": "query-command-line-options", "arguments": {"option": "sandbox"}})),
             ],
         )?;
         let names = |id: &str, keys: &[&str]| -> BTreeSet<String> {
@@ -61,7 +58,6 @@ impl Qemu {
                 .iter()
                 .filter_map(|name| name.strip_suffix("-accel").map(str::to_owned))
                 .collect(),
-            sandbox: answers.get("sandbox").and_then(Value::as_array).is_some_and(|options| !options.is_empty()),
         })
     }
 
@@ -98,10 +94,28 @@ impl Qemu {
     }
 }
 
-/// QEMU's version number and package suffix, as QMP's `query-version` gives them.
-pub(super) fn version(command: Command) -> Result<(QemuVersion, String), PlatformError> {
+/// What QEMU says of its own build.
+pub(super) struct Build {
+    pub version: QemuVersion,
+    /// Package suffix of the version.
+    pub package: String,
+    /// It takes `-sandbox on`.
+    pub sandbox: bool,
+}
+
+/// Version and package as QMP's `query-version` gives them; whether there is a sandbox by the options that it lists, since
+/// one built without seccomp calls the option unknown.
+pub(super) fn build(command: Command) -> Result<Build, PlatformError> {
     let program = process::display(&command);
-    let answers = ask(command, &[("version", json!({"execute": "query-version"}))])?;
+    let answers = ask(
+        command,
+        &[
+            ("version", json!({"execute": "query-version"})),
+            ("options", json!({"execute": "query-command-line-options"})),
+        ],
+    )?;
+    let mut options = answers.get("options").and_then(Value::as_array).into_iter().flatten();
+    let sandbox = options.any(|option| option.get("option").and_then(Value::as_str) == Some("sandbox"));
     let answer = answers.get("version").cloned().unwrap_or_default();
     let number = |key: &str| answer.get("qemu")?.get(key)?.as_u64().and_then(|number| u32::try_from(number).ok());
     let (Some(major), Some(minor), Some(micro)) = (number("major"), number("minor"), number("micro")) else {
@@ -109,7 +123,7 @@ pub(super) fn version(command: Command) -> Result<(QemuVersion, String), Platfor
         return Err(PlatformError::Probe { program, problem, stderr: String::new() });
     };
     let package = answer.get("package").and_then(Value::as_str).unwrap_or_default().trim().to_owned();
-    Ok((QemuVersion { major, minor, micro }, package))
+    Ok(Build { version: QemuVersion { major, minor, micro }, package, sandbox })
 }
 
 /// Starts `command` without a machine, sends `questions` and returns the `return` value of each by its id.
@@ -174,16 +188,29 @@ mod tests {
             echo '{"event": "SOMETHING_NEW", "data": {}}'
             echo 'not json at all'
             echo '{"return": {}}'
-            echo '{"return": {"qemu": {"major": 11, "minor": 1, "micro": 3, "nano": 9}, "package": " (x) "}, "id": "version"}'"#,
+            echo '{"return": {"qemu": {"major": 11, "minor": 1, "micro": 3, "nano": 9}, "package": " (x) "}, "id": "version"}'
+            echo '{"return": [{"option": "novel"}, {"option": "sandbox", "parameters": []}], "id": "options"}'"#,
         );
-        let (version, package) = version(command).unwrap();
-        assert_eq!((version.to_string().as_str(), package.as_str()), ("11.1.3", "(x)"));
+        let build = build(command).unwrap();
+        assert_eq!((build.version.to_string().as_str(), build.package.as_str()), ("11.1.3", "(x)"));
+        assert!(build.sandbox);
+    }
+
+    #[test]
+    fn a_build_without_seccomp_has_no_sandbox() {
+        let (_dir, command) = fake(
+            r#"cat >/dev/null
+            echo '{"QMP": {}}'
+            echo '{"return": {"qemu": {"major": 7, "minor": 2, "micro": 0}}, "id": "version"}'
+            echo '{"return": [{"option": "smp-opts", "parameters": []}], "id": "options"}'"#,
+        );
+        assert!(!build(command).unwrap().sandbox);
     }
 
     #[test]
     fn a_program_that_is_no_qemu_is_reported_with_what_it_said() {
         let (_dir, command) = fake("echo 'unknown option -machine' >&2; exit 64");
-        let error = version(command).unwrap_err().to_string();
+        let error = build(command).map(|_| ()).unwrap_err().to_string();
         assert!(error.contains("wanted a QMP greeting"), "{error}");
         assert!(error.contains("exit status: 64"), "{error}");
         assert!(error.contains("it said: unknown option -machine"), "{error}");
@@ -192,13 +219,14 @@ mod tests {
     #[test]
     fn a_qemu_that_dies_before_it_answers_is_no_version() {
         let (_dir, command) = fake("echo '{\"QMP\": {}}'; exit 1");
-        assert!(version(command).unwrap_err().to_string().contains("before it answered version"));
+        assert!(build(command).map(|_| ()).unwrap_err().to_string().contains("before it answered version"));
     }
 
     #[test]
     fn a_version_without_numbers_is_refused() {
         let (_dir, command) =
-            fake(r#"cat >/dev/null; echo '{"QMP":{}}'; echo '{"return": {"qemu": "7"}, "id": "version"}'"#);
-        assert!(version(command).unwrap_err().to_string().contains("wanted a version from query-version"));
+            fake(r#"cat >/dev/null; echo '{"QMP":{}}'; echo '{"return": {"qemu": "7"}, "id": "version"}'
+            echo '{"return": [], "id": "options"}'"#);
+        assert!(build(command).map(|_| ()).unwrap_err().to_string().contains("wanted a version from query-version"));
     }
 }

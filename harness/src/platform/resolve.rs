@@ -40,9 +40,9 @@ pub(super) fn describe(
 ) -> Result<Qemu, PlatformError> {
     let sha256 = version::sha256(&path)?;
     let version = super::QemuVersion { major: 0, minor: 0, micro: 0 };
-    let mut qemu = Qemu { command, path, version, package: String::new(), sha256, data_dirs, env };
-    (qemu.version, qemu.package) = probe::version(qemu.to_command())?;
-    Ok(qemu)
+    let qemu = Qemu { command, path, version, package: String::new(), sandbox: false, sha256, data_dirs, env };
+    let probe::Build { version, package, sandbox } = probe::build(qemu.to_command())?;
+    Ok(Qemu { version, package, sandbox, ..qemu })
 }
 
 /// The files of a platform before their versions are known.

@@ -219,6 +219,17 @@ pub fn is_over(expected: &Expectation, trace: &Trace) -> bool {
     }
 }
 
+/// Whether what has been seen contradicts the expectation whatever comes later: a trace that was given up at a deadline
+/// refutes nothing by what it lacks.
+pub fn already_refuted(expected: &Expectation, trace: &Trace) -> bool {
+    let never = |attempt: &Attempt| expected.never.iter().any(|name| attempt.medium.as_ref() == Some(name));
+    let differs = |(position, attempt): (usize, &Attempt)| match expected.attempts.get(position) {
+        Some(wanted) => attempt.outcome.is_some() && !wanted.matches(attempt),
+        None => !matches!(expected.ending, Ending::Laps(_)),
+    };
+    trace.attempts.iter().any(never) || trace.attempts.iter().enumerate().any(differs)
+}
+
 /// Compares a finished trace with what was expected.
 ///
 /// # Errors

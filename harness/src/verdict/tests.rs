@@ -280,3 +280,27 @@ fn guest_time_outside_its_bounds_or_unknown_is_a_difference() {
         assert_eq!(difference, text);
     }
 }
+
+#[rstest]
+#[case::another_medium_ran(Expectation::boots("right"), trace(vec![ran("wrong")], None))]
+#[case::the_medium_failed(Expectation::boots("right"), trace(vec![blank("right")], None))]
+#[case::one_attempt_too_many(Expectation::nothing_boots([failed("a")]), trace(vec![blank("a"), blank("b")], None))]
+#[case::tried_what_must_never_be(
+    Expectation::boots("right").without_trying("wrong"),
+    trace(vec![Attempt { outcome: None, ..ran("wrong") }], None)
+)]
+fn what_was_seen_refutes_the_expectation_whatever_comes_later(#[case] expected: Expectation, #[case] seen: Trace) {
+    assert!(already_refuted(&expected, &seen));
+}
+
+#[rstest]
+#[case::nothing_yet(Expectation::boots("right"), trace(Vec::new(), None))]
+#[case::as_expected_so_far(Expectation::boots("right").after_failing("blank"), trace(vec![blank("blank")], None))]
+#[case::still_under_way(
+    Expectation::boots("right"),
+    trace(vec![Attempt { outcome: None, ..ran("wrong") }], None)
+)]
+#[case::laps_go_on(Expectation::laps(2, [failed("a")]), trace(vec![blank("a"), blank("a"), blank("a")], None))]
+fn what_is_only_missing_refutes_nothing(#[case] expected: Expectation, #[case] seen: Trace) {
+    assert!(!already_refuted(&expected, &seen));
+}

@@ -36,10 +36,12 @@ pub(crate) enum Behaviour {
     DiesInTheMiddle,
     /// Proper, but leaves a child behind that holds its sockets for a while.
     LeavesChild,
+    /// Proper, with a banner of SeaBIOS on the debug console and nothing after it.
+    BannerOnly,
 }
 
 use Behaviour::*;
-const ALL: [Behaviour; 11] = [
+const ALL: [Behaviour; 12] = [
     Proper,
     Silent,
     HangsUp,
@@ -51,6 +53,7 @@ const ALL: [Behaviour; 11] = [
     FloodsSerial,
     DiesInTheMiddle,
     LeavesChild,
+    BannerOnly,
 ];
 
 /// The command that starts the fake; QEMU's arguments may follow it.
@@ -71,6 +74,9 @@ fn plays_qemu() {
     let Ok(name) = std::env::var(BEHAVIOUR) else { return };
     let behaviour = ALL.into_iter().find(|known| format!("{known:?}") == name).unwrap();
     let argv = std::env::var(ARGV).unwrap();
+    if behaviour == BannerOnly {
+        port(&argv, "debugcon").write_all(b"SeaBIOS (version 1.16.2-debian-1.16.2-1)\n").unwrap();
+    }
     play(behaviour, port(&argv, "qmp"), port(&argv, "serial"));
 }
 

@@ -19,6 +19,7 @@ fn platform(behaviour: Behaviour) -> Platform {
             path: "/bin/sh".into(),
             version: QemuVersion { major: 99, minor: 0, micro: 0 },
             package: String::new(),
+            sandbox: true,
             sha256: String::new(),
             data_dirs: Vec::new(),
             env: fake::env(behaviour),
@@ -145,6 +146,15 @@ fn a_control_that_shows_no_sign_of_life_refutes_nothing() {
     let finished = run_control(&case(Firmware::SeaBios), &platform(Behaviour::IgnoresQuit), &options);
     let reason = "the control machine showed no sign of life, which refutes nothing";
     assert_eq!(finished.ended, Ended::Broken(reason.to_owned()));
+}
+
+#[test]
+fn a_control_that_only_ran_into_a_deadline_refutes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(folder.path(), LONG);
+    let finished = run_control(&case(Firmware::SeaBios), &platform(Behaviour::BannerOnly), &options);
+    let Ended::Broken(reason) = &finished.ended else { panic!("{:?}", finished.ended) };
+    assert!(reason.starts_with("the control only ran into a deadline, which refutes nothing: "), "{reason}");
 }
 
 #[test]

@@ -97,6 +97,7 @@ pub(super) fn platform(name: &str, tree: &Path) -> Result<Platform, PlatformErro
         path: start.qemu.clone(),
         version: QemuVersion { major: 0, minor: 0, micro: 0 },
         package: String::new(),
+        sandbox: false,
         sha256: String::new(),
         data_dirs: Vec::new(),
         env: env.clone(),
