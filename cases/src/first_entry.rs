@@ -53,13 +53,18 @@ fn unbootable_disk(firmware: Firmware, board: Board, class: Class, name: &str, f
     for device in &mut control.devices {
         device.medium = device.medium.take().map(|medium| Medium::bootable(&medium.name));
     }
+    let home = if name == "blank" { Board::Pc } else { Board::Q35 };
     let case = Case::new(id(firmware, board, &format!("{name}-{}", class.name)))
         .axis("first", name)
         .axis("class", class.name)
         .machine(machine)
         .expect(expectation)
         .control(control);
-    if class.name == "virtio-blk" && name == "blank" { case.smoke() } else { case }
+    match class.name {
+        "virtio-blk" if name == "blank" => case.smoke(),
+        _ if firmware == Firmware::Ovmf && board != home => case.long(),
+        _ => case,
+    }
 }
 
 /// An optical drive has an entry of its own, so both firmwares fall through to it.

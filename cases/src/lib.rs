@@ -7,6 +7,7 @@
 
 mod alone;
 mod classes;
+pub mod coverage;
 mod first_entry;
 mod http;
 mod isolation;

@@ -39,7 +39,14 @@ fn unlisted_disk(firmware: Firmware, board: Board, class: Class, strict: bool) -
     }
     let on_off = if strict { "on" } else { "off" };
     let id = format!("strict::{}::{}::{on_off}-{}", firmware.name(), board.name(), class.name);
-    Case::new(id).axis("strict", on_off).axis("class", class.name).machine(machine).expect(expectation).control(control)
+    let case = Case::new(id)
+        .axis("strict", on_off)
+        .axis("class", class.name)
+        .machine(machine)
+        .expect(expectation)
+        .control(control);
+    let home = if strict { Board::Pc } else { Board::Q35 };
+    if firmware == Firmware::Ovmf && board != home { case.long() } else { case }
 }
 
 /// strict without any bootindex does nothing: QEMU appends HALT to a list that is not empty only.

@@ -271,7 +271,7 @@ mod tests {
                 path: "/usr/bin/qemu-system-x86_64".into(),
                 version: QemuVersion { major: 10, minor: 0, micro: 2 },
                 package: String::new(),
-            sandbox: true,
+                sandbox: true,
                 sha256: "11".into(),
                 data_dirs: Vec::new(),
                 env: Vec::new(),

@@ -70,9 +70,12 @@ pub struct Args {
     /// Print the selected cases instead of running them
     #[arg(long)]
     list: bool,
-    /// With --list: as JSON, with axes
-    #[arg(long, requires = "list")]
+    /// With --list: as JSON, with axes; with --coverage: as JSON
+    #[arg(long)]
     json: bool,
+    /// Print which pairs of axis values the cases cover, and why others are not, instead of running them
+    #[arg(long, conflicts_with = "list")]
+    coverage: bool,
     /// How much to run [default: default; full with --exact]
     #[arg(long, value_enum)]
     suite: Option<Suite>,
@@ -138,6 +141,13 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     let selected = select(args, &settings);
     if selected.is_empty() {
         return Err(nothing_selected(args));
+    }
+    if args.json && !args.list && !args.coverage {
+        return Err(XtaskError("--json goes with --list or --coverage".to_owned()));
+    }
+    if args.coverage {
+        coverage(&selected, args.json)?;
+        return Ok(ExitCode::SUCCESS);
     }
     if args.list {
         list(&selected, args.json)?;
@@ -272,8 +282,24 @@ fn list(jobs: &[Job], json: bool) -> Result<(), XtaskError> {
     } else {
         jobs.iter().try_for_each(|job| writeln!(out, "{}", job.name()))
     };
-    match listed {
-        // `| head` closes the pipe early: no failure
+    written(listed)
+}
+
+fn coverage(jobs: &[Job], json: bool) -> Result<(), XtaskError> {
+    use std::io::Write;
+    let cases: Vec<_> = jobs.iter().filter(|job| !job.control).map(|job| job.case.clone()).collect();
+    let groups = bootwright_cases::coverage::of(&cases).map_err(XtaskError::from)?;
+    let mut out = std::io::stdout().lock();
+    written(if json {
+        serde_json::to_writer_pretty(&mut out, &groups).map_err(std::io::Error::from).and_then(|()| writeln!(out))
+    } else {
+        groups.iter().try_for_each(|group| write!(out, "{group}"))
+    })
+}
+
+/// `| head` closes the pipe early: no failure.
+fn written(outcome: std::io::Result<()>) -> Result<(), XtaskError> {
+    match outcome {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(XtaskError::from(error)),
         _ => Ok(()),
     }

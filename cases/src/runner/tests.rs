@@ -60,6 +60,7 @@ fn finished(ended: Ended, trace: Trace) -> Finished {
         clock: Clock::Virtual { shift: 7 },
         guest_state: "running".to_owned(),
         views: Views::default(),
+        gave_up: false,
     }
 }
 

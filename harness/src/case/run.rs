@@ -339,7 +339,16 @@ impl Bench {
         if ended == Ended::Passed && !options.keep {
             self.evidence.drop_media();
         }
-        Finished { ended, trace, wall, guest, clock: self.machine.clock(), guest_state: state, views, gave_up: watch.gave_up }
+        Finished {
+            ended,
+            trace,
+            wall,
+            guest,
+            clock: self.machine.clock(),
+            guest_state: state,
+            views,
+            gave_up: watch.gave_up,
+        }
     }
 
     fn power_on(

@@ -224,9 +224,10 @@ mod tests {
 
     #[test]
     fn a_version_without_numbers_is_refused() {
-        let (_dir, command) =
-            fake(r#"cat >/dev/null; echo '{"QMP":{}}'; echo '{"return": {"qemu": "7"}, "id": "version"}'
-            echo '{"return": [], "id": "options"}'"#);
+        let (_dir, command) = fake(
+            r#"cat >/dev/null; echo '{"QMP":{}}'; echo '{"return": {"qemu": "7"}, "id": "version"}'
+            echo '{"return": [], "id": "options"}'"#,
+        );
         assert!(build(command).map(|_| ()).unwrap_err().to_string().contains("wanted a version from query-version"));
     }
 }

@@ -94,7 +94,7 @@ impl At<'_> {
 }
 
 fn check_names<'n>(what: String, names: impl Iterator<Item = &'n str>) -> Result<(), PermuteError> {
-    let fit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-.".contains(c);
+    let fit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-.+".contains(c);
     let mut seen = Vec::new();
     for name in names {
         if name.is_empty() || !name.chars().all(fit) {

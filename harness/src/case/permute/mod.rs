@@ -74,7 +74,7 @@ pub struct Combination {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PermuteError {
     /// A name that could not stand in a case id.
-    #[error("{what} {name:?} cannot stand in a case id: wanted a-z, 0-9, \"_\", \"-\" and \".\"")]
+    #[error("{what} {name:?} cannot stand in a case id: wanted a-z, 0-9, \"_\", \"-\", \".\" and \"+\"")]
     Name {
         /// `axis`, or `value of axis "..."`.
         what: String,

@@ -1,0 +1,245 @@
+//! Which pairs of axis values the cases cover, which cannot exist, and which are left out on purpose.
+//!
+//! Cases of one group with the same axes are accounted together. A pair that is neither covered nor explained here fails a
+//! test, so that a hole in a matrix is seen on the day it is made.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use bootwright::case::Case;
+use bootwright::case::permute::{Axes, AxisValue, Combination, Coverage, PairCoverage, PermuteError};
+use serde::Serialize;
+
+/// Two axes and the values that do not meet; no value stands for every value.
+type Pair = [(&'static str, &'static [&'static str]); 2];
+
+/// Pairs that no machine can have.
+const IMPOSSIBLE: [(Pair, &str); 6] = [
+    ([("machine", &["q35"]), ("class", &["ide", "ide-cd"])], "q35 has no PIIX3 IDE controller"),
+    ([("machine", &["q35"]), ("right", &["ide", "ide-cd"])], "q35 has no PIIX3 IDE controller"),
+    ([("machine", &["q35"]), ("wrong", &["ide", "ide-cd"])], "q35 has no PIIX3 IDE controller"),
+    ([("machine", &["q35"]), ("triple", &["ide+ide-cd+virtio-scsi"])], "q35 has no PIIX3 IDE controller"),
+    ([("firmware", &["ovmf"]), ("class", &["floppy"])], "OVMF has no floppy driver"),
+    ([("machine", &["pc"]), ("place", &["root-port"])], "pc has no PCI Express root ports"),
+];
+
+/// Pairs that a machine could have and no case does: group, pair, why.
+const LEFT_OUT: [(&str, Pair, &str); 32] = [
+    ("alone", [("fat", &["fat12", "fat32"]), ("firmware", &["seabios"])], SEABIOS_READS_NO_FAT),
+    ("alone", [("firmware", &[]), ("made-for", &[])], "a medium for one firmware is no boot entry of the other"),
+    ("order", [("right", &["ahci-cd"]), ("machine", &["pc"])], NATIVE_OPTICAL),
+    ("order", [("wrong", &["ahci-cd"]), ("machine", &["pc"])], NATIVE_OPTICAL),
+    ("order", [("right", &["ahci-cd", "ide-cd"]), ("wrong", &["ahci-cd", "ide-cd"])], ONE_OPTICAL),
+    ("order", [("right", &["ahci-cd"]), ("wrong", &["ide"])], NATIVE_OPTICAL),
+    ("order", [("right", &["ide"]), ("wrong", &["ahci-cd"])], NATIVE_OPTICAL),
+    ("first_entry", [("first", &["rebooting"]), ("firmware", &["ovmf"])], REBOOTS_APART),
+    ("first_entry", [("first", &["rebooting"]), ("machine", &["q35"])], REBOOTS_APART),
+    ("triples", [("firmware", &["ovmf"]), ("triple", &[])], OVMF_TRIPLES),
+    ("triples", [("firmware", &["ovmf"]), ("machine", &["pc"])], OVMF_TRIPLES),
+    ("triples", [("triple", &["ahci+scsi-cd+nvme"]), ("machine", &["pc"])], OVMF_TRIPLES),
+    (
+        "places",
+        [("firmware", &["ovmf"]), ("machine", &["pc"])],
+        "the table of paths is the same, and root ports are q35's",
+    ),
+    ("prelaunch", [("machine", &["pc", "q35"]), ("class", &[])], PRELAUNCH_BOARD),
+    ("prelaunch", [("machine", &["q35"]), ("act", &[])], PRELAUNCH_BOARD),
+    ("prelaunch", [("machine", &["q35"]), ("firmware", &["ovmf"])], PRELAUNCH_BOARD),
+    ("prelaunch", [("machine", &["q35"]), ("strict", &["on"])], PRELAUNCH_BOARD),
+    ("prelaunch", [("machine", &["q35"]), ("other", &["blank"])], PRELAUNCH_BOARD),
+    ("prelaunch", [("machine", &["q35"]), ("leaving", &["two-resets-then-cont"])], PRELAUNCH_BOARD),
+    ("prelaunch", [("machine", &["q35"]), ("lchs", &["on"])], PRELAUNCH_BOARD),
+    ("prelaunch", [("leaving", &["two-resets-then-cont"]), ("other", &["blank"])], PRELAUNCH_ONCE),
+    ("prelaunch", [("leaving", &["two-resets-then-cont"]), ("act", &[])], PRELAUNCH_ONCE),
+    ("prelaunch", [("leaving", &["two-resets-then-cont"]), ("class", &[])], PRELAUNCH_ONCE),
+    ("prelaunch", [("other", &["blank"]), ("act", &[])], PRELAUNCH_ONCE),
+    (
+        "prelaunch",
+        [("other", &["blank"]), ("firmware", &["ovmf"])],
+        "OVMF falls through blank disks: first_entry shows it",
+    ),
+    ("prelaunch", [("lchs", &["on"]), ("firmware", &["ovmf"])], "bios-geometry is for SeaBIOS"),
+    (
+        "prelaunch",
+        [("lchs", &["on"]), ("class", &["nvme", "usb-xhci"])],
+        "QEMU takes lcyls, lheads and lsecs of disks on virtio, IDE and SCSI",
+    ),
+    ("prelaunch", [("lchs", &["on"]), ("act", &[])], PRELAUNCH_ONCE),
+    ("prelaunch", [("lchs", &["on"]), ("strict", &["on"])], PRELAUNCH_ONCE),
+    ("prelaunch", [("lchs", &["on"]), ("other", &["blank"])], PRELAUNCH_ONCE),
+    ("prelaunch", [("lchs", &["on"]), ("leaving", &["two-resets-then-cont"])], PRELAUNCH_ONCE),
+    (
+        "pxe",
+        [("machine", &[]), ("story", &[])],
+        "the same ROM meets the same network on both boards; the NIC models run on both",
+    ),
+];
+
+const SEABIOS_READS_NO_FAT: &str = "SeaBIOS runs the boot sector and reads no file system";
+const NATIVE_OPTICAL: &str = "pairs are made with the optical drive that the board has by itself";
+const ONE_OPTICAL: &str = "pairs are of disks, with one optical drive among them";
+const REBOOTS_APART: &str = "rebooting first entries have cases of their own, by the way they reboot";
+const OVMF_TRIPLES: &str = "pairs run on every board and firmware; each triple runs where it is cheapest";
+const PRELAUNCH_BOARD: &str = "fw_cfg is the same on both boards, which one act shows";
+const PRELAUNCH_ONCE: &str = "one act shows it";
+
+/// The account of the cases of one group that have the same axes.
+#[derive(Debug, Serialize)]
+pub struct GroupCoverage {
+    /// First part of the ids.
+    pub group: String,
+    /// Values of each axis, in the order of the listing.
+    pub axes: BTreeMap<String, Vec<String>>,
+    /// Covered, excluded and missing pairs.
+    pub coverage: Coverage,
+    /// The missing pairs that are left out on purpose, by reason.
+    pub left_out: BTreeMap<&'static str, Vec<PairCoverage>>,
+    /// The missing pairs that nothing explains.
+    pub unexplained: Vec<PairCoverage>,
+}
+
+/// Accounts for cases, group by group in the order of their first case.
+///
+/// # Errors
+///
+/// What is wrong with an axis' name or value.
+pub fn of(cases: &[Case]) -> Result<Vec<GroupCoverage>, PermuteError> {
+    let mut groups: Vec<((&str, Vec<&str>), Vec<&Case>)> = Vec::new();
+    for case in cases {
+        let group = case.id.split("::").next().unwrap_or_default();
+        let key = (group, case.axes.keys().map(String::as_str).collect());
+        match groups.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, members)) => members.push(case),
+            None => groups.push((key, vec![case])),
+        }
+    }
+    groups.into_iter().map(|((group, _), members)| account(group, &members)).collect()
+}
+
+fn account(group: &str, cases: &[&Case]) -> Result<GroupCoverage, PermuteError> {
+    let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (axis, value) in cases.iter().flat_map(|case| &case.axes) {
+        let known = values.entry(axis.clone()).or_default();
+        if !known.contains(value) {
+            known.push(value.clone());
+        }
+    }
+    let builder = values
+        .iter()
+        .fold(Axes::builder(), |builder, (axis, values)| builder.axis(axis, values.iter().map(String::as_str)));
+    let axes = IMPOSSIBLE.iter().fold(builder, |builder, (pair, reason)| match narrowed(pair, &values) {
+        Some([(first, left), (second, right)]) => builder
+            .exclude(&[first, second], reason, move |at| at.is_one_of(first, &left) && at.is_one_of(second, &right)),
+        None => builder,
+    });
+    let mut seen = BTreeSet::new();
+    let combinations = cases.iter().filter(|case| seen.insert(&case.axes)).map(|case| combination(case));
+    let coverage = axes.build()?.coverage(&combinations.collect::<Vec<_>>())?;
+    let mut left_out: BTreeMap<&str, Vec<PairCoverage>> = BTreeMap::new();
+    let mut unexplained = Vec::new();
+    for pair in coverage.missing() {
+        let why = LEFT_OUT.iter().find(|(of, values, _)| *of == group && meets(values, pair));
+        match why {
+            Some((.., reason)) => left_out.entry(reason).or_default().push(pair.clone()),
+            None => unexplained.push(pair.clone()),
+        }
+    }
+    Ok(GroupCoverage { group: group.to_owned(), axes: values, coverage, left_out, unexplained })
+}
+
+/// The pair with those of its values that the axes have; `None` where an axis has none.
+fn narrowed(pair: &Pair, known: &BTreeMap<String, Vec<String>>) -> Option<[(&'static str, Vec<&'static str>); 2]> {
+    let of = |(axis, values): &(&'static str, &'static [&'static str])| {
+        let known = known.get(*axis)?;
+        let values: Vec<&str> =
+            values.iter().copied().filter(|value| known.iter().any(|known| known == value)).collect();
+        if values.is_empty() { None } else { Some((*axis, values)) }
+    };
+    Some([of(&pair[0])?, of(&pair[1])?])
+}
+
+fn combination(case: &Case) -> Combination {
+    let values = case.axes.iter().map(|(axis, value)| AxisValue { axis: axis.clone(), value: value.clone() });
+    Combination { values: values.collect(), noise: Vec::new() }
+}
+
+/// Whether a pair of values is one of those, in either order.
+fn meets(of: &Pair, pair: &PairCoverage) -> bool {
+    let fits = |(axis, values): &(&str, &[&str]), value: &AxisValue| {
+        *axis == value.axis && (values.is_empty() || values.contains(&value.value.as_str()))
+    };
+    let (first, second) = (&pair.first, &pair.second);
+    (fits(&of[0], first) && fits(&of[1], second)) || (fits(&of[0], second) && fits(&of[1], first))
+}
+
+impl fmt::Display for GroupCoverage {
+    /// The axes, a summary, and every pair that no case has with the reason.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(out, "{} ({} combinations)", self.group, self.coverage.combinations)?;
+        for (axis, values) in &self.axes {
+            writeln!(out, "  axis {axis}: {}", values.join(", "))?;
+        }
+        let excluded = self.coverage.excluded();
+        let left_out: usize = self.left_out.values().map(Vec::len).sum();
+        let impossible: usize = excluded.values().map(Vec::len).sum();
+        let covered = self.coverage.pairs.len() - impossible - left_out - self.unexplained.len();
+        writeln!(
+            out,
+            "  {} pairs: {covered} covered, {impossible} impossible, {left_out} left out, {} missing",
+            self.coverage.pairs.len(),
+            self.unexplained.len()
+        )?;
+        for (reason, pairs) in &excluded {
+            writeln!(out, "  impossible, since {reason}:")?;
+            pairs.iter().try_for_each(|pair| writeln!(out, "    {pair}"))?;
+        }
+        for (reason, pairs) in &self.left_out {
+            writeln!(out, "  left out, since {reason}:")?;
+            pairs.iter().try_for_each(|pair| writeln!(out, "    {pair}"))?;
+        }
+        self.unexplained.iter().try_for_each(|pair| writeln!(out, "  missing: {pair}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bootwright::machine::{Board, Firmware, Machine, Medium};
+    use bootwright::verdict::Expectation;
+
+    use super::*;
+
+    fn case(board: Board, class: &str) -> Case {
+        let machine = Machine::new(Firmware::SeaBios, board).virtio_blk(Medium::bootable("only")).bootindex(1);
+        Case::new(format!("synthetic::{}::{class}", board.name()))
+            .axis("class", class)
+            .machine(machine)
+            .expect(Expectation::boots("only"))
+    }
+
+    #[test]
+    fn no_pair_of_values_is_missing_without_a_reason() {
+        for group in of(&crate::all()).unwrap() {
+            assert!(group.unexplained.is_empty(), "{group}");
+            assert!(group.coverage.violations.is_empty(), "{group}");
+        }
+    }
+
+    #[test]
+    fn a_hole_in_a_matrix_is_missing() {
+        let cases = [case(Board::Pc, "nvme"), case(Board::Pc, "ahci"), case(Board::Q35, "nvme")];
+        let groups = of(&cases).unwrap();
+        let missing: Vec<String> = groups[0].unexplained.iter().map(ToString::to_string).collect();
+        assert_eq!(missing, ["class=ahci with machine=q35"]);
+        assert!(groups[0].to_string().contains("  missing: class=ahci with machine=q35\n"));
+    }
+
+    #[test]
+    fn what_cannot_exist_is_not_missing_and_shows_if_a_case_has_it() {
+        let cases = [case(Board::Pc, "ide"), case(Board::Q35, "nvme"), case(Board::Pc, "nvme")];
+        let groups = of(&cases).unwrap();
+        assert!(groups[0].unexplained.is_empty());
+        assert!(groups[0].to_string().contains("  impossible, since q35 has no PIIX3 IDE controller:\n"));
+        let groups = of(&[case(Board::Q35, "ide"), case(Board::Pc, "nvme")]).unwrap();
+        assert_eq!(groups[0].coverage.violations.len(), 1);
+    }
+}
