@@ -98,13 +98,16 @@ pub struct GroupCoverage {
     pub unexplained: Vec<PairCoverage>,
 }
 
+/// Group and names of axes.
+type Key<'a> = (&'a str, Vec<&'a str>);
+
 /// Accounts for cases, group by group in the order of their first case.
 ///
 /// # Errors
 ///
 /// What is wrong with an axis' name or value.
 pub fn of(cases: &[Case]) -> Result<Vec<GroupCoverage>, PermuteError> {
-    let mut groups: Vec<((&str, Vec<&str>), Vec<&Case>)> = Vec::new();
+    let mut groups: Vec<(Key<'_>, Vec<&Case>)> = Vec::new();
     for case in cases {
         let group = case.id.split("::").next().unwrap_or_default();
         let key = (group, case.axes.keys().map(String::as_str).collect());
@@ -147,8 +150,11 @@ fn account(group: &str, cases: &[&Case]) -> Result<GroupCoverage, PermuteError> 
     Ok(GroupCoverage { group: group.to_owned(), axes: values, coverage, left_out, unexplained })
 }
 
+/// Two axes with those of their values that occur.
+type Narrowed = [(&'static str, Vec<&'static str>); 2];
+
 /// The pair with those of its values that the axes have; `None` where an axis has none.
-fn narrowed(pair: &Pair, known: &BTreeMap<String, Vec<String>>) -> Option<[(&'static str, Vec<&'static str>); 2]> {
+fn narrowed(pair: &Pair, known: &BTreeMap<String, Vec<String>>) -> Option<Narrowed> {
     let of = |(axis, values): &(&'static str, &'static [&'static str])| {
         let known = known.get(*axis)?;
         let values: Vec<&str> =
