@@ -59,12 +59,13 @@ pub struct Patience {
 }
 
 impl Default for Patience {
-    /// Generous, since a loaded host swaps and pages.
+    /// Generous, since a loaded host swaps and pages: with five times as many busy tasks as cores OVMF took over 60 s to
+    /// its first line.
     fn default() -> Patience {
         Patience {
             reply: REPLY_TIMEOUT,
-            first_sign: Duration::from_secs(60),
-            progress: Duration::from_secs(60),
+            first_sign: Duration::from_secs(120),
+            progress: Duration::from_secs(120),
             run: Duration::from_secs(300),
         }
     }
