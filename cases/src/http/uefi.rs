@@ -98,7 +98,7 @@ fn falls(name: &str, network_: Network, entry: Expected, on_lan: OnLan) -> Case 
 /// patience is over before its handshake is.
 fn https(trusted: bool) -> Machine {
     let network = network(BootAnswer::http("https://10.77.0.1/boot.efi")).https(&["10.77.0.1"], trusted);
-    machine(Board::Pc, network).with_clock(Clock::Virtual { shift: 2 })
+    machine(Board::Pc, network).with_clock(Clock::Virtual { shift: 5 })
 }
 
 /// HTTPS with the authority that the firmware was given.
