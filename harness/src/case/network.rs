@@ -42,6 +42,17 @@ impl Prepared {
             for medium in network.media() {
                 prepared.nonces.insert(medium.to_owned(), nonce(medium).to_string());
             }
+            let mut told = serde_json::Map::new();
+            for (file, loader) in &network.loaders {
+                let (bytes, what) = super::loaders::read(loader, folder)?;
+                told.insert(file.clone(), what);
+                lan = lan.file(file.clone(), bytes);
+            }
+            if !told.is_empty() {
+                let path = folder.join(format!("loaders-{index}.json"));
+                let text = format!("{:#}\n", Value::Object(told));
+                fs::write(&path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+            }
             if let Some(https) = &network.https {
                 let path = folder.join(format!("cacerts-{index}.siglist"));
                 let names: Vec<&str> = https.names.iter().map(String::as_str).collect();

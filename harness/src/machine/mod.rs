@@ -19,6 +19,7 @@
 pub mod argv;
 mod build;
 pub mod layout;
+mod loader;
 mod medium;
 mod network;
 pub mod paths;
@@ -26,6 +27,7 @@ pub mod paths;
 use serde::Serialize;
 
 pub use layout::LayoutError;
+pub use loader::{Grub, Loader};
 pub use medium::Medium;
 pub use network::{Https, Network, Program, Served};
 
