@@ -70,7 +70,7 @@ fn roomy(network: Network) -> Machine {
 
 fn kernel_by_grub() -> Case {
     let network = kernel::with_kernel(with_grub(kernel::grub_config()));
-    kernel::finished(case("pxe", "kernel-by-grub"), roomy(network), "tftp")
+    kernel::finished(case("pxe", "kernel-by-grub"), roomy(network), "tftp", ("efi/grub.cfg", "exit\n"))
 }
 
 /// iPXE's script names a kernel with an EFI stub, by TFTP or by HTTP.
@@ -80,7 +80,7 @@ fn kernel_by_script(protocol: &str) -> Case {
         .with_lan(|lan| lan.file("boot.ipxe", script))
         .loader("ipxe.efi", Loader::SnpOnly);
     let group = if protocol == "http" { "http" } else { "pxe" };
-    let case = kernel::finished(case(group, "kernel-by-script"), roomy(network), protocol);
+    let case = kernel::finished(case(group, "kernel-by-script"), roomy(network), protocol, kernel::SCRIPT_EXIT);
     let expectation = case.expectation.clone().on_lan(OnLan::Asked(KERNEL.into()));
     case.expect(expectation)
 }
