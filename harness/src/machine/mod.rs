@@ -220,6 +220,8 @@ pub enum OptionRom {
     Empty,
     /// The ROM is there but its BAR is not: `rombar=0`.
     NoBar,
+    /// A file without a byte, which QEMU refuses: `romfile=/dev/null`.
+    EmptyFile,
 }
 
 /// Where a PCI function sits.
