@@ -24,7 +24,7 @@ const IMPOSSIBLE: [(Pair, &str); 6] = [
 ];
 
 /// Pairs that a machine could have and no case does: group, pair, why.
-const LEFT_OUT: [(&str, Pair, &str); 32] = [
+const LEFT_OUT: &[(&str, Pair, &str)] = &[
     ("alone", [("fat", &["fat12", "fat32"]), ("firmware", &["seabios"])], SEABIOS_READS_NO_FAT),
     ("alone", [("firmware", &[]), ("made-for", &[])], "a medium for one firmware is no boot entry of the other"),
     ("order", [("right", &["ahci-cd"]), ("machine", &["pc"])], NATIVE_OPTICAL),
@@ -73,6 +73,8 @@ const LEFT_OUT: [(&str, Pair, &str); 32] = [
         [("machine", &[]), ("story", &[])],
         "the same ROM meets the same network on both boards; the NIC models run on both",
     ),
+    ("pxe", [("firmware", &[]), ("loader", &[])], "a loader's image is for one firmware"),
+    ("http", [("firmware", &[]), ("loader", &[])], "a loader's image is for one firmware"),
 ];
 
 const SEABIOS_READS_NO_FAT: &str = "SeaBIOS runs the boot sector and reads no file system";

@@ -11,6 +11,7 @@ pub mod coverage;
 mod first_entry;
 mod http;
 mod isolation;
+mod loaders;
 mod networks;
 mod nvram;
 mod order;
@@ -42,6 +43,7 @@ pub fn all() -> Vec<Case> {
         prelaunch::cases(),
         pxe::cases(),
         http::cases(),
+        loaders::cases(),
     ];
     groups.into_iter().flatten().map(settle).collect()
 }

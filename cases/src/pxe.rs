@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod capture_tests;
 mod dhcp;
+mod link;
 mod transfer;
 mod uefi;
 mod wire;
@@ -25,12 +26,14 @@ pub fn cases() -> Vec<Case> {
         cases.extend(MODELS.map(|model| by_model(board, model)));
         cases.extend([(OptionRom::Empty, "empty"), (OptionRom::NoBar, "no-bar")].map(|rom| without_rom(board, rom)));
         cases.extend([two_nics(board, true), two_nics(board, false), same_lan(board)]);
+        cases.push(empty_rom_file(board));
         cases.extend([unlisted(board), strict_unlisted(board), order_letter(board), nothing_else(board)]);
     }
     cases.extend(dhcp::cases());
     cases.extend(wire::cases());
     cases.extend(transfer::cases());
     cases.push(vendor_article());
+    cases.extend(link::cases());
     cases.extend(uefi::cases());
     cases
 }
@@ -61,6 +64,16 @@ fn without_rom(board: Board, (rom, name): (OptionRom, &str)) -> Case {
         .axis("rom", name)
         .machine(off)
         .expect(Expectation::boots("next").on_lan(OnLan::Silent(0)))
+        .control(machine)
+}
+
+/// QEMU itself refuses a ROM file without a byte.
+fn empty_rom_file(board: Board) -> Case {
+    let machine = nic_then_disk(board, "virtio-net-pci", healthy());
+    case(board, "rom-empty-file")
+        .axis("rom", "empty-file")
+        .machine(networks::without_rom(machine.clone(), OptionRom::EmptyFile))
+        .expect(Expectation::qemu_refuses("romfile \"/dev/null\" is empty"))
         .control(machine)
 }
 

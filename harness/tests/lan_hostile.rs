@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use bootwright::lan::LanLog;
 use bootwright::lan::engine::Engine;
 use fastrand::Rng;
-use hostile::{SECRET, parse_everything, repair, seeds, spec};
 use guest::udp_frame;
+use hostile::{SECRET, parse_everything, repair, seeds, spec};
 
 fn setting(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)

@@ -3,6 +3,7 @@
 
 mod bios;
 mod efi;
+mod linux;
 mod pe;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ fn main() {
 fn build() -> Result<(), String> {
     let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("OUT_DIR is not set: run this through cargo")?);
     write(&out.join("bios.bin"), &bios::program(Path::new("payload/bios/mod.rs"), &out)?)?;
+    write(&out.join("init"), &linux::program(Path::new("payload/linux/main.rs"), &out)?)?;
     write(&out.join("bootx64.efi"), &efi::application(Path::new("payload/efi/main.rs"), &out)?)
 }
 

@@ -25,6 +25,7 @@
 //! ```text
 //! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=bios dl=80 geometry=<c>/<h>/<s> bootorder=<file> bios-geometry=<file> tsc=<16 hex> end
 //! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=uefi arch=x64 boot-current=0001 boot-order=0001,0002 boot-next=- secure-boot=0 device-path=<hex> file-path=<hex> bootorder=<file> bios-geometry=<file> tsc=<16 hex> end
+//! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=linux arch=x64 bootorder=<file> bios-geometry=<file> tsc=<16 hex> end
 //! ```
 //!
 //! `<file>` is a fw_cfg file with every byte outside 0x21..=0x7e, and `%`, written as `%` and two lower-case hex
@@ -32,7 +33,8 @@
 //! head count, sectors per track, decimal. `boot-current`, `boot-order` and `boot-next` are upper-case hex, four digits each.
 //! `device-path` is the device path of the device that the application came from, `file-path` what the firmware added to
 //! it, both with their end nodes. `tsc` is the processor's time stamp counter: nanoseconds of guest time where QEMU counts
-//! instructions. The BIOS payload prints its line on the debug console (port 0x402) too, where SeaBIOS logs.
+//! instructions. The BIOS payload and the one in user space print
+//! their line on the debug console (port 0x402) too, where SeaBIOS logs.
 //!
 //! A BIOS program adds itself up first. One that arrived short or damaged prints `bootwright: stage 2 damaged` instead
 //! and ends by int 18h.
@@ -40,6 +42,7 @@
 #![deny(missing_docs)]
 
 mod catalogue;
+mod cpio;
 mod disk;
 mod error;
 mod fat;

@@ -11,10 +11,11 @@
 //! # Ok::<(), bootwright_images::ImageError>(())
 //! ```
 
-use crate::{After, ImageError, Nonce, spec};
+use crate::{After, ImageError, Nonce, cpio, spec};
 use std::ops::Range;
 
 const BIOS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bios.bin"));
+const INIT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/init"));
 const EFI_X64: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bootx64.efi"));
 
 /// The part of sector 0 that is boot code: the FAT BPB or El Torito boot information lies before it (after a jump of
@@ -38,6 +39,8 @@ const STAGE_2_NAME: usize = STAGE_2 + 32;
 
 const EFI_MAGIC: [u8; 16] = *b"BWEFI/1\xf7\x2c\x91\x0d\xe8\x5b\x36\xaa\x43";
 const EFI_END: [u8; 8] = *b"BWEFIEND";
+const INIT_MAGIC: [u8; 16] = *b"BWLNX/1\xf7\x2c\x91\x0d\xe8\x5b\x36\xaa\x43";
+const INIT_END: [u8; 8] = *b"BWLNXEND";
 const EFI_AFTER: usize = 16;
 const EFI_NAME_LENGTH: usize = 17;
 const EFI_NONCE: usize = 32;
@@ -81,20 +84,44 @@ pub fn bios_network_program_of(name: &str, nonce: Nonce, after: After, length: u
 ///
 /// [`ImageError::Name`].
 pub fn efi_application(name: &str, nonce: Nonce, after: After) -> Result<Vec<u8>, ImageError> {
-    spec::check_name(name)?;
     let mut program = EFI_X64.to_vec();
-    let fault = |problem: String| ImageError::Payload { payload: "x64 EFI application", problem };
-    let mut places = program.windows(EFI_MAGIC.len()).enumerate().filter(|(_, bytes)| *bytes == EFI_MAGIC);
+    fill_block(&mut program, "x64 EFI application", (EFI_MAGIC, EFI_END), name, nonce, after)?;
+    Ok(program)
+}
+
+/// An initramfs for a Linux kernel on x86-64 (cpio, not compressed) whose `/init` reports from user space. Of `after` it knows
+/// [`After::Exit`]; at anything else it stays.
+///
+/// # Errors
+///
+/// [`ImageError::Name`].
+pub fn initramfs(name: &str, nonce: Nonce, after: After) -> Result<Vec<u8>, ImageError> {
+    let mut program = INIT.to_vec();
+    fill_block(&mut program, "x64 user-space program", (INIT_MAGIC, INIT_END), name, nonce, after)?;
+    Ok(cpio::of_one_program("init", &program))
+}
+
+fn fill_block(
+    program: &mut [u8],
+    payload: &'static str,
+    (magic, end): ([u8; 16], [u8; 8]),
+    name: &str,
+    nonce: Nonce,
+    after: After,
+) -> Result<(), ImageError> {
+    spec::check_name(name)?;
+    let fault = |problem: String| ImageError::Payload { payload, problem };
+    let mut places = program.windows(magic.len()).enumerate().filter(|(_, bytes)| *bytes == magic);
     let (Some((at, _)), None) = (places.next(), places.next()) else {
         return Err(fault("its magic does not occur exactly once".into()));
     };
-    let block = program.get_mut(at..at + EFI_END_AT + EFI_END.len());
-    let block = block.filter(|block| block[EFI_END_AT..] == EFI_END);
+    let block = program.get_mut(at..at + EFI_END_AT + end.len());
+    let block = block.filter(|block| block[EFI_END_AT..] == end);
     let block = block.ok_or_else(|| fault("no end mark after its magic".into()))?;
     block[EFI_AFTER] = code(after);
     fill_name(block, EFI_NAME_LENGTH, EFI_NAME, name);
     block[EFI_NONCE..EFI_NONCE + 16].copy_from_slice(&nonce.0);
-    Ok(program)
+    Ok(())
 }
 
 /// [`efi_application`] made `length` bytes long by data after its last section, which the loader ignores.

@@ -22,6 +22,7 @@
 //! ```
 
 pub mod evidence_files;
+pub mod loaders;
 pub mod network;
 pub mod permute;
 pub mod run;
@@ -156,10 +157,7 @@ impl Case {
         match self.machine.firmware {
             Firmware::SeaBios if platform.seabios.is_none() => Some("the platform has no SeaBIOS".to_owned()),
             Firmware::Ovmf if platform.ovmf.is_none() => Some("the platform has no OVMF".to_owned()),
-            Firmware::Ovmf if self.machine.networks.iter().any(|network| network.https.is_some()) => {
-                platform.ovmf.as_ref().and_then(|ovmf| network::missing_for_https(&ovmf.code.version))
-            }
-            _ => None,
+            _ => loaders::missing(&self.machine),
         }
     }
 }

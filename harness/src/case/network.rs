@@ -42,6 +42,17 @@ impl Prepared {
             for medium in network.media() {
                 prepared.nonces.insert(medium.to_owned(), nonce(medium).to_string());
             }
+            let mut told = serde_json::Map::new();
+            for (file, loader) in &network.loaders {
+                let (bytes, what) = super::loaders::read(loader, folder)?;
+                told.insert(file.clone(), what);
+                lan = lan.file(file.clone(), bytes);
+            }
+            if !told.is_empty() {
+                let path = folder.join(format!("loaders-{index}.json"));
+                let text = format!("{:#}\n", Value::Object(told));
+                fs::write(&path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+            }
             if let Some(https) = &network.https {
                 let path = folder.join(format!("cacerts-{index}.siglist"));
                 let names: Vec<&str> = https.names.iter().map(String::as_str).collect();
@@ -148,15 +159,6 @@ impl Seen {
     }
 }
 
-/// What an OVMF of this version lacks for HTTPS from the lan, whose TLS server agrees to elliptic-curve key exchange only.
-/// Debian's 2022.11 offers none (seen: `NoKxGroupsInCommon`).
-pub fn missing_for_https(version: &str) -> Option<String> {
-    let mut parts = version.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
-    let (Some(Ok(year)), Some(Ok(month))) = (parts.next(), parts.next()) else { return None };
-    let old = (year, month) <= (2022, 11);
-    old.then(|| format!("OVMF {version} offers no elliptic-curve key exchange in TLS, which the lan's HTTPS needs"))
-}
-
 /// An event as the timeline has it.
 fn words(event: &LanEvent, nics: &[usize]) -> Value {
     let nic = event.port.and_then(|port| nics.get(port)).map(|device| format!("nic{device}"));
@@ -168,13 +170,6 @@ mod tests {
     use super::*;
     use crate::machine::{Firmware, Network};
     use std::io::Write;
-
-    #[test]
-    fn https_needs_a_firmware_with_elliptic_curves() {
-        assert!(missing_for_https("2022.11-6+deb12u2").is_some());
-        assert_eq!(missing_for_https("2025.02-8"), None);
-        assert_eq!(missing_for_https("unknown"), None);
-    }
 
     #[test]
     fn each_nic_has_its_own_end_in_device_order() {

@@ -1,10 +1,16 @@
 //! A certificate authority made for one run, and certificates for the lan's server.
 //!
-//! The keys come from the host's random source, not from the lan's seed.
+//! The keys come from the host's random source, not from the lan's seed. They are RSA keys, which every firmware reads:
+//! OVMF up to 2022.11 knows no elliptic curve, neither in a certificate nor in a key exchange.
+
+mod ffdhe;
 
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
+use rsa::RsaPrivateKey;
+use rsa::pkcs8::EncodePrivateKey;
+use rsa::rand_core::OsRng;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls;
 
@@ -18,6 +24,12 @@ pub enum TlsError {
         subject: String,
         /// The maker's reason.
         source: rcgen::Error,
+    },
+    /// No key could be made.
+    #[error("no RSA key of 2048 bits could be made")]
+    Key {
+        /// The maker's reason.
+        source: rsa::Error,
     },
     /// The certificate and the key do not serve.
     #[error("server certificate or key cannot be used")]
@@ -66,16 +78,16 @@ impl std::fmt::Debug for Authority {
 }
 
 impl Authority {
-    /// An authority with a new ECDSA P-256 key, valid from 2000 to 2049, whatever clock the guest has.
+    /// An authority with a new RSA key of 2048 bits, valid from 2000 to 2049, whatever clock the guest has.
     ///
     /// # Errors
-    /// [`TlsError::Certificate`] if the host gives no random numbers.
+    /// [`TlsError::Key`] or [`TlsError::Certificate`] if the host gives no random numbers.
     pub fn new(name: &str) -> Result<Self, TlsError> {
         let failed = |source| TlsError::Certificate { subject: name.to_owned(), source };
         let mut params = params(name, Vec::new()).map_err(failed)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let key = KeyPair::generate().map_err(failed)?;
+        let key = key(&failed)?;
         let certificate = params.self_signed(&key).map_err(failed)?;
         Ok(Self { der: certificate.der().to_vec(), pem: certificate.pem(), issuer: Issuer::new(params, key) })
     }
@@ -91,7 +103,7 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
-        let key = KeyPair::generate().map_err(failed)?;
+        let key = key(&failed)?;
         let certificate = params.signed_by(&key, &self.issuer).map_err(failed)?;
         Ok(Identity { certificate: certificate.der().to_vec(), key: key.serialize_der() })
     }
@@ -130,13 +142,21 @@ fn params(name: &str, names: Vec<String>) -> Result<CertificateParams, rcgen::Er
     Ok(params)
 }
 
+/// A new RSA key of 2048 bits.
+fn key(failed: &impl Fn(rcgen::Error) -> TlsError) -> Result<KeyPair, TlsError> {
+    let key = RsaPrivateKey::new(&mut OsRng, 2048).map_err(|source| TlsError::Key { source })?;
+    let der = key.to_pkcs8_der().map_err(|source| TlsError::Key { source: source.into() })?;
+    let der = rustls::pki_types::PrivatePkcs8KeyDer::from(der.as_bytes());
+    KeyPair::from_pkcs8_der_and_sign_algo(&der, &rcgen::PKCS_RSA_SHA256).map_err(failed)
+}
+
 /// What makes TLS of a byte stream.
 ///
 /// # Errors
 /// [`TlsError::Unusable`] if key and certificate do not fit.
 pub(super) fn acceptor(identity: &Identity) -> Result<TlsAcceptor, TlsError> {
     let unusable = |source| TlsError::Unusable { source };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(ffdhe::provider());
     let certificate = rustls::pki_types::CertificateDer::from(identity.certificate.clone());
     let key = rustls::pki_types::PrivatePkcs8KeyDer::from(identity.key.clone());
     let mut config = rustls::ServerConfig::builder_with_provider(provider)

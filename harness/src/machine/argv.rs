@@ -121,6 +121,7 @@ pub fn device_properties<'a>(
             match nic.rom {
                 OptionRom::Default => {}
                 OptionRom::Empty => words.push(("romfile", String::new())),
+                OptionRom::EmptyFile => words.push(("romfile", "/dev/null".to_owned())),
                 OptionRom::NoBar => words.push(("rombar", "0".to_owned())),
             }
             if nic.lan.is_some() {

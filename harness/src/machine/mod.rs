@@ -19,6 +19,7 @@
 pub mod argv;
 mod build;
 pub mod layout;
+mod loader;
 mod medium;
 mod network;
 pub mod paths;
@@ -26,6 +27,7 @@ pub mod paths;
 use serde::Serialize;
 
 pub use layout::LayoutError;
+pub use loader::{Grub, Loader};
 pub use medium::Medium;
 pub use network::{Https, Network, Program, Served};
 
@@ -218,6 +220,8 @@ pub enum OptionRom {
     Empty,
     /// The ROM is there but its BAR is not: `rombar=0`.
     NoBar,
+    /// A file without a byte, which QEMU refuses: `romfile=/dev/null`.
+    EmptyFile,
 }
 
 /// Where a PCI function sits.

@@ -18,6 +18,7 @@
 use bootwright_images::{After, ImageError, Nonce, payload};
 use serde::{Serialize, Serializer};
 
+use super::Loader;
 use crate::lan::LanSpec;
 use crate::lan::routes::Answer;
 
@@ -29,6 +30,8 @@ pub enum Program {
     Bios,
     /// A PE32+ application for x86-64.
     Efi,
+    /// An initramfs for a Linux kernel on x86-64.
+    Initramfs,
 }
 
 /// A program that a lan offers under a file name.
@@ -42,7 +45,7 @@ pub struct Served {
     pub program: Program,
     /// What it does once its line is printed.
     pub after: After,
-    /// Length in bytes; `None` leaves it as short as it is.
+    /// Length in bytes; `None` leaves it as short as it is. An initramfs is always that.
     pub length: Option<usize>,
 }
 
@@ -56,6 +59,7 @@ impl Served {
         match (self.program, self.length) {
             (Program::Bios, None) => payload::bios_network_program(&self.medium, nonce, self.after),
             (Program::Bios, Some(length)) => payload::bios_network_program_of(&self.medium, nonce, self.after, length),
+            (Program::Initramfs, _) => payload::initramfs(&self.medium, nonce, self.after),
             (Program::Efi, None) => payload::efi_application(&self.medium, nonce, self.after),
             (Program::Efi, Some(length)) => payload::efi_application_of(&self.medium, nonce, self.after, length),
         }
@@ -79,6 +83,8 @@ pub struct Network {
     pub lan: LanSpec,
     /// The programs.
     pub served: Vec<Served>,
+    /// Programs that others wrote, by the file name under which they are offered.
+    pub loaders: Vec<(String, Loader)>,
     /// HTTPS, if there is any.
     pub https: Option<Https>,
 }
@@ -86,7 +92,7 @@ pub struct Network {
 impl Network {
     /// A network that offers no program yet.
     pub fn new(lan: LanSpec) -> Network {
-        Network { lan, served: Vec::new(), https: None }
+        Network { lan, served: Vec::new(), loaders: Vec::new(), https: None }
     }
 
     /// Offers a program for BIOS that reports itself as `medium` and ends the machine.
@@ -99,6 +105,19 @@ impl Network {
     #[must_use]
     pub fn efi_program(self, file: &str, medium: &str) -> Network {
         self.program(file, medium, Program::Efi)
+    }
+
+    /// Offers an initramfs whose init reports itself as `medium` from user space and ends the machine.
+    #[must_use]
+    pub fn initramfs(self, file: &str, medium: &str) -> Network {
+        self.program(file, medium, Program::Initramfs)
+    }
+
+    /// Offers a program that others wrote.
+    #[must_use]
+    pub fn loader(mut self, file: &str, loader: Loader) -> Network {
+        self.loaders.push((file.to_owned(), loader));
+        self
     }
 
     fn program(mut self, file: &str, medium: &str, program: Program) -> Network {
@@ -181,10 +200,11 @@ impl Serialize for Network {
         let lan = &self.lan;
         let served = self.served.iter().map(|served| format!("{served:?}")).collect();
         let files = lan.files.iter().map(|(name, bytes)| format!("{name}: {} bytes", bytes.len())).collect();
-        let mut map = serializer.serialize_struct("Network", 10)?;
+        let mut map = serializer.serialize_struct("Network", 11)?;
         map.serialize_field("address", &lan.address)?;
         map.serialize_field("prefix-len", &lan.prefix_len)?;
         map.serialize_field("served", &words(served))?;
+        map.serialize_field("loaders", &self.loaders)?;
         map.serialize_field("files", &words(files))?;
         map.serialize_field("dhcp", &words(lan.dhcp.iter().map(|server| format!("{server:?}")).collect()))?;
         map.serialize_field("tftp", &format!("{:?}", lan.tftp))?;

@@ -45,6 +45,8 @@ pub enum OnLan {
     Asked(String),
     /// A file was never asked for.
     NeverAsked(String),
+    /// These files were asked for in this order, all conversations together; others may stand between them.
+    AskedInOrder(Vec<String>),
     /// A file was sent whole.
     Fetched(String),
     /// A file was asked for so often, at least.
@@ -89,6 +91,10 @@ impl OnLan {
             OnLan::AskedBy(protocol, file) => some(&|asked| asked.protocol == *protocol && asked.file() == file),
             OnLan::Asked(file) => asked(file) > 0,
             OnLan::NeverAsked(file) => asked(file) == 0,
+            OnLan::AskedInOrder(files) => {
+                let mut asked = seen.iter().flat_map(|one| &one.asked);
+                files.iter().all(|file| asked.any(|asked| asked.file() == file))
+            }
             OnLan::Fetched(file) => some(&|asked| asked.file() == file && asked.complete),
             OnLan::AskedTimes(file, count) => asked(file) >= *count,
             OnLan::Struck(note) => any(&|one| one.faults.iter().any(|seen| seen.contains(note))),
@@ -164,6 +170,8 @@ mod tests {
     #[case(OnLan::AskedBy("http".into(), "boot.0".into()), false)]
     #[case(OnLan::Asked("missing".into()), true)]
     #[case(OnLan::NeverAsked("missing".into()), false)]
+    #[case(OnLan::AskedInOrder(vec!["missing".into(), "boot.0".into()]), true)]
+    #[case(OnLan::AskedInOrder(vec!["boot.0".into(), "missing".into()]), false)]
     #[case(OnLan::Fetched("missing".into()), false)]
     #[case(OnLan::Fetched("boot.0".into()), true)]
     #[case(OnLan::AskedTimes("boot.0".into(), 2), false)]

@@ -1,0 +1,118 @@
+//! Boot programs that others wrote, from a distribution's packages, between the firmware and the program that reports:
+//! PXELINUX, GRUB, iPXE as a chained program, and a distribution's kernel up to user space.
+
+mod kernel;
+mod uefi;
+
+use bootwright::case::Case;
+use bootwright::lan::{BootAnswer, LanSpec};
+use bootwright::machine::{Board, Loader, Machine, Network};
+use bootwright::verdict::{Expectation, OnLan, booted, failed_entry};
+
+use crate::networks::{BIOS_FILE, answering, nic_then_disk};
+
+/// All cases of this group.
+pub fn cases() -> Vec<Case> {
+    let mut cases: Vec<_> = PLACES.into_iter().map(|(name, place)| pxelinux_by(name, place)).collect();
+    cases.extend([pxelinux_never_by_uuid(), pxelinux_gives_up(), undionly(), ipxe_kernel()]);
+    cases.extend(kernel::cases());
+    cases.extend(uefi::cases());
+    cases
+}
+
+fn case(name: &str) -> Case {
+    Case::new(format!("pxe::seabios::pc::loader-{name}")).axis("loader", name)
+}
+
+fn machine(network: Network) -> Machine {
+    nic_then_disk(Board::Pc, "virtio-net-pci", network)
+}
+
+/// Where PXELINUX looks for its configuration, in this order: by hardware type and address, by the address that DHCP gave
+/// in hexadecimal, that with fewer and fewer digits, then `default`.
+const PLACES: [(&str, &str); 4] =
+    [("mac", "01-52-54-00-12-34-10"), ("address", "0A4D0064"), ("network", "0A4D00"), ("default", "default")];
+
+/// The UUID that every machine has.
+const UUID: &str = "b0071216-4757-4000-8000-000000000001";
+
+/// PXELINUX with its configuration at one place. `then` is what the configuration has it do.
+fn pxelinux(place: &str, then: &str) -> Network {
+    let config = format!("DEFAULT one\nPROMPT 0\nLABEL one\n{then}\n");
+    answering_with("pxelinux.0")
+        .with_lan(|lan| lan.file(format!("pxelinux.cfg/{place}"), config.into_bytes()))
+        .loader("pxelinux.0", Loader::Pxelinux)
+        .loader("ldlinux.c32", Loader::SyslinuxModule("ldlinux.c32".to_owned()))
+}
+
+/// A network whose DHCP server names this file, and that has the BIOS program too.
+fn answering_with(file: &str) -> Network {
+    Network::new(LanSpec::new().dhcp(answering(BootAnswer::file(file)))).bios_program(BIOS_FILE, "served")
+}
+
+/// The configuration is found where it is offered, after every place before it, and no later one is asked for. A loader's
+/// own way back to the BIOS is the negative control.
+fn pxelinux_by(name: &str, place: &str) -> Case {
+    let position = PLACES.iter().position(|(_, known)| *known == place).unwrap_or_default();
+    let file = |place: &str| format!("pxelinux.cfg/{place}");
+    let mut order: Vec<String> = PLACES[..=position].iter().map(|(_, place)| file(place)).collect();
+    order.insert(0, "pxelinux.0".to_owned());
+    order.push(BIOS_FILE.to_owned());
+    let later = PLACES[position + 1..].iter().map(|(_, place)| OnLan::NeverAsked(file(place)));
+    let expectation = Expectation::boots("served").without_trying("next").on_lan(OnLan::AskedInOrder(order));
+    case(&format!("pxelinux-by-{name}"))
+        .machine(machine(pxelinux(place, &format!("KERNEL {BIOS_FILE}"))))
+        .expect(later.fold(expectation, Expectation::on_lan))
+        .control(machine(pxelinux(place, "LOCALBOOT -1")))
+}
+
+/// PXELINUX 6.04 behind iPXE's ROM never asks by the machine's UUID, although the client sends option 97 and the server
+/// sends it back (RFC 4578): a configuration there is not found, whatever the manual says.
+fn pxelinux_never_by_uuid() -> Case {
+    let boots = format!("DEFAULT one\nPROMPT 0\nLABEL one\nKERNEL {BIOS_FILE}\n").into_bytes();
+    let by_uuid = format!("pxelinux.cfg/{UUID}");
+    let network = pxelinux("default", "LOCALBOOT -1").with_lan(|lan| lan.file(&by_uuid, boots));
+    let entry = failed_entry("ROM").because("TFTP pxelinux.cfg/default: all");
+    case("pxelinux-never-by-uuid")
+        .machine(machine(network))
+        .expect(Expectation::attempts([entry, booted("next")]).on_lan(OnLan::NeverAsked(by_uuid)))
+        .control(machine(pxelinux("default", &format!("KERNEL {BIOS_FILE}"))))
+}
+
+/// `LOCALBOOT -1` gives the machine back to the BIOS, which goes on to the next device.
+fn pxelinux_gives_up() -> Case {
+    let entry = failed_entry("ROM").because("TFTP pxelinux.cfg/default: all");
+    case("pxelinux-localboot")
+        .machine(machine(pxelinux("default", "LOCALBOOT -1")))
+        .expect(Expectation::attempts([entry, booted("next")]).on_lan(OnLan::NeverAsked(BIOS_FILE.into())))
+        .control(machine(pxelinux("default", &format!("KERNEL {BIOS_FILE}"))))
+}
+
+/// iPXE loads iPXE, which drives the NIC through the first one: one script serves both, and tells them apart by their driver.
+fn undionly() -> Case {
+    let script = "#!ipxe\niseq ${net0/chip} undionly && chain tftp://${next-server}/boot.0 ||\nchain undionly.kpxe\n";
+    let network = answering_with("boot.ipxe")
+        .with_lan(|lan| lan.file("boot.ipxe", script.as_bytes().to_vec()))
+        .loader("undionly.kpxe", Loader::UndiOnly);
+    let order = ["boot.ipxe", "undionly.kpxe", "boot.ipxe", BIOS_FILE].map(str::to_owned).to_vec();
+    case("undionly")
+        .control(machine(network.clone().with_lan(|lan| lan.file("boot.ipxe", b"#!ipxe\nexit 1\n".to_vec()))))
+        .machine(machine(network))
+        .expect(Expectation::boots("served").without_trying("next").on_lan(OnLan::AskedInOrder(order)))
+}
+
+/// PXELINUX loads iPXE in the shape of a kernel, which has a driver of its own and takes its script from its command line.
+fn ipxe_kernel() -> Case {
+    let then = "KERNEL ipxe.lkrn\nAPPEND dhcp && chain http://10.77.0.1/boot.0";
+    let network = pxelinux("default", then).loader("ipxe.lkrn", Loader::IpxeKernel);
+    let order = ["pxelinux.0", "pxelinux.cfg/default", "ipxe.lkrn", BIOS_FILE].map(str::to_owned).to_vec();
+    case("ipxe-lkrn")
+        .machine(machine(network).ram_mib(128))
+        .control(machine(pxelinux("default", "LOCALBOOT -1")).ram_mib(128))
+        .expect(
+            Expectation::boots("served")
+                .without_trying("next")
+                .on_lan(OnLan::AskedInOrder(order))
+                .on_lan(OnLan::AskedBy("http".into(), BIOS_FILE.into())),
+        )
+}

@@ -1,0 +1,81 @@
+//! A distribution's kernel and an initramfs of ours: the nonce is reported from user space.
+
+use bootwright::case::Case;
+use bootwright::lan::LanSpec;
+use bootwright::machine::{Clock, Grub, Loader, Machine, Network};
+use bootwright::verdict::{Expectation, OnLan};
+
+use super::{answering_with, machine, pxelinux};
+
+/// Name of the kernel on the server.
+pub(super) const KERNEL: &str = "linux";
+/// Name of the initramfs on the server.
+pub(super) const INITRAMFS: &str = "initrd.img";
+
+/// A PXELINUX configuration that gives the machine back to the BIOS.
+const PXELINUX_EXIT: (&str, &str) = ("pxelinux.cfg/default", "DEFAULT one\nPROMPT 0\nLABEL one\nLOCALBOOT -1\n");
+/// An iPXE script that ends with an error.
+pub(super) const SCRIPT_EXIT: (&str, &str) = ("boot.ipxe", "#!ipxe\nexit 1\n");
+
+pub(super) fn cases() -> Vec<Case> {
+    vec![by_pxelinux(), by_script("tftp"), by_script("http"), by_grub()]
+}
+
+fn case(protocol: &str, name: &str) -> Case {
+    let group = if protocol == "http" { "http" } else { "pxe" };
+    Case::new(format!("{group}::seabios::pc::kernel-by-{name}")).axis("loader", name).axis("by", protocol)
+}
+
+/// The network with a kernel and the initramfs that reports.
+pub(super) fn with_kernel(network: Network) -> Network {
+    network.loader(KERNEL, Loader::Kernel).initramfs(INITRAMFS, "user-space")
+}
+
+/// A kernel wants memory, and unpacks itself: cheap instructions keep its clock near the host's.
+pub(super) fn roomy(machine: Machine) -> Machine {
+    machine.ram_mib(512).with_clock(Clock::Virtual { shift: 3 })
+}
+
+/// In the negative control the loader's configuration, `config`, has it give up.
+pub(super) fn finished(case: Case, machine: Machine, protocol: &str, (config, text): (&str, &str)) -> Case {
+    let gives_up = |lan: LanSpec| lan.file(config, text.as_bytes().to_vec());
+    let control = machine.clone().with_network(0, |network| network.with_lan(gives_up));
+    case.machine(machine).control(control).expect(
+        Expectation::boots("user-space")
+            .without_trying("next")
+            .on_lan(OnLan::AskedBy(protocol.into(), KERNEL.into()))
+            .on_lan(OnLan::AskedBy(protocol.into(), INITRAMFS.into())),
+    )
+}
+
+fn by_pxelinux() -> Case {
+    let network = pxelinux("default", &format!("KERNEL {KERNEL}\nINITRD {INITRAMFS}\nAPPEND quiet panic=1"));
+    finished(case("tftp", "pxelinux"), roomy(machine(with_kernel(network))), "tftp", PXELINUX_EXIT)
+}
+
+/// iPXE's ROM takes a script that names both by TFTP or by HTTP.
+fn by_script(protocol: &str) -> Case {
+    finished(case(protocol, "script"), roomy(machine(with_kernel(scripted(protocol)))), protocol, SCRIPT_EXIT)
+}
+
+pub(super) fn scripted(protocol: &str) -> Network {
+    let base = format!("{protocol}://10.77.0.1");
+    let script =
+        format!("#!ipxe\nkernel {base}/{KERNEL} quiet panic=1 initrd={INITRAMFS}\ninitrd {base}/{INITRAMFS}\nboot\n");
+    answering_with("boot.ipxe").with_lan(|lan| lan.file("boot.ipxe", script.into_bytes()))
+}
+
+/// GRUB for BIOS, with its configuration where its own prefix says.
+fn by_grub() -> Case {
+    let network = with_kernel(answering_with("core.0"))
+        .with_lan(|lan| lan.file("bios/grub.cfg", grub_config()))
+        .loader("core.0", Loader::Grub(Grub { efi: false, prefix: "(tftp)/bios".to_owned() }));
+    let case = finished(case("tftp", "grub"), roomy(machine(network)), "tftp", ("bios/grub.cfg", "exit\n"));
+    let order = ["core.0", "bios/grub.cfg", KERNEL, INITRAMFS].map(str::to_owned).to_vec();
+    let expectation = case.expectation.clone().on_lan(OnLan::AskedInOrder(order));
+    case.expect(expectation)
+}
+
+pub(super) fn grub_config() -> Vec<u8> {
+    format!("linux (tftp)/{KERNEL} quiet panic=1\ninitrd (tftp)/{INITRAMFS}\nboot\n").into_bytes()
+}

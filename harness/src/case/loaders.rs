@@ -1,0 +1,132 @@
+//! Finds the boot programs that others wrote on this host, reads them, and has GRUB's tool make the one that is made.
+//!
+//! Only what a machine names is looked for; nothing is installed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::machine::{Grub, Loader, Machine};
+
+/// Where distributions put them: Debian's place first.
+fn places(loader: &Loader) -> Vec<PathBuf> {
+    let ipxe = |name: &str| vec![format!("/usr/lib/ipxe/{name}"), format!("/usr/share/ipxe/{name}")];
+    let syslinux = |name: &str| {
+        vec![
+            format!("/usr/lib/syslinux/modules/bios/{name}"),
+            format!("/usr/lib/syslinux/bios/{name}"),
+            format!("/usr/share/syslinux/{name}"),
+        ]
+    };
+    let list = match loader {
+        Loader::Pxelinux => [vec!["/usr/lib/PXELINUX/pxelinux.0".to_owned()], syslinux("pxelinux.0")].concat(),
+        Loader::SyslinuxModule(name) => syslinux(name),
+        Loader::UndiOnly => ipxe("undionly.kpxe"),
+        Loader::IpxeKernel => ipxe("ipxe.lkrn"),
+        Loader::SnpOnly => ipxe("snponly.efi"),
+        Loader::IpxeEfi => ipxe("ipxe.efi"),
+        Loader::Grub(grub) => {
+            let platform = if grub.efi { "x86_64-efi" } else { "i386-pc" };
+            vec![format!("/usr/lib/grub/{platform}/moddep.lst")]
+        }
+        Loader::Kernel => return kernels(),
+    };
+    list.into_iter().map(PathBuf::from).collect()
+}
+
+/// Kernels of Debian's installer, newest release first, then those that are installed to be run.
+fn kernels() -> Vec<PathBuf> {
+    let installer = Path::new("/usr/lib/debian-installer/images");
+    let inside = |release: PathBuf| release.join("amd64/text/debian-installer/amd64/linux");
+    let installed = children(Path::new("/boot"));
+    let installed = installed
+        .into_iter()
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz")));
+    children(installer).into_iter().map(inside).chain(installed).collect()
+}
+
+/// A directory's entries, the last name first; none where it cannot be read.
+fn children(directory: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<_> = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    paths.reverse();
+    paths
+}
+
+fn find(loader: &Loader) -> Option<PathBuf> {
+    places(loader).into_iter().find(|path| fs::File::open(path).is_ok())
+}
+
+/// What this host lacks for a machine's networks, with the command that installs it; `None` where it lacks nothing.
+pub fn missing(machine: &Machine) -> Option<String> {
+    let wanted = || machine.networks.iter().flat_map(|network| &network.loaders).map(|(_, loader)| loader);
+    let mut packages: Vec<&str> =
+        wanted().filter(|loader| find(loader).is_none()).map(|loader| loader.package()).collect();
+    if wanted().any(|loader| matches!(loader, Loader::Grub(_))) && run("grub-mkimage", &["--version"]).is_err() {
+        packages.push("grub-common");
+    }
+    packages.sort_unstable();
+    packages.dedup();
+    let list = packages.join(" ");
+    (!packages.is_empty()).then(|| format!("the host has no {list} (Debian: apt-get install {list})"))
+}
+
+/// A loader's bytes, and what is said of them in the evidence. A program that is made is made in `folder`.
+///
+/// # Errors
+///
+/// The file that could not be read, or what GRUB's tool said.
+pub fn read(loader: &Loader, folder: &Path) -> Result<(Vec<u8>, Value), String> {
+    let path = find(loader).ok_or_else(|| format!("no {loader:?} on this host: install {}", loader.package()))?;
+    let made = match loader {
+        Loader::Grub(grub) => Some(made(grub, folder)?),
+        _ => None,
+    };
+    let path = fs::canonicalize(&path).unwrap_or(path);
+    let source = made.as_ref().unwrap_or(&path);
+    let bytes = fs::read(source).map_err(|error| format!("cannot read {}: {error}", source.display()))?;
+    // what was made can be made again; a file left behind would only fill the evidence
+    made.map_or(Ok(()), fs::remove_file).map_err(|error| format!("cannot remove what grub-mkimage made: {error}"))?;
+    let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let told = json!({ "path": path, "package": loader.package(), "bytes": bytes.len(), "sha256": digest });
+    Ok((bytes, told))
+}
+
+fn made(grub: &Grub, folder: &Path) -> Result<PathBuf, String> {
+    let out = folder.join(format!("grub-{}", grub.format()));
+    let name = out.to_string_lossy().into_owned();
+    let arguments = ["-O", grub.format(), "-p", &grub.prefix, "-o", &name];
+    run("grub-mkimage", &[&arguments, grub.modules()].concat())?;
+    Ok(out)
+}
+
+fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
+    let output =
+        Command::new(program).args(arguments).output().map_err(|error| format!("cannot run {program}: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', " / ");
+    if output.status.success() { Ok(()) } else { Err(format!("{program}: {}: {said}", output.status)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lan::LanSpec;
+    use crate::machine::{Firmware, Network};
+
+    #[test]
+    fn what_is_not_there_is_named_with_its_package() {
+        let loader = Loader::SyslinuxModule("no-such-module.c32".to_owned());
+        let network = Network::new(LanSpec::new()).loader("x.c32", loader.clone());
+        let machine = Machine::pc(Firmware::SeaBios).network(network);
+        assert!(missing(&machine).unwrap().contains("apt-get install syslinux-common"));
+        assert!(read(&loader, Path::new("/nonexistent")).unwrap_err().contains("syslinux-common"));
+    }
+
+    #[test]
+    fn a_machine_without_loaders_lacks_none() {
+        assert_eq!(missing(&Machine::pc(Firmware::SeaBios).network(Network::new(LanSpec::new()))), None);
+    }
+}
