@@ -24,7 +24,7 @@ const IMPOSSIBLE: [(Pair, &str); 6] = [
 ];
 
 /// Pairs that a machine could have and no case does: group, pair, why.
-const LEFT_OUT: [(&str, Pair, &str); 32] = [
+const LEFT_OUT: [(&str, Pair, &str); 34] = [
     ("alone", [("fat", &["fat12", "fat32"]), ("firmware", &["seabios"])], SEABIOS_READS_NO_FAT),
     ("alone", [("firmware", &[]), ("made-for", &[])], "a medium for one firmware is no boot entry of the other"),
     ("order", [("right", &["ahci-cd"]), ("machine", &["pc"])], NATIVE_OPTICAL),
@@ -73,10 +73,13 @@ const LEFT_OUT: [(&str, Pair, &str); 32] = [
         [("machine", &[]), ("story", &[])],
         "the same ROM meets the same network on both boards; the NIC models run on both",
     ),
+    ("pxe", [("firmware", &[]), ("loader", &[])], ONE_LOADER),
+    ("http", [("firmware", &[]), ("loader", &[])], ONE_LOADER),
 ];
 
 const SEABIOS_READS_NO_FAT: &str = "SeaBIOS runs the boot sector and reads no file system";
 const NATIVE_OPTICAL: &str = "pairs are made with the optical drive that the board has by itself";
+const ONE_LOADER: &str = "a loader is made for one firmware; the kernel boots by both";
 const ONE_OPTICAL: &str = "pairs are of disks, with one optical drive among them";
 const REBOOTS_APART: &str = "rebooting first entries have cases of their own, by the way they reboot";
 const OVMF_TRIPLES: &str = "pairs run on every board and firmware; each triple runs where it is cheapest";
