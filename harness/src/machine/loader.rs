@@ -49,7 +49,7 @@ impl Grub {
 
     /// Modules without which it cannot fetch its configuration and run what that names.
     pub fn modules(&self) -> &'static [&'static str] {
-        const BOTH: [&str; 9] = ["tftp", "http", "net", "normal", "configfile", "linux", "echo", "test", "sleep"];
+        const BOTH: [&str; 9] = ["tftp", "http", "net", "normal", "configfile", "linux", "echo", "test", "minicmd"];
         const EFI: [&str; 11] = with(BOTH, ["efinet", "chain"]);
         const BIOS: [&str; 11] = with(BOTH, ["pxe", "biosdisk"]);
         if self.efi { &EFI } else { &BIOS }
