@@ -220,8 +220,13 @@ impl Cell {
     /// The boot disk without its bootindex, where that lets the other disk win.
     fn control(self) -> Machine {
         let machine = self.machine();
-        // QEMU reports the LUN that came last first, so an unlisted one needs no bootindex to win
-        let wins_anyway = self.act == Act::Last && self.class.name == "virtio-scsi";
+        let wins_anyway = match self.class.name {
+            // QEMU reports the LUN that came last first, so an unlisted one needs no bootindex to win
+            "virtio-scsi" => self.act == Act::Last,
+            // of two NVMe controllers without a bootindex SeaBIOS takes the one that is ready first
+            "nvme" => matches!(self.act, Act::First | Act::Last),
+            _ => false,
+        };
         match self.act {
             _ if self.stays() => machine.with_blank("wrong"),
             Act::Alone | Act::Removed | Act::Reindexed => machine.with_blank("right"),
