@@ -4,6 +4,7 @@
 //! Exit status: 0 every verdict as expected; 1 a case failed or passed unexpectedly; 2 usage, broken host or environment,
 //! or nothing selected.
 
+mod bench;
 mod compare;
 mod doctor;
 mod images;
@@ -39,6 +40,8 @@ enum Xtask {
     Compare(compare::Args),
     /// Merge the reports of several runs or shards
     Report(report::Args),
+    /// Measure speed as ratios within one run: harness, virtual clock, suite
+    Bench(bench::Args),
     /// Check the rules of this repository
     Tidy(tidy::Args),
     /// Run the same virtual machine of an earlier run again, serial port on this terminal
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Xtask::Doctor(args) => doctor::run(args).map_err(XtaskError::from),
         Xtask::Compare(args) => compare::run(args).map(ExitCode::from).map_err(XtaskError::from),
         Xtask::Report(args) => report::run(args).map(ExitCode::from).map_err(XtaskError::from),
+        Xtask::Bench(args) => bench::run(&args),
         Xtask::Tidy(args) => tidy::run(args).map(ExitCode::from).map_err(XtaskError::from),
         Xtask::Replay(args) => replay::run(&args),
     };
