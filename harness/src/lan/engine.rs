@@ -62,6 +62,8 @@ pub struct Engine {
     stacks: Vec<Stack>,
     http: http::Server,
     identification: u16,
+    /// What the datagram that is being sent breaks on purpose.
+    note: Option<String>,
     out: VecDeque<(usize, Vec<u8>)>,
 }
 
@@ -101,6 +103,7 @@ impl Engine {
                 .map(|server| dhcpv6::Server::new(server, spec.server_mac())),
             tftp: tftp::Server::new(),
             identification: 0,
+            note: None,
             out: VecDeque::new(),
             stacks: stacks(&spec),
             http: http::Server {
@@ -375,11 +378,13 @@ impl Engine {
         let header = udp::Repr { src_port: datagram.src.port(), dst_port: datagram.dst.port() };
         let segment = header.emit(datagram.src.ip(), datagram.dst.ip(), &datagram.payload);
         let link = (datagram.src_mac, datagram.dst_mac);
+        self.note.clone_from(&datagram.note);
         match (datagram.src.ip(), datagram.dst.ip()) {
             (IpAddr::V4(src), IpAddr::V4(dst)) => self.send_ipv4(link, (src, dst), ipv4::UDP, &segment, now),
             (IpAddr::V6(src), IpAddr::V6(dst)) => self.send_ipv6(link, (src, dst), ipv4::UDP, &segment, now),
             _ => {}
         }
+        self.note = None;
     }
 
     /// Sends a frame to the NIC behind which its receiver is, or to all but the one it came from.
@@ -390,7 +395,8 @@ impl Engine {
             if from == Some(nic) || known.is_some_and(|known| known != nic) {
                 continue;
             }
-            let outcome = self.faults.pass(Direction::ToGuest, nic, self.nic_state(nic, now), frame);
+            let mut outcome = self.faults.pass(Direction::ToGuest, nic, self.nic_state(nic, now), frame);
+            outcome.notes.splice(0..0, self.note.clone());
             self.record(nic, Direction::ToGuest, &outcome, now);
             self.pass_on(nic, Direction::ToGuest, outcome, now);
         }

@@ -67,6 +67,7 @@ impl Engine {
                     src: SocketAddr::new(header.src.into(), ports.src_port),
                     dst: SocketAddr::new(header.dst.into(), ports.dst_port),
                     payload: datagram.payload().to_vec(),
+                    note: None,
                 };
                 self.serve_udp(nic, &datagram, now)?;
             }

@@ -42,6 +42,7 @@ impl Engine {
                     src: SocketAddr::new(header.src.into(), ports.src_port),
                     dst: SocketAddr::new(header.dst.into(), ports.dst_port),
                     payload: datagram.payload().to_vec(),
+                    note: None,
                 };
                 if ports.dst_port == dhcpv6::SERVER_PORT {
                     self.serve_dhcpv6(nic, datagram, now)?;

@@ -142,12 +142,13 @@ impl Server {
         }
         events.push(event_of(&reply, message.client_arch(), Some(self.spec.name.clone())));
         let mut payload = reply.emit();
+        let note = self.spec.malformed.map(|way| format!("dhcp: {} is malformed: {way:?}", self.spec.name));
         if let Some(way) = self.spec.malformed {
             spoil(way, &mut reply, &mut payload);
         }
         let (dst_mac, dst) = destination(query, &reply, kind);
         let src_port = if query.datagram.dst.port() == PXE_PORT { PXE_PORT } else { SERVER_PORT };
-        Datagram { src_mac: self.mac, dst_mac, src: (self.spec.address, src_port).into(), dst, payload }
+        Datagram { src_mac: self.mac, dst_mac, src: (self.spec.address, src_port).into(), dst, payload, note }
     }
 
     fn reply_repr(&mut self, message: &Repr, kind: MessageType) -> Repr {

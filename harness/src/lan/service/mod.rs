@@ -18,11 +18,13 @@ pub(super) struct Datagram {
     pub src: SocketAddr,
     pub dst: SocketAddr,
     pub payload: Vec<u8>,
+    /// How it breaks its standard on purpose; becomes the packet's comment in the capture.
+    pub note: Option<String>,
 }
 
 impl Datagram {
     /// The answer to this datagram, from the address it was sent to.
     pub(super) fn reply(&self, payload: Vec<u8>) -> Self {
-        Self { src_mac: self.dst_mac, dst_mac: self.src_mac, src: self.dst, dst: self.src, payload }
+        Self { src_mac: self.dst_mac, dst_mac: self.src_mac, src: self.dst, dst: self.src, payload, note: None }
     }
 }
