@@ -2,7 +2,7 @@
 
 use bootwright::case::Case;
 use bootwright::case::story::Story;
-use bootwright::machine::{Board, Clock, Machine};
+use bootwright::machine::{Board, Clock, Firmware, Machine};
 use bootwright::verdict::{Expectation, OnLan, booted, failed_entry};
 
 use crate::networks::{BIOS_FILE, healthy, nic_then_disk};
@@ -13,6 +13,14 @@ pub fn cases() -> Vec<Case> {
 
 fn machine() -> Machine {
     nic_then_disk(Board::Pc, "virtio-net-pci", healthy()).paused()
+}
+
+/// The same machine with an idle NIC as its first device, which is then the one whose link goes down.
+fn another_link() -> Machine {
+    let mut machine = machine().network(healthy());
+    let idle = Machine::pc(Firmware::SeaBios).nic("e1000", Some(1)).devices.remove(0);
+    machine.devices.insert(0, idle);
+    machine
 }
 
 fn unplugged() -> Story {
@@ -26,7 +34,7 @@ fn down() -> Case {
         .machine(machine())
         .story(unplugged())
         .expect(Expectation::attempts([failed_entry("ROM"), booted("next")]).on_lan(OnLan::Silent(0)))
-        .control_blank("next")
+        .control(another_link())
 }
 
 /// The link comes up while iPXE asks for an address. By the host's clock, since a virtual one would have run through iPXE's

@@ -109,7 +109,7 @@ fn three_guests() -> Vec<Case> {
         Case::new("pxe::seabios::pc::three-guests-arch-0")
             .machine(nic_then_disk(Board::Pc, "virtio-net-pci", right()))
             .expect(Expectation::boots("for-bios").on_lan(OnLan::Arch(0)))
-            .control(nic_then_disk(Board::Pc, "virtio-net-pci", network(server("7", "0", "16")))),
+            .control(nic_then_disk(Board::Pc, "virtio-net-pci", network(server("22", "7", "16")))),
         case(Board::Pc, "three-guests-arch-7")
             .machine(ovmf(Board::Pc, right()))
             .expect(Expectation::boots("for-pxe").on_lan(OnLan::Arch(7)))

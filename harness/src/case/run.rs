@@ -146,8 +146,8 @@ pub fn run_control(case: &Case, platform: &Platform, options: &Options) -> Finis
         Ended::Passed => {
             Ended::Failed("the expectation holds although its cause was removed: it is vacuous".to_owned())
         }
-        Ended::Failed(_) if !finished.trace.shows_life() => {
-            Ended::Broken("the control machine showed no sign of life, which refutes nothing".to_owned())
+        Ended::Failed(reason) if !finished.trace.shows_life() => {
+            Ended::Broken(format!("the control machine showed no sign of life, which refutes nothing: {reason}"))
         }
         Ended::Failed(reason) if finished.gave_up && !already_refuted(&case.expectation, &finished.trace) => {
             Ended::Broken(format!("the control only ran into a deadline, which refutes nothing: {reason}"))

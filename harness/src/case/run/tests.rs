@@ -144,8 +144,8 @@ fn a_control_that_shows_no_sign_of_life_refutes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let options = options(folder.path(), LONG);
     let finished = run_control(&case(Firmware::SeaBios), &platform(Behaviour::IgnoresQuit), &options);
-    let reason = "the control machine showed no sign of life, which refutes nothing";
-    assert_eq!(finished.ended, Ended::Broken(reason.to_owned()));
+    let Ended::Broken(reason) = &finished.ended else { panic!("{:?}", finished.ended) };
+    assert!(reason.starts_with("the control machine showed no sign of life, which refutes nothing: "), "{reason}");
 }
 
 #[test]
