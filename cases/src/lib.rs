@@ -53,14 +53,26 @@ pub fn all() -> Vec<Case> {
 /// The truncated line after an unplug depends on memory that QEMU has freed.
 const UNSETTLED: [&str; 4] = ["::unplugged-while-running", "::removed::", "::nvme::added-", "nvram::"];
 
-/// Network cases that have.
-const SETTLED_NETWORK: [&str; 2] = ["::seabios::pc::model-", "::seabios::q35::model-"];
+/// Network cases that belong to the full suite: those of OVMF, whose boots are slow, but for one of each kind, those that need
+/// packages of other loaders, and those that wait in real time.
+fn is_long_network(id: &str) -> bool {
+    const OVMF: [&str; 6] = [
+        "pxe::ovmf::pc::own-stack",
+        "pxe::ovmf::q35::ipxe-rom",
+        "pxe::ovmf::pc::ipv6",
+        "pxe::ovmf::pc::three-guests-arch-16",
+        "http::ovmf::q35::plain",
+        "http::ovmf::pc::https",
+    ];
+    (id.contains("::ovmf::") && !OVMF.contains(&id))
+        || ["::loader-", "::kernel-by-", "-comes-up-late"].iter().any(|part| id.contains(part))
+}
 
-/// Moves a case that is not settled to the full suite.
+/// Moves a case that is not settled, or long on a network, to the full suite.
 fn settle(case: Case) -> Case {
-    let has = |parts: &[&str]| parts.iter().any(|part| case.id.contains(part));
+    let unsettled = UNSETTLED.iter().any(|part| case.id.contains(part));
     let network = ["pxe::", "http::"].iter().any(|group| case.id.starts_with(group));
-    if has(&UNSETTLED) || (network && !has(&SETTLED_NETWORK)) { case.long() } else { case }
+    if unsettled || (network && is_long_network(&case.id)) { case.long() } else { case }
 }
 
 #[cfg(test)]

@@ -283,7 +283,11 @@ impl fmt::Display for Figures {
             writeln!(out, "        {} {}, {} {}; {case}", first.name, first.seconds, second.name, second.seconds)?;
         }
         if let Some(suite) = &self.suite {
-            writeln!(out, "{:6.3}  suite {}: wall over processor time per job", suite.wall_over_processor, suite.suite)?;
+            writeln!(
+                out,
+                "{:6.3}  suite {}: wall over processor time per job",
+                suite.wall_over_processor, suite.suite
+            )?;
             writeln!(
                 out,
                 "        {} boots in {:.1} s with {} jobs: {:.0} boots a minute; {:.1} s of processor time; at most {} MiB of \
