@@ -31,7 +31,7 @@ fn rules() -> Vec<Story> {
     let nothing = "no boot file in the DHCP offer";
     let mac = |last| Match::Mac(MacAddr([0x52, 0x54, 0, 0x12, 0x34, last]));
     // SMBIOS holds the first three fields of `-uuid` with their low byte first, and iPXE sends what SMBIOS holds
-    let uuid = [0x16, 0x12, 0x07, 0xb0, 0x57, 0x47, 0, 0x40, 0x80, 0, 0, 0, 0, 0, 0, 1];
+    let uuid = [0x16, 0x12, 0x07, 0xb0, 0x57, 0x47, 0x5a, 0x4b, 0x80, 0, 0, 0, 0, 0, 0, 1];
     let unlike_uuid = [7; 16];
     let prefix = |class: &str| Match::VendorClassPrefix(class.to_owned());
     vec![

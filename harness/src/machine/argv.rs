@@ -201,7 +201,7 @@ fn clock(argv: &mut Argv, machine: &Machine) {
         argv.two("-icount", &format!("shift={shift},sleep=off"));
     }
     argv.two("-rtc", "base=2026-01-01T00:00:00,clock=vm");
-    argv.two("-uuid", "b0071216-4757-4000-8000-000000000001");
+    argv.two("-uuid", "b0071216-4757-4b5a-8000-000000000001");
     argv.two("-seed", "1");
 }
 
