@@ -36,9 +36,21 @@ pub struct Stage<'a> {
     /// Where steps are noted.
     pub recorder: &'a Recorder,
     /// Powers on a machine with the same files.
-    pub power_on: &'a dyn Fn(&Machine) -> Result<Vm, VmError>,
+    pub power_on: &'a dyn Fn(&Machine, Begin) -> Result<Vm, VmError>,
     /// Resets before leaving prelaunch, to imitate a QEMU that updates fw_cfg then.
     pub double: bool,
+}
+
+/// How a QEMU begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// With a reset of its machine.
+    Cold,
+    /// With the state of another one.
+    Incoming {
+        /// Its variable store is a fresh copy of the template.
+        own_nvram: bool,
+    },
 }
 
 /// Why a story could not be told to its end.
@@ -123,6 +135,7 @@ impl Stage<'_> {
             Step::Wait(milestone) => self.wait(milestone)?,
             Step::HostReads(devices) => self.host_reads(devices)?,
             Step::PowerCycle { without } => self.power_cycle(without, nodes)?,
+            Step::Migrate(destination) => self.migrate(destination, nodes)?,
         }
         Ok(())
     }
@@ -274,7 +287,8 @@ impl Stage<'_> {
         self.watch.ignore_end();
         self.vm.power_off();
         self.ledger.power_cycled(&without);
-        *self.vm = (self.power_on)(self.ledger.present()).map_err(|error| Untold::Broken(error.to_string()))?;
+        let vm = (self.power_on)(self.ledger.present(), Begin::Cold);
+        *self.vm = vm.map_err(|error| Untold::Broken(error.to_string()))?;
         let devices = &self.ledger.present().devices;
         *nodes = (0..devices.len()).filter(|&at| !devices[at].absent).collect();
         Ok(())
