@@ -372,7 +372,14 @@ impl Bench {
         let (lans, nics) = self.networks.power_on(recorder)?;
         let ports = Ports::new(nics)?;
         let (qmp, serial, debugcon, nics) = ports.numbers();
-        let wiring = Wiring::Harness { qmp, serial, debugcon, nics, sandbox: platform.qemu.sandbox, incoming: begin != Begin::Cold };
+        let wiring = Wiring::Harness {
+            qmp,
+            serial,
+            debugcon,
+            nics,
+            sandbox: platform.qemu.sandbox,
+            incoming: begin != Begin::Cold,
+        };
         let argv = argv::argv(machine, &self.layout, &files, &wiring);
         let qemu = &platform.qemu;
         let folder = self.evidence.folder();
@@ -526,6 +533,9 @@ impl Watch {
                     }
                 }
                 Observed::Harness(text) => {
+                    if text == story::POWERED_OFF {
+                        self.reader.reset();
+                    }
                     if let Some(exit) = text.strip_prefix("QEMU ended: ") {
                         match self.ends_to_ignore.checked_sub(1) {
                             Some(left) => self.ends_to_ignore = left,

@@ -25,7 +25,7 @@ use serde::Serialize;
 use crate::machine::{DeviceClass, Machine};
 pub use ledger::Ledger;
 pub use migrate::{Destination, Order};
-pub(super) use tell::{Begin, Stage, Untold, tell};
+pub(super) use tell::{Begin, POWERED_OFF, Stage, Untold, tell};
 
 /// An ordered list of steps. An empty story leaves the machine alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -23,6 +23,9 @@ use crate::vm::qmp::QmpError;
 /// The name by which both QEMUs know the descriptor that the state goes through.
 const CHANNEL: &str = "state";
 
+/// How long a destination whose link failed may take to end, for its last words.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// The QEMU that a machine moves to. By default the state goes through a socket pair, the command line has the order as it
 /// stands, and the variable store is the source's own file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -134,7 +137,8 @@ impl Stage<'_> {
     fn send(&mut self, machine: &Machine, to: &Destination, patience: Duration) -> Result<Vm, Untold> {
         let (near, far) = UnixStream::pair().map_err(|error| broken("a socket pair", &error))?;
         let destination = self.destination(machine, to)?;
-        let arriving = begin(&destination, far.as_fd(), "migrate-incoming").map_err(|error| self.died(error))?;
+        let arriving = begin(&destination, far.as_fd(), "migrate-incoming")
+            .map_err(|error| self.died_or(error.into(), &destination))?;
         let leaving = begin(self.vm, near.as_fd(), "migrate")?;
         // both have copies; a QEMU that ends must be noticed by the other
         drop((near, far));
@@ -161,7 +165,8 @@ impl Stage<'_> {
         self.leave();
         state.rewind().map_err(|error| broken("the file of the state", &error))?;
         let destination = self.destination(machine, to)?;
-        let arriving = begin(&destination, state.as_fd(), "migrate-incoming").map_err(|error| self.died(error))?;
+        let arriving = begin(&destination, state.as_fd(), "migrate-incoming")
+            .map_err(|error| self.died_or(error.into(), &destination))?;
         completed(&destination, arriving, patience, "the destination")
             .map_err(|untold| self.died_or(untold, &destination))?;
         Ok(destination)
@@ -179,20 +184,10 @@ impl Stage<'_> {
         self.vm.power_off();
     }
 
-    /// A destination that ended instead of answering.
-    fn died(&self, error: QmpError) -> Untold {
-        match error {
-            QmpError::Ended(_) => Untold::Failed(format!("the destination ended; it said: {}", self.said())),
-            other => other.into(),
-        }
-    }
-
     /// The destination's own last words in place of a reason, where it ended.
     fn died_or(&self, untold: Untold, destination: &Vm) -> Untold {
-        match destination.exit(Duration::from_millis(200)) {
-            Some(exit) => {
-                Untold::Failed(format!("the destination ended: {exit}; it said: {}", self.said()))
-            }
+        match destination.exit(LAST_WORDS) {
+            Some(exit) => Untold::Failed(format!("the destination ended: {exit}; it said: {}", self.said())),
             None => untold,
         }
     }

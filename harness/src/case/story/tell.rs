@@ -21,6 +21,9 @@ const UNPLUG_PATIENCE: Duration = Duration::from_secs(10);
 /// Host time for a payload to end QEMU.
 const END_PATIENCE: Duration = Duration::from_secs(60);
 
+/// What stands in the timeline between two power-ons: a new lap begins, although nobody reset the machine.
+pub const POWERED_OFF: &str = "powered off by the story";
+
 /// What the steps act on.
 pub struct Stage<'a> {
     /// The running or paused machine.
@@ -286,6 +289,7 @@ impl Stage<'_> {
         let without: BTreeSet<usize> = without.iter().map(|name| self.device(name)).collect::<Result<_, _>>()?;
         self.watch.ignore_end();
         self.vm.power_off();
+        self.recorder.note(Observed::Harness(POWERED_OFF.to_owned()));
         self.ledger.power_cycled(&without);
         let vm = (self.power_on)(self.ledger.present(), Begin::Cold);
         *self.vm = vm.map_err(|error| Untold::Broken(error.to_string()))?;
