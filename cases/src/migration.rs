@@ -6,6 +6,7 @@ use bootwright::case::Case;
 use bootwright::case::story::{Destination, Story};
 use bootwright::machine::{Board, Firmware, Machine, Medium};
 use bootwright::verdict::{Expectation, booted};
+use bootwright_images::After;
 
 use crate::classes::COMBINATIONS;
 
@@ -16,6 +17,7 @@ pub fn cases() -> Vec<Case> {
             cases.extend(moved(firmware, board, passage));
         }
     }
+    cases.extend(PASSAGES.into_iter().flat_map(|passage| [false, true].map(|own| nvram_follows(passage, own))));
     cases
 }
 
@@ -74,6 +76,25 @@ fn moved(firmware: Firmware, board: Board, passage: &'static str) -> Vec<Case> {
             ["first", "second"],
         ),
     ]
+}
+
+/// The BootOrder that the guest wrote on the source is in force at the destination, also where that has a variable store file
+/// of its own: the content of the flash travels with the memory.
+///
+/// With a bootindex OVMF would write BootOrder anew at each boot, which is the control.
+fn nvram_follows(passage: &'static str, own_file: bool) -> Case {
+    let machine = Machine::q35(Firmware::Ovmf).virtio_blk(Medium::then("first", After::WriteBootOrder)).slot(4);
+    let machine = machine.virtio_blk(Medium::hanging("second")).slot(6);
+    let to = destination(passage);
+    let (file, to) = if own_file { ("own-file", to.own_nvram()) } else { ("same-file", to) };
+    Case::new(format!("migration::ovmf::q35::{passage}::nvram-in-{file}"))
+        .axis("passage", passage)
+        .axis("nvram", file)
+        .control(with_bootindex(&machine, "first", 1))
+        .machine(machine)
+        .story(Story::new().wait_for("second").migrate(to).reset())
+        .expect(Expectation::attempts([booted("first"), booted("second"), booted("second")]))
+        .long()
 }
 
 fn with_bootindex(machine: &Machine, medium: &str, bootindex: i64) -> Machine {

@@ -208,6 +208,6 @@ fn a_migration_that_fails_gives_qemus_reason() {
 #[test]
 fn a_destination_that_cannot_take_the_state_is_quoted() {
     let reason = moving(Behaviour::RefusesState, Destination::new());
-    let words = "the destination ended; it said: qemu-system-x86_64: Unknown savevm section or instance";
+    let words = "the destination ended: exit code 1; it said: qemu-system-x86_64: Unknown savevm section or instance";
     assert!(reason.contains(words), "{reason}");
 }
