@@ -12,6 +12,7 @@ mod first_entry;
 mod http;
 mod isolation;
 mod loaders;
+mod migration;
 mod networks;
 mod nvram;
 mod order;
@@ -40,6 +41,7 @@ pub fn all() -> Vec<Case> {
         places::cases(),
         resets::cases(),
         nvram::cases(),
+        migration::cases(),
         prelaunch::cases(),
         pxe::cases(),
         http::cases(),

@@ -4,9 +4,11 @@ use bootwright::case::Case;
 use bootwright::case::story::{Milestone, Story};
 use bootwright::machine::{Firmware, Machine, Medium};
 use bootwright::verdict::{Expectation, booted};
+use bootwright_images::After;
 
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![kept_over_power_cycle(), restored_after_removal()];
+    cases.extend(written_by_the_guest());
     for case in &mut cases {
         case.axes.insert("class".to_owned(), "virtio-blk".to_owned());
     }
@@ -39,4 +41,55 @@ fn restored_after_removal() -> Case {
         .expect(Expectation::attempts([booted("right"), booted("wrong"), booted("right")]))
         .control_blank("right")
         .long()
+}
+
+/// Two disks, without a bootindex unless `listed`: then the order of their slots is OVMF's own.
+fn writing(first: After, second: After, listed: bool) -> Machine {
+    let mut machine = Machine::q35(Firmware::Ovmf).virtio_blk(Medium::then("first", first)).slot(4);
+    machine = if listed { machine.bootindex(1) } else { machine };
+    machine = machine.virtio_blk(Medium::then("second", second)).slot(6);
+    if listed { machine.bootindex(2) } else { machine }
+}
+
+/// What the guest writes with SetVariable before it resets the machine. The control is a guest that writes nothing; where a
+/// bootindex wins over what it wrote, the machine without one.
+fn written_by_the_guest() -> Vec<Case> {
+    let case = |what: &str, listed: bool, machine: Machine, story: Story, laps: &[&str]| {
+        let listed = if listed { "with-bootindex" } else { "without-bootindex" };
+        let control = match laps {
+            ["first", "first", ..] => machine.clone().without_bootindex(),
+            _ => writing_nothing(machine.clone(), if story.is_empty() { After::ResetSystem } else { After::Exit }),
+        };
+        Case::new(format!("nvram::ovmf::q35::{what}::{listed}"))
+            .axis("written", what)
+            .axis("order", listed)
+            .machine(machine)
+            .story(story)
+            .expect(Expectation::attempts(laps.iter().copied().map(booted)))
+            .control(control)
+            .long()
+    };
+    let next = |listed| writing(After::WriteBootNext, After::ResetSystem, listed);
+    let order = |listed| writing(After::WriteBootOrder, After::Exit, listed);
+    let cycle = || Story::new().wait(Milestone::Ended).power_cycle(&[]);
+    vec![
+        // BootNext is honoured once and above any bootindex; then the order is what it was
+        case("boot-next", false, next(false), Story::new(), &["first", "second", "first"]),
+        case("boot-next", true, next(true), Story::new(), &["first", "second", "first"]),
+        // BootOrder stays, over the reset and over a power cycle
+        case("boot-order", false, order(false), Story::new(), &["first", "second"]),
+        case("boot-order-power-cycle", false, order(false), cycle(), &["first", "second", "second"]),
+        // a bootindex makes OVMF write it anew at each boot
+        case("boot-order", true, order(true), Story::new(), &["first", "first"]),
+        case("boot-order-power-cycle", true, order(true), cycle(), &["first", "first", "first"]),
+    ]
+}
+
+fn writing_nothing(mut machine: Machine, after: After) -> Machine {
+    for device in &mut machine.devices {
+        if let Some(medium) = device.medium.as_mut().filter(|medium| medium.name == "first") {
+            *medium = Medium::then("first", after);
+        }
+    }
+    machine
 }

@@ -222,5 +222,7 @@ fn code(after: After) -> u8 {
         After::RebootPortCf9 => 4,
         After::TripleFault => 5,
         After::ResetSystem => 6,
+        After::WriteBootNext => 7,
+        After::WriteBootOrder => 8,
     }
 }

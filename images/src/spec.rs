@@ -58,6 +58,11 @@ pub enum After {
     TripleFault,
     /// UEFI `ResetSystem(EfiResetCold)`; on BIOS a jump to ffff:0000.
     ResetSystem,
+    /// UEFI: writes BootNext, naming the option behind its own in BootOrder, and resets; run again with the same variable
+    /// store, it ends the virtual machine as [`After::Exit`] does. On BIOS it hangs.
+    WriteBootNext,
+    /// UEFI: exchanges its own option and the one behind it in BootOrder and resets, otherwise as [`After::WriteBootNext`].
+    WriteBootOrder,
 }
 
 /// The kind of device that a medium goes into.

@@ -20,6 +20,8 @@ pub struct EvidenceFiles {
     folder: PathBuf,
     /// The template that the variable store was copied from, and its bytes then.
     template: std::cell::RefCell<Option<(PathBuf, Vec<u8>)>>,
+    /// How many copies of it were made; each machine that a story migrates to may have one of its own.
+    copies: std::cell::Cell<u32>,
 }
 
 /// NVRAM before and after, decoded.
@@ -48,7 +50,7 @@ impl EvidenceFiles {
         fs::create_dir_all(&media).map_err(|error| format!("cannot create {}: {error}", media.display()))?;
         // QEMU runs in this folder, so paths must not depend on where the harness was started
         let folder = folder.canonicalize().map_err(|error| format!("cannot resolve {}: {error}", folder.display()))?;
-        Ok(EvidenceFiles { folder, template: std::cell::RefCell::new(None) })
+        Ok(EvidenceFiles { folder, template: std::cell::RefCell::new(None), copies: std::cell::Cell::new(1) })
     }
 
     /// The folder, absolute.
@@ -61,8 +63,29 @@ impl EvidenceFiles {
         self.folder.join("media").join(format!("{name}.img"))
     }
 
-    fn vars(&self) -> PathBuf {
-        self.folder.join("vars.fd")
+    /// The variable store in use: the last copy that was made.
+    pub fn vars(&self) -> PathBuf {
+        self.vars_copy(self.copies.get())
+    }
+
+    fn vars_copy(&self, copy: u32) -> PathBuf {
+        match copy {
+            1 => self.folder.join("vars.fd"),
+            _ => self.folder.join(format!("vars-{copy}.fd")),
+        }
+    }
+
+    /// Makes another copy of the template, as untouched as the first one was; it is the variable store from now on.
+    ///
+    /// # Errors
+    ///
+    /// The file that could not be written, and why.
+    pub fn another_vars(&self) -> Result<(), String> {
+        let template = self.template.borrow();
+        let Some((_, bytes)) = template.as_ref() else { return Ok(()) };
+        self.copies.set(self.copies.get() + 1);
+        let copy = self.vars();
+        fs::write(&copy, bytes).map_err(|error| format!("cannot write {}: {error}", copy.display()))
     }
 
     /// Makes this machine's own copy of an OVMF_VARS template.
@@ -199,7 +222,9 @@ impl EvidenceFiles {
     /// Removes the media of a case that passed; they can be built again from `machine.json`.
     pub fn drop_media(&self) {
         fs::remove_dir_all(self.folder.join("media")).ok();
-        fs::remove_file(self.vars()).ok();
+        for copy in 1..=self.copies.get() {
+            fs::remove_file(self.vars_copy(copy)).ok();
+        }
     }
 
     fn json(&self, name: &str, value: &impl Serialize) -> Result<(), String> {

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::Case;
 use super::evidence_files::{EvidenceFiles, Written};
 use super::network;
-use super::story::{self, Ledger, Stage, Untold};
+use super::story::{self, Begin, Ledger, Stage, Untold};
 use crate::evidence::{Entry, Observed, Recorder, Source};
 use crate::machine::argv::{self, Files, Wiring};
 use crate::machine::layout::{Layout, medium_kind};
@@ -258,12 +258,12 @@ impl Bench {
         let mut on_lan = network::Seen::default();
         let lans = std::cell::RefCell::new(None);
         // a second power-on begins with networks of its own
-        let power_on = |machine: &Machine| {
-            let (vm, running) = self.power_on(machine, platform, &recorder, options.patience.reply)?;
+        let power_on = |machine: &Machine, begin: Begin| {
+            let (vm, running) = self.power_on(machine, begin, platform, &recorder, options.patience.reply)?;
             *lans.borrow_mut() = Some(running);
             Ok(vm)
         };
-        let (ended, state, guest) = match power_on(&self.machine) {
+        let (ended, state, guest) = match power_on(&self.machine, Begin::Cold) {
             Ok(mut vm) => {
                 let told = story::tell(
                     &case.story,
@@ -355,15 +355,32 @@ impl Bench {
     fn power_on(
         &self,
         machine: &Machine,
+        begin: Begin,
         platform: &Platform,
         recorder: &Recorder,
         patience: Duration,
     ) -> Result<(Vm, network::Running), VmError> {
+        if begin == (Begin::Incoming { own_nvram: true }) {
+            let prepare = |reason| VmError::Prepare {
+                what: "a variable store".to_owned(),
+                source: std::io::Error::other(reason),
+            };
+            self.evidence.another_vars().map_err(prepare)?;
+        }
+        let vars = self.files.vars.is_some().then(|| self.evidence.vars());
+        let files = Files { vars, ..self.files.clone() };
         let (lans, nics) = self.networks.power_on(recorder)?;
         let ports = Ports::new(nics)?;
         let (qmp, serial, debugcon, nics) = ports.numbers();
-        let wiring = Wiring::Harness { qmp, serial, debugcon, nics, sandbox: platform.qemu.sandbox };
-        let argv = argv::argv(machine, &self.layout, &self.files, &wiring);
+        let wiring = Wiring::Harness {
+            qmp,
+            serial,
+            debugcon,
+            nics,
+            sandbox: platform.qemu.sandbox,
+            incoming: begin != Begin::Cold,
+        };
+        let argv = argv::argv(machine, &self.layout, &files, &wiring);
         let qemu = &platform.qemu;
         let folder = self.evidence.folder();
         let vm = Vm::power_on(&qemu.command, &qemu.env, &argv, ports, folder, recorder.clone(), patience)?;
@@ -449,6 +466,11 @@ impl Watch {
         }
     }
 
+    /// Host time for the next step of a boot.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience.progress
+    }
+
     /// The machine is about to be powered off by its story.
     pub(super) fn ignore_end(&mut self) {
         match self.exit.take() {
@@ -511,6 +533,9 @@ impl Watch {
                     }
                 }
                 Observed::Harness(text) => {
+                    if text == story::POWERED_OFF {
+                        self.reader.reset();
+                    }
                     if let Some(exit) = text.strip_prefix("QEMU ended: ") {
                         match self.ends_to_ignore.checked_sub(1) {
                             Some(left) => self.ends_to_ignore = left,

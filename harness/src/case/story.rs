@@ -14,6 +14,7 @@
 
 pub mod fw_cfg;
 mod ledger;
+mod migrate;
 mod plug;
 mod tell;
 
@@ -23,7 +24,8 @@ use serde::Serialize;
 
 use crate::machine::{DeviceClass, Machine};
 pub use ledger::Ledger;
-pub(super) use tell::{Stage, Untold, tell};
+pub use migrate::{Destination, Order};
+pub(super) use tell::{Begin, POWERED_OFF, Stage, Untold, tell};
 
 /// An ordered list of steps. An empty story leaves the machine alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -145,6 +147,8 @@ pub enum Step {
         /// Devices that are left out.
         without: Vec<String>,
     },
+    /// Moves the machine to a second QEMU; the first one ends. A running machine runs on there.
+    Migrate(Destination),
 }
 
 impl Story {
@@ -246,6 +250,11 @@ impl Story {
         self.step(Step::PowerCycle { without })
     }
 
+    /// Moves the machine to a second QEMU.
+    pub fn migrate(self, destination: Destination) -> Story {
+        self.step(Step::Migrate(destination))
+    }
+
     /// How often the story itself resets the machine.
     pub fn resets(&self) -> u32 {
         self.steps.iter().filter(|step| matches!(step, Step::Reset)).count() as u32
@@ -293,6 +302,7 @@ impl fmt::Display for Step {
             Step::HostReads(devices) => write!(out, "host reads bootorder [{}]", devices.join(", ")),
             Step::PowerCycle { without } if without.is_empty() => out.write_str("power cycle"),
             Step::PowerCycle { without } => write!(out, "power cycle without {}", without.join(", ")),
+            Step::Migrate(destination) => destination.fmt(out),
         }
     }
 }

@@ -37,6 +37,8 @@ pub enum Wiring {
         nics: Vec<i32>,
         /// The build has `-sandbox`.
         sandbox: bool,
+        /// The machine's state comes from another QEMU (`-incoming defer`).
+        incoming: bool,
     },
     /// A person at a terminal: serial port on standard output, debug console in a file, networks without a peer.
     ByHand {
@@ -248,12 +250,15 @@ fn boot(argv: &mut Argv, machine: &Machine) {
 fn ports(argv: &mut Argv, machine: &Machine, wiring: &Wiring) {
     argv.two("-device", "isa-debug-exit,iobase=0xf4,iosize=4");
     match wiring {
-        Wiring::Harness { qmp, serial, debugcon, sandbox, .. } => {
+        Wiring::Harness { qmp, serial, debugcon, sandbox, incoming, .. } => {
             argv.two("-chardev", &format!("socket,id=qmp,fd={qmp}")).two("-mon", "chardev=qmp,mode=control");
             argv.two("-chardev", &format!("socket,id=serial,fd={serial}")).two("-serial", "chardev:serial");
             argv.two("-chardev", &format!("socket,id=debugcon,fd={debugcon}"));
             if *sandbox {
                 argv.two("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+            }
+            if *incoming {
+                argv.two("-incoming", "defer");
             }
         }
         Wiring::ByHand { debugcon } => {

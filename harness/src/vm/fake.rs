@@ -38,10 +38,14 @@ pub(crate) enum Behaviour {
     LeavesChild,
     /// Proper, with a banner of SeaBIOS on the debug console and nothing after it.
     BannerOnly,
+    /// Proper, but every migration fails at both ends.
+    FailsMigration,
+    /// Proper until a state is to come in: then it says why it cannot take it and ends.
+    RefusesState,
 }
 
 use Behaviour::*;
-const ALL: [Behaviour; 12] = [
+const ALL: [Behaviour; 14] = [
     Proper,
     Silent,
     HangsUp,
@@ -54,6 +58,8 @@ const ALL: [Behaviour; 12] = [
     DiesInTheMiddle,
     LeavesChild,
     BannerOnly,
+    FailsMigration,
+    RefusesState,
 ];
 
 /// The command that starts the fake; QEMU's arguments may follow it.
@@ -125,8 +131,21 @@ fn play(behaviour: Behaviour, mut qmp: UnixStream, mut serial: UnixStream) {
             serial.write_all(b"last words").unwrap();
             std::process::abort();
         }
-        let reply = serde_json::json!({ "return": {}, "id": command["id"] });
+        let execute = command["execute"].as_str().unwrap();
+        if behaviour == RefusesState && execute == "migrate-incoming" {
+            eprintln!("qemu-system-x86_64: Unknown savevm section or instance '0000:00:09.0/virtio-blk' 0");
+            std::process::exit(1);
+        }
+        let value = match execute {
+            "query-migrate" => serde_json::json!({ "status": "failed", "error-desc": "Unable to write to socket" }),
+            _ => serde_json::json!({}),
+        };
+        let reply = serde_json::json!({ "return": value, "id": command["id"] });
         qmp.write_all(format!("{reply}\n").as_bytes()).unwrap();
+        if behaviour == FailsMigration && execute.starts_with("migrate") {
+            let event = serde_json::json!({ "event": "MIGRATION", "data": { "status": "failed" } });
+            qmp.write_all(format!("{event}\n").as_bytes()).unwrap();
+        }
         if behaviour == FloodsSerial {
             std::thread::spawn({
                 let mut serial = serial.try_clone().unwrap();

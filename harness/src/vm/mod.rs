@@ -8,8 +8,8 @@ pub mod qmp;
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Read;
-use std::os::fd::{AsRawFd, RawFd};
+use std::io::{Read, Seek};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -152,7 +152,10 @@ impl Vm {
         let program = PathBuf::from(command.first().cloned().unwrap_or_default());
         let log_path = directory.join("qemu.log");
         let prepare = |source| VmError::Prepare { what: log_path.display().to_string(), source };
-        let log = File::create(&log_path).map_err(prepare)?;
+        // two QEMUs run in one folder while a machine migrates: each writes to a file of its own and reads its own back
+        std::fs::remove_file(&log_path).or_else(missing).map_err(prepare)?;
+        let log = File::options().read(true).write(true).create_new(true).open(&log_path).map_err(prepare)?;
+        let mut said = log.try_clone().map_err(prepare)?;
         let mut qemu = Command::new(&program);
         qemu.args(command.iter().skip(1)).args(argv).current_dir(directory);
         qemu.envs(env.iter().map(|(name, value)| (name, value)));
@@ -188,8 +191,8 @@ impl Vm {
             let exit = child.wait().map(Exit::of).unwrap_or(Exit { code: None, signal: None });
             finish_reading(readers, &nears);
             let mut log = Vec::new();
-            if let Ok(file) = File::open(&log_path) {
-                file.take(1 << 16).read_to_end(&mut log).ok();
+            if said.rewind().is_ok() {
+                said.take(1 << 16).read_to_end(&mut log).ok();
             }
             if !log.is_empty() {
                 record.bytes(Source::QemuStderr, &log);
@@ -221,6 +224,15 @@ impl Vm {
     /// [`QmpError`].
     pub fn execute(&self, command: &str, arguments: Value) -> Result<Value, QmpError> {
         self.qmp.execute(command, arguments, self.patience)
+    }
+
+    /// Gives QEMU a copy of a descriptor; see [`Qmp::give`].
+    ///
+    /// # Errors
+    ///
+    /// [`QmpError`].
+    pub fn give(&self, name: &str, descriptor: BorrowedFd<'_>) -> Result<(), QmpError> {
+        self.qmp.give(name, descriptor, self.patience)
     }
 
     /// Types bytes on the first serial port.
@@ -274,6 +286,11 @@ impl Drop for KillOnDrop {
             wait(ended, Duration::from_secs(10));
         }
     }
+}
+
+/// A file that is to be removed need not be there.
+fn missing(error: std::io::Error) -> std::io::Result<()> {
+    if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
 /// A handle that keeps naming this process even after its number was given to another.

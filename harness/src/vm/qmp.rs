@@ -5,11 +5,14 @@
 //! directions goes to the [`Recorder`]. When the link ends, every waiter gets the reason.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, IoSlice, Read, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use serde_json::{Value, json};
 
 use crate::evidence::{Observed, Recorder};
@@ -102,6 +105,26 @@ impl Qmp {
     ///
     /// [`QmpError::Refused`] with QEMU's own words, [`QmpError::Timeout`], or [`QmpError::Ended`].
     pub fn execute(&self, command: &str, arguments: Value, timeout: Duration) -> Result<Value, QmpError> {
+        self.send(command, arguments, None, timeout)
+    }
+
+    /// Gives QEMU a copy of a descriptor, which its commands then know as `fd:NAME` (`getfd`; the descriptor travels
+    /// beside the command as `SCM_RIGHTS`).
+    ///
+    /// # Errors
+    ///
+    /// As [`Qmp::execute`].
+    pub fn give(&self, name: &str, descriptor: BorrowedFd<'_>, timeout: Duration) -> Result<(), QmpError> {
+        self.send("getfd", json!({ "fdname": name }), Some(descriptor), timeout).map(|_| ())
+    }
+
+    fn send(
+        &self,
+        command: &str,
+        arguments: Value,
+        descriptor: Option<BorrowedFd<'_>>,
+        timeout: Duration,
+    ) -> Result<Value, QmpError> {
         let id = {
             let mut writer = match self.writer.lock() {
                 Ok(guard) => guard,
@@ -116,7 +139,7 @@ impl Qmp {
             self.recorder.note(Observed::QmpSent(message.clone()));
             let mut line = message.to_string();
             line.push('\n');
-            if let Err(error) = writer.0.write_all(line.as_bytes()) {
+            if let Err(error) = write(&mut writer.0, line.as_bytes(), descriptor) {
                 let cause = lock(&self.shared).ended.clone();
                 return Err(QmpError::Ended(cause.unwrap_or_else(|| error.to_string())));
             }
@@ -186,6 +209,19 @@ impl Drop for Qmp {
         };
         writer.0.shutdown(std::net::Shutdown::Both).ok();
     }
+}
+
+/// Writes a message, and a descriptor beside its first bytes.
+fn write(stream: &mut UnixStream, line: &[u8], descriptor: Option<BorrowedFd<'_>>) -> std::io::Result<()> {
+    let Some(descriptor) = descriptor else { return stream.write_all(line) };
+    let descriptors = [descriptor];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut beside = SendAncillaryBuffer::new(&mut space);
+    if !beside.push(SendAncillaryMessage::ScmRights(&descriptors)) {
+        return Err(std::io::Error::other("no room for a descriptor beside the message"));
+    }
+    let sent = sendmsg(&*stream, &[IoSlice::new(line)], &mut beside, SendFlags::NOSIGNAL)?;
+    stream.write_all(line.get(sent..).unwrap_or_default())
 }
 
 fn lock(shared: &Shared) -> MutexGuard<'_, State> {

@@ -26,7 +26,9 @@ struct RuntimeServices {
     header: [u8; 24],
     before_get_variable: [*const c_void; 6],
     get_variable: extern "efiapi" fn(*const u16, *const Guid, *mut u32, *mut usize, *mut u8) -> usize,
-    before_reset_system: [*const c_void; 3],
+    get_next_variable_name: *const c_void,
+    set_variable: extern "efiapi" fn(*const u16, *const Guid, u32, usize, *const u8) -> usize,
+    before_reset_system: *const c_void,
     reset_system: extern "efiapi" fn(u32, usize, usize, *const u16) -> usize,
 }
 
@@ -45,6 +47,13 @@ struct Guid(u32, u16, u16, [u8; 8]);
 const LOADED_IMAGE: Guid = Guid(0x5b1b_31a1, 0x9562, 0x11d2, [0x8e, 0x3f, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b]);
 const DEVICE_PATH: Guid = Guid(0x0957_6e91, 0x6d3f, 0x11d2, [0x8e, 0x39, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b]);
 const GLOBAL_VARIABLE: Guid = Guid(0x8be4_df61, 0x93ca, 0x11d2, [0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c]);
+
+/// Of the variable that is this program's own.
+const OWN_VARIABLE: Guid = Guid(0xb007_1216, 0x5c1e, 0x4d8a, [0x9b, 0x3e, 0x61, 0x0c, 0xd2, 0x7f, 0x48, 0xe5]);
+const OWN_NAME: &str = "Wrote";
+
+/// Non-volatile, with access in boot services and at run time.
+const ATTRIBUTES: u32 = 7;
 
 const RESET_COLD: u32 = 0;
 const RESET_SHUTDOWN: u32 = 2;
@@ -78,15 +87,41 @@ impl Firmware {
 
     /// The value of a global variable, or `None` where it is absent, unreadable or longer than `buffer`.
     pub fn variable<'a>(&self, name: &str, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
-        let mut wide = [0_u16; NAME_CAPACITY];
-        for (to, from) in wide[..NAME_CAPACITY - 1].iter_mut().zip(name.bytes()) {
-            *to = from.into();
-        }
+        self.get(name, &GLOBAL_VARIABLE, buffer)
+    }
+
+    /// The value of this program's own variable.
+    pub fn own_variable<'a>(&self, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+        self.get(OWN_NAME, &OWN_VARIABLE, buffer)
+    }
+
+    /// Writes a global variable that outlives a power cycle; whether the firmware took it.
+    pub fn set_variable(&self, name: &str, value: &[u8]) -> bool {
+        self.set(name, &GLOBAL_VARIABLE, value)
+    }
+
+    /// Writes this program's own variable; whether the firmware took it.
+    pub fn set_own_variable(&self, value: &[u8]) -> bool {
+        self.set(OWN_NAME, &OWN_VARIABLE, value)
+    }
+
+    fn set(&self, name: &str, vendor: &Guid, value: &[u8]) -> bool {
+        let wide = wide(name);
+        // SAFETY: see `new`; the firmware reads the terminated name and `value.len()` bytes.
+        let status = unsafe {
+            let set = (*(*self.system).runtime).set_variable;
+            self.call(|| set(wide.as_ptr(), vendor, ATTRIBUTES, value.len(), value.as_ptr()))
+        };
+        status == 0
+    }
+
+    fn get<'a>(&self, name: &str, vendor: &Guid, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+        let wide = wide(name);
         let mut size = buffer.len();
         // SAFETY: see `new`; the firmware writes at most `size` bytes.
         let status = unsafe {
             let get = (*(*self.system).runtime).get_variable;
-            self.call(|| get(wide.as_ptr(), &GLOBAL_VARIABLE, ptr::null_mut(), &mut size, buffer.as_mut_ptr()))
+            self.call(|| get(wide.as_ptr(), vendor, ptr::null_mut(), &mut size, buffer.as_mut_ptr()))
         };
         if status == 0 { buffer.get(..size) } else { None }
     }
@@ -147,6 +182,15 @@ impl Firmware {
         arch::Interrupts::disable();
         result
     }
+}
+
+/// A variable's name as the firmware takes it.
+fn wide(name: &str) -> [u16; NAME_CAPACITY] {
+    let mut wide = [0_u16; NAME_CAPACITY];
+    for (to, from) in wide[..NAME_CAPACITY - 1].iter_mut().zip(name.bytes()) {
+        *to = from.into();
+    }
+    wide
 }
 
 /// A device path from its first node to its end node, both included.

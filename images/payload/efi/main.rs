@@ -11,11 +11,13 @@
 #![no_main]
 
 mod arch;
+mod boot_variables;
 mod firmware;
 mod fw_cfg;
 mod line;
 mod memory;
 
+use boot_variables::{Write, write_once};
 use core::ffi::c_void;
 use firmware::{Firmware, SystemTable};
 
@@ -51,6 +53,8 @@ const REBOOT_KEYBOARD_CONTROLLER: u8 = 3;
 const REBOOT_PORT_CF9: u8 = 4;
 const TRIPLE_FAULT: u8 = 5;
 const RESET_SYSTEM: u8 = 6;
+const WRITE_BOOT_NEXT: u8 = 7;
+const WRITE_BOOT_ORDER: u8 = 8;
 
 #[unsafe(no_mangle)]
 extern "efiapi" fn efi_main(image: *mut c_void, system: *const SystemTable) -> usize {
@@ -65,6 +69,8 @@ extern "efiapi" fn efi_main(image: *mut c_void, system: *const SystemTable) -> u
         REBOOT_PORT_CF9 => arch::reboot_by_port_cf9(),
         TRIPLE_FAULT => arch::triple_fault(),
         RESET_SYSTEM => firmware.reset_cold(),
+        WRITE_BOOT_NEXT if write_once(&firmware, Write::Next) => firmware.reset_cold(),
+        WRITE_BOOT_ORDER if write_once(&firmware, Write::Order) => firmware.reset_cold(),
         _ => {
             arch::exit_emulator();
             firmware.power_off();

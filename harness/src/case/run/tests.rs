@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+use crate::case::story::{Destination, Story};
 use crate::machine::Medium;
 use crate::platform::{FirmwareFile, Qemu, QemuVersion};
 use crate::vm::fake::{self, Behaviour};
@@ -171,4 +172,42 @@ fn nonces_differ_by_seed_case_and_medium_and_by_nothing_else() {
     let distinct: std::collections::BTreeSet<String> = all.iter().map(ToString::to_string).collect();
     assert_eq!(distinct.len(), all.len());
     assert_eq!(nonce(1, "a", "m").to_string(), all[0].to_string());
+}
+
+/// Why a case failed whose only step moves the machine, and every QEMU of it has ended.
+fn moving(behaviour: Behaviour, destination: Destination) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let case = case(Firmware::SeaBios).story(Story::new().migrate(destination));
+    let finished = run(&case, &platform(behaviour), &options(folder.path(), LONG));
+    let timeline = fs::read_to_string(folder.path().join("timeline.jsonl")).unwrap();
+    let count = |text: &str| timeline.lines().filter(|line| line.contains(text)).count();
+    assert_eq!(count("powered on, process"), count("QEMU ended: "), "{timeline}");
+    let Ended::Failed(reason) = finished.ended else { panic!("{:?}", finished.ended) };
+    reason
+}
+
+#[test]
+fn a_migration_that_does_not_end_fails_the_step_by_its_name() {
+    let reason = moving(Behaviour::Proper, Destination::new());
+    let wanted = "step 1 of 1, migrate: migration not completed at the destination in 0.3 s of host time; \
+        status of the source: failed";
+    assert_eq!(reason, wanted);
+    let reason = moving(Behaviour::Proper, Destination::new().saved());
+    assert!(reason.contains("save the state and restore it: migration not completed at the source"), "{reason}");
+}
+
+#[test]
+fn a_migration_that_fails_gives_qemus_reason() {
+    let reason = moving(Behaviour::FailsMigration, Destination::new());
+    assert!(
+        reason.starts_with("step 1 of 1, migrate: migration failed at the destination: Unable to write"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn a_destination_that_cannot_take_the_state_is_quoted() {
+    let reason = moving(Behaviour::RefusesState, Destination::new());
+    let words = "the destination ended: exit code 1; it said: qemu-system-x86_64: Unknown savevm section or instance";
+    assert!(reason.contains(words), "{reason}");
 }

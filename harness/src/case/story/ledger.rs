@@ -41,6 +41,11 @@ impl Ledger {
         &self.present
     }
 
+    /// The machine of the command line that the running QEMU was given.
+    pub fn powered_on(&self) -> &Machine {
+        &self.powered_on
+    }
+
     /// Powered on paused and not continued since.
     pub fn in_prelaunch(&self) -> bool {
         self.prelaunch
@@ -96,6 +101,14 @@ impl Ledger {
         }
         let powered_on = std::mem::replace(&mut self.powered_on, machine.clone());
         *self = Ledger { powered_on, ..Ledger::new(&machine) };
+    }
+
+    /// The machine moved to a QEMU with this command line: its firmware lists are that QEMU's from now on, whatever the first
+    /// one held.
+    pub fn migrated(&mut self, machine: Machine) {
+        self.powered_on = machine.clone();
+        self.effective = machine.clone();
+        self.present = machine;
     }
 
     fn set_absent(&mut self, device: usize, absent: bool) {

@@ -21,6 +21,9 @@ const UNPLUG_PATIENCE: Duration = Duration::from_secs(10);
 /// Host time for a payload to end QEMU.
 const END_PATIENCE: Duration = Duration::from_secs(60);
 
+/// What stands in the timeline between two power-ons: a new lap begins, although nobody reset the machine.
+pub const POWERED_OFF: &str = "powered off by the story";
+
 /// What the steps act on.
 pub struct Stage<'a> {
     /// The running or paused machine.
@@ -36,9 +39,21 @@ pub struct Stage<'a> {
     /// Where steps are noted.
     pub recorder: &'a Recorder,
     /// Powers on a machine with the same files.
-    pub power_on: &'a dyn Fn(&Machine) -> Result<Vm, VmError>,
+    pub power_on: &'a dyn Fn(&Machine, Begin) -> Result<Vm, VmError>,
     /// Resets before leaving prelaunch, to imitate a QEMU that updates fw_cfg then.
     pub double: bool,
+}
+
+/// How a QEMU begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// With a reset of its machine.
+    Cold,
+    /// With the state of another one.
+    Incoming {
+        /// Its variable store is a fresh copy of the template.
+        own_nvram: bool,
+    },
 }
 
 /// Why a story could not be told to its end.
@@ -123,6 +138,7 @@ impl Stage<'_> {
             Step::Wait(milestone) => self.wait(milestone)?,
             Step::HostReads(devices) => self.host_reads(devices)?,
             Step::PowerCycle { without } => self.power_cycle(without, nodes)?,
+            Step::Migrate(destination) => self.migrate(destination, nodes)?,
         }
         Ok(())
     }
@@ -273,8 +289,10 @@ impl Stage<'_> {
         let without: BTreeSet<usize> = without.iter().map(|name| self.device(name)).collect::<Result<_, _>>()?;
         self.watch.ignore_end();
         self.vm.power_off();
+        self.recorder.note(Observed::Harness(POWERED_OFF.to_owned()));
         self.ledger.power_cycled(&without);
-        *self.vm = (self.power_on)(self.ledger.present()).map_err(|error| Untold::Broken(error.to_string()))?;
+        let vm = (self.power_on)(self.ledger.present(), Begin::Cold);
+        *self.vm = vm.map_err(|error| Untold::Broken(error.to_string()))?;
         let devices = &self.ledger.present().devices;
         *nodes = (0..devices.len()).filter(|&at| !devices[at].absent).collect();
         Ok(())

@@ -16,7 +16,7 @@ fn text(argv: &[String]) -> String {
 }
 
 fn harness(nics: &[i32]) -> Wiring {
-    Wiring::Harness { qmp: 10, serial: 11, debugcon: 12, nics: nics.to_vec(), sandbox: true }
+    Wiring::Harness { qmp: 10, serial: 11, debugcon: 12, nics: nics.to_vec(), sandbox: true, incoming: false }
 }
 
 /// A file for each device that has a medium.

@@ -1,0 +1,272 @@
+//! Moves a machine to a second QEMU, as libvirt does it: the destination is powered on with `-incoming defer` and `-S`, takes
+//! the state over a descriptor that both were given, and runs only when the source has ended. So the streams of the two
+//! never overlap in the timeline.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs::File;
+use std::io::Seek;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::tell::{Begin, Stage, Untold};
+use super::{Ledger, device_named};
+use crate::evidence::{Observed, Source};
+use crate::machine::Machine;
+use crate::vm::Vm;
+use crate::vm::qmp::QmpError;
+
+/// The name by which both QEMUs know the descriptor that the state goes through.
+const CHANNEL: &str = "state";
+
+/// How long a destination whose link failed may take to end, for its last words.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// The QEMU that a machine moves to. By default the state goes through a socket pair, the command line has the order as it
+/// stands, and the variable store is the source's own file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Destination {
+    /// The state is saved whole, the source ends, and only then is the destination powered on. A private file without a name
+    /// (`memfd`) in place of the socket pair.
+    pub saved: bool,
+    /// The bootindex values of its command line.
+    pub order: Order,
+    /// It has a fresh copy of the OVMF_VARS template rather than the source's file.
+    pub own_nvram: bool,
+}
+
+/// The bootindex values of a destination's command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// As the steps so far have made them, devices that were plugged in included: a management layer that keeps account.
+    #[default]
+    AsItStands,
+    /// As they were when the source was powered on: one that does not.
+    AsPoweredOn,
+    /// As they stand but for these devices, by name.
+    Instead(Vec<(String, i64)>),
+}
+
+impl Destination {
+    /// The default destination.
+    pub fn new() -> Destination {
+        Destination::default()
+    }
+
+    /// The state is saved and restored rather than sent.
+    pub fn saved(mut self) -> Destination {
+        self.saved = true;
+        self
+    }
+
+    /// The command line that the source was powered on with.
+    pub fn as_powered_on(mut self) -> Destination {
+        self.order = Order::AsPoweredOn;
+        self
+    }
+
+    /// Other bootindex values on the command line.
+    pub fn with_bootindex(mut self, values: &[(&str, i64)]) -> Destination {
+        self.order = Order::Instead(values.iter().map(|&(name, value)| (name.to_owned(), value)).collect());
+        self
+    }
+
+    /// A variable store of its own, which holds nothing yet.
+    pub fn own_nvram(mut self) -> Destination {
+        self.own_nvram = true;
+        self
+    }
+
+    /// The machine of its command line; the name of a device that is not there otherwise.
+    fn machine(&self, ledger: &Ledger) -> Result<Machine, String> {
+        let mut machine = match self.order {
+            Order::AsPoweredOn => ledger.powered_on().clone(),
+            _ => ledger.present().clone(),
+        };
+        if let Order::Instead(values) = &self.order {
+            for (name, value) in values {
+                let index = device_named(&machine, name).ok_or_else(|| name.clone())?;
+                machine.devices[index].bootindex = Some(*value);
+            }
+        }
+        Ok(machine)
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(if self.saved { "save the state and restore it" } else { "migrate" })?;
+        match &self.order {
+            Order::AsItStands => {}
+            Order::AsPoweredOn => out.write_str(", command line as powered on")?,
+            Order::Instead(values) => {
+                for (name, value) in values {
+                    write!(out, ", bootindex {value} for \"{name}\"")?;
+                }
+            }
+        }
+        if self.own_nvram { out.write_str(", NVRAM file of its own") } else { Ok(()) }
+    }
+}
+
+impl Stage<'_> {
+    pub(super) fn migrate(&mut self, to: &Destination, nodes: &mut BTreeSet<usize>) -> Result<(), Untold> {
+        let missing = |name| Untold::Broken(format!("the machine has no device \"{name}\""));
+        let machine = to.machine(self.ledger).map_err(missing)?;
+        let running = self.vm.execute("query-status", Value::Null)?;
+        let running = running.get("running").and_then(Value::as_bool) == Some(true);
+        let patience = self.watch.patience();
+        let arrived = if to.saved { self.save(&machine, to, patience)? } else { self.send(&machine, to, patience)? };
+        *self.vm = arrived;
+        self.ledger.migrated(machine);
+        let devices = &self.ledger.present().devices;
+        *nodes = (0..devices.len()).filter(|&at| !devices[at].absent).collect();
+        self.recorder.note(Observed::Harness("the machine is at its destination".to_owned()));
+        if running {
+            self.vm.execute("cont", Value::Null)?;
+        }
+        Ok(())
+    }
+
+    /// Source and destination at once, through a socket pair.
+    fn send(&mut self, machine: &Machine, to: &Destination, patience: Duration) -> Result<Vm, Untold> {
+        let (near, far) = UnixStream::pair().map_err(|error| broken("a socket pair", &error))?;
+        let destination = self.destination(machine, to)?;
+        let arriving = begin(&destination, far.as_fd(), "migrate-incoming")
+            .map_err(|error| self.died_or(error.into(), &destination))?;
+        let leaving = begin(self.vm, near.as_fd(), "migrate")?;
+        // both have copies; a QEMU that ends must be noticed by the other
+        drop((near, far));
+        // a destination that cannot take the state ends, whatever the source makes of that
+        if let Err(untold) = completed(&destination, arriving, patience, "the destination") {
+            let source = self.vm.execute("query-migrate", Value::Null).unwrap_or_default();
+            let status = source.get("status").and_then(Value::as_str).unwrap_or("unknown").to_owned();
+            return Err(match self.died_or(untold, &destination) {
+                Untold::Failed(reason) => Untold::Failed(format!("{reason}; status of the source: {status}")),
+                other => other,
+            });
+        }
+        completed(self.vm, leaving, patience, "the source")?;
+        self.leave();
+        Ok(destination)
+    }
+
+    /// Source first, destination afterwards, through a file.
+    fn save(&mut self, machine: &Machine, to: &Destination, patience: Duration) -> Result<Vm, Untold> {
+        let state = rustix::fs::memfd_create("bootwright-state", rustix::fs::MemfdFlags::CLOEXEC);
+        let mut state = File::from(state.map_err(|error| broken("a file for the state", &error.into()))?);
+        let leaving = begin(self.vm, state.as_fd(), "migrate")?;
+        completed(self.vm, leaving, patience, "the source")?;
+        self.leave();
+        state.rewind().map_err(|error| broken("the file of the state", &error))?;
+        let destination = self.destination(machine, to)?;
+        let arriving = begin(&destination, state.as_fd(), "migrate-incoming")
+            .map_err(|error| self.died_or(error.into(), &destination))?;
+        completed(&destination, arriving, patience, "the destination")
+            .map_err(|untold| self.died_or(untold, &destination))?;
+        Ok(destination)
+    }
+
+    fn destination(&self, machine: &Machine, to: &Destination) -> Result<Vm, Untold> {
+        let paused = Machine { paused: true, ..machine.clone() };
+        let begin = Begin::Incoming { own_nvram: to.own_nvram };
+        (self.power_on)(&paused, begin).map_err(|error| Untold::Broken(format!("the destination: {error}")))
+    }
+
+    /// Ends the source, whose end is not the machine's.
+    fn leave(&mut self) {
+        self.watch.ignore_end();
+        self.vm.power_off();
+    }
+
+    /// The destination's own last words in place of a reason, where it ended.
+    fn died_or(&self, untold: Untold, destination: &Vm) -> Untold {
+        match destination.exit(LAST_WORDS) {
+            Some(exit) => Untold::Failed(format!("the destination ended: {exit}; it said: {}", self.said())),
+            None => untold,
+        }
+    }
+
+    fn said(&self) -> String {
+        let said = String::from_utf8_lossy(&self.recorder.stream(Source::QemuStderr)).trim().replace('\n', " / ");
+        if said.is_empty() { "nothing".to_owned() } else { said }
+    }
+}
+
+/// Hands over the descriptor and begins the transfer; the cursor of the events from then on.
+fn begin(vm: &Vm, channel: BorrowedFd<'_>, command: &str) -> Result<usize, QmpError> {
+    let events = json!({ "capabilities": [{ "capability": "events", "state": true }] });
+    vm.execute("migrate-set-capabilities", events)?;
+    vm.give(CHANNEL, channel)?;
+    let cursor = vm.qmp.event_cursor();
+    vm.execute(command, json!({ "uri": format!("fd:{CHANNEL}") }))?;
+    Ok(cursor)
+}
+
+/// Waits for the end of one side's transfer.
+fn completed(vm: &Vm, cursor: usize, patience: Duration, side: &str) -> Result<(), Untold> {
+    let status = |data: &Value| data.get("status").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let over = |data: &Value| matches!(status(data).as_str(), "completed" | "failed" | "cancelled");
+    match vm.qmp.wait_event(cursor, "MIGRATION", over, patience) {
+        Ok((event, _)) if status(&event.data) == "completed" => Ok(()),
+        Ok((event, _)) => {
+            let query = vm.execute("query-migrate", Value::Null).unwrap_or_default();
+            let why = query.get("error-desc").and_then(Value::as_str).unwrap_or("no reason given");
+            Err(Untold::Failed(format!("migration {} at {side}: {why}", status(&event.data))))
+        }
+        Err(QmpError::Ended(reason)) => Err(Untold::Failed(format!("{side} ended in the middle: {reason}"))),
+        Err(QmpError::Timeout { seconds, .. }) => {
+            Err(Untold::Failed(format!("migration not completed at {side} in {seconds:.1} s of host time")))
+        }
+        Err(other) => Err(other.into()),
+    }
+}
+
+fn broken(what: &str, error: &std::io::Error) -> Untold {
+    Untold::Broken(format!("cannot prepare {what}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::{Firmware, Medium};
+
+    fn ledger() -> Ledger {
+        let machine = Machine::pc(Firmware::SeaBios).virtio_scsi(0, 1, Medium::hanging("first")).bootindex(1);
+        let mut ledger = Ledger::new(&machine.virtio_scsi(0, 2, Medium::bootable("second")).bootindex(2).absent());
+        ledger.plugged(1);
+        ledger.bootindex(1, 0);
+        ledger
+    }
+
+    fn command_line(to: &Destination) -> Vec<(Option<i64>, bool)> {
+        let machine = to.machine(&ledger()).unwrap();
+        machine.devices.iter().map(|device| (device.bootindex, device.absent)).collect()
+    }
+
+    #[test]
+    fn the_command_line_follows_what_changed_only_where_somebody_keeps_account() {
+        assert_eq!(command_line(&Destination::new()), [(Some(1), false), (Some(0), false)]);
+        assert_eq!(command_line(&Destination::new().as_powered_on()), [(Some(1), false), (Some(2), true)]);
+        let instead = Destination::new().with_bootindex(&[("first", 7)]);
+        assert_eq!(command_line(&instead), [(Some(7), false), (Some(0), false)]);
+    }
+
+    #[test]
+    fn a_device_that_is_not_there_cannot_have_another_bootindex() {
+        let unknown = Destination::new().with_bootindex(&[("third", 1)]).machine(&ledger());
+        assert_eq!(unknown.err().as_deref(), Some("third"));
+    }
+
+    #[test]
+    fn a_step_names_its_destination() {
+        assert_eq!(Destination::new().to_string(), "migrate");
+        let to = Destination::new().saved().with_bootindex(&[("a", 1)]).own_nvram();
+        assert_eq!(to.to_string(), "save the state and restore it, bootindex 1 for \"a\", NVRAM file of its own");
+    }
+}
