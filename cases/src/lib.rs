@@ -12,6 +12,7 @@ mod first_entry;
 mod http;
 mod isolation;
 mod loaders;
+mod menu;
 mod networks;
 mod nvram;
 mod order;
@@ -44,6 +45,7 @@ pub fn all() -> Vec<Case> {
         pxe::cases(),
         http::cases(),
         loaders::cases(),
+        menu::cases(),
     ];
     groups.into_iter().flatten().map(settle).collect()
 }

@@ -132,6 +132,13 @@ pub enum Step {
         /// The device that it plugs in.
         plugs: Option<String>,
     },
+    /// Presses keys on the PS/2 keyboard, one after another, and waits until the firmware has printed something new.
+    Press {
+        /// The keys, by QEMU's names (`QKeyCode`).
+        keys: Vec<String>,
+        /// The text that confirms them: its first occurrence after the keys were pressed counts.
+        confirmed_by: String,
+    },
     /// `cont`.
     Cont,
     /// `system_reset`.
@@ -208,6 +215,13 @@ impl Story {
     /// Types a line at the human monitor that plugs in a device.
     pub fn type_line_that_plugs(self, device: &str, line: &str) -> Story {
         self.step(Step::Type { line: line.to_owned(), plugs: Some(device.to_owned()) })
+    }
+
+    /// Presses keys and waits until the firmware has printed this text after them. Keys go into the keyboard's queue in
+    /// order, so that an answer to the last one means that the others have been read.
+    pub fn press(self, keys: &[&str], confirmed_by: &str) -> Story {
+        let keys = keys.iter().map(|&key| key.to_owned()).collect();
+        self.step(Step::Press { keys, confirmed_by: confirmed_by.to_owned() })
     }
 
     /// Lets the machine run.
@@ -287,6 +301,7 @@ impl fmt::Display for Step {
                 write!(out, "set bootindex of \"{device}\" to {bootindex}, refused with \"{words}\"")
             }
             Step::Type { line, .. } => write!(out, "type \"{line}\""),
+            Step::Press { keys, confirmed_by } => write!(out, "press {}, answered \"{confirmed_by}\"", keys.join(", ")),
             Step::Cont => out.write_str("cont"),
             Step::Reset => out.write_str("system_reset"),
             Step::Wait(milestone) => write!(out, "wait for {milestone}"),

@@ -115,6 +115,7 @@ impl Stage<'_> {
                     self.ledger.plugged(index);
                 }
             }
+            Step::Press { keys, confirmed_by } => self.press(keys, confirmed_by)?,
             Step::Cont => self.cont()?,
             Step::Reset => {
                 self.reset()?;
@@ -240,6 +241,21 @@ impl Stage<'_> {
         Ok(())
     }
 
+    fn press(&mut self, keys: &[String], confirmed_by: &str) -> Result<(), Untold> {
+        let recorder = self.recorder;
+        let printed = |cursors: [usize; 2]| {
+            let tail = |(source, cursor)| recorder.stream(source).get(cursor..).map(<[u8]>::to_vec).unwrap_or_default();
+            [Source::DebugConsole, Source::Serial].into_iter().zip(cursors).map(tail).collect::<Vec<_>>()
+        };
+        let cursors = [Source::DebugConsole, Source::Serial].map(|source| recorder.stream(source).len());
+        for key in keys {
+            let event = |down: bool| json!({ "type": "key", "data": { "down": down, "key": { "type": "qcode", "data": key } } });
+            self.vm.execute("input-send-event", json!({ "events": [event(true), event(false)] }))?;
+        }
+        let confirmed = |_: &Trace| printed(cursors).iter().any(|tail| contains(tail, confirmed_by));
+        self.watch.until(recorder, confirmed).map_err(Untold::Failed)
+    }
+
     fn wait(&mut self, milestone: &Milestone) -> Result<(), Untold> {
         if *milestone == Milestone::Ended {
             let ended = self.vm.exit(END_PATIENCE);
@@ -288,6 +304,10 @@ fn demand_refusal(outcome: Result<(), Untold>, words: &str) -> Result<(), Untold
         Err(Untold::Failed(said)) if said.contains(words) => Ok(()),
         Err(other) => Err(other),
     }
+}
+
+fn contains(stream: &[u8], text: &str) -> bool {
+    String::from_utf8_lossy(stream).contains(text)
 }
 
 fn reached(milestone: &Milestone, trace: &Trace, recorder: &Recorder) -> bool {
