@@ -232,6 +232,6 @@ fn every_lap() -> Case {
     case(Board::Pc, "every-lap-with-reboot-timeout")
         .axis("reboot-timeout", "3000")
         .machine(machine().boot_menu(Some(4000)))
-        .expect(Expectation::laps(4, [failed("disk")]).menu(&[]).menu(&[]).menu(&[]).lasting(21, 25))
+        .expect(Expectation::laps(4, [failed("disk")]).menu(&[]).menu(&[]).menu(&[]).lasting(21, 60))
         .control(machine())
 }

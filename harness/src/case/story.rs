@@ -89,6 +89,12 @@ pub enum Step {
         /// By which monitor.
         by: Monitor,
     },
+    /// Plugs in a device again that has gone, once QEMU has released it. For devices without a medium, whose release nothing
+    /// else shows.
+    PlugReleased {
+        /// The device.
+        device: String,
+    },
     /// Tries to plug in a device and demands QEMU's refusal.
     PlugRefused {
         /// The device.
@@ -174,6 +180,11 @@ impl Story {
     /// Plugs in a device by the human monitor.
     pub fn plug_by_hand(self, device: &str) -> Story {
         self.step(Step::Plug { device: device.to_owned(), by: Monitor::Human })
+    }
+
+    /// Plugs in a device again over QMP, once QEMU has released it.
+    pub fn plug_released(self, device: &str) -> Story {
+        self.step(Step::PlugReleased { device: device.to_owned() })
     }
 
     /// Demands that QEMU refuses to plug in a device, with these words.
@@ -278,8 +289,8 @@ impl fmt::Display for Milestone {
             Milestone::Payload { medium, times: 1 } => write!(out, "the payload of \"{medium}\""),
             Milestone::Payload { medium, times } => write!(out, "the payload of \"{medium}\", {times} times"),
             Milestone::NothingBootable => out.write_str("firmware to stop with nothing bootable"),
-            Milestone::Says { text, times: 1 } => write!(out, "the text \"{text}\""),
-            Milestone::Says { text, times } => write!(out, "the text \"{text}\", {times} times"),
+            Milestone::Says { text, times: 1 } => write!(out, "the text {text:?}"),
+            Milestone::Says { text, times } => write!(out, "the text {text:?}, {times} times"),
             Milestone::Ended => out.write_str("QEMU to end"),
         }
     }
@@ -290,6 +301,7 @@ impl fmt::Display for Step {
         match self {
             Step::Plug { device, by: Monitor::Qmp } => write!(out, "plug \"{device}\""),
             Step::Plug { device, by: Monitor::Human } => write!(out, "plug \"{device}\" by the human monitor"),
+            Step::PlugReleased { device } => write!(out, "plug \"{device}\" again once it is released"),
             Step::PlugRefused { device, words } => write!(out, "plug \"{device}\", refused with \"{words}\""),
             Step::Unplug { device, unplugged: Unplugged::AtOnce } => write!(out, "unplug \"{device}\""),
             Step::Unplug { device, unplugged: Unplugged::AtReset } => {

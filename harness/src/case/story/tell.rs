@@ -91,6 +91,11 @@ impl Stage<'_> {
                 }
                 self.ledger.plugged(index);
             }
+            Step::PlugReleased { device } => {
+                let index = self.device(device)?;
+                self.plug_released(index, nodes)?;
+                self.ledger.plugged(index);
+            }
             Step::PlugRefused { device, words } => {
                 let index = self.device(device)?;
                 let refused = self.plug(index, nodes);
@@ -145,6 +150,19 @@ impl Stage<'_> {
         let arguments = arguments.ok_or_else(|| Untold::Broken("this class cannot be plugged in".to_owned()))?;
         self.vm.execute("device_add", arguments)?;
         Ok(())
+    }
+
+    /// Until a device is released its bootindex and its netdev are taken, and QEMU has no event for that moment (RCU).
+    fn plug_released(&self, index: usize, nodes: &mut BTreeSet<usize>) -> Result<(), Untold> {
+        let deadline = Instant::now() + UNPLUG_PATIENCE;
+        loop {
+            match self.plug(index, nodes) {
+                Err(Untold::Failed(said)) if is_taken(&said) && Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     fn plug_by_hand(&self, index: usize) -> Result<(), Untold> {
@@ -304,6 +322,11 @@ fn demand_refusal(outcome: Result<(), Untold>, words: &str) -> Result<(), Untold
         Err(Untold::Failed(said)) if said.contains(words) => Ok(()),
         Err(other) => Err(other),
     }
+}
+
+/// Words by which QEMU refuses what a device that is going still has.
+fn is_taken(said: &str) -> bool {
+    said.contains("has already been used") || said.contains("in use")
 }
 
 fn contains(stream: &[u8], text: &str) -> bool {
