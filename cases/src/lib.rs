@@ -12,6 +12,7 @@ mod first_entry;
 mod http;
 mod isolation;
 mod loaders;
+mod menu;
 mod migration;
 mod networks;
 mod nvram;
@@ -46,6 +47,7 @@ pub fn all() -> Vec<Case> {
         pxe::cases(),
         http::cases(),
         loaders::cases(),
+        menu::cases(),
     ];
     groups.into_iter().flatten().map(settle).collect()
 }

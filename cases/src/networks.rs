@@ -109,6 +109,11 @@ pub fn healthy() -> Network {
     network(server())
 }
 
+/// A network on which a UEFI guest boots by TFTP.
+pub fn healthy_efi() -> Network {
+    Network::new(LanSpec::new().dhcp(DhcpServer::new("main").boot_file(EFI_FILE))).efi_program(EFI_FILE, "served")
+}
+
 /// The healthy network with its lan changed.
 pub fn with(change: impl FnOnce(LanSpec) -> LanSpec) -> Network {
     healthy().with_lan(change)

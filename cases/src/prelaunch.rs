@@ -4,6 +4,8 @@
 //! with the lists of power-on. Every case says what the user asked for; where this QEMU fails it, `known-issues.toml` says in
 //! which way. Its twin with `system_reset` before `cont` passes. What was measured stands in `docs/stories.md`.
 
+mod nics;
+
 use bootwright::case::Case;
 use bootwright::case::story::Story;
 use bootwright::machine::{Board, Firmware, Machine, Medium, Place};
@@ -106,6 +108,7 @@ pub fn cases() -> Vec<Case> {
     cases.extend(geometries());
     cases.extend(behind_bridges());
     cases.extend(ovmf());
+    cases.extend(nics::cases());
     cases.extend(refusals());
     cases.extend(once());
     cases.extend(reports_example());

@@ -101,6 +101,17 @@ impl EvidenceFiles {
         Ok(copy)
     }
 
+    /// The file from which QEMU offers the boot menu's key to the firmware: its BIOS scan code, one byte.
+    ///
+    /// # Errors
+    ///
+    /// The file that could not be written.
+    pub fn menu_key(&self, scan_code: u8) -> Result<PathBuf, String> {
+        let path = self.folder().join("boot-menu-key.bin");
+        fs::write(&path, [scan_code]).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        Ok(path)
+    }
+
     /// `machine.json`: the machine as data, with what is needed to build its media again.
     ///
     /// # Errors

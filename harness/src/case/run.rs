@@ -222,6 +222,9 @@ impl Bench {
         let networks = network::Prepared::of(&machine, evidence.folder(), nonce_of)?;
         media.nonces.extend(networks.nonces.clone());
         files.fw_cfg.extend(networks.fw_cfg.clone());
+        if let Some(key) = machine.boot.menu_key {
+            files.fw_cfg.push(("etc/boot-menu-key".to_owned(), evidence.menu_key(key)?));
+        }
         match machine.firmware {
             Firmware::SeaBios => files.bios = platform.seabios.as_ref().map(|file| file.path.clone()),
             Firmware::Ovmf => {

@@ -91,6 +91,12 @@ pub enum Step {
         /// By which monitor.
         by: Monitor,
     },
+    /// Plugs in a device again that has gone, once QEMU has released it. For devices without a medium, whose release nothing
+    /// else shows.
+    PlugReleased {
+        /// The device.
+        device: String,
+    },
     /// Tries to plug in a device and demands QEMU's refusal.
     PlugRefused {
         /// The device.
@@ -134,6 +140,13 @@ pub enum Step {
         /// The device that it plugs in.
         plugs: Option<String>,
     },
+    /// Presses keys on the PS/2 keyboard, one after another, and waits until the firmware has printed something new.
+    Press {
+        /// The keys, by QEMU's names (`QKeyCode`).
+        keys: Vec<String>,
+        /// The text that confirms them: its first occurrence after the keys were pressed counts.
+        confirmed_by: String,
+    },
     /// `cont`.
     Cont,
     /// `system_reset`.
@@ -171,6 +184,11 @@ impl Story {
     /// Plugs in a device by the human monitor.
     pub fn plug_by_hand(self, device: &str) -> Story {
         self.step(Step::Plug { device: device.to_owned(), by: Monitor::Human })
+    }
+
+    /// Plugs in a device again over QMP, once QEMU has released it.
+    pub fn plug_released(self, device: &str) -> Story {
+        self.step(Step::PlugReleased { device: device.to_owned() })
     }
 
     /// Demands that QEMU refuses to plug in a device, with these words.
@@ -212,6 +230,13 @@ impl Story {
     /// Types a line at the human monitor that plugs in a device.
     pub fn type_line_that_plugs(self, device: &str, line: &str) -> Story {
         self.step(Step::Type { line: line.to_owned(), plugs: Some(device.to_owned()) })
+    }
+
+    /// Presses keys and waits until the firmware has printed this text after them. Keys go into the keyboard's queue in
+    /// order, so that an answer to the last one means that the others have been read.
+    pub fn press(self, keys: &[&str], confirmed_by: &str) -> Story {
+        let keys = keys.iter().map(|&key| key.to_owned()).collect();
+        self.step(Step::Press { keys, confirmed_by: confirmed_by.to_owned() })
     }
 
     /// Lets the machine run.
@@ -273,8 +298,8 @@ impl fmt::Display for Milestone {
             Milestone::Payload { medium, times: 1 } => write!(out, "the payload of \"{medium}\""),
             Milestone::Payload { medium, times } => write!(out, "the payload of \"{medium}\", {times} times"),
             Milestone::NothingBootable => out.write_str("firmware to stop with nothing bootable"),
-            Milestone::Says { text, times: 1 } => write!(out, "the text \"{text}\""),
-            Milestone::Says { text, times } => write!(out, "the text \"{text}\", {times} times"),
+            Milestone::Says { text, times: 1 } => write!(out, "the text {text:?}"),
+            Milestone::Says { text, times } => write!(out, "the text {text:?}, {times} times"),
             Milestone::Ended => out.write_str("QEMU to end"),
         }
     }
@@ -285,6 +310,7 @@ impl fmt::Display for Step {
         match self {
             Step::Plug { device, by: Monitor::Qmp } => write!(out, "plug \"{device}\""),
             Step::Plug { device, by: Monitor::Human } => write!(out, "plug \"{device}\" by the human monitor"),
+            Step::PlugReleased { device } => write!(out, "plug \"{device}\" again once it is released"),
             Step::PlugRefused { device, words } => write!(out, "plug \"{device}\", refused with \"{words}\""),
             Step::Unplug { device, unplugged: Unplugged::AtOnce } => write!(out, "unplug \"{device}\""),
             Step::Unplug { device, unplugged: Unplugged::AtReset } => {
@@ -296,6 +322,7 @@ impl fmt::Display for Step {
                 write!(out, "set bootindex of \"{device}\" to {bootindex}, refused with \"{words}\"")
             }
             Step::Type { line, .. } => write!(out, "type \"{line}\""),
+            Step::Press { keys, confirmed_by } => write!(out, "press {}, answered \"{confirmed_by}\"", keys.join(", ")),
             Step::Cont => out.write_str("cont"),
             Step::Reset => out.write_str("system_reset"),
             Step::Wait(milestone) => write!(out, "wait for {milestone}"),

@@ -206,6 +206,19 @@ impl Machine {
         self
     }
 
+    /// `-boot menu=on`, offered for so many milliseconds; `None` leaves that to the firmware.
+    pub fn boot_menu(mut self, splash_time: Option<u32>) -> Machine {
+        self.boot.menu = Some(true);
+        self.boot.splash_time = splash_time;
+        self
+    }
+
+    /// The key that opens the boot menu, as a BIOS scan code: 0x01 is ESC, 0x86 F12.
+    pub fn menu_key(mut self, scan_code: u8) -> Machine {
+        self.boot.menu_key = Some(scan_code);
+        self
+    }
+
     /// Adds a `virtio-rng-pci`.
     pub fn rng(mut self) -> Machine {
         self.rng = true;

@@ -21,6 +21,7 @@ mod build;
 pub mod layout;
 mod loader;
 mod medium;
+pub mod menu_names;
 mod network;
 pub mod paths;
 
@@ -287,8 +288,11 @@ pub struct BootOptions {
     pub once: Option<String>,
     /// `menu=`.
     pub menu: Option<bool>,
-    /// `splash-time=` in milliseconds.
+    /// `splash-time=` in milliseconds: how long SeaBIOS offers its boot menu.
     pub splash_time: Option<u32>,
+    /// BIOS scan code of the key that opens SeaBIOS' boot menu instead of ESC (fw_cfg `etc/boot-menu-key`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub menu_key: Option<u8>,
 }
 
 /// A machine to power on.

@@ -7,6 +7,7 @@
 pub mod exchange;
 mod ipxe;
 pub mod lines;
+pub mod menu;
 mod names;
 mod ovmf;
 pub mod payload;
@@ -118,6 +119,9 @@ pub struct Trace {
     pub contradictions: Vec<String>,
     /// Announced waits before a retry (`Retrying in N seconds.`), in seconds.
     pub retries: Vec<u32>,
+    /// Boot menus that the firmware offered, in order (SeaBIOS).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub menus: Vec<menu::Menu>,
     /// What the guest's NICs said to the lan and got, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub network: Vec<exchange::Conversation>,

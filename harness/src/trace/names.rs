@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::machine::layout::Layout;
+use crate::machine::menu_names::menu_name;
 use crate::machine::{DeviceClass, Machine, OptionRom, paths};
 
 /// For every medium of a machine: its nonce, size and paths.
@@ -18,6 +19,8 @@ pub struct Names {
     pub floppies: Vec<String>,
     /// UEFI device path text to medium.
     pub uefi: Vec<(String, String)>,
+    /// Name in SeaBIOS' boot menu to device, by its medium's name or `nic0`-like.
+    pub menu: Vec<(String, String)>,
     /// NICs, in device order.
     pub nics: Vec<NicName>,
 }
@@ -51,6 +54,10 @@ impl Names {
             names.nonces.insert(nonce.clone(), medium.clone());
         }
         for (index, device) in machine.devices.iter().enumerate() {
+            let is_nic = matches!(device.class, DeviceClass::Nic(_));
+            let own = device.name().map(str::to_owned).or(is_nic.then(|| format!("nic{}", names.nics.len())));
+            let size = device.name().and_then(|medium| sectors.get(medium)).copied().unwrap_or_default();
+            names.menu.extend(menu_name(machine, layout, index, size).zip(own));
             if let DeviceClass::Nic(nic) = &device.class {
                 let network = nic.lan.and_then(|lan| machine.networks.get(lan));
                 names.nics.push(NicName {
@@ -83,6 +90,16 @@ impl Names {
         let listed = boot_order.iter().filter_map(|line| with_rom().find(|nic| nic.line == *line));
         let unlisted = with_rom().filter(|nic| !boot_order.contains(&nic.line));
         listed.chain(unlisted).nth(turn.checked_sub(1)?).map(|nic| nic.device)
+    }
+
+    /// The device that has this name in SeaBIOS' boot menu, where it is the only one. An optical drive's name is followed by
+    /// the label of the volume in it: `DVD/CD [...] (LABEL)`.
+    pub fn device_in_menu(&self, name: &str) -> Option<&str> {
+        let labelled = name.starts_with("DVD/CD [") && name.ends_with(')');
+        let name = name.rsplit_once(" (").filter(|_| labelled).map_or(name, |(drive, _)| drive);
+        let mut known = self.menu.iter().filter(|(known, _)| known == name);
+        let device = known.next().map(|(_, device)| device.as_str());
+        device.filter(|_| known.next().is_none())
     }
 
     /// The NIC at a UEFI device path.

@@ -14,6 +14,7 @@ pub struct Parser {
     roms: usize,
     /// A boot sector was entered and has not come back.
     entered: bool,
+    menu: super::menu::Parser,
     /// Ways through POST so far.
     posts: u32,
 }
@@ -25,6 +26,9 @@ impl Parser {
                 Some(path) => return trace.boot_order.push(path.to_owned()),
                 None => self.in_boot_order = false,
             }
+        }
+        if self.menu.line(line, names, trace) {
+            return;
         }
         if line.starts_with("SeaBIOS (version") {
             trace.banner = Some(line.to_owned());

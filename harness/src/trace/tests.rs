@@ -29,6 +29,7 @@ fn names(log: &str) -> Names {
         disks: BTreeMap::from([(32768, "first".to_owned()), (34816, "second".to_owned())]),
         opticals: vec![own("/pci@i0cf8/ide@1,1/drive@0/disk@0", "second")],
         floppies: Vec::new(),
+        menu: Vec::new(),
         nics: Vec::new(),
         uefi: vec![
             own("PciRoot(0x0)/Pci(0x3,0x0)", "first"),
@@ -84,6 +85,35 @@ fn seabios_stops_after_a_blank_disk_although_a_good_one_follows(#[case] log: &st
     assert_eq!(trace.boot_order, ["/pci@i0cf8/scsi@4/disk@0,0", "/pci@i0cf8/scsi@6/disk@0,0", "HALT"]);
     assert!(trace.banner.unwrap().starts_with(&format!("SeaBIOS (version {version}")));
     assert_eq!((trace.laps, trace.contradictions.len(), trace.payloads.len()), (1, 0, 0));
+}
+
+#[test]
+fn seabios_lists_its_boot_menu_with_a_key_for_each_entry() {
+    let log = fixture!("seabios-1.16.2-boot-menu");
+    let own = |text: &str, device: &str| (text.to_owned(), device.to_owned());
+    let menu = vec![
+        own("Virtio disk PCI:00:03.0", "first"),
+        own("DVD/CD [ata1-0: QEMU DVD-ROM ATAPI-4 DVD/CD]", "disc"),
+        own("virtio-scsi Drive QEMU QEMU HARDDISK 2.5+", "one of two"),
+        own("virtio-scsi Drive QEMU QEMU HARDDISK 2.5+", "the other"),
+        own("Floppy [drive A]", "floppy"),
+        own("iPXE (PCI 00:05.0)", "nic0"),
+    ];
+    let trace = read_with(SeaBios, Names { menu, ..names(log) }, log.as_bytes());
+    assert_eq!(trace.menus.len(), 1);
+    assert_eq!((trace.menus[0].lap, trace.menus[0].offer.as_str()), (1, "Press ESC for boot menu."));
+    let entries: Vec<(char, &str, Option<&str>)> =
+        trace.menus[0].entries.iter().map(|entry| (entry.key, entry.name.as_str(), entry.device.as_deref())).collect();
+    let expected = [
+        ('1', "Virtio disk PCI:00:03.0", Some("first")),
+        ('2', "DVD/CD [ata1-0: QEMU DVD-ROM ATAPI-4 DVD/CD] (BOOTWRIGHT)", Some("disc")),
+        ('3', "virtio-scsi Drive QEMU QEMU HARDDISK 2.5+", None),
+        ('4', "Legacy option rom", None),
+        ('5', "Floppy [drive A]", Some("floppy")),
+        ('6', "iPXE (PCI 00:05.0)", Some("nic0")),
+    ];
+    assert_eq!(entries, expected);
+    assert_eq!(trace.booted(), Some("disc"));
 }
 
 #[test]

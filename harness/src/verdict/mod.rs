@@ -13,6 +13,7 @@
 
 pub mod exchange;
 pub mod known_issues;
+mod menu;
 pub mod views;
 
 use serde::Serialize;
@@ -69,13 +70,25 @@ pub struct Expectation {
     /// What must be seen on the network.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub network: Vec<OnLan>,
+    /// The boot menus that are offered, in order: the devices that each lists (an entry that is no device by the firmware's
+    /// name for it), none where nobody opens it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub menus: Vec<Vec<String>>,
     /// Shortest and longest guest time, in seconds.
     pub guest_seconds: Option<(u64, u64)>,
 }
 
 impl Expectation {
     fn of(attempts: Vec<Expected>, ending: Ending) -> Expectation {
-        Expectation { attempts, ending, never: Vec::new(), views: true, network: Vec::new(), guest_seconds: None }
+        Expectation {
+            attempts,
+            ending,
+            never: Vec::new(),
+            views: true,
+            network: Vec::new(),
+            menus: Vec::new(),
+            guest_seconds: None,
+        }
     }
 
     /// The medium boots at the first attempt.
@@ -137,6 +150,13 @@ impl Expectation {
     /// Says that a medium must never be tried.
     pub fn without_trying(mut self, medium: &str) -> Expectation {
         self.never.push(medium.to_owned());
+        self
+    }
+
+    /// Demands that the firmware offers its boot menu once more than said so far, and lists exactly these devices when it is
+    /// opened, in this order; none where nobody opens it.
+    pub fn menu(mut self, devices: &[&str]) -> Expectation {
+        self.menus.push(devices.iter().map(|&device| device.to_owned()).collect());
         self
     }
 
@@ -277,6 +297,11 @@ pub fn judge(expected: &Expectation, trace: &Trace) -> Result<(), String> {
     if !fits {
         return Err(format!("expected {}, saw {}", expected.ending.words(), ended(trace)));
     }
+    let offered = trace.menus.iter().filter(|menu| match expected.ending {
+        Ending::Laps(laps) => menu.lap < laps,
+        _ => true,
+    });
+    menu::judge(&expected.menus, &offered.cloned().collect::<Vec<_>>())?;
     exchange::judge(&expected.network, &trace.network)
 }
 

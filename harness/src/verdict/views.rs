@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::machine::Machine;
+use crate::machine::{DeviceClass, Machine};
 use crate::machine::layout::Layout;
 use crate::machine::paths;
 use crate::trace::{Names, Payload, Trace};
@@ -23,6 +23,9 @@ pub struct Views {
     pub asked_geometry: Option<String>,
     /// fw_cfg `bios-geometry` as the guest read it, its lines sorted: firmware looks them up by name.
     pub bios_geometry: Option<String>,
+    /// Lines of the devices that have a bootindex, in the order in which a boot menu listed them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub menu: Option<String>,
     /// fw_cfg `bootorder` as the host read it through the monitor, where no payload could.
     pub host: Option<String>,
 }
@@ -45,6 +48,7 @@ impl Views {
             ran: payload.and_then(|payload| payload.medium_of_nonce.clone()),
             asked_geometry: Some(sorted(&paths::bios_geometry_lines(machine, layout).join("\n"))),
             bios_geometry: payload.and_then(|payload| payload.bios_geometry.as_deref()).map(sorted_bytes),
+            menu: menu(machine, layout, trace),
             host: None,
         }
     }
@@ -80,8 +84,10 @@ impl Views {
         let Some(ran) = &self.ran else { return Ok(()) };
         let order_agrees = self.asked == self.fw_cfg;
         let geometry_agrees = self.bios_geometry.is_none() || self.asked_geometry == self.bios_geometry;
+        let asked_devices = self.asked.as_deref().map(|asked| asked.trim_end_matches("HALT").trim_end_matches(" | "));
+        let menu_agrees = self.menu.is_none() || self.menu.as_deref() == asked_devices;
         let current_agrees = self.boot_current.as_ref().is_none_or(|current| current == ran);
-        if order_agrees && geometry_agrees && current_agrees {
+        if order_agrees && geometry_agrees && current_agrees && menu_agrees {
             return Ok(());
         }
         let text = |view: &Option<String>| view.clone().unwrap_or_else(|| "none".to_owned());
@@ -91,6 +97,9 @@ impl Views {
             text(&self.fw_cfg),
             text(&self.boot_current),
         );
+        if !menu_agrees {
+            side_by_side += &format!("; boot menu [{}]", text(&self.menu));
+        }
         if !geometry_agrees {
             let (asked, seen) = (text(&self.asked_geometry), text(&self.bios_geometry));
             side_by_side += &format!("; asked for geometry [{asked}], fw_cfg bios-geometry [{seen}]");
@@ -104,6 +113,20 @@ fn medium_of(names: &Names, path: &str, payload: Option<&Payload>) -> String {
     let ran = payload.and_then(|payload| payload.medium_of_nonce.as_ref());
     let over_nic = names.nic_at(path).and_then(|nic| nic.served.iter().find(|served| Some(*served) == ran));
     names.medium_at(path).or(over_nic.map(String::as_str)).unwrap_or(path).to_owned()
+}
+
+/// What the menu that was opened last says of the order that was asked for.
+fn menu(machine: &Machine, layout: &Layout, trace: &Trace) -> Option<String> {
+    let menu = trace.menus.iter().rev().find(|menu| !menu.entries.is_empty())?;
+    let nics = machine.devices.iter().enumerate().filter(|(_, device)| matches!(device.class, DeviceClass::Nic(_)));
+    let device_named = |name: &str| match name.strip_prefix("nic").and_then(|number| number.parse().ok()) {
+        Some(number) => nics.clone().nth(number).map(|(index, _)| index),
+        None => machine.device_with_medium(name),
+    };
+    let ranked = |&index: &usize| machine.devices[index].bootindex.is_some_and(|rank| rank >= 0);
+    let devices = menu.entries.iter().filter_map(|entry| entry.device.as_deref()).filter_map(device_named);
+    let lines = devices.filter(ranked).filter_map(|index| paths::bootorder_line(machine, layout, index));
+    Some(lines.collect::<Vec<_>>().join(" | "))
 }
 
 /// Lines separated by a bar; the final NUL and line ends are QEMU's framing.
@@ -127,6 +150,14 @@ mod stale {
 
     fn views(asked: &str, fw_cfg: Option<&str>) -> Views {
         Views { asked: Some(asked.to_owned()), fw_cfg: fw_cfg.map(str::to_owned), ..Views::default() }
+    }
+
+    #[test]
+    fn a_menu_in_another_order_than_the_one_asked_for_is_printed_beside_it() {
+        let views = Views { ran: Some("x".into()), menu: Some("a | b".into()), ..views("a | b | HALT", Some("a | b | HALT")) };
+        assert_eq!(views.check(), Ok(()));
+        let swapped = Views { menu: Some("b | a".into()), ..views };
+        assert!(swapped.check().unwrap_err().ends_with("; boot menu [b | a]"));
     }
 
     #[test]

@@ -106,6 +106,11 @@ impl Stage<'_> {
                 }
                 self.ledger.plugged(index);
             }
+            Step::PlugReleased { device } => {
+                let index = self.device(device)?;
+                self.plug_released(index, nodes)?;
+                self.ledger.plugged(index);
+            }
             Step::PlugRefused { device, words } => {
                 let index = self.device(device)?;
                 let refused = self.plug(index, nodes);
@@ -130,6 +135,7 @@ impl Stage<'_> {
                     self.ledger.plugged(index);
                 }
             }
+            Step::Press { keys, confirmed_by } => self.press(keys, confirmed_by)?,
             Step::Cont => self.cont()?,
             Step::Reset => {
                 self.reset()?;
@@ -160,6 +166,19 @@ impl Stage<'_> {
         let arguments = arguments.ok_or_else(|| Untold::Broken("this class cannot be plugged in".to_owned()))?;
         self.vm.execute("device_add", arguments)?;
         Ok(())
+    }
+
+    /// Until a device is released its bootindex and its netdev are taken, and QEMU has no event for that moment (RCU).
+    fn plug_released(&self, index: usize, nodes: &mut BTreeSet<usize>) -> Result<(), Untold> {
+        let deadline = Instant::now() + UNPLUG_PATIENCE;
+        loop {
+            match self.plug(index, nodes) {
+                Err(Untold::Failed(said)) if is_taken(&said) && Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     fn plug_by_hand(&self, index: usize) -> Result<(), Untold> {
@@ -256,6 +275,21 @@ impl Stage<'_> {
         Ok(())
     }
 
+    fn press(&mut self, keys: &[String], confirmed_by: &str) -> Result<(), Untold> {
+        let recorder = self.recorder;
+        let printed = |cursors: [usize; 2]| {
+            let tail = |(source, cursor)| recorder.stream(source).get(cursor..).map(<[u8]>::to_vec).unwrap_or_default();
+            [Source::DebugConsole, Source::Serial].into_iter().zip(cursors).map(tail).collect::<Vec<_>>()
+        };
+        let cursors = [Source::DebugConsole, Source::Serial].map(|source| recorder.stream(source).len());
+        for key in keys {
+            let event = |down: bool| json!({ "type": "key", "data": { "down": down, "key": { "type": "qcode", "data": key } } });
+            self.vm.execute("input-send-event", json!({ "events": [event(true), event(false)] }))?;
+        }
+        let confirmed = |_: &Trace| printed(cursors).iter().any(|tail| contains(tail, confirmed_by));
+        self.watch.until(recorder, confirmed).map_err(Untold::Failed)
+    }
+
     fn wait(&mut self, milestone: &Milestone) -> Result<(), Untold> {
         if *milestone == Milestone::Ended {
             let ended = self.vm.exit(END_PATIENCE);
@@ -306,6 +340,15 @@ fn demand_refusal(outcome: Result<(), Untold>, words: &str) -> Result<(), Untold
         Err(Untold::Failed(said)) if said.contains(words) => Ok(()),
         Err(other) => Err(other),
     }
+}
+
+/// Words by which QEMU refuses what a device that is going still has.
+fn is_taken(said: &str) -> bool {
+    said.contains("has already been used") || said.contains("in use")
+}
+
+fn contains(stream: &[u8], text: &str) -> bool {
+    String::from_utf8_lossy(stream).contains(text)
 }
 
 fn reached(milestone: &Milestone, trace: &Trace, recorder: &Recorder) -> bool {

@@ -107,6 +107,7 @@ fn everything_on_pc() -> Machine {
         once: Some("d".to_owned()),
         menu: Some(true),
         splash_time: Some(1500),
+        menu_key: None,
     };
     machine.networks = vec![Network::new(LanSpec::default()); 2];
     machine.fw_cfg.push(("opt/org.tianocore/IPv4PXESupport".to_owned(), "n".to_owned()));

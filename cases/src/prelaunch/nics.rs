@@ -1,0 +1,128 @@
+//! NICs that come, go and change rank in prelaunch: the same defect, seen by network boot.
+//!
+//! The NIC boots a program over its network; the disk that must not be tried comes first where nobody says otherwise.
+
+use bootwright::case::Case;
+use bootwright::case::story::Story;
+use bootwright::machine::{Board, Firmware, Machine, Medium, OptionRom};
+use bootwright::verdict::Expectation;
+
+use super::{Act, Leaving};
+use crate::networks::{self, BIOS_FILE, EFI_FILE};
+
+/// One cell of the product.
+#[derive(Clone, Copy)]
+struct Cell {
+    firmware: Firmware,
+    model: &'static str,
+    act: Act,
+    other_bootable: bool,
+    strict: bool,
+    leaving: Leaving,
+}
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for model in ["virtio-net-pci", "e1000"] {
+        for act in Act::ALL {
+            let two_disks = matches!(act, Act::First | Act::Last | Act::Beside);
+            let others: &[bool] = if two_disks { &[true, false] } else { &[true] };
+            for &other_bootable in others {
+                for strict in [false, true] {
+                    for leaving in [Leaving::Cont, Leaving::Reset] {
+                        let firmware = Firmware::SeaBios;
+                        cases.push(Cell { firmware, model, act, other_bootable, strict, leaving }.case());
+                    }
+                }
+            }
+        }
+    }
+    for act in [Act::First, Act::Beside, Act::Reindexed] {
+        for leaving in [Leaving::Cont, Leaving::Reset] {
+            let (firmware, model) = (Firmware::Ovmf, "virtio-net-pci");
+            cases.push(Cell { firmware, model, act, other_bootable: true, strict: false, leaving }.case());
+        }
+    }
+    cases
+}
+
+impl Cell {
+    fn machine(self) -> Machine {
+        let network = match self.firmware {
+            Firmware::SeaBios => networks::healthy(),
+            Firmware::Ovmf => networks::healthy_efi(),
+        };
+        let other = if self.other_bootable { Medium::bootable("wrong") } else { Medium::blank("wrong") };
+        let machine = Machine::new(self.firmware, Board::Pc).strict(self.strict).paused().network(network);
+        let disk = |machine: Machine| machine.virtio_blk(other.clone()).slot(4);
+        let nic = |machine: Machine| {
+            let machine = machine.nic(self.model, Some(0)).slot(6);
+            if self.firmware == Firmware::Ovmf { machine.rom(OptionRom::Empty) } else { machine }
+        };
+        let machine = match self.act {
+            Act::First | Act::Last => nic(disk(machine).absent()).bootindex(1).absent(),
+            Act::Alone => nic(machine).bootindex(1).absent(),
+            Act::Beside | Act::Readded => nic(disk(machine).bootindex(2)).bootindex(1).absent(),
+            Act::Removed => nic(disk(machine).bootindex(2)).bootindex(1),
+            Act::Reindexed => nic(disk(machine).bootindex(1)).bootindex(2),
+        };
+        if self.firmware == Firmware::Ovmf { machine.rng() } else { machine }
+    }
+
+    fn story(self) -> Story {
+        let story = Story::new();
+        let story = match self.act {
+            Act::First => story.plug("nic0").plug("wrong"),
+            Act::Last => story.plug("wrong").plug("nic0"),
+            Act::Alone | Act::Beside => story.plug("nic0"),
+            Act::Removed => story.unplug_at_reset("nic0"),
+            Act::Readded => story.plug("nic0").unplug_at_reset("nic0").reset().plug_released("nic0"),
+            Act::Reindexed => story.set_bootindex("nic0", 0),
+        };
+        self.leaving.end(story)
+    }
+
+    /// A NIC that was asked to go goes with the reset; until then nobody has answered, and it boots.
+    fn expectation(self) -> Expectation {
+        match (self.act, self.leaving) {
+            (Act::Removed, Leaving::Cont) => Expectation::boots("served").without_trying("wrong"),
+            (Act::Removed, _) => Expectation::boots("wrong").without_trying("served"),
+            (Act::Alone, _) => Expectation::boots("served"),
+            _ => Expectation::boots("served").without_trying("wrong"),
+        }
+    }
+
+    /// The program is not to be had, or the disk that is left is blank.
+    fn control(self) -> Machine {
+        let machine = self.machine();
+        match (self.act, self.leaving) {
+            (Act::Removed, Leaving::Reset) => machine.with_blank("wrong"),
+            _ => machine.with_network(0, |network| network.without_program(BIOS_FILE).without_program(EFI_FILE)),
+        }
+    }
+
+    fn case(self) -> Case {
+        let on_off = |on: bool| if on { "on" } else { "off" };
+        let other = if self.other_bootable { "bootable" } else { "blank" };
+        let id = format!(
+            "prelaunch::{}::pc::{}::{}::other-{other}::strict-{}::{}",
+            self.firmware.name(),
+            self.model,
+            self.act.name().replace("boot-disk", "nic"),
+            on_off(self.strict),
+            self.leaving.name()
+        );
+        let case = Case::new(id)
+            .axis("nic", self.model)
+            .axis("act", self.act.name())
+            .axis("other", other)
+            .axis("strict", on_off(self.strict))
+            .axis("leaving", self.leaving.name())
+            .machine(self.machine())
+            .story(self.story())
+            .expect(self.expectation())
+            .control(self.control());
+        let core = self.model == "virtio-net-pci" && self.other_bootable && !self.strict;
+        if core && self.firmware == Firmware::SeaBios { case } else { case.long() }
+    }
+}

@@ -1,0 +1,80 @@
+//! Reads SeaBIOS' boot menu, which it prints on the debug console as well as on the screen (`interactive_bootmenu` in
+//! `src/boot.c`, 1.16 to 1.17).
+
+use serde::{Deserialize, Serialize};
+
+use super::{Names, Trace};
+
+/// Menus kept; a guest that reboots for ever offers new ones for ever.
+const MENU_LIMIT: usize = 1000;
+
+/// Entries kept of one menu: more than it has keys for.
+const ENTRY_LIMIT: usize = 40;
+
+/// A boot menu that the firmware offered.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Menu {
+    /// The lap on which it was offered, from 1.
+    pub lap: u32,
+    /// The offer, for example `Press ESC for boot menu.`
+    pub offer: String,
+    /// Its entries in order; empty where nobody opened it.
+    pub entries: Vec<MenuEntry>,
+}
+
+/// An entry of a boot menu.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MenuEntry {
+    /// The key that chooses it.
+    pub key: char,
+    /// As the firmware names it.
+    pub name: String,
+    /// The device it is, by its medium's name or `nic0`-like; `None` where its name is no device's, or several devices'.
+    pub device: Option<String>,
+}
+
+/// Where the reader is within a menu.
+#[derive(Default)]
+pub struct Parser {
+    listing: bool,
+}
+
+impl Parser {
+    /// Takes a line; whether it belongs to a menu.
+    pub fn line(&mut self, line: &str, names: &Names, trace: &mut Trace) -> bool {
+        if line.starts_with("Press ") && line.ends_with(" for boot menu.") {
+            if trace.menus.len() < MENU_LIMIT {
+                trace.menus.push(Menu { lap: trace.laps.max(1), offer: line.to_owned(), entries: Vec::new() });
+            }
+            return true;
+        }
+        if line == "Select boot device:" {
+            self.listing = true;
+            return true;
+        }
+        if !self.listing || line.is_empty() {
+            return false;
+        }
+        match (entry(line), trace.menus.last_mut()) {
+            (Some((key, name)), Some(menu)) => {
+                if menu.entries.len() < ENTRY_LIMIT {
+                    let device = names.device_in_menu(name).map(str::to_owned);
+                    menu.entries.push(MenuEntry { key, name: name.to_owned(), device });
+                }
+                true
+            }
+            _ => {
+                self.listing = false;
+                false
+            }
+        }
+    }
+}
+
+/// `1. Virtio disk PCI:00:04.0`; behind 9 come letters.
+fn entry(line: &str) -> Option<(char, &str)> {
+    let (key, name) = line.split_once(". ")?;
+    let mut characters = key.chars();
+    let only = characters.next().filter(char::is_ascii_alphanumeric)?;
+    characters.next().is_none().then_some((only, name))
+}
