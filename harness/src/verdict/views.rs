@@ -3,9 +3,9 @@
 
 use serde::Serialize;
 
-use crate::machine::{DeviceClass, Machine};
 use crate::machine::layout::Layout;
 use crate::machine::paths;
+use crate::machine::{DeviceClass, Machine};
 use crate::trace::{Names, Payload, Trace};
 
 /// The views of one run; `None` where the firmware does not have one.
@@ -154,7 +154,8 @@ mod stale {
 
     #[test]
     fn a_menu_in_another_order_than_the_one_asked_for_is_printed_beside_it() {
-        let views = Views { ran: Some("x".into()), menu: Some("a | b".into()), ..views("a | b | HALT", Some("a | b | HALT")) };
+        let views =
+            Views { ran: Some("x".into()), menu: Some("a | b".into()), ..views("a | b | HALT", Some("a | b | HALT")) };
         assert_eq!(views.check(), Ok(()));
         let swapped = Views { menu: Some("b | a".into()), ..views };
         assert!(swapped.check().unwrap_err().ends_with("; boot menu [b | a]"));
