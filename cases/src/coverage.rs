@@ -58,6 +58,11 @@ const LEFT_OUT: &[(&str, Pair, &str)] = &[
         [("other", &["blank"]), ("firmware", &["ovmf"])],
         "OVMF falls through blank disks: first_entry shows it",
     ),
+    (
+        "prelaunch",
+        [("nic", &["e1000"]), ("firmware", &["ovmf"])],
+        "without its ROM OVMF drives virtio-net only, and with the ROM it is iPXE that boots",
+    ),
     ("prelaunch", [("lchs", &["on"]), ("firmware", &["ovmf"])], "bios-geometry is for SeaBIOS"),
     (
         "prelaunch",

@@ -37,10 +37,11 @@ pub fn cases() -> Vec<Case> {
             }
         }
     }
-    for act in [Act::First, Act::Beside, Act::Reindexed] {
+    // an OVMF boot is slow: every act once, strict with one act; it drives virtio-net by itself, other models by their ROM
+    let (firmware, model, other_bootable) = (Firmware::Ovmf, "virtio-net-pci", true);
+    for (act, strict) in Act::ALL.map(|act| (act, false)).into_iter().chain([(Act::First, true)]) {
         for leaving in [Leaving::Cont, Leaving::Reset] {
-            let (firmware, model) = (Firmware::Ovmf, "virtio-net-pci");
-            cases.push(Cell { firmware, model, act, other_bootable: true, strict: false, leaving }.case());
+            cases.push(Cell { firmware, model, act, other_bootable, strict, leaving }.case());
         }
     }
     cases
