@@ -59,6 +59,14 @@ const LEFT_OUT: &[(&str, Pair, &str)] = &[
         "OVMF falls through blank disks: first_entry shows it",
     ),
     (
+        "resets",
+        [
+            ("moment", &["menu", "post-pci-probing", "post-drives-found", "post-threads-complete", "post-int-19h"]),
+            ("firmware", &["ovmf"]),
+        ],
+        "OVMF says nothing before its boot manager",
+    ),
+    (
         "prelaunch",
         [("nic", &["e1000"]), ("firmware", &["ovmf"])],
         "without its ROM OVMF drives virtio-net only, and with the ROM it is iPXE that boots",

@@ -3,6 +3,8 @@
 //! The first medium hangs once it has reported, so that the story can act on a machine that runs and then reset it; what
 //! boots on the last lap ends the machine or hangs there.
 
+mod moments;
+
 use bootwright::case::Case;
 use bootwright::case::story::{Milestone, Story};
 use bootwright::machine::{Board, Clock, Firmware, Machine, Medium};
@@ -22,6 +24,7 @@ pub fn cases() -> Vec<Case> {
     }
     cases.push(twenty_resets());
     cases.extend([1, 2].map(reset_in_menu));
+    cases.extend(moments::cases());
     cases.extend(order_and_once());
     cases.extend(reboot_timeouts());
     cases.extend(refused_at_power_on());

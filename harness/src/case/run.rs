@@ -54,6 +54,8 @@ pub struct Patience {
     pub first_sign: Duration,
     /// For the next step of the boot.
     pub progress: Duration,
+    /// For the next step of a boot that has already gone another way than expected: it may still come back.
+    pub refuted: Duration,
     /// For a whole run.
     pub run: Duration,
 }
@@ -66,6 +68,7 @@ impl Default for Patience {
             reply: REPLY_TIMEOUT,
             first_sign: Duration::from_secs(120),
             progress: Duration::from_secs(120),
+            refuted: Duration::from_secs(10),
             run: Duration::from_secs(300),
         }
     }
@@ -146,7 +149,7 @@ pub fn run_control(case: &Case, platform: &Platform, options: &Options) -> Finis
         Ended::Passed => {
             Ended::Failed("the expectation holds although its cause was removed: it is vacuous".to_owned())
         }
-        Ended::Failed(reason) if !finished.trace.shows_life() => {
+        Ended::Failed(reason) if !finished.trace.shows_life() && !reason.contains(story::NOT_REFUSED) => {
             Ended::Broken(format!("the control machine showed no sign of life, which refutes nothing: {reason}"))
         }
         Ended::Failed(reason) if finished.gave_up && !already_refuted(&case.expectation, &finished.trace) => {
@@ -245,8 +248,10 @@ impl Bench {
         let recorder = Recorder::new();
         let begun = Instant::now();
         let mut watch = Watch {
+            expected: case.expectation.clone(),
             reader: Reader::new(self.machine.firmware, self.names.clone()),
             cursor: 0,
+            lan: Vec::new(),
             resets: 0,
             resets_by_story: case.story.resets(),
             exit: None,
@@ -278,10 +283,11 @@ impl Bench {
                         watch: &mut watch,
                         recorder: &recorder,
                         power_on: &power_on,
+                        draw: &|number| draw(options.seed, &case.id, number),
                         double: options.prelaunch_double,
                     },
                 );
-                let reason = told.is_ok().then(|| watch.until_over(&case.expectation, &recorder, begun)).flatten();
+                let reason = told.is_ok().then(|| watch.until_over(&recorder, begun)).flatten();
                 watch.drain(&recorder);
                 let facts = LastLook::at(&vm);
                 if let Some(running) = lans.borrow_mut().take() {
@@ -421,10 +427,16 @@ impl Bench {
     }
 }
 
+/// Events of lans that stories can wait for; a hostile guest makes new ones for ever.
+const LAN_LIMIT: usize = 10_000;
+
 /// Reads evidence into the trace until the run is over.
 pub(super) struct Watch {
     reader: Reader,
+    expected: Expectation,
     cursor: usize,
+    /// Events of the lans, the first [`LAN_LIMIT`] of them.
+    lan: Vec<Value>,
     resets: u32,
     resets_by_story: u32,
     exit: Option<String>,
@@ -444,15 +456,20 @@ impl Watch {
     /// # Errors
     ///
     /// What the machine did instead.
-    pub(super) fn until(&mut self, recorder: &Recorder, reached: impl Fn(&Trace) -> bool) -> Result<(), String> {
+    pub(super) fn until(
+        &mut self,
+        recorder: &Recorder,
+        reached: impl Fn(&Trace, &[Value]) -> bool,
+    ) -> Result<(), String> {
         self.last_progress = Instant::now();
         loop {
-            let deadline = self.last_progress + self.patience.progress;
+            let patience = self.patience_now();
+            let deadline = self.last_progress + patience;
             let (entries, cursor) = recorder.since(self.cursor, deadline);
             self.cursor = cursor;
             self.take(entries);
             let trace = self.reader.trace();
-            if reached(trace) {
+            if reached(trace, &self.lan) {
                 return Ok(());
             }
             let last = trace.attempts.last().map(describe).unwrap_or_else(|| "no attempt".to_owned());
@@ -461,17 +478,25 @@ impl Watch {
             }
             if Instant::now() >= deadline {
                 self.gave_up = true;
-                return Err(format!(
-                    "not reached in {} s of host time; last seen: {last}",
-                    self.patience.progress.as_secs()
-                ));
+                return Err(format!("not reached in {} s of host time; last seen: {last}", patience.as_secs()));
             }
         }
+    }
+
+    /// Host time for the next step, once what was seen may already contradict the expectation.
+    fn patience_now(&self) -> Duration {
+        let refuted = already_refuted(&self.expected, self.reader.trace());
+        if refuted { self.patience.refuted.min(self.patience.progress) } else { self.patience.progress }
     }
 
     /// Host time for the next step of a boot.
     pub(super) fn patience(&self) -> Duration {
         self.patience.progress
+    }
+
+    /// Payloads that have reported so far.
+    pub(super) fn payloads(&self) -> usize {
+        self.reader.trace().payloads.len()
     }
 
     /// The machine is about to be powered off by its story.
@@ -483,11 +508,12 @@ impl Watch {
     }
 
     /// `None` when the run ended as runs end; else why it was given up.
-    fn until_over(&mut self, expected: &Expectation, recorder: &Recorder, begun: Instant) -> Option<String> {
+    fn until_over(&mut self, recorder: &Recorder, begun: Instant) -> Option<String> {
+        let expected = self.expected.clone();
         loop {
             let now = Instant::now();
             let alive = self.last_shape != (0, 0, 0, false) && self.last_shape != (0, 0, 1, false);
-            let patience = if alive { self.patience.progress } else { self.patience.first_sign };
+            let patience = if alive { self.patience_now() } else { self.patience.first_sign };
             let deadline = (self.last_progress + patience).min(begun + self.patience.run);
             if now >= deadline {
                 self.gave_up = true;
@@ -498,7 +524,7 @@ impl Watch {
             let (entries, cursor) = recorder.since(self.cursor, deadline);
             self.cursor = cursor;
             self.take(entries);
-            if is_over(expected, self.reader.trace()) {
+            if is_over(&expected, self.reader.trace()) {
                 return None;
             }
             if let Some(exit) = &self.exit {
@@ -533,6 +559,11 @@ impl Watch {
                     if guest_reset {
                         self.resets += 1;
                         self.reader.reset();
+                    }
+                }
+                Observed::Network(event) => {
+                    if self.lan.len() < LAN_LIMIT {
+                        self.lan.push(event);
                     }
                 }
                 Observed::Harness(text) => {
@@ -614,6 +645,17 @@ fn nonce(seed: u64, case: &str, medium: &str) -> Nonce {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);
     Nonce(bytes)
+}
+
+/// A number for the n-th random decision of a case: the same for the same seed and id.
+fn draw(seed: u64, case: &str, number: u32) -> u64 {
+    let mut hash = Sha256::new();
+    hash.update(seed.to_le_bytes());
+    hash.update(case.as_bytes());
+    hash.update(number.to_le_bytes());
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&hash.finalize()[..8]);
+    u64::from_le_bytes(bytes)
 }
 
 /// An error and its causes on one line.

@@ -25,7 +25,7 @@ use serde::Serialize;
 use crate::machine::{DeviceClass, Machine};
 pub use ledger::Ledger;
 pub use migrate::{Destination, Order};
-pub(super) use tell::{Begin, POWERED_OFF, Stage, Untold, tell};
+pub(super) use tell::{Begin, NOT_REFUSED, POWERED_OFF, Stage, Untold, tell};
 
 /// An ordered list of steps. An empty story leaves the machine alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -76,8 +76,29 @@ pub enum Milestone {
         /// How often, from 1.
         times: u32,
     },
+    /// This was seen on a network of the machine, so often.
+    OnLan {
+        /// What.
+        moment: LanMoment,
+        /// How often, from 1.
+        times: u32,
+    },
     /// QEMU has ended, as the usual payload makes it.
     Ended,
+}
+
+/// A moment of a network boot, as the lan sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LanMoment {
+    /// A NIC has sent a DHCPDISCOVER.
+    Discover,
+    /// A server has acknowledged an address.
+    Ack,
+    /// A file was asked for by TFTP.
+    TftpRequest,
+    /// A quarter of a file has been acknowledged block by block.
+    TftpQuarter,
 }
 
 /// One step.
@@ -151,6 +172,14 @@ pub enum Step {
     Cont,
     /// `system_reset`.
     Reset,
+    /// `system_reset` again and again at moments drawn from the run's seed.
+    RandomResets {
+        /// How often.
+        count: u32,
+        /// Each moment is when the firmware has printed a drawn number of bytes on this lap, below this one, or its payload has
+        /// reported.
+        within: u32,
+    },
     /// Waits for a milestone.
     Wait(Milestone),
     /// Demands that the host, reading fw_cfg through the monitor, sees exactly the lines of these devices.
@@ -249,6 +278,17 @@ impl Story {
         self.step(Step::Reset)
     }
 
+    /// Resets the machine `count` times, each time when the firmware has printed so many bytes of its log (SeaBIOS: the debug
+    /// console behind the build line, OVMF: the serial port) as the run's seed says, fewer than `within`.
+    pub fn random_resets(self, count: u32, within: u32) -> Story {
+        self.step(Step::RandomResets { count, within })
+    }
+
+    /// Waits until something is seen on a network of the machine for the first time.
+    pub fn wait_on_lan(self, moment: LanMoment) -> Story {
+        self.wait(Milestone::OnLan { moment, times: 1 })
+    }
+
     /// Waits for a milestone.
     pub fn wait(self, milestone: Milestone) -> Story {
         self.step(Step::Wait(milestone))
@@ -282,12 +322,28 @@ impl Story {
 
     /// How often the story itself resets the machine.
     pub fn resets(&self) -> u32 {
-        self.steps.iter().filter(|step| matches!(step, Step::Reset)).count() as u32
+        let resets = |step: &Step| match step {
+            Step::Reset => 1,
+            Step::RandomResets { count, .. } => *count,
+            _ => 0,
+        };
+        self.steps.iter().map(resets).sum()
     }
 
     /// Whether nothing happens.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
+    }
+}
+
+impl fmt::Display for LanMoment {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            LanMoment::Discover => "a DHCPDISCOVER",
+            LanMoment::Ack => "a DHCPACK",
+            LanMoment::TftpRequest => "a TFTP read request",
+            LanMoment::TftpQuarter => "a quarter of a TFTP transfer",
+        })
     }
 }
 
@@ -300,6 +356,8 @@ impl fmt::Display for Milestone {
             Milestone::NothingBootable => out.write_str("firmware to stop with nothing bootable"),
             Milestone::Says { text, times: 1 } => write!(out, "the text {text:?}"),
             Milestone::Says { text, times } => write!(out, "the text {text:?}, {times} times"),
+            Milestone::OnLan { moment, times: 1 } => write!(out, "{moment} on the network"),
+            Milestone::OnLan { moment, times } => write!(out, "{moment} on the network, {times} times"),
             Milestone::Ended => out.write_str("QEMU to end"),
         }
     }
@@ -325,6 +383,9 @@ impl fmt::Display for Step {
             Step::Press { keys, confirmed_by } => write!(out, "press {}, answered \"{confirmed_by}\"", keys.join(", ")),
             Step::Cont => out.write_str("cont"),
             Step::Reset => out.write_str("system_reset"),
+            Step::RandomResets { count, within } => {
+                write!(out, "{count} times system_reset, each within {within} bytes of log")
+            }
             Step::Wait(milestone) => write!(out, "wait for {milestone}"),
             Step::HostReads(devices) => write!(out, "host reads bootorder [{}]", devices.join(", ")),
             Step::PowerCycle { without } if without.is_empty() => out.write_str("power cycle"),

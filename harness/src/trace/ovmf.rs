@@ -123,9 +123,10 @@ fn next_option(trace: &mut Trace) {
     trace.came_back("ran, then returned to the boot manager");
 }
 
-/// `BdsDxe: failed to load Boot0002 "UEFI QEMU HARDDISK" from PciRoot(0x0)/...: Not Found`
+/// `BdsDxe: failed to load Boot0002 "UEFI QEMU HARDDISK" from PciRoot(0x0)/...: Not Found`; a reset in the middle of such a
+/// line leaves its beginning in front of the next one.
 fn parse(line: &str) -> Option<Bds<'_>> {
-    let rest = line.split_once("BdsDxe: ")?.1;
+    let rest = line.rsplit_once("BdsDxe: ")?.1;
     let verbs = ["loading", "starting", "failed to load", "failed to start"];
     let verb = verbs.into_iter().find(|verb| rest.starts_with(verb))?;
     let rest = rest[verb.len()..].trim_start();

@@ -11,6 +11,7 @@
 //! assert!(judge(&expected, &Trace::default()).is_err());
 //! ```
 
+mod cut;
 pub mod exchange;
 pub mod known_issues;
 mod menu;
@@ -61,6 +62,10 @@ pub enum Ending {
 pub struct Expectation {
     /// The whole ordered list of attempts, over all laps.
     pub attempts: Vec<Expected>,
+    /// Laps before those of the list that a reset cuts short: on each the attempts must be a beginning of the list, and the
+    /// last of them may have come to any end.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cut_laps: u32,
     /// How the run ends.
     pub ending: Ending,
     /// Media that must not be tried at all. Implied by the list, and said for the reader.
@@ -82,6 +87,7 @@ impl Expectation {
     fn of(attempts: Vec<Expected>, ending: Ending) -> Expectation {
         Expectation {
             attempts,
+            cut_laps: 0,
             ending,
             never: Vec::new(),
             views: true,
@@ -144,6 +150,12 @@ impl Expectation {
     /// Puts a failed attempt on a medium before the others.
     pub fn after_failing(mut self, medium: &str) -> Expectation {
         self.attempts.insert(0, failed(medium));
+        self
+    }
+
+    /// Says that so many laps are cut short by resets before the list begins.
+    pub fn after_cut_laps(mut self, laps: u32) -> Expectation {
+        self.cut_laps = laps;
         self
     }
 
@@ -233,10 +245,22 @@ pub fn is_over(expected: &Expectation, trace: &Trace) -> bool {
     let stopped = trace.terminal.is_some();
     match expected.ending {
         Ending::Laps(laps) => stopped || trace.laps >= laps,
-        Ending::Boots => stopped || (trace.booted().is_some() && trace.attempts.len() >= expected.attempts.len()),
+        Ending::Boots => {
+            stopped || (trace.booted().is_some() && whole(expected, trace).count() >= expected.attempts.len())
+        }
         Ending::NothingBootable => stopped,
         Ending::Refused(_) => stopped || trace.booted().is_some(),
     }
+}
+
+/// Attempts on laps that no reset of the story cuts short.
+fn whole<'a>(expected: &Expectation, trace: &'a Trace) -> impl Iterator<Item = &'a Attempt> {
+    let cut_laps = expected.cut_laps;
+    trace.attempts.iter().filter(move |attempt| attempt.lap > cut_laps)
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Whether what has been seen contradicts the expectation whatever comes later: a trace that was given up at a deadline
@@ -247,7 +271,7 @@ pub fn already_refuted(expected: &Expectation, trace: &Trace) -> bool {
         Some(wanted) => attempt.outcome.is_some() && !wanted.matches(attempt),
         None => !matches!(expected.ending, Ending::Laps(_)),
     };
-    trace.attempts.iter().any(never) || trace.attempts.iter().enumerate().any(differs)
+    trace.attempts.iter().any(never) || whole(expected, trace).enumerate().any(differs)
 }
 
 /// Compares a finished trace with what was expected.
@@ -272,9 +296,10 @@ pub fn judge(expected: &Expectation, trace: &Trace) -> Result<(), String> {
     }
     let seen: Vec<&Attempt> = match expected.ending {
         // the lap that ends the run has begun and does not count
-        Ending::Laps(laps) => trace.attempts.iter().filter(|attempt| attempt.lap < laps).collect(),
-        _ => trace.attempts.iter().collect(),
+        Ending::Laps(laps) => whole(expected, trace).filter(|attempt| attempt.lap < laps).collect(),
+        _ => whole(expected, trace).collect(),
     };
+    cut::judge(expected, trace)?;
     for (position, wanted) in expected.attempts.iter().enumerate() {
         match seen.get(position) {
             Some(attempt) if wanted.matches(attempt) => {}

@@ -49,7 +49,7 @@ fn options(folder: &Path, reply: Duration) -> Options {
         keep: false,
         prelaunch_double: false,
         pause_on_failure: false,
-        patience: Patience { reply, first_sign: SHORT, progress: SHORT, run: LONG },
+        patience: Patience { reply, first_sign: SHORT, progress: SHORT, refuted: SHORT, run: LONG },
     }
 }
 

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Ledger, Milestone, Monitor, Step, Story, Unplugged, device_named, fw_cfg, plug};
+use super::{LanMoment, Ledger, Milestone, Monitor, Step, Story, Unplugged, device_named, fw_cfg, plug};
 use crate::case::run::Watch;
 use crate::evidence::{Observed, Recorder, Source};
 use crate::machine::argv::Files;
 use crate::machine::layout::Layout;
-use crate::machine::{Machine, paths};
+use crate::machine::{Firmware, Machine, paths};
 use crate::trace::Trace;
 use crate::vm::qmp::QmpError;
 use crate::vm::{REPLY_TIMEOUT, Vm, VmError};
@@ -40,6 +40,8 @@ pub struct Stage<'a> {
     pub recorder: &'a Recorder,
     /// Powers on a machine with the same files.
     pub power_on: &'a dyn Fn(&Machine, Begin) -> Result<Vm, VmError>,
+    /// A number drawn from the run's seed for the n-th decision.
+    pub draw: &'a dyn Fn(u32) -> u64,
     /// Resets before leaving prelaunch, to imitate a QEMU that updates fw_cfg then.
     pub double: bool,
 }
@@ -64,6 +66,9 @@ pub enum Untold {
     /// The monitor or the host failed.
     Broken(String),
 }
+
+/// What is wrong with a step that demands a refusal; QEMU itself said so, whether or not the guest ran.
+pub const NOT_REFUSED: &str = "QEMU did not refuse";
 
 /// Executes a story.
 ///
@@ -141,6 +146,7 @@ impl Stage<'_> {
                 self.reset()?;
                 self.ledger.reset();
             }
+            Step::RandomResets { count, within } => self.random_resets(*count, *within)?,
             Step::Wait(milestone) => self.wait(milestone)?,
             Step::HostReads(devices) => self.host_reads(devices)?,
             Step::PowerCycle { without } => self.power_cycle(without, nodes)?,
@@ -263,6 +269,34 @@ impl Stage<'_> {
         Ok(())
     }
 
+    /// Moments are counted in bytes of log and not in time, so that the same seed resets at the same places of POST.
+    fn random_resets(&mut self, count: u32, within: u32) -> Result<(), Untold> {
+        let recorder = self.recorder;
+        let (source, begin) = match self.ledger.present().firmware {
+            Firmware::SeaBios => (Source::DebugConsole, "BUILD: "),
+            Firmware::Ovmf => (Source::Serial, ""),
+        };
+        for number in 0..count {
+            let cursor = if number == 0 { 0 } else { recorder.stream(source).len() };
+            let drawn = ((self.draw)(number) % u64::from(within.max(1))) as usize;
+            let payloads = self.watch.payloads();
+            recorder.note(Observed::Harness(format!(
+                "reset {} of {count}: after {drawn} bytes of this lap's log",
+                number + 1
+            )));
+            let due = |trace: &Trace, _: &[Value]| {
+                let stream = recorder.stream(source);
+                let lap = String::from_utf8_lossy(stream.get(cursor..).unwrap_or_default()).into_owned();
+                let behind = lap.find(begin).and_then(|at| lap.get(at..));
+                trace.payloads.len() > payloads || behind.is_some_and(|log| log.len() > drawn && log.contains('\n'))
+            };
+            self.watch.until(recorder, due).map_err(Untold::Failed)?;
+            self.reset()?;
+            self.ledger.reset();
+        }
+        Ok(())
+    }
+
     fn cont(&mut self) -> Result<(), Untold> {
         // the double's reset has side effects that the real fix has not: it completes unplugs and uses up once=
         let faithful = !self.ledger.unplug_outstanding() && self.ledger.present().boot.once.is_none();
@@ -286,7 +320,7 @@ impl Stage<'_> {
             let event = |down: bool| json!({ "type": "key", "data": { "down": down, "key": { "type": "qcode", "data": key } } });
             self.vm.execute("input-send-event", json!({ "events": [event(true), event(false)] }))?;
         }
-        let confirmed = |_: &Trace| printed(cursors).iter().any(|tail| contains(tail, confirmed_by));
+        let confirmed = |_: &Trace, _: &[Value]| printed(cursors).iter().any(|tail| contains(tail, confirmed_by));
         self.watch.until(recorder, confirmed).map_err(Untold::Failed)
     }
 
@@ -299,7 +333,7 @@ impl Stage<'_> {
             };
         }
         let recorder = self.recorder;
-        let reached = |trace: &Trace| reached(milestone, trace, recorder);
+        let reached = |trace: &Trace, lan: &[Value]| reached(milestone, trace, lan, recorder);
         self.watch.until(recorder, reached).map_err(Untold::Failed)
     }
 
@@ -336,7 +370,7 @@ impl Stage<'_> {
 /// Turns QEMU's refusal into success and everything else into the step's failure.
 fn demand_refusal(outcome: Result<(), Untold>, words: &str) -> Result<(), Untold> {
     match outcome {
-        Ok(()) => Err(Untold::Failed("QEMU did not refuse".to_owned())),
+        Ok(()) => Err(Untold::Failed(NOT_REFUSED.to_owned())),
         Err(Untold::Failed(said)) if said.contains(words) => Ok(()),
         Err(other) => Err(other),
     }
@@ -351,7 +385,7 @@ fn contains(stream: &[u8], text: &str) -> bool {
     String::from_utf8_lossy(stream).contains(text)
 }
 
-fn reached(milestone: &Milestone, trace: &Trace, recorder: &Recorder) -> bool {
+fn reached(milestone: &Milestone, trace: &Trace, lan: &[Value], recorder: &Recorder) -> bool {
     match milestone {
         Milestone::Lap(lap) => trace.laps >= *lap,
         Milestone::Payload { medium, times } => {
@@ -363,7 +397,22 @@ fn reached(milestone: &Milestone, trace: &Trace, recorder: &Recorder) -> bool {
             let count = |source| String::from_utf8_lossy(&recorder.stream(source)).matches(text.as_str()).count();
             count(Source::DebugConsole).max(count(Source::Serial)) >= *times as usize
         }
+        Milestone::OnLan { moment, times } => {
+            lan.iter().filter(|event| is_moment(*moment, event)).count() >= *times as usize
+        }
         Milestone::Ended => false,
+    }
+}
+
+/// Whether an event of a lan, as the timeline has it, is that moment.
+fn is_moment(moment: LanMoment, event: &Value) -> bool {
+    let text = |key: &str| event.pointer(key).and_then(Value::as_str);
+    let what = text("/event/what");
+    match moment {
+        LanMoment::Discover => what == Some("dhcp") && text("/event/message") == Some("discover"),
+        LanMoment::Ack => what == Some("dhcp") && text("/event/message") == Some("ack"),
+        LanMoment::TftpRequest => what == Some("tftp-request"),
+        LanMoment::TftpQuarter => what == Some("tftp-progress"),
     }
 }
 
@@ -377,7 +426,18 @@ mod tests {
             || Err(Untold::Failed("QEMU refused device_add: Bus 'ide.1' does not support hotplugging".into()));
         assert_eq!(demand_refusal(refusal(), "does not support hotplugging"), Ok(()));
         assert_eq!(demand_refusal(refusal(), "no such bus"), refusal());
-        assert_eq!(demand_refusal(Ok(()), "any"), Err(Untold::Failed("QEMU did not refuse".into())));
+        assert_eq!(demand_refusal(Ok(()), "any"), Err(Untold::Failed(NOT_REFUSED.into())));
+    }
+
+    #[test]
+    fn a_moment_on_the_network_is_its_own_event_and_counted() {
+        let event = |event: Value| json!({ "nic": "nic0", "event": event });
+        let discover = event(json!({ "what": "dhcp", "message": "discover" }));
+        let lan = [discover.clone(), event(json!({ "what": "dhcp", "message": "offer" })), discover];
+        let is =
+            |moment, times| reached(&Milestone::OnLan { moment, times }, &Trace::default(), &lan, &Recorder::new());
+        assert!(is(LanMoment::Discover, 2) && !is(LanMoment::Discover, 3));
+        assert!(!is(LanMoment::Ack, 1) && !is(LanMoment::TftpRequest, 1) && !is(LanMoment::TftpQuarter, 1));
     }
 
     #[test]
@@ -386,7 +446,9 @@ mod tests {
         recorder.bytes(Source::DebugConsole, b"SeaBIOS (version 1)\nSeaBIOS (version 1)\n");
         let trace = Trace { laps: 2, ..Trace::default() };
         let says = |times| Milestone::Says { text: "SeaBIOS (version".into(), times };
-        assert!(reached(&says(2), &trace, &recorder) && !reached(&says(3), &trace, &recorder));
-        assert!(reached(&Milestone::Lap(2), &trace, &recorder) && !reached(&Milestone::Lap(3), &trace, &recorder));
+        assert!(reached(&says(2), &trace, &[], &recorder) && !reached(&says(3), &trace, &[], &recorder));
+        assert!(
+            reached(&Milestone::Lap(2), &trace, &[], &recorder) && !reached(&Milestone::Lap(3), &trace, &[], &recorder)
+        );
     }
 }

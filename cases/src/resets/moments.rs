@@ -1,0 +1,94 @@
+//! Resets at named moments of a boot and at random ones: what follows is an ordinary boot by the same order.
+
+use bootwright::case::Case;
+use bootwright::case::story::{LanMoment, Milestone, Story};
+use bootwright::machine::{Board, Clock, Firmware, Machine, Medium};
+use bootwright::verdict::Expectation;
+
+use super::id;
+use crate::networks;
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = vec![twenty(Firmware::SeaBios, 9000), twenty(Firmware::Ovmf, 400).long(), in_menu()];
+    let posts = [
+        ("pci-probing", "=== PCI device probing"),
+        ("drives-found", "found virtio-blk at"),
+        ("threads-complete", "All threads complete."),
+        ("int-19h", "enter handle_19"),
+    ];
+    cases.extend(posts.map(|(name, text)| in_post(name, text)));
+    for firmware in [Firmware::SeaBios, Firmware::Ovmf] {
+        let moments = [
+            ("discover", LanMoment::Discover),
+            ("ack", LanMoment::Ack),
+            ("tftp-request", LanMoment::TftpRequest),
+            ("tftp-quarter", LanMoment::TftpQuarter),
+        ];
+        cases.extend(moments.map(|(name, moment)| in_network_boot(firmware, name, moment)));
+    }
+    cases
+}
+
+fn two_disks(firmware: Firmware) -> Machine {
+    let machine = Machine::pc(firmware).virtio_blk(Medium::hanging("wrong")).bootindex(2);
+    machine.virtio_blk(Medium::hanging("right")).bootindex(1)
+}
+
+/// Twenty resets at moments drawn from the seed, in POST, in the boot manager, or once the payload runs; the boot that
+/// follows is by the same order, and so is every boot that got as far as an attempt.
+fn twenty(firmware: Firmware, within: u32) -> Case {
+    Case::new(id(firmware, "twenty-at-random"))
+        .axis("moment", "random")
+        .machine(two_disks(firmware))
+        .story(Story::new().random_resets(20, within))
+        .expect(Expectation::boots("right").without_trying("wrong").after_cut_laps(20))
+        .control(super::unlisted(two_disks(firmware), "right"))
+}
+
+/// A reset when SeaBIOS' POST has come to a point.
+fn in_post(name: &str, text: &str) -> Case {
+    Case::new(id(Firmware::SeaBios, &format!("in-post-{name}")))
+        .axis("moment", format!("post-{name}"))
+        .machine(two_disks(Firmware::SeaBios))
+        .story(Story::new().wait_for_text(text).reset())
+        .expect(Expectation::boots("right").without_trying("wrong").after_cut_laps(1))
+        .control_blank("right")
+}
+
+/// A reset while the boot menu waits for a choice: it is offered again, and the first entry boots.
+fn in_menu() -> Case {
+    let machine = two_disks(Firmware::SeaBios).boot_menu(Some(65_535)).with_clock(Clock::Real);
+    let again = Milestone::Says { text: "for boot menu.\n".to_owned(), times: 2 };
+    let story = Story::new().wait_for_text("for boot menu.\n").press(&["esc"], "3. Legacy option rom\n").reset();
+    Case::new(id(Firmware::SeaBios, "in-menu"))
+        .axis("moment", "menu")
+        .machine(machine)
+        .story(story.wait(again).press(&["spc"], "Booting from"))
+        .expect(
+            Expectation::boots("right")
+                .without_trying("wrong")
+                .after_cut_laps(1)
+                .menu(&["right", "wrong", "Legacy option rom"])
+                .menu(&[]),
+        )
+        .control_blank("right")
+}
+
+/// A reset in the middle of a network boot: the next lap asks again from the start, and is served.
+fn in_network_boot(firmware: Firmware, name: &str, moment: LanMoment) -> Case {
+    let machine = match firmware {
+        Firmware::SeaBios => {
+            networks::nic_then_disk(Board::Pc, "virtio-net-pci", networks::healthy().of_length(30_000))
+        }
+        Firmware::Ovmf => networks::ovmf(Board::Pc, networks::healthy_efi()),
+    };
+    let file = if firmware == Firmware::SeaBios { networks::BIOS_FILE } else { networks::EFI_FILE };
+    let control = machine.clone().with_network(0, |network| network.without_program(file));
+    let case = Case::new(id(firmware, &format!("in-pxe-{name}")))
+        .axis("moment", format!("pxe-{name}"))
+        .machine(machine)
+        .story(Story::new().wait_on_lan(moment).reset())
+        .expect(Expectation::boots("served").without_trying("next").after_cut_laps(1))
+        .control(control);
+    if firmware == Firmware::Ovmf { case.long() } else { case }
+}
