@@ -6,6 +6,7 @@
 #![deny(missing_docs)]
 
 mod alone;
+mod bridge;
 mod classes;
 pub mod coverage;
 mod first_entry;
@@ -44,6 +45,7 @@ pub fn all() -> Vec<Case> {
         pxe::cases(),
         http::cases(),
         loaders::cases(),
+        bridge::cases(),
     ];
     groups.into_iter().flatten().map(settle).collect()
 }

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::Case;
 use super::evidence_files::{EvidenceFiles, Written};
-use super::network;
+use super::{lab, network};
 use super::story::{self, Ledger, Stage, Untold};
 use crate::evidence::{Entry, Observed, Recorder, Source};
 use crate::machine::argv::{self, Files, Wiring};
@@ -22,6 +22,9 @@ use crate::trace::{Names, Reader, Trace};
 use crate::verdict::views::Views;
 use crate::verdict::{Ending, Expectation, already_refuted, describe, is_over, judge};
 use crate::vm::{Exit, Ports, REPLY_TIMEOUT, Vm, VmError};
+
+/// How long a lab may take to end after QEMU.
+const LAB_ENDS: Duration = Duration::from_secs(10);
 
 /// Choices of a run that are not the case's own.
 #[derive(Clone, Debug)]
@@ -234,7 +237,11 @@ impl Bench {
         evidence.machine(case, control, &machine, &media.nonces, options.seed)?;
         let by_hand =
             argv::argv(&machine, &layout, &files, &Wiring::ByHand { debugcon: "by-hand-debugcon.log".into() });
-        evidence.command(case, &platform.qemu, &by_hand)?;
+        let command = match machine.bridge() {
+            Some(_) => lab::wrapped(&platform.qemu.command),
+            None => platform.qemu.command.clone(),
+        };
+        evidence.command(case, &command, &platform.qemu.env, &by_hand)?;
         Ok(Bench { machine, layout, files, names, evidence, networks })
     }
 
@@ -282,7 +289,9 @@ impl Bench {
                 watch.drain(&recorder);
                 let facts = LastLook::at(&vm);
                 if let Some(running) = lans.borrow_mut().take() {
-                    on_lan = running.power_off();
+                    // the parts of a lab write down how they end once QEMU has
+                    let ended = running.has_lab() && !options.pause_on_failure && vm.quit(LAB_ENDS).is_some();
+                    on_lan = running.power_off(ended);
                     watch.reader.network(&on_lan.events(), &recorder.stream(Source::Serial));
                 }
                 let ended = match told {
@@ -359,14 +368,18 @@ impl Bench {
         recorder: &Recorder,
         patience: Duration,
     ) -> Result<(Vm, network::Running), VmError> {
-        let (lans, nics) = self.networks.power_on(recorder)?;
-        let ports = Ports::new(nics)?;
+        let (lans, far) = self.networks.power_on(recorder)?;
+        let (others, env): (Vec<_>, Vec<_>) = far.lab.into_iter().unzip();
+        let ports = Ports::new(far.nics, others)?;
         let (qmp, serial, debugcon, nics) = ports.numbers();
         let wiring = Wiring::Harness { qmp, serial, debugcon, nics, sandbox: platform.qemu.sandbox };
         let argv = argv::argv(machine, &self.layout, &self.files, &wiring);
         let qemu = &platform.qemu;
         let folder = self.evidence.folder();
-        let vm = Vm::power_on(&qemu.command, &qemu.env, &argv, ports, folder, recorder.clone(), patience)?;
+        let wrapped = machine.bridge().map(|_| lab::wrapped(&qemu.command));
+        let command = wrapped.as_deref().unwrap_or(&qemu.command);
+        let env = [qemu.env.clone(), env].concat();
+        let vm = Vm::power_on(command, &env, &argv, ports, folder, recorder.clone(), patience)?;
         Ok((vm, lans))
     }
 
