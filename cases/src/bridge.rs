@@ -19,7 +19,8 @@ pub fn cases() -> Vec<Case> {
     cases.into_iter().map(Case::long).collect()
 }
 
-/// What libvirt writes for its default network, with a boot file.
+/// What libvirt writes for a network with IPv6. Without `no-ping` dnsmasq looks for 3 s whether somebody has the address
+/// that it is about to offer; without router advertisements iPXE waits 17 s for one.
 const DNSMASQ: &str = "\
 strict-order
 interface=br0
@@ -30,6 +31,9 @@ dhcp-no-override
 dhcp-authoritative
 dhcp-lease-max=253
 dhcp-leasefile=/srv/dnsmasq.leases
+no-ping
+enable-ra
+dhcp-range=fd77:122::,ra-only
 enable-tftp
 tftp-root=/srv/tftp
 ";

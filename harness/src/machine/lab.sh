@@ -59,6 +59,7 @@ ip link add br0 type bridge
 ip link set br0 type bridge forward_delay "$forward_delay"
 ip link set br0 type bridge stp_state "$stp"
 ip address add 192.168.122.1/24 dev br0
+ip address add fd77:122::1/64 dev br0 nodad
 for tap in $taps; do
     ip tuntap add "$tap" mode tap
     ip link set "$tap" master br0
