@@ -58,6 +58,7 @@ const LEFT_OUT: &[(&str, Pair, &str)] = &[
         [("other", &["blank"]), ("firmware", &["ovmf"])],
         "OVMF falls through blank disks: first_entry shows it",
     ),
+    ("pxe", [("bridge", &[]), ("firmware", &[])], "a real network is slow: each story with one firmware"),
     (
         "resets",
         [

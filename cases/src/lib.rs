@@ -6,6 +6,7 @@
 #![deny(missing_docs)]
 
 mod alone;
+mod bridge;
 mod classes;
 pub mod coverage;
 mod first_entry;
@@ -48,6 +49,7 @@ pub fn all() -> Vec<Case> {
         http::cases(),
         loaders::cases(),
         menu::cases(),
+        bridge::cases(),
     ];
     groups.into_iter().flatten().map(settle).collect()
 }
@@ -72,11 +74,24 @@ fn is_long_network(id: &str) -> bool {
         || ["::loader-", "::kernel-by-", "-comes-up-late"].iter().any(|part| id.contains(part))
 }
 
+/// OVMF cases of which SeaBIOS' twin, or another of OVMF's, is in the default suite: an OVMF boot takes three seconds.
+fn is_long_ovmf(id: &str) -> bool {
+    const PARTS: [&str; 6] = [
+        "first_entry::ovmf::pc::",
+        "::no-signature-",
+        "places::ovmf::q35::function",
+        "::expander::",
+        "resets::ovmf::",
+        "triples::",
+    ];
+    id.contains("::ovmf::") && PARTS.iter().any(|part| id.contains(part))
+}
+
 /// Moves a case that is not settled, or long on a network, to the full suite.
 fn settle(case: Case) -> Case {
     let unsettled = UNSETTLED.iter().any(|part| case.id.contains(part));
     let network = ["pxe::", "http::"].iter().any(|group| case.id.starts_with(group));
-    if unsettled || (network && is_long_network(&case.id)) { case.long() } else { case }
+    if unsettled || is_long_ovmf(&case.id) || (network && is_long_network(&case.id)) { case.long() } else { case }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The files of one evidence folder: written before power-on what the machine is, afterwards what was seen.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,6 @@ use serde_json::json;
 use super::Case;
 use crate::evidence::{Recorder, Source, nvram};
 use crate::machine::Machine;
-use crate::platform::Qemu;
 use crate::trace::Trace;
 use crate::verdict::views::Views;
 
@@ -135,7 +135,13 @@ impl EvidenceFiles {
     /// # Errors
     ///
     /// The file that could not be written.
-    pub fn command(&self, case: &Case, qemu: &Qemu, argv: &[String]) -> Result<(), String> {
+    pub fn command(
+        &self,
+        case: &Case,
+        command: &[OsString],
+        env: &[(String, String)],
+        argv: &[String],
+    ) -> Result<(), String> {
         let mut script = String::from("#!/bin/sh\n");
         script +=
             &format!("# {}: the same machine by hand; serial port and monitor (Ctrl-A c) on this terminal\n", case.id);
@@ -147,10 +153,10 @@ impl EvidenceFiles {
         if let Some((template, _)) = self.template.borrow().as_ref() {
             script += &format!("cp {} vars.fd && chmod u+w vars.fd\n", quote(&template.to_string_lossy()));
         }
-        for (name, value) in &qemu.env {
+        for (name, value) in env {
             script += &format!("export {name}={}\n", quote(value));
         }
-        let program: Vec<String> = qemu.command.iter().map(|word| quote(&word.to_string_lossy())).collect();
+        let program: Vec<String> = command.iter().map(|word| quote(&word.to_string_lossy())).collect();
         script += &format!("exec {}", program.join(" "));
         for (index, word) in argv.iter().enumerate() {
             // an option begins a line, its value follows it

@@ -5,12 +5,14 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use bootwright_images::Nonce;
 use serde_json::{Value, json};
 
+use super::lab;
 use crate::evidence::{Observed, Recorder};
 use crate::lan::tls::Authority;
 use crate::lan::{Lan, LanEvent, LanLog, LanSpec, pcapng};
@@ -23,6 +25,8 @@ pub struct Prepared {
     lans: Vec<LanSpec>,
     /// Device index of each NIC, by lan and port.
     nics: Vec<Vec<usize>>,
+    /// Which of the lans is a lab of real parts.
+    lab: Option<usize>,
     /// Nonce of each served medium, by name.
     pub nonces: BTreeMap<String, String>,
     /// fw_cfg entries that the firmware needs for this network, name and file.
@@ -60,36 +64,53 @@ impl Prepared {
                 prepared.fw_cfg.push(("etc/edk2/https/cacerts".to_owned(), path));
             }
             let plugged = machine.plugged_nics().filter(|(_, nic)| nic.lan == Some(index));
-            prepared.nics.push(plugged.map(|(device, _)| device).collect());
+            let nics: Vec<_> = plugged.map(|(device, _)| device).collect();
+            if let (Some(bridge), [_, ..]) = (&network.bridge, &nics[..]) {
+                if let Some(other) = prepared.lab.replace(index) {
+                    return Err(format!("networks {other} and {index} are both real bridges: a machine can have one"));
+                }
+                lab::write(folder, bridge, &nics, &lan)?;
+            }
+            prepared.nics.push(nics);
             prepared.lans.push(lan);
         }
         Ok(prepared)
     }
 
-    /// Powers the lans on. The second value are QEMU's ends, one for each NIC that has a lan, in device order.
+    /// Powers the lans on and makes ready for a lab.
     ///
     /// # Errors
     ///
     /// [`VmError::Prepare`] with what the host refused.
-    pub fn power_on(&self, recorder: &Recorder) -> Result<(Running, Vec<UnixStream>), VmError> {
+    pub fn power_on(&self, recorder: &Recorder) -> Result<(Running, FarEnds), VmError> {
         let prepare = |source| VmError::Prepare { what: "the network".to_owned(), source };
         let mut running = Running::default();
-        let mut ends: BTreeMap<usize, UnixStream> = BTreeMap::new();
-        for (spec, nics) in self.lans.iter().zip(&self.nics) {
-            let mut ports = Vec::new();
-            for &device in nics {
-                let (end, port) = UnixStream::pair().map_err(prepare)?;
-                ends.insert(device, end);
-                ports.push(port);
-            }
+        let mut ends: BTreeMap<usize, OwnedFd> = BTreeMap::new();
+        let mut far = FarEnds::default();
+        for (index, (spec, nics)) in self.lans.iter().zip(&self.nics).enumerate() {
             let log = LanLog::new(spec.capture_limit);
             let (timeline, devices) = (recorder.clone(), nics.clone());
             log.observe(move |event| timeline.note(Observed::Network(words(event, &devices))));
+            if self.lab == Some(index) {
+                let (readers, lab) = lab::readers(nics, &log).map_err(prepare)?;
+                ends.extend(nics.iter().copied().zip(lab.nics));
+                far.lab = Some((lab.log, lab.env));
+                running.lab = Some(readers);
+                running.lans.push((On::Lab(log), nics.clone()));
+                continue;
+            }
+            let mut ports = Vec::new();
+            for &device in nics {
+                let (end, port) = UnixStream::pair().map_err(prepare)?;
+                ends.insert(device, end.into());
+                ports.push(port);
+            }
             let lan =
                 Lan::start_into(spec.clone(), ports, log).map_err(|error| prepare(std::io::Error::other(error)))?;
-            running.lans.push((lan, nics.clone()));
+            running.lans.push((On::Lan(lan), nics.clone()));
         }
-        Ok((running, ends.into_values().collect()))
+        far.nics = ends.into_values().collect();
+        Ok((running, far))
     }
 }
 
@@ -108,10 +129,26 @@ fn with_tls(
     Ok(http.tls(identity))
 }
 
-/// The lans of a run, on.
+/// What QEMU inherits of the networks.
+#[derive(Default)]
+pub struct FarEnds {
+    /// One for each NIC that has a network, in device order.
+    pub nics: Vec<OwnedFd>,
+    /// A lab's: the descriptor for its lines and the variable that names it.
+    pub lab: Option<(OwnedFd, (String, String))>,
+}
+
+/// A network that is on.
+enum On {
+    Lan(Lan),
+    Lab(LanLog),
+}
+
+/// The networks of a run, on.
 #[derive(Default)]
 pub struct Running {
-    lans: Vec<(Lan, Vec<usize>)>,
+    lans: Vec<(On, Vec<usize>)>,
+    lab: Option<lab::Readers>,
 }
 
 /// The lans of a run, off, with everything that happened on them.
@@ -121,9 +158,22 @@ pub struct Seen {
 }
 
 impl Running {
-    /// Powers the lans off, once everything that the guest had sent is received.
-    pub fn power_off(self) -> Seen {
-        Seen { logs: self.lans.into_iter().map(|(lan, nics)| (lan.stop(), nics)).collect() }
+    /// Whether one of them is a lab, which ends with QEMU's wrapper only.
+    pub fn has_lab(&self) -> bool {
+        self.lab.is_some()
+    }
+
+    /// Powers the networks off, once everything that the guest had sent is received. `ended` says that QEMU and its
+    /// wrapper are gone; what a lab does after this is not seen otherwise.
+    pub fn power_off(self, ended: bool) -> Seen {
+        if let Some(lab) = self.lab.filter(|_| ended) {
+            lab.finish();
+        }
+        let log = |on| match on {
+            On::Lan(lan) => lan.stop(),
+            On::Lab(log) => log,
+        };
+        Seen { logs: self.lans.into_iter().map(|(on, nics)| (log(on), nics)).collect() }
     }
 }
 
@@ -182,9 +232,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let prepared = Prepared::of(&machine, folder.path(), |_| Nonce([0; 16])).unwrap();
         let recorder = Recorder::new();
-        let (running, mut ends) = prepared.power_on(&recorder).unwrap();
+        let (running, far) = prepared.power_on(&recorder).unwrap();
+        let mut ends: Vec<UnixStream> = far.nics.into_iter().map(UnixStream::from).collect();
         ends[0].write_all(&[&60_u32.to_be_bytes()[..], &[0xff; 60]].concat()).unwrap();
-        let seen = running.power_off();
+        let seen = running.power_off(true);
         assert_eq!(seen.events()[0].port, Some(0));
         assert!(recorder.timeline_jsonl().contains("\"nic\":\"nic0\""));
         seen.write(folder.path()).unwrap();

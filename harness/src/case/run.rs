@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 
 use super::Case;
 use super::evidence_files::{EvidenceFiles, Written};
-use super::network;
 use super::story::{self, Begin, Ledger, Stage, Untold};
+use super::{lab, network};
 use crate::evidence::{Entry, Observed, Recorder, Source};
 use crate::machine::argv::{self, Files, Wiring};
 use crate::machine::layout::{Layout, medium_kind};
@@ -20,8 +20,11 @@ use crate::machine::{Accelerator, Clock, Firmware, Machine};
 use crate::platform::Platform;
 use crate::trace::{Names, Reader, Trace};
 use crate::verdict::views::Views;
-use crate::verdict::{Ending, Expectation, already_refuted, describe, is_over, judge};
+use crate::verdict::{Ending, Expectation, already_refuted, describe, is_over, judge, strays};
 use crate::vm::{Exit, Ports, REPLY_TIMEOUT, Vm, VmError};
+
+/// How long a lab may take to end after QEMU.
+const LAB_ENDS: Duration = Duration::from_secs(10);
 
 /// Choices of a run that are not the case's own.
 #[derive(Clone, Debug)]
@@ -240,7 +243,11 @@ impl Bench {
         evidence.machine(case, control, &machine, &media.nonces, options.seed)?;
         let by_hand =
             argv::argv(&machine, &layout, &files, &Wiring::ByHand { debugcon: "by-hand-debugcon.log".into() });
-        evidence.command(case, &platform.qemu, &by_hand)?;
+        let command = match machine.bridge() {
+            Some(_) => lab::wrapped(&platform.qemu.command),
+            None => platform.qemu.command.clone(),
+        };
+        evidence.command(case, &command, &platform.qemu.env, &by_hand)?;
         Ok(Bench { machine, layout, files, names, evidence, networks })
     }
 
@@ -291,7 +298,9 @@ impl Bench {
                 watch.drain(&recorder);
                 let facts = LastLook::at(&vm);
                 if let Some(running) = lans.borrow_mut().take() {
-                    on_lan = running.power_off();
+                    // the parts of a lab write down how they end once QEMU has
+                    let ended = running.has_lab() && !options.pause_on_failure && vm.quit(LAB_ENDS).is_some();
+                    on_lan = running.power_off(ended);
                     watch.reader.network(&on_lan.events(), &recorder.stream(Source::Serial));
                 }
                 let ended = match told {
@@ -378,8 +387,9 @@ impl Bench {
         }
         let vars = self.files.vars.is_some().then(|| self.evidence.vars());
         let files = Files { vars, ..self.files.clone() };
-        let (lans, nics) = self.networks.power_on(recorder)?;
-        let ports = Ports::new(nics)?;
+        let (lans, far) = self.networks.power_on(recorder)?;
+        let (others, env): (Vec<_>, Vec<_>) = far.lab.into_iter().unzip();
+        let ports = Ports::new(far.nics, others)?;
         let (qmp, serial, debugcon, nics) = ports.numbers();
         let wiring = Wiring::Harness {
             qmp,
@@ -392,7 +402,10 @@ impl Bench {
         let argv = argv::argv(machine, &self.layout, &files, &wiring);
         let qemu = &platform.qemu;
         let folder = self.evidence.folder();
-        let vm = Vm::power_on(&qemu.command, &qemu.env, &argv, ports, folder, recorder.clone(), patience)?;
+        let wrapped = machine.bridge().map(|_| lab::wrapped(&qemu.command));
+        let command = wrapped.as_deref().unwrap_or(&qemu.command);
+        let env = [qemu.env.clone(), env].concat();
+        let vm = Vm::power_on(command, &env, &argv, ports, folder, recorder.clone(), patience)?;
         Ok((vm, lans))
     }
 
@@ -485,7 +498,7 @@ impl Watch {
 
     /// Host time for the next step, once what was seen may already contradict the expectation.
     fn patience_now(&self) -> Duration {
-        let refuted = already_refuted(&self.expected, self.reader.trace());
+        let refuted = strays(&self.expected, self.reader.trace());
         if refuted { self.patience.refuted.min(self.patience.progress) } else { self.patience.progress }
     }
 

@@ -251,7 +251,25 @@ pub enum LanEventKind {
         /// Why.
         reason: String,
     },
-    /// A fault changed, held back or dropped a frame, or ended a transfer.
+    /// The port of a real bridge went into another state.
+    PortState {
+        /// The tap device.
+        name: String,
+        /// `disabled`, `listening`, `learning`, `forwarding` or `blocking`.
+        state: String,
+        /// The bridge's spanning tree protocol is on.
+        stp: bool,
+        /// The bridge's forward delay in hundredths of a second.
+        forward_delay_cs: u32,
+    },
+    /// A part of a real network logged this.
+    Said {
+        /// Which part.
+        part: String,
+        /// Its words.
+        line: String,
+    },
+    /// A fault changed, held back or dropped a frame, or ended a transfer; or a real firewall's rule did.
     Fault {
         /// The fault's name and what it did.
         note: String,

@@ -38,6 +38,7 @@ pub mod spec;
 mod tcp;
 pub mod tls;
 pub mod wire;
+pub mod witness;
 
 use std::io;
 use std::net::Ipv4Addr;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::bridge::tap;
 use super::layout::{Layout, Placed, RNG_SLOT};
 use super::{Board, Clock, Device, DeviceClass, Firmware, Machine, OptionRom};
 
@@ -33,7 +34,8 @@ pub enum Wiring {
         serial: i32,
         /// Debug console at port 0x402.
         debugcon: i32,
-        /// One for each NIC that has a lan, in device order.
+        /// One for each NIC that has a network, in device order: a socket to its lan, or on a real bridge a pipe for the
+        /// frames that pass its tap device.
         nics: Vec<i32>,
         /// The build has `-sandbox`.
         sandbox: bool,
@@ -295,11 +297,22 @@ fn devices(argv: &mut Argv, machine: &Machine, layout: &Layout, files: &Files, w
         if let DeviceClass::Nic(nic) = &device.class
             && nic.lan.is_some()
         {
-            let netdev = match nics.next() {
-                Some(fd) => format!("stream,id=net{index},server=off,addr.type=fd,addr.str={fd}"),
-                None => format!("hubport,id=net{index},hubid={index}"),
-            };
-            argv.two("-netdev", &netdev);
+            let real =
+                nic.lan.and_then(|lan| machine.networks.get(lan)).is_some_and(|network| network.bridge.is_some());
+            match (nics.next(), real) {
+                (Some(fd), false) => {
+                    argv.two("-netdev", &format!("stream,id=net{index},server=off,addr.type=fd,addr.str={fd}"));
+                }
+                (None, false) => {
+                    argv.two("-netdev", &format!("hubport,id=net{index},hubid={index}"));
+                }
+                (fd, true) => {
+                    let file = fd.map_or(format!("by-hand-{index}.pcap"), |fd| format!("/dev/fd/{fd}"));
+                    let words = "script=no,downscript=no,vnet_hdr=off";
+                    argv.two("-netdev", &format!("tap,id=net{index},ifname={},{words}", tap(index)));
+                    argv.two("-object", &format!("filter-dump,id=dump{index},netdev=net{index},file={file}"));
+                }
+            }
         }
         if device.absent {
             continue;

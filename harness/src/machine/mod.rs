@@ -17,6 +17,7 @@
 //! ```
 
 pub mod argv;
+pub mod bridge;
 mod build;
 pub mod layout;
 mod loader;
@@ -27,6 +28,7 @@ pub mod paths;
 
 use serde::Serialize;
 
+pub use bridge::Bridge;
 pub use layout::LayoutError;
 pub use loader::{Grub, Loader};
 pub use medium::Medium;
@@ -335,6 +337,9 @@ impl Machine {
     /// The clock that the machine runs by: virtual where firmware waits, real where it only computes (measured: see
     /// `docs/adr/0003-clock.md`).
     pub fn clock(&self) -> Clock {
+        if self.bridge().is_some() {
+            return Clock::Real; // a real bridge waits in real time
+        }
         match (self.clock, self.accelerator) {
             (Some(clock), _) => clock,
             (None, Accelerator::Kvm) => Clock::Real,
@@ -357,6 +362,14 @@ impl Machine {
             DeviceClass::Nic(nic) if nic.lan.is_some() => Some((index, nic)),
             _ => None,
         })
+    }
+
+    /// The real bridge that a NIC is plugged into, if there is one, and the device indices of those NICs.
+    pub fn bridge(&self) -> Option<(&Bridge, Vec<usize>)> {
+        let on = |nic: &Nic| self.networks.get(nic.lan?)?.bridge.as_ref();
+        let nics: Vec<_> = self.plugged_nics().filter_map(|(index, nic)| Some((index, on(nic)?))).collect();
+        let bridge = nics.first().map(|(_, bridge)| *bridge)?;
+        Some((bridge, nics.into_iter().map(|(index, _)| index).collect()))
     }
 
     /// The device that holds the medium with this name.

@@ -18,7 +18,7 @@
 use bootwright_images::{After, ImageError, Nonce, payload};
 use serde::{Serialize, Serializer};
 
-use super::Loader;
+use super::{Bridge, Loader};
 use crate::lan::LanSpec;
 use crate::lan::routes::Answer;
 
@@ -87,12 +87,19 @@ pub struct Network {
     pub loaders: Vec<(String, Loader)>,
     /// HTTPS, if there is any.
     pub https: Option<Https>,
+    /// Real parts in place of the lan: of [`Network::lan`] only the files are used then.
+    pub bridge: Option<Bridge>,
 }
 
 impl Network {
     /// A network that offers no program yet.
     pub fn new(lan: LanSpec) -> Network {
-        Network { lan, served: Vec::new(), loaders: Vec::new(), https: None }
+        Network { lan, served: Vec::new(), loaders: Vec::new(), https: None, bridge: None }
+    }
+
+    /// A network of real parts, on which programs and files lie in `/srv/tftp`.
+    pub fn on_bridge(bridge: Bridge) -> Network {
+        Network { bridge: Some(bridge), ..Network::new(LanSpec::new()) }
     }
 
     /// Offers a program for BIOS that reports itself as `medium` and ends the machine.
@@ -165,6 +172,13 @@ impl Network {
         self
     }
 
+    /// The same network with its bridge changed, if it has one.
+    #[must_use]
+    pub fn with_bridge(mut self, change: impl FnOnce(Bridge) -> Bridge) -> Network {
+        self.bridge = self.bridge.map(change);
+        self
+    }
+
     /// Names of the media that can be had here.
     pub fn media(&self) -> impl Iterator<Item = &str> {
         self.served.iter().map(|served| served.medium.as_str())
@@ -200,7 +214,7 @@ impl Serialize for Network {
         let lan = &self.lan;
         let served = self.served.iter().map(|served| format!("{served:?}")).collect();
         let files = lan.files.iter().map(|(name, bytes)| format!("{name}: {} bytes", bytes.len())).collect();
-        let mut map = serializer.serialize_struct("Network", 11)?;
+        let mut map = serializer.serialize_struct("Network", 12)?;
         map.serialize_field("address", &lan.address)?;
         map.serialize_field("prefix-len", &lan.prefix_len)?;
         map.serialize_field("served", &words(served))?;
@@ -212,6 +226,7 @@ impl Serialize for Network {
         map.serialize_field("ipv6", &lan.ipv6.as_ref().map(|ipv6| format!("{ipv6:?}")))?;
         map.serialize_field("faults", &words(lan.faults.iter().map(|fault| format!("{fault:?}")).collect()))?;
         map.serialize_field("https", &self.https)?;
+        map.serialize_field("bridge", &self.bridge)?;
         map.end()
     }
 }

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bridge_port::{BridgePort, Follower};
 use super::{Attempt, Outcome};
 use crate::lan::wire::dhcpv4::MessageType as V4;
 use crate::lan::wire::dhcpv6::MessageType as V6;
@@ -68,11 +69,20 @@ pub struct Conversation {
     pub faults: Vec<String>,
     /// TLS handshakes that failed.
     pub tls_refused: Vec<String>,
+    /// The port that the NIC is plugged into, on a real bridge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bridge_port: Option<BridgePort>,
 }
 
 impl Conversation {
     fn is_http(&self) -> bool {
         self.vendor_class.as_deref().is_some_and(|class| class.starts_with("HTTPClient"))
+    }
+
+    /// What a real bridge and its firewall did to the exchange.
+    fn real_parts(&self) -> String {
+        let Some(port) = &self.bridge_port else { return String::new() };
+        port.why().into_iter().chain(self.faults.iter().cloned()).map(|why| format!("; {why}")).collect()
     }
 
     /// Why nothing booted, as far as the lan can tell: the outcome and the reason in words.
@@ -82,11 +92,12 @@ impl Conversation {
         let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
         let discovers = plural(self.discovers as usize, discover);
         if self.offers.is_empty() {
-            return (Outcome::TimedOut, format!("no {protocol} {offer}: {discovers} unanswered"));
+            return (Outcome::TimedOut, format!("no {protocol} {offer}: {discovers} unanswered{}", self.real_parts()));
         }
         if self.requests == 0 && self.acknowledged_by.is_none() && self.asked.is_empty() {
             let offers = plural(self.offers.len(), offer);
-            return (Outcome::TimedOut, format!("no {protocol} {offer} was taken: {discovers}, {offers}"));
+            let parts = self.real_parts();
+            return (Outcome::TimedOut, format!("no {protocol} {offer} was taken: {discovers}, {offers}{parts}"));
         }
         if self.acknowledged_by.is_none() && self.asked.is_empty() {
             let naks = if self.naks > 0 { format!(", {} refused", self.naks) } else { String::new() };
@@ -135,8 +146,20 @@ pub fn conversations(events: &[LanEvent]) -> Vec<Conversation> {
     let mut list: Vec<Conversation> = Vec::new();
     // (nic, family) to transaction and seconds of its last discover
     let mut last: Vec<((usize, bool), (u32, u16))> = Vec::new();
+    let mut ports: Vec<Follower> = Vec::new();
     for event in events {
         let Some(nic) = event.port else { continue };
+        if let LanEventKind::PortState { name, state, stp, forward_delay_cs } = &event.kind {
+            let place = ports.iter().position(|port| port.nic == nic).unwrap_or_else(|| {
+                ports.push(Follower::new(nic));
+                ports.len() - 1
+            });
+            ports[place].state(name, state, (*stp, *forward_delay_cs), event.at);
+            if let Some(port) = current(&mut list, nic, None).and_then(|now| now.bridge_port.as_mut()) {
+                port.states.clone_from(&ports[place].port.states);
+            }
+            continue;
+        }
         let begins = match &event.kind {
             LanEventKind::Dhcp(said) if said.message == V4::Discover => Some((false, said.xid, said.secs)),
             LanEventKind::Dhcpv6(said) if said.message == V6::Solicit => Some((true, said.xid, 0)),
@@ -151,7 +174,8 @@ pub fn conversations(events: &[LanEvent]) -> Vec<Conversation> {
                 None => last.push((key, (xid, secs))),
             }
             if new && list.len() < CONVERSATION_LIMIT {
-                list.push(Conversation { nic, ipv6, ..Conversation::default() });
+                let bridge_port = ports.iter().find(|port| port.nic == nic).map(|port| port.port.clone());
+                list.push(Conversation { nic, ipv6, bridge_port, ..Conversation::default() });
             }
         }
         take(&mut list, nic, &event.kind);
@@ -171,6 +195,16 @@ fn take(list: &mut [Conversation], nic: usize, kind: &LanEventKind) {
         _ => None,
     };
     let Some(now) = current(list, nic, family) else { return };
+    if let Some(port) = &mut now.bridge_port {
+        let state = port.state().to_owned();
+        match kind {
+            LanEventKind::Dhcp(said) if said.message == V4::Discover => push(&mut port.discovers, state),
+            LanEventKind::Dhcp(said) if said.message == V4::Offer => {
+                port.first_offer.get_or_insert(state);
+            }
+            _ => {}
+        }
+    }
     match kind {
         LanEventKind::Dhcp(said) => {
             if said.server.is_none() {

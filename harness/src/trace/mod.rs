@@ -4,6 +4,7 @@
 //! that reported, and the state in which firmware stopped. It never decides whether that was right: that is `verdict`'s
 //! work.
 
+pub mod bridge_port;
 pub mod exchange;
 mod ipxe;
 pub mod lines;

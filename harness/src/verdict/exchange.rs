@@ -11,6 +11,7 @@
 
 use serde::Serialize;
 
+use crate::trace::bridge_port::BridgePort;
 use crate::trace::exchange::{Asked, Conversation};
 
 /// One thing that must hold for all conversations of a run together.
@@ -55,6 +56,12 @@ pub enum OnLan {
     Struck(String),
     /// A TLS handshake failed.
     TlsRefused,
+    /// A discover found its real bridge port in this state (`listening`, `learning`, `forwarding`).
+    DiscoverWhile(String),
+    /// No discover did.
+    NoDiscoverWhile(String),
+    /// The first offer passed a real bridge port in this state.
+    OfferedWhile(String),
 }
 
 /// Holds conversations against what is wanted of them.
@@ -73,6 +80,7 @@ impl OnLan {
     fn holds(&self, seen: &[Conversation]) -> bool {
         let any = |fits: &dyn Fn(&Conversation) -> bool| seen.iter().any(fits);
         let asked = |file: &str| seen.iter().flat_map(|one| &one.asked).filter(|asked| asked.file() == file).count();
+        let ports = || seen.iter().filter_map(|one| one.bridge_port.as_ref());
         let some = |fits: &dyn Fn(&Asked) -> bool| any(&|one| one.asked.iter().any(fits));
         match self {
             OnLan::Arch(arch) => any(&|one| one.arch == Some(*arch)),
@@ -99,6 +107,9 @@ impl OnLan {
             OnLan::AskedTimes(file, count) => asked(file) >= *count,
             OnLan::Struck(note) => any(&|one| one.faults.iter().any(|seen| seen.contains(note))),
             OnLan::TlsRefused => any(&|one| !one.tls_refused.is_empty()),
+            OnLan::DiscoverWhile(state) => ports().any(|port| port.discovers.contains(state)),
+            OnLan::NoDiscoverWhile(state) => ports().count() > 0 && !ports().any(|port| port.discovers.contains(state)),
+            OnLan::OfferedWhile(state) => ports().any(|port| port.first_offer.as_ref() == Some(state)),
         }
     }
 }
@@ -121,7 +132,7 @@ fn words(seen: &[Conversation]) -> String {
             one.offers.len(),
             one.acknowledged_by.as_deref().unwrap_or("nobody"),
             asked.collect::<String>()
-        )
+        ) + &one.bridge_port.as_ref().and_then(BridgePort::why).map(|why| format!("; {why}")).unwrap_or_default()
     };
     seen.iter().take(5).map(one).collect::<Vec<_>>().join("; ")
 }
@@ -147,6 +158,11 @@ mod tests {
             acknowledged_by: Some("main".into()),
             boot_file: Some("boot.0".into()),
             asked: vec![asked("missing", false), asked("boot.0", true)],
+            bridge_port: Some(BridgePort {
+                discovers: vec!["listening".into(), "forwarding".into()],
+                first_offer: Some("forwarding".into()),
+                ..BridgePort::default()
+            }),
             ..Conversation::default()
         }]
     }
@@ -177,6 +193,12 @@ mod tests {
     #[case(OnLan::AskedTimes("boot.0".into(), 2), false)]
     #[case(OnLan::Struck("firewall".into()), false)]
     #[case(OnLan::TlsRefused, false)]
+    #[case(OnLan::DiscoverWhile("listening".into()), true)]
+    #[case(OnLan::DiscoverWhile("learning".into()), false)]
+    #[case(OnLan::NoDiscoverWhile("listening".into()), false)]
+    #[case(OnLan::NoDiscoverWhile("learning".into()), true)]
+    #[case(OnLan::OfferedWhile("forwarding".into()), true)]
+    #[case(OnLan::OfferedWhile("listening".into()), false)]
     fn each_demand_can_say_no(#[case] wanted: OnLan, #[case] holds: bool) {
         assert_eq!(judge(&[wanted], &seen()).is_ok(), holds);
     }

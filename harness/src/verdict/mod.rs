@@ -274,6 +274,17 @@ pub fn already_refuted(expected: &Expectation, trace: &Trace) -> bool {
     trace.attempts.iter().any(never) || whole(expected, trace).enumerate().any(differs)
 }
 
+/// Whether a boot that is still under way has gone another way than expected, by what cannot be explained otherwise later:
+/// how an attempt over a network ended is known in full only at the end.
+pub fn strays(expected: &Expectation, trace: &Trace) -> bool {
+    let never = |attempt: &Attempt| expected.never.iter().any(|name| attempt.medium.as_ref() == Some(name));
+    let differs = |(position, attempt): (usize, &Attempt)| {
+        let wanted = expected.attempts.get(position);
+        attempt.medium.is_some() && attempt.outcome.is_some() && wanted.is_some_and(|wanted| !wanted.matches(attempt))
+    };
+    trace.attempts.iter().any(never) || whole(expected, trace).enumerate().any(differs)
+}
+
 /// Compares a finished trace with what was expected.
 ///
 /// # Errors

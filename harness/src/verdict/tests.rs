@@ -303,4 +303,17 @@ fn what_was_seen_refutes_the_expectation_whatever_comes_later(#[case] expected: 
 #[case::laps_go_on(Expectation::laps(2, [failed("a")]), trace(vec![blank("a"), blank("a"), blank("a")], None))]
 fn what_is_only_missing_refutes_nothing(#[case] expected: Expectation, #[case] seen: Trace) {
     assert!(!already_refuted(&expected, &seen));
+    assert!(!strays(&expected, &seen));
+}
+
+#[test]
+fn an_attempt_without_a_medium_does_not_lead_astray_before_its_end_is_explained() {
+    let expected = Expectation::attempts([failed_entry("ROM").because("no DHCP offer"), booted("next")]);
+    let rom = Attempt { target: "ROM".to_owned(), medium: None, reason: "nothing to boot".to_owned(), ..blank("any") };
+    let seen = trace(vec![rom.clone()], None);
+    assert!(already_refuted(&expected, &seen) && !strays(&expected, &seen));
+    assert!(strays(&expected, &trace(vec![rom, blank("next")], None)));
+    assert!(strays(&Expectation::boots("right"), &trace(vec![blank("right")], None)));
+    let tried = Attempt { outcome: None, ..ran("wrong") };
+    assert!(strays(&Expectation::boots("right").without_trying("wrong"), &trace(vec![tried], None)));
 }

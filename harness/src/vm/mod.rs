@@ -9,7 +9,7 @@ pub mod qmp;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek};
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -96,20 +96,28 @@ pub struct Ports {
     qmp: (UnixStream, UnixStream),
     serial: (UnixStream, UnixStream),
     debug_console: (UnixStream, UnixStream),
-    nics: Vec<UnixStream>,
+    nics: Vec<OwnedFd>,
+    others: Vec<OwnedFd>,
 }
 
 impl Ports {
-    /// Makes the pairs; `nics` are the far ends of the lans' socket pairs, one for each NIC that has a lan.
+    /// Makes the pairs; `nics` are the far ends of what each plugged NIC is connected to, `others` what the command that
+    /// QEMU is wrapped in inherits besides.
     ///
     /// # Errors
     ///
     /// [`VmError::Prepare`] where the host has no descriptors left.
-    pub fn new(nics: Vec<UnixStream>) -> Result<Ports, VmError> {
+    pub fn new(nics: Vec<OwnedFd>, others: Vec<OwnedFd>) -> Result<Ports, VmError> {
         let pair = |what: &str| {
             UnixStream::pair().map_err(|source| VmError::Prepare { what: format!("a socket pair for {what}"), source })
         };
-        Ok(Ports { qmp: pair("QMP")?, serial: pair("serial")?, debug_console: pair("the debug console")?, nics })
+        Ok(Ports {
+            qmp: pair("QMP")?,
+            serial: pair("serial")?,
+            debug_console: pair("the debug console")?,
+            nics,
+            others,
+        })
     }
 
     /// Descriptor numbers that QEMU inherits: QMP, serial, debug console, then NICs.
@@ -161,10 +169,11 @@ impl Vm {
         qemu.envs(env.iter().map(|(name, value)| (name, value)));
         qemu.stdin(Stdio::null()).stdout(log.try_clone().map_err(prepare)?).stderr(log);
         let (qmp, serial, debug_console, nics) = ports.numbers();
-        let inherited = [vec![qmp, serial, debug_console], nics].concat();
+        let others = ports.others.iter().map(AsRawFd::as_raw_fd).collect();
+        let inherited = [vec![qmp, serial, debug_console], nics, others].concat();
         let spawned = process::spawn(qemu, inherited);
         let mut child = spawned.map_err(|source| VmError::Spawn { program: program.clone(), source })?;
-        drop((ports.qmp.1, ports.serial.1, ports.debug_console.1, ports.nics));
+        drop((ports.qmp.1, ports.serial.1, ports.debug_console.1, ports.nics, ports.others));
         recorder.note(Observed::Harness(format!("powered on, process {}", child.id())));
 
         let pidfd = pidfd(&child).map_err(|source| VmError::Prepare { what: "a pidfd for QEMU".to_owned(), source });
@@ -248,6 +257,15 @@ impl Vm {
     /// How QEMU ended, waiting for that at most `patience`.
     pub fn exit(&self, patience: Duration) -> Option<Exit> {
         wait(&self.ended, patience)
+    }
+
+    /// Asks QEMU to end by itself, so that what it is wrapped in can end too, and waits for that at most `patience`.
+    pub fn quit(&self, patience: Duration) -> Option<Exit> {
+        if self.exit(Duration::ZERO).is_none() {
+            // it may end before it replies
+            self.execute("quit", Value::Null).ok();
+        }
+        self.exit(patience)
     }
 
     /// Ends QEMU at once and waits until it is gone.

@@ -19,7 +19,7 @@ impl Bench {
     }
 
     fn power_on(&self, behaviour: Behaviour, patience: Duration) -> Result<Vm, VmError> {
-        let ports = Ports::new(Vec::new()).unwrap();
+        let ports = Ports::new(Vec::new(), Vec::new()).unwrap();
         let (qmp, serial, debug_console, _) = ports.numbers();
         let argv = [("qmp", qmp), ("serial", serial), ("debugcon", debug_console)]
             .map(|(id, number)| format!("socket,id={id},fd={number}"));
@@ -103,7 +103,7 @@ fn an_exit_before_the_guest_runs_gives_status_and_message() {
 #[test]
 fn a_program_that_does_not_exist_is_named() {
     let bench = Bench::new();
-    let ports = Ports::new(Vec::new()).unwrap();
+    let ports = Ports::new(Vec::new(), Vec::new()).unwrap();
     let command = ["/nonexistent/qemu".into()];
     let error = Vm::power_on(&command, &[], &[], ports, bench.folder.path(), bench.recorder.clone(), SHORT);
     assert_eq!(error.err().unwrap().to_string(), "cannot start /nonexistent/qemu");
@@ -112,7 +112,7 @@ fn a_program_that_does_not_exist_is_named() {
 #[test]
 fn a_folder_that_cannot_be_written_is_named() {
     let bench = Bench::new();
-    let ports = Ports::new(Vec::new()).unwrap();
+    let ports = Ports::new(Vec::new(), Vec::new()).unwrap();
     let folder = bench.folder.path().join("missing");
     let error = Vm::power_on(&fake::command(), &[], &[], ports, &folder, bench.recorder.clone(), SHORT).err().unwrap();
     assert_eq!(error.to_string(), format!("cannot prepare {}", folder.join("qemu.log").display()));

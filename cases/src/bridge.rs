@@ -1,0 +1,92 @@
+//! Network boot over real parts: a Linux bridge with STP, nftables, dnsmasq, ISC dhcpd and lighttpd, configured as a libvirt
+//! user would. These run in real time; docs/network.md says what a host needs for them.
+
+mod firewall;
+mod rules;
+
+use bootwright::case::Case;
+use bootwright::machine::{Board, Bridge, Machine, Network};
+use bootwright::trace::Outcome;
+use bootwright::verdict::{Expectation, Expected, OnLan, booted, failed_entry};
+
+use crate::networks::{BIOS_FILE, nic_then_disk};
+
+/// All cases of this group.
+pub fn cases() -> Vec<Case> {
+    let mut cases = vec![no_stp(), short_delay(), long_delay()];
+    cases.extend(firewall::cases());
+    cases.extend(rules::cases());
+    cases.into_iter().map(Case::long).collect()
+}
+
+/// What libvirt writes for a network with IPv6. Without `no-ping` dnsmasq looks for 3 s whether somebody has the address
+/// that it is about to offer; without router advertisements iPXE waits 17 s for one.
+const DNSMASQ: &str = "\
+strict-order
+interface=br0
+bind-dynamic
+port=0
+dhcp-range=192.168.122.2,192.168.122.254,255.255.255.0
+dhcp-no-override
+dhcp-authoritative
+dhcp-lease-max=253
+dhcp-leasefile=/srv/dnsmasq.leases
+no-ping
+enable-ra
+dhcp-range=fd77:122::,ra-only
+enable-tftp
+tftp-root=/srv/tftp
+";
+
+fn case(name: &str) -> Case {
+    Case::new(format!("pxe::seabios::pc::bridge-{name}")).axis("bridge", name)
+}
+
+/// A bridge whose dnsmasq sends everybody to the BIOS program.
+fn serving(bridge: Bridge) -> Network {
+    let configuration = format!("{DNSMASQ}dhcp-boot={BIOS_FILE}\n");
+    Network::on_bridge(bridge.dnsmasq(configuration)).bios_program(BIOS_FILE, "served")
+}
+
+fn machine(network: Network) -> Machine {
+    nic_then_disk(Board::Pc, "virtio-net-pci", network)
+}
+
+fn times_out(reason: &str) -> Expectation {
+    let rom = Expected { outcome: Outcome::TimedOut, ..failed_entry("ROM") }.because(reason);
+    Expectation::attempts([rom, booted("next")])
+}
+
+fn served() -> Expectation {
+    Expectation::boots("served").without_trying("next").on_lan(OnLan::Fetched(BIOS_FILE.into()))
+}
+
+/// Without STP the port forwards before the guest's first discover.
+fn no_stp() -> Case {
+    case("without-stp")
+        .machine(machine(serving(Bridge::new())))
+        .expect(served().on_lan(OnLan::NoDiscoverWhile("listening".into())).on_lan(OnLan::Discovers(1, 2)))
+        .control(machine(serving(Bridge::new()).without_program(BIOS_FILE)))
+}
+
+/// 4 s of listening and 4 s of learning are shorter than iPXE's patience: it boots, late.
+fn short_delay() -> Case {
+    let late = served()
+        .on_lan(OnLan::DiscoverWhile("listening".into()))
+        .on_lan(OnLan::DiscoverWhile("learning".into()))
+        .on_lan(OnLan::OfferedWhile("forwarding".into()))
+        .on_lan(OnLan::Discovers(3, 5));
+    case("forward-delay-4-s")
+        .machine(machine(serving(Bridge::new().stp(4))))
+        .expect(late)
+        .control(machine(serving(Bridge::new())))
+}
+
+/// 15 s of listening and 15 s of learning, Linux' default, are longer: no discover passes, and the disk runs.
+fn long_delay() -> Case {
+    let why = "no DHCP offer: 4 discovers unanswered; bridge port tap0 was listening";
+    case("forward-delay-15-s")
+        .machine(machine(serving(Bridge::new().stp(15))))
+        .expect(times_out(why).on_lan(OnLan::NeverAcknowledged))
+        .control(machine(serving(Bridge::new().stp(4))))
+}
