@@ -574,11 +574,7 @@ impl Watch {
                         self.reader.reset();
                     }
                 }
-                Observed::Network(event) => {
-                    if self.lan.len() < LAN_LIMIT {
-                        self.lan.push(event);
-                    }
-                }
+                Observed::Network(event) if self.lan.len() < LAN_LIMIT => self.lan.push(event),
                 Observed::Harness(text) => {
                     if text == story::POWERED_OFF {
                         self.reader.reset();
