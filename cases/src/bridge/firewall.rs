@@ -12,7 +12,9 @@ pub fn cases() -> Vec<Case> {
 
 /// A table in which `rule` stands at a hook of the host's own traffic.
 fn rules(hook: &str, rule: &str) -> String {
-    format!("table inet firewall {{\n  chain {hook} {{\n    type filter hook {hook} priority 0; policy accept;\n    {rule}\n  }}\n}}\n")
+    format!(
+        "table inet firewall {{\n  chain {hook} {{\n    type filter hook {hook} priority 0; policy accept;\n    {rule}\n  }}\n}}\n"
+    )
 }
 
 const DROP_REPLIES: &str = "oifname br0 udp sport 67 meta nftrace set 1 drop";

@@ -157,7 +157,9 @@ pub fn probe() -> &'static Result<(), String> {
         }
         let said = String::from_utf8_lossy(&tried.stderr).trim().replace('\n', " / ");
         if File::options().read(true).write(true).open("/dev/net/tun").is_err() {
-            return Err(format!("{said}; /dev/net/tun must be readable and writable for this user (mode 0666 is usual)"));
+            return Err(format!(
+                "{said}; /dev/net/tun must be readable and writable for this user (mode 0666 is usual)"
+            ));
         }
         Err(said)
     })
@@ -183,7 +185,9 @@ mod tests {
         assert_eq!(fs::read(folder.path().join("lab/dnsmasq.conf")).unwrap(), b"port=0\n");
         assert_eq!(fs::read(folder.path().join("lab/tftp/grub/grub.cfg")).unwrap(), b"exit");
         assert!(fs::read_to_string(folder.path().join("lab.sh")).unwrap().starts_with("#!/bin/sh\n"));
-        assert!(write(Path::new("/proc/nonexistent"), &Bridge::new(), &[0], &lan).unwrap_err().contains("cannot write"));
+        assert!(
+            write(Path::new("/proc/nonexistent"), &Bridge::new(), &[0], &lan).unwrap_err().contains("cannot write")
+        );
     }
 
     #[test]

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use bootwright_images::Nonce;
 use serde_json::{Value, json};
 
-use crate::evidence::{Observed, Recorder};
 use super::lab;
+use crate::evidence::{Observed, Recorder};
 use crate::lan::tls::Authority;
 use crate::lan::{Lan, LanEvent, LanLog, LanSpec, pcapng};
 use crate::machine::Machine;

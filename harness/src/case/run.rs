@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 
 use super::Case;
 use super::evidence_files::{EvidenceFiles, Written};
-use super::{lab, network};
 use super::story::{self, Ledger, Stage, Untold};
+use super::{lab, network};
 use crate::evidence::{Entry, Observed, Recorder, Source};
 use crate::machine::argv::{self, Files, Wiring};
 use crate::machine::layout::{Layout, medium_kind};

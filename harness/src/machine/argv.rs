@@ -292,7 +292,8 @@ fn devices(argv: &mut Argv, machine: &Machine, layout: &Layout, files: &Files, w
         if let DeviceClass::Nic(nic) = &device.class
             && nic.lan.is_some()
         {
-            let real = nic.lan.and_then(|lan| machine.networks.get(lan)).is_some_and(|network| network.bridge.is_some());
+            let real =
+                nic.lan.and_then(|lan| machine.networks.get(lan)).is_some_and(|network| network.bridge.is_some());
             match (nics.next(), real) {
                 (Some(fd), false) => {
                     argv.two("-netdev", &format!("stream,id=net{index},server=off,addr.type=fd,addr.str={fd}"));

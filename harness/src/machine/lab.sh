@@ -8,9 +8,10 @@ log=/dev/null
 [ -z "${BOOTWRIGHT_LAB_LOG:-}" ] || log=/dev/fd/$BOOTWRIGHT_LAB_LOG
 # configuration, logs, leases and what is served, in the place where a server has them
 mount --rbind "$here/lab" /srv
-rm -f /srv/ready
 mkdir -p /srv/tftp
-mkfifo /srv/ready
+# one for each part: a reader must not meet the writer before it
+rm -f /srv/*.ready
+mkfifo /srv/dnsmasq.ready /srv/dhcpd.ready /srv/lighttpd.ready
 
 # each line into a log of this name; the first with the marker says that the program is ready
 say() {
@@ -20,17 +21,18 @@ say() {
         printf '%s %s\n' "$1" "$line" >>"$log"
         case $line in
         *"$waited"*)
-            [ -z "$waited" ] || echo ready >/srv/ready
+            [ -z "$waited" ] || echo ready >"/srv/$1.ready"
             waited=
             ;;
         esac
     done
-    [ -z "$waited" ] || echo ended >/srv/ready
+    [ -z "$waited" ] || echo ended >"/srv/$1.ready"
 }
 
 # waits for the program that was started last
 await() {
-    read -r answer </srv/ready
+    answer=
+    read -r answer <"/srv/$1.ready" || true
     if [ "$answer" != ready ]; then
         echo "lab.sh: $1 did not start; see lab/$1.log" >&2
         tail -n 3 "/srv/$1.log" >&2
@@ -91,6 +93,7 @@ if [ -e /srv/lighttpd.conf ]; then
     await lighttpd
 fi
 
+rm -f /srv/*.ready
 status=0
 "$@" || status=$?
 if [ -e /srv/rules.nft ]; then

@@ -104,7 +104,9 @@ mod tests {
         let begun = Instant::now();
         let mut follower = Follower::new(0);
         let delay_ms = u64::from(delay) * 1000;
-        for (state, at) in [("disabled", 0), ("listening", 5), ("learning", 5 + delay_ms), ("forwarding", 5 + 2 * delay_ms)] {
+        for (state, at) in
+            [("disabled", 0), ("listening", 5), ("learning", 5 + delay_ms), ("forwarding", 5 + 2 * delay_ms)]
+        {
             if at <= until {
                 let at = begun + Duration::from_millis(at);
                 follower.state("tap0", state, (true, u32::from(delay) * 100), at);

@@ -111,7 +111,13 @@ impl Ports {
         let pair = |what: &str| {
             UnixStream::pair().map_err(|source| VmError::Prepare { what: format!("a socket pair for {what}"), source })
         };
-        Ok(Ports { qmp: pair("QMP")?, serial: pair("serial")?, debug_console: pair("the debug console")?, nics, others })
+        Ok(Ports {
+            qmp: pair("QMP")?,
+            serial: pair("serial")?,
+            debug_console: pair("the debug console")?,
+            nics,
+            others,
+        })
     }
 
     /// Descriptor numbers that QEMU inherits: QMP, serial, debug console, then NICs.

@@ -83,9 +83,14 @@ mod tests {
     #[test]
     fn a_port_state_comes_with_what_the_bridge_says_of_itself_and_once() {
         let mut reader = Reader::new(vec!["tap0".into()]);
-        reader.take("settings     bridge forward_delay 1500 hello_time 200 ageing_time 30000 stp_state 1 priority 32768");
-        let kind =
-            LanEventKind::PortState { name: "tap0".into(), state: "learning".into(), stp: true, forward_delay_cs: 1500 };
+        reader
+            .take("settings     bridge forward_delay 1500 hello_time 200 ageing_time 30000 stp_state 1 priority 32768");
+        let kind = LanEventKind::PortState {
+            name: "tap0".into(),
+            state: "learning".into(),
+            stp: true,
+            forward_delay_cs: 1500,
+        };
         assert_eq!(reader.take(LEARNING), Some((Some(0), kind)));
         assert_eq!(reader.take(LEARNING), None);
     }

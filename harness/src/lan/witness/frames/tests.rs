@@ -75,7 +75,10 @@ fn http_on_one_connection_is_told_request_by_request() {
     segment(listener, true, 127, false, b"st: 192.168.122.1\r\n\r\n");
     let head = segment(listener, false, 500, false, b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n");
     let [LanEventKind::HttpRequest { method, path, host, status, .. }] = &head[..] else { panic!("{head:?}") };
-    assert_eq!((method.as_str(), path.as_str(), host.as_deref(), *status), ("HEAD", "/boot.efi", Some("192.168.122.1"), Some(200)));
+    assert_eq!(
+        (method.as_str(), path.as_str(), host.as_deref(), *status),
+        ("HEAD", "/boot.efi", Some("192.168.122.1"), Some(200))
+    );
 
     segment(listener, true, 148, false, b"GET /boot.efi HTTP/1.1\r\n\r\n");
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc";
