@@ -116,5 +116,8 @@ fn a_part_that_does_not_start_ends_the_lab_and_is_named() {
     let output = Command::new(&command[0]).args(&command[1..]).current_dir(folder.path()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(70), "{said}");
-    assert!(said.contains("dnsmasq did not start; see lab/dnsmasq.log") && said.contains("bad option at line 1"), "{said}");
+    assert!(
+        said.contains("dnsmasq did not start; see lab/dnsmasq.log") && said.contains("bad option at line 1"),
+        "{said}"
+    );
 }
