@@ -88,6 +88,11 @@ const LEFT_OUT: &[(&str, Pair, &str)] = &[
         "the same ROM meets the same network on both boards; the NIC models run on both",
     ),
     ("pxe", [("firmware", &[]), ("loader", &[])], "a loader's image is for one firmware"),
+    (
+        "pxe",
+        [("firmware", &[]), ("bridge", &[])],
+        "bridge and firewall are the same for both firmwares, and an architecture is one firmware's",
+    ),
     ("http", [("firmware", &[]), ("loader", &[])], "a loader's image is for one firmware"),
 ];
 

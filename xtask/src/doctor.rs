@@ -5,6 +5,8 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use bootwright::case::{lab, loaders};
+use bootwright::machine::{Grub, Loader};
 use bootwright::platform::{Family, Options, Part, Platform, PlatformError, PlatformName, Surroundings, family};
 
 /// Arguments of `cargo xtask doctor`.
@@ -47,7 +49,7 @@ impl Finding {
 }
 
 /// Programs that are used where they exist: the name, what it is for, the part that brings it.
-const PROGRAMS: [(&str, &str, Part); 11] = [
+const PROGRAMS: [(&str, &str, Part); 13] = [
     ("fsck.fat", "second opinion on FAT images, in this project's tests", Part::Dosfstools),
     ("mdir", "second opinion on FAT images, in this project's tests", Part::Mtools),
     ("xorriso", "second opinion on ISO images, in this project's tests", Part::Xorriso),
@@ -59,6 +61,8 @@ const PROGRAMS: [(&str, &str, Part); 11] = [
     ("nft", "bridge lab", Part::Nftables),
     ("dnsmasq", "bridge lab", Part::Dnsmasq),
     ("dhcpd", "bridge lab", Part::Dhcpd),
+    ("lighttpd", "bridge lab", Part::Lighttpd),
+    ("grub-mkimage", "network boot by GRUB", Part::GrubTools),
 ];
 
 /// Runs `cargo xtask doctor`: exit status 0 if boots are possible here, 2 if not.
@@ -78,7 +82,7 @@ fn examine(options: &Options) -> Vec<Finding> {
     let host = &options.surroundings;
     let mut findings = platform(options);
     findings.push(kvm(Path::new("/dev/kvm")));
-    findings.push(namespaces());
+    findings.push(bridge_lab(lab::probe()));
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     findings.push(Finding::good("cores", format!("{cores}, the default of --jobs")));
     findings.push(disk_space("output", Path::new(".")));
@@ -91,7 +95,27 @@ fn examine(options: &Options) -> Vec<Finding> {
             None => Finding::note(program, format!("not found ({purpose})"), &[part]),
         });
     }
+    findings.extend(network_loaders(loaders::found));
     findings
+}
+
+/// Boot programs of packages; a case whose program is missing is skipped.
+fn network_loaders(found: impl Fn(&Loader) -> Option<std::path::PathBuf>) -> Vec<Finding> {
+    let grub = |efi| Loader::Grub(Grub { efi, prefix: String::new() });
+    let all = [
+        ("PXELINUX", Loader::Pxelinux, Part::Pxelinux),
+        ("Syslinux", Loader::SyslinuxModule("ldlinux.c32".to_owned()), Part::Syslinux),
+        ("iPXE BIOS", Loader::UndiOnly, Part::Ipxe),
+        ("iPXE UEFI", Loader::SnpOnly, Part::Ipxe),
+        ("GRUB BIOS", grub(false), Part::GrubPc),
+        ("GRUB UEFI", grub(true), Part::GrubEfi),
+        ("kernel", Loader::Kernel, Part::NetbootKernel),
+    ];
+    let finding = |(subject, loader, part)| match found(&loader) {
+        Some(path) => Finding::good(subject, path.display().to_string()),
+        None => Finding::note(subject, "not found; network boot by it is skipped", &[part]),
+    };
+    all.into_iter().map(finding).collect()
 }
 
 /// Daemons lie in `sbin` directories, which a user's PATH often lacks.
@@ -163,24 +187,12 @@ fn kvm(device: &Path) -> Finding {
     }
 }
 
-/// Asks the kernel by unsharing in a child; settings alone do not tell (AppArmor, seccomp and limits may refuse too).
-fn namespaces() -> Finding {
-    let tried = std::process::Command::new("unshare")
-        .args(["--user", "--map-root-user", "--net", "true"])
-        .stdin(std::process::Stdio::null())
-        .output();
-    match tried {
-        Ok(done) if done.status.success() => {
-            Finding::good("namespaces", "user and network namespaces can be made without root")
-        }
-        Ok(done) => {
-            let said = String::from_utf8_lossy(&done.stderr);
-            let said = said.lines().next().unwrap_or("no reason given").trim();
-            Finding::note("namespaces", format!("the bridge lab is skipped: {said}"), &[])
-        }
-        Err(error) => {
-            Finding::note("namespaces", format!("cannot be tried, so the bridge lab is skipped: unshare: {error}"), &[])
-        }
+/// The lab was tried by making its namespaces, a bridge and a tap device: settings alone do not tell (AppArmor, seccomp and
+/// limits may refuse too).
+fn bridge_lab(probed: &Result<(), String>) -> Finding {
+    match probed {
+        Ok(()) => Finding::good("bridge lab", "namespaces, a bridge and a tap device can be made without root"),
+        Err(reason) => Finding::note("bridge lab", format!("its cases are skipped: {reason}"), &[]),
     }
 }
 
@@ -278,6 +290,18 @@ mod tests {
     fn a_kvm_device_is_never_called_proof() {
         assert!(kvm(Path::new("/dev/null")).text.contains("no proof"));
         assert_eq!(kvm(Path::new("/nonexistent/kvm")).state, State::Note);
+    }
+
+    #[test]
+    fn a_host_that_refuses_the_lab_or_lacks_a_loader_is_told_what_is_skipped() {
+        let refused = bridge_lab(&Err("unshare failed: Operation not permitted".to_owned()));
+        assert_eq!(refused.state, State::Note);
+        assert!(refused.text.contains("skipped: unshare failed"));
+        let text = printed(&network_loaders(|_| None), Some(Family::Debian));
+        assert!(
+            text.contains("apt-get install pxelinux syslinux-common ipxe grub-pc-bin grub-efi-amd64-bin"),
+            "{text}"
+        );
     }
 
     #[test]

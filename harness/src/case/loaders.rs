@@ -74,6 +74,11 @@ pub fn missing(machine: &Machine) -> Option<String> {
     (!packages.is_empty()).then(|| format!("the host has no {list} (Debian: apt-get install {list})"))
 }
 
+/// Where this host has a loader; `None` where it has not.
+pub fn found(loader: &Loader) -> Option<PathBuf> {
+    find(loader)
+}
+
 /// A loader's bytes, and what is said of them in the evidence. A program that is made is made in `folder`.
 ///
 /// # Errors

@@ -50,6 +50,22 @@ pub enum Part {
     Nftables,
     /// `ip` and `bridge`.
     Iproute,
+    /// `lighttpd`.
+    Lighttpd,
+    /// `pxelinux.0`.
+    Pxelinux,
+    /// `ldlinux.c32` and other modules of Syslinux.
+    Syslinux,
+    /// iPXE's own programs.
+    Ipxe,
+    /// Modules of GRUB for UEFI.
+    GrubEfi,
+    /// Modules of GRUB for BIOS.
+    GrubPc,
+    /// `grub-mkimage`.
+    GrubTools,
+    /// A distribution's kernel for network installation.
+    NetbootKernel,
     /// Keys of the Debian archive.
     DebianKeyring,
 }
@@ -119,6 +135,8 @@ impl Family {
             (Part::Tshark, Fedora | Arch) => &["wireshark-cli"],
             (Part::Tshark, Suse) => &["wireshark"],
             (Part::Tshark, Debian | Alpine) => &["tshark"],
+            // the other package would start a service
+            (Part::Dnsmasq, Debian) => &["dnsmasq-base"],
             (Part::Dnsmasq, _) => &["dnsmasq"],
             (Part::Dhcpd, Debian) => &["isc-dhcp-server"],
             (Part::Dhcpd, Fedora | Suse) => &["dhcp-server"],
@@ -126,6 +144,31 @@ impl Family {
             (Part::Nftables, _) => &["nftables"],
             (Part::Iproute, Fedora) => &["iproute"],
             (Part::Iproute, _) => &["iproute2"],
+            (Part::Lighttpd, _) => &["lighttpd"],
+            (Part::Pxelinux, Debian) => &["pxelinux"],
+            (Part::Pxelinux | Part::Syslinux, Fedora) => &["syslinux-tftpboot"],
+            (Part::Syslinux, Debian) => &["syslinux-common"],
+            (Part::Pxelinux | Part::Syslinux, Suse | Arch | Alpine) => &["syslinux"],
+            (Part::Ipxe, Fedora | Suse) => &["ipxe-bootimgs"],
+            (Part::Ipxe, Debian | Arch | Alpine) => &["ipxe"],
+            (Part::GrubEfi, Debian) => &["grub-efi-amd64-bin"],
+            (Part::GrubEfi, Fedora) => &["grub2-efi-x64-modules"],
+            (Part::GrubEfi, Suse) => &["grub2-x86_64-efi"],
+            (Part::GrubEfi, Alpine) => &["grub-efi"],
+            (Part::GrubPc, Debian) => &["grub-pc-bin"],
+            (Part::GrubPc, Fedora) => &["grub2-pc-modules"],
+            (Part::GrubPc, Suse) => &["grub2-i386-pc"],
+            (Part::GrubPc, Alpine) => &["grub-bios"],
+            (Part::GrubTools, Debian) => &["grub-common"],
+            (Part::GrubTools, Fedora) => &["grub2-tools"],
+            (Part::GrubTools, Suse) => &["grub2"],
+            (Part::GrubEfi | Part::GrubPc, Arch) | (Part::GrubTools, Arch | Alpine) => &["grub"],
+            (Part::NetbootKernel, Debian) => &["debian-installer-12-netboot-amd64"],
+            // any installed kernel in /boot does
+            (Part::NetbootKernel, Fedora) => &["kernel-core"],
+            (Part::NetbootKernel, Suse) => &["kernel-default"],
+            (Part::NetbootKernel, Arch) => &["linux"],
+            (Part::NetbootKernel, Alpine) => &["linux-lts"],
             (Part::DebianKeyring, _) => &["debian-archive-keyring"],
         }
     }
