@@ -253,10 +253,10 @@ pub fn is_over(expected: &Expectation, trace: &Trace) -> bool {
     }
 }
 
-/// Attempts on laps that no reset of the story cuts short.
+/// Attempts on laps that no reset of the story cuts short: where it cuts any, those of the lap after them all.
 fn whole<'a>(expected: &Expectation, trace: &'a Trace) -> impl Iterator<Item = &'a Attempt> {
-    let cut_laps = expected.cut_laps;
-    trace.attempts.iter().filter(move |attempt| attempt.lap > cut_laps)
+    let (cut_laps, last) = (expected.cut_laps, trace.laps);
+    trace.attempts.iter().filter(move |attempt| cut_laps == 0 || (attempt.lap == last && last > cut_laps))
 }
 
 fn is_zero(number: &u32) -> bool {
