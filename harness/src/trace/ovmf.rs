@@ -35,7 +35,12 @@ impl Parser {
         if let Some(own) = own_words(line) {
             self.own_words = Some(own.to_owned());
         }
-        let Some(bds) = parse(line) else { return };
+        for bds in parse(line) {
+            self.boot_manager(&bds, names, trace);
+        }
+    }
+
+    fn boot_manager(&mut self, bds: &Bds<'_>, names: &Names, trace: &mut Trace) {
         if bds.target.contains("EFI Internal Shell") || bds.target.contains("UEFI Shell") {
             if bds.verb == "starting" {
                 next_option(trace);
@@ -123,14 +128,48 @@ fn next_option(trace: &mut Trace) {
     trace.came_back("ran, then returned to the boot manager");
 }
 
-/// `BdsDxe: failed to load Boot0002 "UEFI QEMU HARDDISK" from PciRoot(0x0)/...: Not Found`; a reset in the middle of such a
-/// line leaves its beginning in front of the next one.
-fn parse(line: &str) -> Option<Bds<'_>> {
-    let rest = line.rsplit_once("BdsDxe: ")?.1;
+/// `BdsDxe: failed to load Boot0002 "UEFI QEMU HARDDISK" from PciRoot(0x0)/...: Not Found`.
+///
+/// More than one may stand in a line: a serial port that is read too late loses a line feed, its carriage return stays;
+/// and a reset in the middle of a line leaves its beginning, without either, in front of the next one.
+fn parse(line: &str) -> impl Iterator<Item = Bds<'_>> {
+    let mut said = line.split("BdsDxe: ").skip(1).peekable();
+    std::iter::from_fn(move || said.next().map(|said_now| (said_now, said.peek().is_none())))
+        .filter(|(said, last)| *last || said.ends_with('\r'))
+        .filter_map(|(said, _)| sentence(said))
+}
+
+fn sentence(said: &str) -> Option<Bds<'_>> {
     let verbs = ["loading", "starting", "failed to load", "failed to start"];
-    let verb = verbs.into_iter().find(|verb| rest.starts_with(verb))?;
-    let rest = rest[verb.len()..].trim_start();
+    let verb = verbs.into_iter().find(|verb| said.starts_with(verb))?;
+    let rest = said[verb.len()..].trim_start();
     let (target, place) = rest.rsplit_once(" from ")?;
     let (path, status) = if verb.starts_with("failed") { place.rsplit_once(": ")? } else { (place, "") };
     Some(Bds { verb, target, path: path.trim(), status: status.trim() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verbs(line: &str) -> Vec<(&str, &str)> {
+        parse(line).map(|bds| (bds.verb, bds.status)).collect()
+    }
+
+    const LOADING: &str = "BdsDxe: loading Boot0001 \"UEFI Misc Device\" from PciRoot(0x0)/Pci(0x4,0x0)\r";
+
+    #[test]
+    fn a_lost_line_feed_hides_neither_sentence() {
+        let failed = "BdsDxe: failed to load Boot0002 \"UEFI HTTPv4\" from PciRoot(0x0)/Uri(): Not Found\r";
+        let both = [failed, LOADING].concat();
+        assert_eq!(verbs(&both), [("failed to load", "Not Found"), ("loading", "")]);
+    }
+
+    #[test]
+    fn a_sentence_that_a_reset_cut_says_nothing() {
+        let cut = &LOADING[..LOADING.len() - 8];
+        assert_eq!(verbs(&[cut, LOADING].concat()), [("loading", "")]);
+        assert_eq!(verbs("BdsDxe: loadBdsDxe: frobnicating Boot0001"), []);
+        assert_eq!(verbs("no boot manager here"), []);
+    }
 }
