@@ -28,7 +28,7 @@ mod strict;
 mod triples;
 mod unlisted;
 
-use bootwright::case::Case;
+use bootwright::case::{Case, Suite};
 
 /// Every case, in the order of the listing.
 pub fn all() -> Vec<Case> {
@@ -89,6 +89,9 @@ fn is_long_ovmf(id: &str) -> bool {
 
 /// Moves a case that is not settled, or long on a network, to the full suite.
 fn settle(case: Case) -> Case {
+    if case.suite == Suite::Smoke {
+        return case;
+    }
     let unsettled = UNSETTLED.iter().any(|part| case.id.contains(part));
     let network = ["pxe::", "http::"].iter().any(|group| case.id.starts_with(group));
     if unsettled || is_long_ovmf(&case.id) || (network && is_long_network(&case.id)) { case.long() } else { case }
