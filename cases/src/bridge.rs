@@ -13,7 +13,7 @@ use crate::networks::{BIOS_FILE, nic_then_disk};
 
 /// All cases of this group.
 pub fn cases() -> Vec<Case> {
-    let mut cases = vec![no_stp(), short_delay(), long_delay()];
+    let mut cases = vec![no_stp(), no_delay(), short_delay(), long_delay()];
     cases.extend(firewall::cases());
     cases.extend(rules::cases());
     cases.into_iter().map(Case::long).collect()
@@ -67,6 +67,15 @@ fn no_stp() -> Case {
         .machine(machine(serving(Bridge::new())))
         .expect(served().on_lan(OnLan::NoDiscoverWhile("listening".into())).on_lan(OnLan::Discovers(1, 2)))
         .control(machine(serving(Bridge::new()).without_program(BIOS_FILE)))
+}
+
+/// libvirt's `stp='on' delay='0'`: Linux makes that 2 s (`br_stp_start` in `net/bridge/br_stp_if.c`), which is over, or nearly, when
+/// iPXE begins to ask.
+fn no_delay() -> Case {
+    case("forward-delay-0")
+        .machine(machine(serving(Bridge::new().stp(0))))
+        .expect(served().on_lan(OnLan::OfferedWhile("forwarding".into())))
+        .control(machine(serving(Bridge::new().stp(15))))
 }
 
 /// 4 s of listening and 4 s of learning are shorter than iPXE's patience: it boots, late.
