@@ -29,14 +29,8 @@ pub struct EvidenceFiles {
 pub struct Written {
     before: Option<serde_json::Value>,
     after: Option<serde_json::Value>,
-    boot_options: BTreeMap<u16, String>,
-}
-
-impl Written {
-    /// Device path text of a `Boot####` variable after the run.
-    pub fn boot_option_path(&self, number: u16) -> Option<String> {
-        self.boot_options.get(&number).cloned()
-    }
+    /// The boot options after the run.
+    pub boot_options: nvram::BootOptions,
 }
 
 impl EvidenceFiles {
@@ -198,14 +192,7 @@ impl EvidenceFiles {
             Ok(store) => json!(store),
             Err(problem) => json!({ "problem": problem }),
         };
-        let mut boot_options = BTreeMap::new();
-        if let Ok(store) = &after {
-            for number in store.boot_option_numbers() {
-                if let Some(Ok(option)) = store.boot_option(number) {
-                    boot_options.insert(number, option.device_path);
-                }
-            }
-        }
+        let boot_options = after.as_ref().map(nvram::BootOptions::of).unwrap_or_default();
         let before = nvram::decode(before).map_err(|error| error.to_string());
         Written {
             before: Some(decoded(before.as_ref().map_err(Clone::clone))),

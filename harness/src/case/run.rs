@@ -431,7 +431,7 @@ impl Bench {
         host: Option<story::fw_cfg::Lists>,
     ) -> (Result<(), String>, Views) {
         let nvram: Written = self.evidence.nvram();
-        let views = Views::of(asked, &self.layout, &self.names, trace, |number| nvram.boot_option_path(number));
+        let views = Views::of(asked, &self.layout, &self.names, trace, &nvram.boot_options);
         let views = match host {
             Some(lists) => views.with_host(lists.bootorder.as_deref(), lists.bios_geometry.as_deref()),
             None => views,

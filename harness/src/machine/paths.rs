@@ -31,23 +31,24 @@ pub fn bootorder_line(machine: &Machine, layout: &Layout, index: usize) -> Optio
     Some(line)
 }
 
+/// The devices that have a bootindex, by their place among the machine's devices, the one with the lowest first.
+pub fn ranked(machine: &Machine) -> Vec<usize> {
+    let present = machine.devices.iter().enumerate().filter(|(_, device)| !device.absent);
+    let mut ranked: Vec<(i64, usize)> =
+        present.filter_map(|(index, device)| Some((device.bootindex.filter(|&rank| rank >= 0)?, index))).collect();
+    ranked.sort_unstable();
+    ranked.into_iter().map(|(_, index)| index).collect()
+}
+
 /// The whole content of fw_cfg `bootorder` that a machine asks for: lines by rising bootindex, `HALT` with strict, each
 /// followed by a line feed but the last, which is followed by NUL; empty, even with strict, where no device has a bootindex
 /// (`get_boot_devices_list` in QEMU's `softmmu/bootdevice.c`).
 pub fn bootorder_file(machine: &Machine, layout: &Layout) -> String {
-    let mut ranked: Vec<(i64, String)> = machine
-        .devices
-        .iter()
-        .enumerate()
-        .filter(|(_, device)| !device.absent)
-        .filter_map(|(index, device)| Some((device.bootindex.filter(|&rank| rank >= 0)?, index)))
-        .filter_map(|(rank, index)| Some((rank, bootorder_line(machine, layout, index)?)))
-        .collect();
-    ranked.sort();
-    if ranked.is_empty() {
+    let lines = ranked(machine).into_iter().filter_map(|index| bootorder_line(machine, layout, index));
+    let mut lines: Vec<String> = lines.collect();
+    if lines.is_empty() {
         return String::new();
     }
-    let mut lines: Vec<String> = ranked.into_iter().map(|(_, line)| line).collect();
     if machine.boot.strict == Some(true) {
         lines.push("HALT".to_owned());
     }

@@ -226,6 +226,31 @@ fn views_that_differ_are_shown_side_by_side(#[case] views: Views, #[case] shown:
     );
 }
 
+#[rstest]
+#[case::the_guest_has_another_order(Some("wrong | right"), Some("wrong | right"), "is [wrong | right] in the guest")]
+#[case::the_file_has_another_order(None, Some("wrong | right"), "and [wrong | right] in the NVRAM file")]
+#[case::the_file_is_not_what_the_guest_read(Some("right | wrong"), Some("right"), "and [right] in the NVRAM file")]
+fn a_boot_order_that_differs_is_shown_too(
+    #[case] guest: Option<&str>,
+    #[case] file: Option<&str>,
+    #[case] shown: &str,
+) {
+    let own = |text: Option<&str>| text.map(str::to_owned);
+    let agreed = Views {
+        asked_devices: own(Some("right | wrong")),
+        same_lap: true,
+        ..views(Some("a | b"), None, Some("right"))
+    };
+    let order = own(Some("right | wrong | \"UiApp\""));
+    let same = Views { guest_boot_order: order.clone(), nvram_boot_order: order, ..agreed.clone() };
+    assert_eq!(same.check(), Ok(()));
+    let differs = Views { guest_boot_order: own(guest), nvram_boot_order: own(file), ..agreed };
+    let text = differs.check().unwrap_err();
+    assert!(text.contains("BootOrder should begin with [right | wrong]") && text.contains(shown), "{text}");
+    let unreported = Views { ran: None, fw_cfg: None, ..differs };
+    assert!(unreported.check().is_err(), "the file counts without a payload too");
+}
+
 #[test]
 fn a_stale_geometry_is_shown_too() {
     let agreed = views(Some("a | b"), None, Some("right"));
@@ -237,6 +262,7 @@ fn a_stale_geometry_is_shown_too() {
 
 #[test]
 fn views_are_collected_from_machine_payload_and_nvram() {
+    use crate::evidence::nvram::{BootOptions, LoadOption};
     use crate::machine::layout::Layout;
     use crate::machine::{Firmware, Machine, Medium};
     let machine = Machine::q35(Firmware::Ovmf).virtio_blk(Medium::bootable("right")).bootindex(1).strict(true);
@@ -248,12 +274,21 @@ fn views_are_collected_from_machine_payload_and_nvram() {
     let order = b"/pci@i0cf8/scsi@3/disk@0,0\nHALT\0".to_vec();
     let payload = Payload { bootorder: Some(order), boot_current: Some(2), ..payload("right", Some("right")) };
     let seen = Trace { payloads: vec![payload], ..Trace::default() };
-    let views_at = |path: &'static str| {
-        Views::of(&machine, &layout, &names, &seen, move |number| (number == 2).then(|| path.to_owned()))
+    let views_at = |path: &str| {
+        let option = LoadOption {
+            attributes: 1,
+            description: "UEFI Misc Device".to_owned(),
+            device_path: path.to_owned(),
+            device_path_bytes: Vec::new(),
+            optional_data: Vec::new(),
+        };
+        let options = BootOptions { order: Some(vec![2]), by_number: [(2, option)].into() };
+        Views::of(&machine, &layout, &names, &seen, &options)
     };
     let views = views_at("PciRoot(0x0)/Pci(0x3,0x0)/HD(1,MBR,0x0,0x0,0x0)");
     assert_eq!(views.fw_cfg.as_deref(), Some("/pci@i0cf8/scsi@3/disk@0,0 | HALT"));
     assert_eq!(views.boot_current.as_deref(), Some("right"));
+    assert_eq!(views.nvram_boot_order.as_deref(), Some("right"));
     assert_eq!(views.check(), Ok(()));
     assert!(views_at("PciRoot(0x0)/Pci(0x4,0x0)").check().is_err());
 }

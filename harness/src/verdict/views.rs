@@ -1,8 +1,11 @@
-//! The views of the boot order, side by side: what the machine asked for, fw_cfg as the guest read it, BootOrder and
-//! BootCurrent, the payload that ran. Where two of them exist they must agree.
+//! The views of the boot order, side by side: what the machine asked for, fw_cfg as the guest read it, BootOrder as the guest
+//! read it and as the NVRAM file has it, BootCurrent, the payload that ran. Where two of them exist they must agree.
+
+mod boot_options;
 
 use serde::Serialize;
 
+use crate::evidence::nvram::BootOptions;
 use crate::machine::layout::Layout;
 use crate::machine::paths;
 use crate::machine::{DeviceClass, Machine};
@@ -15,6 +18,18 @@ pub struct Views {
     pub asked: Option<String>,
     /// fw_cfg `bootorder` as the guest read it.
     pub fw_cfg: Option<String>,
+    /// The devices that have a bootindex, in its order, by the names of their media or `nic0`-like.
+    pub asked_devices: Option<String>,
+    /// BootOrder as the guest read it: the device of each option, or its description in quotes; several options of one
+    /// device in a row are one. What each option stands for is read in the NVRAM file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guest_boot_order: Option<String>,
+    /// BootOrder in the NVRAM file after the run, in the same words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nvram_boot_order: Option<String>,
+    /// The last lap ended with a payload, so that BootOrder in the file is the one that it read.
+    #[serde(skip)]
+    pub same_lap: bool,
     /// The medium that BootCurrent names, by the device path of its Boot#### variable.
     pub boot_current: Option<String>,
     /// The medium whose payload ran.
@@ -31,20 +46,24 @@ pub struct Views {
 }
 
 impl Views {
-    /// Collects the views. `boot_current` gives the device path text of a `Boot####` number, from the NVRAM file.
-    pub fn of(
-        machine: &Machine,
-        layout: &Layout,
-        names: &Names,
-        trace: &Trace,
-        boot_current: impl Fn(u16) -> Option<String>,
-    ) -> Views {
+    /// Collects the views. `options` are those of the NVRAM file after the run.
+    pub fn of(machine: &Machine, layout: &Layout, names: &Names, trace: &Trace, options: &BootOptions) -> Views {
         let payload: Option<&Payload> = trace.payloads.last();
-        let current = payload.and_then(|payload| payload.boot_current).and_then(boot_current);
+        let current = payload.and_then(|payload| payload.boot_current);
+        let current = current.and_then(|number| options.by_number.get(&number));
+        let in_words = |order: &Vec<u16>| boot_options::in_words(names, options, order);
+        let has_options = !options.by_number.is_empty();
         Views {
             asked: Some(readable(paths::bootorder_file(machine, layout).as_bytes())),
+            asked_devices: Some(boot_options::asked(machine).join(" | ")),
             fw_cfg: payload.and_then(|payload| payload.bootorder.as_deref()).map(readable),
-            boot_current: current.map(|path| medium_of(names, &path, payload)),
+            guest_boot_order: payload
+                .and_then(|payload| payload.boot_order.as_ref())
+                .filter(|_| has_options)
+                .map(in_words),
+            nvram_boot_order: options.order.as_ref().map(in_words),
+            same_lap: trace.booted().is_some() && trace.attempts.last().is_some_and(|last| last.lap == trace.laps),
+            boot_current: current.map(|option| medium_of(names, &option.device_path, payload)),
             ran: payload.and_then(|payload| payload.medium_of_nonce.clone()),
             asked_geometry: Some(sorted(&paths::bios_geometry_lines(machine, layout).join("\n"))),
             bios_geometry: payload.and_then(|payload| payload.bios_geometry.as_deref()).map(sorted_bytes),
@@ -75,28 +94,38 @@ impl Views {
         (!stale.is_empty()).then(|| stale.join("; "))
     }
 
-    /// Compares what can be compared. Without a payload there is nothing that the guest reported.
+    /// Compares what can be compared. Where firmware never came to a payload, BootOrder in the NVRAM file still holds.
     ///
     /// # Errors
     ///
     /// All views side by side, when two of them differ.
     pub fn check(&self) -> Result<(), String> {
-        let Some(ran) = &self.ran else { return Ok(()) };
-        let order_agrees = self.asked == self.fw_cfg;
-        let geometry_agrees = self.bios_geometry.is_none() || self.asked_geometry == self.bios_geometry;
+        let options_agree = self.boot_order_agrees();
         let asked_devices = self.asked.as_deref().map(|asked| asked.trim_end_matches("HALT").trim_end_matches(" | "));
         let menu_agrees = self.menu.is_none() || self.menu.as_deref() == asked_devices;
-        let current_agrees = self.boot_current.as_ref().is_none_or(|current| current == ran);
-        if order_agrees && geometry_agrees && current_agrees && menu_agrees {
+        let geometry_agrees = self.bios_geometry.is_none() || self.asked_geometry == self.bios_geometry;
+        let reported_agrees = self.ran.as_ref().is_none_or(|ran| {
+            let current_agrees = self.boot_current.as_ref().is_none_or(|current| current == ran);
+            self.asked == self.fw_cfg && geometry_agrees && current_agrees && menu_agrees
+        });
+        if options_agree && reported_agrees {
             return Ok(());
         }
         let text = |view: &Option<String>| view.clone().unwrap_or_else(|| "none".to_owned());
         let mut side_by_side = format!(
-            "the views of the boot order differ: asked for [{}], fw_cfg bootorder [{}], BootCurrent [{}], ran [{ran}]",
+            "the views of the boot order differ: asked for [{}], fw_cfg bootorder [{}], BootCurrent [{}], ran [{}]",
             text(&self.asked),
             text(&self.fw_cfg),
             text(&self.boot_current),
+            text(&self.ran),
         );
+        if !options_agree {
+            let (asked, guest, file) =
+                (text(&self.asked_devices), text(&self.guest_boot_order), text(&self.nvram_boot_order));
+            side_by_side += &format!(
+                "; BootOrder should begin with [{asked}], is [{guest}] in the guest and [{file}] in the NVRAM file"
+            );
+        }
         if !menu_agrees {
             side_by_side += &format!("; boot menu [{}]", text(&self.menu));
         }
@@ -105,6 +134,19 @@ impl Views {
             side_by_side += &format!("; asked for geometry [{asked}], fw_cfg bios-geometry [{seen}]");
         }
         Err(side_by_side)
+    }
+
+    /// BootOrder begins with the devices that have a bootindex, in its order, as far as firmware made an option for them; the
+    /// file holds what the guest read.
+    fn boot_order_agrees(&self) -> bool {
+        let asked = self.asked_devices.as_deref().unwrap_or_default();
+        let begins =
+            |order: &Option<String>| order.as_deref().is_none_or(|order| boot_options::begins_with(order, asked));
+        let same = match (&self.guest_boot_order, &self.nvram_boot_order) {
+            (Some(guest), Some(file)) if self.same_lap => guest == file,
+            _ => true,
+        };
+        same && begins(&self.guest_boot_order) && begins(&self.nvram_boot_order)
     }
 }
 

@@ -17,6 +17,7 @@ mod device_path;
 mod load_option;
 mod store;
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde::{Serialize, Serializer};
@@ -220,6 +221,24 @@ impl Serialize for VariableStore {
             problems: &self.problems,
         };
         view.serialize(to)
+    }
+}
+
+/// The boot options of a store, without what else is in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BootOptions {
+    /// BootOrder; `None` where there is no such variable.
+    pub order: Option<Vec<u16>>,
+    /// The options that decode, in or out of BootOrder, by number.
+    pub by_number: BTreeMap<u16, LoadOption>,
+}
+
+impl BootOptions {
+    /// The boot options of a store.
+    pub fn of(store: &VariableStore) -> BootOptions {
+        let numbers = store.boot_option_numbers().into_iter();
+        let decoded = numbers.filter_map(|number| Some((number, store.boot_option(number)?.ok()?)));
+        BootOptions { order: store.boot_order(), by_number: decoded.collect() }
     }
 }
 
