@@ -46,6 +46,11 @@ impl Act {
             Act::Reindexed => "bootindex-changed",
         }
     }
+
+    /// Whether the other disk is bootable: both, where it comes or is there to be fallen through.
+    fn others(self) -> &'static [bool] {
+        if matches!(self, Act::First | Act::Last | Act::Beside) { &[true, false] } else { &[true] }
+    }
 }
 
 /// How the machine leaves prelaunch.
@@ -76,7 +81,7 @@ impl Leaving {
 }
 
 /// One cell of the product.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Cell {
     firmware: Firmware,
     board: Board,
@@ -91,29 +96,41 @@ struct Cell {
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for class in pluggable() {
-        for act in Act::ALL {
-            let others: &[bool] =
-                if matches!(act, Act::First | Act::Last | Act::Beside) { &[true, false] } else { &[true] };
-            for &other_bootable in others {
-                for strict in [false, true] {
-                    for &leaving in leavings(class, act) {
-                        let cell = Cell { act, other_bootable, strict, leaving, ..Cell::seabios(class) };
-                        cases.push(cell.case());
-                    }
+    for firmware in [Firmware::SeaBios, Firmware::Ovmf] {
+        for class in pluggable() {
+            for geometry in [false, true] {
+                if geometry && !(has_geometry(class) && firmware == Firmware::SeaBios) {
+                    continue;
                 }
+                let cells = product(Cell { firmware, geometry, ..Cell::seabios(class) });
+                cases.extend(cells.into_iter().map(|cell| {
+                    let case = cell.case();
+                    if cell.is_everyday() { case } else { case.long() }
+                }));
             }
         }
     }
-    cases.extend(geometries());
     cases.extend(behind_bridges());
-    cases.extend(ovmf());
     cases.extend(nics::cases());
     cases.extend(refusals());
     cases.extend(once());
     cases.extend(reports_example());
     cases.push(host_view());
     cases
+}
+
+/// Every act, other disk, strictness and way out of prelaunch for one firmware and class.
+fn product(cell: Cell) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for act in Act::ALL {
+        for &other_bootable in act.others() {
+            for strict in [false, true] {
+                let leavings = leavings(cell.class, act).iter();
+                cells.extend(leavings.map(|&leaving| Cell { act, other_bootable, strict, leaving, ..cell }));
+            }
+        }
+    }
+    cells
 }
 
 /// The disk classes that QEMU plugs into pc while paused.
@@ -125,6 +142,11 @@ fn pluggable() -> Vec<Class> {
 /// A PCI function that is asked to go stays until a reset; a SCSI or USB disk goes at once.
 fn goes_at_once(class: Class) -> bool {
     matches!(class.name, "virtio-scsi" | "usb-xhci")
+}
+
+/// A logical geometry goes the way of the rank: into fw_cfg `bios-geometry`, at reset only. NVMe and USB disks have none.
+fn has_geometry(class: Class) -> bool {
+    matches!(class.name, "virtio-scsi" | "virtio-blk")
 }
 
 fn leavings(class: Class, act: Act) -> &'static [Leaving] {
@@ -146,6 +168,21 @@ impl Cell {
             strict: false,
             geometry: false,
             leaving: Leaving::Cont,
+        }
+    }
+
+    /// Whether it is in the default suite: an OVMF boot is slow, and a geometry's way does not depend on much.
+    fn is_everyday(self) -> bool {
+        let plain = self.other_bootable && !self.strict;
+        match (self.firmware, self.geometry, self.class.name) {
+            (Firmware::SeaBios, false, _) => true,
+            (Firmware::SeaBios, true, class) => {
+                let goes = self.act == Act::Removed && class == "virtio-scsi";
+                plain && (goes || matches!(self.act, Act::First | Act::Alone))
+            }
+            (Firmware::Ovmf, _, "virtio-scsi") => plain || (self.other_bootable && self.act == Act::First),
+            (Firmware::Ovmf, _, "usb-xhci") => plain && self.act == Act::Removed,
+            (Firmware::Ovmf, ..) => plain && matches!(self.act, Act::First | Act::Removed),
         }
     }
 
@@ -264,22 +301,6 @@ fn unlisted(mut machine: Machine, medium: &str) -> Machine {
     machine
 }
 
-/// A logical geometry of the boot disk goes the way of its rank: into fw_cfg `bios-geometry`, at reset only.
-fn geometries() -> Vec<Case> {
-    let mut cases = Vec::new();
-    for class in pluggable().into_iter().filter(|class| matches!(class.name, "virtio-scsi" | "virtio-blk")) {
-        for act in [Act::First, Act::Alone, Act::Removed] {
-            for leaving in [Leaving::Cont, Leaving::Reset] {
-                if act == Act::Removed && !goes_at_once(class) {
-                    continue;
-                }
-                cases.push(Cell { act, geometry: true, leaving, ..Cell::seabios(class) }.case());
-            }
-        }
-    }
-    cases
-}
-
 /// Behind a bridge or port, where q35 can plug PCI functions at all.
 fn behind_bridges() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -290,31 +311,6 @@ fn behind_bridges() -> Vec<Case> {
             for act in [Act::First, Act::Beside] {
                 for leaving in [Leaving::Cont, Leaving::Reset] {
                     cases.push(Cell { board, place, act, leaving, ..Cell::seabios(class) }.case());
-                }
-            }
-        }
-    }
-    cases
-}
-
-/// OVMF reads the same list. Its boots are slow, so the product is a smaller one.
-fn ovmf() -> Vec<Case> {
-    let mut cases = Vec::new();
-    for class in pluggable() {
-        for act in Act::ALL {
-            let whole = class.name == "virtio-scsi";
-            let small = match class.name {
-                "usb-xhci" => matches!(act, Act::Removed),
-                _ => matches!(act, Act::First | Act::Removed),
-            };
-            if !whole && !small {
-                continue;
-            }
-            for &leaving in leavings(class, act) {
-                let cell = Cell { firmware: Firmware::Ovmf, act, leaving, ..Cell::seabios(class) };
-                cases.push(cell.case());
-                if whole && act == Act::First {
-                    cases.push(Cell { strict: true, ..cell }.case());
                 }
             }
         }

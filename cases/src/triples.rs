@@ -20,14 +20,10 @@ const PERMUTATIONS: [[i64; 3]; 6] = [[1, 2, 3], [1, 3, 2], [2, 1, 3], [2, 3, 1],
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for (firmware, board) in
-        [(Firmware::SeaBios, Board::Pc), (Firmware::SeaBios, Board::Q35), (Firmware::Ovmf, Board::Q35)]
-    {
+    for (firmware, board) in classes::COMBINATIONS {
         let mut known = classes::disks(board);
         known.extend(classes::opticals(board));
-        // on OVMF one triple stands for all: its boots are slow, and order:: has every pair
-        let count = if firmware == Firmware::Ovmf { 1 } else { 3 };
-        for names in triples(board).into_iter().take(count) {
+        for names in triples(board) {
             let triple = names.map(|name| known.iter().find(|class| class.name == name).copied());
             let [Some(a), Some(b), Some(c)] = triple else { continue };
             cases.extend(PERMUTATIONS.map(|ranks| permutation(firmware, board, [a, b, c], ranks)));

@@ -1,16 +1,57 @@
-//! Without any bootindex each firmware has an order of its own.
+//! Without any bootindex each firmware has an order of its own, and some values of bootindex are none.
 
 use bootwright::case::Case;
 use bootwright::machine::{Board, Firmware, Machine, Medium};
 use bootwright::verdict::Expectation;
 
+use crate::classes;
+
 pub fn cases() -> Vec<Case> {
-    [Board::Pc, Board::Q35].into_iter().flat_map(|board| [disk_before_optical(board), letters(board)]).collect()
+    let mut cases = Vec::new();
+    for board in [Board::Pc, Board::Q35] {
+        cases.extend([disk_before_optical(board), letters(board)]);
+        cases.extend([("order-c", "c", None), ("once-c", "d", Some("c"))].map(|cell| letters_of_ovmf(board, cell)));
+    }
+    for (firmware, board) in classes::COMBINATIONS {
+        cases.extend(
+            [(-1, 0), (i64::from(i32::MAX), i64::from(i32::MAX) - 1)].map(|ranks| value(firmware, board, ranks)),
+        );
+    }
+    cases
+}
+
+/// OVMF does not read `-boot order=` and `once=`: it takes the optical drive first although both say the disk.
+fn letters_of_ovmf(board: Board, (name, order, once): (&str, &str, Option<&str>)) -> Case {
+    let machine = Machine::new(Firmware::Ovmf, board).virtio_blk(Medium::bootable("disk"));
+    let machine = classes::native_optical(board).add(machine, 0, Medium::bootable("optical")).boot_order(order);
+    let machine = once.into_iter().fold(machine, Machine::boot_once);
+    let mut control = machine.clone();
+    control.devices[0].bootindex = Some(1);
+    Case::new(format!("unlisted::ovmf::{}::{name}", board.name()))
+        .axis("letters", name)
+        .machine(machine)
+        .expect(Expectation::boots("optical").without_trying("disk"))
+        .control(control)
+        .long()
+}
+
+/// The disk of lower rank that the firmware would reach first: -1 is the same as none, and the largest value is one.
+fn value(firmware: Firmware, board: Board, (wrong, right): (i64, i64)) -> Case {
+    let machine = Machine::new(firmware, board).virtio_blk(Medium::bootable("wrong")).slot(4).bootindex(wrong);
+    let machine = machine.virtio_blk(Medium::bootable("right")).slot(6).bootindex(right);
+    let mut control = machine.clone();
+    control.devices[1].bootindex = None;
+    let case = Case::new(format!("unlisted::{}::{}::bootindex-{wrong}", firmware.name(), board.name()))
+        .axis("bootindex", wrong.to_string())
+        .machine(machine)
+        .expect(Expectation::boots("right").without_trying("wrong"))
+        .control(control);
+    if firmware == Firmware::Ovmf { case.long() } else { case }
 }
 
 /// QEMU's default order is `cad`: SeaBIOS takes the disk before the optical drive.
 fn disk_before_optical(board: Board) -> Case {
-    let optical = crate::classes::native_optical(board);
+    let optical = classes::native_optical(board);
     let machine = optical.add(Machine::new(Firmware::SeaBios, board), 0, Medium::bootable("optical"));
     let machine = machine.virtio_blk(Medium::bootable("disk"));
     let control = machine.clone().boot_order("d");
@@ -22,7 +63,7 @@ fn disk_before_optical(board: Board) -> Case {
 
 /// `-boot order=d` turns that round.
 fn letters(board: Board) -> Case {
-    let optical = crate::classes::native_optical(board);
+    let optical = classes::native_optical(board);
     let machine = Machine::new(Firmware::SeaBios, board).virtio_blk(Medium::bootable("disk"));
     let machine = optical.add(machine, 0, Medium::bootable("optical")).boot_order("d");
     let mut control = machine.clone();
