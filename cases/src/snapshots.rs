@@ -120,22 +120,19 @@ fn refused(firmware: Firmware, board: Board) -> Vec<Case> {
     ]
 }
 
-/// A drive of every class works on when its machine has been put back. Those of optical drives, which are read-only and no part
-/// of the snapshot, have a disk beside them.
+/// A drive of every class works on when its machine has been put back. Optical drives are read-only and no part of the snapshot;
+/// the disk beside is.
 fn classes(board: Board) -> Vec<Case> {
     let drives = disks(board).into_iter().chain(opticals(board)).filter(|class| class.name != "nvme");
     let case = |class: crate::classes::Class| {
-        let machine = Machine::new(Firmware::SeaBios, board).paused();
-        let mut machine = class.add(machine, 0, Medium::hanging("first")).bootindex(1);
-        if class.optical {
-            machine = machine.virtio_blk(Medium::blank("beside")).slot(20).bootindex(2);
-        }
+        let machine = class.add(Machine::new(Firmware::SeaBios, board).paused(), 0, Medium::hanging("first"));
+        let machine = machine.bootindex(1).virtio_blk(Medium::bootable("beside")).slot(20).bootindex(2);
         case(Firmware::SeaBios, board, &format!("class::{}", class.name))
             .axis("class", class.name)
+            .control(with_bootindex(&machine, "beside", 0))
             .machine(machine)
             .story(Story::new().snapshot("made").cont().wait_for("first").restore("made"))
             .expect(Expectation::attempts(["first"; 2].map(booted)))
-            .control_blank("first")
     };
     drives.map(case).collect()
 }
@@ -143,7 +140,8 @@ fn classes(board: Board) -> Vec<Case> {
 /// The boot menu is open again, and the other entry can be chosen.
 fn in_the_menu(board: Board) -> Case {
     const LISTED: [&str; 3] = ["first", "second", "Legacy option rom"];
-    let machine = two(Firmware::SeaBios, board, Medium::bootable("second"));
+    let machine = Machine::new(Firmware::SeaBios, board).virtio_blk(Medium::hanging("first")).bootindex(1);
+    let machine = machine.virtio_scsi(0, 1, Medium::bootable("second")).bootindex(2);
     let machine = machine.boot_menu(Some(65_535)).with_clock(Clock::Real);
     let story = Story::new().wait_for_text("for boot menu").press(&["esc"], "Select boot device:").snapshot("open");
     let story = story.press(&["1"], "Booting from").wait_for("first").restore("open").press(&["2"], "Booting from");

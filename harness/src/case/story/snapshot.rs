@@ -13,9 +13,10 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::Step;
 use super::tell::{Stage, Untold};
+use super::{Step, Story};
 use crate::evidence::Observed;
+use crate::platform::QemuVersion;
 use crate::vm::REPLY_TIMEOUT;
 use crate::vm::qmp::QmpError;
 
@@ -79,12 +80,22 @@ impl Held {
         self.unfinished.take().map_or(Ok(()), Err)
     }
 
-    /// A story with these steps begins.
-    pub fn expect(&mut self, steps: &[Step]) {
-        let needs =
-            |step: &&Step| matches!(step, Step::Snapshot { .. } | Step::SnapshotRefused { .. } | Step::Restore { .. });
-        self.to_come = steps.iter().filter(needs).count();
+    /// A story begins.
+    pub fn expect(&mut self, story: &Story) {
+        self.to_come = story.steps.iter().filter(|step| needs_overlays(step)).count();
     }
+}
+
+impl Story {
+    /// What this QEMU lacks for the steps; `None` where it lacks nothing.
+    pub fn missing(&self, qemu: &QemuVersion) -> Option<String> {
+        let lacks = self.steps.iter().any(needs_overlays) && qemu.major < 6;
+        lacks.then(|| format!("QEMU {qemu} has no snapshot-save; QEMU 6.0 brought it"))
+    }
+}
+
+fn needs_overlays(step: &Step) -> bool {
+    matches!(step, Step::Snapshot { .. } | Step::SnapshotRefused { .. } | Step::Restore { .. })
 }
 
 /// A writable drive: the node that the device uses, and the overlay's name.
@@ -257,15 +268,23 @@ impl Stage<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Story;
     use super::*;
 
     #[test]
     fn overlays_are_needed_until_the_last_step_that_needs_them() {
         let story = Story::new().snapshot("a").reset().snapshot_refused(Drives::Raw, "no").restore("a").cont();
         let mut held = Held::default();
-        held.expect(&story.steps);
+        held.expect(&story);
         assert_eq!((held.to_come, held.overlays()), (3, false));
+    }
+
+    #[test]
+    fn a_qemu_without_the_commands_lacks_them_for_these_stories_only() {
+        let version = |major| QemuVersion { major, minor: 2, micro: 0 };
+        let story = Story::new().snapshot("a");
+        assert_eq!(story.missing(&version(7)), None);
+        assert_eq!(story.missing(&version(5)).unwrap(), "QEMU 5.2.0 has no snapshot-save; QEMU 6.0 brought it");
+        assert_eq!(Story::new().reset().missing(&version(5)), None);
     }
 
     #[test]

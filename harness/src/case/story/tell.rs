@@ -81,7 +81,7 @@ pub fn tell(story: &Story, stage: &mut Stage<'_>) -> Result<(), Untold> {
     // media that were on the command line have their block nodes
     let machine = stage.ledger.present();
     let mut nodes: BTreeSet<usize> = (0..machine.devices.len()).filter(|&at| !machine.devices[at].absent).collect();
-    stage.held.expect(&story.steps);
+    stage.held.expect(story);
     let count = story.steps.len();
     for (position, step) in story.steps.iter().enumerate() {
         let named = format!("step {} of {count}, {step}", position + 1);
