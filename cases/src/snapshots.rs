@@ -18,6 +18,7 @@ pub fn cases() -> Vec<Case> {
         cases.extend(while_it_hangs(firmware, board));
         cases.push(list_made_anew(firmware, board));
         cases.extend(refused(firmware, board));
+        cases.push(unplugged(firmware, board));
     }
     for board in [Board::Pc, Board::Q35] {
         cases.extend(classes(board));
@@ -118,6 +119,18 @@ fn refused(firmware: Firmware, board: Board) -> Vec<Case> {
         case("raw", virtio(), Drives::Raw, "is writable but does not support snapshots", nvme()),
         case("nvme", nvme(), Drives::Overlaid, "non-migratable device", virtio()),
     ]
+}
+
+/// A machine whose disk has gone cannot be put back, and QEMU leaves it stopped. A reset gets it going again.
+fn unplugged(firmware: Firmware, board: Board) -> Case {
+    let story = Story::new().wait_for("first").snapshot("hung").unplug("second");
+    let machine = two(firmware, board, Medium::bootable("second"));
+    case(firmware, board, "refused::unplugged")
+        .axis("refused", "unplugged")
+        .control(with_bootindex(&machine, "second", 0))
+        .machine(machine)
+        .story(story.restore_refused("hung", "while loading VM state").reset().cont())
+        .expect(Expectation::attempts(["first"; 2].map(booted)))
 }
 
 /// A drive of every class works on when its machine has been put back. Optical drives are read-only and no part of the snapshot;

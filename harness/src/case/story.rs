@@ -213,6 +213,13 @@ pub enum Step {
         /// Its name.
         name: String,
     },
+    /// Tries to put the machine back and demands that QEMU fails. It is stopped then, in whatever state.
+    RestoreRefused {
+        /// The snapshot's name.
+        name: String,
+        /// Text that the failure must contain.
+        words: String,
+    },
 }
 
 impl Story {
@@ -362,6 +369,11 @@ impl Story {
         self.step(Step::Restore { name: name.to_owned() })
     }
 
+    /// Demands that QEMU cannot put the machine back, with these words; the machine is stopped then.
+    pub fn restore_refused(self, name: &str, words: &str) -> Story {
+        self.step(Step::RestoreRefused { name: name.to_owned(), words: words.to_owned() })
+    }
+
     /// How often the story itself resets the machine.
     pub fn resets(&self) -> u32 {
         let resets = |step: &Step| match step {
@@ -436,6 +448,7 @@ impl fmt::Display for Step {
             Step::Snapshot { name, drives } => write!(out, "snapshot \"{name}\" of {drives}"),
             Step::SnapshotRefused { drives, words } => write!(out, "snapshot of {drives}, refused with \"{words}\""),
             Step::Restore { name } => write!(out, "restore \"{name}\""),
+            Step::RestoreRefused { name, words } => write!(out, "restore \"{name}\", refused with \"{words}\""),
         }
     }
 }

@@ -95,7 +95,8 @@ impl Story {
 }
 
 fn needs_overlays(step: &Step) -> bool {
-    matches!(step, Step::Snapshot { .. } | Step::SnapshotRefused { .. } | Step::Restore { .. })
+    use Step::{Restore, RestoreRefused, Snapshot, SnapshotRefused};
+    matches!(step, Snapshot { .. } | SnapshotRefused { .. } | Restore { .. } | RestoreRefused { .. })
 }
 
 /// A writable drive: the node that the device uses, and the overlay's name.
@@ -105,55 +106,70 @@ struct Drive {
 }
 
 impl Stage<'_> {
-    /// Takes a snapshot.
+    /// Takes a snapshot. Refused or not, a machine that ran runs on.
     pub(super) fn snapshot(&mut self, name: &str, drives: Drives) -> Result<(), Untold> {
-        self.while_stopped(|stage| {
-            let mut list = Vec::new();
-            for drive in stage.writable_drives(drives)? {
-                let has_one = drive.node == drive.overlay;
-                if drives != Drives::Raw && !has_one {
-                    stage.overlay(&drive)?;
-                }
-                list.push(if drives == Drives::Raw { drive.node } else { drive.overlay });
-            }
-            let Some(first) = list.first() else {
-                return Err(Untold::Broken("no writable drive can hold the state".to_owned()));
-            };
-            let arguments = json!({ "tag": name, "vmstate": first, "devices": list });
-            stage.job("snapshot-save", arguments)?;
-            stage.held.snapshots.insert(name.to_owned(), list);
-            stage.recorder.note(Observed::Harness(format!("{TAKEN}{name}")));
-            Ok(())
-        })
+        let running = self.stop()?;
+        let outcome = self.save_snapshot(name, drives);
+        self.go_on(outcome, running)
     }
 
-    /// Puts the machine back. Drives and devices that came later are no part of it.
+    /// Puts the machine back. Devices that came later stay, with their drives. Where QEMU fails, the machine stays stopped, as
+    /// QEMU leaves it.
     pub(super) fn restore(&mut self, name: &str) -> Result<(), Untold> {
-        self.while_stopped(|stage| {
-            let Some(list) = stage.held.snapshots.get(name).cloned() else {
-                return Err(Untold::Broken(format!("no snapshot \"{name}\" was taken")));
-            };
-            let first = list.first().cloned();
-            stage.job("snapshot-load", json!({ "tag": name, "vmstate": first, "devices": list }))?;
-            stage.recorder.note(Observed::Harness(format!("{RESTORED}{name}")));
-            // QEMU resets the machine before it loads the state (`load_snapshot`), and fw_cfg is no part of that
-            stage.ledger.reset();
-            Ok(())
-        })
+        let running = self.stop()?;
+        let outcome = self.load_snapshot(name);
+        let running = running && outcome.is_ok();
+        self.go_on(outcome, running)
     }
 
-    /// Stops a machine that runs, does this, commits the overlays if nothing to come needs them, and lets it run on; after a
-    /// failure too.
-    fn while_stopped(&mut self, what: impl FnOnce(&mut Self) -> Result<(), Untold>) -> Result<(), Untold> {
+    fn save_snapshot(&mut self, name: &str, drives: Drives) -> Result<(), Untold> {
+        let mut list = Vec::new();
+        for drive in self.writable_drives(drives)? {
+            let has_one = drive.node == drive.overlay;
+            if drives != Drives::Raw && !has_one {
+                self.overlay(&drive)?;
+            }
+            list.push(if drives == Drives::Raw { drive.node } else { drive.overlay });
+        }
+        let Some(first) = list.first() else {
+            return Err(Untold::Broken("no writable drive can hold the state".to_owned()));
+        };
+        self.job("snapshot-save", json!({ "tag": name, "vmstate": first, "devices": list }))?;
+        self.held.snapshots.insert(name.to_owned(), list);
+        self.recorder.note(Observed::Harness(format!("{TAKEN}{name}")));
+        Ok(())
+    }
+
+    fn load_snapshot(&mut self, name: &str) -> Result<(), Untold> {
+        let Some(mut list) = self.held.snapshots.get(name).cloned() else {
+            return Err(Untold::Broken(format!("no snapshot \"{name}\" was taken")));
+        };
+        // an overlay goes with its device
+        let nodes = self.nodes()?;
+        list.retain(|overlay| nodes.contains(overlay));
+        let first = list.first().cloned();
+        self.job("snapshot-load", json!({ "tag": name, "vmstate": first, "devices": list }))?;
+        self.recorder.note(Observed::Harness(format!("{RESTORED}{name}")));
+        // QEMU resets the machine before it loads the state (`load_snapshot`), and fw_cfg's files are no part of that
+        self.ledger.reset();
+        Ok(())
+    }
+
+    /// Stops a machine that runs, and takes what it has printed; whether it ran.
+    fn stop(&mut self) -> Result<bool, Untold> {
         let status = self.vm.execute("query-status", Value::Null)?;
         let running = status.get("running").and_then(Value::as_bool) == Some(true);
         if running {
             self.vm.execute("stop", Value::Null)?;
         }
-        if !self.vm.settle(REPLY_TIMEOUT) {
-            return Err(Untold::Broken("a stopped guest went on printing".to_owned()));
+        match self.vm.settle(REPLY_TIMEOUT) {
+            true => Ok(running),
+            false => Err(Untold::Broken("a stopped guest went on printing".to_owned())),
         }
-        let outcome = what(self);
+    }
+
+    /// Commits the overlays if nothing to come needs them, and lets the machine run; after a failure too.
+    fn go_on(&mut self, outcome: Result<(), Untold>, running: bool) -> Result<(), Untold> {
         match (outcome, self.let_run(running)) {
             (Err(first), Err(second)) => {
                 self.held.unfinished = Some(second);
@@ -208,17 +224,22 @@ impl Stage<'_> {
 
     /// Writes what the overlays hold into the raw files below them, which take their place again.
     fn commit(&mut self) -> Result<(), Untold> {
-        let nodes = self.vm.execute("query-named-block-nodes", json!({ "flat": true }))?;
-        let nodes = nodes.as_array().map(Vec::as_slice).unwrap_or_default();
-        let there = |name: &str| nodes.iter().any(|node| node.get("node-name").and_then(Value::as_str) == Some(name));
+        let nodes = self.nodes()?;
         for overlay in self.held.overlays.clone() {
-            // an overlay goes with its device
-            if there(&overlay) {
+            if nodes.contains(&overlay) {
                 self.job("block-commit", json!({ "device": overlay, "auto-dismiss": false }))?;
             }
             self.held.overlays.remove(&overlay);
         }
         Ok(())
+    }
+
+    /// The names of all block nodes.
+    fn nodes(&self) -> Result<BTreeSet<String>, Untold> {
+        let nodes = self.vm.execute("query-named-block-nodes", json!({ "flat": true }))?;
+        let nodes = nodes.as_array().map(Vec::as_slice).unwrap_or_default();
+        let name = |node: &Value| node.get("node-name").and_then(Value::as_str).map(str::to_owned);
+        Ok(nodes.iter().filter_map(name).collect())
     }
 
     /// Runs a job to its end: a commit is complete only when told so, once it is ready.

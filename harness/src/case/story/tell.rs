@@ -164,6 +164,11 @@ impl Stage<'_> {
                 self.held.finished()?;
             }
             Step::Restore { name } => self.restore(name)?,
+            Step::RestoreRefused { name, words } => {
+                let refused = self.restore(name);
+                demand_refusal(refused, words)?;
+                self.held.finished()?;
+            }
         }
         Ok(())
     }
