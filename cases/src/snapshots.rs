@@ -39,6 +39,12 @@ fn two(firmware: Firmware, board: Board, second: Medium) -> Machine {
     machine.virtio_scsi(0, 1, second).bootindex(2)
 }
 
+/// The second disk is a PCI function that is not there yet; q35's root bus takes none while the machine runs.
+fn with_pci_disk(firmware: Firmware, second: Medium) -> Machine {
+    let machine = Machine::pc(firmware).virtio_scsi(0, 2, Medium::hanging("first")).bootindex(1);
+    machine.virtio_blk(second).bootindex(0).absent()
+}
+
 fn again(medium: &str, times: u32) -> Milestone {
     Milestone::Payload { medium: medium.to_owned(), times }
 }
@@ -66,11 +72,16 @@ fn before_the_guest_ran(firmware: Firmware, board: Board) -> Vec<Case> {
     };
     let made = || Story::new().snapshot("made").cont().wait_for("first");
     let plain = || two(firmware, board, Medium::bootable("second"));
-    vec![
+    let mut cases = vec![
         case("unchanged", plain(), made(), &["first", "first"]),
         case("changed", plain(), made().set_bootindex("second", 0), &["first", "second"]),
         case("plugged", plain().bootindex(0).absent(), made().plug("second"), &["first", "second"]),
-    ]
+    ];
+    if board == Board::Pc {
+        let machine = with_pci_disk(firmware, Medium::bootable("second"));
+        cases.push(case("plugged-pci", machine, made().plug("second"), &["first", "second"]));
+    }
+    cases
 }
 
 /// The machine is reset after the snapshot and boots; put back, it is where the first medium hangs, and is reset again.
@@ -82,12 +93,17 @@ fn while_it_hangs(firmware: Firmware, board: Board) -> Vec<Case> {
     };
     let hung = || Story::new().wait_for("first").snapshot("hung");
     let plain = || two(firmware, board, Medium::hanging("second"));
-    vec![
+    let mut cases = vec![
         case("unchanged", two(firmware, board, Medium::bootable("second")), hung(), ["first", "first", "first"]),
         // qom-set is the host's, and no part of the state
         case("changed", plain(), hung().set_bootindex("second", 0), ["first", "second", "second"]),
         case("plugged", plain().bootindex(0).absent(), hung().plug("second"), ["first", "second", "second"]),
-    ]
+    ];
+    if board == Board::Pc {
+        let machine = with_pci_disk(firmware, Medium::hanging("second"));
+        cases.push(case("plugged-pci", machine, hung().plug("second"), ["first", "second", "second"]));
+    }
+    cases
 }
 
 /// QEMU resets a machine before it loads a state, and fw_cfg's files are no part of the state. So a list that was out of date

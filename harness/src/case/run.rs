@@ -339,7 +339,7 @@ impl Bench {
             Clock::Virtual { .. } => tsc.or(guest),
             Clock::Real => Some(wall),
         };
-        let (written, views) = self.record(&recorder, &trace, ledger.effective(), host_reads, held.overlays());
+        let (written, views) = self.record(&recorder, &trace, ledger.effective(), host_reads, held.store_overlaid());
         let written = written.and_then(|()| on_lan.write(self.evidence.folder()));
         let mut ended = ended;
         if let (Ended::Passed, Err(reason)) = (&ended, case.expectation.check_guest_time(guest)) {
@@ -424,7 +424,7 @@ impl Bench {
         }
     }
 
-    /// `asked` is the machine as the story has left it; `overlaid` says that its drives still have overlays.
+    /// `asked` is the machine as the story has left it; `overlaid` says that an overlay still holds its variable store.
     fn record(
         &self,
         recorder: &Recorder,

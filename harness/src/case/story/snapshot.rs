@@ -29,6 +29,9 @@ pub const RESTORED: &str = "the machine is put back to ";
 /// The name by which QEMU knows the drive of the variable store (`-drive if=pflash,unit=1`).
 const STORE: &str = "pflash1";
 
+/// The node of its overlay.
+const STORE_OVERLAY: &str = "overlay-store";
+
 /// The drives that a snapshot holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -69,6 +72,11 @@ impl Held {
     /// Whether drives have overlays: the files below them are not what the guest sees.
     pub fn overlays(&self) -> bool {
         !self.overlays.is_empty()
+    }
+
+    /// Whether the variable store has one.
+    pub fn store_overlaid(&self) -> bool {
+        self.overlays.contains(STORE_OVERLAY)
     }
 
     /// After a refusal that was demanded: that the machine goes on all the same.
@@ -206,8 +214,7 @@ impl Stage<'_> {
         }
         let store = blocks.iter().find(|block| text(block, "/device") == STORE);
         if let Some(store) = store.filter(|_| drives != Drives::WithoutStore) {
-            let overlay = format!("overlay-{STORE}");
-            found.push(Drive { node: text(store, "/inserted/node-name"), overlay });
+            found.push(Drive { node: text(store, "/inserted/node-name"), overlay: STORE_OVERLAY.to_owned() });
         }
         Ok(found)
     }
