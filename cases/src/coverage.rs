@@ -86,6 +86,11 @@ const LEFT_OUT: &[(&str, Pair, &str)] = &[
         [("firmware", &[]), ("bridge", &[])],
         "bridge and firewall are the same for both firmwares, and an architecture is one firmware's",
     ),
+    (
+        "snapshot",
+        [("change", &["plugged-pci"]), ("machine", &["q35"])],
+        "q35's root bus takes no device while the machine runs",
+    ),
     ("http", [("firmware", &[]), ("loader", &[])], "a loader's image is for one firmware"),
 ];
 

@@ -24,6 +24,7 @@ mod pxe;
 mod resets;
 pub mod runner;
 pub mod settings;
+mod snapshots;
 mod strict;
 mod triples;
 mod unlisted;
@@ -44,6 +45,7 @@ pub fn all() -> Vec<Case> {
         resets::cases(),
         nvram::cases(),
         migration::cases(),
+        snapshots::cases(),
         prelaunch::cases(),
         pxe::cases(),
         http::cases(),

@@ -182,11 +182,14 @@ impl EvidenceFiles {
     }
 
     /// Decodes the variable store before and after the run, if there is one. A store that cannot be decoded is evidence
-    /// too: the guest wrote it.
-    pub fn nvram(&self) -> Written {
+    /// too: the guest wrote it. One that is still `overlaid` is not read: its file is older than what the guest sees.
+    pub fn nvram(&self, overlaid: bool) -> Written {
         let template = self.template.borrow();
         let Some((_, before)) = template.as_ref() else { return Written::default() };
-        let after = fs::read(self.vars()).map_err(|error| error.to_string());
+        let after = match overlaid {
+            true => Err("the run ended while an overlay held the variable store".to_owned()),
+            false => fs::read(self.vars()).map_err(|error| error.to_string()),
+        };
         let after = after.and_then(|bytes| nvram::decode(&bytes).map_err(|error| error.to_string()));
         let decoded = |store: Result<&nvram::VariableStore, String>| match store {
             Ok(store) => json!(store),
@@ -283,6 +286,18 @@ mod tests {
         evidence.template_untouched().unwrap();
         fs::write(&template, b"overwritten").unwrap();
         assert!(evidence.template_untouched().unwrap_err().contains("changed while the machine ran"));
+    }
+
+    #[test]
+    fn a_store_that_an_overlay_still_holds_is_not_read_from_the_file_below() {
+        let dir = tempfile::tempdir().unwrap();
+        let template = dir.path().join("OVMF_VARS.fd");
+        fs::write(&template, b"variables").unwrap();
+        let evidence = EvidenceFiles::create(&dir.path().join("case")).unwrap();
+        evidence.copy_vars(&template).unwrap();
+        let problem = |overlaid| evidence.nvram(overlaid).after.unwrap()["problem"].as_str().unwrap().to_owned();
+        assert_eq!(problem(true), "the run ended while an overlay held the variable store");
+        assert_ne!(problem(false), problem(true));
     }
 
     #[test]

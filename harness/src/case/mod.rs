@@ -158,7 +158,9 @@ impl Case {
         match self.machine.firmware {
             Firmware::SeaBios if platform.seabios.is_none() => Some("the platform has no SeaBIOS".to_owned()),
             Firmware::Ovmf if platform.ovmf.is_none() => Some("the platform has no OVMF".to_owned()),
-            _ => loaders::missing(&self.machine).or_else(|| lab::missing(&self.machine)),
+            _ => loaders::missing(&self.machine)
+                .or_else(|| lab::missing(&self.machine))
+                .or_else(|| self.story.missing(&platform.qemu.version)),
         }
     }
 }

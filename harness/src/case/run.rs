@@ -18,7 +18,7 @@ use crate::machine::argv::{self, Files, Wiring};
 use crate::machine::layout::{Layout, medium_kind};
 use crate::machine::{Accelerator, Clock, Firmware, Machine};
 use crate::platform::Platform;
-use crate::trace::{Names, Reader, Trace};
+use crate::trace::{Names, Reader, Snapshot, Trace};
 use crate::verdict::views::Views;
 use crate::verdict::{Ending, Expectation, already_refuted, describe, is_over, judge, strays};
 use crate::vm::{Exit, Ports, REPLY_TIMEOUT, Vm, VmError};
@@ -261,6 +261,7 @@ impl Bench {
             lan: Vec::new(),
             resets: 0,
             resets_by_story: case.story.resets(),
+            snapshots: BTreeMap::new(),
             exit: None,
             ends_to_ignore: 0,
             last_progress: begun,
@@ -269,7 +270,7 @@ impl Bench {
             patience: options.patience,
         };
         let mut ledger = Ledger::new(&self.machine);
-        let mut host_reads = None;
+        let (mut host_reads, mut held) = (None, story::Held::default());
         let mut on_lan = network::Seen::default();
         let lans = std::cell::RefCell::new(None);
         // a second power-on begins with networks of its own
@@ -290,6 +291,7 @@ impl Bench {
                         watch: &mut watch,
                         recorder: &recorder,
                         power_on: &power_on,
+                        held: &mut held,
                         draw: &|number| draw(options.seed, &case.id, number),
                         double: options.prelaunch_double,
                     },
@@ -337,7 +339,7 @@ impl Bench {
             Clock::Virtual { .. } => tsc.or(guest),
             Clock::Real => Some(wall),
         };
-        let (written, views) = self.record(&recorder, &trace, ledger.effective(), host_reads);
+        let (written, views) = self.record(&recorder, &trace, ledger.effective(), host_reads, held.store_overlaid());
         let written = written.and_then(|()| on_lan.write(self.evidence.folder()));
         let mut ended = ended;
         if let (Ended::Passed, Err(reason)) = (&ended, case.expectation.check_guest_time(guest)) {
@@ -422,15 +424,16 @@ impl Bench {
         }
     }
 
-    /// `asked` is the machine as the story has left it.
+    /// `asked` is the machine as the story has left it; `overlaid` says that an overlay still holds its variable store.
     fn record(
         &self,
         recorder: &Recorder,
         trace: &Trace,
         asked: &Machine,
         host: Option<story::fw_cfg::Lists>,
+        overlaid: bool,
     ) -> (Result<(), String>, Views) {
-        let nvram: Written = self.evidence.nvram();
+        let nvram: Written = self.evidence.nvram(overlaid);
         let views = Views::of(asked, &self.layout, &self.names, trace, &nvram.boot_options);
         let views = match host {
             Some(lists) => views.with_host(lists.bootorder.as_deref(), lists.bios_geometry.as_deref()),
@@ -452,6 +455,8 @@ pub(super) struct Watch {
     lan: Vec<Value>,
     resets: u32,
     resets_by_story: u32,
+    /// What was known when each snapshot was taken.
+    snapshots: BTreeMap<String, Snapshot>,
     exit: Option<String>,
     /// Ends of QEMU that are part of the story and not the machine's own.
     ends_to_ignore: u32,
@@ -578,6 +583,13 @@ impl Watch {
                 Observed::Harness(text) => {
                     if text == story::POWERED_OFF {
                         self.reader.reset();
+                    }
+                    if let Some(name) = text.strip_prefix(story::TAKEN) {
+                        self.snapshots.insert(name.to_owned(), self.reader.snapshot());
+                    }
+                    if let Some(snapshot) = text.strip_prefix(story::RESTORED).and_then(|name| self.snapshots.get(name))
+                    {
+                        self.reader.put_back(snapshot);
                     }
                     if let Some(exit) = text.strip_prefix("QEMU ended: ") {
                         match self.ends_to_ignore.checked_sub(1) {

@@ -16,6 +16,7 @@ pub mod fw_cfg;
 mod ledger;
 mod migrate;
 mod plug;
+mod snapshot;
 mod tell;
 
 use std::fmt;
@@ -25,6 +26,8 @@ use serde::Serialize;
 use crate::machine::{DeviceClass, Machine};
 pub use ledger::Ledger;
 pub use migrate::{Destination, Order};
+pub use snapshot::Drives;
+pub(super) use snapshot::{Held, RESTORED, TAKEN};
 pub(super) use tell::{Begin, NOT_REFUSED, POWERED_OFF, Stage, Untold, tell};
 
 /// An ordered list of steps. An empty story leaves the machine alone.
@@ -191,6 +194,32 @@ pub enum Step {
     },
     /// Moves the machine to a second QEMU; the first one ends. A running machine runs on there.
     Migrate(Destination),
+    /// Saves the state of the machine within itself, under a name (`snapshot-save`, `savevm` by hand).
+    Snapshot {
+        /// Its name.
+        name: String,
+        /// The drives that it holds.
+        drives: Drives,
+    },
+    /// Tries to take a snapshot and demands QEMU's refusal.
+    SnapshotRefused {
+        /// The drives that it is to hold.
+        drives: Drives,
+        /// Text that the refusal must contain.
+        words: String,
+    },
+    /// Puts the machine back to a snapshot (`snapshot-load`, `loadvm` by hand). A running machine runs on from there.
+    Restore {
+        /// Its name.
+        name: String,
+    },
+    /// Tries to put the machine back and demands that QEMU fails. It is stopped then, in whatever state.
+    RestoreRefused {
+        /// The snapshot's name.
+        name: String,
+        /// Text that the failure must contain.
+        words: String,
+    },
 }
 
 impl Story {
@@ -320,6 +349,31 @@ impl Story {
         self.step(Step::Migrate(destination))
     }
 
+    /// Takes a snapshot that holds every writable drive; each gets an overlay first.
+    pub fn snapshot(self, name: &str) -> Story {
+        self.step(Step::Snapshot { name: name.to_owned(), drives: Drives::Overlaid })
+    }
+
+    /// Takes a snapshot that holds every writable drive but the variable store, which stays as it is.
+    pub fn snapshot_without_store(self, name: &str) -> Story {
+        self.step(Step::Snapshot { name: name.to_owned(), drives: Drives::WithoutStore })
+    }
+
+    /// Demands that QEMU refuses a snapshot of these drives, with these words.
+    pub fn snapshot_refused(self, drives: Drives, words: &str) -> Story {
+        self.step(Step::SnapshotRefused { drives, words: words.to_owned() })
+    }
+
+    /// Puts the machine back to a snapshot.
+    pub fn restore(self, name: &str) -> Story {
+        self.step(Step::Restore { name: name.to_owned() })
+    }
+
+    /// Demands that QEMU cannot put the machine back, with these words; the machine is stopped then.
+    pub fn restore_refused(self, name: &str, words: &str) -> Story {
+        self.step(Step::RestoreRefused { name: name.to_owned(), words: words.to_owned() })
+    }
+
     /// How often the story itself resets the machine.
     pub fn resets(&self) -> u32 {
         let resets = |step: &Step| match step {
@@ -391,6 +445,10 @@ impl fmt::Display for Step {
             Step::PowerCycle { without } if without.is_empty() => out.write_str("power cycle"),
             Step::PowerCycle { without } => write!(out, "power cycle without {}", without.join(", ")),
             Step::Migrate(destination) => destination.fmt(out),
+            Step::Snapshot { name, drives } => write!(out, "snapshot \"{name}\" of {drives}"),
+            Step::SnapshotRefused { drives, words } => write!(out, "snapshot of {drives}, refused with \"{words}\""),
+            Step::Restore { name } => write!(out, "restore \"{name}\""),
+            Step::RestoreRefused { name, words } => write!(out, "restore \"{name}\", refused with \"{words}\""),
         }
     }
 }

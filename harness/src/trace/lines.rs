@@ -8,7 +8,7 @@ const REST_LIMIT: usize = 256;
 
 /// Collects bytes into lines. Escape sequences (ECMA-48 CSI) and control characters are removed, invalid UTF-8 is
 /// replaced.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Splitter {
     pending: Vec<u8>,
 }

@@ -34,7 +34,7 @@ pub struct MenuEntry {
 }
 
 /// Where the reader is within a menu.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Parser {
     listing: bool,
 }

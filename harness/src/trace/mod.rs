@@ -13,6 +13,7 @@ mod names;
 mod ovmf;
 pub mod payload;
 mod seabios;
+mod snapshot;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,7 @@ use crate::lan::LanEvent;
 use crate::machine::Firmware;
 pub use names::Names;
 pub use payload::Payload;
+pub use snapshot::Snapshot;
 
 /// Attempts kept; a guest that retries for ever makes new ones for ever.
 const ATTEMPT_LIMIT: usize = 1000;
@@ -65,7 +67,7 @@ pub struct Attempt {
     pub outcome: Option<Outcome>,
     /// The firmware's own words, or what was seen.
     pub reason: String,
-    /// Power-on and every reset begin a new lap, counted from 1.
+    /// Power-on, every reset and every return to a snapshot begin a new lap, counted from 1.
     pub lap: u32,
 }
 
@@ -110,7 +112,7 @@ pub struct Trace {
     pub payloads: Vec<Payload>,
     /// The state in which firmware stopped, if it did.
     pub terminal: Option<Terminal>,
-    /// Power-on and resets so far.
+    /// Power-on, resets and returns to a snapshot so far.
     pub laps: u32,
     /// Firmware's banner, for example `SeaBIOS (version 1.16.2-debian-1.16.2-1)`.
     pub banner: Option<String>,
@@ -192,6 +194,7 @@ impl Trace {
     }
 }
 
+#[derive(Clone)]
 enum Parser {
     SeaBios(seabios::Parser),
     Ovmf(ovmf::Parser),
@@ -254,7 +257,7 @@ impl Reader {
     /// The machine was reset: a new lap begins. Under SeaBIOS the log's own banner says so; for OVMF the QMP event does.
     pub fn reset(&mut self) {
         if let Parser::Ovmf(parser) = &mut self.parser {
-            parser.reset(&mut self.trace);
+            parser.cut(&mut self.trace, "the machine was reset");
             self.trace.laps += 1;
             self.trace.terminal = None;
         }

@@ -7,7 +7,7 @@ use super::{Names, Outcome, Payload, Terminal, Trace};
 const NO_OPTION: &str = "No bootable option or device was found";
 
 /// What the console said about the attempt under way.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Parser {
     /// The network stack's own words about it: `PXE-E18: Server response timeout.`
     own_words: Option<String>,
@@ -82,12 +82,12 @@ impl Parser {
         }
     }
 
-    /// The machine was reset: code that had been started was still running.
-    pub fn reset(&mut self, trace: &mut Trace) {
+    /// The machine left this lap from outside: code that had been started was still running.
+    pub fn cut(&mut self, trace: &mut Trace, how: &str) {
         if self.started {
-            trace.end(Outcome::Booted, "the machine was reset while it ran");
+            trace.end(Outcome::Booted, &format!("{how} while it ran"));
         } else {
-            trace.end(Outcome::Failed, "the machine was reset before it ran");
+            trace.end(Outcome::Failed, &format!("{how} before it ran"));
         }
         self.started = false;
     }

@@ -3,7 +3,7 @@
 use super::{Names, Outcome, Terminal, Trace};
 
 /// What the log said about this lap's devices.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Parser {
     /// Sizes in sectors of the mapped hard disks, in the order of their BIOS drive numbers from 0x80.
     mapped: Vec<u64>,
@@ -63,15 +63,20 @@ impl Parser {
         if self.posts == 1 {
             return;
         }
-        if self.entered {
-            trace.end(Outcome::Booted, "its boot sector ran, then the machine was reset");
-        } else {
-            trace.end(Outcome::Failed, "the machine was reset");
-        }
+        self.cut(trace, "the machine was reset");
         trace.laps += 1;
         trace.terminal = None;
         trace.boot_order.clear();
         *self = Parser { posts: self.posts, ..Parser::default() };
+    }
+
+    /// The machine left this lap from outside: code that had been entered was still running.
+    pub fn cut(&self, trace: &mut Trace, how: &str) {
+        if self.entered {
+            trace.end(Outcome::Booted, &format!("its boot sector ran, then {how}"));
+        } else {
+            trace.end(Outcome::Failed, how);
+        }
     }
 
     fn booting(&mut self, target: &str, names: &Names, trace: &mut Trace) {

@@ -40,12 +40,14 @@ pub(crate) enum Behaviour {
     BannerOnly,
     /// Proper, but every migration fails at both ends.
     FailsMigration,
+    /// Proper, with a drive, but every snapshot is refused at the end of its job.
+    FailsSnapshot,
     /// Proper until a state is to come in: then it says why it cannot take it and ends.
     RefusesState,
 }
 
 use Behaviour::*;
-const ALL: [Behaviour; 14] = [
+const ALL: [Behaviour; 15] = [
     Proper,
     Silent,
     HangsUp,
@@ -59,6 +61,7 @@ const ALL: [Behaviour; 14] = [
     LeavesChild,
     BannerOnly,
     FailsMigration,
+    FailsSnapshot,
     RefusesState,
 ];
 
@@ -125,6 +128,7 @@ fn play(behaviour: Behaviour, mut qmp: UnixStream, mut serial: UnixStream) {
     if behaviour == LeavesChild {
         let _left = std::process::Command::new("sleep").arg("3").spawn().unwrap();
     }
+    let mut job = serde_json::Value::Null;
     for (count, line) in BufReader::new(qmp.try_clone().unwrap()).lines().enumerate() {
         let command: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
         if behaviour == DiesInTheMiddle && count == 1 {
@@ -136,7 +140,16 @@ fn play(behaviour: Behaviour, mut qmp: UnixStream, mut serial: UnixStream) {
             eprintln!("qemu-system-x86_64: Unknown savevm section or instance '0000:00:09.0/virtio-blk' 0");
             std::process::exit(1);
         }
+        if let Some(id) = command.pointer("/arguments/job-id") {
+            job = serde_json::json!({ "id": id, "status": "concluded" });
+            if execute.starts_with("snapshot") {
+                job["error"] = "Error while writing VM state: Input/output error".into();
+            }
+        }
         let value = match execute {
+            "query-block" => serde_json::json!([{ "device": "", "inserted": { "node-name": "medium0" } }]),
+            "query-named-block-nodes" => serde_json::json!([{ "node-name": "medium0" }, { "node-name": "overlay0" }]),
+            "query-jobs" => serde_json::json!([job]),
             "query-migrate" => serde_json::json!({ "status": "failed", "error-desc": "Unable to write to socket" }),
             _ => serde_json::json!({}),
         };
@@ -144,6 +157,10 @@ fn play(behaviour: Behaviour, mut qmp: UnixStream, mut serial: UnixStream) {
         qmp.write_all(format!("{reply}\n").as_bytes()).unwrap();
         if behaviour == FailsMigration && execute.starts_with("migrate") {
             let event = serde_json::json!({ "event": "MIGRATION", "data": { "status": "failed" } });
+            qmp.write_all(format!("{event}\n").as_bytes()).unwrap();
+        }
+        if behaviour == FailsSnapshot && command.pointer("/arguments/job-id").is_some() {
+            let event = serde_json::json!({ "event": "JOB_STATUS_CHANGE", "data": job });
             qmp.write_all(format!("{event}\n").as_bytes()).unwrap();
         }
         if behaviour == FloodsSerial {

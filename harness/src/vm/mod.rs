@@ -17,6 +17,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+use rustix::net::{RecvFlags, recv};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde_json::Value;
 
@@ -129,12 +130,17 @@ impl Ports {
 
 type Ended = Arc<(Mutex<Option<Exit>>, Condvar)>;
 
+/// Held by a reader while bytes are neither in its socket nor in the timeline.
+type Carrying = Arc<Mutex<()>>;
+
 /// One running QEMU.
 pub struct Vm {
     /// Its monitor.
     pub qmp: Qmp,
     pidfd: Arc<rustix::fd::OwnedFd>,
     serial: UnixStream,
+    debug_console: UnixStream,
+    carrying: Carrying,
     ended: Ended,
     recorder: Recorder,
     patience: Duration,
@@ -188,11 +194,12 @@ impl Vm {
         let near = |stream: &UnixStream| {
             stream.try_clone().map_err(|source| VmError::Prepare { what: "a second handle".to_owned(), source })
         };
-        let serial = near(&ports.serial.0);
+        let (serial, debug_console) = (near(&ports.serial.0), near(&ports.debug_console.0));
+        let carrying = Carrying::default();
         let nears = [near(&ports.serial.0), near(&ports.debug_console.0)];
         let readers = [
-            reader(ports.serial.0, Source::Serial, recorder.clone()),
-            reader(ports.debug_console.0, Source::DebugConsole, recorder.clone()),
+            reader(ports.serial.0, Source::Serial, recorder.clone(), carrying.clone()),
+            reader(ports.debug_console.0, Source::DebugConsole, recorder.clone(), carrying.clone()),
         ];
         let ended = Ended::default();
         let (waiting, record) = (ended.clone(), recorder.clone());
@@ -221,9 +228,9 @@ impl Vm {
                 return Err(VmError::EndedEarly { status: exit.to_string(), said });
             }
         };
-        let serial = serial?;
+        let (serial, debug_console) = (serial?, debug_console?);
         guard.disarm();
-        Ok(Vm { qmp, pidfd, serial, ended, recorder, patience })
+        Ok(Vm { qmp, pidfd, serial, debug_console, carrying, ended, recorder, patience })
     }
 
     /// Runs a QMP command; see [`Qmp::execute`].
@@ -252,6 +259,22 @@ impl Vm {
     pub fn type_on_serial(&self, bytes: &[u8]) -> std::io::Result<()> {
         use std::io::Write;
         (&self.serial).write_all(bytes)
+    }
+
+    /// Waits until everything that a stopped guest has printed is in the timeline; whether it is, after at most `patience`.
+    pub fn settle(&self, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        loop {
+            let carrying = self.carrying.try_lock();
+            if carrying.is_ok() && [&self.serial, &self.debug_console].into_iter().all(is_empty) {
+                return true;
+            }
+            drop(carrying);
+            if Instant::now() >= deadline {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// How QEMU ended, waiting for that at most `patience`.
@@ -323,13 +346,27 @@ fn kill(pidfd: &rustix::fd::OwnedFd) {
     pidfd_send_signal(pidfd, Signal::KILL).ok();
 }
 
-fn reader(mut stream: UnixStream, source: Source, recorder: Recorder) -> std::thread::JoinHandle<()> {
+fn reader(
+    mut stream: UnixStream,
+    source: Source,
+    recorder: Recorder,
+    carrying: Carrying,
+) -> std::thread::JoinHandle<()> {
     std::thread::spawn(move || {
         let mut buffer = [0; 16 << 10];
-        while let Ok(count @ 1..) = stream.read(&mut buffer) {
+        // waits without holding anything, then reads what it knows to be there
+        while let Ok((1.., _)) = recv(&stream, &mut buffer[..1], RecvFlags::PEEK) {
+            let Ok(_carrying) = carrying.lock() else { break };
+            let Ok(count @ 1..) = stream.read(&mut buffer) else { break };
             recorder.bytes(source, &buffer[..count]);
         }
     })
+}
+
+/// Whether a stream holds nothing to read; one that has ended does not.
+fn is_empty(stream: &UnixStream) -> bool {
+    let waiting = recv(stream, &mut [0; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+    !matches!(waiting, Ok((1.., _)))
 }
 
 /// Lets the readers take what an ended QEMU left in its sockets, which belongs before its end. A process that inherited

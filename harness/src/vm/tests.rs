@@ -168,3 +168,15 @@ fn a_child_that_holds_the_sockets_does_not_hide_that_qemu_ended() {
     assert!(asked.elapsed() < Duration::from_millis(2500), "waited for the child: {:?}", asked.elapsed());
     bench.assert_gone();
 }
+
+#[test]
+fn a_machine_is_settled_when_all_that_it_printed_is_in_the_timeline() {
+    let bench = Bench::new();
+    let vm = bench.power_on(Behaviour::BannerOnly, LONG).unwrap();
+    assert!(vm.settle(LONG));
+    assert_eq!(bench.recorder.stream(Source::DebugConsole), b"SeaBIOS (version 1.16.2-debian-1.16.2-1)\n");
+    let carrying = vm.carrying.lock().unwrap();
+    assert!(!vm.settle(SHORT), "a reader is on its way to the timeline");
+    drop(carrying);
+    assert!(vm.settle(LONG));
+}

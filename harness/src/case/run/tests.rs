@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use crate::case::story::{Destination, Story};
+use crate::case::story::{Destination, Drives, Story};
 use crate::machine::Medium;
 use crate::platform::{FirmwareFile, Qemu, QemuVersion};
 use crate::vm::fake::{self, Behaviour};
@@ -174,10 +174,15 @@ fn nonces_differ_by_seed_case_and_medium_and_by_nothing_else() {
     assert_eq!(nonce(1, "a", "m").to_string(), all[0].to_string());
 }
 
-/// Why a case failed whose only step moves the machine, and every QEMU of it has ended.
+/// Why a case failed whose only step moves the machine.
 fn moving(behaviour: Behaviour, destination: Destination) -> String {
+    telling(behaviour, Story::new().migrate(destination))
+}
+
+/// Why a case with this story failed, and every QEMU of it has ended.
+fn telling(behaviour: Behaviour, story: Story) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let case = case(Firmware::SeaBios).story(Story::new().migrate(destination));
+    let case = case(Firmware::SeaBios).story(story);
     let finished = run(&case, &platform(behaviour), &options(folder.path(), LONG));
     let timeline = fs::read_to_string(folder.path().join("timeline.jsonl")).unwrap();
     let count = |text: &str| timeline.lines().filter(|line| line.contains(text)).count();
@@ -210,4 +215,35 @@ fn a_destination_that_cannot_take_the_state_is_quoted() {
     let reason = moving(Behaviour::RefusesState, Destination::new());
     let words = "the destination ended: exit code 1; it said: qemu-system-x86_64: Unknown savevm section or instance";
     assert!(reason.contains(words), "{reason}");
+}
+
+#[test]
+fn a_snapshot_whose_job_fails_fails_the_step_with_the_words_of_the_job() {
+    let reason = telling(Behaviour::FailsSnapshot, Story::new().snapshot("a"));
+    let wanted = "step 1 of 1, snapshot \"a\" of every writable drive: snapshot-save failed: Error while writing VM state: \
+        Input/output error";
+    assert_eq!(reason, wanted);
+}
+
+#[test]
+fn a_snapshot_whose_job_does_not_end_fails_the_step_by_its_name() {
+    let reason = telling(Behaviour::Proper, Story::new().snapshot("a"));
+    let wanted =
+        "step 1 of 1, snapshot \"a\" of every writable drive: snapshot-save is not over after 0.3 s of host time";
+    assert_eq!(reason, wanted);
+}
+
+#[test]
+fn a_snapshot_that_must_be_refused_is_refused_with_these_words_only() {
+    let refused = |words| telling(Behaviour::FailsSnapshot, Story::new().snapshot_refused(Drives::Raw, words));
+    assert!(refused("Input/output error").starts_with("attempt 1: "), "the story was told to its end");
+    assert!(refused("does not support snapshots").starts_with("step 1 of 1, snapshot of raw drives, refused with"));
+}
+
+#[test]
+fn a_machine_cannot_be_put_back_to_what_was_never_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = case(Firmware::SeaBios).story(Story::new().restore("a"));
+    let ended = run(&case, &platform(Behaviour::Proper), &options(folder.path(), LONG)).ended;
+    assert_eq!(ended, Ended::Broken("step 1 of 1, restore \"a\": no snapshot \"a\" was taken".to_owned()));
 }

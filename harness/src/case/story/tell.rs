@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{LanMoment, Ledger, Milestone, Monitor, Step, Story, Unplugged, device_named, fw_cfg, plug};
+use super::{Held, LanMoment, Ledger, Milestone, Monitor, Step, Story, Unplugged, device_named, fw_cfg, plug};
 use crate::case::run::Watch;
 use crate::evidence::{Observed, Recorder, Source};
 use crate::machine::argv::Files;
@@ -40,6 +40,8 @@ pub struct Stage<'a> {
     pub recorder: &'a Recorder,
     /// Powers on a machine with the same files.
     pub power_on: &'a dyn Fn(&Machine, Begin) -> Result<Vm, VmError>,
+    /// Its snapshots.
+    pub held: &'a mut Held,
     /// A number drawn from the run's seed for the n-th decision.
     pub draw: &'a dyn Fn(u32) -> u64,
     /// Resets before leaving prelaunch, to imitate a QEMU that updates fw_cfg then.
@@ -79,6 +81,7 @@ pub fn tell(story: &Story, stage: &mut Stage<'_>) -> Result<(), Untold> {
     // media that were on the command line have their block nodes
     let machine = stage.ledger.present();
     let mut nodes: BTreeSet<usize> = (0..machine.devices.len()).filter(|&at| !machine.devices[at].absent).collect();
+    stage.held.expect(story);
     let count = story.steps.len();
     for (position, step) in story.steps.iter().enumerate() {
         let named = format!("step {} of {count}, {step}", position + 1);
@@ -149,8 +152,23 @@ impl Stage<'_> {
             Step::RandomResets { count, within } => self.random_resets(*count, *within)?,
             Step::Wait(milestone) => self.wait(milestone)?,
             Step::HostReads(devices) => self.host_reads(devices)?,
+            Step::PowerCycle { .. } | Step::Migrate(_) if self.held.overlays() => {
+                return Err(Untold::Broken("overlays of snapshots do not go along to another QEMU".to_owned()));
+            }
             Step::PowerCycle { without } => self.power_cycle(without, nodes)?,
             Step::Migrate(destination) => self.migrate(destination, nodes)?,
+            Step::Snapshot { name, drives } => self.snapshot(name, *drives)?,
+            Step::SnapshotRefused { drives, words } => {
+                let refused = self.snapshot("refused", *drives);
+                demand_refusal(refused, words)?;
+                self.held.finished()?;
+            }
+            Step::Restore { name } => self.restore(name)?,
+            Step::RestoreRefused { name, words } => {
+                let refused = self.restore(name);
+                demand_refusal(refused, words)?;
+                self.held.finished()?;
+            }
         }
         Ok(())
     }
