@@ -30,6 +30,8 @@ pub struct Written {
     before: Option<serde_json::Value>,
     after: Option<serde_json::Value>,
     boot_options: BTreeMap<u16, String>,
+    /// The variable Timeout after the run, seconds.
+    pub timeout: Option<u16>,
 }
 
 impl Written {
@@ -211,6 +213,7 @@ impl EvidenceFiles {
             before: Some(decoded(before.as_ref().map_err(Clone::clone))),
             after: Some(decoded(after.as_ref().map_err(Clone::clone))),
             boot_options,
+            timeout: after.as_ref().ok().and_then(nvram::VariableStore::timeout),
         }
     }
 

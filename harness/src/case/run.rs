@@ -432,6 +432,7 @@ impl Bench {
     ) -> (Result<(), String>, Views) {
         let nvram: Written = self.evidence.nvram();
         let views = Views::of(asked, &self.layout, &self.names, trace, |number| nvram.boot_option_path(number));
+        let views = views.with_timeout(nvram.timeout);
         let views = match host {
             Some(lists) => views.with_host(lists.bootorder.as_deref(), lists.bios_geometry.as_deref()),
             None => views,
