@@ -81,7 +81,9 @@ fn waited_for(board: Board, asked: Option<u32>, seconds: u64) -> Case {
     case(board, &format!("splash-time-{name}"))
         .axis("wait", name)
         .machine(machine().boot_menu(asked))
-        .expect(Expectation::boots("first").without_trying("second").lasting(OWN_WORK + seconds, OWN_WORK + seconds + 1))
+        .expect(
+            Expectation::boots("first").without_trying("second").lasting(OWN_WORK + seconds, OWN_WORK + seconds + 1),
+        )
         .control(other)
 }
 
@@ -165,7 +167,8 @@ fn everything_listed(board: Board) -> Case {
         .bootindex(7)
         .boot_menu(Some(LONGEST))
         .with_clock(Clock::Real);
-    let listed = ["scsi", "nvme", "virtio-blk", "usb", "ahci", "disc", "nic0", "nic0", "nic0", "nic0", SHELL, "left-out"];
+    let listed =
+        ["scsi", "nvme", "virtio-blk", "usb", "ahci", "disc", "nic0", "nic0", "nic0", "nic0", SHELL, "left-out"];
     let mut other = machine.clone();
     (other.devices[2].bootindex, other.devices[3].bootindex) = (Some(2), Some(1));
     case(board, "everything-listed")
@@ -174,4 +177,3 @@ fn everything_listed(board: Board) -> Case {
         .expect(Expectation::boots("left-out").without_trying("scsi").menu(&listed))
         .control(other)
 }
-

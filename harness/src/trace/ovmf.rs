@@ -135,7 +135,6 @@ impl Parser {
     }
 }
 
-
 /// `PXE-E23: Client received TFTP error from server.` (`NetworkPkg/UefiPxeBcDxe`) or `Error: Could not retrieve NBP file
 /// size from HTTP server.` (`NetworkPkg/HttpBootDxe`).
 fn own_words(line: &str) -> Option<&str> {

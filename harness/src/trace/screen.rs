@@ -161,7 +161,8 @@ mod tests {
 
     #[test]
     fn text_stands_where_the_cursor_was_put_in_the_colours_that_were_set() {
-        let screen = screen(b"\x1b[2J\x1b[01;01Hgone\x1b[2J\x1b[0m\x1b[30m\x1b[47m\x1b[03;05Hone\x1b[02Ctwo\x1b[08D\r\nX\x08Y");
+        let screen =
+            screen(b"\x1b[2J\x1b[01;01Hgone\x1b[2J\x1b[0m\x1b[30m\x1b[47m\x1b[03;05Hone\x1b[02Ctwo\x1b[08D\r\nX\x08Y");
         assert_eq!((row(&screen, 0).as_str(), row(&screen, 2).as_str()), ("", "    one  two"));
         assert_eq!(screen.row(2)[4], Cell { character: b'o', colours: (0, 30, 47) });
         assert_eq!((row(&screen, 3).as_str(), screen.cursor()), ("Y", (3, 1)));
