@@ -209,15 +209,21 @@ mod tests {
 
     #[test]
     fn an_option_that_was_never_highlighted_is_no_device() {
-        let until = LOG.windows(17).position(|bytes| bytes == b"Pci(0x4,0\x1b[07;58Hx").map_or(LOG.len() / 2, |at| at);
-        let trace = read(&LOG[..until], LOG.len());
-        assert!(listed(&trace).iter().skip(1).all(|(_, device)| device.is_none()), "{:?}", listed(&trace));
+        let second = LOG.windows(9).position(|bytes| bytes == b"Pci(0x4,0").unwrap();
+        let trace = read(&LOG[..second], 4096);
+        let devices: Vec<Option<&str>> = listed(&trace).iter().map(|(_, device)| *device).collect();
+        assert_eq!(devices, [Some("first"), None, None, None]);
     }
 
     #[test]
     fn another_page_lists_nothing() {
-        let other = String::from_utf8_lossy(LOG).replace("Boot Manager   ", "Boot Sampler   ");
-        assert_eq!(read(other.as_bytes(), 4096).menus[0].entries, []);
+        let mut other = LOG.to_vec();
+        for at in 0..LOG.len() - TITLE.len() {
+            if LOG[at..].starts_with(TITLE.as_bytes()) {
+                other[at..at + TITLE.len()].copy_from_slice(b"Boot Sampler");
+            }
+        }
+        assert_eq!(read(&other, 4096).menus[0].entries, []);
     }
 
     #[test]

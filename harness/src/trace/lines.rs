@@ -14,6 +14,8 @@ const WIPE: &[u8] = b"\x1b[2J";
 #[derive(Default)]
 pub struct Splitter {
     pending: Vec<u8>,
+    /// Bytes of [`WIPE`] that have just been seen.
+    wiping: usize,
 }
 
 impl Splitter {
@@ -29,9 +31,11 @@ impl Splitter {
             }
             if byte != b'\n' && self.pending.len() < LINE_LIMIT {
                 self.pending.push(byte);
-                if self.pending.ends_with(WIPE) {
-                    self.pending.clear();
-                }
+            }
+            self.wiping =
+                if WIPE.get(self.wiping) == Some(&byte) { self.wiping + 1 } else { usize::from(byte == WIPE[0]) };
+            if self.wiping == WIPE.len() {
+                (self.pending, self.wiping) = (Vec::new(), 0);
             }
         }
         lines
@@ -96,8 +100,8 @@ mod tests {
     #[test]
     fn a_wiped_screen_takes_an_incomplete_line_with_it() {
         let mut splitter = Splitter::default();
-        splitter.push(&vec![b'x'; LINE_LIMIT - WIPE.len()]);
-        splitter.push(WIPE);
+        splitter.push(&vec![b'x'; LINE_LIMIT + 1]);
+        splitter.push(b"\x1b[2\x1b[2J");
         assert_eq!(splitter.push(b"BdsDxe: loading\r\n"), ["BdsDxe: loading"]);
         splitter.push(b"kept\x1b[1J");
         assert_eq!(splitter.push(b"\n"), ["kept"]);
