@@ -1,7 +1,9 @@
-//! SeaBIOS' boot menu: what it lists, what each key does, and how long it is offered.
+//! SeaBIOS' boot menu: what it lists, what each key does, and how long it is offered. OVMF's is in [`ovmf`].
 //!
 //! Cases that press a key run by the real clock, since an idle guest's virtual time would pass before the key arrives; the
 //! offer lasts 65.5 s there, and the key ends it at once. Cases without keys run by the virtual clock.
+
+mod ovmf;
 
 use bootwright::case::Case;
 use bootwright::case::story::Story;
@@ -31,6 +33,7 @@ pub fn cases() -> Vec<Case> {
     cases.extend([invalid_keys(), other_key_at_the_offer(), another_menu_key(), escape_with_another_key()]);
     cases.extend([0, 1000, 5000, LONGEST].map(offered_for));
     cases.extend([offered_for_default(), off(), splash_time_alone(), refused(), every_lap()]);
+    cases.extend(ovmf::cases());
     cases
 }
 

@@ -31,6 +31,8 @@ pub struct Written {
     after: Option<serde_json::Value>,
     /// The boot options after the run.
     pub boot_options: nvram::BootOptions,
+    /// The variable Timeout after the run, seconds.
+    pub timeout: Option<u16>,
 }
 
 impl EvidenceFiles {
@@ -201,6 +203,7 @@ impl EvidenceFiles {
             before: Some(decoded(before.as_ref().map_err(Clone::clone))),
             after: Some(decoded(after.as_ref().map_err(Clone::clone))),
             boot_options,
+            timeout: after.as_ref().ok().and_then(nvram::VariableStore::timeout),
         }
     }
 

@@ -435,6 +435,7 @@ impl Bench {
     ) -> (Result<(), String>, Views) {
         let nvram: Written = self.evidence.nvram(overlaid);
         let views = Views::of(asked, &self.layout, &self.names, trace, &nvram.boot_options);
+        let views = views.with_timeout(nvram.timeout);
         let views = match host {
             Some(lists) => views.with_host(lists.bootorder.as_deref(), lists.bios_geometry.as_deref()),
             None => views,

@@ -171,6 +171,13 @@ pub enum Step {
         /// The text that confirms them: its first occurrence after the keys were pressed counts.
         confirmed_by: String,
     },
+    /// Types bytes on the first serial port, and waits until the firmware has printed something new.
+    Enter {
+        /// What is typed, escape sequences of keys included.
+        text: String,
+        /// The text that confirms it: its first occurrence after that counts.
+        confirmed_by: String,
+    },
     /// `cont`.
     Cont,
     /// `system_reset`.
@@ -295,6 +302,12 @@ impl Story {
     pub fn press(self, keys: &[&str], confirmed_by: &str) -> Story {
         let keys = keys.iter().map(|&key| key.to_owned()).collect();
         self.step(Step::Press { keys, confirmed_by: confirmed_by.to_owned() })
+    }
+
+    /// Types text on the first serial port, where OVMF's console reads keys as a terminal sends them, and waits until the
+    /// firmware has printed this text after it.
+    pub fn enter(self, text: &str, confirmed_by: &str) -> Story {
+        self.step(Step::Enter { text: text.to_owned(), confirmed_by: confirmed_by.to_owned() })
     }
 
     /// Lets the machine run.
@@ -434,7 +447,8 @@ impl fmt::Display for Step {
                 write!(out, "set bootindex of \"{device}\" to {bootindex}, refused with \"{words}\"")
             }
             Step::Type { line, .. } => write!(out, "type \"{line}\""),
-            Step::Press { keys, confirmed_by } => write!(out, "press {}, answered \"{confirmed_by}\"", keys.join(", ")),
+            Step::Press { keys, confirmed_by } => write!(out, "press {}, answered {confirmed_by:?}", keys.join(", ")),
+            Step::Enter { text, confirmed_by } => write!(out, "enter {text:?}, answered {confirmed_by:?}"),
             Step::Cont => out.write_str("cont"),
             Step::Reset => out.write_str("system_reset"),
             Step::RandomResets { count, within } => {

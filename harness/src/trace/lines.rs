@@ -6,11 +6,16 @@ const LINE_LIMIT: usize = 64 << 10;
 /// Bytes of an incomplete line that are looked at.
 const REST_LIMIT: usize = 256;
 
+/// ECMA-48 ED: the whole screen is wiped, and with it a line that was not complete.
+const WIPE: &[u8] = b"\x1b[2J";
+
 /// Collects bytes into lines. Escape sequences (ECMA-48 CSI) and control characters are removed, invalid UTF-8 is
-/// replaced.
+/// replaced. A wiped screen takes an incomplete line with it: OVMF's setup draws pages without any line feed.
 #[derive(Clone, Default)]
 pub struct Splitter {
     pending: Vec<u8>,
+    /// Bytes of [`WIPE`] that have just been seen.
+    wiping: usize,
 }
 
 impl Splitter {
@@ -18,11 +23,19 @@ impl Splitter {
     pub fn push(&mut self, bytes: &[u8]) -> Vec<String> {
         let mut lines = Vec::new();
         for &byte in bytes {
-            if byte == b'\n' {
+            // a serial port that is read too late loses a line feed; the carriage return before it stays
+            let lost = byte != b'\n' && self.pending.last() == Some(&b'\r');
+            if byte == b'\n' || lost {
                 lines.push(plain(&self.pending));
                 self.pending.clear();
-            } else if self.pending.len() < LINE_LIMIT {
+            }
+            if byte != b'\n' && self.pending.len() < LINE_LIMIT {
                 self.pending.push(byte);
+            }
+            self.wiping =
+                if WIPE.get(self.wiping) == Some(&byte) { self.wiping + 1 } else { usize::from(byte == WIPE[0]) };
+            if self.wiping == WIPE.len() {
+                (self.pending, self.wiping) = (Vec::new(), 0);
             }
         }
         lines
@@ -76,6 +89,22 @@ mod tests {
         assert!(splitter.push(b"Booting from ").is_empty());
         assert_eq!(splitter.push(b"Hard Disk...\nBoot"), ["Booting from Hard Disk..."]);
         assert_eq!(splitter.rest(), "Boot");
+    }
+
+    #[test]
+    fn a_carriage_return_ends_a_line_that_lost_its_line_feed() {
+        let mut splitter = Splitter::default();
+        assert_eq!(splitter.push(b"failed\rloading\r\n"), ["failed", "loading"]);
+    }
+
+    #[test]
+    fn a_wiped_screen_takes_an_incomplete_line_with_it() {
+        let mut splitter = Splitter::default();
+        splitter.push(&vec![b'x'; LINE_LIMIT + 1]);
+        splitter.push(b"\x1b[2\x1b[2J");
+        assert_eq!(splitter.push(b"BdsDxe: loading\r\n"), ["BdsDxe: loading"]);
+        splitter.push(b"kept\x1b[1J");
+        assert_eq!(splitter.push(b"\n"), ["kept"]);
     }
 
     #[test]

@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 use super::{Names, Trace};
 
 /// Menus kept; a guest that reboots for ever offers new ones for ever.
-const MENU_LIMIT: usize = 1000;
+pub(super) const MENU_LIMIT: usize = 1000;
 
 /// Entries kept of one menu: more than it has keys for.
-const ENTRY_LIMIT: usize = 40;
+pub(super) const ENTRY_LIMIT: usize = 40;
 
-/// A boot menu that the firmware offered.
+/// A boot menu that the firmware offered; with OVMF, its setup.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Menu {
     /// The lap on which it was offered, from 1.
     pub lap: u32,
-    /// The offer, for example `Press ESC for boot menu.`
+    /// The offer, for example `Press ESC for boot menu.`; with OVMF the boot option that is its setup, which was opened.
     pub offer: String,
     /// Its entries in order; empty where nobody opened it.
     pub entries: Vec<MenuEntry>,
@@ -25,8 +25,9 @@ pub struct Menu {
 /// An entry of a boot menu.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MenuEntry {
-    /// The key that chooses it.
-    pub key: char,
+    /// The key that chooses it (SeaBIOS); OVMF's are chosen by moving a highlight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<char>,
     /// As the firmware names it.
     pub name: String,
     /// The device it is, by its medium's name or `nic0`-like; `None` where its name is no device's, or several devices'.
@@ -59,7 +60,7 @@ impl Parser {
             (Some((key, name)), Some(menu)) => {
                 if menu.entries.len() < ENTRY_LIMIT {
                     let device = names.device_in_menu(name).map(str::to_owned);
-                    menu.entries.push(MenuEntry { key, name: name.to_owned(), device });
+                    menu.entries.push(MenuEntry { key: Some(key), name: name.to_owned(), device });
                 }
                 true
             }

@@ -4,6 +4,7 @@
 //! that reported, and the state in which firmware stopped. It never decides whether that was right: that is `verdict`'s
 //! work.
 
+mod boot_manager;
 pub mod bridge_port;
 pub mod exchange;
 mod ipxe;
@@ -12,6 +13,7 @@ pub mod menu;
 mod names;
 mod ovmf;
 pub mod payload;
+mod screen;
 mod seabios;
 mod snapshot;
 
@@ -122,7 +124,7 @@ pub struct Trace {
     pub contradictions: Vec<String>,
     /// Announced waits before a retry (`Retrying in N seconds.`), in seconds.
     pub retries: Vec<u32>,
-    /// Boot menus that the firmware offered, in order (SeaBIOS).
+    /// Boot menus that the firmware offered, in order (OVMF: setups that were opened).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub menus: Vec<menu::Menu>,
     /// What the guest's NICs said to the lan and got, in order.
@@ -229,8 +231,13 @@ impl Reader {
         if source != wanted {
             return;
         }
-        for line in self.main.push(bytes) {
-            self.line(&line);
+        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
+            if let Parser::Ovmf(parser) = &mut self.parser {
+                parser.screen(piece, &self.names, &mut self.trace);
+            }
+            for line in self.main.push(piece) {
+                self.line(&line);
+            }
         }
         // SeaBIOS and OVMF end some telling words without a line feed
         let rest = self.main.rest();
@@ -242,8 +249,8 @@ impl Reader {
     fn line(&mut self, line: &str) {
         if let Some(payload) = Payload::parse(line) {
             let payload = payload.identify(&self.names);
-            if let Parser::Ovmf(_) = self.parser {
-                ovmf::unannounced(&payload, &self.names, &mut self.trace);
+            if let Parser::Ovmf(parser) = &self.parser {
+                parser.unannounced(&payload, &self.names, &mut self.trace);
             }
             self.trace.payload(payload);
             return;

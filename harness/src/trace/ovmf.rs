@@ -1,6 +1,7 @@
 //! Reads OVMF's console on the serial port (`MdeModulePkg/Universal/BdsDxe/BdsEntry.c` and
 //! `UefiBootManagerLib/BmBoot.c` of edk2; release builds, 202211 to 202608).
 
+use super::boot_manager::{self, is_setup};
 use super::{Names, Outcome, Payload, Terminal, Trace};
 
 /// Prompt of builds that end without a shell.
@@ -13,6 +14,10 @@ pub struct Parser {
     own_words: Option<String>,
     /// Its code was entered.
     started: bool,
+    /// Setup's pages.
+    setup: boot_manager::Parser,
+    /// Setup was started, and the boot manager has said nothing since.
+    in_setup: bool,
 }
 
 /// A `BdsDxe:` line, taken apart.
@@ -40,7 +45,21 @@ impl Parser {
         }
     }
 
+    /// Takes bytes as they come: setup's pages have no lines.
+    pub fn screen(&mut self, bytes: &[u8], names: &Names, trace: &mut Trace) {
+        self.setup.push(bytes, names, trace);
+    }
+
     fn boot_manager(&mut self, bds: &Bds<'_>, names: &Names, trace: &mut Trace) {
+        if is_setup(bds.path) {
+            self.in_setup = bds.verb == "starting";
+            if self.in_setup {
+                next_option(trace);
+                self.setup.begin(bds.target, trace);
+            }
+            return;
+        }
+        self.in_setup = false;
         if bds.target.contains("EFI Internal Shell") || bds.target.contains("UEFI Shell") {
             if bds.verb == "starting" {
                 next_option(trace);
@@ -82,6 +101,21 @@ impl Parser {
         }
     }
 
+    /// A payload that no line announced. iPXE's EFI ROM runs what it has loaded within the call in which the boot manager
+    /// asks it to load, and the boot manager prints its line only after that call; of what setup boots it prints none
+    /// (`PlatformBmPrintScLib` hears BDS alone). BootCurrent names the entry.
+    pub fn unannounced(&self, payload: &Payload, names: &Names, trace: &mut Trace) {
+        let announced = trace.attempts.last().is_some_and(|last| last.outcome.is_none());
+        let (false, Some(medium), Some(current)) = (announced, &payload.medium_of_nonce, payload.boot_current) else {
+            return;
+        };
+        let over = names.nics.iter().find(|nic| nic.served.contains(medium));
+        if over.is_some() || self.in_setup {
+            trace.begin(format!("Boot{current:04X}"), Some(medium.clone()));
+            trace.over(over.map(|nic| nic.device));
+        }
+    }
+
     /// The machine left this lap from outside: code that had been started was still running.
     pub fn cut(&mut self, trace: &mut Trace, how: &str) {
         if self.started {
@@ -89,7 +123,7 @@ impl Parser {
         } else {
             trace.end(Outcome::Failed, &format!("{how} before it ran"));
         }
-        self.started = false;
+        (self.started, self.in_setup) = (false, false);
     }
 
     /// The prompt of a firmware that found nothing may stay on an unfinished line.
@@ -98,20 +132,6 @@ impl Parser {
             trace.end(Outcome::Failed, "gave no reason");
             trace.terminal = Some(Terminal::NoBootableOption);
         }
-    }
-}
-
-/// A payload that no line announced: iPXE's EFI ROM runs what it has loaded within the call in which the boot manager asks
-/// it to load, and the boot manager prints its line only after that call. BootCurrent names the entry.
-pub fn unannounced(payload: &Payload, names: &Names, trace: &mut Trace) {
-    let announced = trace.attempts.last().is_some_and(|last| last.outcome.is_none());
-    let (false, Some(medium), Some(current)) = (announced, &payload.medium_of_nonce, payload.boot_current) else {
-        return;
-    };
-    let over = names.nics.iter().find(|nic| nic.served.contains(medium));
-    if let Some(nic) = over {
-        trace.begin(format!("Boot{current:04X}"), Some(medium.clone()));
-        trace.over(Some(nic.device));
     }
 }
 

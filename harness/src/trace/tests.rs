@@ -102,15 +102,15 @@ fn seabios_lists_its_boot_menu_with_a_key_for_each_entry() {
     let trace = read_with(SeaBios, Names { menu, ..names(log) }, log.as_bytes());
     assert_eq!(trace.menus.len(), 1);
     assert_eq!((trace.menus[0].lap, trace.menus[0].offer.as_str()), (1, "Press ESC for boot menu."));
-    let entries: Vec<(char, &str, Option<&str>)> =
+    let entries: Vec<(Option<char>, &str, Option<&str>)> =
         trace.menus[0].entries.iter().map(|entry| (entry.key, entry.name.as_str(), entry.device.as_deref())).collect();
     let expected = [
-        ('1', "Virtio disk PCI:00:03.0", Some("first")),
-        ('2', "DVD/CD [ata1-0: QEMU DVD-ROM ATAPI-4 DVD/CD] (BOOTWRIGHT)", Some("disc")),
-        ('3', "virtio-scsi Drive QEMU QEMU HARDDISK 2.5+", None),
-        ('4', "Legacy option rom", None),
-        ('5', "Floppy [drive A]", Some("floppy")),
-        ('6', "iPXE (PCI 00:05.0)", Some("nic0")),
+        (Some('1'), "Virtio disk PCI:00:03.0", Some("first")),
+        (Some('2'), "DVD/CD [ata1-0: QEMU DVD-ROM ATAPI-4 DVD/CD] (BOOTWRIGHT)", Some("disc")),
+        (Some('3'), "virtio-scsi Drive QEMU QEMU HARDDISK 2.5+", None),
+        (Some('4'), "Legacy option rom", None),
+        (Some('5'), "Floppy [drive A]", Some("floppy")),
+        (Some('6'), "iPXE (PCI 00:05.0)", Some("nic0")),
     ];
     assert_eq!(entries, expected);
     assert_eq!(trace.booted(), Some("disc"));

@@ -26,7 +26,8 @@ pub fn judge(expected: &[Vec<String>], seen: &[Menu]) -> Result<(), String> {
 fn describe(entries: &[MenuEntry]) -> String {
     let text = |entry: &MenuEntry| {
         let device = entry.device.as_ref().map(|device| format!(" \"{device}\"")).unwrap_or_default();
-        format!("{}. {}{device}", entry.key, entry.name)
+        let key = entry.key.map(|key| format!("{key}. ")).unwrap_or_default();
+        format!("{key}{}{device}", entry.name)
     };
     entries.iter().map(text).collect::<Vec<_>>().join(" | ")
 }
@@ -37,7 +38,7 @@ mod tests {
 
     fn menu(entries: &[(&str, Option<&str>)]) -> Menu {
         let entry = |(at, &(name, device)): (usize, &(&str, Option<&str>))| MenuEntry {
-            key: char::from(b'1' + at as u8),
+            key: Some(char::from(b'1' + at as u8)),
             name: name.to_owned(),
             device: device.map(str::to_owned),
         };

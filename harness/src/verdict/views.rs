@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::evidence::nvram::BootOptions;
 use crate::machine::layout::Layout;
 use crate::machine::paths;
-use crate::machine::{DeviceClass, Machine};
+use crate::machine::{DeviceClass, Firmware, Machine};
 use crate::trace::{Names, Payload, Trace};
 
 /// The views of one run; `None` where the firmware does not have one.
@@ -41,6 +41,12 @@ pub struct Views {
     /// Lines of the devices that have a bootindex, in the order in which a boot menu listed them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub menu: Option<String>,
+    /// Whole seconds that OVMF must offer its front page, where the machine asks for the boot menu.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_timeout: Option<u16>,
+    /// The UEFI variable Timeout, seconds, from the NVRAM file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<u16>,
     /// fw_cfg `bootorder` as the host read it through the monitor, where no payload could.
     pub host: Option<String>,
 }
@@ -68,8 +74,15 @@ impl Views {
             asked_geometry: Some(sorted(&paths::bios_geometry_lines(machine, layout).join("\n"))),
             bios_geometry: payload.and_then(|payload| payload.bios_geometry.as_deref()).map(sorted_bytes),
             menu: menu(machine, layout, trace),
+            asked_timeout: front_page_timeout(machine),
+            timeout: None,
             host: None,
         }
+    }
+
+    /// Adds the variable Timeout as the guest left it.
+    pub fn with_timeout(self, timeout: Option<u16>) -> Views {
+        Views { timeout, ..self }
     }
 
     /// Adds what the host read in fw_cfg, for a machine whose guest could not tell.
@@ -104,9 +117,10 @@ impl Views {
         let asked_devices = self.asked.as_deref().map(|asked| asked.trim_end_matches("HALT").trim_end_matches(" | "));
         let menu_agrees = self.menu.is_none() || self.menu.as_deref() == asked_devices;
         let geometry_agrees = self.bios_geometry.is_none() || self.asked_geometry == self.bios_geometry;
+        let timeout_agrees = self.asked_timeout.is_none() || self.asked_timeout == self.timeout;
         let reported_agrees = self.ran.as_ref().is_none_or(|ran| {
             let current_agrees = self.boot_current.as_ref().is_none_or(|current| current == ran);
-            self.asked == self.fw_cfg && geometry_agrees && current_agrees && menu_agrees
+            self.asked == self.fw_cfg && geometry_agrees && current_agrees && menu_agrees && timeout_agrees
         });
         if options_agree && reported_agrees {
             return Ok(());
@@ -128,6 +142,11 @@ impl Views {
         }
         if !menu_agrees {
             side_by_side += &format!("; boot menu [{}]", text(&self.menu));
+        }
+        if !timeout_agrees {
+            let seconds = |view: Option<u16>| view.map_or_else(|| "none".to_owned(), |seconds| format!("{seconds} s"));
+            let (asked, seen) = (seconds(self.asked_timeout), seconds(self.timeout));
+            side_by_side += &format!("; asked for timeout [{asked}], variable Timeout [{seen}]");
         }
         if !geometry_agrees {
             let (asked, seen) = (text(&self.asked_geometry), text(&self.bios_geometry));
@@ -168,7 +187,17 @@ fn menu(machine: &Machine, layout: &Layout, trace: &Trace) -> Option<String> {
     let ranked = |&index: &usize| machine.devices[index].bootindex.is_some_and(|rank| rank >= 0);
     let devices = menu.entries.iter().filter_map(|entry| entry.device.as_deref()).filter_map(device_named);
     let lines = devices.filter(ranked).filter_map(|index| paths::bootorder_line(machine, layout, index));
-    Some(lines.collect::<Vec<_>>().join(" | "))
+    let mut lines: Vec<String> = lines.collect();
+    lines.dedup(); // OVMF has several options of one NIC
+    Some(lines.join(" | "))
+}
+
+/// How long OVMF offers its front page where QEMU asks for the boot menu: fw_cfg `etc/boot-menu-wait` is in milliseconds and
+/// rounded up, and where it is absent the wait is 3 s (`GetFrontPageTimeoutFromQemu` in `OvmfPkg/Library/QemuBootOrderLib`).
+fn front_page_timeout(machine: &Machine) -> Option<u16> {
+    let asked = machine.firmware == Firmware::Ovmf && machine.boot.menu == Some(true);
+    let seconds = machine.boot.splash_time.map_or(3, |milliseconds| milliseconds.div_ceil(1000));
+    asked.then(|| u16::try_from(seconds).ok())?
 }
 
 /// Lines separated by a bar; the final NUL and line ends are QEMU's framing.
@@ -201,6 +230,26 @@ mod stale {
         assert_eq!(views.check(), Ok(()));
         let swapped = Views { menu: Some("b | a".into()), ..views };
         assert!(swapped.check().unwrap_err().ends_with("; boot menu [b | a]"));
+    }
+
+    #[test]
+    fn a_variable_that_holds_another_timeout_than_the_one_asked_for_is_printed_beside_it() {
+        let agree = |views: &Views| views.clone().with_timeout(Some(3)).check();
+        let views = Views { ran: Some("x".into()), asked_timeout: Some(3), ..views("a", Some("a")) };
+        assert_eq!(agree(&views), Ok(()));
+        let differs = views.clone().with_timeout(Some(2)).check().unwrap_err();
+        assert!(differs.ends_with("; asked for timeout [3 s], variable Timeout [2 s]"), "{differs}");
+        assert!(views.check().unwrap_err().ends_with("variable Timeout [none]"));
+    }
+
+    #[test]
+    fn a_timeout_is_asked_for_in_whole_seconds_rounded_up() {
+        let asked = |machine: Machine| front_page_timeout(&machine);
+        let menu = |splash_time| asked(Machine::q35(Firmware::Ovmf).boot_menu(splash_time));
+        let waits = [None, Some(0), Some(1), Some(1000), Some(1001), Some(65_535)];
+        assert_eq!(waits.map(menu), [3, 0, 1, 1, 2, 66].map(Some));
+        let others = [Machine::q35(Firmware::Ovmf), Machine::q35(Firmware::SeaBios).boot_menu(None)];
+        assert_eq!(others.map(asked), [None, None]);
     }
 
     #[test]

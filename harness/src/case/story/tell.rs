@@ -143,7 +143,11 @@ impl Stage<'_> {
                     self.ledger.plugged(index);
                 }
             }
-            Step::Press { keys, confirmed_by } => self.press(keys, confirmed_by)?,
+            Step::Press { keys, confirmed_by } => self.answered(confirmed_by, |stage| stage.press(keys))?,
+            Step::Enter { text, confirmed_by } => self.answered(confirmed_by, |stage| {
+                let typed = stage.vm.type_on_serial(text.as_bytes());
+                typed.map_err(|error| Untold::Broken(format!("cannot type on the serial port: {error}")))
+            })?,
             Step::Cont => self.cont()?,
             Step::Reset => {
                 self.reset()?;
@@ -327,19 +331,29 @@ impl Stage<'_> {
         Ok(())
     }
 
-    fn press(&mut self, keys: &[String], confirmed_by: &str) -> Result<(), Untold> {
+    /// Does something to which the firmware answers with this text.
+    fn answered(
+        &mut self,
+        confirmed_by: &str,
+        act: impl FnOnce(&mut Self) -> Result<(), Untold>,
+    ) -> Result<(), Untold> {
         let recorder = self.recorder;
         let printed = |cursors: [usize; 2]| {
             let tail = |(source, cursor)| recorder.stream(source).get(cursor..).map(<[u8]>::to_vec).unwrap_or_default();
             [Source::DebugConsole, Source::Serial].into_iter().zip(cursors).map(tail).collect::<Vec<_>>()
         };
         let cursors = [Source::DebugConsole, Source::Serial].map(|source| recorder.stream(source).len());
+        act(self)?;
+        let confirmed = |_: &Trace, _: &[Value]| printed(cursors).iter().any(|tail| contains(tail, confirmed_by));
+        self.watch.until(recorder, confirmed).map_err(Untold::Failed)
+    }
+
+    fn press(&self, keys: &[String]) -> Result<(), Untold> {
         for key in keys {
             let event = |down: bool| json!({ "type": "key", "data": { "down": down, "key": { "type": "qcode", "data": key } } });
             self.vm.execute("input-send-event", json!({ "events": [event(true), event(false)] }))?;
         }
-        let confirmed = |_: &Trace, _: &[Value]| printed(cursors).iter().any(|tail| contains(tail, confirmed_by));
-        self.watch.until(recorder, confirmed).map_err(Untold::Failed)
+        Ok(())
     }
 
     fn wait(&mut self, milestone: &Milestone) -> Result<(), Untold> {

@@ -163,6 +163,11 @@ impl VariableStore {
         self.get(GLOBAL_VARIABLE, "BootNext").and_then(|variable| words(&variable.data).first().copied())
     }
 
+    /// Timeout, the seconds that the boot manager waits for a key (UEFI specification, section 3.1.1).
+    pub fn timeout(&self) -> Option<u16> {
+        self.get(GLOBAL_VARIABLE, "Timeout").and_then(|variable| words(&variable.data).first().copied())
+    }
+
     /// The boot option `number`; `None` where there is no such variable.
     ///
     /// # Errors

@@ -72,9 +72,15 @@ fn boot_order_and_boot_options_are_read_from_either_layout() {
         let option = load_option("UEFI QEMU HARDDISK QM00005 ", &SATA, b"mark");
         let bytes = volume(
             format,
-            &[(0x3f, "BootOrder", &[1, 0, 0x0a, 0]), (0x3f, "Boot000A", &option), (0x3f, "BootNext", &[10, 0])],
+            &[
+                (0x3f, "BootOrder", &[1, 0, 0x0a, 0]),
+                (0x3f, "Boot000A", &option),
+                (0x3f, "BootNext", &[10, 0]),
+                (0x3f, "Timeout", &[2, 1]),
+            ],
         );
         let store = decode(&bytes).unwrap();
+        assert_eq!(store.timeout(), Some(258));
         assert_eq!(store.format, format);
         assert_eq!(store.boot_order(), Some(vec![1, 10]));
         assert_eq!(store.boot_next(), Some(10));
@@ -108,10 +114,11 @@ fn deleted_and_half_written_variables_do_not_count() {
             (0x3f, "BootOrder", &[3, 0]),
             (0x7f, "BootOrder", &[4, 0]),
             (0x3c, "BootNext", &[5, 0]),
+            (0x3c, "Timeout", &[5, 0]),
         ],
     );
     let store = decode(&bytes).unwrap();
-    assert_eq!((store.boot_order(), store.boot_next()), (Some(vec![3]), None));
+    assert_eq!((store.boot_order(), store.boot_next(), store.timeout()), (Some(vec![3]), None, None));
 }
 
 #[test]

@@ -1,0 +1,179 @@
+//! OVMF's boot menu: how long a key is waited for, what setup's Boot Manager page lists, and what is chosen there.
+//!
+//! Cases that press a key run by the real clock, since an idle guest's virtual time would pass before the key arrives. Cases
+//! without keys run by a virtual one that is slow enough for OVMF's own work to count little.
+//!
+//! The key that opens setup is typed on the serial port, which keeps it until the terminal driver reads it. One on the PS/2
+//! keyboard is lost unless it comes in the wait itself, of which OVMF says nothing.
+
+use bootwright::case::Case;
+use bootwright::case::story::{Milestone, Story};
+use bootwright::machine::{Board, Clock, Firmware, Machine, Medium, OptionRom};
+use bootwright::verdict::{Expectation, booted};
+
+use super::{LONGEST, optical};
+
+/// Each console that is connected wipes its screen twice: output, then errors. Keys are connected between them.
+const WIPE: &str = "\x1b[2J";
+
+/// Where setup puts the cursor when a page waits for a key.
+const READY: &str = "\x1b[44;80H";
+
+/// What the boot manager says before it boots anything.
+const LOADING: &str = "BdsDxe: loading";
+
+/// What runs first of whatever is chosen in setup: the boot manager announces nothing that setup boots.
+const PAYLOAD: &str = "BOOTWRIGHT/1 ";
+
+/// Keys as a PC ANSI terminal sends them. A lone ESC counts after two seconds.
+const ESC: &str = "\x1b";
+const F2: &str = "\x1b[N";
+const ENTER: &str = "\r";
+
+const SHELL: &str = "EFI Internal Shell";
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for board in [Board::Pc, Board::Q35] {
+        cases.extend(WAITS.map(|(asked, seconds)| waited_for(board, asked, seconds)));
+        cases.extend([everything_listed(board), ended_by_enter(board), continued(board), kept_after_a_choice(board)]);
+        cases.extend([("esc", ESC), ("f2", F2)].map(|(name, key)| choice(board, name, key)));
+    }
+    cases.into_iter().map(Case::long).collect()
+}
+
+fn case(board: Board, rest: &str) -> Case {
+    Case::new(format!("menu::ovmf::{}::{rest}", board.name()))
+}
+
+/// `splash-time` in milliseconds, and the whole seconds that OVMF makes of it.
+const WAITS: [(Option<u32>, u64); 7] =
+    [(Some(0), 0), (Some(1), 1), (Some(1000), 1), (Some(1001), 2), (Some(5000), 5), (Some(LONGEST), 66), (None, 3)];
+
+/// Guest time that OVMF takes for itself at that clock, whole seconds.
+const OWN_WORK: u64 = 2;
+
+/// The first in the order sits in the higher slot.
+fn two_disks(board: Board) -> Machine {
+    let machine = Machine::new(Firmware::Ovmf, board).virtio_blk(Medium::bootable("second")).slot(4).bootindex(2);
+    machine.virtio_blk(Medium::bootable("first")).slot(6).bootindex(1)
+}
+
+/// The two disks in the other order.
+fn swapped(mut machine: Machine) -> Machine {
+    for device in &mut machine.devices {
+        device.bootindex = device.bootindex.map(|rank| 3 - rank);
+    }
+    machine
+}
+
+/// Offered for longer than any step takes.
+fn offered(board: Board) -> Machine {
+    two_disks(board).boot_menu(Some(LONGEST)).with_clock(Clock::Real)
+}
+
+/// Without a key the first entry boots once the wait is over: `splash-time` rounded up to whole seconds, 3 s where it is not
+/// given.
+fn waited_for(board: Board, asked: Option<u32>, seconds: u64) -> Case {
+    let machine = || two_disks(board).with_clock(Clock::Virtual { shift: 0 });
+    let name = asked.map_or("default".to_owned(), |milliseconds| milliseconds.to_string());
+    let other = if seconds == 0 { machine().boot_menu(Some(1001)) } else { machine() };
+    case(board, &format!("splash-time-{name}"))
+        .axis("wait", name)
+        .machine(machine().boot_menu(asked))
+        .expect(
+            Expectation::boots("first").without_trying("second").lasting(OWN_WORK + seconds, OWN_WORK + seconds + 1),
+        )
+        .control(other)
+}
+
+/// Types a key as soon as the console is there.
+fn typed(key: &str, answer: &str) -> Story {
+    Story::new().wait(Milestone::Says { text: WIPE.to_owned(), times: 4 }).enter(key, answer)
+}
+
+/// Moves the highlight down, so many times.
+fn down(story: Story, times: usize) -> Story {
+    (0..times).fold(story, |story, _| story.press(&["down"], READY))
+}
+
+/// Opens the Boot Manager page, which is the third of the front page.
+fn opened(key: &str) -> Story {
+    down(typed(key, READY), 2).press(&["ret"], READY)
+}
+
+/// A key opens setup; the option that is chosen in its Boot Manager boots, and nothing else is tried.
+fn choice(board: Board, name: &str, key: &str) -> Case {
+    // a function key is read at once, before any wait, so that one does not need the menu to be on
+    let mut off = offered(board);
+    off.boot.menu = Some(false);
+    let control = if key == ESC { off } else { swapped(offered(board)) };
+    case(board, &format!("choice-by-{name}"))
+        .axis("front-page-key", name)
+        .machine(offered(board))
+        .story(down(opened(key), 2).press(&["up"], READY).press(&["ret"], PAYLOAD))
+        .expect(Expectation::boots("second").without_trying("first").menu(&["first", "second", SHELL]))
+        .control(control)
+}
+
+/// ENTER ends the wait at once, and opens nothing.
+fn ended_by_enter(board: Board) -> Case {
+    case(board, "ended-by-enter")
+        .machine(offered(board))
+        .story(typed(ENTER, LOADING))
+        .expect(Expectation::boots("first").without_trying("second").lasting(0, 60))
+        .control(offered(board).without_bootindex())
+}
+
+/// Setup's front page is left by Continue, its fifth, and the first entry boots.
+fn continued(board: Board) -> Case {
+    case(board, "continued")
+        .machine(offered(board))
+        .story(down(typed(F2, READY), 4).press(&["ret"], LOADING))
+        .expect(Expectation::boots("first").without_trying("second").menu(&[]).lasting(0, 60))
+        .control(offered(board).without_bootindex())
+}
+
+/// A choice is for once: at the next power-on the first entry boots again.
+fn kept_after_a_choice(board: Board) -> Case {
+    let machine = two_disks(board).boot_menu(Some(5000)).with_clock(Clock::Real);
+    let story = down(opened(F2), 1).press(&["ret"], PAYLOAD).wait(Milestone::Ended).power_cycle(&[]);
+    case(board, "first-again-after-a-choice")
+        .machine(machine.clone())
+        .story(story)
+        .expect(Expectation::attempts([booted("second"), booted("first")]).menu(&["first", "second", SHELL]))
+        .control(swapped(machine))
+}
+
+/// Every option by its device path: those with a bootindex in its order, then the shell, then what the order has left out.
+/// Setup makes options of that again, although OVMF has deleted them; so it can be chosen.
+fn everything_listed(board: Board) -> Case {
+    let machine = Machine::new(Firmware::Ovmf, board)
+        .virtio_blk(Medium::bootable("virtio-blk"))
+        .bootindex(3)
+        .virtio_blk(Medium::bootable("left-out"))
+        .virtio_scsi(0, 1, Medium::bootable("scsi"))
+        .bootindex(1)
+        .nvme(Medium::bootable("nvme"))
+        .bootindex(2)
+        .usb_storage(1, Medium::bootable("usb"))
+        .bootindex(4)
+        .cdrom(optical(board), Medium::bootable("disc"))
+        .bootindex(6)
+        .ahci(0, Medium::bootable("ahci"))
+        .bootindex(5)
+        .nic("virtio-net-pci", None)
+        .rom(OptionRom::Empty)
+        .bootindex(7)
+        .boot_menu(Some(LONGEST))
+        .with_clock(Clock::Real);
+    let listed =
+        ["scsi", "nvme", "virtio-blk", "usb", "ahci", "disc", "nic0", "nic0", "nic0", "nic0", SHELL, "left-out"];
+    let mut other = machine.clone();
+    (other.devices[2].bootindex, other.devices[3].bootindex) = (Some(2), Some(1));
+    case(board, "everything-listed")
+        .machine(machine)
+        .story(down(opened(F2), listed.len() - 1).press(&["ret"], PAYLOAD))
+        .expect(Expectation::boots("left-out").without_trying("scsi").menu(&listed))
+        .control(other)
+}
