@@ -27,6 +27,7 @@ pub mod settings;
 mod strict;
 mod triples;
 mod unlisted;
+mod variable_stores;
 
 use bootwright::case::{Case, Suite};
 
@@ -43,6 +44,7 @@ pub fn all() -> Vec<Case> {
         places::cases(),
         resets::cases(),
         nvram::cases(),
+        variable_stores::cases(),
         migration::cases(),
         prelaunch::cases(),
         pxe::cases(),

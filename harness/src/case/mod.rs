@@ -21,7 +21,9 @@
 //! assert!(!case.is_vacuous());
 //! ```
 
+pub mod damage;
 pub mod evidence_files;
+mod flash;
 pub mod lab;
 pub mod loaders;
 pub mod network;
@@ -158,7 +160,9 @@ impl Case {
         match self.machine.firmware {
             Firmware::SeaBios if platform.seabios.is_none() => Some("the platform has no SeaBIOS".to_owned()),
             Firmware::Ovmf if platform.ovmf.is_none() => Some("the platform has no OVMF".to_owned()),
-            _ => loaders::missing(&self.machine).or_else(|| lab::missing(&self.machine)),
+            _ => loaders::missing(&self.machine)
+                .or_else(|| lab::missing(&self.machine))
+                .or_else(|| flash::missing(&self.story, platform)),
         }
     }
 }

@@ -17,6 +17,7 @@ mod ledger;
 mod migrate;
 mod plug;
 mod tell;
+mod while_off;
 
 use std::fmt;
 
@@ -26,6 +27,7 @@ use crate::machine::{DeviceClass, Machine};
 pub use ledger::Ledger;
 pub use migrate::{Destination, Order};
 pub(super) use tell::{Begin, NOT_REFUSED, POWERED_OFF, Stage, Untold, tell};
+pub use while_off::{Code, WhileOff};
 
 /// An ordered list of steps. An empty story leaves the machine alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -189,6 +191,8 @@ pub enum Step {
         /// Devices that are left out.
         without: Vec<String>,
     },
+    /// Powers off and on again: a second QEMU with the machine as it was, but for what is done in between.
+    PowerCycleWith(WhileOff),
     /// Moves the machine to a second QEMU; the first one ends. A running machine runs on there.
     Migrate(Destination),
 }
@@ -315,6 +319,19 @@ impl Story {
         self.step(Step::PowerCycle { without })
     }
 
+    /// Powers the machine off, does this to it, and powers it on again with the same NVRAM.
+    pub fn power_cycle_with(self, done: WhileOff) -> Story {
+        self.step(Step::PowerCycleWith(done))
+    }
+
+    /// Names of the releases whose OVMF_CODE the story installs.
+    pub fn releases(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::PowerCycleWith(WhileOff { code: Some(Code::Release(release)), .. }) => Some(release.as_str()),
+            _ => None,
+        })
+    }
+
     /// Moves the machine to a second QEMU.
     pub fn migrate(self, destination: Destination) -> Story {
         self.step(Step::Migrate(destination))
@@ -390,6 +407,7 @@ impl fmt::Display for Step {
             Step::HostReads(devices) => write!(out, "host reads bootorder [{}]", devices.join(", ")),
             Step::PowerCycle { without } if without.is_empty() => out.write_str("power cycle"),
             Step::PowerCycle { without } => write!(out, "power cycle without {}", without.join(", ")),
+            Step::PowerCycleWith(done) => done.fmt(out),
             Step::Migrate(destination) => destination.fmt(out),
         }
     }

@@ -15,12 +15,14 @@ mod cut;
 pub mod exchange;
 pub mod known_issues;
 mod menu;
+pub mod stores;
 pub mod views;
 
 use serde::Serialize;
 
 use crate::trace::{Attempt, Outcome, Trace};
 pub use exchange::OnLan;
+pub use stores::OnStore;
 
 /// What an expected attempt is on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -79,6 +81,9 @@ pub struct Expectation {
     /// name for it), none where nobody opens it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub menus: Vec<Vec<String>>,
+    /// What must be so of the variable store at the end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub store: Vec<OnStore>,
     /// Shortest and longest guest time, in seconds.
     pub guest_seconds: Option<(u64, u64)>,
 }
@@ -93,6 +98,7 @@ impl Expectation {
             views: true,
             network: Vec::new(),
             menus: Vec::new(),
+            store: Vec::new(),
             guest_seconds: None,
         }
     }
@@ -176,6 +182,22 @@ impl Expectation {
     pub fn on_lan(mut self, wanted: OnLan) -> Expectation {
         self.network.push(wanted);
         self
+    }
+
+    /// Demands something of the variable store.
+    pub fn on_store(mut self, wanted: OnStore) -> Expectation {
+        self.store.push(wanted);
+        self
+    }
+
+    /// Holds the variable store against what was demanded of it.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is otherwise.
+    pub fn check_store(&self, stores: Option<&stores::Stores>) -> Result<(), String> {
+        let nothing = || "the machine has no variable store to look at".to_owned();
+        self.store.iter().try_for_each(|wanted| wanted.check(stores.ok_or_else(nothing)?))
     }
 
     /// Does not compare the views of the boot order; for cases in which they must differ.

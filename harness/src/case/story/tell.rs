@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{LanMoment, Ledger, Milestone, Monitor, Step, Story, Unplugged, device_named, fw_cfg, plug};
+use super::{LanMoment, Ledger, Milestone, Monitor, Step, Story, Unplugged, WhileOff, device_named, fw_cfg, plug};
 use crate::case::run::Watch;
 use crate::evidence::{Observed, Recorder, Source};
 use crate::machine::argv::Files;
@@ -40,6 +40,8 @@ pub struct Stage<'a> {
     pub recorder: &'a Recorder,
     /// Powers on a machine with the same files.
     pub power_on: &'a dyn Fn(&Machine, Begin) -> Result<Vm, VmError>,
+    /// Does something to the files of the machine while it is off; why it could not.
+    pub while_off: &'a dyn Fn(&WhileOff) -> Result<(), String>,
     /// A number drawn from the run's seed for the n-th decision.
     pub draw: &'a dyn Fn(u32) -> u64,
     /// Resets before leaving prelaunch, to imitate a QEMU that updates fw_cfg then.
@@ -150,6 +152,7 @@ impl Stage<'_> {
             Step::Wait(milestone) => self.wait(milestone)?,
             Step::HostReads(devices) => self.host_reads(devices)?,
             Step::PowerCycle { without } => self.power_cycle(without, nodes)?,
+            Step::PowerCycleWith(done) => self.power_cycle_with(done, nodes)?,
             Step::Migrate(destination) => self.migrate(destination, nodes)?,
         }
         Ok(())
@@ -355,10 +358,22 @@ impl Stage<'_> {
 
     fn power_cycle(&mut self, without: &[String], nodes: &mut BTreeSet<usize>) -> Result<(), Untold> {
         let without: BTreeSet<usize> = without.iter().map(|name| self.device(name)).collect::<Result<_, _>>()?;
+        self.power_off();
+        self.power_on_again(&without, nodes)
+    }
+
+    pub(super) fn power_off(&mut self) {
         self.watch.ignore_end();
         self.vm.power_off();
         self.recorder.note(Observed::Harness(POWERED_OFF.to_owned()));
-        self.ledger.power_cycled(&without);
+    }
+
+    pub(super) fn power_on_again(
+        &mut self,
+        without: &BTreeSet<usize>,
+        nodes: &mut BTreeSet<usize>,
+    ) -> Result<(), Untold> {
+        self.ledger.power_cycled(without);
         let vm = (self.power_on)(self.ledger.present(), Begin::Cold);
         *self.vm = vm.map_err(|error| Untold::Broken(error.to_string()))?;
         let devices = &self.ledger.present().devices;
