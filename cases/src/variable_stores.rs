@@ -53,7 +53,6 @@ fn carried(release: &str) -> Vec<Case> {
     let writing = machine(After::WriteBootOrder, false);
     let silent = machine(After::Exit, false);
     let listed = machine(After::Exit, true);
-    let keeps = || OnStore::Keeps { but: vec![] };
     let back = || WhileOff::new().own_code();
     vec![
         case(
@@ -61,14 +60,14 @@ fn carried(release: &str) -> Vec<Case> {
             writing.clone(),
             silent.clone(),
             ended().power_cycle_with(there()),
-            laps(&["first", "second", "second"]).on_store(keeps()),
+            laps(&["first", "second", "second"]).on_store(OnStore::Keeps),
         ),
         case(
             "there-and-back",
             writing.clone(),
             silent.clone(),
             ended().power_cycle_with(there()).wait(Milestone::Ended).power_cycle_with(back()),
-            laps(&["first", "second", "second", "second"]).on_store(keeps()),
+            laps(&["first", "second", "second", "second"]).on_store(OnStore::Keeps),
         ),
         case(
             "from",
@@ -82,7 +81,7 @@ fn carried(release: &str) -> Vec<Case> {
             listed.clone(),
             listed.without_bootindex(),
             ended().power_cycle_with(there()),
-            laps(&["second", "second"]).on_store(keeps()),
+            laps(&["second", "second"]).on_store(OnStore::Keeps),
         ),
         case(
             "fresh",
@@ -107,64 +106,91 @@ fn damages() -> Vec<Damage> {
 
 fn damaged() -> Vec<Case> {
     let mut cases = Vec::new();
+    let (writing, listed) = (machine(After::WriteBootOrder, false), machine(After::Exit, true));
     for damage in damages() {
         let name = damage.name();
-        let written = Case::new(format!("vars::ovmf::q35::{name}::after-boot-order"))
-            .axis("damage", name)
-            .axis("when", "after-boot-order")
-            .machine(machine(After::WriteBootOrder, false))
-            .story(ended().power_cycle_with(WhileOff::new().damage(damage.clone())))
-            .expect(laps(&["first", "second", "MEASURE"]))
-            .control(machine(After::Exit, false));
-        let listed = Case::new(format!("vars::ovmf::q35::{name}::after-bootindex"))
-            .axis("damage", name)
-            .axis("when", "after-bootindex")
-            .machine(machine(After::Exit, true))
-            .story(ended().power_cycle_with(WhileOff::new().damage(damage.clone())))
-            .expect(laps(&["second", "MEASURE"]))
-            .control(machine(After::Exit, false));
-        cases.extend([written, listed]);
+        let case =
+            |when: &str| Case::new(format!("vars::ovmf::q35::{name}::{when}")).axis("damage", name).axis("when", when);
+        let later = || ended().power_cycle_with(WhileOff::new().damage(damage.clone()));
+        cases.push(
+            case("later")
+                .machine(writing.clone())
+                .story(later())
+                .expect(laps(&["first", "second", "first", "second"]))
+                .control(machine(After::Exit, false)),
+        );
+        cases.push(
+            case("later-bootindex")
+                .machine(listed.clone())
+                .story(later())
+                .expect(laps(&["second", "second"]))
+                .control(listed.clone().without_bootindex()),
+        );
         if matches!(damage, Damage::BadVariable { .. }) {
             continue;
         }
-        let store = VariableStore::damaged(damage);
-        for (when, listed) in [("at-power-on", false), ("at-power-on-bootindex", true)] {
-            cases.push(
-                Case::new(format!("vars::ovmf::q35::{name}::{when}"))
-                    .axis("damage", name)
-                    .axis("when", when)
-                    .machine(machine(After::WriteBootOrder, listed).variable_store(store.clone()))
-                    .story(ended().power_cycle(&[]))
-                    .expect(laps(&["MEASURE"]))
-                    .control(machine(After::Exit, false)),
-            );
-        }
+        let store = VariableStore::damaged(damage.clone());
+        let with = |machine: &Machine| machine.clone().variable_store(store.clone());
+        cases.push(
+            case("at-first")
+                .machine(with(&writing))
+                .story(ended().power_cycle(&[]))
+                .expect(laps(&["first", "second", "second"]))
+                .control(with(&machine(After::Exit, false))),
+        );
+        cases.push(
+            case("at-first-bootindex")
+                .machine(with(&listed))
+                .story(ended().power_cycle(&[]))
+                .expect(laps(&["second", "second"]))
+                .control(with(&listed.clone().without_bootindex())),
+        );
     }
     cases
 }
 
+/// Read-only flash, and none.
 fn accessed() -> Vec<Case> {
-    let mut cases = Vec::new();
+    let case = |access: Access, order: &str| {
+        Case::new(format!("vars::ovmf::q35::{}::{order}", access.name()))
+            .axis("access", access.name())
+            .axis("order", order)
+    };
+    let with = |access, machine: Machine| machine.variable_store(VariableStore::with_access(access));
+    let (writing, silent, listed) =
+        (machine(After::WriteBootOrder, false), machine(After::Exit, false), machine(After::Exit, true));
+    let mut cases = vec![
+        // what the guest writes is taken without an error and gone after its reset, so it writes and resets for ever
+        case(Access::ReadOnly, "written")
+            .machine(with(Access::ReadOnly, writing.clone()))
+            .expect(Expectation::laps(4, [booted("first")]).on_store(OnStore::Untouched))
+            .control(writing.clone()),
+        // kept in memory: over a reset, but not over a power cycle
+        case(Access::Absent, "written")
+            .machine(with(Access::Absent, writing.clone()))
+            .story(ended().power_cycle(&[]))
+            .expect(laps(&["first", "second", "first", "second"]))
+            .control(writing.clone()),
+        // what was written when it was writable is in force when it no longer is
+        case(Access::ReadOnly, "written-before")
+            .machine(writing.clone())
+            .story(ended().power_cycle_with(WhileOff::new().access(Access::ReadOnly)))
+            .expect(laps(&["first", "second", "second"]).on_store(OnStore::Untouched))
+            .control(silent.clone()),
+        case(Access::Absent, "written-before")
+            .machine(writing)
+            .story(ended().power_cycle_with(WhileOff::new().access(Access::Absent)))
+            .expect(laps(&["first", "second", "first", "second"]))
+            .control(silent),
+    ];
     for access in [Access::ReadOnly, Access::Absent] {
-        for (order, listed) in [("without-bootindex", false), ("with-bootindex", true)] {
-            cases.push(
-                Case::new(format!("vars::ovmf::q35::{}::{order}", access.name()))
-                    .axis("access", access.name())
-                    .axis("order", order)
-                    .machine(machine(After::WriteBootOrder, listed).variable_store(VariableStore::with_access(access)))
-                    .story(ended().power_cycle(&[]))
-                    .expect(laps(&["MEASURE"]))
-                    .control(machine(After::Exit, false)),
-            );
-        }
+        let expectation = laps(&["second", "second"]).without_trying("first");
         cases.push(
-            Case::new(format!("vars::ovmf::q35::{}::after-boot-order", access.name()))
-                .axis("access", access.name())
-                .axis("order", "after-boot-order")
-                .machine(machine(After::WriteBootOrder, false))
-                .story(ended().power_cycle_with(WhileOff::new().access(access)))
-                .expect(laps(&["MEASURE"]))
-                .control(machine(After::Exit, false)),
+            case(access, "bootindex")
+                .machine(with(access, listed.clone()))
+                .story(ended().power_cycle(&[]))
+                .expect(if access == Access::ReadOnly { expectation.on_store(OnStore::Untouched) } else { expectation })
+                .control(with(access, listed.clone().without_bootindex())),
         );
     }
     cases
