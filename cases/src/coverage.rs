@@ -94,6 +94,11 @@ const LEFT_OUT: &[(&str, Pair, &str)] = &[
         "bridge and firewall are the same for both firmwares, and an architecture is one firmware's",
     ),
     ("http", [("firmware", &[]), ("loader", &[])], "a loader's image is for one firmware"),
+    (
+        "vars",
+        [("damage", &["bad-variable"]), ("when", &["at-first", "at-first-bootindex"])],
+        "the template has no variable that could be damaged",
+    ),
 ];
 
 const SEABIOS_READS_NO_FAT: &str = "SeaBIOS runs the boot sector and reads no file system";

@@ -71,6 +71,8 @@ pub enum Milestone {
     },
     /// Firmware stopped by itself.
     NothingBootable,
+    /// Firmware crashed.
+    Crashed,
     /// This text is on the debug console or the serial port, so often.
     Says {
         /// The text.
@@ -370,6 +372,7 @@ impl fmt::Display for Milestone {
             Milestone::Lap(lap) => write!(out, "lap {lap}"),
             Milestone::Payload { medium, times: 1 } => write!(out, "the payload of \"{medium}\""),
             Milestone::Payload { medium, times } => write!(out, "the payload of \"{medium}\", {times} times"),
+            Milestone::Crashed => out.write_str("firmware to crash"),
             Milestone::NothingBootable => out.write_str("firmware to stop with nothing bootable"),
             Milestone::Says { text, times: 1 } => write!(out, "the text {text:?}"),
             Milestone::Says { text, times } => write!(out, "the text {text:?}, {times} times"),

@@ -6,6 +6,9 @@ use super::{Names, Outcome, Payload, Terminal, Trace};
 /// Prompt of builds that end without a shell.
 const NO_OPTION: &str = "No bootable option or device was found";
 
+/// First line of a crash (`UefiCpuPkg/Library/CpuExceptionHandlerLib`); what follows are registers.
+const EXCEPTION: &str = "!!!! X64 Exception Type - ";
+
 /// What the console said about the attempt under way.
 #[derive(Default)]
 pub struct Parser {
@@ -31,6 +34,11 @@ impl Parser {
         if line.contains(NO_OPTION) {
             trace.end(Outcome::Failed, "gave no reason");
             trace.terminal = Some(Terminal::NoBootableOption);
+        }
+        if let Some((_, what)) = line.split_once(EXCEPTION) {
+            let what = what.split("  CPU").next().unwrap_or_default().trim();
+            trace.end(Outcome::Failed, &format!("processor exception {what}"));
+            trace.terminal = Some(Terminal::CpuException);
         }
         if let Some(own) = own_words(line) {
             self.own_words = Some(own.to_owned());

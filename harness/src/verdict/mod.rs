@@ -20,7 +20,7 @@ pub mod views;
 
 use serde::Serialize;
 
-use crate::trace::{Attempt, Outcome, Trace};
+use crate::trace::{Attempt, Outcome, Terminal, Trace};
 pub use exchange::OnLan;
 pub use stores::OnStore;
 
@@ -53,6 +53,8 @@ pub enum Ending {
     Boots,
     /// Firmware stopped by itself; each firmware and version has its own word for it.
     NothingBootable,
+    /// Firmware crashed: it printed a processor exception.
+    Crashes,
     /// The machine was reset until this many laps had begun; the run is stopped there.
     Laps(u32),
     /// QEMU refuses the machine before its guest runs, with these words.
@@ -116,6 +118,11 @@ impl Expectation {
     /// These attempts, after which firmware stops by itself.
     pub fn nothing_boots(attempts: impl IntoIterator<Item = Expected>) -> Expectation {
         Expectation::of(attempts.into_iter().collect(), Ending::NothingBootable)
+    }
+
+    /// These attempts, after which firmware crashes.
+    pub fn crashes(attempts: impl IntoIterator<Item = Expected>) -> Expectation {
+        Expectation::of(attempts.into_iter().collect(), Ending::Crashes)
     }
 
     /// These attempts repeated on every lap, until lap number `laps` begins.
@@ -270,7 +277,7 @@ pub fn is_over(expected: &Expectation, trace: &Trace) -> bool {
         Ending::Boots => {
             stopped || (trace.booted().is_some() && whole(expected, trace).count() >= expected.attempts.len())
         }
-        Ending::NothingBootable => stopped,
+        Ending::NothingBootable | Ending::Crashes => stopped,
         Ending::Refused(_) => stopped || trace.booted().is_some(),
     }
 }
@@ -348,7 +355,8 @@ pub fn judge(expected: &Expectation, trace: &Trace) -> Result<(), String> {
     }
     let fits = match expected.ending {
         Ending::Boots => trace.terminal.is_none() && trace.booted().is_some(),
-        Ending::NothingBootable => trace.terminal.is_some(),
+        Ending::NothingBootable => trace.terminal.as_ref().is_some_and(|terminal| *terminal != Terminal::CpuException),
+        Ending::Crashes => trace.terminal == Some(Terminal::CpuException),
         Ending::Laps(laps) => trace.laps >= laps,
         Ending::Refused(_) => false,
     };
@@ -368,6 +376,7 @@ impl Ending {
         match self {
             Ending::Boots => "a payload to run".to_owned(),
             Ending::NothingBootable => "firmware to stop with nothing bootable".to_owned(),
+            Ending::Crashes => "firmware to crash".to_owned(),
             Ending::Laps(laps) => format!("the machine to begin lap {laps}"),
             Ending::Refused(words) => format!("QEMU to refuse the machine with \"{words}\""),
         }

@@ -11,7 +11,7 @@ use crate::evidence::{Observed, Recorder, Source};
 use crate::machine::argv::Files;
 use crate::machine::layout::Layout;
 use crate::machine::{Firmware, Machine, paths};
-use crate::trace::Trace;
+use crate::trace::{Terminal, Trace};
 use crate::vm::qmp::QmpError;
 use crate::vm::{REPLY_TIMEOUT, Vm, VmError};
 
@@ -407,7 +407,10 @@ fn reached(milestone: &Milestone, trace: &Trace, lan: &[Value], recorder: &Recor
             let ran = |payload: &&crate::trace::Payload| payload.medium_of_nonce.as_ref() == Some(medium);
             trace.payloads.iter().filter(ran).count() >= *times as usize
         }
-        Milestone::NothingBootable => trace.terminal.is_some(),
+        Milestone::NothingBootable => {
+            trace.terminal.as_ref().is_some_and(|terminal| *terminal != Terminal::CpuException)
+        }
+        Milestone::Crashed => trace.terminal == Some(Terminal::CpuException),
         Milestone::Says { text, times } => {
             let count = |source| String::from_utf8_lossy(&recorder.stream(source)).matches(text.as_str()).count();
             count(Source::DebugConsole).max(count(Source::Serial)) >= *times as usize
