@@ -96,8 +96,17 @@ const LEFT_OUT: &[(&str, Pair, &str)] = &[
     ("http", [("firmware", &[]), ("loader", &[])], "a loader's image is for one firmware"),
     (
         "vars",
-        [("damage", &["bad-variable"]), ("when", &["at-first", "at-first-bootindex"])],
+        [("damage", &["bad-variable"]), ("when", &["at-first", "at-first-bootindex", "rescued"])],
         "the template has no variable that could be damaged",
+    ),
+    ("vars", [("damage", &["full"]), ("when", &["rescued"])], "a full store boots"),
+    (
+        "vars",
+        [
+            ("damage", &["erased-volume-header", "erased-store-header", "garbage", "erased"]),
+            ("when", &["later-bootindex", "at-first-bootindex"]),
+        ],
+        "OVMF crashes before it reads an order",
     ),
 ];
 

@@ -14,6 +14,8 @@ pub fn cases() -> Vec<Case> {
         cases.extend(carried(release));
     }
     cases.extend(wrecked());
+    cases.extend(holed());
+    cases.extend(filled());
     cases.extend(accessed());
     cases.into_iter().map(|case| case.axis("class", "virtio-blk").long()).collect()
 }
@@ -102,9 +104,8 @@ fn wrecked() -> Vec<Case> {
     let mut cases = Vec::new();
     for damage in wrecks {
         let name = damage.name();
-        let case = |when: &str| {
-            Case::new(format!("vars::ovmf::q35::{name}::{when}")).axis("damage", name).axis("when", when)
-        };
+        let case =
+            |when: &str| Case::new(format!("vars::ovmf::q35::{name}::{when}")).axis("damage", name).axis("when", when);
         let wreck = writing.clone().variable_store(VariableStore::damaged(damage.clone()));
         let crashed = || Story::new().wait(Milestone::Crashed);
         cases.extend([
@@ -129,6 +130,58 @@ fn wrecked() -> Vec<Case> {
         ]);
     }
     cases
+}
+
+/// One variable's header is bad: OVMF gives up what lies behind it and writes the rest anew.
+fn holed() -> Vec<Case> {
+    let damage = || Damage::BadVariable { name: "BootOrder".to_owned() };
+    let case = |when: &str, machine: Machine, control: Machine, expected: &[&str]| {
+        Case::new(format!("vars::ovmf::q35::bad-variable::{when}"))
+            .axis("damage", "bad-variable")
+            .axis("when", when)
+            .machine(machine)
+            .story(ended().power_cycle_with(WhileOff::new().damage(damage())))
+            .expect(laps(expected).on_store(OnStore::Sound))
+            .control(control)
+    };
+    let (writing, silent, listed) =
+        (machine(After::WriteBootOrder, false), machine(After::Exit, false), machine(After::Exit, true));
+    vec![
+        // the guest's own mark is gone too, so it writes again
+        case("later", writing, silent, &["first", "second", "first", "second"]),
+        case("later-bootindex", listed.clone(), listed.without_bootindex(), &["second", "second"]),
+    ]
+}
+
+/// No byte is free. Behind a life of its own OVMF makes room by clearing out deleted variables; where all others are live it
+/// has no consoles and no boot options, and runs a disk in silence, that with the best bootindex if there is one.
+fn filled() -> Vec<Case> {
+    let damage = || Damage::Full { left: 0 };
+    let case = |when: &str, machine: Machine, control: Machine, expected: &[&str]| {
+        Case::new(format!("vars::ovmf::q35::full::{when}"))
+            .axis("damage", "full")
+            .axis("when", when)
+            .machine(machine)
+            .expect(laps(expected).on_store(OnStore::Sound))
+            .control(control)
+    };
+    let full = |machine: Machine| machine.variable_store(VariableStore::damaged(damage()));
+    let later = || ended().power_cycle_with(WhileOff::new().damage(damage()));
+    let again = || ended().power_cycle(&[]);
+    let nothing_written = |mut case: Case| {
+        case.expectation =
+            case.expectation.on_store(OnStore::Lacks("BootOrder".to_owned())).on_store(OnStore::Untouched);
+        case
+    };
+    let (writing, silent, listed) =
+        (machine(After::WriteBootOrder, false), machine(After::Exit, false), machine(After::Exit, true));
+    let unlisted = listed.clone().without_bootindex();
+    vec![
+        case("later", writing.clone(), silent, &["first", "second", "second"]).story(later()),
+        case("later-bootindex", listed.clone(), unlisted.clone(), &["second", "second"]).story(later()),
+        nothing_written(case("at-first", full(writing.clone()), writing, &["first", "first"]).story(again())),
+        nothing_written(case("at-first-bootindex", full(listed), full(unlisted), &["second", "second"]).story(again())),
+    ]
 }
 
 /// Read-only flash, and none.

@@ -9,6 +9,9 @@ const NO_OPTION: &str = "No bootable option or device was found";
 /// First line of a crash (`UefiCpuPkg/Library/CpuExceptionHandlerLib`); what follows are registers.
 const EXCEPTION: &str = "!!!! X64 Exception Type - ";
 
+/// What ran without a boot option: a store that is full has neither options nor consoles, so nothing was printed either.
+const NAMELESS: &str = "no boot option";
+
 /// What the console said about the attempt under way.
 #[derive(Default)]
 pub struct Parser {
@@ -113,7 +116,11 @@ impl Parser {
 /// it to load, and the boot manager prints its line only after that call. BootCurrent names the entry.
 pub fn unannounced(payload: &Payload, names: &Names, trace: &mut Trace) {
     let announced = trace.attempts.last().is_some_and(|last| last.outcome.is_none());
-    let (false, Some(medium), Some(current)) = (announced, &payload.medium_of_nonce, payload.boot_current) else {
+    let (false, Some(medium)) = (announced, &payload.medium_of_nonce) else { return };
+    let Some(current) = payload.boot_current else {
+        if payload.via == "uefi" {
+            trace.begin(NAMELESS.to_owned(), Some(medium.clone()));
+        }
         return;
     };
     let over = names.nics.iter().find(|nic| nic.served.contains(medium));
