@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::story::{Code, Story};
+use super::evidence_files::EvidenceFiles;
+use super::story::{Code, Story, WhileOff};
 use crate::machine::Access;
 use crate::platform::{FirmwareFile, Options, Platform, PlatformError, PlatformName};
 
@@ -77,6 +78,21 @@ impl Flash {
     pub fn told(&self) -> Value {
         Value::Array(self.power_ons.borrow().clone())
     }
+}
+
+/// Does what a story says to the files of a machine that is powered off.
+///
+/// # Errors
+///
+/// That the machine has no flash, or what could not be done to which file.
+pub fn while_off(flash: Option<&Flash>, evidence: &EvidenceFiles, done: &WhileOff) -> Result<(), String> {
+    let flash = flash.ok_or("this firmware has no flash and no variable store")?;
+    evidence.powered_off();
+    if done.fresh_store {
+        evidence.another_vars()?;
+    }
+    done.damage.as_ref().map_or(Ok(()), |damage| evidence.damage_vars(damage))?;
+    done.code.as_ref().map_or(Ok(()), |code| flash.install(code))
 }
 
 /// What the cache or the releases in it lack for a story, in words; `None` where they lack nothing.

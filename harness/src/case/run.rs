@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 
 use super::Case;
 use super::evidence_files::{EvidenceFiles, Written};
-use super::flash::Flash;
-use super::story::{self, Begin, Ledger, Stage, Untold, WhileOff};
+use super::flash::{self, Flash};
+use super::story::{self, Begin, Ledger, Stage, Untold};
 use super::{lab, network};
 use crate::evidence::{Entry, Observed, Recorder, Source};
 use crate::machine::argv::{self, Files, Wiring};
@@ -296,7 +296,7 @@ impl Bench {
                         watch: &mut watch,
                         recorder: &recorder,
                         power_on: &power_on,
-                        while_off: &|done| self.while_off(done),
+                        while_off: &|done| flash::while_off(self.flash.as_ref(), &self.evidence, done),
                         draw: &|number| draw(options.seed, &case.id, number),
                         double: options.prelaunch_double,
                     },
@@ -422,17 +422,6 @@ impl Bench {
         let env = [qemu.env.clone(), env].concat();
         let vm = Vm::power_on(command, &env, &argv, ports, folder, recorder.clone(), patience)?;
         Ok((vm, lans))
-    }
-
-    /// What a story does to the machine's files between two power-ons.
-    fn while_off(&self, done: &WhileOff) -> Result<(), String> {
-        let flash = self.flash.as_ref().ok_or("this firmware has no flash and no variable store")?;
-        self.evidence.powered_off();
-        if done.fresh_store {
-            self.evidence.another_vars()?;
-        }
-        done.damage.as_ref().map_or(Ok(()), |damage| self.evidence.damage_vars(damage))?;
-        done.code.as_ref().map_or(Ok(()), |code| flash.install(code))
     }
 
     fn verdict(&self, case: &Case, watch: &Watch, gave_up: Option<&str>, facts: &LastLook) -> Ended {

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use crate::case::story::{Destination, Story};
+use crate::case::story::{Destination, Story, WhileOff};
 use crate::machine::Medium;
 use crate::platform::{FirmwareFile, Ovmf, Qemu, QemuVersion};
 use crate::vm::fake::{self, Behaviour};
