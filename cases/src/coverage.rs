@@ -92,6 +92,20 @@ const LEFT_OUT: &[(&str, Pair, &str)] = &[
         "q35's root bus takes no device while the machine runs",
     ),
     ("http", [("firmware", &[]), ("loader", &[])], "a loader's image is for one firmware"),
+    (
+        "vars",
+        [("damage", &["bad-variable"]), ("when", &["at-first", "at-first-bootindex", "rescued"])],
+        "the template has no variable that could be damaged",
+    ),
+    ("vars", [("damage", &["full"]), ("when", &["rescued"])], "a full store boots"),
+    (
+        "vars",
+        [
+            ("damage", &["erased-volume-header", "erased-store-header", "garbage", "erased"]),
+            ("when", &["later-bootindex", "at-first-bootindex"]),
+        ],
+        "OVMF crashes before it reads an order",
+    ),
 ];
 
 const SEABIOS_READS_NO_FAT: &str = "SeaBIOS runs the boot sector and reads no file system";

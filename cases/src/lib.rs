@@ -28,6 +28,7 @@ mod snapshots;
 mod strict;
 mod triples;
 mod unlisted;
+mod variable_stores;
 
 use bootwright::case::{Case, Suite};
 
@@ -44,6 +45,7 @@ pub fn all() -> Vec<Case> {
         places::cases(),
         resets::cases(),
         nvram::cases(),
+        variable_stores::cases(),
         migration::cases(),
         snapshots::cases(),
         prelaunch::cases(),

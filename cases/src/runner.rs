@@ -281,7 +281,8 @@ pub fn build_media_again(folder: &Path) -> Result<(), String> {
     let case = crate::all().into_iter().find(|case| case.id == id);
     let case = case.ok_or_else(|| format!("{}: this version has no case \"{id}\"", path.display()))?;
     let machine = if control { case.control.unwrap_or(case.machine) } else { case.machine };
-    bootwright::case::run::build_media_again(&machine, id, seed, folder)
+    let template = told[bootwright::case::evidence_files::TEMPLATE_KEY].as_str().map(Path::new);
+    bootwright::case::run::build_media_again(&machine, id, seed, template, folder)
 }
 
 /// The known issues that the settings name, or the project's own.

@@ -9,17 +9,30 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::json;
 
-use super::Case;
+use super::{Case, damage};
 use crate::evidence::{Recorder, Source, nvram};
-use crate::machine::Machine;
+use crate::machine::{Access, Damage, Machine};
 use crate::trace::Trace;
+use crate::verdict::stores::{Seen, Stores};
 use crate::verdict::views::Views;
+
+/// Where a damaged copy of the OVMF_VARS template is kept.
+const DAMAGED_VARS: &str = "media/vars.fd";
+
+/// The template's path in `machine.json`.
+pub const TEMPLATE_KEY: &str = "vars_template";
 
 /// One folder.
 pub struct EvidenceFiles {
     folder: PathBuf,
     /// The template that the variable store was copied from, and its bytes then.
     template: std::cell::RefCell<Option<(PathBuf, Vec<u8>)>>,
+    /// What was done to the first copy of it.
+    damage: std::cell::RefCell<Option<Damage>>,
+    /// The variable store at the last power-on.
+    powered_on: std::cell::RefCell<Vec<u8>>,
+    /// The variable store as a guest left it, each time that a story changed something while the machine was off.
+    powered_off: std::cell::RefCell<Vec<Seen>>,
     /// How many copies of it were made; each machine that a story migrates to may have one of its own.
     copies: std::cell::Cell<u32>,
 }
@@ -27,12 +40,14 @@ pub struct EvidenceFiles {
 /// NVRAM before and after, decoded.
 #[derive(Default)]
 pub struct Written {
-    before: Option<serde_json::Value>,
-    after: Option<serde_json::Value>,
+    /// Before the first power-on, each time that a story changed something, and at the end: name of the file, content.
+    files: Vec<(String, serde_json::Value)>,
     /// The boot options after the run.
     pub boot_options: nvram::BootOptions,
     /// The variable Timeout after the run, seconds.
     pub timeout: Option<u16>,
+    /// The stores for expectations.
+    pub stores: Option<Stores>,
 }
 
 impl EvidenceFiles {
@@ -46,7 +61,14 @@ impl EvidenceFiles {
         fs::create_dir_all(&media).map_err(|error| format!("cannot create {}: {error}", media.display()))?;
         // QEMU runs in this folder, so paths must not depend on where the harness was started
         let folder = folder.canonicalize().map_err(|error| format!("cannot resolve {}: {error}", folder.display()))?;
-        Ok(EvidenceFiles { folder, template: std::cell::RefCell::new(None), copies: std::cell::Cell::new(1) })
+        Ok(EvidenceFiles {
+            folder,
+            template: std::cell::RefCell::default(),
+            damage: std::cell::RefCell::default(),
+            powered_on: std::cell::RefCell::default(),
+            powered_off: std::cell::RefCell::default(),
+            copies: std::cell::Cell::new(1),
+        })
     }
 
     /// The folder, absolute.
@@ -84,17 +106,58 @@ impl EvidenceFiles {
         fs::write(&copy, bytes).map_err(|error| format!("cannot write {}: {error}", copy.display()))
     }
 
-    /// Makes this machine's own copy of an OVMF_VARS template.
+    /// Makes this machine's own copy of an OVMF_VARS template, damaged if so asked. A damaged one is kept beside the media, for
+    /// `command.sh`.
     ///
     /// # Errors
     ///
-    /// Which file could not be read or written, and why.
-    pub fn copy_vars(&self, template: &Path) -> Result<PathBuf, String> {
+    /// Which file could not be read, damaged or written, and why.
+    pub fn copy_vars(&self, template: &Path, damage: Option<&Damage>) -> Result<PathBuf, String> {
         let bytes = fs::read(template).map_err(|error| format!("cannot read {}: {error}", template.display()))?;
         let copy = self.vars();
-        fs::write(&copy, &bytes).map_err(|error| format!("cannot write {}: {error}", copy.display()))?;
+        let write = |path: &Path, bytes: &[u8]| {
+            fs::write(path, bytes).map_err(|error| format!("cannot write {}: {error}", path.display()))
+        };
+        match damage {
+            Some(damage) => {
+                let damaged = damage::damaged(&bytes, damage)?;
+                write(&self.folder.join(DAMAGED_VARS), &damaged)?;
+                write(&copy, &damaged)?;
+            }
+            None => write(&copy, &bytes)?,
+        }
+        *self.damage.borrow_mut() = damage.cloned();
         *self.template.borrow_mut() = Some((template.to_path_buf(), bytes));
         Ok(copy)
+    }
+
+    /// Damages the variable store in use.
+    ///
+    /// # Errors
+    ///
+    /// Why that cannot be done to it, or which file could not be read or written.
+    pub fn damage_vars(&self, damage: &Damage) -> Result<(), String> {
+        let path = self.vars();
+        let bytes = fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let damaged = damage::damaged(&bytes, damage)?;
+        fs::write(&path, damaged).map_err(|error| format!("cannot write {}: {error}", path.display()))
+    }
+
+    /// The machine is powered on: what its variable store holds now is what the guest finds.
+    pub fn powered_on(&self) {
+        *self.powered_on.borrow_mut() = fs::read(self.vars()).unwrap_or_default();
+    }
+
+    /// The machine is off and its story will change something: keeps what the variable store holds now.
+    pub fn powered_off(&self) {
+        let seen = self.store();
+        self.powered_off.borrow_mut().push(seen);
+    }
+
+    /// The variable store in use, decoded.
+    fn store(&self) -> Seen {
+        let bytes = fs::read(self.vars()).map_err(|error| error.to_string())?;
+        nvram::decode(&bytes).map_err(|error| error.to_string())
     }
 
     /// The file from which QEMU offers the boot menu's key to the firmware: its BIOS scan code, one byte.
@@ -121,8 +184,11 @@ impl EvidenceFiles {
         nonces: &BTreeMap<String, String>,
         seed: u64,
     ) -> Result<(), String> {
-        let value = json!({ "case": case.id, "control": control, "seed": seed, "nonces": nonces, "machine": machine,
+        let mut value = json!({ "case": case.id, "control": control, "seed": seed, "nonces": nonces, "machine": machine,
             "story": case.story.steps, "expectation": case.expectation });
+        if let Some((template, _)) = self.template.borrow().as_ref() {
+            value[TEMPLATE_KEY] = json!(template);
+        }
         self.json("machine.json", &value)
     }
 
@@ -147,7 +213,9 @@ impl EvidenceFiles {
         script +=
             &format!("    (cd \"${{BOOTWRIGHT_SOURCE:-{source}}}\" && cargo xtask images --again \"$here\")\nfi\n");
         if let Some((template, _)) = self.template.borrow().as_ref() {
-            script += &format!("cp {} vars.fd && chmod u+w vars.fd\n", quote(&template.to_string_lossy()));
+            let damaged = self.damage.borrow().is_some();
+            let from = if damaged { DAMAGED_VARS.into() } else { template.to_string_lossy() };
+            script += &format!("cp {} vars.fd && chmod u+w vars.fd\n", quote(&from));
         }
         for (name, value) in env {
             script += &format!("export {name}={}\n", quote(value));
@@ -183,28 +251,35 @@ impl EvidenceFiles {
         }
     }
 
-    /// Decodes the variable store before and after the run, if there is one. A store that cannot be decoded is evidence
-    /// too: the guest wrote it. One that is still `overlaid` is not read: its file is older than what the guest sees.
-    pub fn nvram(&self, overlaid: bool) -> Written {
+    /// Decodes the variable store before and after the run and in between, if there is one. A store that cannot be decoded is
+    /// evidence too: the guest wrote it, or it was damaged on purpose. `access` is how the machine had it at the end.
+    /// A store that is still `overlaid` is not read: its file is older than what the guest sees.
+    pub fn nvram(&self, access: Access, overlaid: bool) -> Written {
         let template = self.template.borrow();
-        let Some((_, before)) = template.as_ref() else { return Written::default() };
-        let after = match overlaid {
-            true => Err("the run ended while an overlay held the variable store".to_owned()),
-            false => fs::read(self.vars()).map_err(|error| error.to_string()),
+        let Some((_, template)) = template.as_ref() else { return Written::default() };
+        let before = match self.damage.borrow().as_ref() {
+            Some(damage) => damage::damaged(template, damage),
+            None => Ok(template.clone()),
         };
-        let after = after.and_then(|bytes| nvram::decode(&bytes).map_err(|error| error.to_string()));
-        let decoded = |store: Result<&nvram::VariableStore, String>| match store {
+        let before: Seen = before.and_then(|bytes| nvram::decode(&bytes).map_err(|error| error.to_string()));
+        let after = match access {
+            Access::Absent => Err("the machine was powered on without a variable store".to_owned()),
+            _ if overlaid => Err("the run ended while an overlay held the variable store".to_owned()),
+            Access::ReadOnly | Access::ReadWrite => self.store(),
+        };
+        let boot_options = after.as_ref().map(nvram::BootOptions::of).unwrap_or_default();
+        let timeout = after.as_ref().ok().and_then(nvram::VariableStore::timeout);
+        let decoded = |seen: &Seen| match seen {
             Ok(store) => json!(store),
             Err(problem) => json!({ "problem": problem }),
         };
-        let boot_options = after.as_ref().map(nvram::BootOptions::of).unwrap_or_default();
-        let before = nvram::decode(before).map_err(|error| error.to_string());
-        Written {
-            before: Some(decoded(before.as_ref().map_err(Clone::clone))),
-            after: Some(decoded(after.as_ref().map_err(Clone::clone))),
-            boot_options,
-            timeout: after.as_ref().ok().and_then(nvram::VariableStore::timeout),
-        }
+        let powered_off = self.powered_off.borrow().clone();
+        let mut files = vec![("nvram-before.json".to_owned(), decoded(&before))];
+        let off = powered_off.iter().enumerate();
+        files.extend(off.map(|(index, seen)| (format!("nvram-powered-off-{}.json", index + 1), decoded(seen))));
+        files.push(("nvram-after.json".to_owned(), decoded(&after)));
+        let untouched = fs::read(self.vars()).is_ok_and(|bytes| bytes == *self.powered_on.borrow());
+        Written { files, boot_options, timeout, stores: Some(Stores { powered_off, after, untouched }) }
     }
 
     /// Writes everything seen.
@@ -220,13 +295,7 @@ impl EvidenceFiles {
         self.text("timeline.jsonl", &recorder.timeline_jsonl())?;
         self.json("trace.json", &json!({ "trace": trace, "views": views }))?;
         self.text("screen.txt", &screen(&serial))?;
-        if let Some(before) = &nvram.before {
-            self.json("nvram-before.json", before)?;
-        }
-        if let Some(after) = &nvram.after {
-            self.json("nvram-after.json", after)?;
-        }
-        Ok(())
+        nvram.files.iter().try_for_each(|(name, decoded)| self.json(name, decoded))
     }
 
     /// Removes the media of a case that passed; they can be built again from `machine.json`.
@@ -235,6 +304,15 @@ impl EvidenceFiles {
         for copy in 1..=self.copies.get() {
             fs::remove_file(self.vars_copy(copy)).ok();
         }
+    }
+
+    /// `firmware.json`: what was in the flash at each power-on.
+    ///
+    /// # Errors
+    ///
+    /// The file that could not be written.
+    pub fn firmware(&self, told: &serde_json::Value) -> Result<(), String> {
+        self.json("firmware.json", told)
     }
 
     fn json(&self, name: &str, value: &impl Serialize) -> Result<(), String> {
@@ -284,11 +362,65 @@ mod tests {
         let template = dir.path().join("OVMF_VARS.fd");
         fs::write(&template, b"variables").unwrap();
         let evidence = EvidenceFiles::create(&dir.path().join("case")).unwrap();
-        let copy = evidence.copy_vars(&template).unwrap();
+        let copy = evidence.copy_vars(&template, None).unwrap();
         fs::write(copy, b"the guest's own").unwrap();
         evidence.template_untouched().unwrap();
         fs::write(&template, b"overwritten").unwrap();
         assert!(evidence.template_untouched().unwrap_err().contains("changed while the machine ran"));
+    }
+
+    /// An empty store of 4 KiB in a volume of the same size.
+    fn template() -> Vec<u8> {
+        let mut bytes = vec![0xff; 4096];
+        bytes[..72].fill(0);
+        bytes[16..32].copy_from_slice(&[
+            0x8d, 0x2b, 0xf1, 0xff, 0x96, 0x76, 0x8b, 0x4c, 0xa9, 0x85, 0x27, 0x47, 0x07, 0x5b, 0x4f, 0x50,
+        ]);
+        bytes[40..44].copy_from_slice(b"_FVH");
+        bytes[48..52].copy_from_slice(&[72, 0, 0x3e, 0x0a]);
+        bytes[72..88].copy_from_slice(&[
+            0x78, 0x2c, 0xf3, 0xaa, 0x7b, 0x94, 0x9a, 0x43, 0xa1, 0x80, 0x2e, 0x14, 0x4e, 0xc3, 0x77, 0x92,
+        ]);
+        bytes[88..100].copy_from_slice(&[0, 8, 0, 0, 0x5a, 0xfe, 0, 0, 0, 0, 0, 0]);
+        bytes
+    }
+
+    #[test]
+    fn a_variable_store_is_kept_as_it_was_at_each_moment() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("OVMF_VARS.fd");
+        fs::write(&path, template()).unwrap();
+        let evidence = EvidenceFiles::create(&dir.path().join("case")).unwrap();
+        evidence.copy_vars(&path, Some(&Damage::Full { left: 100 })).unwrap();
+        evidence.powered_on();
+        assert!(evidence.nvram(Access::ReadWrite, false).stores.unwrap().untouched);
+        evidence.powered_off();
+        evidence.damage_vars(&Damage::Erased).unwrap();
+        let written = evidence.nvram(Access::ReadWrite, false);
+        let names: Vec<&str> = written.files.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["nvram-before.json", "nvram-powered-off-1.json", "nvram-after.json"]);
+        assert_eq!(written.files[0].1["variables"][0]["name"], "Filler0000", "before is what the guest was given");
+        assert_eq!(written.files[0].1, written.files[1].1);
+        assert!(written.files[2].1["problem"].as_str().unwrap().contains("not a variable store"));
+        assert!(!written.stores.unwrap().untouched);
+        let absent = evidence.nvram(Access::Absent, false).stores.unwrap().after.unwrap_err();
+        assert_eq!(absent, "the machine was powered on without a variable store");
+    }
+
+    #[test]
+    fn a_damaged_store_is_what_the_script_copies() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("OVMF_VARS.fd");
+        fs::write(&path, template()).unwrap();
+        let script = |damage: Option<&Damage>| {
+            let evidence = EvidenceFiles::create(&dir.path().join("case")).unwrap();
+            evidence.copy_vars(&path, damage).unwrap();
+            evidence.command(&Case::new("a::case"), &[], &[], &[]).unwrap();
+            fs::read_to_string(evidence.folder().join("command.sh")).unwrap()
+        };
+        assert!(script(None).contains(&format!("cp {} vars.fd", path.display())));
+        assert!(script(Some(&Damage::Erased)).contains("cp media/vars.fd vars.fd"));
+        assert_eq!(fs::read(dir.path().join("case").join(DAMAGED_VARS)).unwrap(), [0xff; 4096]);
     }
 
     #[test]
@@ -297,8 +429,9 @@ mod tests {
         let template = dir.path().join("OVMF_VARS.fd");
         fs::write(&template, b"variables").unwrap();
         let evidence = EvidenceFiles::create(&dir.path().join("case")).unwrap();
-        evidence.copy_vars(&template).unwrap();
-        let problem = |overlaid| evidence.nvram(overlaid).after.unwrap()["problem"].as_str().unwrap().to_owned();
+        evidence.copy_vars(&template, None).unwrap();
+        let problem =
+            |overlaid| evidence.nvram(Access::ReadWrite, overlaid).files[1].1["problem"].as_str().unwrap().to_owned();
         assert_eq!(problem(true), "the run ended while an overlay held the variable store");
         assert_ne!(problem(false), problem(true));
     }

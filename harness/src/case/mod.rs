@@ -21,7 +21,9 @@
 //! assert!(!case.is_vacuous());
 //! ```
 
+pub mod damage;
 pub mod evidence_files;
+mod flash;
 pub mod lab;
 pub mod loaders;
 pub mod network;
@@ -160,7 +162,8 @@ impl Case {
             Firmware::Ovmf if platform.ovmf.is_none() => Some("the platform has no OVMF".to_owned()),
             _ => loaders::missing(&self.machine)
                 .or_else(|| lab::missing(&self.machine))
-                .or_else(|| self.story.missing(&platform.qemu.version)),
+                .or_else(|| self.story.missing(&platform.qemu.version))
+                .or_else(|| flash::missing(&self.story, platform)),
         }
     }
 }

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::Case;
 use super::evidence_files::{EvidenceFiles, Written};
+use super::flash::{self, Flash};
 use super::story::{self, Begin, Ledger, Stage, Untold};
 use super::{lab, network};
 use crate::evidence::{Entry, Observed, Recorder, Source};
@@ -19,6 +20,7 @@ use crate::machine::layout::{Layout, medium_kind};
 use crate::machine::{Accelerator, Clock, Firmware, Machine};
 use crate::platform::Platform;
 use crate::trace::{Names, Reader, Snapshot, Trace};
+use crate::verdict::stores::Stores;
 use crate::verdict::views::Views;
 use crate::verdict::{Ending, Expectation, already_refuted, describe, is_over, judge, strays};
 use crate::vm::{Exit, Ports, REPLY_TIMEOUT, Vm, VmError};
@@ -209,6 +211,8 @@ struct Bench {
     names: Names,
     evidence: EvidenceFiles,
     networks: network::Prepared,
+    /// Of machines with UEFI firmware.
+    flash: Option<Flash>,
 }
 
 impl Bench {
@@ -231,12 +235,14 @@ impl Bench {
         if let Some(key) = machine.boot.menu_key {
             files.fw_cfg.push(("etc/boot-menu-key".to_owned(), evidence.menu_key(key)?));
         }
+        let mut flash = None;
         match machine.firmware {
             Firmware::SeaBios => files.bios = platform.seabios.as_ref().map(|file| file.path.clone()),
             Firmware::Ovmf => {
                 let ovmf = platform.ovmf.as_ref().ok_or("the platform has no OVMF")?;
                 files.code = Some(ovmf.code.path.clone());
-                files.vars = Some(evidence.copy_vars(&ovmf.vars.path)?);
+                files.vars = Some(evidence.copy_vars(&ovmf.vars.path, machine.variable_store.damage.as_ref())?);
+                flash = Some(Flash::of(&case.story, platform)?);
             }
         }
         let names = Names::of(&machine, &layout, &media.nonces, &media.sectors);
@@ -248,7 +254,7 @@ impl Bench {
             None => platform.qemu.command.clone(),
         };
         evidence.command(case, &command, &platform.qemu.env, &by_hand)?;
-        Ok(Bench { machine, layout, files, names, evidence, networks })
+        Ok(Bench { machine, layout, files, names, evidence, networks, flash })
     }
 
     fn run(self, case: &Case, platform: &Platform, options: &Options) -> Finished {
@@ -292,6 +298,7 @@ impl Bench {
                         recorder: &recorder,
                         power_on: &power_on,
                         held: &mut held,
+                        while_off: &|done| flash::while_off(self.flash.as_ref(), &self.evidence, done),
                         draw: &|number| draw(options.seed, &case.id, number),
                         double: options.prelaunch_double,
                     },
@@ -339,11 +346,15 @@ impl Bench {
             Clock::Virtual { .. } => tsc.or(guest),
             Clock::Real => Some(wall),
         };
-        let (written, views) = self.record(&recorder, &trace, ledger.effective(), host_reads, held.store_overlaid());
+        let (written, views, stores) =
+            self.record(&recorder, &trace, ledger.effective(), host_reads, held.store_overlaid());
         let written = written.and_then(|()| on_lan.write(self.evidence.folder()));
         let mut ended = ended;
         if let (Ended::Passed, Err(reason)) = (&ended, case.expectation.check_guest_time(guest)) {
             ended = Ended::Failed(reason);
+        }
+        if ended == Ended::Passed {
+            ended = case.expectation.check_store(stores.as_ref()).map_or_else(Ended::Failed, |()| Ended::Passed);
         }
         if ended == Ended::Passed && case.expectation.views {
             ended = views.check().map_or_else(Ended::Failed, |()| Ended::Passed);
@@ -388,7 +399,12 @@ impl Bench {
             self.evidence.another_vars().map_err(prepare)?;
         }
         let vars = self.files.vars.is_some().then(|| self.evidence.vars());
-        let files = Files { vars, ..self.files.clone() };
+        let code = self.flash.as_ref().map(Flash::code);
+        if let (Some(flash), Some(vars)) = (&self.flash, &vars) {
+            self.evidence.powered_on();
+            recorder.note(Observed::Harness(flash.powered_on(machine.variable_store.access, vars)));
+        }
+        let files = Files { code, vars, ..self.files.clone() };
         let (lans, far) = self.networks.power_on(recorder)?;
         let (others, env): (Vec<_>, Vec<_>) = far.lab.into_iter().unzip();
         let ports = Ports::new(far.nics, others)?;
@@ -432,15 +448,17 @@ impl Bench {
         asked: &Machine,
         host: Option<story::fw_cfg::Lists>,
         overlaid: bool,
-    ) -> (Result<(), String>, Views) {
-        let nvram: Written = self.evidence.nvram(overlaid);
+    ) -> (Result<(), String>, Views, Option<Stores>) {
+        let nvram: Written = self.evidence.nvram(asked.variable_store.access, overlaid);
         let views = Views::of(asked, &self.layout, &self.names, trace, &nvram.boot_options);
         let views = views.with_timeout(nvram.timeout);
         let views = match host {
             Some(lists) => views.with_host(lists.bootorder.as_deref(), lists.bios_geometry.as_deref()),
             None => views,
         };
-        (self.evidence.record(recorder, trace, &nvram, &views), views)
+        let written = self.evidence.record(recorder, trace, &nvram, &views);
+        let flash = || self.flash.as_ref().map_or(Ok(()), |flash| self.evidence.firmware(&flash.told()));
+        (written.and_then(|()| flash()), views, nvram.stores)
     }
 }
 
@@ -691,13 +709,23 @@ fn words(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Builds the media of an evidence folder again, the same bytes as in its run, unless they are still there.
+/// Builds the media of an evidence folder again, the same bytes as in its run, unless they are still there; a damaged variable
+/// store, too, out of the OVMF_VARS `template` that it was a copy of.
 ///
 /// # Errors
 ///
 /// What is wrong with the folder or could not be written.
-pub fn build_media_again(machine: &Machine, case: &str, seed: u64, folder: &Path) -> Result<(), String> {
+pub fn build_media_again(
+    machine: &Machine,
+    case: &str,
+    seed: u64,
+    template: Option<&Path>,
+    folder: &Path,
+) -> Result<(), String> {
     let evidence = EvidenceFiles::create(folder)?;
+    if let (Some(damage), Some(template)) = (&machine.variable_store.damage, template) {
+        evidence.copy_vars(template, Some(damage))?;
+    }
     let layout = Layout::of(machine).map_err(|error| format!("the machine cannot be laid out: {error}"))?;
     media(machine, &layout, case, seed, &evidence).map(|_| ())
 }

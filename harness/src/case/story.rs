@@ -18,6 +18,7 @@ mod migrate;
 mod plug;
 mod snapshot;
 mod tell;
+mod while_off;
 
 use std::fmt;
 
@@ -29,6 +30,7 @@ pub use migrate::{Destination, Order};
 pub use snapshot::Drives;
 pub(super) use snapshot::{Held, RESTORED, TAKEN};
 pub(super) use tell::{Begin, NOT_REFUSED, POWERED_OFF, Stage, Untold, tell};
+pub use while_off::{Code, WhileOff};
 
 /// An ordered list of steps. An empty story leaves the machine alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -72,6 +74,8 @@ pub enum Milestone {
     },
     /// Firmware stopped by itself.
     NothingBootable,
+    /// Firmware crashed.
+    Crashed,
     /// This text is on the debug console or the serial port, so often.
     Says {
         /// The text.
@@ -199,6 +203,8 @@ pub enum Step {
         /// Devices that are left out.
         without: Vec<String>,
     },
+    /// Powers off and on again: a second QEMU with the machine as it was, but for what is done in between.
+    PowerCycleWith(WhileOff),
     /// Moves the machine to a second QEMU; the first one ends. A running machine runs on there.
     Migrate(Destination),
     /// Saves the state of the machine within itself, under a name (`snapshot-save`, `savevm` by hand).
@@ -357,6 +363,19 @@ impl Story {
         self.step(Step::PowerCycle { without })
     }
 
+    /// Powers the machine off, does this to it, and powers it on again with the same NVRAM.
+    pub fn power_cycle_with(self, done: WhileOff) -> Story {
+        self.step(Step::PowerCycleWith(done))
+    }
+
+    /// Names of the releases whose OVMF_CODE the story installs.
+    pub fn releases(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::PowerCycleWith(WhileOff { code: Some(Code::Release(release)), .. }) => Some(release.as_str()),
+            _ => None,
+        })
+    }
+
     /// Moves the machine to a second QEMU.
     pub fn migrate(self, destination: Destination) -> Story {
         self.step(Step::Migrate(destination))
@@ -420,6 +439,7 @@ impl fmt::Display for Milestone {
             Milestone::Lap(lap) => write!(out, "lap {lap}"),
             Milestone::Payload { medium, times: 1 } => write!(out, "the payload of \"{medium}\""),
             Milestone::Payload { medium, times } => write!(out, "the payload of \"{medium}\", {times} times"),
+            Milestone::Crashed => out.write_str("firmware to crash"),
             Milestone::NothingBootable => out.write_str("firmware to stop with nothing bootable"),
             Milestone::Says { text, times: 1 } => write!(out, "the text {text:?}"),
             Milestone::Says { text, times } => write!(out, "the text {text:?}, {times} times"),
@@ -458,6 +478,7 @@ impl fmt::Display for Step {
             Step::HostReads(devices) => write!(out, "host reads bootorder [{}]", devices.join(", ")),
             Step::PowerCycle { without } if without.is_empty() => out.write_str("power cycle"),
             Step::PowerCycle { without } => write!(out, "power cycle without {}", without.join(", ")),
+            Step::PowerCycleWith(done) => done.fmt(out),
             Step::Migrate(destination) => destination.fmt(out),
             Step::Snapshot { name, drives } => write!(out, "snapshot \"{name}\" of {drives}"),
             Step::SnapshotRefused { drives, words } => write!(out, "snapshot of {drives}, refused with \"{words}\""),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::bridge::tap;
 use super::layout::{Layout, Placed, RNG_SLOT};
-use super::{Board, Clock, Device, DeviceClass, Firmware, Machine, OptionRom};
+use super::{Access, Board, Clock, Device, DeviceClass, Firmware, Machine, OptionRom};
 
 /// The files of one run that the command line names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub fn argv(machine: &Machine, layout: &Layout, files: &Files, wiring: &Wiring) 
     }
     board(&mut argv, machine);
     clock(&mut argv, machine);
-    firmware(&mut argv, files);
+    firmware(&mut argv, machine, files);
     for (name, file) in &files.fw_cfg {
         argv.two("-fw_cfg", &join(&[("name", name.clone()), ("file", file.display().to_string())]));
     }
@@ -209,11 +209,13 @@ fn clock(argv: &mut Argv, machine: &Machine) {
     argv.two("-seed", "1");
 }
 
-fn firmware(argv: &mut Argv, files: &Files) {
+fn firmware(argv: &mut Argv, machine: &Machine, files: &Files) {
     if let Some(bios) = &files.bios {
         argv.two("-bios", &bios.display().to_string());
     }
-    let images = [(0, &files.code, true), (1, &files.vars, false)];
+    let access = machine.variable_store.access;
+    let vars = files.vars.as_ref().filter(|_| access != Access::Absent);
+    let images = [(0, files.code.as_ref(), true), (1, vars, access == Access::ReadOnly)];
     for (unit, image, read_only) in images {
         if let Some(image) = image {
             let words = [

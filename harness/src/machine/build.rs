@@ -2,7 +2,7 @@
 
 use super::{
     Accelerator, Board, BootOptions, Clock, Device, DeviceClass, Firmware, Machine, Medium, Network, Nic, OptionRom,
-    Place, UsbController,
+    Place, UsbController, VariableStore,
 };
 
 impl Machine {
@@ -37,6 +37,7 @@ impl Machine {
             devices: Vec::new(),
             fw_cfg: Vec::new(),
             networks: Vec::new(),
+            variable_store: VariableStore::default(),
         }
     }
 

@@ -25,6 +25,7 @@ mod medium;
 pub mod menu_names;
 mod network;
 pub mod paths;
+mod store;
 
 use serde::Serialize;
 
@@ -33,6 +34,7 @@ pub use layout::LayoutError;
 pub use loader::{Grub, Loader};
 pub use medium::Medium;
 pub use network::{Https, Network, Program, Served};
+pub use store::{Access, Damage, VariableStore};
 
 /// The firmware that a machine starts with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -331,6 +333,9 @@ pub struct Machine {
     /// Networks that NICs are plugged into, by [`Nic::lan`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub networks: Vec<Network>,
+    /// What UEFI firmware keeps its variables in.
+    #[serde(skip_serializing_if = "VariableStore::is_default")]
+    pub variable_store: VariableStore,
 }
 
 impl Machine {

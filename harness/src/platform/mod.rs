@@ -109,6 +109,20 @@ impl Platform {
         }
     }
 
+    /// The plain OVMF build that a release in the cache has for a QEMU of this version; `None` where it has none. Fetches
+    /// nothing and starts nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`PlatformError`]: `name` is no release, it is not in the cache, or its tree is broken.
+    pub fn ovmf_of_release(
+        name: &PlatformName,
+        qemu: QemuVersion,
+        options: &Options,
+    ) -> Result<Option<Ovmf>, PlatformError> {
+        release::ovmf(name, qemu, options)
+    }
+
     /// Whether `name` can be resolved without a download: QEMU on PATH, a release in the cache, a file or directory
     /// that exists. Starts nothing.
     pub fn is_present(name: &PlatformName, options: &Options) -> bool {

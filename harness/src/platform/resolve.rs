@@ -62,7 +62,7 @@ pub(super) struct OvmfFiles {
 }
 
 impl OvmfFiles {
-    fn paths(&self) -> [&PathBuf; 2] {
+    pub(super) fn paths(&self) -> [&PathBuf; 2] {
         [&self.code, &self.vars]
     }
 }
@@ -98,6 +98,18 @@ pub(super) fn option_roms(search_dirs: &[PathBuf]) -> Vec<PathBuf> {
     roms.into_values().collect()
 }
 
+/// A file with its digest, and its version if its package is known.
+pub(super) fn described(path: &Path, packaged: &BTreeMap<PathBuf, String>) -> Result<FirmwareFile, PlatformError> {
+    let version = packaged.get(path).cloned().unwrap_or_else(|| UNKNOWN.to_owned());
+    Ok(FirmwareFile { path: path.to_owned(), version, sha256: version::sha256(path)? })
+}
+
+/// The two images of an OVMF build with versions and digests.
+pub(super) fn ovmf_of(files: OvmfFiles, packaged: &BTreeMap<PathBuf, String>) -> Result<Ovmf, PlatformError> {
+    let (code, vars) = (described(&files.code, packaged)?, described(&files.vars, packaged)?);
+    Ok(Ovmf { code, vars, requires_smm: files.requires_smm, enrolled_keys: files.enrolled_keys })
+}
+
 /// Adds versions and digests. `packages` says which package version a file comes from.
 pub(super) fn assemble(
     name: String,
@@ -108,14 +120,8 @@ pub(super) fn assemble(
     let ovmf_files = [&found.ovmf, &found.ovmf_secure_boot].into_iter().flatten().flat_map(OvmfFiles::paths);
     let files: Vec<PathBuf> = found.option_roms.iter().chain(ovmf_files).chain(&found.seabios).cloned().collect();
     let packaged = packages(&files);
-    let file = |path: &Path| -> Result<FirmwareFile, PlatformError> {
-        let version = packaged.get(path).cloned().unwrap_or_else(|| UNKNOWN.to_owned());
-        Ok(FirmwareFile { path: path.to_owned(), version, sha256: version::sha256(path)? })
-    };
-    let ovmf = |files: Option<OvmfFiles>| -> Result<Option<Ovmf>, PlatformError> {
-        let Some(OvmfFiles { code, vars, requires_smm, enrolled_keys }) = files else { return Ok(None) };
-        Ok(Some(Ovmf { code: file(&code)?, vars: file(&vars)?, requires_smm, enrolled_keys }))
-    };
+    let file = |path: &Path| described(path, &packaged);
+    let ovmf = |files: Option<OvmfFiles>| files.map(|files| ovmf_of(files, &packaged)).transpose();
     let seabios = match &found.seabios {
         None => None,
         Some(path) => {

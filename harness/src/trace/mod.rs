@@ -83,6 +83,8 @@ pub enum Terminal {
     NoBootableOption,
     /// OVMF started its internal shell: nothing else was left.
     UefiShell,
+    /// OVMF ran into a processor exception, printed the registers and stays in a loop.
+    CpuException,
 }
 
 impl Terminal {
@@ -92,6 +94,7 @@ impl Terminal {
             Terminal::NoBootableDevice => "no-bootable-device",
             Terminal::NoBootableOption => "no-bootable-option",
             Terminal::UefiShell => "uefi-shell",
+            Terminal::CpuException => "cpu-exception",
         }
     }
 
@@ -101,6 +104,7 @@ impl Terminal {
             Terminal::NoBootableDevice => "SeaBIOS stopped at \"No bootable device.\"",
             Terminal::NoBootableOption => "OVMF stopped at \"No bootable option or device was found.\"",
             Terminal::UefiShell => "OVMF started the UEFI shell",
+            Terminal::CpuException => "OVMF crashed with a processor exception",
         }
     }
 }

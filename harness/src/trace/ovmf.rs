@@ -7,6 +7,12 @@ use super::{Names, Outcome, Payload, Terminal, Trace};
 /// Prompt of builds that end without a shell.
 const NO_OPTION: &str = "No bootable option or device was found";
 
+/// First line of a crash (`UefiCpuPkg/Library/CpuExceptionHandlerLib`); what follows are registers.
+const EXCEPTION: &str = "!!!! X64 Exception Type - ";
+
+/// What ran without a boot option: a store that is full has neither options nor consoles, so nothing was printed either.
+const NAMELESS: &str = "no boot option";
+
 /// What the console said about the attempt under way.
 #[derive(Clone, Default)]
 pub struct Parser {
@@ -36,6 +42,11 @@ impl Parser {
         if line.contains(NO_OPTION) {
             trace.end(Outcome::Failed, "gave no reason");
             trace.terminal = Some(Terminal::NoBootableOption);
+        }
+        if let Some((_, what)) = line.split_once(EXCEPTION) {
+            let what = what.split("  CPU").next().unwrap_or_default().trim();
+            trace.end(Outcome::Failed, &format!("processor exception {what}"));
+            trace.terminal = Some(Terminal::CpuException);
         }
         if let Some(own) = own_words(line) {
             self.own_words = Some(own.to_owned());
@@ -106,7 +117,11 @@ impl Parser {
     /// (`PlatformBmPrintScLib` hears BDS alone). BootCurrent names the entry.
     pub fn unannounced(&self, payload: &Payload, names: &Names, trace: &mut Trace) {
         let announced = trace.attempts.last().is_some_and(|last| last.outcome.is_none());
-        let (false, Some(medium), Some(current)) = (announced, &payload.medium_of_nonce, payload.boot_current) else {
+        let (false, Some(medium)) = (announced, &payload.medium_of_nonce) else { return };
+        let Some(current) = payload.boot_current else {
+            if payload.via == "uefi" {
+                trace.begin(NAMELESS.to_owned(), Some(medium.clone()));
+            }
             return;
         };
         let over = names.nics.iter().find(|nic| nic.served.contains(medium));

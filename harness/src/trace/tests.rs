@@ -423,3 +423,28 @@ fn a_guest_that_retries_for_ever_fills_no_memory() {
     let trace = read(SeaBios, &lap.repeat(3_000));
     assert_eq!((trace.attempts.len(), trace.laps), (ATTEMPT_LIMIT, 3_000));
 }
+
+#[test]
+fn a_crash_of_the_firmware_is_no_end_of_the_search() {
+    let crash = "!!!! X64 Exception Type - 0D(#GP - General Protection)  CPU Apic ID - 00000000 !!!!\r\n\
+        ExceptionData - 0000000000000000\r\nRIP  - 000000000766AB1B, CS  - 0000000000000038\r\n";
+    let trace = read(Ovmf, crash);
+    assert_eq!((trace.terminal.clone(), trace.attempts.len()), (Some(Terminal::CpuException), 0));
+    assert!(trace.shows_life());
+    let trace = read(Ovmf, &(bds("BdsDxe: loading OPTION\r\n") + crash));
+    assert_eq!(trace.attempts[0].reason, "processor exception 0D(#GP - General Protection)");
+    assert_eq!(read(Ovmf, "X64 Exception Type - 0D\r\n").terminal, None);
+}
+
+#[test]
+fn a_payload_that_ovmf_ran_without_a_boot_option_is_an_attempt() {
+    let line = |via: &str, current: &str| {
+        format!(
+            "BOOTWRIGHT/1 nonce={NONCE} medium=first via={via} arch=x64 boot-current={current} boot-order=- tsc=10 end\r\n"
+        )
+    };
+    let trace = read(Ovmf, &line("uefi", "-"));
+    assert_eq!(attempts(&trace), ["no boot option \"first\" booted (payload ran)"]);
+    assert_eq!(read(Ovmf, &line("linux", "-")).attempts, []);
+    assert_eq!(read(Ovmf, &line("uefi", "0001")).attempts, [], "the option has a name that was not printed");
+}

@@ -15,12 +15,14 @@ mod cut;
 pub mod exchange;
 pub mod known_issues;
 mod menu;
+pub mod stores;
 pub mod views;
 
 use serde::Serialize;
 
-use crate::trace::{Attempt, Outcome, Trace};
+use crate::trace::{Attempt, Outcome, Terminal, Trace};
 pub use exchange::OnLan;
+pub use stores::OnStore;
 
 /// What an expected attempt is on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -51,6 +53,8 @@ pub enum Ending {
     Boots,
     /// Firmware stopped by itself; each firmware and version has its own word for it.
     NothingBootable,
+    /// Firmware crashed: it printed a processor exception.
+    Crashes,
     /// The machine was reset until this many laps had begun; the run is stopped there.
     Laps(u32),
     /// QEMU refuses the machine before its guest runs, with these words.
@@ -79,6 +83,9 @@ pub struct Expectation {
     /// name for it), none where nobody opens it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub menus: Vec<Vec<String>>,
+    /// What must be so of the variable store at the end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub store: Vec<OnStore>,
     /// Shortest and longest guest time, in seconds.
     pub guest_seconds: Option<(u64, u64)>,
 }
@@ -93,6 +100,7 @@ impl Expectation {
             views: true,
             network: Vec::new(),
             menus: Vec::new(),
+            store: Vec::new(),
             guest_seconds: None,
         }
     }
@@ -110,6 +118,11 @@ impl Expectation {
     /// These attempts, after which firmware stops by itself.
     pub fn nothing_boots(attempts: impl IntoIterator<Item = Expected>) -> Expectation {
         Expectation::of(attempts.into_iter().collect(), Ending::NothingBootable)
+    }
+
+    /// These attempts, after which firmware crashes.
+    pub fn crashes(attempts: impl IntoIterator<Item = Expected>) -> Expectation {
+        Expectation::of(attempts.into_iter().collect(), Ending::Crashes)
     }
 
     /// These attempts repeated on every lap, until lap number `laps` begins.
@@ -176,6 +189,22 @@ impl Expectation {
     pub fn on_lan(mut self, wanted: OnLan) -> Expectation {
         self.network.push(wanted);
         self
+    }
+
+    /// Demands something of the variable store.
+    pub fn on_store(mut self, wanted: OnStore) -> Expectation {
+        self.store.push(wanted);
+        self
+    }
+
+    /// Holds the variable store against what was demanded of it.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is otherwise.
+    pub fn check_store(&self, stores: Option<&stores::Stores>) -> Result<(), String> {
+        let nothing = || "the machine has no variable store to look at".to_owned();
+        self.store.iter().try_for_each(|wanted| wanted.check(stores.ok_or_else(nothing)?))
     }
 
     /// Does not compare the views of the boot order; for cases in which they must differ.
@@ -248,7 +277,7 @@ pub fn is_over(expected: &Expectation, trace: &Trace) -> bool {
         Ending::Boots => {
             stopped || (trace.booted().is_some() && whole(expected, trace).count() >= expected.attempts.len())
         }
-        Ending::NothingBootable => stopped,
+        Ending::NothingBootable | Ending::Crashes => stopped,
         Ending::Refused(_) => stopped || trace.booted().is_some(),
     }
 }
@@ -326,7 +355,8 @@ pub fn judge(expected: &Expectation, trace: &Trace) -> Result<(), String> {
     }
     let fits = match expected.ending {
         Ending::Boots => trace.terminal.is_none() && trace.booted().is_some(),
-        Ending::NothingBootable => trace.terminal.is_some(),
+        Ending::NothingBootable => trace.terminal.as_ref().is_some_and(|terminal| *terminal != Terminal::CpuException),
+        Ending::Crashes => trace.terminal == Some(Terminal::CpuException),
         Ending::Laps(laps) => trace.laps >= laps,
         Ending::Refused(_) => false,
     };
@@ -346,6 +376,7 @@ impl Ending {
         match self {
             Ending::Boots => "a payload to run".to_owned(),
             Ending::NothingBootable => "firmware to stop with nothing bootable".to_owned(),
+            Ending::Crashes => "firmware to crash".to_owned(),
             Ending::Laps(laps) => format!("the machine to begin lap {laps}"),
             Ending::Refused(words) => format!("QEMU to refuse the machine with \"{words}\""),
         }

@@ -352,3 +352,16 @@ fn an_attempt_without_a_medium_does_not_lead_astray_before_its_end_is_explained(
     let tried = Attempt { outcome: None, ..ran("wrong") };
     assert!(strays(&Expectation::boots("right").without_trying("wrong"), &trace(vec![tried], None)));
 }
+
+#[test]
+fn a_crash_and_a_search_that_found_nothing_are_not_each_other() {
+    let (crash, stopped) = (trace(Vec::new(), Some(Terminal::CpuException)), trace(Vec::new(), STOPPED));
+    assert_eq!(judge(&Expectation::crashes([]), &crash), Ok(()));
+    assert_eq!(judge(&Expectation::nothing_boots([]), &stopped), Ok(()));
+    let refused = judge(&Expectation::nothing_boots([]), &crash).unwrap_err();
+    let words = "expected firmware to stop with nothing bootable, saw OVMF crashed with a processor exception";
+    assert_eq!(refused, words);
+    assert!(judge(&Expectation::crashes([]), &stopped).is_err());
+    assert!(judge(&Expectation::crashes([]), &trace(Vec::new(), None)).is_err());
+    assert!(is_over(&Expectation::crashes([]), &crash));
+}

@@ -3,9 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use crate::case::story::{Destination, Drives, Story};
+use crate::case::story::{Destination, Drives, Story, WhileOff};
 use crate::machine::Medium;
-use crate::platform::{FirmwareFile, Qemu, QemuVersion};
+use crate::platform::{FirmwareFile, Ovmf, Qemu, QemuVersion};
 use crate::vm::fake::{self, Behaviour};
 
 fn file(path: &Path) -> FirmwareFile {
@@ -246,4 +246,29 @@ fn a_machine_cannot_be_put_back_to_what_was_never_taken() {
     let case = case(Firmware::SeaBios).story(Story::new().restore("a"));
     let ended = run(&case, &platform(Behaviour::Proper), &options(folder.path(), LONG)).ended;
     assert_eq!(ended, Ended::Broken("step 1 of 1, restore \"a\": no snapshot \"a\" was taken".to_owned()));
+}
+
+#[test]
+fn firmware_without_a_variable_store_cannot_have_it_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = case(Firmware::SeaBios).story(Story::new().power_cycle_with(WhileOff::new().fresh_store()));
+    let finished = run(&case, &platform(Behaviour::Proper), &options(folder.path(), LONG));
+    let reason = "step 1 of 1, power cycle with fresh variable store: this firmware has no flash and no variable store";
+    assert_eq!(finished.ended, Ended::Broken(reason.to_owned()));
+}
+
+#[test]
+fn a_release_that_was_never_fetched_skips_the_case_and_says_how_to_fetch_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let ovmf = Ovmf {
+        code: file(Path::new("/fw/CODE.fd")),
+        vars: file(Path::new("/fw/VARS.fd")),
+        requires_smm: false,
+        enrolled_keys: false,
+    };
+    let platform = Platform { ovmf: Some(ovmf), ..platform(Behaviour::Proper) };
+    let story = Story::new().power_cycle_with(WhileOff::new().code_of("debian:no-such-suite"));
+    let finished = run(&case(Firmware::Ovmf).story(story), &platform, &options(folder.path(), LONG));
+    let reason = "debian:no-such-suite is not in the cache: cargo xtask platform fetch debian:no-such-suite";
+    assert_eq!(finished.ended, Ended::Skipped(reason.to_owned()));
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::Unplugged;
-use crate::machine::Machine;
+use crate::machine::{Access, Machine};
 
 /// The machine as the steps so far have left it.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,6 +101,11 @@ impl Ledger {
         }
         let powered_on = std::mem::replace(&mut self.powered_on, machine.clone());
         *self = Ledger { powered_on, ..Ledger::new(&machine) };
+    }
+
+    /// The machine has its variable store in another way from the next power-on.
+    pub fn store_access(&mut self, access: Access) {
+        self.powered_on.variable_store.access = access;
     }
 
     /// The machine moved to a QEMU with this command line: its firmware lists are that QEMU's from now on, whatever the first

@@ -5,13 +5,15 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Held, LanMoment, Ledger, Milestone, Monitor, Step, Story, Unplugged, device_named, fw_cfg, plug};
+use super::{
+    Held, LanMoment, Ledger, Milestone, Monitor, Step, Story, Unplugged, WhileOff, device_named, fw_cfg, plug,
+};
 use crate::case::run::Watch;
 use crate::evidence::{Observed, Recorder, Source};
 use crate::machine::argv::Files;
 use crate::machine::layout::Layout;
 use crate::machine::{Firmware, Machine, paths};
-use crate::trace::Trace;
+use crate::trace::{Terminal, Trace};
 use crate::vm::qmp::QmpError;
 use crate::vm::{REPLY_TIMEOUT, Vm, VmError};
 
@@ -42,6 +44,8 @@ pub struct Stage<'a> {
     pub power_on: &'a dyn Fn(&Machine, Begin) -> Result<Vm, VmError>,
     /// Its snapshots.
     pub held: &'a mut Held,
+    /// Does something to the files of the machine while it is off; why it could not.
+    pub while_off: &'a dyn Fn(&WhileOff) -> Result<(), String>,
     /// A number drawn from the run's seed for the n-th decision.
     pub draw: &'a dyn Fn(u32) -> u64,
     /// Resets before leaving prelaunch, to imitate a QEMU that updates fw_cfg then.
@@ -160,6 +164,7 @@ impl Stage<'_> {
                 return Err(Untold::Broken("overlays of snapshots do not go along to another QEMU".to_owned()));
             }
             Step::PowerCycle { without } => self.power_cycle(without, nodes)?,
+            Step::PowerCycleWith(done) => self.power_cycle_with(done, nodes)?,
             Step::Migrate(destination) => self.migrate(destination, nodes)?,
             Step::Snapshot { name, drives } => self.snapshot(name, *drives)?,
             Step::SnapshotRefused { drives, words } => {
@@ -387,10 +392,22 @@ impl Stage<'_> {
 
     fn power_cycle(&mut self, without: &[String], nodes: &mut BTreeSet<usize>) -> Result<(), Untold> {
         let without: BTreeSet<usize> = without.iter().map(|name| self.device(name)).collect::<Result<_, _>>()?;
+        self.power_off();
+        self.power_on_again(&without, nodes)
+    }
+
+    pub(super) fn power_off(&mut self) {
         self.watch.ignore_end();
         self.vm.power_off();
         self.recorder.note(Observed::Harness(POWERED_OFF.to_owned()));
-        self.ledger.power_cycled(&without);
+    }
+
+    pub(super) fn power_on_again(
+        &mut self,
+        without: &BTreeSet<usize>,
+        nodes: &mut BTreeSet<usize>,
+    ) -> Result<(), Untold> {
+        self.ledger.power_cycled(without);
         let vm = (self.power_on)(self.ledger.present(), Begin::Cold);
         *self.vm = vm.map_err(|error| Untold::Broken(error.to_string()))?;
         let devices = &self.ledger.present().devices;
@@ -424,7 +441,10 @@ fn reached(milestone: &Milestone, trace: &Trace, lan: &[Value], recorder: &Recor
             let ran = |payload: &&crate::trace::Payload| payload.medium_of_nonce.as_ref() == Some(medium);
             trace.payloads.iter().filter(ran).count() >= *times as usize
         }
-        Milestone::NothingBootable => trace.terminal.is_some(),
+        Milestone::NothingBootable => {
+            trace.terminal.as_ref().is_some_and(|terminal| *terminal != Terminal::CpuException)
+        }
+        Milestone::Crashed => trace.terminal == Some(Terminal::CpuException),
         Milestone::Says { text, times } => {
             let count = |source| String::from_utf8_lossy(&recorder.stream(source)).matches(text.as_str()).count();
             count(Source::DebugConsole).max(count(Source::Serial)) >= *times as usize

@@ -24,7 +24,7 @@ use serde::{Serialize, Serializer};
 
 pub use device_path::device_path_text;
 pub use load_option::LoadOption;
-pub use store::decode;
+pub use store::{STORE_HEADER, decode};
 
 /// `EFI_GLOBAL_VARIABLE`, the vendor of BootOrder, BootNext and `Boot####`.
 pub const GLOBAL_VARIABLE: Guid =
@@ -113,6 +113,8 @@ pub struct Variable {
     pub attributes: u32,
     /// Value.
     pub data: Vec<u8>,
+    /// Where its header begins in the file, bytes.
+    pub offset: usize,
 }
 
 impl Serialize for Variable {
@@ -124,7 +126,7 @@ impl Serialize for Variable {
             attributes: String,
             data: String,
         }
-        let Self { name, vendor, attributes, data } = self;
+        let Self { name, vendor, attributes, data, offset: _ } = self;
         View { name, vendor: *vendor, attributes: attribute_words(*attributes), data: hex(data) }.serialize(to)
     }
 }
@@ -137,6 +139,8 @@ impl Serialize for Variable {
 pub struct VariableStore {
     /// Layout of the variable headers.
     pub format: StoreFormat,
+    /// Where the store's header begins in the file, bytes.
+    pub offset: usize,
     /// Size of the store with its header, bytes.
     pub size: usize,
     /// How much of it is written, deleted variables included, bytes.

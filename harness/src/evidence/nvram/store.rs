@@ -18,8 +18,8 @@ const AUTHENTICATED: [u8; 16] =
 const PLAIN: [u8; 16] =
     [0x16, 0x36, 0xcf, 0xdd, 0x75, 0x32, 0x64, 0x41, 0x98, 0xb6, 0xfe, 0x85, 0x70, 0x7f, 0xfe, 0x7d];
 
-/// Size of `VARIABLE_STORE_HEADER`.
-const STORE_HEADER: usize = 28;
+/// Size of `VARIABLE_STORE_HEADER`, bytes.
+pub const STORE_HEADER: usize = 28;
 /// First word of every variable header.
 const VARIABLE_START: u16 = 0x55aa;
 /// Variable state: written completely and live. States only ever lose bits.
@@ -65,7 +65,7 @@ pub fn decode(bytes: &[u8]) -> Result<VariableStore, NvramError> {
         problems.truncate(MOST_PROBLEMS);
         problems.push(format!("and {more} more"));
     }
-    Ok(VariableStore { format, size, used: end - start, variables, problems })
+    Ok(VariableStore { format, offset: start, size, used: end - start, variables, problems })
 }
 
 /// Checks the firmware volume header and returns its length.
@@ -128,6 +128,7 @@ fn walk(store: &[u8], start: usize, format: StoreFormat, problems: &mut Vec<Stri
                 vendor: Guid(vendor),
                 attributes: u32_at(header, 4),
                 data: header[header_size + name_size..size].to_vec(),
+                offset: at,
             };
             keep_best(&mut live, &mut places, state, variable, problems);
         }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::lan::LanSpec;
-use crate::machine::{Medium, Network, Place, UsbController};
+use crate::machine::{Medium, Network, Place, UsbController, VariableStore};
 
 /// One line for each option, with the value that follows it.
 fn text(argv: &[String]) -> String {
@@ -181,4 +181,19 @@ fn an_absent_device_is_left_to_the_story_with_its_medium() {
     let index = machine.device_with_medium("later").unwrap();
     assert!(!text.contains(&format!("node-name=medium{index},")), "{text}");
     assert!(!text.contains(&format!("id=dev{index},")), "{text}");
+}
+
+#[test]
+fn a_variable_store_is_written_read_or_not_there() {
+    let drives = |access: Access| {
+        let machine = Machine::q35(Firmware::Ovmf).variable_store(VariableStore::with_access(access));
+        let files = Files { code: Some("/fw/CODE.fd".into()), vars: Some("/run/vars.fd".into()), ..Files::default() };
+        let argv = argv(&machine, &Layout::of(&machine).unwrap(), &files, &harness(&[]));
+        argv.into_iter().filter(|word| word.starts_with("if=pflash")).collect::<Vec<_>>()
+    };
+    let code = "if=pflash,unit=0,format=raw,readonly=on,file=/fw/CODE.fd";
+    let vars = |read_only: &str| format!("if=pflash,unit=1,format=raw,readonly={read_only},file=/run/vars.fd");
+    assert_eq!(drives(Access::ReadWrite), [code, &vars("off")]);
+    assert_eq!(drives(Access::ReadOnly), [code, &vars("on")]);
+    assert_eq!(drives(Access::Absent), [code]);
 }

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::PlatformError;
 use super::surroundings::{Surroundings, inside};
-use super::{Options, Platform, PlatformName, Progress, distribution, process};
+use super::{Options, Ovmf, Platform, PlatformName, Progress, QemuVersion, distribution, process};
 use apt::PrivateApt;
 use sources::Source;
 
@@ -200,6 +200,22 @@ pub(super) fn resolve(
     let release = Release::of(name, &options.surroundings)?;
     let tree = release.ensure(name, options, refresh, reason, progress)?;
     tree::platform(&release.name, &tree)
+}
+
+/// The plain OVMF build of a release that is in the cache.
+pub(super) fn ovmf(name: &PlatformName, qemu: QemuVersion, options: &Options) -> Result<Option<Ovmf>, PlatformError> {
+    let refuse = |problem: &str, fix: String| PlatformError::Fetch {
+        platform: name.to_string(),
+        problem: problem.to_owned(),
+        stderr: String::new(),
+        fix,
+    };
+    if !matches!(name, PlatformName::Apt | PlatformName::Debian(_)) {
+        return Err(refuse("is no release that is fetched", "say apt or debian:SUITE".to_owned()));
+    }
+    let release = Release::of(name, &options.surroundings)?;
+    let not_there = || refuse("it is not in the cache", format!("cargo xtask platform fetch {name}"));
+    tree::ovmf(&release.name, &release.fetched().ok_or_else(not_there)?, qemu)
 }
 
 /// `ID` and `VERSION_CODENAME` of the host.

@@ -162,3 +162,32 @@ fn three_releases_run_side_by_side() {
         assert!(can.devices.contains("virtio-blk-pci") && can.machines.contains("q35"), "{suite}: {can:?}");
     }
 }
+
+#[test]
+fn the_ovmf_of_a_release_is_read_from_its_tree_without_starting_anything() {
+    let root = "cache/releases/debian-sid/trees/one/root/usr/share";
+    let images = [("code", format!("{root}/OVMF/CODE.fd")), ("vars", format!("{root}/OVMF/VARS.fd"))];
+    let descriptor = r#"{"interface-types": ["uefi"], "features": [],
+        "mapping": {"device": "flash", "executable": {"filename": "/usr/share/OVMF/CODE.fd", "format": "raw"},
+            "nvram-template": {"filename": "/usr/share/OVMF/VARS.fd", "format": "raw"}},
+        "targets": [{"architecture": "x86_64", "machines": ["pc-i440fx-*", "pc-q35-*"]}]}"#;
+    let record = r#"{"platform": "debian:sid", "suites": ["sid"], "packages": {"ovmf": "2026.08"},
+        "firmware": {"/usr/share/OVMF/CODE.fd": "2026.08", "/usr/share/OVMF/VARS.fd": "2026.08"}}"#;
+    let (dir, options) = host(&[
+        (&images[0].1, "the code"),
+        (&images[1].1, "the variables"),
+        (&format!("{root}/qemu/firmware/60-edk2.json"), descriptor),
+        ("cache/releases/debian-sid/trees/one/release.json", record),
+    ]);
+    let qemu = QemuVersion { major: 7, minor: 2, micro: 22 };
+    let asked = |name: &PlatformName| Platform::ovmf_of_release(name, qemu, &options);
+    let not_fetched = asked(&debian("sid")).unwrap_err().to_string();
+    assert!(not_fetched.contains("fix: cargo xtask platform fetch debian:sid"), "{not_fetched}");
+    let home = dir.path().join("cache/releases/debian-sid");
+    std::os::unix::fs::symlink("trees/one", home.join("current")).unwrap();
+    let ovmf = asked(&debian("sid")).unwrap().unwrap();
+    assert_eq!(ovmf.code.version, "2026.08");
+    assert_eq!(std::fs::read(&ovmf.code.path).unwrap(), b"the code");
+    assert_eq!(std::fs::read(&ovmf.vars.path).unwrap(), b"the variables");
+    assert!(asked(&PlatformName::Host).unwrap_err().to_string().contains("is no release that is fetched"));
+}

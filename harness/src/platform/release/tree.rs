@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use super::super::descriptor::{Descriptors, directories};
 use super::super::error::PlatformError;
-use super::super::resolve::{BIOS_IMAGE, Found, assemble, describe, first_file, locate, option_roms};
+use super::super::resolve::{
+    BIOS_IMAGE, Found, OvmfFiles, assemble, describe, first_file, locate, option_roms, ovmf_of,
+};
 use super::super::surroundings::{inside, tidy};
-use super::super::{Platform, Progress, Qemu, QemuVersion, process};
+use super::super::{Ovmf, Platform, Progress, Qemu, QemuVersion, process};
 use super::apt::{self, Package};
 use super::failed;
 use super::sources::Source;
@@ -30,6 +32,26 @@ struct Record {
     packages: BTreeMap<String, String>,
     /// Package version of each firmware file, by its path in the release.
     firmware: BTreeMap<PathBuf, String>,
+}
+
+impl Record {
+    fn read(name: &str, tree: &Path) -> Result<Record, PlatformError> {
+        let path = tree.join(RECORD);
+        let text = std::fs::read(&path).map_err(PlatformError::unreadable(&path))?;
+        serde_json::from_slice(&text).map_err(|error| broken(name, &tree.join("root"), &error.to_string()))
+    }
+
+    /// The package version of each of these files that is known. Packages list a file under its own name and `locate` has
+    /// followed links, so both are compared as real files.
+    fn versions(&self, root: &Path, files: &[PathBuf]) -> BTreeMap<PathBuf, String> {
+        let real = self.firmware.iter().filter_map(|(path, version)| Some((inside(root, path)?, version)));
+        let versions: BTreeMap<PathBuf, &String> = real.collect();
+        let version = |file: &PathBuf| {
+            let real = inside(root, &Path::new("/").join(file.strip_prefix(root).ok()?))?;
+            versions.get(&real).map(|&version| version.clone())
+        };
+        files.iter().filter_map(|file| Some((file.clone(), version(file)?))).collect()
+    }
 }
 
 /// The name of the tree that these packages make.
@@ -87,9 +109,7 @@ pub(super) fn build(
 /// The platform in a complete tree.
 pub(super) fn platform(name: &str, tree: &Path) -> Result<Platform, PlatformError> {
     let root = tree.join("root");
-    let record: Record = std::fs::read(tree.join(RECORD))
-        .map_err(PlatformError::unreadable(&tree.join(RECORD)))
-        .and_then(|text| serde_json::from_slice(&text).map_err(|error| broken(name, &root, &error.to_string())))?;
+    let record = Record::read(name, tree)?;
     let start = Start::find(name, &root)?;
     let env = vec![("QEMU_MODULE_DIR".to_owned(), start.modules.display().to_string())];
     let bare = Qemu {
@@ -116,17 +136,21 @@ pub(super) fn platform(name: &str, tree: &Path) -> Result<Platform, PlatformErro
         ovmf_secure_boot: descriptors.secure_boot(qemu.version).and_then(|entry| locate(&root, entry)),
         option_roms: option_roms(&data_dirs),
     };
-    // packages list a file under its own name and `locate` has followed links, so both are compared as real files
-    let versions: BTreeMap<PathBuf, String> =
-        record.firmware.into_iter().filter_map(|(path, version)| Some((inside(&root, &path)?, version))).collect();
-    let packaged = |files: &[PathBuf]| -> BTreeMap<PathBuf, String> {
-        let version = |file: &PathBuf| {
-            let real = inside(&root, &Path::new("/").join(file.strip_prefix(&root).ok()?))?;
-            versions.get(&real).cloned()
-        };
-        files.iter().filter_map(|file| Some((file.clone(), version(file)?))).collect()
-    };
+    let packaged = |files: &[PathBuf]| record.versions(&root, files);
     assemble(name.to_owned(), qemu, found, &packaged)
+}
+
+/// The plain OVMF build in a complete tree, for a QEMU of this version that need not be the tree's own.
+pub(super) fn ovmf(name: &str, tree: &Path, qemu: QemuVersion) -> Result<Option<Ovmf>, PlatformError> {
+    let root = tree.join("root");
+    let record = Record::read(name, tree)?;
+    let descriptors = Descriptors::read(&directories(&root, &[], None))?;
+    let files = descriptors.plain(qemu).and_then(|entry| locate(&root, entry));
+    let described = |files: OvmfFiles| {
+        let packaged = record.versions(&root, &files.paths().map(PathBuf::clone));
+        ovmf_of(files, &packaged)
+    };
+    files.map(described).transpose()
 }
 
 /// How QEMU is started out of a tree.

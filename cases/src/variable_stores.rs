@@ -1,0 +1,232 @@
+//! Variable stores that are not what OVMF made them: carried to another version of it, damaged, full, read-only, missing.
+//!
+//! Who owns what: `nvram` says what OVMF does with a sound store of its own.
+
+use bootwright::case::Case;
+use bootwright::case::story::{Milestone, Story, WhileOff};
+use bootwright::machine::{Access, Damage, Firmware, Machine, Medium, VariableStore};
+use bootwright::verdict::{Expectation, OnStore, booted};
+use bootwright_images::After;
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for release in RELEASES {
+        cases.extend(carried(release));
+    }
+    cases.extend(wrecked());
+    cases.extend(holed());
+    cases.extend(filled());
+    cases.extend(accessed());
+    cases.into_iter().map(|case| case.axis("class", "virtio-blk").long()).collect()
+}
+
+/// Releases whose OVMF_CODE takes over a variable store, by suite. Which of them are older than the platform's own depends
+/// on the platform.
+const RELEASES: [&str; 3] = ["bullseye", "trixie", "sid"];
+
+/// Two disks, the nearer one first; without a bootindex that is OVMF's own order.
+fn machine(first: After, listed: bool) -> Machine {
+    let machine = Machine::q35(Firmware::Ovmf).virtio_blk(Medium::then("first", first)).slot(4);
+    let machine = if listed { machine.bootindex(2) } else { machine };
+    let machine = machine.virtio_blk(Medium::bootable("second")).slot(6);
+    if listed { machine.bootindex(1) } else { machine }
+}
+
+fn ended() -> Story {
+    Story::new().wait(Milestone::Ended)
+}
+
+fn laps(names: &[&str]) -> Expectation {
+    Expectation::attempts(names.iter().copied().map(booted))
+}
+
+fn carried(release: &str) -> Vec<Case> {
+    let of = format!("debian:{release}");
+    let there = || WhileOff::new().code_of(&of);
+    let case = |what: &str, machine: Machine, control: Machine, story: Story, expectation: Expectation| {
+        Case::new(format!("vars::ovmf::q35::carried-{release}::{what}"))
+            .axis("release", release)
+            .axis("carried", what)
+            .machine(machine)
+            .story(story)
+            .expect(expectation)
+            .control(control)
+    };
+    let writing = machine(After::WriteBootOrder, false);
+    let silent = machine(After::Exit, false);
+    let listed = machine(After::Exit, true);
+    let back = || WhileOff::new().own_code();
+    vec![
+        case(
+            "to",
+            writing.clone(),
+            silent.clone(),
+            ended().power_cycle_with(there()),
+            laps(&["first", "second", "second"]).on_store(OnStore::Keeps),
+        ),
+        case(
+            "there-and-back",
+            writing.clone(),
+            silent.clone(),
+            ended().power_cycle_with(there()).wait(Milestone::Ended).power_cycle_with(back()),
+            laps(&["first", "second", "second", "second"]).on_store(OnStore::Keeps),
+        ),
+        case(
+            "from",
+            writing.clone().paused(),
+            silent.clone().paused(),
+            Story::new().power_cycle_with(there()).cont().wait(Milestone::Ended).power_cycle_with(back()).cont(),
+            laps(&["first", "second", "second"]),
+        ),
+        case(
+            "bootindex",
+            listed.clone(),
+            listed.without_bootindex(),
+            ended().power_cycle_with(there()),
+            laps(&["second", "second"]).on_store(OnStore::Keeps),
+        ),
+        case(
+            "fresh",
+            writing,
+            silent,
+            ended().power_cycle_with(there().fresh_store()),
+            laps(&["first", "second", "first", "second"]),
+        ),
+    ]
+}
+
+/// What leaves no store behind that OVMF could read. It writes a volume header where that is bad, no store header behind it, and
+/// runs into a processor exception, at the next power-on again.
+fn wrecked() -> Vec<Case> {
+    let wrecks = [Damage::ErasedVolumeHeader, Damage::ErasedStoreHeader, Damage::Garbage, Damage::Erased];
+    let (writing, silent) = (machine(After::WriteBootOrder, false), machine(After::Exit, false));
+    let no_store = || OnStore::Problem("wanted that of a variable store".to_owned());
+    let mut cases = Vec::new();
+    for damage in wrecks {
+        let name = damage.name();
+        let case =
+            |when: &str| Case::new(format!("vars::ovmf::q35::{name}::{when}")).axis("damage", name).axis("when", when);
+        let wreck = writing.clone().variable_store(VariableStore::damaged(damage.clone()));
+        let crashed = || Story::new().wait(Milestone::Crashed);
+        cases.extend([
+            // once wrecked, always wrecked
+            case("at-first")
+                .machine(wreck.clone())
+                .story(crashed().power_cycle_with(WhileOff::new()))
+                .expect(Expectation::crashes([]).on_store(no_store()))
+                .control(writing.clone()),
+            // the order was in force until then
+            case("later")
+                .machine(writing.clone())
+                .story(ended().power_cycle_with(WhileOff::new().damage(damage)))
+                .expect(Expectation::crashes(["first", "second"].map(booted)).on_store(no_store()))
+                .control(silent.clone()),
+            // a fresh copy of the template is what helps; the order is gone with the old one
+            case("rescued")
+                .machine(wreck)
+                .story(crashed().power_cycle_with(WhileOff::new().fresh_store()))
+                .expect(laps(&["first", "second"]).on_store(OnStore::Sound))
+                .control(writing.clone()),
+        ]);
+    }
+    cases
+}
+
+/// One variable's header is bad: OVMF gives up what lies behind it and writes the rest anew.
+fn holed() -> Vec<Case> {
+    let damage = || Damage::BadVariable { name: "BootOrder".to_owned() };
+    let case = |when: &str, machine: Machine, control: Machine, expected: &[&str]| {
+        Case::new(format!("vars::ovmf::q35::bad-variable::{when}"))
+            .axis("damage", "bad-variable")
+            .axis("when", when)
+            .machine(machine)
+            .story(ended().power_cycle_with(WhileOff::new().damage(damage())))
+            .expect(laps(expected).on_store(OnStore::Sound))
+            .control(control)
+    };
+    let (writing, silent, listed) =
+        (machine(After::WriteBootOrder, false), machine(After::Exit, false), machine(After::Exit, true));
+    vec![
+        // the guest's own mark is gone too, so it writes again
+        case("later", writing, silent, &["first", "second", "first", "second"]),
+        case("later-bootindex", listed.clone(), listed.without_bootindex(), &["second", "second"]),
+    ]
+}
+
+/// No byte is free. Behind a life of its own OVMF makes room by clearing out deleted variables; where all others are live it
+/// has no consoles and no boot options, and runs a disk in silence, that with the best bootindex if there is one.
+fn filled() -> Vec<Case> {
+    let damage = || Damage::Full { left: 0 };
+    let case = |when: &str, machine: Machine, control: Machine, expected: &[&str]| {
+        Case::new(format!("vars::ovmf::q35::full::{when}"))
+            .axis("damage", "full")
+            .axis("when", when)
+            .machine(machine)
+            .expect(laps(expected).on_store(OnStore::Sound))
+            .control(control)
+    };
+    let full = |machine: Machine| machine.variable_store(VariableStore::damaged(damage()));
+    let later = || ended().power_cycle_with(WhileOff::new().damage(damage()));
+    let again = || ended().power_cycle(&[]);
+    let nothing_written = |mut case: Case| {
+        case.expectation =
+            case.expectation.on_store(OnStore::Lacks("BootOrder".to_owned())).on_store(OnStore::Untouched);
+        case
+    };
+    let (writing, silent, listed) =
+        (machine(After::WriteBootOrder, false), machine(After::Exit, false), machine(After::Exit, true));
+    let unlisted = listed.clone().without_bootindex();
+    vec![
+        case("later", writing.clone(), silent, &["first", "second", "second"]).story(later()),
+        case("later-bootindex", listed.clone(), unlisted.clone(), &["second", "second"]).story(later()),
+        nothing_written(case("at-first", full(writing.clone()), writing, &["first", "first"]).story(again())),
+        nothing_written(case("at-first-bootindex", full(listed), full(unlisted), &["second", "second"]).story(again())),
+    ]
+}
+
+/// Read-only flash, and none.
+fn accessed() -> Vec<Case> {
+    let case = |access: Access, order: &str| {
+        Case::new(format!("vars::ovmf::q35::{}::{order}", access.name()))
+            .axis("access", access.name())
+            .axis("order", order)
+    };
+    let with = |access, machine: Machine| machine.variable_store(VariableStore::with_access(access));
+    let (writing, silent, listed) =
+        (machine(After::WriteBootOrder, false), machine(After::Exit, false), machine(After::Exit, true));
+    let mut cases = vec![
+        // what the guest writes is taken without an error and gone after its reset, so it writes and resets for ever
+        case(Access::ReadOnly, "written")
+            .machine(with(Access::ReadOnly, writing.clone()))
+            .expect(Expectation::laps(4, [booted("first")]).on_store(OnStore::Untouched))
+            .control(writing.clone()),
+        // kept in memory: over a reset, but not over a power cycle
+        case(Access::Absent, "written")
+            .machine(with(Access::Absent, writing.clone()))
+            .story(ended().power_cycle(&[]))
+            .expect(laps(&["first", "second", "first", "second"]))
+            .control(writing.clone()),
+        // what was written when it was writable is in force when it no longer is
+        case(Access::ReadOnly, "written-before")
+            .machine(writing.clone())
+            .story(ended().power_cycle_with(WhileOff::new().access(Access::ReadOnly)))
+            .expect(laps(&["first", "second", "second"]).on_store(OnStore::Untouched))
+            .control(silent.clone()),
+        case(Access::Absent, "written-before")
+            .machine(writing)
+            .story(ended().power_cycle_with(WhileOff::new().access(Access::Absent)))
+            .expect(laps(&["first", "second", "first", "second"]))
+            .control(silent),
+    ];
+    for access in [Access::ReadOnly, Access::Absent] {
+        let expectation = laps(&["second", "second"]).without_trying("first");
+        cases.push(
+            case(access, "bootindex")
+                .machine(with(access, listed.clone()))
+                .story(ended().power_cycle(&[]))
+                .expect(if access == Access::ReadOnly { expectation.on_store(OnStore::Untouched) } else { expectation })
+                .control(with(access, listed.clone().without_bootindex())),
+        );
+    }
+    cases
+}
