@@ -40,14 +40,16 @@ pub(crate) enum Behaviour {
     BannerOnly,
     /// Proper, but every migration fails at both ends.
     FailsMigration,
-    /// Proper, with a drive, but every snapshot is refused at the end of its job.
+    /// Proper, with a drive, and every job ends well.
+    TakesSnapshots,
+    /// The same, but every snapshot is refused at the end of its job.
     FailsSnapshot,
     /// Proper until a state is to come in: then it says why it cannot take it and ends.
     RefusesState,
 }
 
 use Behaviour::*;
-const ALL: [Behaviour; 15] = [
+const ALL: [Behaviour; 16] = [
     Proper,
     Silent,
     HangsUp,
@@ -61,6 +63,7 @@ const ALL: [Behaviour; 15] = [
     LeavesChild,
     BannerOnly,
     FailsMigration,
+    TakesSnapshots,
     FailsSnapshot,
     RefusesState,
 ];
@@ -142,7 +145,7 @@ fn play(behaviour: Behaviour, mut qmp: UnixStream, mut serial: UnixStream) {
         }
         if let Some(id) = command.pointer("/arguments/job-id") {
             job = serde_json::json!({ "id": id, "status": "concluded" });
-            if execute.starts_with("snapshot") {
+            if behaviour == FailsSnapshot && execute.starts_with("snapshot") {
                 job["error"] = "Error while writing VM state: Input/output error".into();
             }
         }
@@ -159,7 +162,7 @@ fn play(behaviour: Behaviour, mut qmp: UnixStream, mut serial: UnixStream) {
             let event = serde_json::json!({ "event": "MIGRATION", "data": { "status": "failed" } });
             qmp.write_all(format!("{event}\n").as_bytes()).unwrap();
         }
-        if behaviour == FailsSnapshot && command.pointer("/arguments/job-id").is_some() {
+        if matches!(behaviour, TakesSnapshots | FailsSnapshot) && command.pointer("/arguments/job-id").is_some() {
             let event = serde_json::json!({ "event": "JOB_STATUS_CHANGE", "data": job });
             qmp.write_all(format!("{event}\n").as_bytes()).unwrap();
         }

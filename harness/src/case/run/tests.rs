@@ -272,3 +272,27 @@ fn a_release_that_was_never_fetched_skips_the_case_and_says_how_to_fetch_it() {
     let reason = "debian:no-such-suite is not in the cache: cargo xtask platform fetch debian:no-such-suite";
     assert_eq!(finished.ended, Ended::Skipped(reason.to_owned()));
 }
+
+#[test]
+fn a_snapshot_that_qemu_takes_although_it_must_refuse_fails_the_step() {
+    let reason = telling(Behaviour::TakesSnapshots, Story::new().snapshot_refused(Drives::Raw, "no"));
+    assert_eq!(reason, "step 1 of 1, snapshot of raw drives, refused with \"no\": QEMU did not refuse");
+    let reason = telling(Behaviour::TakesSnapshots, Story::new().snapshot("a").restore_refused("a", "no"));
+    assert_eq!(reason, "step 2 of 2, restore \"a\", refused with \"no\": QEMU did not refuse");
+}
+
+#[test]
+fn a_machine_with_overlays_is_not_powered_off_by_its_story() {
+    let ended = |story: Story| {
+        let folder = tempfile::tempdir().unwrap();
+        let case = case(Firmware::SeaBios).story(story);
+        run(&case, &platform(Behaviour::TakesSnapshots), &options(folder.path(), LONG)).ended
+    };
+    let words = "step 2 of 3, power cycle: overlays of snapshots do not go along to another QEMU";
+    assert_eq!(ended(Story::new().snapshot("a").power_cycle(&[]).restore("a")), Ended::Broken(words.to_owned()));
+    // once they are committed it may be
+    let Ended::Failed(reason) = ended(Story::new().snapshot("a").restore("a").power_cycle(&[])) else {
+        panic!("the story must be told to its end");
+    };
+    assert!(reason.starts_with("attempt 1: "), "{reason}");
+}
