@@ -76,7 +76,7 @@ fn carried(release: &str) -> Vec<Case> {
             writing.clone().paused(),
             silent.clone().paused(),
             Story::new().power_cycle_with(there()).cont().wait(Milestone::Ended).power_cycle_with(back()).cont(),
-            laps(&["first", "second", "second"]),
+            laps(&["first", "second", "second"]).on_store(OnStore::Keeps),
         ),
         case(
             "bootindex",
