@@ -169,10 +169,10 @@ mod tests {
     fn names() -> Names {
         let own = |text: &str, medium: &str| (text.to_owned(), medium.to_owned());
         Names {
-            nonces: [own("00000000000000000000000000000000", "second")].into(),
+            nonces: [own("00000000000000000000000000000000", "disk")].into(),
             uefi: vec![
                 own("PciRoot(0x0)/Pci(0x6,0x0)", "first"),
-                own("PciRoot(0x0)/Pci(0x4,0x0)", "second"),
+                own("PciRoot(0x0)/Pci(0x4,0x0)", "disk"),
                 own("PciRoot(0x0)/Pci(0x1,0x0)/USB(0x0,0x0)", "usb"),
             ],
             ..Names::default()
@@ -191,7 +191,7 @@ mod tests {
 
     const LISTED: [(&str, Option<&str>); 4] = [
         ("UEFI Misc Device", Some("first")),
-        ("UEFI Misc Device 2", Some("second")),
+        ("UEFI Misc Device 2", Some("disk")),
         ("EFI Internal Shell", None),
         ("UEFI QEMU QEMU USB HARDDRIVE 1-0000:00:01.0-1", Some("usb")),
     ];
@@ -203,7 +203,7 @@ mod tests {
             assert_eq!((trace.menus.len(), trace.menus[0].offer.as_str()), (1, "Boot0000 \"UiApp\""));
             assert_eq!(listed(&trace), LISTED, "in pieces of {piece}");
             let attempts: Vec<Option<&str>> = trace.attempts.iter().map(|attempt| attempt.medium.as_deref()).collect();
-            assert_eq!((attempts, trace.booted()), (vec![Some("second")], Some("second")));
+            assert_eq!((attempts, trace.booted()), (vec![Some("disk")], Some("disk")));
         }
     }
 
