@@ -160,7 +160,7 @@ impl Stage<'_> {
             Step::RandomResets { count, within } => self.random_resets(*count, *within)?,
             Step::Wait(milestone) => self.wait(milestone)?,
             Step::HostReads(devices) => self.host_reads(devices)?,
-            Step::PowerCycle { .. } | Step::Migrate(_) if self.held.overlays() => {
+            Step::PowerCycle { .. } | Step::PowerCycleWith(_) | Step::Migrate(_) if self.held.overlays() => {
                 return Err(Untold::Broken("overlays of snapshots do not go along to another QEMU".to_owned()));
             }
             Step::PowerCycle { without } => self.power_cycle(without, nodes)?,
