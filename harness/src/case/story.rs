@@ -230,8 +230,8 @@ pub enum Step {
     RestoreRefused {
         /// The snapshot's name.
         name: String,
-        /// Text that the failure must contain.
-        words: String,
+        /// Texts one of which the failure must contain: releases of QEMU word it differently.
+        words: Vec<String>,
     },
 }
 
@@ -401,9 +401,10 @@ impl Story {
         self.step(Step::Restore { name: name.to_owned() })
     }
 
-    /// Demands that QEMU cannot put the machine back, with these words; the machine is stopped then.
-    pub fn restore_refused(self, name: &str, words: &str) -> Story {
-        self.step(Step::RestoreRefused { name: name.to_owned(), words: words.to_owned() })
+    /// Demands that QEMU cannot put the machine back, with one of these texts; the machine is stopped then.
+    pub fn restore_refused(self, name: &str, words: &[&str]) -> Story {
+        let words = words.iter().map(|&text| text.to_owned()).collect();
+        self.step(Step::RestoreRefused { name: name.to_owned(), words })
     }
 
     /// How often the story itself resets the machine.
@@ -483,7 +484,9 @@ impl fmt::Display for Step {
             Step::Snapshot { name, drives } => write!(out, "snapshot \"{name}\" of {drives}"),
             Step::SnapshotRefused { drives, words } => write!(out, "snapshot of {drives}, refused with \"{words}\""),
             Step::Restore { name } => write!(out, "restore \"{name}\""),
-            Step::RestoreRefused { name, words } => write!(out, "restore \"{name}\", refused with \"{words}\""),
+            Step::RestoreRefused { name, words } => {
+                write!(out, "restore \"{name}\", refused with \"{}\"", words.join("\" or \""))
+            }
         }
     }
 }
