@@ -125,7 +125,7 @@ impl Parser {
     /// The device path that the right-hand side says.
     fn path(&self, help: usize, width: usize, last: usize) -> Option<String> {
         let cells = (FIRST_ROW..=last).filter_map(|row| self.screen.row(row).get(help..width));
-        let said: String = cells.map(|cells| text(cells)).collect();
+        let said: String = cells.map(text).collect();
         let said = said.replace(' ', "");
         said.strip_prefix(HELP).map(str::to_owned)
     }
