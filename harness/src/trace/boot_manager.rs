@@ -98,7 +98,7 @@ impl Parser {
     fn read(&mut self, names: &Names, trace: &mut Trace) {
         let Some(menu) = trace.menus.last_mut() else { return };
         let (last, width) = (self.screen.cursor().0, self.width());
-        // a third of the page, without the option column's gap (`InitializeDisplayStatement` in FormDisplay.c)
+        // a third of the page, without the option column's gap (`gHelpBlockWidth` in FormDisplay.c)
         let help = width.saturating_sub((width / 3).saturating_sub(3));
         let before = std::mem::take(&mut self.lines);
         let mut highlighted = false;

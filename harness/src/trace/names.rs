@@ -112,9 +112,11 @@ impl Names {
 
     /// The device at a UEFI device path, by its medium's name or `nic0`-like.
     pub fn device_at(&self, path: &str) -> Option<String> {
-        let nic = || Some(self.nic_at(path)?.device);
-        let nic = || Some(format!("nic{}", self.nics.iter().position(|nic_at| Some(nic_at.device) == nic())?));
-        self.medium_at(path).map(str::to_owned).or_else(nic)
+        let number = || {
+            let device = self.nic_at(path)?.device;
+            self.nics.iter().position(|nic| nic.device == device)
+        };
+        self.medium_at(path).map(str::to_owned).or_else(|| Some(format!("nic{}", number()?)))
     }
 
     /// The medium at a UEFI device path: the longest known path that is the same or ends at a node boundary of it.
