@@ -89,8 +89,8 @@ impl Parser {
                 self.started = bds.verb == "starting";
             }
             _ => {
-                let same = trace.attempts.last().is_some_and(|last| last.target == bds.target);
-                if same && !under_way {
+                let last = trace.attempts.last().filter(|last| last.lap == trace.laps.max(1));
+                if !under_way && last.is_some_and(|last| last.target == bds.target) {
                     return trace.came_back(&format!("ran, then returned {}", bds.status));
                 }
                 if !under_way {

@@ -230,6 +230,18 @@ fn ovmf_goes_on_after_code_that_returns_an_error(#[case] log: &str) {
     assert_eq!((list.len(), trace.payloads.len()), (2, 2));
 }
 
+#[test]
+fn an_option_that_booted_and_fails_after_a_reset_under_the_same_number_failed_there() {
+    let mut reader = Reader::new(Ovmf, Names::default());
+    let option = "Boot0001 \"UEFI Misc Device\" from PciRoot(0x0)/Pci(0x6,0x0)";
+    reader.push(Source::Serial, format!("BdsDxe: starting {option}\r\n").as_bytes());
+    reader.reset();
+    reader.push(Source::Serial, format!("BdsDxe: failed to load {option}: Not Found\r\n").as_bytes());
+    let laps: Vec<(u32, Option<Outcome>)> =
+        reader.trace().attempts.iter().map(|attempt| (attempt.lap, attempt.outcome)).collect();
+    assert_eq!(laps, [(1, Some(Outcome::Booted)), (2, Some(Outcome::Failed))]);
+}
+
 #[rstest]
 #[case::v2022_11(fixture!("ovmf-2022.11-rebooting-port-cf9"))]
 #[case::v2026_08(fixture!("ovmf-2026.08-rebooting-port-cf9"))]
