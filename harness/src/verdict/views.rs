@@ -57,7 +57,8 @@ impl Views {
         let payload: Option<&Payload> = trace.payloads.last();
         let current = payload.and_then(|payload| payload.boot_current);
         let current = current.and_then(|number| options.by_number.get(&number));
-        let in_words = |order: &Vec<u16>| boot_options::in_words(names, options, order);
+        let empty = boot_options::empty_drives(machine, layout);
+        let in_words = |order: &Vec<u16>| boot_options::in_words(names, &empty, options, order);
         let has_options = !options.by_number.is_empty();
         Views {
             asked: Some(readable(paths::bootorder_file(machine, layout).as_bytes())),
