@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::evidence::nvram::{GLOBAL_VARIABLE, Variable, VariableStore};
+use crate::evidence::nvram::{GLOBAL_VARIABLE, Variable, VariableStore, boot_number};
 
 /// A variable store at one moment, or why its file could not be decoded.
 pub type Seen = Result<VariableStore, String>;
@@ -113,11 +113,6 @@ pub fn is_housekeeping(store: &VariableStore, variable: &Variable) -> bool {
 /// Whether a boot option names a program in the firmware's own volume: a shell, a setup menu.
 fn is_own_program(store: &VariableStore, number: u16) -> bool {
     matches!(store.boot_option(number), Some(Ok(option)) if option.device_path.starts_with("Fv("))
-}
-
-fn boot_number(name: &str) -> Option<u16> {
-    let digits = name.strip_prefix("Boot").filter(|digits| digits.len() == 4)?;
-    u16::from_str_radix(digits, 16).ok()
 }
 
 /// What became of each variable that is not there any more as it was.
