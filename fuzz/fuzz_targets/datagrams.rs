@@ -13,8 +13,8 @@ mod hostile;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use bootwright::lan::LanLog;
-use bootwright::lan::engine::Engine;
+use bootwright_lan::LanLog;
+use bootwright_lan::engine::Engine;
 
 const PORTS: [u16; 5] = [67, 69, 53, 4011, 50_000];
 

@@ -14,8 +14,8 @@ mod hostile;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use bootwright::lan::LanLog;
-use bootwright::lan::engine::Engine;
+use bootwright_lan::LanLog;
+use bootwright_lan::engine::Engine;
 
 static SEEDS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(hostile::seeds);
 

@@ -13,9 +13,9 @@ mod hostile;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use bootwright::lan::engine::Engine;
-use bootwright::lan::wire::{MacAddr, arp, checksum, ethernet, ipv4};
-use bootwright::lan::{LanLog, LanSpec};
+use bootwright_lan::engine::Engine;
+use bootwright_lan::wire::{MacAddr, arp, checksum, ethernet, ipv4};
+use bootwright_lan::{LanLog, LanSpec};
 
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);

@@ -3,16 +3,17 @@
 //!
 //! Data flows one way, and a module uses only what stands to its left:
 //!
-//! `platform -> image (bootwright-images) -> evidence -> lan -> machine -> vm -> trace -> verdict -> case -> report`
+//! `platform -> image (bootwright-images) -> lan (bootwright-lan) -> evidence -> machine -> vm -> trace -> verdict -> case -> report`
 
 #![deny(missing_docs)]
 
 pub mod case;
 pub mod evidence;
-pub mod lan;
 pub mod machine;
 pub mod platform;
 pub mod report;
 pub mod trace;
 pub mod verdict;
 pub mod vm;
+
+pub use bootwright_lan as lan;
