@@ -5,11 +5,11 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use bootwright::case::run::{Ended, Finished, Options, Patience, run, run_control};
 use bootwright::case::{Case, Suite};
 use bootwright::machine::{Accelerator, Clock, Firmware, Machine, Medium};
 use bootwright::platform::{self, Platform, PlatformName};
 use bootwright::report::{self, CaseFolder, CaseKey, CaseResult, Verdict};
+use bootwright::run::{Ended, Finished, Options, Patience, run, run_control};
 use bootwright::trace::Outcome;
 use bootwright::verdict::Expectation;
 use bootwright::verdict::known_issues::{self, Classification, FailureFacts, KnownIssues, Versions};
@@ -103,7 +103,7 @@ impl Runner {
             several_platforms: self.settings.several_platforms,
         };
         let folder = CaseFolder::new(&self.settings.out, &key);
-        bootwright::case::run::clear(folder.path()).map_err(|error| format!("{}: {error}", folder.path().display()))?;
+        bootwright::run::clear(folder.path()).map_err(|error| format!("{}: {error}", folder.path().display()))?;
         folder.start(&key).map_err(|error| error.to_string())?;
         self.event(&json!({ "event": "started", "id": job.name(), "platform": name }));
         let result = self.result(job, &key, &folder);
@@ -281,8 +281,8 @@ pub fn build_media_again(folder: &Path) -> Result<(), String> {
     let case = crate::all().into_iter().find(|case| case.id == id);
     let case = case.ok_or_else(|| format!("{}: this version has no case \"{id}\"", path.display()))?;
     let machine = if control { case.control.unwrap_or(case.machine) } else { case.machine };
-    let template = told[bootwright::case::evidence_files::TEMPLATE_KEY].as_str().map(Path::new);
-    bootwright::case::run::build_media_again(&machine, id, seed, template, folder)
+    let template = told[bootwright::run::evidence_files::TEMPLATE_KEY].as_str().map(Path::new);
+    bootwright::run::build_media_again(&machine, id, seed, template, folder)
 }
 
 /// The known issues that the settings name, or the project's own.

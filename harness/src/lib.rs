@@ -3,7 +3,7 @@
 //!
 //! Data flows one way, and a module uses only what stands to its left:
 //!
-//! `platform -> image (bootwright-images) -> lan (bootwright-lan) -> evidence -> machine -> vm -> trace -> verdict -> case -> report`
+//! `platform -> image (bootwright-images) -> lan (bootwright-lan) -> evidence -> machine -> vm -> trace -> verdict -> case -> run -> report`
 
 #![deny(missing_docs)]
 
@@ -12,6 +12,7 @@ pub mod evidence;
 pub mod machine;
 pub mod platform;
 pub mod report;
+pub mod run;
 pub mod trace;
 pub mod verdict;
 pub mod vm;

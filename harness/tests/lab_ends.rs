@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use bootwright::case::lab;
 use bootwright::lan::LanSpec;
 use bootwright::machine::{Bridge, Firmware, Machine, Network};
+use bootwright::run::lab;
 use bootwright::vm::process;
 
 /// Set in the copy of this test that plays the harness: where it runs the lab.

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use bootwright::case::{lab, loaders};
+use bootwright::run::{lab, loaders};
 use bootwright::machine::{Grub, Loader};
 use bootwright::platform::{Family, Options, Part, Platform, PlatformError, PlatformName, Surroundings, family};
 

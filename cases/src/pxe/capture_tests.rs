@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use bootwright::case::run::{Ended, Options, Patience, run};
 use bootwright::machine::Accelerator;
 use bootwright::platform::{self, Platform, PlatformName};
+use bootwright::run::{Ended, Options, Patience, run};
 
 /// `None` where a program is not installed, which CI must not lack.
 fn program(name: &str) -> Option<()> {

@@ -1,6 +1,6 @@
-//! One boot case: a machine, its media, an expectation and a negative control; and how it is run.
+//! One boot case: a machine, its media, a story, an expectation and a negative control.
 //!
-//! A [`Case`] is a value. Listing, needs and the negative control all derive from it; only [`run::run`] starts anything.
+//! A [`Case`] is a value. Listing, needs and the negative control all derive from it; only [`crate::run`] starts anything.
 //!
 //! ```
 //! use bootwright::case::Case;
@@ -21,14 +21,7 @@
 //! assert!(!case.is_vacuous());
 //! ```
 
-pub mod damage;
-pub mod evidence_files;
-mod flash;
-pub mod lab;
-pub mod loaders;
-pub mod network;
 pub mod permute;
-pub mod run;
 pub mod story;
 
 use std::collections::BTreeMap;
@@ -36,7 +29,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::machine::{Firmware, Machine};
-use crate::platform::Platform;
 use crate::verdict::Expectation;
 use story::Story;
 
@@ -153,17 +145,5 @@ impl Case {
     /// Whether nothing would notice if the expectation always held.
     pub fn is_vacuous(&self) -> bool {
         self.control.is_none()
-    }
-
-    /// What the platform lacks for this case, in words; `None` where it lacks nothing.
-    pub fn missing(&self, platform: &Platform) -> Option<String> {
-        match self.machine.firmware {
-            Firmware::SeaBios if platform.seabios.is_none() => Some("the platform has no SeaBIOS".to_owned()),
-            Firmware::Ovmf if platform.ovmf.is_none() => Some("the platform has no OVMF".to_owned()),
-            _ => loaders::missing(&self.machine)
-                .or_else(|| lab::missing(&self.machine))
-                .or_else(|| self.story.missing(&platform.qemu.version))
-                .or_else(|| flash::missing(&self.story, platform)),
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! Stories: what happens to a machine between power-on and the boot that a case judges.
 //!
-//! A [`Story`] is an ordered list of named steps and plain data; [`tell`](self) executes it over a running or paused
+//! A [`Story`] is an ordered list of named steps and plain data; [`crate::run`] executes it over a running or paused
 //! machine, notes each step in the timeline, and names the step that failed. It never judges the boot: that is
 //! `verdict`'s work. Devices are called by the name of their medium, NICs `nic0`, `nic1` in device order.
 //!
@@ -12,12 +12,8 @@
 //! assert_eq!(steps, ["plug \"right\"", "plug \"wrong\"", "system_reset", "cont"]);
 //! ```
 
-pub mod fw_cfg;
-mod ledger;
-mod migrate;
-mod plug;
-mod snapshot;
-mod tell;
+mod destination;
+mod drives;
 mod while_off;
 
 use std::fmt;
@@ -25,11 +21,8 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::machine::{DeviceClass, Machine};
-pub use ledger::Ledger;
-pub use migrate::{Destination, Order};
-pub use snapshot::Drives;
-pub(super) use snapshot::{Held, RESTORED, TAKEN};
-pub(super) use tell::{Begin, NOT_REFUSED, POWERED_OFF, Stage, Untold, tell};
+pub use destination::{Destination, Order};
+pub use drives::Drives;
 pub use while_off::{Code, WhileOff};
 
 /// An ordered list of steps. An empty story leaves the machine alone.
@@ -233,6 +226,14 @@ pub enum Step {
         /// Texts one of which the failure must contain: releases of QEMU word it differently.
         words: Vec<String>,
     },
+}
+
+impl Step {
+    /// Whether drives must have overlays for it.
+    pub fn needs_overlays(&self) -> bool {
+        use Step::{Restore, RestoreRefused, Snapshot, SnapshotRefused};
+        matches!(self, Snapshot { .. } | SnapshotRefused { .. } | Restore { .. } | RestoreRefused { .. })
+    }
 }
 
 impl Story {

@@ -1,11 +1,9 @@
 //! What is done to a machine while it is powered off: another firmware is installed, its variable store is changed.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
 
-use super::tell::{Stage, Untold};
 use crate::machine::{Access, Damage};
 
 /// What is done between two power-ons. The machine keeps its devices, its bootindex values and, unless something here says
@@ -87,17 +85,6 @@ impl fmt::Display for WhileOff {
         }));
         done.extend(self.access.map(|access| format!("variable store {}", access.name())));
         write!(out, "power cycle with {}", if done.is_empty() { "nothing changed".to_owned() } else { done.join(", ") })
-    }
-}
-
-impl Stage<'_> {
-    pub(super) fn power_cycle_with(&mut self, done: &WhileOff, nodes: &mut BTreeSet<usize>) -> Result<(), Untold> {
-        self.power_off();
-        (self.while_off)(done).map_err(Untold::Broken)?;
-        if let Some(access) = done.access {
-            self.ledger.store_access(access);
-        }
-        self.power_on_again(&BTreeSet::new(), nodes)
     }
 }
 

@@ -3,18 +3,17 @@
 //! never overlap in the timeline.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::fs::File;
 use std::io::Seek;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::ledger::Ledger;
 use super::tell::{Begin, Stage, Untold};
-use super::{Ledger, device_named};
+use crate::case::story::{Destination, Order, device_named};
 use crate::evidence::{Observed, Source};
 use crate::machine::Machine;
 use crate::vm::Vm;
@@ -26,98 +25,25 @@ const CHANNEL: &str = "state";
 /// How long a destination whose link failed may take to end, for its last words.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// The QEMU that a machine moves to. By default the state goes through a socket pair, the command line has the order as it
-/// stands, and the variable store is the source's own file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Destination {
-    /// The state is saved whole, the source ends, and only then is the destination powered on. A private file without a name
-    /// (`memfd`) in place of the socket pair.
-    pub saved: bool,
-    /// The bootindex values of its command line.
-    pub order: Order,
-    /// It has a fresh copy of the OVMF_VARS template rather than the source's file.
-    pub own_nvram: bool,
-}
-
-/// The bootindex values of a destination's command line.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Order {
-    /// As the steps so far have made them, devices that were plugged in included: a management layer that keeps account.
-    #[default]
-    AsItStands,
-    /// As they were when the source was powered on: one that does not.
-    AsPoweredOn,
-    /// As they stand but for these devices, by name.
-    Instead(Vec<(String, i64)>),
-}
-
-impl Destination {
-    /// The default destination.
-    pub fn new() -> Destination {
-        Destination::default()
-    }
-
-    /// The state is saved and restored rather than sent.
-    pub fn saved(mut self) -> Destination {
-        self.saved = true;
-        self
-    }
-
-    /// The command line that the source was powered on with.
-    pub fn as_powered_on(mut self) -> Destination {
-        self.order = Order::AsPoweredOn;
-        self
-    }
-
-    /// Other bootindex values on the command line.
-    pub fn with_bootindex(mut self, values: &[(&str, i64)]) -> Destination {
-        self.order = Order::Instead(values.iter().map(|&(name, value)| (name.to_owned(), value)).collect());
-        self
-    }
-
-    /// A variable store of its own, which holds nothing yet.
-    pub fn own_nvram(mut self) -> Destination {
-        self.own_nvram = true;
-        self
-    }
-
-    /// The machine of its command line; the name of a device that is not there otherwise.
-    fn machine(&self, ledger: &Ledger) -> Result<Machine, String> {
-        let mut machine = match self.order {
-            Order::AsPoweredOn => ledger.powered_on().clone(),
-            _ => ledger.present().clone(),
-        };
-        if let Order::Instead(values) = &self.order {
-            for (name, value) in values {
-                let index = device_named(&machine, name).ok_or_else(|| name.clone())?;
-                machine.devices[index].bootindex = Some(*value);
-            }
+/// The machine of its command line; the name of a device that is not there otherwise.
+fn machine(to: &Destination, ledger: &Ledger) -> Result<Machine, String> {
+    let mut machine = match to.order {
+        Order::AsPoweredOn => ledger.powered_on().clone(),
+        _ => ledger.present().clone(),
+    };
+    if let Order::Instead(values) = &to.order {
+        for (name, value) in values {
+            let index = device_named(&machine, name).ok_or_else(|| name.clone())?;
+            machine.devices[index].bootindex = Some(*value);
         }
-        Ok(machine)
     }
-}
-
-impl fmt::Display for Destination {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(if self.saved { "save the state and restore it" } else { "migrate" })?;
-        match &self.order {
-            Order::AsItStands => {}
-            Order::AsPoweredOn => out.write_str(", command line as powered on")?,
-            Order::Instead(values) => {
-                for (name, value) in values {
-                    write!(out, ", bootindex {value} for \"{name}\"")?;
-                }
-            }
-        }
-        if self.own_nvram { out.write_str(", NVRAM file of its own") } else { Ok(()) }
-    }
+    Ok(machine)
 }
 
 impl Stage<'_> {
     pub(super) fn migrate(&mut self, to: &Destination, nodes: &mut BTreeSet<usize>) -> Result<(), Untold> {
         let missing = |name| Untold::Broken(format!("the machine has no device \"{name}\""));
-        let machine = to.machine(self.ledger).map_err(missing)?;
+        let machine = machine(to, self.ledger).map_err(missing)?;
         let running = self.vm.execute("query-status", Value::Null)?;
         let running = running.get("running").and_then(Value::as_bool) == Some(true);
         let patience = self.watch.patience();
@@ -245,7 +171,7 @@ mod tests {
     }
 
     fn command_line(to: &Destination) -> Vec<(Option<i64>, bool)> {
-        let machine = to.machine(&ledger()).unwrap();
+        let machine = machine(to, &ledger()).unwrap();
         machine.devices.iter().map(|device| (device.bootindex, device.absent)).collect()
     }
 
@@ -259,14 +185,7 @@ mod tests {
 
     #[test]
     fn a_device_that_is_not_there_cannot_have_another_bootindex() {
-        let unknown = Destination::new().with_bootindex(&[("third", 1)]).machine(&ledger());
+        let unknown = machine(&Destination::new().with_bootindex(&[("third", 1)]), &ledger());
         assert_eq!(unknown.err().as_deref(), Some("third"));
-    }
-
-    #[test]
-    fn a_step_names_its_destination() {
-        assert_eq!(Destination::new().to_string(), "migrate");
-        let to = Destination::new().saved().with_bootindex(&[("a", 1)]).own_nvram();
-        assert_eq!(to.to_string(), "save the state and restore it, bootindex 1 for \"a\", NVRAM file of its own");
     }
 }

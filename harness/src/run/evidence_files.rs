@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Case, damage};
+use super::damage;
+use crate::case::Case;
 use crate::evidence::{Recorder, Source, nvram};
 use crate::machine::{Access, Damage, Machine};
 use crate::trace::Trace;

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Unplugged;
+use crate::case::story::Unplugged;
 use crate::machine::{Access, Machine};
 
 /// The machine as the steps so far have left it.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::evidence_files::EvidenceFiles;
-use super::story::{Code, Story, WhileOff};
+use crate::case::story::{Code, Story, WhileOff};
 use crate::machine::Access;
 use crate::platform::{FirmwareFile, Options, Platform, PlatformError, PlatformName};
 

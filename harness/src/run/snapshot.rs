@@ -7,16 +7,12 @@
 //! The guest is stopped around each of this, and everything that it printed is taken first, so that the trace knows exactly
 //! what had been said at the moment to which the machine goes back.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-
-use serde::Serialize;
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::tell::{Stage, Untold};
-use super::{Step, Story};
+use crate::case::story::{Drives, Story};
 use crate::evidence::Observed;
-use crate::platform::QemuVersion;
 use crate::vm::REPLY_TIMEOUT;
 use crate::vm::qmp::QmpError;
 
@@ -31,28 +27,6 @@ const STORE: &str = "pflash1";
 
 /// The node of its overlay.
 const STORE_OVERLAY: &str = "overlay-store";
-
-/// The drives that a snapshot holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Drives {
-    /// Every writable one, with an overlay each.
-    Overlaid,
-    /// The same but for the variable store, which stays raw.
-    WithoutStore,
-    /// Every writable one as it is: raw.
-    Raw,
-}
-
-impl fmt::Display for Drives {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Drives::Overlaid => "every writable drive",
-            Drives::WithoutStore => "every writable drive but the variable store",
-            Drives::Raw => "raw drives",
-        })
-    }
-}
 
 /// The snapshots of one machine, and the overlays that hold them.
 #[derive(Debug, Default)]
@@ -90,21 +64,8 @@ impl Held {
 
     /// A story begins.
     pub fn expect(&mut self, story: &Story) {
-        self.to_come = story.steps.iter().filter(|step| needs_overlays(step)).count();
+        self.to_come = story.steps.iter().filter(|step| step.needs_overlays()).count();
     }
-}
-
-impl Story {
-    /// What this QEMU lacks for the steps; `None` where it lacks nothing.
-    pub fn missing(&self, qemu: &QemuVersion) -> Option<String> {
-        let lacks = self.steps.iter().any(needs_overlays) && qemu.major < 6;
-        lacks.then(|| format!("QEMU {qemu} has no snapshot-save; QEMU 6.0 brought it"))
-    }
-}
-
-fn needs_overlays(step: &Step) -> bool {
-    use Step::{Restore, RestoreRefused, Snapshot, SnapshotRefused};
-    matches!(step, Snapshot { .. } | SnapshotRefused { .. } | Restore { .. } | RestoreRefused { .. })
 }
 
 /// A writable drive: the node that the device uses, and the overlay's name.
@@ -304,27 +265,5 @@ mod tests {
         let mut held = Held::default();
         held.expect(&story);
         assert_eq!((held.to_come, held.overlays()), (3, false));
-    }
-
-    #[test]
-    fn a_qemu_without_the_commands_lacks_them_for_these_stories_only() {
-        let version = |major| QemuVersion { major, minor: 2, micro: 0 };
-        let story = Story::new().snapshot("a");
-        assert_eq!(story.missing(&version(7)), None);
-        assert_eq!(story.missing(&version(5)).unwrap(), "QEMU 5.2.0 has no snapshot-save; QEMU 6.0 brought it");
-        assert_eq!(Story::new().reset().missing(&version(5)), None);
-    }
-
-    #[test]
-    fn a_step_names_its_snapshot_and_drives() {
-        let story = Story::new().snapshot("a").snapshot_without_store("b").snapshot_refused(Drives::Raw, "no");
-        let steps: Vec<String> = story.restore("a").steps.iter().map(ToString::to_string).collect();
-        let wanted = [
-            "snapshot \"a\" of every writable drive",
-            "snapshot \"b\" of every writable drive but the variable store",
-            "snapshot of raw drives, refused with \"no\"",
-            "restore \"a\"",
-        ];
-        assert_eq!(steps, wanted);
     }
 }

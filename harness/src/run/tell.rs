@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{
-    Held, LanMoment, Ledger, Milestone, Monitor, Step, Story, Unplugged, WhileOff, device_named, fw_cfg, plug,
-};
-use crate::case::run::Watch;
+use super::ledger::Ledger;
+use super::snapshot::Held;
+use super::{Watch, fw_cfg, plug};
+use crate::case::story::{LanMoment, Milestone, Monitor, Step, Story, Unplugged, WhileOff, device_named};
 use crate::evidence::{Observed, Recorder, Source};
 use crate::machine::argv::Files;
 use crate::machine::layout::Layout;

@@ -1,5 +1,20 @@
 //! Powers a case's machine on, watches it until its run is over, and holds the trace against the expectation.
 
+pub mod damage;
+pub mod evidence_files;
+mod flash;
+mod fw_cfg;
+pub mod lab;
+mod ledger;
+pub mod loaders;
+mod migrate;
+pub mod network;
+mod plug;
+mod power_cycle;
+pub mod requirements;
+mod snapshot;
+mod tell;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,11 +24,7 @@ use bootwright_images::Nonce;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::Case;
-use super::evidence_files::{EvidenceFiles, Written};
-use super::flash::{self, Flash};
-use super::story::{self, Begin, Ledger, Stage, Untold};
-use super::{lab, network};
+use crate::case::Case;
 use crate::evidence::{Entry, Observed, Recorder, Source};
 use crate::machine::argv::{self, Files, Wiring};
 use crate::machine::layout::{Layout, medium_kind};
@@ -24,6 +35,10 @@ use crate::verdict::stores::Stores;
 use crate::verdict::views::Views;
 use crate::verdict::{Ending, Expectation, already_refuted, describe, is_over, judge, strays};
 use crate::vm::{Exit, Ports, REPLY_TIMEOUT, Vm, VmError};
+use evidence_files::{EvidenceFiles, Written};
+use flash::Flash;
+use ledger::Ledger;
+use tell::{Begin, NOT_REFUSED, POWERED_OFF, Stage, Untold};
 
 /// How long a lab may take to end after QEMU.
 const LAB_ENDS: Duration = Duration::from_secs(10);
@@ -154,7 +169,7 @@ pub fn run_control(case: &Case, platform: &Platform, options: &Options) -> Finis
         Ended::Passed => {
             Ended::Failed("the expectation holds although its cause was removed: it is vacuous".to_owned())
         }
-        Ended::Failed(reason) if !finished.trace.shows_life() && !reason.contains(story::NOT_REFUSED) => {
+        Ended::Failed(reason) if !finished.trace.shows_life() && !reason.contains(NOT_REFUSED) => {
             Ended::Broken(format!("the control machine showed no sign of life, which refutes nothing: {reason}"))
         }
         Ended::Failed(reason) if finished.gave_up && !already_refuted(&case.expectation, &finished.trace) => {
@@ -173,7 +188,7 @@ pub fn run_control(case: &Case, platform: &Platform, options: &Options) -> Finis
 }
 
 fn run_machine(case: &Case, control: bool, machine: &Machine, platform: &Platform, options: &Options) -> Finished {
-    if let Some(missing) = case.missing(platform) {
+    if let Some(missing) = requirements::missing(case, platform) {
         return Finished::without_guest(case, Ended::Skipped(missing));
     }
     let mut machine = machine.clone();
@@ -276,7 +291,7 @@ impl Bench {
             patience: options.patience,
         };
         let mut ledger = Ledger::new(&self.machine);
-        let (mut host_reads, mut held) = (None, story::Held::default());
+        let (mut host_reads, mut held) = (None, snapshot::Held::default());
         let mut on_lan = network::Seen::default();
         let lans = std::cell::RefCell::new(None);
         // a second power-on begins with networks of its own
@@ -287,7 +302,7 @@ impl Bench {
         };
         let (ended, state, guest) = match power_on(&self.machine, Begin::Cold) {
             Ok(mut vm) => {
-                let told = story::tell(
+                let told = tell::tell(
                     &case.story,
                     &mut Stage {
                         vm: &mut vm,
@@ -318,7 +333,7 @@ impl Bench {
                     Err(Untold::Broken(reason)) => Ended::Broken(reason),
                 };
                 if !case.story.is_empty() && watch.reader.trace().payloads.is_empty() {
-                    host_reads = story::fw_cfg::read(&vm).ok();
+                    host_reads = fw_cfg::read(&vm).ok();
                 }
                 if options.pause_on_failure && matches!(ended, Ended::Failed(_)) && vm.exit(Duration::ZERO).is_none() {
                     pause(&vm, options);
@@ -446,7 +461,7 @@ impl Bench {
         recorder: &Recorder,
         trace: &Trace,
         asked: &Machine,
-        host: Option<story::fw_cfg::Lists>,
+        host: Option<fw_cfg::Lists>,
         overlaid: bool,
     ) -> (Result<(), String>, Views, Option<Stores>) {
         let nvram: Written = self.evidence.nvram(asked.variable_store.access, overlaid);
@@ -466,7 +481,7 @@ impl Bench {
 const LAN_LIMIT: usize = 10_000;
 
 /// Reads evidence into the trace until the run is over.
-pub(super) struct Watch {
+pub struct Watch {
     reader: Reader,
     expected: Expectation,
     cursor: usize,
@@ -600,13 +615,14 @@ impl Watch {
                 }
                 Observed::Network(event) if self.lan.len() < LAN_LIMIT => self.lan.push(event),
                 Observed::Harness(text) => {
-                    if text == story::POWERED_OFF {
+                    if text == POWERED_OFF {
                         self.reader.reset();
                     }
-                    if let Some(name) = text.strip_prefix(story::TAKEN) {
+                    if let Some(name) = text.strip_prefix(snapshot::TAKEN) {
                         self.snapshots.insert(name.to_owned(), self.reader.snapshot());
                     }
-                    if let Some(snapshot) = text.strip_prefix(story::RESTORED).and_then(|name| self.snapshots.get(name))
+                    if let Some(snapshot) =
+                        text.strip_prefix(snapshot::RESTORED).and_then(|name| self.snapshots.get(name))
                     {
                         self.reader.put_back(snapshot);
                     }

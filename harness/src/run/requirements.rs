@@ -1,0 +1,42 @@
+//! What a platform and this host lack for a case.
+
+use super::{flash, lab, loaders};
+use crate::case::Case;
+use crate::case::story::{Step, Story};
+use crate::machine::Firmware;
+use crate::platform::{Platform, QemuVersion};
+
+/// What is lacking for a case, in words; `None` where nothing is.
+pub fn missing(case: &Case, platform: &Platform) -> Option<String> {
+    match case.machine.firmware {
+        Firmware::SeaBios if platform.seabios.is_none() => Some("the platform has no SeaBIOS".to_owned()),
+        Firmware::Ovmf if platform.ovmf.is_none() => Some("the platform has no OVMF".to_owned()),
+        _ => loaders::missing(&case.machine)
+            .or_else(|| lab::missing(&case.machine))
+            .or_else(|| commands_missing(&case.story, &platform.qemu.version))
+            .or_else(|| flash::missing(&case.story, platform)),
+    }
+}
+
+/// What this QEMU lacks for the steps of a story.
+fn commands_missing(story: &Story, qemu: &QemuVersion) -> Option<String> {
+    let lacks = story.steps.iter().any(Step::needs_overlays) && qemu.major < 6;
+    lacks.then(|| format!("QEMU {qemu} has no snapshot-save; QEMU 6.0 brought it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_qemu_without_the_commands_lacks_them_for_these_stories_only() {
+        let version = |major| QemuVersion { major, minor: 2, micro: 0 };
+        let story = Story::new().snapshot("a");
+        assert_eq!(commands_missing(&story, &version(7)), None);
+        assert_eq!(
+            commands_missing(&story, &version(5)).unwrap(),
+            "QEMU 5.2.0 has no snapshot-save; QEMU 6.0 brought it"
+        );
+        assert_eq!(commands_missing(&Story::new().reset(), &version(5)), None);
+    }
+}
