@@ -5,9 +5,9 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use bootwright::run::{lab, loaders};
 use bootwright::machine::{Grub, Loader};
 use bootwright::platform::{Family, Options, Part, Platform, PlatformError, PlatformName, Surroundings, family};
+use bootwright::run::{lab, loaders};
 
 /// Arguments of `cargo xtask doctor`.
 #[derive(Debug, clap::Args)]

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::wire::MacAddr;
 use super::wire::dhcpv4::MessageType;
@@ -18,7 +18,8 @@ const MAX_RECORDS: usize = 500_000;
 const SNAP_LEN: usize = 96;
 
 /// Which way a frame went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Direction {
     /// Sent by the guest.
     FromGuest,

@@ -17,18 +17,23 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::event::Direction;
+use super::text_form;
 use super::wire::summary::{Message, Summary};
 use super::wire::{checksum, ethernet, ipv4};
 
 /// Something that goes wrong on the wire.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Fault {
     /// Name in notes.
     pub name: String,
     /// The frames that it may happen to.
     pub when: FrameMatch,
     /// So many matching frames pass unharmed first.
+    #[serde(default)]
     pub skip: u32,
     /// So many matching frames are hit; `None`: all that follow.
     pub times: Option<u32>,
@@ -77,7 +82,8 @@ impl Fault {
 }
 
 /// When a fault ends, for each NIC on its own. Once ended it does not come back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Until {
     /// When the guest has sent so many DHCP discovers (or DHCPv6 solicits), which are lost too. The next one passes.
     ///
@@ -91,11 +97,12 @@ pub enum Until {
     /// When so many frames of the guest have come.
     GuestFrames(u32),
     /// After so much host time from the first frame. Meaningful with a real clock only.
-    HostTime(Duration),
+    HostTime(#[serde(with = "text_form::duration")] Duration),
 }
 
 /// Which frames a fault may happen to; every field that is given must fit.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct FrameMatch {
     /// Which way.
     pub direction: Option<Direction>,
@@ -163,7 +170,8 @@ impl FrameMatch {
 }
 
 /// What happens to a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Action {
     /// It is lost.
     Drop,
@@ -185,7 +193,7 @@ pub enum Action {
         frames: u8,
     },
     /// It comes so much host time later.
-    Delay(Duration),
+    Delay(#[serde(with = "text_form::duration")] Duration),
     /// It ends after so many bytes.
     Truncate {
         /// Bytes that are left, Ethernet header included.
@@ -201,7 +209,8 @@ pub enum Action {
 }
 
 /// A way to get a UDP checksum wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum UdpChecksum {
     /// The field is off by some bits.
     Wrong,

@@ -26,16 +26,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-pub mod dhcp_rules;
 pub mod engine;
 pub mod event;
 pub mod faults;
 pub mod pcapng;
 mod port;
-pub mod routes;
 mod service;
 pub mod spec;
 mod tcp;
+mod text_form;
 pub mod tls;
 pub mod wire;
 pub mod witness;
@@ -45,13 +44,14 @@ use std::net::Ipv4Addr;
 use std::os::unix::net::UnixStream;
 use std::thread::JoinHandle;
 
-pub use dhcp_rules::{BootAnswer, Compare, DhcpRule, Match};
 pub use event::{DhcpEvent, Dhcpv6Event, Direction, LanEvent, LanEventKind, LanLog, LanRecord, Lost};
 pub use faults::Fault;
+pub use spec::dhcp_rules::{BootAnswer, Compare, DhcpRule, Match};
 pub use spec::{
-    AnswerAfter, DhcpRole, DhcpServer, Dhcpv6Rule, Dhcpv6Server, Ipv6, LanSpec, Malformed, RouterAdvertisement, Tftp,
-    TftpFault, TftpFaultKind,
+    AnswerAfter, DhcpRole, DhcpServer, Dhcpv6Rule, Dhcpv6Server, Ipv6, LanSpec, Malformed, Prefix, RouterAdvertisement,
+    Tftp, TftpFault, TftpFaultKind,
 };
+pub use spec::{dhcp_rules, http as routes};
 
 /// Why a lan could not be brought up.
 #[derive(Debug, thiserror::Error)]

@@ -11,8 +11,11 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, 
 use rsa::RsaPrivateKey;
 use rsa::pkcs8::EncodePrivateKey;
 use rsa::rand_core::OsRng;
+use serde::{Deserialize, Serialize};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls;
+
+use super::text_form;
 
 /// Why a certificate could not be made or used.
 #[derive(Debug, thiserror::Error)]
@@ -57,11 +60,14 @@ pub struct Authority {
 }
 
 /// A server's certificate and key.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Identity {
     /// Certificate, DER.
+    #[serde(with = "text_form::bytes")]
     pub certificate: Vec<u8>,
     /// Private key, PKCS #8 DER.
+    #[serde(with = "text_form::bytes")]
     pub key: Vec<u8>,
 }
 

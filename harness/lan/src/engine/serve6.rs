@@ -89,7 +89,7 @@ impl Engine {
                     other: advert.other,
                     lifetime: advert.lifetime,
                     source_mac: mac,
-                    prefix: advert.prefix,
+                    prefix: advert.prefix.map(|prefix| (prefix.address, prefix.len, prefix.autonomous)),
                 });
                 (Ipv6::LINK_LOCAL, reply)
             }

@@ -2,7 +2,7 @@
 
 use std::net::Ipv6Addr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{WireError, array, at_least, be16, be32};
 
@@ -48,7 +48,7 @@ pub mod option {
 }
 
 /// Message type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MessageType {
     /// Who serves? (1)

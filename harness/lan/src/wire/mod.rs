@@ -68,6 +68,26 @@ impl serde::Serialize for MacAddr {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for MacAddr {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl std::str::FromStr for MacAddr {
+    type Err = String;
+
+    /// Reads six pairs of hexadecimal digits with colons.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let pair = |pair: &str| u8::from_str_radix(pair, 16).ok().filter(|_| pair.len() == 2 && !pair.starts_with('+'));
+        let octets: Option<Vec<u8>> = text.split(':').map(pair).collect();
+        octets
+            .and_then(|octets| octets.try_into().ok())
+            .map(Self)
+            .ok_or_else(|| format!("wanted a hardware address as \"52:54:00:12:34:56\", seen \"{text}\""))
+    }
+}
+
 impl MacAddr {
     /// Every station.
     pub const BROADCAST: Self = Self([0xff; 6]);

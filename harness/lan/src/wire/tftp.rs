@@ -1,5 +1,7 @@
 //! TFTP (RFC 1350) with options (RFC 2347).
 
+use serde::{Deserialize, Serialize};
+
 use super::{WireError, at_least, be16};
 
 /// The well-known port of the server.
@@ -28,7 +30,8 @@ pub mod error_code {
 }
 
 /// A message's opcode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Opcode {
     /// Read request (1).
     ReadRequest,

@@ -5,11 +5,15 @@
 
 use std::net::Ipv4Addr;
 
-use super::wire::MacAddr;
-use super::wire::dhcpv4::{self, option};
+use serde::{Deserialize, Serialize};
+
+use crate::text_form;
+use crate::wire::MacAddr;
+use crate::wire::dhcpv4::{self, option};
 
 /// Boot information for the clients that match.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct DhcpRule {
     /// Who gets it.
     pub when: Match,
@@ -18,7 +22,8 @@ pub struct DhcpRule {
 }
 
 /// A test on a client's message.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Match {
     /// Every client.
     Any,
@@ -31,7 +36,7 @@ pub enum Match {
     /// Option 77 contains this, as dnsmasq's `dhcp-userclass`.
     UserClassContains(String),
     /// Option 97 holds this UUID, bytes as sent.
-    Uuid([u8; 16]),
+    Uuid(#[serde(with = "text_form::bytes")] [u8; 16]),
     /// The client's hardware address.
     Mac(MacAddr),
     /// An option's bytes compare to a pattern.
@@ -39,6 +44,7 @@ pub enum Match {
         /// Option code.
         code: u8,
         /// Pattern.
+        #[serde(with = "text_form::bytes")]
         bytes: Vec<u8>,
         /// How they compare.
         how: Compare,
@@ -52,7 +58,8 @@ pub enum Match {
 }
 
 /// How an option's bytes compare to a pattern.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Compare {
     /// They are the pattern.
     Equal,
@@ -163,7 +170,8 @@ fn dnsmasq_value(value: &str) -> (Vec<u8>, Compare) {
 }
 
 /// Boot information in a reply. Every field is written only where it is given.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct BootAnswer {
     /// The siaddr field; the server's own address if not given.
     pub next_server: Option<Ipv4Addr>,
@@ -178,8 +186,10 @@ pub struct BootAnswer {
     /// Option 60 of the reply.
     pub vendor_class: Option<String>,
     /// Option 43.
+    #[serde(with = "text_form::optional_bytes")]
     pub option_43: Option<Vec<u8>>,
     /// More options, written last.
+    #[serde(with = "text_form::options")]
     pub options: Vec<(u8, Vec<u8>)>,
 }
 
@@ -215,7 +225,7 @@ impl BootAnswer {
     }
 
     /// Writes this into a reply of the server at `own`.
-    pub(super) fn apply(&self, own: Ipv4Addr, reply: &mut dhcpv4::Repr) {
+    pub(crate) fn apply(&self, own: Ipv4Addr, reply: &mut dhcpv4::Repr) {
         reply.next_server = self.next_server.unwrap_or(own);
         reply.server_name = self.server_name.clone().unwrap_or_default().into_bytes();
         reply.boot_file = self.file_field.clone().unwrap_or_default().into_bytes();

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::tls::Identity;
+use serde::{Deserialize, Serialize};
+
+use crate::text_form;
+use crate::tls::Identity;
 
 /// The HTTP server of a lan.
 ///
@@ -14,7 +17,8 @@ use super::tls::Identity;
 ///     .route("/new.efi", Answer::Resource(Resource::new(vec![0; 512]).chunked()));
 /// assert_eq!(http.routes.len(), 2);
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct Http {
     /// Ports for plain HTTP; none: no server.
     pub ports: Vec<u16>,
@@ -47,7 +51,8 @@ impl Http {
 }
 
 /// HTTPS on the same routes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Https {
     /// Ports.
     pub ports: Vec<u16>,
@@ -56,7 +61,8 @@ pub struct Https {
 }
 
 /// One path and its answer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Route {
     /// Path as in the request line, without the query; compared byte for byte.
     pub path: String,
@@ -65,7 +71,8 @@ pub struct Route {
 }
 
 /// What a request for a path gets.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Answer {
     /// Bytes.
     Resource(Resource),
@@ -85,9 +92,11 @@ pub enum Answer {
 }
 
 /// Bytes and the way in which they are sent.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct Resource {
     /// The bytes.
+    #[serde(with = "text_form::bytes")]
     pub bytes: Arc<[u8]>,
     /// Content-Type.
     pub content_type: String,
@@ -150,8 +159,15 @@ impl Resource {
     }
 }
 
+impl Default for Resource {
+    fn default() -> Self {
+        Self::new([])
+    }
+}
+
 /// How a body's length is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Length {
     /// Content-Length, and it is right.
     Exact,
@@ -164,7 +180,8 @@ pub enum Length {
 }
 
 /// What HEAD gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Head {
     /// The header of GET.
     Same,
@@ -177,7 +194,8 @@ pub enum Head {
 }
 
 /// What goes wrong in a body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum BodyFault {
     /// After so many bytes nothing more comes; the connection stays open.
     StallAfter(u64),
