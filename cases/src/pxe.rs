@@ -10,7 +10,7 @@ mod wire;
 
 use bootwright::case::Case;
 use bootwright::lan::{Fault, LanSpec};
-use bootwright::machine::{Board, Firmware, Machine, Medium, OptionRom};
+use bootwright::machine::{Board, DeviceName, Firmware, Machine, Medium, OptionRom};
 use bootwright::verdict::{Expectation, OnLan, booted, failed, failed_entry, timed_out_entry};
 
 use crate::networks::{self, BIOS_FILE, healthy, nic_then_disk, with};
@@ -63,7 +63,7 @@ fn without_rom(board: Board, (rom, name): (OptionRom, &str)) -> Case {
     case(board, &format!("rom-{name}"))
         .axis("rom", name)
         .machine(off)
-        .expect(Expectation::boots("next").on_lan(OnLan::Silent(0)))
+        .expect(Expectation::boots("next").on_lan(OnLan::Silent(DeviceName::nic(0))))
         .control(machine)
 }
 
@@ -89,10 +89,10 @@ fn two_nics(board: Board, dead_first: bool) -> Case {
             .nic("virtio-net-pci", Some(1))
             .bootindex(alive)
     };
-    let served = Expectation::attempts([booted("served")]).on_lan(OnLan::Silent(0));
+    let served = Expectation::attempts([booted("served")]).on_lan(OnLan::Silent(DeviceName::nic(0)));
     let late = Expectation::attempts([timed_out_entry("ROM").because("nic0: no DHCP offer"), booted("served")])
-        .on_lan(OnLan::Heard(0))
-        .on_lan(OnLan::Heard(1));
+        .on_lan(OnLan::Heard(DeviceName::nic(0)))
+        .on_lan(OnLan::Heard(DeviceName::nic(1)));
     case(board, if dead_first { "two-nics-dead-one-first" } else { "two-nics-live-one-first" })
         .axis("nics", "2")
         .machine(machine(dead, alive))
@@ -113,7 +113,11 @@ fn same_lan(board: Board) -> Case {
     case(board, "two-nics-one-network")
         .axis("nics", "2")
         .machine(machine(2, 1))
-        .expect(Expectation::boots("served").on_lan(OnLan::Silent(0)).on_lan(OnLan::Heard(1)))
+        .expect(
+            Expectation::boots("served")
+                .on_lan(OnLan::Silent(DeviceName::nic(0)))
+                .on_lan(OnLan::Heard(DeviceName::nic(1))),
+        )
         .control(machine(1, 2))
 }
 
@@ -132,7 +136,7 @@ fn strict_unlisted(board: Board) -> Case {
     let machine = unlisted_machine(board);
     case(board, "unlisted-nic-strict")
         .machine(machine.clone().strict(true))
-        .expect(Expectation::nothing_boots([failed("blank")]).on_lan(OnLan::Silent(1)))
+        .expect(Expectation::nothing_boots([failed("blank")]).on_lan(OnLan::Silent(DeviceName::nic(0))))
         .control(machine)
 }
 

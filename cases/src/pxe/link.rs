@@ -2,7 +2,7 @@
 
 use bootwright::case::Case;
 use bootwright::case::story::Story;
-use bootwright::machine::{Board, Clock, Firmware, Machine};
+use bootwright::machine::{Board, Clock, DeviceName, Firmware, Machine};
 use bootwright::verdict::{Expectation, OnLan, booted, failed_entry};
 
 use crate::networks::{BIOS_FILE, healthy, nic_then_disk};
@@ -33,7 +33,7 @@ fn down() -> Case {
         .axis("story", "link-down")
         .machine(machine())
         .story(unplugged())
-        .expect(Expectation::attempts([failed_entry("ROM"), booted("next")]).on_lan(OnLan::Silent(0)))
+        .expect(Expectation::attempts([failed_entry("ROM"), booted("next")]).on_lan(OnLan::Silent(DeviceName::nic(0))))
         .control(another_link())
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A [`Story`] is an ordered list of named steps and plain data; [`crate::run`] executes it over a running or paused
 //! machine, notes each step in the timeline, and names the step that failed. It never judges the boot: that is
-//! `verdict`'s work. Devices are called by the name of their medium, NICs `nic0`, `nic1` in device order.
+//! `verdict`'s work. Devices are called by their [`DeviceName`](crate::machine::DeviceName): a medium's, or `nic0`, `nic1`.
 //!
 //! ```
 //! use bootwright::case::story::Story;
@@ -20,7 +20,6 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::machine::{DeviceClass, Machine};
 pub use destination::{Destination, Order};
 pub use drives::Drives;
 pub use while_off::{Code, WhileOff};
@@ -490,13 +489,4 @@ impl fmt::Display for Step {
             }
         }
     }
-}
-
-/// The device with this name: its medium's, or `nic0`, `nic1` in device order.
-pub fn device_named(machine: &Machine, name: &str) -> Option<usize> {
-    machine.device_with_medium(name).or_else(|| {
-        let number: usize = name.strip_prefix("nic")?.parse().ok()?;
-        let nics = machine.devices.iter().enumerate();
-        nics.filter(|(_, device)| matches!(device.class, DeviceClass::Nic(_))).nth(number).map(|(index, _)| index)
-    })
 }

@@ -279,7 +279,7 @@ impl Machine {
     /// The same machine with one medium replaced by a blank one of the same name.
     pub fn with_blank(mut self, name: &str) -> Machine {
         for device in &mut self.devices {
-            if device.name() == Some(name) {
+            if device.medium_name() == Some(name) {
                 device.medium = Some(Medium::blank(name));
             }
         }

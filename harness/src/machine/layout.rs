@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bootwright_images::{Content, FatType, MediumKind};
 
-use super::{Board, Device, DeviceClass, Machine, Network, Place, UsbController};
+use super::{Board, Device, DeviceClass, Machine, Network, Place};
 
 /// The PCI bus number of the expander root bus.
 pub const EXPANDER_BUS: u8 = 0x80;
@@ -143,7 +143,7 @@ impl Layout {
     /// [`LayoutError`] where two devices collide, a bus is full or the board lacks what a device needs.
     pub fn of(machine: &Machine) -> Result<Layout, LayoutError> {
         let mut names = BTreeSet::new();
-        for name in machine.devices.iter().filter_map(Device::name) {
+        for name in machine.devices.iter().filter_map(Device::medium_name) {
             if !names.insert(name) {
                 return Err(LayoutError::MediumTwice(name.to_owned()));
             }
@@ -411,11 +411,7 @@ impl<'a> Planner<'a> {
                 Ok(placed(format!("ahci0.{port}"), None, Some(path)))
             }
             (DeviceClass::UsbStorage { controller, .. }, _) => {
-                let id = match controller {
-                    UsbController::Xhci => "xhci",
-                    UsbController::Ehci => "ehci",
-                    UsbController::Uhci => "uhci",
-                };
+                let id = controller.word();
                 let path = self.adapter(id, controller.device(), index, device)?;
                 Ok(placed(format!("{id}.0"), None, Some(path)))
             }

@@ -19,6 +19,7 @@
 pub mod argv;
 pub mod bridge;
 mod build;
+mod device_name;
 pub mod layout;
 mod loader;
 mod medium;
@@ -30,6 +31,7 @@ mod store;
 use serde::Serialize;
 
 pub use bridge::Bridge;
+pub use device_name::DeviceName;
 pub use layout::LayoutError;
 pub use loader::{Grub, Loader};
 pub use medium::Medium;
@@ -176,6 +178,15 @@ impl UsbController {
             UsbController::Uhci => "piix3-usb-uhci",
         }
     }
+
+    /// Its name in case ids, bus names and the names of its drives.
+    pub fn word(self) -> &'static str {
+        match self {
+            UsbController::Xhci => "xhci",
+            UsbController::Ehci => "ehci",
+            UsbController::Uhci => "uhci",
+        }
+    }
 }
 
 /// A network interface card and what it is plugged into.
@@ -273,8 +284,8 @@ pub struct Device {
 }
 
 impl Device {
-    /// The name by which reports speak of the device: its medium's, else `nic0`-like.
-    pub fn name(&self) -> Option<&str> {
+    /// The name of the medium in it. [`Machine::name_of`] has a name for every device.
+    pub fn medium_name(&self) -> Option<&str> {
         self.medium.as_ref().map(|medium| medium.name.as_str())
     }
 }
@@ -379,6 +390,6 @@ impl Machine {
 
     /// The device that holds the medium with this name.
     pub fn device_with_medium(&self, name: &str) -> Option<usize> {
-        self.devices.iter().position(|device| device.name() == Some(name))
+        self.devices.iter().position(|device| device.medium_name() == Some(name))
     }
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::ledger::Ledger;
 use super::tell::{Begin, Stage, Untold};
-use crate::case::story::{Destination, Order, device_named};
+use crate::case::story::{Destination, Order};
 use crate::evidence::{Observed, Source};
 use crate::machine::Machine;
 use crate::vm::Vm;
@@ -33,7 +33,7 @@ fn machine(to: &Destination, ledger: &Ledger) -> Result<Machine, String> {
     };
     if let Order::Instead(values) = &to.order {
         for (name, value) in values {
-            let index = device_named(&machine, name).ok_or_else(|| name.clone())?;
+            let index = machine.device_named(name).ok_or_else(|| name.clone())?;
             machine.devices[index].bootindex = Some(*value);
         }
     }

@@ -16,7 +16,7 @@ use super::lab;
 use crate::evidence::{Observed, Recorder};
 use crate::lan::tls::Authority;
 use crate::lan::{Lan, LanEvent, LanLog, LanSpec, pcapng};
-use crate::machine::Machine;
+use crate::machine::{DeviceName, Machine};
 use crate::vm::VmError;
 
 /// What is ready before power-on.
@@ -25,6 +25,8 @@ pub struct Prepared {
     lans: Vec<LanSpec>,
     /// Device index of each NIC, by lan and port.
     nics: Vec<Vec<usize>>,
+    /// Name of each NIC, by lan and port.
+    names: Vec<Vec<DeviceName>>,
     /// Which of the lans is a lab of real parts.
     lab: Option<usize>,
     /// Nonce of each served medium, by name.
@@ -71,6 +73,7 @@ impl Prepared {
                 }
                 lab::write(folder, bridge, &nics, &lan)?;
             }
+            prepared.names.push(nics.iter().filter_map(|&device| machine.name_of(device)).collect());
             prepared.nics.push(nics);
             prepared.lans.push(lan);
         }
@@ -89,8 +92,8 @@ impl Prepared {
         let mut far = FarEnds::default();
         for (index, (spec, nics)) in self.lans.iter().zip(&self.nics).enumerate() {
             let log = LanLog::new(spec.capture_limit);
-            let (timeline, devices) = (recorder.clone(), nics.clone());
-            log.observe(move |event| timeline.note(Observed::Network(words(event, &devices))));
+            let (timeline, names) = (recorder.clone(), self.names.get(index).cloned().unwrap_or_default());
+            log.observe(move |event| timeline.note(Observed::Network(words(event, &names))));
             if self.lab == Some(index) {
                 let (readers, lab) = lab::readers(nics, &log).map_err(prepare)?;
                 ends.extend(nics.iter().copied().zip(lab.nics));
@@ -210,22 +213,23 @@ impl Seen {
 }
 
 /// An event as the timeline has it.
-fn words(event: &LanEvent, nics: &[usize]) -> Value {
-    let nic = event.port.and_then(|port| nics.get(port)).map(|device| format!("nic{device}"));
+fn words(event: &LanEvent, nics: &[DeviceName]) -> Value {
+    let nic = event.port.and_then(|port| nics.get(port));
     json!({ "nic": nic, "event": event.kind })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::{Firmware, Network};
+    use crate::machine::{Firmware, Medium, Network};
     use std::io::Write;
 
     #[test]
-    fn each_nic_has_its_own_end_in_device_order() {
+    fn each_nic_has_its_own_end_in_device_order_and_the_name_that_a_story_gives_it() {
         let machine = Machine::pc(Firmware::SeaBios)
             .network(Network::new(LanSpec::new()))
             .network(Network::new(LanSpec::new()))
+            .virtio_blk(Medium::bootable("disk"))
             .nic("e1000", Some(1))
             .nic("e1000", None)
             .nic("e1000", Some(0));
@@ -236,7 +240,7 @@ mod tests {
         let mut ends: Vec<UnixStream> = far.nics.into_iter().map(UnixStream::from).collect();
         ends[0].write_all(&[&60_u32.to_be_bytes()[..], &[0xff; 60]].concat()).unwrap();
         let seen = running.power_off(true);
-        assert_eq!(seen.events()[0].port, Some(0));
+        assert_eq!((seen.events()[0].port, machine.device_named("nic0")), (Some(1), Some(1)));
         assert!(recorder.timeline_jsonl().contains("\"nic\":\"nic0\""));
         seen.write(folder.path()).unwrap();
         assert!(folder.path().join("network-1.pcapng").exists());

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::ledger::Ledger;
 use super::snapshot::Held;
 use super::{Watch, fw_cfg, plug};
-use crate::case::story::{LanMoment, Milestone, Monitor, Step, Story, Unplugged, WhileOff, device_named};
+use crate::case::story::{LanMoment, Milestone, Monitor, Step, Story, Unplugged, WhileOff};
 use crate::evidence::{Observed, Recorder, Source};
 use crate::machine::argv::Files;
 use crate::machine::layout::Layout;
@@ -185,7 +185,7 @@ impl Stage<'_> {
     }
 
     fn device(&self, name: &str) -> Result<usize, Untold> {
-        let found = device_named(self.ledger.present(), name);
+        let found = self.ledger.present().device_named(name);
         found.ok_or_else(|| Untold::Broken(format!("the machine has no device \"{name}\"")))
     }
 
@@ -237,7 +237,7 @@ impl Stage<'_> {
     fn with_files(&self, line: &str) -> String {
         let mut line = line.to_owned();
         for (device, file) in self.ledger.present().devices.iter().zip(&self.files.media) {
-            if let (Some(name), Some(file)) = (device.name(), file) {
+            if let (Some(name), Some(file)) = (device.medium_name(), file) {
                 line = line.replace(&format!("{{{name}}}"), &file.display().to_string());
             }
         }

@@ -160,7 +160,7 @@ mod tests {
     use super::super::Reader;
     use super::*;
     use crate::evidence::Source;
-    use crate::machine::Firmware;
+    use crate::machine::{DeviceName, Firmware};
 
     /// OVMF 2022.11 with two virtio-blk disks and a USB disk without a bootindex: setup is opened, the highlight goes down the
     /// Boot Manager page, and the second option is chosen. The front page is cut out.
@@ -186,7 +186,11 @@ mod tests {
     }
 
     fn listed(trace: &Trace) -> Vec<(&str, Option<&str>)> {
-        trace.menus[0].entries.iter().map(|entry| (entry.name.as_str(), entry.device.as_deref())).collect()
+        trace.menus[0]
+            .entries
+            .iter()
+            .map(|entry| (entry.name.as_str(), entry.device.as_ref().map(DeviceName::as_str)))
+            .collect()
     }
 
     const LISTED: [(&str, Option<&str>); 4] = [

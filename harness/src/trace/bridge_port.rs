@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::machine::DeviceName;
+
 /// States kept of one port.
 const STATE_LIMIT: usize = 50;
 
@@ -64,13 +66,13 @@ impl BridgePort {
 /// Follows a port from event to event.
 #[derive(Clone, Debug)]
 pub(super) struct Follower {
-    pub nic: usize,
+    pub nic: DeviceName,
     pub port: BridgePort,
     link_up: Option<Instant>,
 }
 
 impl Follower {
-    pub fn new(nic: usize) -> Follower {
+    pub fn new(nic: DeviceName) -> Follower {
         Follower { nic, port: BridgePort::default(), link_up: None }
     }
 
@@ -102,7 +104,7 @@ mod tests {
 
     fn port(delay: u16, found: &[&str], until: u64) -> BridgePort {
         let begun = Instant::now();
-        let mut follower = Follower::new(0);
+        let mut follower = Follower::new(DeviceName::nic(0));
         let delay_ms = u64::from(delay) * 1000;
         for (state, at) in
             [("disabled", 0), ("listening", 5), ("learning", 5 + delay_ms), ("forwarding", 5 + 2 * delay_ms)]

@@ -11,6 +11,7 @@ use super::{Attempt, Outcome};
 use crate::lan::wire::dhcpv4::MessageType as V4;
 use crate::lan::wire::dhcpv6::MessageType as V6;
 use crate::lan::{LanEvent, LanEventKind};
+use crate::machine::DeviceName;
 
 /// Conversations kept; a guest that asks for ever begins new ones for ever.
 const CONVERSATION_LIMIT: usize = 1000;
@@ -39,10 +40,10 @@ pub struct Asked {
 }
 
 /// What a NIC's client asked for from its first discover to the next client's.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conversation {
-    /// The NIC, by its place among the machine's devices.
-    pub nic: usize,
+    /// The NIC.
+    pub nic: DeviceName,
     /// DHCPv6 rather than DHCP.
     pub ipv6: bool,
     /// Option 93 (option 61 of DHCPv6), first entry.
@@ -75,6 +76,27 @@ pub struct Conversation {
 }
 
 impl Conversation {
+    /// A conversation of this NIC in which nothing was said yet.
+    pub fn of(nic: DeviceName) -> Conversation {
+        Conversation {
+            nic,
+            ipv6: false,
+            arch: None,
+            vendor_class: None,
+            user_class: None,
+            discovers: 0,
+            offers: Vec::new(),
+            requests: 0,
+            naks: 0,
+            acknowledged_by: None,
+            boot_file: None,
+            asked: Vec::new(),
+            faults: Vec::new(),
+            tls_refused: Vec::new(),
+            bridge_port: None,
+        }
+    }
+
     fn is_http(&self) -> bool {
         self.vendor_class.as_deref().is_some_and(|class| class.starts_with("HTTPClient"))
     }
@@ -138,24 +160,24 @@ impl Asked {
     }
 }
 
-/// Groups a lan's events; each event's port must already be the device index of its NIC.
+/// Groups a lan's events; each event's port must already be the device index of its NIC, whose name `nic_of` says.
 ///
 /// A conversation begins with a discover (solicit) whose transaction is another one than the last, or whose own count of
 /// seconds went back.
-pub fn conversations(events: &[LanEvent]) -> Vec<Conversation> {
+pub fn conversations(events: &[LanEvent], nic_of: impl Fn(usize) -> Option<DeviceName>) -> Vec<Conversation> {
     let mut list: Vec<Conversation> = Vec::new();
     // (nic, family) to transaction and seconds of its last discover
-    let mut last: Vec<((usize, bool), (u32, u16))> = Vec::new();
+    let mut last: Vec<((DeviceName, bool), (u32, u16))> = Vec::new();
     let mut ports: Vec<Follower> = Vec::new();
     for event in events {
-        let Some(nic) = event.port else { continue };
+        let Some(nic) = event.port.and_then(&nic_of) else { continue };
         if let LanEventKind::PortState { name, state, stp, forward_delay_cs } = &event.kind {
             let place = ports.iter().position(|port| port.nic == nic).unwrap_or_else(|| {
-                ports.push(Follower::new(nic));
+                ports.push(Follower::new(nic.clone()));
                 ports.len() - 1
             });
             ports[place].state(name, state, (*stp, *forward_delay_cs), event.at);
-            if let Some(port) = current(&mut list, nic, None).and_then(|now| now.bridge_port.as_mut()) {
+            if let Some(port) = current(&mut list, &nic, None).and_then(|now| now.bridge_port.as_mut()) {
                 port.states.clone_from(&ports[place].port.states);
             }
             continue;
@@ -166,7 +188,7 @@ pub fn conversations(events: &[LanEvent]) -> Vec<Conversation> {
             _ => None,
         };
         if let Some((ipv6, xid, secs)) = begins {
-            let key = (nic, ipv6);
+            let key = (nic.clone(), ipv6);
             let known = last.iter_mut().find(|(known, _)| *known == key);
             let new = known.as_ref().is_none_or(|(_, (old, at))| *old != xid || secs < *at);
             match known {
@@ -175,20 +197,20 @@ pub fn conversations(events: &[LanEvent]) -> Vec<Conversation> {
             }
             if new && list.len() < CONVERSATION_LIMIT {
                 let bridge_port = ports.iter().find(|port| port.nic == nic).map(|port| port.port.clone());
-                list.push(Conversation { nic, ipv6, bridge_port, ..Conversation::default() });
+                list.push(Conversation { ipv6, bridge_port, ..Conversation::of(nic.clone()) });
             }
         }
-        take(&mut list, nic, &event.kind);
+        take(&mut list, &nic, &event.kind);
     }
     list
 }
 
 /// The conversation of a NIC that began last, of one family where that is known.
-fn current(list: &mut [Conversation], nic: usize, ipv6: Option<bool>) -> Option<&mut Conversation> {
-    list.iter_mut().rev().find(|one| one.nic == nic && ipv6.is_none_or(|ipv6| one.ipv6 == ipv6))
+fn current<'a>(list: &'a mut [Conversation], nic: &DeviceName, ipv6: Option<bool>) -> Option<&'a mut Conversation> {
+    list.iter_mut().rev().find(|one| one.nic == *nic && ipv6.is_none_or(|ipv6| one.ipv6 == ipv6))
 }
 
-fn take(list: &mut [Conversation], nic: usize, kind: &LanEventKind) {
+fn take(list: &mut [Conversation], nic: &DeviceName, kind: &LanEventKind) {
     let family = match kind {
         LanEventKind::Dhcp(_) => Some(false),
         LanEventKind::Dhcpv6(_) => Some(true),
@@ -297,10 +319,10 @@ pub fn explain(attempts: &mut [Attempt], conversations: &[Conversation], codes: 
     let mut taken = vec![false; conversations.len()];
     let mut starts = codes.iter();
     for place in 0..attempts.len() {
-        let Some(nic) = attempts[place].nic else { continue };
+        let Some(nic) = attempts[place].nic.clone() else { continue };
         let same = key(&attempts[place]);
         let code = if attempts[place].target == "ROM" { starts.next().cloned().flatten() } else { None };
-        let is_last = !attempts[place + 1..].iter().any(|later| later.nic == Some(nic) && key(later) == same);
+        let is_last = !attempts[place + 1..].iter().any(|later| later.nic.as_ref() == Some(&nic) && key(later) == same);
         let fits = |place: &usize| {
             let one = &conversations[*place];
             one.nic == nic && (one.ipv6, one.is_http()) == same && !taken[*place]
@@ -324,7 +346,7 @@ pub fn explain(attempts: &mut [Attempt], conversations: &[Conversation], codes: 
         };
         attempt.outcome = Some(outcome);
         let code = code.map(|code| format!("; iPXE {code}")).unwrap_or_default();
-        attempt.reason = format!("nic{nic}: {seen}{code}; {own}");
+        attempt.reason = format!("{nic}: {seen}{code}; {own}");
     }
 }
 
@@ -367,13 +389,20 @@ mod tests {
 
     fn attempt() -> Attempt {
         let outcome = Some(Outcome::Failed);
-        Attempt { target: "ROM".into(), medium: None, nic: Some(0), outcome, reason: "int 18h".into(), lap: 1 }
+        Attempt {
+            target: "ROM".into(),
+            medium: None,
+            nic: Some(DeviceName::nic(0)),
+            outcome,
+            reason: "int 18h".into(),
+            lap: 1,
+        }
     }
 
     #[test]
     fn unanswered_discovers_are_counted_for_each_attempt() {
         let events: Vec<_> = [4, 8, 12, 16, 4, 8].map(|secs| dhcp(V4::Discover, None, 7, secs)).to_vec();
-        let conversations = conversations(&events);
+        let conversations = conversations(&events, |device| Some(DeviceName::nic(device)));
         let mut attempts = [attempt(), attempt()];
         explain(&mut attempts, &conversations, &[Some("4c126035".into())]);
         assert_eq!(attempts[0].reason, "nic0: no DHCP offer: 4 discovers unanswered; iPXE 4c126035; int 18h");
@@ -387,14 +416,18 @@ mod tests {
         events.extend([dhcp(V4::Request, None, 7, 4), dhcp(V4::Ack, Some("main"), 7, 0)]);
         let request = LanEventKind::TftpRequest { name: "boot.0".into(), options: Vec::new(), found: false };
         events.push(event(request));
-        let (outcome, reason) = conversations(&events)[0].why();
+        let (outcome, reason) = conversations(&events, |device| Some(DeviceName::nic(device)))[0].why();
         assert_eq!((outcome, reason.as_str()), (Outcome::Failed, "TFTP boot.0: file not found"));
     }
 
     #[test]
     fn an_attempt_that_booted_keeps_its_reason() {
         let mut attempts = [Attempt { outcome: Some(Outcome::Booted), ..attempt() }];
-        explain(&mut attempts, &conversations(&[dhcp(V4::Discover, None, 7, 4)]), &[]);
+        explain(
+            &mut attempts,
+            &conversations(&[dhcp(V4::Discover, None, 7, 4)], |device| Some(DeviceName::nic(device))),
+            &[],
+        );
         assert_eq!(attempts[0].reason, "int 18h");
     }
 

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Names, Trace};
+use crate::machine::DeviceName;
 
 /// Menus kept; a guest that reboots for ever offers new ones for ever.
 pub(super) const MENU_LIMIT: usize = 1000;
@@ -30,8 +31,8 @@ pub struct MenuEntry {
     pub key: Option<char>,
     /// As the firmware names it.
     pub name: String,
-    /// The device it is, by its medium's name or `nic0`-like; `None` where its name is no device's, or several devices'.
-    pub device: Option<String>,
+    /// The device it is; `None` where its name is no device's, or several devices'.
+    pub device: Option<DeviceName>,
 }
 
 /// Where the reader is within a menu.
@@ -59,7 +60,7 @@ impl Parser {
         match (entry(line), trace.menus.last_mut()) {
             (Some((key, name)), Some(menu)) => {
                 if menu.entries.len() < ENTRY_LIMIT {
-                    let device = names.device_in_menu(name).map(str::to_owned);
+                    let device = names.device_in_menu(name).cloned();
                     menu.entries.push(MenuEntry { key: Some(key), name: name.to_owned(), device });
                 }
                 true

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evidence::Source;
 use crate::lan::LanEvent;
-use crate::machine::Firmware;
+use crate::machine::{DeviceName, Firmware};
 pub use names::Names;
 pub use payload::Payload;
 pub use snapshot::Snapshot;
@@ -62,9 +62,9 @@ pub struct Attempt {
     pub target: String,
     /// The medium it was, where the evidence names one.
     pub medium: Option<String>,
-    /// The NIC that it went over, by its place among the machine's devices.
+    /// The NIC that it went over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub nic: Option<usize>,
+    pub nic: Option<DeviceName>,
     /// How it ended; `None` while it is under way.
     pub outcome: Option<Outcome>,
     /// The firmware's own words, or what was seen.
@@ -156,7 +156,7 @@ impl Trace {
     }
 
     /// The attempt that has just begun goes over this NIC.
-    pub(crate) fn over(&mut self, nic: Option<usize>) {
+    pub(crate) fn over(&mut self, nic: Option<DeviceName>) {
         if let Some(attempt) = self.attempts.last_mut() {
             attempt.nic = nic;
         }
@@ -277,7 +277,7 @@ impl Reader {
     /// Takes what the lans saw, once all of it has arrived, and the serial port's text: each attempt over a NIC is given
     /// its reason. The port of each event is the NIC's device index.
     pub fn network(&mut self, events: &[LanEvent], serial: &[u8]) {
-        self.trace.network = exchange::conversations(events);
+        self.trace.network = exchange::conversations(events, |device| self.names.nic_of_device(device).cloned());
         let codes = match self.parser {
             Parser::SeaBios(_) => ipxe::error_codes(serial),
             Parser::Ovmf(_) => Vec::new(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::machine::layout::Layout;
 use crate::machine::menu_names::menu_name;
-use crate::machine::{DeviceClass, Machine, OptionRom, paths};
+use crate::machine::{DeviceClass, DeviceName, Machine, OptionRom, paths};
 
 /// For every medium of a machine: its nonce, size and paths.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,8 +19,8 @@ pub struct Names {
     pub floppies: Vec<String>,
     /// UEFI device path text to medium.
     pub uefi: Vec<(String, String)>,
-    /// Name in SeaBIOS' boot menu to device, by its medium's name or `nic0`-like.
-    pub menu: Vec<(String, String)>,
+    /// Name in SeaBIOS' boot menu to device.
+    pub menu: Vec<(String, DeviceName)>,
     /// NICs, in device order.
     pub nics: Vec<NicName>,
 }
@@ -30,6 +30,8 @@ pub struct Names {
 pub struct NicName {
     /// Its place among the machine's devices.
     pub device: usize,
+    /// Its name.
+    pub name: DeviceName,
     /// BIOS finds a boot ROM on it.
     pub rom: bool,
     /// Its fw_cfg `bootorder` line.
@@ -54,21 +56,21 @@ impl Names {
             names.nonces.insert(nonce.clone(), medium.clone());
         }
         for (index, device) in machine.devices.iter().enumerate() {
-            let is_nic = matches!(device.class, DeviceClass::Nic(_));
-            let own = device.name().map(str::to_owned).or(is_nic.then(|| format!("nic{}", names.nics.len())));
-            let size = device.name().and_then(|medium| sectors.get(medium)).copied().unwrap_or_default();
-            names.menu.extend(menu_name(machine, layout, index, size).zip(own));
+            let Some(own) = machine.name_of(index) else { continue };
+            let size = device.medium_name().and_then(|medium| sectors.get(medium)).copied().unwrap_or_default();
+            names.menu.extend(menu_name(machine, layout, index, size).zip(Some(own.clone())));
             if let DeviceClass::Nic(nic) = &device.class {
                 let network = nic.lan.and_then(|lan| machine.networks.get(lan));
                 names.nics.push(NicName {
                     device: index,
+                    name: own,
                     rom: nic.rom == OptionRom::Default,
                     line: paths::bootorder_line(machine, layout, index).unwrap_or_default(),
                     path: paths::uefi_path(machine, layout, index).unwrap_or_default(),
                     served: network.into_iter().flat_map(|network| network.media()).map(str::to_owned).collect(),
                 });
             }
-            let Some(medium) = device.name() else { continue };
+            let Some(medium) = device.medium_name() else { continue };
             if let Some(path) = paths::uefi_path(machine, layout, index) {
                 names.uefi.push((path, medium.to_owned()));
             }
@@ -85,20 +87,20 @@ impl Names {
     }
 
     /// The NIC whose ROM SeaBIOS enters as the `turn`-th of a lap, from 1: those in the boot order first, then the others.
-    pub fn nic_of_rom(&self, turn: usize, boot_order: &[String]) -> Option<usize> {
+    pub fn nic_of_rom(&self, turn: usize, boot_order: &[String]) -> Option<&NicName> {
         let with_rom = || self.nics.iter().filter(|nic| nic.rom);
         let listed = boot_order.iter().filter_map(|line| with_rom().find(|nic| nic.line == *line));
         let unlisted = with_rom().filter(|nic| !boot_order.contains(&nic.line));
-        listed.chain(unlisted).nth(turn.checked_sub(1)?).map(|nic| nic.device)
+        listed.chain(unlisted).nth(turn.checked_sub(1)?)
     }
 
     /// The device that has this name in SeaBIOS' boot menu, where it is the only one. An optical drive's name is followed by
     /// the label of the volume in it: `DVD/CD [...] (LABEL)`.
-    pub fn device_in_menu(&self, name: &str) -> Option<&str> {
+    pub fn device_in_menu(&self, name: &str) -> Option<&DeviceName> {
         let labelled = name.starts_with("DVD/CD [") && name.ends_with(')');
         let name = name.rsplit_once(" (").filter(|_| labelled).map_or(name, |(drive, _)| drive);
         let mut known = self.menu.iter().filter(|(known, _)| known == name);
-        let device = known.next().map(|(_, device)| device.as_str());
+        let device = known.next().map(|(_, device)| device);
         device.filter(|_| known.next().is_none())
     }
 
@@ -110,13 +112,15 @@ impl Names {
         })
     }
 
-    /// The device at a UEFI device path, by its medium's name or `nic0`-like.
-    pub fn device_at(&self, path: &str) -> Option<String> {
-        let number = || {
-            let device = self.nic_at(path)?.device;
-            self.nics.iter().position(|nic| nic.device == device)
-        };
-        self.medium_at(path).map(str::to_owned).or_else(|| Some(format!("nic{}", number()?)))
+    /// The device at a UEFI device path.
+    pub fn device_at(&self, path: &str) -> Option<DeviceName> {
+        let medium = self.medium_at(path).map(DeviceName::medium);
+        medium.or_else(|| self.nic_at(path).map(|nic| nic.name.clone()))
+    }
+
+    /// The name of a NIC, by its place among the machine's devices.
+    pub fn nic_of_device(&self, device: usize) -> Option<&DeviceName> {
+        self.nics.iter().find(|nic| nic.device == device).map(|nic| &nic.name)
     }
 
     /// The medium at a UEFI device path: the longest known path that is the same or ends at a node boundary of it.

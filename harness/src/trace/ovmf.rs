@@ -84,7 +84,7 @@ impl Parser {
                 if !under_way {
                     next_option(trace);
                     trace.begin(bds.target.to_owned(), names.medium_at(bds.path).map(str::to_owned));
-                    trace.over(names.nic_at(bds.path).map(|nic| nic.device));
+                    trace.over(names.nic_at(bds.path).map(|nic| nic.name.clone()));
                 }
                 self.started = bds.verb == "starting";
             }
@@ -96,7 +96,7 @@ impl Parser {
                 if !under_way {
                     next_option(trace);
                     trace.begin(bds.target.to_owned(), names.medium_at(bds.path).map(str::to_owned));
-                    trace.over(names.nic_at(bds.path).map(|nic| nic.device));
+                    trace.over(names.nic_at(bds.path).map(|nic| nic.name.clone()));
                 }
                 let refused = bds.status.contains("Access Denied") || bds.status.contains("Security Violation");
                 let timed_out = bds.status.contains("Time out") || bds.status.contains("No Response");
@@ -127,7 +127,7 @@ impl Parser {
         let over = names.nics.iter().find(|nic| nic.served.contains(medium));
         if over.is_some() || self.in_setup {
             trace.begin(format!("Boot{current:04X}"), Some(medium.clone()));
-            trace.over(over.map(|nic| nic.device));
+            trace.over(over.map(|nic| nic.name.clone()));
         }
     }
 

@@ -88,7 +88,7 @@ impl Parser {
             trace.begin(name.to_owned(), medium);
             if name == "ROM" {
                 self.roms += 1;
-                trace.over(names.nic_of_rom(self.roms, &trace.boot_order.clone()));
+                trace.over(names.nic_of_rom(self.roms, &trace.boot_order).map(|nic| nic.name.clone()));
             }
         } else {
             // "Booting from 0000:7c00": the boot sector was valid and is entered; a ROM is entered in the same words

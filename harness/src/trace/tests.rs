@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rstest::rstest;
 
 use super::*;
+use crate::machine::DeviceName;
 
 /// The line of a payload with this nonce.
 fn payload_line(nonce: &str, medium: &str) -> String {
@@ -90,7 +91,7 @@ fn seabios_stops_after_a_blank_disk_although_a_good_one_follows(#[case] log: &st
 #[test]
 fn seabios_lists_its_boot_menu_with_a_key_for_each_entry() {
     let log = fixture!("seabios-1.16.2-boot-menu");
-    let own = |text: &str, device: &str| (text.to_owned(), device.to_owned());
+    let own = |text: &str, device: &str| (text.to_owned(), DeviceName::from(device));
     let menu = vec![
         own("Virtio disk PCI:00:03.0", "first"),
         own("DVD/CD [ata1-0: QEMU DVD-ROM ATAPI-4 DVD/CD]", "disc"),
@@ -102,8 +103,11 @@ fn seabios_lists_its_boot_menu_with_a_key_for_each_entry() {
     let trace = read_with(SeaBios, Names { menu, ..names(log) }, log.as_bytes());
     assert_eq!(trace.menus.len(), 1);
     assert_eq!((trace.menus[0].lap, trace.menus[0].offer.as_str()), (1, "Press ESC for boot menu."));
-    let entries: Vec<(Option<char>, &str, Option<&str>)> =
-        trace.menus[0].entries.iter().map(|entry| (entry.key, entry.name.as_str(), entry.device.as_deref())).collect();
+    let entries: Vec<(Option<char>, &str, Option<&str>)> = trace.menus[0]
+        .entries
+        .iter()
+        .map(|entry| (entry.key, entry.name.as_str(), entry.device.as_ref().map(DeviceName::as_str)))
+        .collect();
     let expected = [
         (Some('1'), "Virtio disk PCI:00:03.0", Some("first")),
         (Some('2'), "DVD/CD [ata1-0: QEMU DVD-ROM ATAPI-4 DVD/CD] (BOOTWRIGHT)", Some("disc")),

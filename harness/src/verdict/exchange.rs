@@ -1,16 +1,18 @@
 //! What must be seen of the exchange between the guest's NICs and the lan, as values.
 //!
 //! ```
+//! use bootwright::machine::DeviceName;
 //! use bootwright::trace::exchange::Conversation;
 //! use bootwright::verdict::{OnLan, exchange};
 //!
-//! let conversations = [Conversation { arch: Some(7), discovers: 1, ..Conversation::default() }];
+//! let conversations = [Conversation { arch: Some(7), discovers: 1, ..Conversation::of(DeviceName::nic(0)) }];
 //! assert!(exchange::judge(&[OnLan::Arch(7)], &conversations).is_ok());
 //! assert!(exchange::judge(&[OnLan::Fetched("boot.efi".into())], &conversations).is_err());
 //! ```
 
 use serde::Serialize;
 
+use crate::machine::DeviceName;
 use crate::trace::bridge_port::BridgePort;
 use crate::trace::exchange::{Asked, Conversation};
 
@@ -26,10 +28,10 @@ pub enum OnLan {
     UserClass(String),
     /// The first conversation has so many discovers or solicits, from and to.
     Discovers(u32, u32),
-    /// A NIC sent no discover and no solicit; by device index.
-    Silent(usize),
-    /// A NIC sent at least one; by device index.
-    Heard(usize),
+    /// This NIC sent no discover and no solicit.
+    Silent(DeviceName),
+    /// This NIC sent at least one.
+    Heard(DeviceName),
     /// A server of this name acknowledged.
     AcknowledgedBy(String),
     /// No server acknowledged.
@@ -126,7 +128,7 @@ fn words(seen: &[Conversation]) -> String {
             format!(", {} {} {end}", asked.protocol, asked.name)
         });
         format!(
-            "nic{} (arch {arch}): {} discovers, {} offers, acknowledged by {}{}",
+            "{} (arch {arch}): {} discovers, {} offers, acknowledged by {}{}",
             one.nic,
             one.discovers,
             one.offers.len(),
@@ -151,7 +153,6 @@ mod tests {
             ..Asked::default()
         };
         vec![Conversation {
-            nic: 1,
             arch: Some(0),
             vendor_class: Some("PXEClient:Arch:00000".into()),
             discovers: 4,
@@ -163,7 +164,7 @@ mod tests {
                 first_offer: Some("forwarding".into()),
                 ..BridgePort::default()
             }),
-            ..Conversation::default()
+            ..Conversation::of(DeviceName::nic(1))
         }]
     }
 
@@ -175,9 +176,9 @@ mod tests {
     #[case(OnLan::UserClass("iPXE".into()), false)]
     #[case(OnLan::Discovers(4, 4), true)]
     #[case(OnLan::Discovers(5, 9), false)]
-    #[case(OnLan::Silent(0), true)]
-    #[case(OnLan::Silent(1), false)]
-    #[case(OnLan::Heard(0), false)]
+    #[case(OnLan::Silent(DeviceName::nic(0)), true)]
+    #[case(OnLan::Silent(DeviceName::nic(1)), false)]
+    #[case(OnLan::Heard(DeviceName::nic(0)), false)]
     #[case(OnLan::AcknowledgedBy("rogue".into()), false)]
     #[case(OnLan::NeverAcknowledged, false)]
     #[case(OnLan::Naks(1), false)]

@@ -12,8 +12,11 @@ pub fn judge(expected: &[Vec<String>], seen: &[Menu]) -> Result<(), String> {
         return Err(format!("the boot menu was offered {} times, expected {}", seen.len(), expected.len()));
     }
     for (number, (wanted, menu)) in expected.iter().zip(seen).enumerate() {
-        let listed: Vec<&str> =
-            menu.entries.iter().map(|entry| entry.device.as_deref().unwrap_or(&entry.name)).collect();
+        let listed: Vec<&str> = menu
+            .entries
+            .iter()
+            .map(|entry| entry.device.as_ref().map_or(entry.name.as_str(), |device| device.as_str()))
+            .collect();
         if listed != *wanted {
             let (number, listing) = (number + 1, describe(&menu.entries));
             return Err(format!("boot menu {number}: expected [{}], saw [{listing}]", wanted.join(" | ")));
@@ -35,12 +38,13 @@ fn describe(entries: &[MenuEntry]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::DeviceName;
 
     fn menu(entries: &[(&str, Option<&str>)]) -> Menu {
         let entry = |(at, &(name, device)): (usize, &(&str, Option<&str>))| MenuEntry {
             key: Some(char::from(b'1' + at as u8)),
             name: name.to_owned(),
-            device: device.map(str::to_owned),
+            device: device.map(DeviceName::medium),
         };
         Menu { entries: entries.iter().enumerate().map(entry).collect(), ..Menu::default() }
     }

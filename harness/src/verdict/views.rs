@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::evidence::nvram::BootOptions;
 use crate::machine::layout::Layout;
 use crate::machine::paths;
-use crate::machine::{DeviceClass, Firmware, Machine};
+use crate::machine::{Firmware, Machine};
 use crate::trace::{Names, Payload, Trace};
 
 /// The views of one run; `None` where the firmware does not have one.
@@ -18,7 +18,7 @@ pub struct Views {
     pub asked: Option<String>,
     /// fw_cfg `bootorder` as the guest read it.
     pub fw_cfg: Option<String>,
-    /// The devices that have a bootindex, in its order, by the names of their media or `nic0`-like.
+    /// The devices that have a bootindex, in its order, by their names.
     pub asked_devices: Option<String>,
     /// BootOrder as the guest read it: the device of each option, or its description in quotes; several options of one
     /// device in a row are one. What each option stands for is read in the NVRAM file.
@@ -180,13 +180,8 @@ fn medium_of(names: &Names, path: &str, payload: Option<&Payload>) -> String {
 /// What the menu that was opened last says of the order that was asked for.
 fn menu(machine: &Machine, layout: &Layout, trace: &Trace) -> Option<String> {
     let menu = trace.menus.iter().rev().find(|menu| !menu.entries.is_empty())?;
-    let nics = machine.devices.iter().enumerate().filter(|(_, device)| matches!(device.class, DeviceClass::Nic(_)));
-    let device_named = |name: &str| match name.strip_prefix("nic").and_then(|number| number.parse().ok()) {
-        Some(number) => nics.clone().nth(number).map(|(index, _)| index),
-        None => machine.device_with_medium(name),
-    };
     let ranked = |&index: &usize| machine.devices[index].bootindex.is_some_and(|rank| rank >= 0);
-    let devices = menu.entries.iter().filter_map(|entry| entry.device.as_deref()).filter_map(device_named);
+    let devices = menu.entries.iter().filter_map(|entry| machine.device_named(entry.device.as_ref()?));
     let lines = devices.filter(ranked).filter_map(|index| paths::bootorder_line(machine, layout, index));
     let mut lines: Vec<String> = lines.collect();
     lines.dedup(); // OVMF has several options of one NIC

@@ -21,7 +21,7 @@ fn harness(nics: &[i32]) -> Wiring {
 
 /// A file for each device that has a medium.
 fn media(machine: &Machine) -> Vec<Option<PathBuf>> {
-    let file = |device: &Device| device.name().map(|name| PathBuf::from(format!("/run/media/{name}.img")));
+    let file = |device: &Device| device.medium_name().map(|name| PathBuf::from(format!("/run/media/{name}.img")));
     machine.devices.iter().map(file).collect()
 }
 

@@ -2,56 +2,39 @@
 
 use crate::evidence::nvram::BootOptions;
 use crate::machine::layout::Layout;
-use crate::machine::{DeviceClass, Machine, paths};
+use crate::machine::{DeviceName, Machine, paths};
 use crate::trace::Names;
 
 /// Between the devices of an order.
 const BAR: &str = " | ";
 
-/// The devices that have a bootindex, in its order: by the names of their media, NICs as `nic0`, `nic1` in device order, drives
-/// without a medium by their place among the machine's devices.
+/// The devices that have a bootindex, in its order.
 pub fn asked(machine: &Machine) -> Vec<String> {
-    let is_nic = |index: usize| matches!(machine.devices[index].class, DeviceClass::Nic(_));
-    let name = |index: usize| match is_nic(index) {
-        true => nic((0..index).filter(|&before| is_nic(before)).count()),
-        false => machine.devices[index].name().map_or_else(|| empty(index), str::to_owned),
-    };
-    paths::ranked(machine).into_iter().map(name).collect()
+    let ranked = paths::ranked(machine).into_iter();
+    ranked.filter_map(|index| machine.name_of(index)).map(|name| name.to_string()).collect()
 }
 
 /// Device path text and name of each drive without a medium.
-pub fn empty_drives(machine: &Machine, layout: &Layout) -> Vec<(String, String)> {
+pub fn empty_drives(machine: &Machine, layout: &Layout) -> Vec<(String, DeviceName)> {
     let devices = machine.devices.iter().enumerate();
     let drives = devices.filter(|(_, device)| device.optical && device.medium.is_none());
-    drives.filter_map(|(index, _)| Some((paths::uefi_path(machine, layout, index)?, empty(index)))).collect()
-}
-
-fn empty(device: usize) -> String {
-    format!("empty drive {device}")
+    drives.filter_map(|(index, _)| Some((paths::uefi_path(machine, layout, index)?, machine.name_of(index)?))).collect()
 }
 
 /// An order of options: the device of each, or its description in quotes. A NIC has an option for each protocol; several options
 /// of one device in a row are one.
-pub fn in_words(names: &Names, empty: &[(String, String)], options: &BootOptions, order: &[u16]) -> String {
+pub fn in_words(names: &Names, empty: &[(String, DeviceName)], options: &BootOptions, order: &[u16]) -> String {
     let mut words: Vec<String> = order.iter().map(|&number| word(names, empty, options, number)).collect();
     words.dedup();
     words.join(BAR)
 }
 
-fn word(names: &Names, empty: &[(String, String)], options: &BootOptions, number: u16) -> String {
+fn word(names: &Names, empty: &[(String, DeviceName)], options: &BootOptions, number: u16) -> String {
     let Some(option) = options.by_number.get(&number) else { return format!("Boot{number:04X}") };
     let path = &option.device_path;
-    let over_nic = || {
-        let device = names.nic_at(path)?.device;
-        names.nics.iter().position(|known| known.device == device).map(nic)
-    };
     let without_medium = || empty.iter().find(|(at, _)| at == path).map(|(_, name)| name.clone());
-    let known = names.medium_at(path).map(str::to_owned).or_else(over_nic).or_else(without_medium);
-    known.unwrap_or_else(|| format!("{:?}", option.description))
-}
-
-fn nic(number: usize) -> String {
-    format!("nic{number}")
+    let known = names.device_at(path).or_else(without_medium);
+    known.map_or_else(|| format!("{:?}", option.description), |name| name.to_string())
 }
 
 /// Whether an order begins with the devices that were asked for. Those that firmware made no option for do not count.
@@ -98,8 +81,8 @@ mod tests {
         machine.devices[0].optical = true;
         let empty = empty_drives(&machine, &Layout::of(&machine).unwrap());
         let words = in_words(&names, &empty, &options, &[3, 1, 2, 0, 9]);
-        assert_eq!(words, "empty drive 0 | disk | \"UiApp\" | Boot0009");
-        assert_eq!(asked(&machine), ["empty drive 0"]);
+        assert_eq!(words, "ahci-0 | disk | \"UiApp\" | Boot0009");
+        assert_eq!(asked(&machine), ["ahci-0"]);
     }
 
     #[test]
