@@ -54,9 +54,10 @@ enum Xtask {
 pub struct XtaskError(pub String);
 
 impl XtaskError {
-    /// From anything that explains itself.
-    pub fn from(error: impl std::fmt::Display) -> XtaskError {
-        XtaskError(error.to_string())
+    /// From anything that explains itself, with all its causes: `cannot write report.json: No space left on device (os
+    /// error 28)`.
+    pub fn from(error: impl Into<Box<dyn std::error::Error>>) -> XtaskError {
+        XtaskError(bootwright::report::with_causes(error.into().as_ref()))
     }
 }
 

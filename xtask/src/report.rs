@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use bootwright::report::{html, junit, merge::merge, text};
+use bootwright::report::{merge::merge, text};
 
 /// Work on the reports of earlier runs.
 #[derive(clap::Args, Debug)]
@@ -16,7 +16,7 @@ pub struct Args {
 enum Command {
     /// Make one report, with its evidence, out of those of several shards.
     Merge {
-        /// Where the whole goes; must not have a report yet.
+        /// Where the whole goes: a new or empty directory.
         out: PathBuf,
         /// The shards' output directories.
         #[arg(required = true, value_name = "DIR")]
@@ -33,16 +33,7 @@ enum Command {
 /// If a report cannot be read, merged or written.
 pub fn run(args: Args) -> Result<u8, Box<dyn Error>> {
     let Command::Merge { out, dirs, strict } = args.command;
-    let file = out.join("report.json");
-    if file.exists() {
-        return Err(format!("{} is there already; name an empty directory", file.display()).into());
-    }
     let report = merge(&out, &dirs)?;
-    std::fs::create_dir_all(&out).map_err(|error| format!("cannot create {}: {error}", out.display()))?;
-    junit::store(&report, &out.join("junit.xml"), &out.display().to_string())?;
-    html::store(&report, &out.join("index.html"), &out)?;
-    // last, so that a directory with a report has the rest too
-    report.store(&file)?;
     println!("{}", text::closing(&report));
     println!("{}", out.join("index.html").display());
     Ok(report.exit_code(strict))

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use bootwright::platform::{self, Platform, PlatformName};
-use bootwright::report::{self, CaseKey, Report, Run};
+use bootwright::report::{self, CaseKey, Report, Run, Selection, Shard};
 use bootwright_cases::runner::{self, Job};
 use bootwright_cases::settings::Settings;
 use clap::ValueEnum;
@@ -165,6 +165,8 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     run.known_issues = known_issues.iter().map(report::known_issue_info).collect();
     run.suite = Some(suite_name(suite(args)).to_owned());
     run.seed = Some(args.seed());
+    run.shard = settings.shard.and_then(|(k, n)| Shard::new(k, n));
+    run.selection = Some(selection(args, &settings));
     let several = platforms.len() > 1;
     for platform in &platforms {
         let keys = selected.iter().map(|job| CaseKey {
@@ -255,6 +257,13 @@ fn select(args: &Args, settings: &Settings) -> Vec<Job> {
         job.selected && (args.filters.is_empty() || args.filters.iter().any(wanted))
     });
     jobs
+}
+
+/// What is selected apart from the shard, as the report has it.
+fn selection(args: &Args, settings: &Settings) -> Selection {
+    let whole = select(args, &Settings { shard: None, repeat: 1, ..settings.clone() });
+    let ids: Vec<String> = whole.iter().map(Job::id).collect();
+    Selection::new(args.filters.clone(), args.exact, args.repeat, ids.iter().map(String::as_str))
 }
 
 fn nothing_selected(args: &Args) -> XtaskError {

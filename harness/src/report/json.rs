@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 
 use super::folder::{RESULT_FILE, STARTED_FILE, write_atomically};
 use super::{
-    CaseKey, CaseResult, Flake, Host, KnownIssueInfo, PlatformInfo, Report, SCHEMA, Totals, Verdict, timestamp,
+    CaseKey, CaseResult, Flake, Host, KnownIssueInfo, PlatformInfo, Report, SCHEMA, Selection, Shard, Totals, Verdict,
+    timestamp,
 };
 
 /// Largest result of one case that is read, bytes.
@@ -138,6 +139,12 @@ pub struct Run {
     pub suite: Option<String>,
     /// The seed that the cases' seeds come from.
     pub seed: Option<u64>,
+    /// Which part of the selection it is, where it was cut.
+    pub shard: Option<Shard>,
+    /// What was selected before that.
+    pub selection: Option<Selection>,
+    /// What somebody should look at although it changes no verdict: an overdue known issue, a pattern that fits no case.
+    pub warnings: Vec<String>,
 }
 
 impl Run {
@@ -154,6 +161,9 @@ impl Run {
             selected: Vec::new(),
             suite: None,
             seed: None,
+            shard: None,
+            selection: None,
+            warnings: Vec::new(),
         }
     }
 }
@@ -197,6 +207,9 @@ pub(super) fn assemble(run: Run, mut cases: Vec<CaseResult>) -> Report {
         known_issues,
         suite: run.suite,
         seed: run.seed,
+        shard: run.shard,
+        selection: run.selection,
+        warnings: run.warnings,
         cases,
     }
 }
@@ -295,7 +308,7 @@ pub(super) fn stays_below(path: &str) -> bool {
 }
 
 /// An error and all its causes on one line.
-pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+pub fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

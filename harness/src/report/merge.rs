@@ -1,120 +1,175 @@
 //! One report out of the reports of several shards.
+//!
+//! Everything is read and checked before anything is written, and nothing that is read is ever opened for writing. The
+//! whole is built in a directory beside the target, which gets its name when it is complete.
 
-use std::collections::BTreeMap;
-use std::fs;
+mod error;
+mod store;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::json::assemble;
-use super::{KnownIssueInfo, PlatformInfo, Report, ReportError, Run};
+use super::{CaseResult, KnownIssueInfo, PlatformInfo, Report, Run, Selection, Shard};
+pub use error::MergeError;
 
-/// Why reports cannot be merged.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum MergeError {
-    /// There is nothing to merge.
-    #[error("no report to merge; name the output directories of the shards")]
-    Nothing,
-    /// A report could not be read or written.
-    #[error(transparent)]
-    Report(#[from] ReportError),
-    /// A case is in two reports.
-    #[error(
-        "case {case:?} on platform {platform:?} is in {} and in {}; are these shards of one run?",
-        first.display(),
-        second.display()
-    )]
-    Duplicate {
-        /// Id of the case.
-        case: String,
-        /// Platform it ran on.
-        platform: String,
-        /// Where it was first.
-        first: PathBuf,
-        /// Where it was again.
-        second: PathBuf,
-    },
-    /// Two shards ran on platforms of one name that are not the same.
-    #[error(
-        "platform {name:?} is {one} in {} and {other} in {}; merge only runs of the same builds",
-        first.display(),
-        second.display()
-    )]
-    Platform {
-        /// Name of the platform.
-        name: String,
-        /// What it is in the first.
-        one: String,
-        /// What it is in the second.
-        other: String,
-        /// Where it was first.
-        first: PathBuf,
-        /// Where it was again.
-        second: PathBuf,
-    },
-}
+/// A report that was read, and where.
+type Part<'a> = (&'a Path, Report);
 
-/// Merges the reports in `shards` (their output directories) and brings their evidence to `out_dir`.
+/// Merges the reports in `shards` (their output directories) into `out_dir`: one report in all its forms, with copies of the
+/// evidence.
 ///
-/// Evidence files are linked where the file system allows and copied elsewhere; symbolic links are left out. Paths stay
-/// as they are, except that cases of several platforms get the platform's folder in front. Nothing is written before
-/// every report has been read and checked.
+/// `out_dir` must not exist, or be empty, and must not lie in a shard or hold one. Symbolic links in evidence are left
+/// out. Paths stay as they are, except that cases of several platforms get the platform's folder in front.
 ///
 /// # Errors
-/// [`MergeError`] if a report is missing or damaged, a case is there twice, or platforms of one name differ.
+/// [`MergeError`] if a report is missing or damaged, says something else about the run than the others, a shard or a case
+/// is missing, is there twice or belongs elsewhere, or a file cannot be read or written. Nothing is left at `out_dir` then.
 pub fn merge(out_dir: &Path, shards: &[PathBuf]) -> Result<Report, MergeError> {
-    let mut reports = Vec::new();
+    store::check_target(out_dir, shards)?;
+    let mut parts = Vec::new();
     for shard in shards {
-        reports.push((shard.as_path(), Report::load(&shard.join("report.json"))?));
+        parts.push((shard.as_path(), Report::load(&shard.join("report.json"))?));
     }
-    let platforms = same_platforms(&reports)?;
-    let first = reports.first().map(|(_, report)| report).ok_or(MergeError::Nothing)?;
+    let selection = one_run(&parts)?;
+    complete(&parts)?;
+    let run = whole_run(&parts, selection)?;
+    let (cases, moves) = cases(&parts, &run)?;
+    let report = assemble(run, cases);
+    store::store(out_dir, &report, &moves)?;
+    Ok(report)
+}
+
+/// What the run was, taken from its parts.
+fn whole_run(parts: &[Part], selection: Selection) -> Result<Run, MergeError> {
+    let (_, first) = parts.first().ok_or(MergeError::Nothing)?;
+    let reports = || parts.iter().map(|(_, report)| report);
     let mut run = Run::new(first.run.clone());
-    run.started = reports.iter().map(|(_, report)| report.started.clone()).min().unwrap_or_default();
-    run.wall_seconds = reports.iter().map(|(_, report)| report.wall_seconds).fold(0.0, f64::max);
-    run.jobs = reports.iter().map(|(_, report)| report.jobs).sum();
+    run.started = reports().map(|report| report.started.clone()).min().unwrap_or_default();
+    run.wall_seconds = reports().map(|report| report.wall_seconds).fold(0.0, f64::max);
+    run.jobs = reports().fold(0, |jobs: u32, report| jobs.saturating_add(report.jobs));
     run.host = first.host.clone();
     run.suite = first.suite.clone();
-    run.seed = first.seed;
-    let issues = reports.iter().flat_map(|(_, report)| &report.known_issues);
+    // every result names its own; one for the whole is claimed only where it is true
+    run.seed = first.seed.filter(|_| reports().all(|report| report.seed == first.seed));
+    run.selection = Some(selection);
+    let issues = reports().flat_map(|report| &report.known_issues);
     let issues: BTreeMap<String, KnownIssueInfo> = issues.map(|issue| (issue.id.clone(), issue.clone())).collect();
     run.known_issues = issues.into_values().collect();
-    run.platforms = platforms;
-    let several = run.platforms.len() > 1;
+    let warnings: BTreeSet<&String> = reports().flat_map(|report| &report.warnings).collect();
+    run.warnings = warnings.into_iter().cloned().collect();
+    run.platforms = same_platforms(parts)?;
+    Ok(run)
+}
 
-    let mut seen: BTreeMap<(String, String, Option<u32>), &Path> = BTreeMap::new();
-    let mut moves = Vec::new();
-    let mut cases = Vec::new();
-    for (shard, report) in &reports {
+/// Holds the parts to be of one selection of one suite, and gives that.
+fn one_run(parts: &[Part]) -> Result<Selection, MergeError> {
+    let (first_dir, first) = parts.first().ok_or(MergeError::Nothing)?;
+    let told = |dir: &Path, report: &Report| {
+        let selection = report.selection.clone().zip(report.suite.clone());
+        selection.ok_or_else(|| MergeError::Foreign { shard: dir.to_path_buf() })
+    };
+    let (selection, suite) = told(first_dir, first)?;
+    for (dir, report) in parts {
+        let (other, other_suite) = told(dir, report)?;
+        let differs = |what: &'static str, one: String, other: String| MergeError::Differs {
+            what,
+            one,
+            other,
+            first: first_dir.to_path_buf(),
+            second: dir.to_path_buf(),
+        };
+        if other_suite != suite {
+            return Err(differs("suite", suite, other_suite));
+        }
+        if other != selection {
+            return Err(differs("selection", selection.to_string(), other.to_string()));
+        }
+        let parts_of = |report: &Report| report.shard.map_or(1, Shard::n);
+        if parts_of(report) != parts_of(first) {
+            return Err(differs("number of shards", parts_of(first).to_string(), parts_of(report).to_string()));
+        }
+    }
+    Ok(selection)
+}
+
+/// Every platform has each shard once.
+fn complete(parts: &[Part]) -> Result<(), MergeError> {
+    let mut given: BTreeMap<&str, BTreeMap<Shard, &Path>> = BTreeMap::new();
+    for (dir, report) in parts {
+        let Some(shard) = report.shard else { continue };
+        for platform in &report.platforms {
+            if let Some(first) = given.entry(&platform.name).or_default().insert(shard, dir) {
+                return Err(MergeError::ShardTwice {
+                    shard,
+                    platform: platform.name.clone(),
+                    first: first.to_path_buf(),
+                    second: dir.to_path_buf(),
+                });
+            }
+        }
+    }
+    for (platform, shards) in given {
+        let n = shards.keys().next().map_or(1, |shard| shard.n());
+        let missing = (1..=n).filter_map(|k| Shard::new(k, n)).filter(|shard| !shards.contains_key(shard));
+        // a foreign report may claim four thousand million shards
+        let missing: Vec<String> = missing.take(8).map(|shard| shard.to_string()).collect();
+        if !missing.is_empty() {
+            let more = n as usize - shards.len() - missing.len();
+            let missing = missing.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() };
+            return Err(MergeError::ShardMissing { platform: platform.to_owned(), missing });
+        }
+    }
+    Ok(())
+}
+
+/// A folder of evidence and its place in the whole.
+type Move = (PathBuf, String);
+
+/// All cases with their new places, held to be those that were selected.
+fn cases(parts: &[Part], run: &Run) -> Result<(Vec<CaseResult>, Vec<Move>), MergeError> {
+    let several = run.platforms.len() > 1;
+    let mut seen: BTreeMap<(&str, &str, Option<u32>), &Path> = BTreeMap::new();
+    let (mut moves, mut cases) = (Vec::new(), Vec::new());
+    for (dir, report) in parts {
         for case in &report.cases {
-            let key = (case.platform.clone(), case.id.clone(), case.round);
-            if let Some(first) = seen.insert(key, shard) {
+            if let Some(shard) = report.shard.filter(|shard| !shard.holds(&case.id)) {
+                return Err(MergeError::Stray { case: case.id.clone(), dir: dir.to_path_buf(), shard });
+            }
+            if let Some(first) = seen.insert((&case.platform, &case.id, case.round), dir) {
                 return Err(MergeError::Duplicate {
                     case: case.id.clone(),
                     platform: case.platform.clone(),
                     first: first.to_path_buf(),
-                    second: shard.to_path_buf(),
+                    second: dir.to_path_buf(),
                 });
             }
-            let mut case = case.clone();
-            let from = shard.join(&case.evidence);
+            let mut merged = case.clone();
             let mut key = case.key();
             key.several_platforms |= several;
-            case.evidence = key.evidence();
-            moves.push((from, out_dir.join(&case.evidence)));
-            cases.push(case);
+            merged.evidence = key.evidence();
+            moves.push((dir.join(&case.evidence), merged.evidence.clone()));
+            cases.push(merged);
         }
     }
-    for (from, to) in moves {
-        bring(&from, &to)?;
+    for platform in &run.platforms {
+        let ids = || seen.keys().filter(|(name, ..)| *name == platform.name).map(|(_, id, _)| *id);
+        if let Some(selection) = run.selection.as_ref().filter(|selection| !selection.is_of(ids())) {
+            return Err(MergeError::OtherCases {
+                platform: platform.name.clone(),
+                found: ids().collect::<BTreeSet<_>>().len() as u64,
+                wanted: selection.cases,
+            });
+        }
     }
-    Ok(assemble(run, cases))
+    Ok((cases, moves))
 }
 
-fn same_platforms(reports: &[(&Path, Report)]) -> Result<Vec<PlatformInfo>, MergeError> {
+fn same_platforms(parts: &[Part]) -> Result<Vec<PlatformInfo>, MergeError> {
     let mut platforms: BTreeMap<&str, (&Path, &PlatformInfo)> = BTreeMap::new();
-    for (shard, report) in reports {
+    for (dir, report) in parts {
         for platform in &report.platforms {
-            let (first, known) = *platforms.entry(&platform.name).or_insert((shard, platform));
+            let (first, known) = *platforms.entry(&platform.name).or_insert((dir, platform));
             if digests(known) != digests(platform) {
                 let in_short = |platform: &PlatformInfo| {
                     format!("QEMU {} {}", platform.qemu.version, platform.qemu.sha256.get(..12).unwrap_or_default())
@@ -124,7 +179,7 @@ fn same_platforms(reports: &[(&Path, Report)]) -> Result<Vec<PlatformInfo>, Merg
                     one: in_short(known),
                     other: in_short(platform),
                     first: first.to_path_buf(),
-                    second: shard.to_path_buf(),
+                    second: dir.to_path_buf(),
                 });
             }
         }
@@ -140,85 +195,5 @@ fn digests(platform: &PlatformInfo) -> Vec<&str> {
     digests
 }
 
-/// Links or copies the files below `from`; that there is no such folder is no error, since a case may leave none.
-fn bring(from: &Path, to: &Path) -> Result<(), ReportError> {
-    let entries = match fs::read_dir(from) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        entries => entries.map_err(|source| ReportError::read(from, source))?,
-    };
-    fs::create_dir_all(to).map_err(|source| ReportError::write(to, source))?;
-    for entry in entries {
-        let entry = entry.map_err(|source| ReportError::read(from, source))?;
-        let kind = entry.file_type().map_err(|source| ReportError::read(&entry.path(), source))?;
-        let target = to.join(entry.file_name());
-        if kind.is_dir() {
-            bring(&entry.path(), &target)?;
-        } else if kind.is_file() && fs::hard_link(entry.path(), &target).is_err() {
-            fs::copy(entry.path(), &target).map_err(|source| ReportError::write(&target, source))?;
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::{CaseFolder, sample};
-
-    /// Shard directories with every second case of a sample each.
-    fn shards(dir: &Path) -> Vec<PathBuf> {
-        let whole = sample::report(40);
-        let store = |number: usize| {
-            let out = dir.join(format!("shard-{number}"));
-            let mut report = whole.clone();
-            report.cases = whole.cases.iter().skip(number).step_by(2).cloned().collect();
-            for case in &report.cases {
-                CaseFolder::new(&out, &case.key()).finish(case).unwrap();
-            }
-            report.store(&out.join("report.json")).unwrap();
-            out
-        };
-        vec![store(0), store(1)]
-    }
-
-    #[test]
-    fn the_parts_make_the_whole_with_its_evidence() {
-        let dir = tempfile::tempdir().unwrap();
-        let out = dir.path().join("whole");
-        let merged = merge(&out, &shards(dir.path())).unwrap();
-        let whole = sample::report(40);
-        assert_eq!((&merged.cases, merged.totals), (&whole.cases, whole.totals));
-        assert_eq!(merged.jobs, 4);
-        for case in &merged.cases {
-            assert!(out.join(&case.evidence).join("verdict.json").exists(), "{}", case.evidence);
-        }
-    }
-
-    #[test]
-    fn a_case_that_is_there_twice_is_named_and_nothing_is_written() {
-        let dir = tempfile::tempdir().unwrap();
-        let shards = shards(dir.path());
-        let error = merge(&dir.path().join("whole"), &[shards[0].clone(), shards[0].clone()]).unwrap_err();
-        assert!(matches!(error, MergeError::Duplicate { .. }), "{error}");
-        assert!(!dir.path().join("whole").exists());
-    }
-
-    #[test]
-    fn another_build_under_the_same_name_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let shards = shards(dir.path());
-        let mut other = Report::load(&shards[1].join("report.json")).unwrap();
-        other.platforms[0].qemu.sha256 = "cd".repeat(32);
-        other.store(&shards[1].join("report.json")).unwrap();
-        let error = merge(&dir.path().join("whole"), &shards).unwrap_err();
-        assert!(matches!(error, MergeError::Platform { .. }), "{error}");
-    }
-
-    #[test]
-    fn no_shard_and_a_missing_report_are_errors() {
-        let dir = tempfile::tempdir().unwrap();
-        assert!(matches!(merge(dir.path(), &[]), Err(MergeError::Nothing)));
-        let error = merge(dir.path(), &[dir.path().join("none")]).unwrap_err();
-        assert!(error.to_string().contains("report.json"), "{error}");
-    }
-}
+mod tests;

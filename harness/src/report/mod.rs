@@ -36,6 +36,7 @@ pub mod listing;
 pub mod merge;
 mod model;
 pub mod progress;
+mod selection;
 pub mod text;
 
 #[cfg(test)]
@@ -45,8 +46,9 @@ mod schema;
 
 pub use facts::{host, known_issue_info};
 pub use folder::{CaseFolder, CaseKey, RESULT_FILE, STARTED_FILE, folder_name};
-pub use json::{ReportError, Run, gather};
+pub use json::{ReportError, Run, gather, with_causes};
 pub use model::{
     Accel, Attempt, CaseResult, Clock, FirmwareInfo, FirmwareKind, Flake, Host, KnownIssueInfo, Outcome, PlatformInfo,
     QemuInfo, Report, SCHEMA, Totals, Verdict, timestamp,
 };
+pub use selection::{Selection, Shard, ShardError};

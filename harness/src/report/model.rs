@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::CaseKey;
+use super::{CaseKey, Selection, Shard};
 use crate::platform::Platform;
 
 /// Name and version of the format; a reader refuses any other.
@@ -422,7 +422,7 @@ impl Totals {
 
     /// The count of all cases.
     pub fn all(self) -> u64 {
-        Verdict::ALL.iter().map(|&verdict| self.get(verdict)).sum()
+        Verdict::ALL.iter().fold(0, |all: u64, &verdict| all.saturating_add(self.get(verdict)))
     }
 
     fn slot(&mut self, verdict: Verdict) -> &mut u64 {
@@ -470,6 +470,15 @@ pub struct Report {
     /// The seed that the cases' seeds come from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
+    /// Which part of the selection this is; absent where it is all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
+    /// What was selected before it was cut into shards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selection: Option<Selection>,
+    /// What somebody should look at although it changes no verdict.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 impl Report {
@@ -480,7 +489,8 @@ impl Report {
     /// fact about the firmware whatever else went wrong.
     pub fn exit_code(&self, strict: bool) -> u8 {
         let totals = &self.totals;
-        if totals.failed + totals.unexpected_pass > 0 || !self.flakes.is_empty() || (strict && totals.skipped > 0) {
+        if totals.failed > 0 || totals.unexpected_pass > 0 || !self.flakes.is_empty() || (strict && totals.skipped > 0)
+        {
             1
         } else if totals.broken > 0 || totals.all() == 0 {
             2

@@ -31,6 +31,9 @@ fn the_schema_and_the_types_have_the_same_fields() {
     (case.detail, case.guest, case.seed) = (Some("x".into()), Some("x".into()), Some(1));
     let flake = super::Flake { id: "x".into(), platform: "host".into(), totals: report.totals };
     report.flakes.push(flake);
+    report.shard = super::Shard::new(1, 3);
+    report.selection = Some(super::Selection::new(vec!["order".into()], false, 1, ["x"]));
+    report.warnings = vec!["x".into()];
     let value = serde_json::to_value(&report).unwrap();
     assert_eq!(violations(&value), Vec::<String>::new());
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/report.schema.json");
@@ -42,6 +45,7 @@ fn the_schema_and_the_types_have_the_same_fields() {
     };
     assert_eq!(names(&value), names(&schema["properties"]));
     assert_eq!(names(&value["cases"][0]), names(&schema["$defs"]["case"]["properties"]));
+    assert_eq!(names(&value["selection"]), names(&schema["$defs"]["selection"]["properties"]));
     assert_eq!(names(&value["totals"]), names(&schema["$defs"]["totals"]["properties"]));
 }
 
