@@ -26,12 +26,12 @@ pub struct Files {
 /// What the machine's ports are connected to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wiring {
-    /// Socket pairs whose far ends the harness holds, as inherited descriptor numbers.
+    /// Socket pairs whose near ends the harness holds, as inherited descriptor numbers, and the serial port's pipes.
     Harness {
         /// QMP.
         qmp: i32,
-        /// First serial port.
-        serial: i32,
+        /// First serial port: the name of its pipes without `.in` and `.out`.
+        serial: String,
         /// Debug console at port 0x402.
         debugcon: i32,
         /// One for each NIC that has a network, in device order: a socket to its lan, or on a real bridge a pipe for the
@@ -256,7 +256,7 @@ fn ports(argv: &mut Argv, machine: &Machine, wiring: &Wiring) {
     match wiring {
         Wiring::Harness { qmp, serial, debugcon, sandbox, incoming, .. } => {
             argv.two("-chardev", &format!("socket,id=qmp,fd={qmp}")).two("-mon", "chardev=qmp,mode=control");
-            argv.two("-chardev", &format!("socket,id=serial,fd={serial}")).two("-serial", "chardev:serial");
+            argv.two("-chardev", &format!("pipe,id=serial,path={serial}")).two("-serial", "chardev:serial");
             argv.two("-chardev", &format!("socket,id=debugcon,fd={debugcon}"));
             if *sandbox {
                 argv.two("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");

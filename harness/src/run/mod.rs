@@ -423,7 +423,8 @@ impl Bench {
         let (lans, far) = self.networks.power_on(recorder)?;
         let (others, env): (Vec<_>, Vec<_>) = far.lab.into_iter().unzip();
         let ports = Ports::new(far.nics, others)?;
-        let (qmp, serial, debugcon, nics) = ports.numbers();
+        let (qmp, debugcon, nics) = ports.numbers();
+        let serial = ports.serial().to_owned();
         let wiring = Wiring::Harness {
             qmp,
             serial,

@@ -89,7 +89,7 @@ fn plays_qemu() {
     if behaviour == BannerOnly {
         port(&argv, "debugcon").write_all(b"SeaBIOS (version 1.16.2-debian-1.16.2-1)\n").unwrap();
     }
-    play(behaviour, port(&argv, "qmp"), port(&argv, "serial"));
+    play(behaviour, port(&argv, "qmp"), serial(&argv));
 }
 
 /// The far end of a port, by the number that the command line names.
@@ -100,8 +100,15 @@ fn port(argv: &str, id: &str) -> UnixStream {
     unsafe { UnixStream::from_raw_fd(number) }
 }
 
+/// The far end of the serial port's output, by the name that the command line has.
+fn serial(argv: &str) -> std::fs::File {
+    let word = argv.split_once("pipe,id=serial,path=").unwrap().1;
+    let name = word.split(' ').next().unwrap();
+    std::fs::OpenOptions::new().write(true).open(format!("{name}.out")).unwrap()
+}
+
 #[expect(clippy::zombie_processes, reason = "leaving a child behind is one of the ways to misbehave")]
-fn play(behaviour: Behaviour, mut qmp: UnixStream, mut serial: UnixStream) {
+fn play(behaviour: Behaviour, mut qmp: UnixStream, mut serial: std::fs::File) {
     const GREETING: &[u8] = b"{\"QMP\": {\"version\": {\"qemu\": {\"major\": 99}}, \"capabilities\": []}}\n";
     match behaviour {
         Silent => linger(),

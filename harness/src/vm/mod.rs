@@ -1,10 +1,12 @@
 //! The only place that starts a process: QEMU, with its serial port, debug console and QMP.
 //!
 //! A [`Vm`] owns one QEMU. Its ports are private socket pairs handed over by descriptor, so nothing listens anywhere and
-//! no socket file is left behind. Dropping a `Vm` ends its QEMU and waits for that.
+//! no socket file is left behind; the serial port is a pair of pipes (see [`serial`]). Dropping a `Vm` ends its QEMU and
+//! waits for that.
 
 pub mod process;
 pub mod qmp;
+pub mod serial;
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -14,10 +16,11 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use rustix::net::{RecvFlags, recv};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde_json::Value;
 
@@ -32,6 +35,9 @@ const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long the sockets of a QEMU that has ended are read on while somebody else holds them open.
 const LEFTOVER_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How often a reader that has nothing to read looks whether anybody still wants it.
+const LOOK_UP: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
 
 /// A machine that did not power on, or a monitor that failed.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +101,7 @@ impl std::fmt::Display for Exit {
 /// The near ends of a machine's ports, made before its command line so that the far ends' numbers are known.
 pub struct Ports {
     qmp: (UnixStream, UnixStream),
-    serial: (UnixStream, UnixStream),
+    serial: String,
     debug_console: (UnixStream, UnixStream),
     nics: Vec<OwnedFd>,
     others: Vec<OwnedFd>,
@@ -112,19 +118,18 @@ impl Ports {
         let pair = |what: &str| {
             UnixStream::pair().map_err(|source| VmError::Prepare { what: format!("a socket pair for {what}"), source })
         };
-        Ok(Ports {
-            qmp: pair("QMP")?,
-            serial: pair("serial")?,
-            debug_console: pair("the debug console")?,
-            nics,
-            others,
-        })
+        Ok(Ports { qmp: pair("QMP")?, serial: serial::name(), debug_console: pair("the debug console")?, nics, others })
     }
 
-    /// Descriptor numbers that QEMU inherits: QMP, serial, debug console, then NICs.
-    pub fn numbers(&self) -> (RawFd, RawFd, RawFd, Vec<RawFd>) {
+    /// The name of the serial port's pipes in the folder in which QEMU runs; they are there once it is powered on.
+    pub fn serial(&self) -> &str {
+        &self.serial
+    }
+
+    /// Descriptor numbers that QEMU inherits: QMP, debug console, then NICs.
+    pub fn numbers(&self) -> (RawFd, RawFd, Vec<RawFd>) {
         let nics = self.nics.iter().map(AsRawFd::as_raw_fd).collect();
-        (self.qmp.1.as_raw_fd(), self.serial.1.as_raw_fd(), self.debug_console.1.as_raw_fd(), nics)
+        (self.qmp.1.as_raw_fd(), self.debug_console.1.as_raw_fd(), nics)
     }
 }
 
@@ -138,8 +143,10 @@ pub struct Vm {
     /// Its monitor.
     pub qmp: Qmp,
     pidfd: Arc<rustix::fd::OwnedFd>,
-    serial: UnixStream,
-    debug_console: UnixStream,
+    /// Where the serial port is typed on.
+    input: File,
+    /// Second handles of what the readers read: serial port and debug console.
+    outputs: [OwnedFd; 2],
     carrying: Carrying,
     ended: Ended,
     recorder: Recorder,
@@ -174,12 +181,15 @@ impl Vm {
         qemu.args(command.iter().skip(1)).args(argv).current_dir(directory);
         qemu.envs(env.iter().map(|(name, value)| (name, value)));
         qemu.stdin(Stdio::null()).stdout(log.try_clone().map_err(prepare)?).stderr(log);
-        let (qmp, serial, debug_console, nics) = ports.numbers();
+        let created = serial::create(directory, &ports.serial);
+        let failed = |source| VmError::Prepare { what: format!("pipes in {}", directory.display()), source };
+        let (_names, serial::Near { output, held_open, input }) = created.map_err(failed)?;
+        let (qmp, debug_console, nics) = ports.numbers();
         let others = ports.others.iter().map(AsRawFd::as_raw_fd).collect();
-        let inherited = [vec![qmp, serial, debug_console], nics, others].concat();
+        let inherited = [vec![qmp, debug_console], nics, others].concat();
         let spawned = process::spawn(qemu, inherited);
         let mut child = spawned.map_err(|source| VmError::Spawn { program: program.clone(), source })?;
-        drop((ports.qmp.1, ports.serial.1, ports.debug_console.1, ports.nics, ports.others));
+        drop((ports.qmp.1, ports.debug_console.1, ports.nics, ports.others));
         recorder.note(Observed::Harness(format!("powered on, process {}", child.id())));
 
         let pidfd = pidfd(&child).map_err(|source| VmError::Prepare { what: "a pidfd for QEMU".to_owned(), source });
@@ -191,21 +201,27 @@ impl Vm {
                 return Err(error);
             }
         };
-        let near = |stream: &UnixStream| {
-            stream.try_clone().map_err(|source| VmError::Prepare { what: "a second handle".to_owned(), source })
+        let outputs = [OwnedFd::from(output), OwnedFd::from(ports.debug_console.0)];
+        let copies = outputs[0].try_clone().and_then(|serial| Ok([serial, outputs[1].try_clone()?]));
+        let copies = match copies {
+            Ok(copies) => copies,
+            Err(source) => {
+                kill(&pidfd);
+                child.wait().ok();
+                return Err(VmError::Prepare { what: "a second handle".to_owned(), source });
+            }
         };
-        let (serial, debug_console) = (near(&ports.serial.0), near(&ports.debug_console.0));
-        let carrying = Carrying::default();
-        let nears = [near(&ports.serial.0), near(&ports.debug_console.0)];
-        let readers = [
-            reader(ports.serial.0, Source::Serial, recorder.clone(), carrying.clone()),
-            reader(ports.debug_console.0, Source::DebugConsole, recorder.clone(), carrying.clone()),
-        ];
+        let (carrying, unwanted) = (Carrying::default(), Arc::new(AtomicBool::new(false)));
+        let [serial, debug_console] = copies;
+        let readers = [(serial, Source::Serial), (debug_console, Source::DebugConsole)].map(|(stream, source)| {
+            reader(File::from(stream), source, recorder.clone(), carrying.clone(), unwanted.clone())
+        });
         let ended = Ended::default();
         let (waiting, record) = (ended.clone(), recorder.clone());
         std::thread::spawn(move || {
             let exit = child.wait().map(Exit::of).unwrap_or(Exit { code: None, signal: None });
-            finish_reading(readers, &nears);
+            drop(held_open);
+            finish_reading(readers, &unwanted);
             let mut log = Vec::new();
             if said.rewind().is_ok() {
                 said.take(1 << 16).read_to_end(&mut log).ok();
@@ -228,9 +244,8 @@ impl Vm {
                 return Err(VmError::EndedEarly { status: exit.to_string(), said });
             }
         };
-        let (serial, debug_console) = (serial?, debug_console?);
         guard.disarm();
-        Ok(Vm { qmp, pidfd, serial, debug_console, carrying, ended, recorder, patience })
+        Ok(Vm { qmp, pidfd, input, outputs, carrying, ended, recorder, patience })
     }
 
     /// Runs a QMP command; see [`Qmp::execute`].
@@ -255,10 +270,13 @@ impl Vm {
     ///
     /// # Errors
     ///
-    /// The socket's error where QEMU has ended.
+    /// The pipe's error, and that QEMU has ended.
     pub fn type_on_serial(&self, bytes: &[u8]) -> std::io::Result<()> {
         use std::io::Write;
-        (&self.serial).write_all(bytes)
+        if self.exit(Duration::ZERO).is_some() {
+            return Err(std::io::ErrorKind::BrokenPipe.into());
+        }
+        (&self.input).write_all(bytes)
     }
 
     /// Waits until everything that a stopped guest has printed is in the timeline; whether it is, after at most `patience`.
@@ -266,7 +284,7 @@ impl Vm {
         let deadline = Instant::now() + patience;
         loop {
             let carrying = self.carrying.try_lock();
-            if carrying.is_ok() && [&self.serial, &self.debug_console].into_iter().all(is_empty) {
+            if carrying.is_ok() && self.outputs.iter().all(is_empty) {
                 return true;
             }
             drop(carrying);
@@ -347,15 +365,22 @@ fn kill(pidfd: &rustix::fd::OwnedFd) {
 }
 
 fn reader(
-    mut stream: UnixStream,
+    mut stream: File,
     source: Source,
     recorder: Recorder,
     carrying: Carrying,
+    unwanted: Arc<AtomicBool>,
 ) -> std::thread::JoinHandle<()> {
     std::thread::spawn(move || {
         let mut buffer = [0; 16 << 10];
         // waits without holding anything, then reads what it knows to be there
-        while let Ok((1.., _)) = recv(&stream, &mut buffer[..1], RecvFlags::PEEK) {
+        while !unwanted.load(Ordering::Relaxed) {
+            let mut waiting = [PollFd::new(&stream, PollFlags::IN)];
+            match poll(&mut waiting, Some(&LOOK_UP)) {
+                Ok(0) | Err(rustix::io::Errno::INTR) => continue,
+                Ok(_) => {}
+                Err(_) => break,
+            }
             let Ok(_carrying) = carrying.lock() else { break };
             let Ok(count @ 1..) = stream.read(&mut buffer) else { break };
             recorder.bytes(source, &buffer[..count]);
@@ -364,21 +389,18 @@ fn reader(
 }
 
 /// Whether a stream holds nothing to read; one that has ended does not.
-fn is_empty(stream: &UnixStream) -> bool {
-    let waiting = recv(stream, &mut [0; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT);
-    !matches!(waiting, Ok((1.., _)))
+fn is_empty(stream: &OwnedFd) -> bool {
+    rustix::io::ioctl_fionread(stream).is_ok_and(|waiting| waiting == 0)
 }
 
-/// Lets the readers take what an ended QEMU left in its sockets, which belongs before its end. A process that inherited
-/// the far ends could hold them open for ever, so they are shut down from here then.
-fn finish_reading(readers: [std::thread::JoinHandle<()>; 2], nears: &[Result<UnixStream, VmError>; 2]) {
+/// Lets the readers take what an ended QEMU left in its ports, which belongs before its end. A process that inherited the
+/// far ends could hold them open for ever, so nobody reads on then.
+fn finish_reading(readers: [std::thread::JoinHandle<()>; 2], unwanted: &AtomicBool) {
     let deadline = Instant::now() + LEFTOVER_TIMEOUT;
     while Instant::now() < deadline && !readers.iter().all(std::thread::JoinHandle::is_finished) {
         std::thread::sleep(Duration::from_millis(1));
     }
-    for near in nears.iter().flatten() {
-        near.shutdown(std::net::Shutdown::Both).ok();
-    }
+    unwanted.store(true, Ordering::Relaxed);
     for reader in readers {
         reader.join().ok();
     }

@@ -20,9 +20,11 @@ impl Bench {
 
     fn power_on(&self, behaviour: Behaviour, patience: Duration) -> Result<Vm, VmError> {
         let ports = Ports::new(Vec::new(), Vec::new()).unwrap();
-        let (qmp, serial, debug_console, _) = ports.numbers();
-        let argv = [("qmp", qmp), ("serial", serial), ("debugcon", debug_console)]
-            .map(|(id, number)| format!("socket,id={id},fd={number}"));
+        let (qmp, debug_console, _) = ports.numbers();
+        let sockets = [("qmp", qmp), ("debugcon", debug_console)];
+        let serial = format!("pipe,id=serial,path={}", ports.serial());
+        let argv = sockets.map(|(id, number)| format!("socket,id={id},fd={number}")).into_iter().chain([serial]);
+        let argv: Vec<String> = argv.collect();
         let env = fake::env(behaviour);
         Vm::power_on(&fake::command(), &env, &argv, ports, self.folder.path(), self.recorder.clone(), patience)
     }

@@ -16,7 +16,8 @@ fn text(argv: &[String]) -> String {
 }
 
 fn harness(nics: &[i32]) -> Wiring {
-    Wiring::Harness { qmp: 10, serial: 11, debugcon: 12, nics: nics.to_vec(), sandbox: true, incoming: false }
+    let serial = "serial-0".to_owned();
+    Wiring::Harness { qmp: 10, serial, debugcon: 12, nics: nics.to_vec(), sandbox: true, incoming: false }
 }
 
 /// A file for each device that has a medium.
