@@ -22,8 +22,6 @@ mod places;
 mod prelaunch;
 mod pxe;
 mod resets;
-pub mod runner;
-pub mod settings;
 mod snapshots;
 mod strict;
 mod triples;
@@ -31,6 +29,9 @@ mod unlisted;
 mod variable_stores;
 
 use bootwright::case::{Case, Suite};
+
+/// What the project knows about the defects of QEMU and firmware that its cases meet.
+pub const KNOWN_ISSUES: &str = include_str!("../known-issues.toml");
 
 /// Every case, in the order of the listing.
 pub fn all() -> Vec<Case> {

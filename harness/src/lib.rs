@@ -3,7 +3,7 @@
 //!
 //! Data flows one way, and a module uses only what stands to its left:
 //!
-//! `platform -> image (bootwright-images) -> lan (bootwright-lan) -> evidence -> machine -> vm -> trace -> verdict -> case -> run -> report`
+//! `platform -> image (bootwright-images) -> lan (bootwright-lan) -> evidence -> machine -> vm -> trace -> verdict -> case -> run -> report -> suite`
 
 #![deny(missing_docs)]
 
@@ -13,6 +13,7 @@ pub mod machine;
 pub mod platform;
 pub mod report;
 pub mod run;
+pub mod suite;
 pub mod trace;
 pub mod verdict;
 pub mod vm;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use bootwright_images::Nonce;
 
 use crate::XtaskError;
+use crate::test::boot_binary::BootBinary;
 
 /// Options of `cargo xtask images`.
 #[derive(clap::Args)]
@@ -31,7 +32,7 @@ pub struct Args {
 /// [`XtaskError`] for a name that does not exist, or a file that cannot be written.
 pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     if let Some(folder) = &args.again {
-        bootwright_cases::runner::build_media_again(folder).map_err(XtaskError)?;
+        BootBinary::build()?.build_media_again(folder)?;
         return Ok(ExitCode::SUCCESS);
     }
     let catalogue = bootwright_images::catalogue();

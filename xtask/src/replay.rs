@@ -6,6 +6,7 @@ use std::process::{Command, ExitCode};
 use bootwright::report::{CaseKey, Report};
 
 use crate::XtaskError;
+use crate::test::boot_binary::BootBinary;
 use crate::test::out_dir;
 
 /// Options of `cargo xtask replay`.
@@ -43,7 +44,7 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     if !command.exists() {
         return Err(XtaskError(format!("{} does not exist: the case never powered a machine on", command.display())));
     }
-    bootwright_cases::runner::build_media_again(&folder).map_err(XtaskError)?;
+    BootBinary::build()?.build_media_again(&folder)?;
     eprintln!("{}: {}", case.id, case.verdict.word());
     eprintln!("running {} (end: Ctrl-A x, monitor: Ctrl-A c)", command.display());
     let status = Command::new("timeout")

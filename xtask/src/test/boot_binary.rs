@@ -1,14 +1,12 @@
-//! Builds the libtest-mimic binary of the cases and gives the command that runs it.
+//! Builds the test binary of the cases, asks it what there is, and gives the command that runs it.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use bootwright_cases::runner::SELECTION_FILE;
-use bootwright_cases::settings::Settings;
+use bootwright::suite::{Catalogue, Question, Settings};
 
 use super::out_dir::workspace;
-use super::{Args, suite, suite_name};
 use crate::XtaskError;
 
 /// The built binary.
@@ -50,37 +48,45 @@ impl BootBinary {
         found.map(BootBinary).ok_or_else(|| XtaskError("cargo built no boot binary: its messages name none".to_owned()))
     }
 
-    /// The command that runs the cases of the run's selection file.
-    pub fn command(
-        &self,
-        args: &Args,
-        settings: &Settings,
-        out: &Path,
-        platform: &str,
-        several: bool,
-        jobs: u32,
-    ) -> Command {
+    /// What there is to run with these settings.
+    ///
+    /// # Errors
+    ///
+    /// [`XtaskError`] where the binary gives no answer, with what it says instead.
+    pub fn catalogue(&self, settings: &Settings) -> Result<Catalogue, XtaskError> {
+        let answer = self.ask(&Question::Catalogue, settings)?;
+        serde_json::from_slice(&answer).map_err(|error| XtaskError(format!("{}: {error}", self.0.display())))
+    }
+
+    /// Builds the media of an evidence folder again.
+    ///
+    /// # Errors
+    ///
+    /// [`XtaskError`] where the folder is none of a case that ran, or of one that the binary does not have.
+    pub fn build_media_again(&self, folder: &Path) -> Result<(), XtaskError> {
+        self.ask(&Question::MediaOf(folder.to_owned()), &Settings::new(PathBuf::new())).map(drop)
+    }
+
+    fn ask(&self, question: &Question, settings: &Settings) -> Result<Vec<u8>, XtaskError> {
+        let (name, value) = question.to_env();
+        let answer = Command::new(&self.0)
+            .envs(settings.to_env())
+            .env(name, value)
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| XtaskError(format!("cannot run {}: {error}", self.0.display())))?;
+        if answer.status.success() {
+            return Ok(answer.stdout);
+        }
+        let said = String::from_utf8_lossy(&answer.stderr);
+        Err(XtaskError(said.trim().trim_start_matches("error: ").to_owned()))
+    }
+
+    /// The command that runs the cases of the settings' selection file.
+    pub fn run_command(&self, settings: &Settings, jobs: u32) -> Command {
         let mut command = Command::new(&self.0);
         command.args(["--color", "never", "--test-threads", &jobs.to_string()]);
-        command.env("BOOTWRIGHT_SELECTION", out.join(SELECTION_FILE));
-        command.env("BOOTWRIGHT_OUT", out);
-        command.env("BOOTWRIGHT_PLATFORM", platform);
-        command.env("BOOTWRIGHT_SEVERAL_PLATFORMS", if several { "1" } else { "" });
-        command.env("BOOTWRIGHT_SUITE", suite_name(suite(args)));
-        command.env("BOOTWRIGHT_SEED", args.seed().to_string());
-        command.env("BOOTWRIGHT_ACCEL", args.accel.name());
-        command.env("BOOTWRIGHT_REPEAT", args.repeat.to_string());
-        command.env("BOOTWRIGHT_KEEP", if settings.keep { "1" } else { "" });
-        command.env("BOOTWRIGHT_STRICT", if settings.strict { "1" } else { "" });
-        command.env("BOOTWRIGHT_PAUSE_ON_FAILURE", if settings.pause_on_failure { "1" } else { "" });
-        let clock = args.clock.map_or("", |clock| if clock == super::Clock::Real { "real" } else { "virtual" });
-        command.env("BOOTWRIGHT_CLOCK", clock);
-        command.env("BOOTWRIGHT_SHARD", args.shard.as_deref().unwrap_or(""));
-        command.env("BOOTWRIGHT_MIRROR", args.mirror.as_deref().unwrap_or(""));
-        match &args.known_issues {
-            Some(path) => command.env("BOOTWRIGHT_KNOWN_ISSUES", path),
-            None => command.env_remove("BOOTWRIGHT_KNOWN_ISSUES"),
-        };
+        command.envs(settings.to_env());
         command
     }
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use bootwright::machine::{Machine, Medium};
-use bootwright::platform::{FirmwareFile, Qemu, QemuVersion};
-use bootwright::trace::{Attempt, Terminal, Trace};
-use bootwright::verdict::Expectation;
-use bootwright::verdict::views::Views;
+use crate::machine::{Machine, Medium};
+use crate::platform::{FirmwareFile, Qemu, QemuVersion};
+use crate::trace::{Attempt, Terminal, Trace};
+use crate::verdict::Expectation;
+use crate::verdict::views::Views;
 use rstest::rstest;
 
 use super::*;
@@ -106,9 +106,9 @@ fn classify(id: &str, control: bool, qemu: u32, finished: &Finished) -> CaseResu
         round: None,
         several_platforms: false,
     };
-    let runner = Runner::new(Settings::read(|_| None).unwrap());
     let issues = KnownIssues::parse(ISSUES, "known-issues.toml").unwrap();
-    runner.classify(&job, &key, &platform(qemu), &issues, finished)
+    let runner = Runner::new(Settings::read(|_| None).unwrap(), issues);
+    runner.classify(&job, &key, &platform(qemu), finished)
 }
 
 #[rstest]
@@ -186,7 +186,7 @@ fn a_platform_that_cannot_be_resolved_breaks_the_case_and_is_named() {
         _ => None,
     });
     let job = Job { case: case("synthetic::free"), control: false, round: None, selected: true };
-    let text = Runner::new(settings.unwrap()).run(&job).unwrap_err();
+    let text = Runner::new(settings.unwrap(), KnownIssues::parse("", "none").unwrap()).run(&job).unwrap_err();
     assert!(text.contains("/nonexistent/acme.toml"), "{text}");
     let events = std::fs::read_to_string(out.path().join("events.jsonl")).unwrap();
     assert!(events.contains("\"verdict\":\"broken\""), "{events}");

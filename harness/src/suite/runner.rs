@@ -5,87 +5,33 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use bootwright::case::{Case, Suite};
-use bootwright::machine::{Accelerator, Clock, Firmware, Machine, Medium};
-use bootwright::platform::{self, Platform, PlatformName};
-use bootwright::report::{self, CaseFolder, CaseKey, CaseResult, Verdict};
-use bootwright::run::{Ended, Finished, Options, Patience, run, run_control};
-use bootwright::trace::Outcome;
-use bootwright::verdict::Expectation;
-use bootwright::verdict::known_issues::{self, Classification, FailureFacts, KnownIssues, Versions};
 use serde_json::json;
 
-use crate::settings::{Settings, in_shard};
+use crate::case::Case;
+use crate::machine::{Accelerator, Clock, Firmware, Machine, Medium};
+use crate::platform::{self, Platform, PlatformName};
+use crate::report::{self, CaseFolder, CaseKey, CaseResult, Verdict};
+use crate::run::{Ended, Finished, Options, Patience, run, run_control};
+use crate::trace::Outcome;
+use crate::verdict::Expectation;
+use crate::verdict::known_issues::{self, Classification, FailureFacts, KnownIssues, Versions};
 
-/// The project's own known issues.
-const KNOWN_ISSUES: &str = include_str!("../known-issues.toml");
-
-/// Name of the file in the output directory that lists a run's tests.
-pub const SELECTION_FILE: &str = "selection.txt";
-
-/// One thing to run: a case or its negative control.
-#[derive(Clone, Debug)]
-pub struct Job {
-    /// The case.
-    pub case: Case,
-    /// Run its negative control instead.
-    pub control: bool,
-    /// Repetition, from 1, where cases are repeated.
-    pub round: Option<u32>,
-    /// In the selected suite and shard; others are listed as ignored.
-    pub selected: bool,
-}
-
-impl Job {
-    /// The id under which it is listed and reported.
-    pub fn id(&self) -> String {
-        if self.control { format!("control::{}", self.case.id) } else { self.case.id.clone() }
-    }
-
-    /// The test's name: the id, and the round where there are several.
-    pub fn name(&self) -> String {
-        match self.round {
-            Some(round) => format!("{}~{round}", self.id()),
-            None => self.id(),
-        }
-    }
-}
-
-/// Every case, in listing order; the full suite adds each case's negative control.
-pub fn jobs(settings: &Settings) -> Vec<Job> {
-    let mut jobs = Vec::new();
-    for case in crate::all() {
-        for control in [false, true] {
-            let id = if control { format!("control::{}", case.id) } else { case.id.clone() };
-            let suite = if control { Suite::Full } else { case.suite };
-            let selected = suite <= settings.suite && settings.shard.is_none_or(|shard| in_shard(&id, shard));
-            for round in 1..=settings.repeat {
-                let round = (settings.repeat > 1).then_some(round);
-                jobs.push(Job { case: case.clone(), control, round, selected });
-            }
-        }
-    }
-    jobs
-}
+use super::jobs::Job;
+use super::settings::Settings;
 
 /// Runs jobs on the platform of the settings, which is resolved at the first job.
 pub struct Runner {
     settings: Settings,
+    known_issues: KnownIssues,
     platform: OnceLock<Result<Platform, String>>,
-    known_issues: OnceLock<Result<KnownIssues, String>>,
     /// Accelerator of SeaBIOS and of OVMF, once probed.
     probed: [OnceLock<Accelerator>; 2],
 }
 
 impl Runner {
     /// A runner that has not looked at the host yet.
-    pub fn new(settings: Settings) -> Runner {
-        Runner {
-            settings,
-            platform: OnceLock::new(),
-            known_issues: OnceLock::new(),
-            probed: [OnceLock::new(), OnceLock::new()],
-        }
+    pub fn new(settings: Settings, known_issues: KnownIssues) -> Runner {
+        Runner { settings, known_issues, platform: OnceLock::new(), probed: [OnceLock::new(), OnceLock::new()] }
     }
 
     /// Runs one job, leaves its evidence and result, and says whether it went as expected.
@@ -94,7 +40,7 @@ impl Runner {
     ///
     /// The failure text for a person, when the verdict is not as expected.
     pub fn run(&self, job: &Job) -> Result<(), String> {
-        let name = self.settings.platform.clone().unwrap_or_else(|| default_platform().to_owned());
+        let name = self.settings.platform.clone().unwrap_or_else(|| default_platform().to_string());
         let key = CaseKey {
             id: job.id(),
             platform: name.clone(),
@@ -103,7 +49,7 @@ impl Runner {
             several_platforms: self.settings.several_platforms,
         };
         let folder = CaseFolder::new(&self.settings.out, &key);
-        bootwright::run::clear(folder.path()).map_err(|error| format!("{}: {error}", folder.path().display()))?;
+        crate::run::clear(folder.path()).map_err(|error| format!("{}: {error}", folder.path().display()))?;
         folder.start(&key).map_err(|error| error.to_string())?;
         self.event(&json!({ "event": "started", "id": job.name(), "platform": name }));
         let result = self.result(job, &key, &folder);
@@ -118,10 +64,9 @@ impl Runner {
 
     fn result(&self, job: &Job, key: &CaseKey, folder: &CaseFolder) -> CaseResult {
         let platform = self.platform.get_or_init(|| resolve(&self.settings));
-        let known_issues = self.known_issues.get_or_init(|| read_known_issues(&self.settings));
-        let (platform, known_issues) = match (platform, known_issues) {
-            (Ok(platform), Ok(known_issues)) => (platform, known_issues),
-            (Err(reason), _) | (_, Err(reason)) => {
+        let platform = match platform {
+            Ok(platform) => platform,
+            Err(reason) => {
                 let mut result = CaseResult::new(key, Verdict::Broken);
                 result.reason = Some(reason.clone());
                 return result;
@@ -141,7 +86,7 @@ impl Runner {
             true => run_control(&job.case, platform, &options),
             false => run(&job.case, platform, &options),
         };
-        let mut result = self.classify(job, key, platform, known_issues, &finished);
+        let mut result = self.classify(job, key, platform, &finished);
         result.accel = Some(accel(options.accelerator));
         result.seed = Some(options.seed);
         result
@@ -150,7 +95,7 @@ impl Runner {
     /// The accelerator of the settings; where it is to be found out, KVM if a payload boots under it with this firmware.
     /// That `/dev/kvm` exists proves nothing.
     fn accelerator(&self, firmware: Firmware, platform: &Platform) -> Accelerator {
-        if let Some(accelerator) = self.settings.accelerator {
+        if let Some(accelerator) = self.settings.accelerator.fixed() {
             return accelerator;
         }
         *self.probed[firmware as usize].get_or_init(|| {
@@ -172,14 +117,7 @@ impl Runner {
         })
     }
 
-    fn classify(
-        &self,
-        job: &Job,
-        key: &CaseKey,
-        platform: &Platform,
-        known_issues: &KnownIssues,
-        finished: &Finished,
-    ) -> CaseResult {
+    fn classify(&self, job: &Job, key: &CaseKey, platform: &Platform, finished: &Finished) -> CaseResult {
         let mut result = CaseResult::new(key, Verdict::Passed);
         fill(&mut result, finished);
         result.negative_of = job.control.then(|| job.case.id.clone());
@@ -215,7 +153,7 @@ impl Runner {
         let classified = match job.control {
             true if reason.is_some() => Classification::Failed { otherwise: Vec::new() },
             true => Classification::Passed,
-            false => known_issues.classify(&job.case.id, &versions, outcome),
+            false => self.known_issues.classify(&job.case.id, &versions, outcome),
         };
         match classified {
             Classification::Passed => {}
@@ -252,53 +190,15 @@ impl Runner {
 }
 
 /// The platform that is used when none is named: the host's own QEMU if there is one, else its release's packages.
-pub fn default_platform() -> &'static str {
-    let surroundings = platform::Surroundings::of_this_process();
-    if surroundings.program("qemu-system-x86_64").is_some() { "host" } else { "apt" }
+pub fn default_platform() -> PlatformName {
+    PlatformName::default_on(&platform::Surroundings::of_this_process())
 }
 
 fn resolve(settings: &Settings) -> Result<Platform, String> {
-    let name = settings.platform.clone().unwrap_or_else(|| default_platform().to_owned());
+    let name = settings.platform.clone().unwrap_or_else(|| default_platform().to_string());
     let name: PlatformName = name.parse().map_err(|error: platform::PlatformError| error.to_string())?;
     let options = platform::Options { mirror: settings.mirror.clone(), ..platform::Options::default() };
     Platform::resolve(&name, &options, &mut |progress| eprintln!("{progress}")).map_err(|error| error.to_string())
-}
-
-/// Builds the media of an evidence folder again from its `machine.json`, the same bytes as in its run.
-///
-/// # Errors
-///
-/// What is wrong with the folder: no such file, a case that this version no longer has, a file that cannot be written.
-pub fn build_media_again(folder: &Path) -> Result<(), String> {
-    let path = folder.join("machine.json");
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| format!("{}: {error}; wanted the evidence folder of a case that ran", path.display()))?;
-    let told: serde_json::Value =
-        serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
-    let id = told["case"].as_str().ok_or_else(|| format!("{}: no \"case\"", path.display()))?;
-    let seed = told["seed"].as_u64().ok_or_else(|| format!("{}: no \"seed\"", path.display()))?;
-    let control = told["control"].as_bool().unwrap_or(false);
-    let case = crate::all().into_iter().find(|case| case.id == id);
-    let case = case.ok_or_else(|| format!("{}: this version has no case \"{id}\"", path.display()))?;
-    let machine = if control { case.control.unwrap_or(case.machine) } else { case.machine };
-    let template = told[bootwright::run::evidence_files::TEMPLATE_KEY].as_str().map(Path::new);
-    bootwright::run::build_media_again(&machine, id, seed, template, folder)
-}
-
-/// The known issues that the settings name, or the project's own.
-///
-/// # Errors
-///
-/// What is wrong with the file, and where.
-pub fn read_known_issues(settings: &Settings) -> Result<KnownIssues, String> {
-    match &settings.known_issues {
-        None => KnownIssues::parse(KNOWN_ISSUES, "cases/known-issues.toml").map_err(|error| error.to_string()),
-        Some(path) => {
-            let text =
-                std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-            KnownIssues::parse(&text, &path.display().to_string()).map_err(|error| error.to_string())
-        }
-    }
 }
 
 fn firmware_version(platform: &Platform, firmware: Firmware) -> Option<(&'static str, String)> {

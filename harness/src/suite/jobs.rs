@@ -1,0 +1,82 @@
+//! What there is to run: cases, their negative controls, and their repetitions.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::settings::Settings;
+use crate::case::{Case, Suite};
+
+/// One thing to run: a case or its negative control.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The case.
+    pub case: Case,
+    /// Run its negative control instead.
+    pub control: bool,
+    /// Repetition, from 1, where cases are repeated.
+    pub round: Option<u32>,
+    /// In the selected suite and shard; others are listed as ignored.
+    pub selected: bool,
+}
+
+impl Job {
+    /// The id under which it is listed and reported.
+    pub fn id(&self) -> String {
+        if self.control { format!("control::{}", self.case.id) } else { self.case.id.clone() }
+    }
+
+    /// The test's name: the id, and the round where there are several.
+    pub fn name(&self) -> String {
+        match self.round {
+            Some(round) => format!("{}~{round}", self.id()),
+            None => self.id(),
+        }
+    }
+
+    /// What a listing says of it.
+    pub fn listed(&self) -> Listed {
+        Listed {
+            id: self.id(),
+            name: self.name(),
+            axes: self.case.axes.clone(),
+            suite: self.case.suite,
+            control: self.control,
+            round: self.round,
+        }
+    }
+}
+
+/// Every case, in listing order; the full suite adds each case's negative control.
+pub fn jobs(cases: Vec<Case>, settings: &Settings) -> Vec<Job> {
+    let mut jobs = Vec::new();
+    for case in cases {
+        for control in [false, true] {
+            let id = if control { format!("control::{}", case.id) } else { case.id.clone() };
+            let suite = if control { Suite::Full } else { case.suite };
+            let selected = suite <= settings.suite && settings.shard.is_none_or(|shard| shard.holds(&id));
+            for round in 1..=settings.repeat {
+                let round = (settings.repeat > 1).then_some(round);
+                jobs.push(Job { case: case.clone(), control, round, selected });
+            }
+        }
+    }
+    jobs
+}
+
+/// A job as a program other than the test binary knows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Listed {
+    /// The id under which it is reported.
+    pub id: String,
+    /// The test's name.
+    pub name: String,
+    /// Axis to value.
+    pub axes: BTreeMap<String, String>,
+    /// The smallest suite that runs its case.
+    pub suite: Suite,
+    /// It is the negative control of a case.
+    pub control: bool,
+    /// Repetition, from 1, where cases are repeated.
+    pub round: Option<u32>,
+}

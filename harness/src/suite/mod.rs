@@ -1,0 +1,111 @@
+//! A crate of cases as a test binary: what its environment asks for, what runs, and what is said to whoever asks.
+//!
+//! A crate of cases has a test target without libtest's harness, called `boot`, whose `main` is [`main`]. `cargo test`, `cargo
+//! nextest` and `cargo xtask test` then run the same cases in the same way. Owns the [`Settings`], the jobs that cases make, and
+//! the classification of a finished case by known issues; never knows a particular case.
+//!
+//! ```no_run
+//! # fn cases() -> Vec<bootwright::case::Case> { Vec::new() }
+//! fn main() -> std::process::ExitCode {
+//!     let known_issues = ""; // or include_str!("known-issues.toml")
+//!     bootwright::suite::main(cases(), known_issues)
+//! }
+//! ```
+
+mod jobs;
+mod question;
+mod runner;
+mod settings;
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use crate::case::Case;
+use crate::verdict::known_issues::KnownIssues;
+
+pub use jobs::{Job, Listed, jobs};
+pub use question::{Catalogue, Question};
+pub use runner::{Runner, default_platform};
+pub use settings::{AcceleratorChoice, Settings, SettingsError, Wanted, imitates_fixed_prelaunch};
+
+/// Name of the file in the output directory that lists a run's tests.
+pub const SELECTION_FILE: &str = "selection.txt";
+
+/// How errors name the known issues that are built into a binary.
+const BUILT_IN: &str = "known-issues.toml";
+
+/// Runs the cases that the environment and the command line choose; list, exact, ignored and thread options are cargo's own.
+///
+/// Cases outside the selected suite are listed as ignored; `--include-ignored` runs them too. `known_issues` is the text of the
+/// crate's file of known issues (`docs/known-issues.md`), empty where there are none.
+pub fn main(cases: Vec<Case>, known_issues: &str) -> ExitCode {
+    let outcome = match Question::asked(|name| std::env::var(name).ok()) {
+        Some(question) => question::answer(&question, cases, known_issues),
+        None => run(cases, known_issues),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::from(2)
+    })
+}
+
+fn run(cases: Vec<Case>, known_issues: &str) -> Result<ExitCode, String> {
+    let arguments = Arguments::from_args();
+    let settings = settings()?;
+    let known_issues = read_known_issues(&settings, known_issues)?;
+    let mut jobs = jobs(cases, &settings);
+    if let Some(path) = &settings.selection {
+        let names = std::fs::read_to_string(path)
+            .map_err(|error| format!("cannot read the selection {}: {error}", path.display()))?;
+        let names: HashSet<&str> = names.lines().collect();
+        jobs.retain(|job| names.contains(job.name().as_str()));
+    }
+    let runner = Arc::new(Runner::new(settings, known_issues));
+    let trials = jobs.into_iter().map(|job| {
+        let runner = runner.clone();
+        let (name, ignored) = (job.name(), !job.selected);
+        Trial::test(name, move || runner.run(&job).map_err(Failed::from)).with_ignored_flag(ignored)
+    });
+    Ok(libtest_mimic::run(&arguments, trials.collect()).exit_code())
+}
+
+fn settings() -> Result<Settings, String> {
+    Settings::read(|name| std::env::var(name).ok()).map_err(|error| error.to_string())
+}
+
+/// The known issues that the settings name, or the crate's own.
+fn read_known_issues(settings: &Settings, own: &str) -> Result<KnownIssues, String> {
+    let (text, name) = match &settings.known_issues {
+        None => (own.to_owned(), BUILT_IN.to_owned()),
+        Some(path) => {
+            let text = std::fs::read_to_string(path);
+            (text.map_err(|error| format!("cannot read {}: {error}", path.display()))?, path.display().to_string())
+        }
+    };
+    KnownIssues::parse(&text, &name).map_err(|error| error.to_string())
+}
+
+/// Builds the media of an evidence folder again from its `machine.json`, the same bytes as in its run.
+///
+/// # Errors
+///
+/// What is wrong with the folder: no such file, a case that this version no longer has, a file that cannot be written.
+fn build_media_again(cases: Vec<Case>, folder: &Path) -> Result<(), String> {
+    let path = folder.join("machine.json");
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| format!("{}: {error}; wanted the evidence folder of a case that ran", path.display()))?;
+    let told: serde_json::Value =
+        serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    let id = told["case"].as_str().ok_or_else(|| format!("{}: no \"case\"", path.display()))?;
+    let seed = told["seed"].as_u64().ok_or_else(|| format!("{}: no \"seed\"", path.display()))?;
+    let control = told["control"].as_bool().unwrap_or(false);
+    let case = cases.into_iter().find(|case| case.id == id);
+    let case = case.ok_or_else(|| format!("{}: there is no case \"{id}\"", path.display()))?;
+    let machine = if control { case.control.unwrap_or(case.machine) } else { case.machine };
+    let template = told[crate::run::evidence_files::TEMPLATE_KEY].as_str().map(Path::new);
+    crate::run::build_media_again(&machine, id, seed, template, folder)
+}

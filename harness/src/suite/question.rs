@@ -1,0 +1,87 @@
+//! What `cargo xtask` asks a test binary apart from running its cases: only the binary knows them.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Listed, build_media_again, jobs, read_known_issues, settings};
+use crate::case::Case;
+use crate::report::{KnownIssueInfo, known_issue_info};
+
+/// The variable that asks.
+const VARIABLE: &str = "BOOTWRIGHT_QUESTION";
+/// What it holds in front of the folder.
+const MEDIA_OF: &str = "media-of ";
+
+/// What a test binary can be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Which jobs there are, as a [`Catalogue`] on standard output; suite, shard and repetition are the settings'.
+    Catalogue,
+    /// Build the media of this evidence folder again, the same bytes as in its run.
+    MediaOf(PathBuf),
+}
+
+impl Question {
+    /// The question that the environment asks, if any.
+    pub fn asked(get: impl Fn(&str) -> Option<String>) -> Option<Question> {
+        let text = get(VARIABLE).filter(|text| !text.is_empty())?;
+        Some(match text.strip_prefix(MEDIA_OF) {
+            Some(folder) => Question::MediaOf(PathBuf::from(folder)),
+            None => Question::Catalogue,
+        })
+    }
+
+    /// The variable and its value that ask it.
+    pub fn to_env(&self) -> (&'static str, String) {
+        let value = match self {
+            Question::Catalogue => "catalogue".to_owned(),
+            Question::MediaOf(folder) => format!("{MEDIA_OF}{}", folder.display()),
+        };
+        (VARIABLE, value)
+    }
+}
+
+/// What a test binary has to run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Catalogue {
+    /// The jobs of the selected suite and shard, in listing order.
+    pub jobs: Vec<Listed>,
+    /// Every known issue.
+    pub known_issues: Vec<KnownIssueInfo>,
+}
+
+/// Answers on standard output.
+pub(super) fn answer(question: &Question, cases: Vec<Case>, known_issues: &str) -> Result<ExitCode, String> {
+    match question {
+        Question::MediaOf(folder) => build_media_again(cases, folder)?,
+        Question::Catalogue => {
+            let settings = settings()?;
+            let known_issues = read_known_issues(&settings, known_issues)?;
+            let jobs = jobs(cases, &settings).into_iter().filter(|job| job.selected);
+            let catalogue = Catalogue {
+                jobs: jobs.map(|job| job.listed()).collect(),
+                known_issues: known_issues.iter().map(known_issue_info).collect(),
+            };
+            let text = serde_json::to_string(&catalogue).map_err(|error| error.to_string())?;
+            writeln!(std::io::stdout(), "{text}").map_err(|error| format!("cannot answer: {error}"))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_is_read_as_it_was_asked() {
+        for question in [Question::Catalogue, Question::MediaOf("runs/a b/cases/x".into())] {
+            let (name, value) = question.to_env();
+            assert_eq!(Question::asked(|asked| (asked == name).then(|| value.clone())), Some(question));
+        }
+        assert_eq!(Question::asked(|_| None), None);
+    }
+}
