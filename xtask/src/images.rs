@@ -55,7 +55,7 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
         }
         let path = out.join(format!("{}.img", entry.name));
         let image = bootwright_images::build(&entry.spec, Nonce([0; 16])).map_err(XtaskError::from)?;
-        image.write_to(&path).map_err(|error| XtaskError(format!("{}: {error}", path.display())))?;
+        image.write_to(&path).map_err(XtaskError::from)?;
         println!("{}  {} bytes  {}", path.display(), image.length(), entry.about);
     }
     Ok(ExitCode::SUCCESS)

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use bootwright::case::Suite;
+use bootwright::evidence::file;
 use bootwright::machine::Clock;
 use bootwright::platform::{self, Platform, PlatformName};
 use bootwright::report::{self, CaseKey, Report, Run, Selection, Shard};
@@ -144,8 +145,10 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     }
     run.wall_seconds = begun.elapsed().as_secs_f64();
     let report = report::gather(&out.dir, run).map_err(XtaskError::from)?;
-    write(&report, &out)?;
-    follower.finish(&report, &out);
+    let written = write(&report, &out);
+    // a full disk takes the report's files, not the verdicts
+    follower.finish(&report, written.is_ok().then_some(&out));
+    written?;
     if interrupted {
         return Ok(ExitCode::from(2));
     }
@@ -165,7 +168,8 @@ fn key(job: &Listed, platform: &str, several_platforms: bool) -> CaseKey {
 fn write_selection(selected: &[Listed], out: &Path) -> Result<PathBuf, XtaskError> {
     let names: Vec<&str> = selected.iter().map(|job| job.name.as_str()).collect();
     let path = out.join(SELECTION_FILE);
-    std::fs::write(&path, names.join("\n")).map_err(|error| XtaskError(format!("{}: {error}", path.display())))?;
+    file::write(&path, names.join("\n").as_bytes())
+        .map_err(|error| XtaskError(format!("cannot write {}: {error}", path.display())))?;
     Ok(path)
 }
 

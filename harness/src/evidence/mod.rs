@@ -12,6 +12,7 @@
 //! assert_eq!(recorder.stream(Source::Serial), b"BOOTWRIGHT/1 ");
 //! ```
 
+pub mod file;
 pub mod nvram;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};

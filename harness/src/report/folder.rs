@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{CaseResult, ReportError};
+use crate::evidence::file;
 
 /// The file that says that a case was begun; gone once there is a result.
 pub const STARTED_FILE: &str = "started.json";
@@ -135,21 +135,9 @@ pub(super) fn write_atomically(path: &Path, value: &impl Serialize) -> Result<()
     write_bytes_atomically(path, &bytes)
 }
 
-/// Writes `bytes` to a file beside `path` and renames it.
+/// Writes `bytes` so that a reader sees all of them or none.
 pub(super) fn write_bytes_atomically(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.new", std::process::id()));
-    let temporary = path.with_file_name(name);
-    let attempt = (|| {
-        let mut file = fs::File::create(&temporary)?;
-        file.write_all(bytes)?;
-        drop(file);
-        fs::rename(&temporary, path)
-    })();
-    attempt.map_err(|source| {
-        fs::remove_file(&temporary).ok();
-        ReportError::write(path, source)
-    })
+    file::write(path, bytes).map_err(|source| ReportError::write(path, source))
 }
 
 #[cfg(test)]

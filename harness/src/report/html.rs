@@ -202,7 +202,7 @@ fn case_details(case: &CaseResult, report: &Report, open: bool, out_dir: &Path) 
                 span.time { @if case.wall_seconds > 0.0 { (seconds(case.wall_seconds)) } }
             }
             div.body {
-                @if let Some(reason) = &case.reason { p.reason { (printable(reason)) } }
+                @if let Some(reason) = &case.reason { p.reason { (text::reason(reason)) } }
                 @if !case.attempts.is_empty() { (attempts(case)) }
                 @if let Some(detail) = &case.detail {
                     pre { (detail.lines().take(200).map(printable).collect::<Vec<_>>().join("\n")) }

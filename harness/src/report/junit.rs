@@ -99,7 +99,7 @@ fn status(case: &CaseResult, report: &Report, out_dir: &str) -> TestCaseStatus {
 }
 
 fn reason(case: &CaseResult) -> String {
-    case.reason.as_deref().map_or_else(|| "no reason given".into(), text::printable)
+    case.reason.as_deref().map_or_else(|| "no reason given".into(), text::reason)
 }
 
 fn seconds(value: f64) -> Duration {

@@ -171,7 +171,7 @@ fn finished_line(done: u64, total: u64, id: &str, verdict: Verdict, seconds: f64
     let width = total.to_string().len();
     let mut line = format!("[{done:>width$}/{total}] {verdict:<16} {seconds:>7.2} s  {}", text::printable(id));
     if let Some(reason) = reason.filter(|_| verdict.is_as_expected() && verdict != Verdict::Passed) {
-        line += &format!(": {}", text::printable(reason));
+        line += &format!(": {}", text::reason(reason));
     }
     line
 }

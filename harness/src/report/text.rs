@@ -9,6 +9,8 @@ use super::{Attempt, CaseResult, Report, Totals, Verdict};
 
 /// Longest piece of guest-controlled text in one line, characters.
 const LONGEST: usize = 400;
+/// Longest reason that is shown whole, characters.
+const LONGEST_REASON: usize = 4000;
 /// Most attempts that are written out.
 const MOST_ATTEMPTS: usize = 40;
 
@@ -19,12 +21,34 @@ const MOST_ATTEMPTS: usize = 40;
 /// assert_eq!(bootwright::report::text::printable("disk \u{1b}[2J\n"), "disk \\x1b[2J\\n");
 /// ```
 pub fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len().min(LONGEST));
-    for (index, c) in text.chars().enumerate() {
-        if index == LONGEST {
-            out.push('…');
-            break;
-        }
+    let mut out = escaped(text.chars().take(LONGEST));
+    if text.chars().nth(LONGEST).is_some() {
+        out.push('…');
+    }
+    out
+}
+
+/// A reason as [`printable`] text. What is longer than 4,000 characters loses its middle: an error begins with what was to
+/// be done and ends with its cause.
+///
+/// ```
+/// let reason = format!("cannot start the machine: {}: Too many open files", "x".repeat(10_000));
+/// let shown = bootwright::report::text::reason(&reason);
+/// assert!(shown.starts_with("cannot start") && shown.ends_with("Too many open files") && shown.len() < 5_000);
+/// ```
+pub fn reason(text: &str) -> String {
+    let count = text.chars().count();
+    if count <= LONGEST_REASON {
+        return escaped(text.chars());
+    }
+    let half = LONGEST_REASON / 2;
+    let (head, tail) = (text.chars().take(half), text.chars().skip(count - half));
+    format!("{} … {} characters … {}", escaped(head), count - 2 * half, escaped(tail))
+}
+
+fn escaped(text: impl Iterator<Item = char>) -> String {
+    let mut out = String::new();
+    for c in text {
         match c {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
@@ -63,7 +87,7 @@ pub fn attempt(attempt: &Attempt) -> String {
 ///
 /// `out_dir` is the run's output directory as the reader would type it. The text ends without a line feed.
 pub fn failure(case: &CaseResult, run: &str, out_dir: &str) -> String {
-    let mut text = case.reason.as_deref().map_or_else(|| format!("{} without a reason", case.verdict), printable);
+    let mut text = case.reason.as_deref().map_or_else(|| format!("{} without a reason", case.verdict), reason);
     let attempts = case.attempts.iter().take(MOST_ATTEMPTS).enumerate();
     let mut lines: Vec<String> = attempts.map(|(index, tried)| format!("{} {}", index + 1, attempt(tried))).collect();
     if case.attempts.len() > MOST_ATTEMPTS {
@@ -147,7 +171,7 @@ pub fn closing(report: &Report) -> String {
     let mut text = String::new();
     for verdict in [Verdict::Failed, Verdict::UnexpectedPass, Verdict::Broken] {
         for case in report.cases.iter().filter(|case| case.verdict == verdict) {
-            let reason = case.reason.as_deref().map(printable).unwrap_or_default();
+            let reason = case.reason.as_deref().map(reason).unwrap_or_default();
             writeln!(text, "{verdict:<16} {}: {reason}", printable(&case.id)).ok();
         }
     }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::damage;
 use crate::case::Case;
-use crate::evidence::{Recorder, Source, nvram};
+use crate::evidence::{Recorder, Source, file, nvram};
 use crate::machine::{Access, Damage, Machine};
 use crate::trace::Trace;
 use crate::verdict::stores::{Seen, Stores};
@@ -104,7 +104,7 @@ impl EvidenceFiles {
         let Some((_, bytes)) = template.as_ref() else { return Ok(()) };
         self.copies.set(self.copies.get() + 1);
         let copy = self.vars();
-        fs::write(&copy, bytes).map_err(|error| format!("cannot write {}: {error}", copy.display()))
+        file::write(&copy, bytes).map_err(|error| format!("cannot write {}: {error}", copy.display()))
     }
 
     /// Makes this machine's own copy of an OVMF_VARS template, damaged if so asked. A damaged one is kept beside the media, for
@@ -117,7 +117,7 @@ impl EvidenceFiles {
         let bytes = fs::read(template).map_err(|error| format!("cannot read {}: {error}", template.display()))?;
         let copy = self.vars();
         let write = |path: &Path, bytes: &[u8]| {
-            fs::write(path, bytes).map_err(|error| format!("cannot write {}: {error}", path.display()))
+            file::write(path, bytes).map_err(|error| format!("cannot write {}: {error}", path.display()))
         };
         match damage {
             Some(damage) => {
@@ -141,7 +141,7 @@ impl EvidenceFiles {
         let path = self.vars();
         let bytes = fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let damaged = damage::damaged(&bytes, damage)?;
-        fs::write(&path, damaged).map_err(|error| format!("cannot write {}: {error}", path.display()))
+        file::write(&path, &damaged).map_err(|error| format!("cannot write {}: {error}", path.display()))
     }
 
     /// The machine is powered on: what its variable store holds now is what the guest finds.
@@ -168,7 +168,7 @@ impl EvidenceFiles {
     /// The file that could not be written.
     pub fn menu_key(&self, scan_code: u8) -> Result<PathBuf, String> {
         let path = self.folder().join("boot-menu-key.bin");
-        fs::write(&path, [scan_code]).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        file::write(&path, &[scan_code]).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
         Ok(path)
     }
 
@@ -328,7 +328,7 @@ impl EvidenceFiles {
 
     fn bytes(&self, name: &str, bytes: &[u8]) -> Result<(), String> {
         let path = self.folder.join(name);
-        fs::write(&path, bytes).map_err(|error| format!("cannot write {}: {error}", path.display()))
+        file::write(&path, bytes).map_err(|error| format!("cannot write {}: {error}", path.display()))
     }
 }
 

@@ -104,7 +104,7 @@ fn releases(story: &Story, platform: &Platform) -> Result<BTreeMap<String, Firmw
     let mut found = BTreeMap::new();
     for name in story.releases() {
         let own = platform.ovmf.as_ref().ok_or("the platform has no OVMF")?;
-        let release: PlatformName = name.parse().map_err(|error: PlatformError| error.to_string())?;
+        let release: PlatformName = name.parse().map_err(|error: PlatformError| super::words(&error))?;
         let options = Options::default();
         if !Platform::is_present(&release, &options) {
             return Err(format!("{name} is not in the cache: cargo xtask platform fetch {name}"));

@@ -14,6 +14,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::thread::JoinHandle;
 
+use crate::evidence::file;
 use crate::lan::wire::MacAddr;
 use crate::lan::{LanLog, LanSpec, witness};
 use crate::machine::bridge::tap;
@@ -46,7 +47,7 @@ pub fn write(folder: &Path, bridge: &Bridge, nics: &[usize], lan: &LanSpec) -> R
 
 fn put(path: &Path, bytes: &[u8]) -> Result<(), String> {
     let parent = path.parent().unwrap_or(Path::new("."));
-    let made = fs::create_dir_all(parent).and_then(|()| fs::write(path, bytes));
+    let made = fs::create_dir_all(parent).and_then(|()| file::write(path, bytes));
     made.map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 

@@ -3,8 +3,6 @@
 //! It never decides what an exchange means: that is `trace`'s work.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -13,7 +11,7 @@ use bootwright_images::Nonce;
 use serde_json::{Value, json};
 
 use super::lab;
-use crate::evidence::{Observed, Recorder};
+use crate::evidence::{Observed, Recorder, file};
 use crate::lan::tls::Authority;
 use crate::lan::{Lan, LanEvent, LanLog, LanSpec, pcapng};
 use crate::machine::{DeviceName, Machine};
@@ -57,7 +55,8 @@ impl Prepared {
             if !told.is_empty() {
                 let path = folder.join(format!("loaders-{index}.json"));
                 let text = format!("{:#}\n", Value::Object(told));
-                fs::write(&path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+                file::write(&path, text.as_bytes())
+                    .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
             }
             if let Some(https) = &network.https {
                 let path = folder.join(format!("cacerts-{index}.siglist"));
@@ -128,7 +127,7 @@ fn with_tls(
     let identity = authority.issue(names).map_err(words)?;
     let given =
         if trusted { authority.edk2_cacerts() } else { Authority::new("another").map_err(words)?.edk2_cacerts() };
-    fs::write(path, given).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    file::write(path, &given).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     Ok(http.tls(identity))
 }
 
@@ -202,10 +201,7 @@ impl Seen {
         for (index, (log, nics)) in self.logs.iter().enumerate() {
             let name = if index == 0 { "network.pcapng".to_owned() } else { format!("network-{index}.pcapng") };
             let path = folder.join(name);
-            let written = File::create(&path).map(BufWriter::new).and_then(|mut out| {
-                pcapng::write(log, nics.len(), &mut out)?;
-                out.flush()
-            });
+            let written = file::write_with(&path, |mut out| pcapng::write(log, nics.len(), &mut out));
             written.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
         }
         Ok(())

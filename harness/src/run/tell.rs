@@ -411,7 +411,7 @@ impl Stage<'_> {
     ) -> Result<(), Untold> {
         self.ledger.power_cycled(without);
         let vm = (self.power_on)(self.ledger.present(), Begin::Cold);
-        *self.vm = vm.map_err(|error| Untold::Broken(error.to_string()))?;
+        *self.vm = vm.map_err(|error| Untold::Broken(super::words(&error)))?;
         let devices = &self.ledger.present().devices;
         *nodes = (0..devices.len()).filter(|&at| !devices[at].absent).collect();
         Ok(())

@@ -124,12 +124,12 @@ impl Follower {
         }
     }
 
-    /// Takes the bar away and prints the closing lines.
-    pub fn finish(self, report: &Report, out: &OutDir) {
+    /// Takes the bar away and prints the closing lines, and where the report is if it could be written.
+    pub fn finish(self, report: &Report, written: Option<&OutDir>) {
         self.progress.finish();
-        let page = shown(&out.dir.join("index.html"));
+        let page = written.map(|out| format!("\nreport: {}", shown(&out.dir.join("index.html")))).unwrap_or_default();
         // a reader that went away is no failure of the run
         use std::io::Write;
-        writeln!(std::io::stdout(), "{}\nreport: {page}", text::closing(report)).ok();
+        writeln!(std::io::stdout(), "{}{page}", text::closing(report)).ok();
     }
 }
