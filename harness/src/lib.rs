@@ -3,14 +3,16 @@
 //!
 //! Data flows one way, and a module uses only what stands to its left:
 //!
-//! `platform -> image (bootwright-images) -> lan (bootwright-lan) -> evidence -> machine -> vm -> trace -> verdict -> case -> run -> report -> suite`
+//! `error -> process -> platform -> image (bootwright-images) -> lan (bootwright-lan) -> evidence -> machine -> vm -> trace -> verdict -> case -> run -> report -> suite`
 
 #![deny(missing_docs)]
 
 pub mod case;
+pub mod error;
 pub mod evidence;
 pub mod machine;
 pub mod platform;
+pub mod process;
 pub mod report;
 pub mod run;
 pub mod suite;

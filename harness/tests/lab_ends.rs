@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use bootwright::lan::LanSpec;
 use bootwright::machine::{Bridge, Firmware, Machine, Network};
+use bootwright::process;
 use bootwright::run::lab;
-use bootwright::vm::process;
 
 /// Set in the copy of this test that plays the harness: where it runs the lab.
 const FOLDER: &str = "BOOTWRIGHT_TEST_LAB";

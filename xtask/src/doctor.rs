@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use bootwright::machine::{Grub, Loader};
 use bootwright::platform::{Family, Options, Part, Platform, PlatformError, PlatformName, Surroundings, family};
 use bootwright::run::{lab, loaders};
+use nix::sys::statvfs::statvfs;
 
 /// Arguments of `cargo xtask doctor`.
 #[derive(Debug, clap::Args)]
@@ -203,10 +204,10 @@ fn disk_space(subject: &'static str, path: &Path) -> Finding {
         return Finding::note(subject, format!("{} does not exist", path.display()), &[]);
     };
     let at = if at.as_os_str().is_empty() { Path::new(".") } else { at };
-    match rustix::fs::statvfs(at) {
+    match statvfs(at) {
         Err(error) => Finding::note(subject, format!("{}: {error}", at.display()), &[]),
         Ok(stat) => {
-            let free_bytes = stat.f_bavail.saturating_mul(stat.f_frsize);
+            let free_bytes = stat.blocks_available().saturating_mul(stat.fragment_size());
             let shown = std::path::absolute(at).unwrap_or_else(|_| at.to_owned());
             let text = format!("{:.1} GiB free at {}", free_bytes as f64 / f64::from(1 << 30), shown.display());
             if free_bytes < WANTED_BYTES {

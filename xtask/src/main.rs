@@ -57,7 +57,7 @@ impl XtaskError {
     /// From anything that explains itself, with all its causes: `cannot write report.json: No space left on device (os
     /// error 28)`.
     pub fn from(error: impl Into<Box<dyn std::error::Error>>) -> XtaskError {
-        XtaskError(bootwright::report::with_causes(error.into().as_ref()))
+        XtaskError(bootwright::error::chain(error.into().as_ref()))
     }
 }
 

@@ -15,6 +15,8 @@ use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+
 use bootwright_lan::faults::{Action, FrameMatch, Until};
 use bootwright_lan::routes::Http;
 use bootwright_lan::tls::Authority;
@@ -82,7 +84,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             continue;
         }
         let (guest, port) = UnixStream::pair()?;
-        rustix::io::fcntl_setfd(&guest, rustix::io::FdFlags::empty())?;
+        fcntl(&guest, FcntlArg::F_SETFD(FdFlag::empty()))?;
         let netdev = format!("stream,server=off,addr.type=fd,addr.str={}", guest.as_raw_fd());
         command.arg(arg.replace("@NET@", &netdev));
         guest_ends.push(guest);

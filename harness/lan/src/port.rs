@@ -4,10 +4,13 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
 
 use super::engine::Engine;
 use super::event::{LanEventKind, LanLog};
@@ -85,27 +88,28 @@ fn finish(ports: &mut [Port], engine: &mut Engine) {
 fn wait(ports: &[Port], asleep: &UnixStream, deadline: Option<Instant>) -> io::Result<Option<Vec<bool>>> {
     let timeout =
         deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()).min(Duration::from_secs(60)));
-    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-    let mut fds = vec![PollFd::new(asleep, PollFlags::IN)];
+    let mut fds = vec![PollFd::new(asleep.as_fd(), PollFlags::POLLIN)];
     for port in ports {
         // A closed port stays in the list so that places fit, and asks for nothing.
         let flags = match (port.open, port.output.is_empty()) {
             (false, _) => PollFlags::empty(),
-            (true, true) => PollFlags::IN,
-            (true, false) => PollFlags::IN | PollFlags::OUT,
+            (true, true) => PollFlags::POLLIN,
+            (true, false) => PollFlags::POLLIN | PollFlags::POLLOUT,
         };
-        fds.push(PollFd::new(&port.stream, flags));
+        fds.push(PollFd::new(port.stream.as_fd(), flags));
     }
-    match poll(&mut fds, timeout.as_ref()) {
+    match ppoll(&mut fds, timeout.map(TimeSpec::from), None) {
         Ok(_) => {}
-        Err(rustix::io::Errno::INTR) => return Ok(Some(vec![false; ports.len()])),
+        Err(Errno::EINTR) => return Ok(Some(vec![false; ports.len()])),
         Err(error) => return Err(error.into()),
     }
-    if !fds[0].revents().is_empty() {
+    // a flag that nix does not know counts as something that happened
+    let seen = |fd: &PollFd<'_>| fd.revents().unwrap_or(PollFlags::all());
+    if !seen(&fds[0]).is_empty() {
         return Ok(None);
     }
-    let readable = PollFlags::IN | PollFlags::HUP | PollFlags::ERR;
-    Ok(Some(fds[1..].iter().map(|fd| fd.revents().intersects(readable)).collect()))
+    let readable = PollFlags::POLLIN | PollFlags::POLLHUP | PollFlags::POLLERR;
+    Ok(Some(fds[1..].iter().map(|fd| seen(fd).intersects(readable)).collect()))
 }
 
 impl Port {

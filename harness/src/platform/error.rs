@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::process::CommandError;
+
 /// Why a platform cannot be had.
 ///
 /// The text is one statement, followed by indented `in:` and `fix:` lines where they help.
@@ -121,6 +123,15 @@ impl PlatformError {
     pub(super) fn cache(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Cache { action, path, source }
+    }
+}
+
+impl From<CommandError> for PlatformError {
+    fn from(error: CommandError) -> PlatformError {
+        match error {
+            CommandError::NotStarted { program, source } => Self::NotStarted { program, source, fix: String::new() },
+            CommandError::TimedOut { program, after, stderr } => Self::TimedOut { program, after, stderr },
+        }
     }
 }
 

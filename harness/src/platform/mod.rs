@@ -19,7 +19,6 @@ mod error;
 mod manifest;
 mod name;
 mod probe;
-mod process;
 mod progress;
 mod release;
 mod resolve;

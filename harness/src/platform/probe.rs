@@ -5,15 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::error::PlatformError;
-use super::process;
 use super::{Qemu, QemuVersion};
+use crate::process::Command;
 
 /// How long QEMU may take to describe itself. A healthy one needs 0.1 s; a cold disk or a loaded host a few seconds.
 const DESCRIBE_LIMIT: Duration = Duration::from_secs(30);
@@ -80,10 +79,10 @@ impl Qemu {
     pub fn search_dirs(&self) -> Result<Vec<PathBuf>, PlatformError> {
         let mut command = self.to_command();
         command.args(["-L", "help"]);
-        let program = process::display(&command);
-        let done = process::run(&mut command, b"", DESCRIBE_LIMIT)?;
-        if !done.status.success() {
-            let problem = format!("wanted its data directories, but it ended with {}", done.status);
+        let program = command.to_string();
+        let done = command.read(b"", DESCRIBE_LIMIT)?;
+        if !done.exit.success() {
+            let problem = format!("wanted its data directories, but it ended with {}", done.exit);
             return Err(PlatformError::Probe { program, problem, stderr: done.stderr });
         }
         Ok(String::from_utf8_lossy(&done.stdout)
@@ -106,7 +105,7 @@ pub(super) struct Build {
 /// Version and package as QMP's `query-version` gives them; whether there is a sandbox by the options that it lists, since
 /// one built without seccomp calls the option unknown.
 pub(super) fn build(command: Command) -> Result<Build, PlatformError> {
-    let program = process::display(&command);
+    let program = command.to_string();
     let answers = ask(
         command,
         &[
@@ -136,8 +135,8 @@ fn ask(mut command: Command, questions: &[(&str, Value)]) -> Result<BTreeMap<Str
         input += &format!("\n{question}");
     }
     input += "\n{\"execute\": \"quit\"}\n";
-    let program = process::display(&command);
-    let done = process::run(&mut command, input.as_bytes(), DESCRIBE_LIMIT)?;
+    let program = command.to_string();
+    let done = command.read(input.as_bytes(), DESCRIBE_LIMIT)?;
 
     let mut answers = BTreeMap::new();
     let mut greeted = false;
@@ -152,11 +151,11 @@ fn ask(mut command: Command, questions: &[(&str, Value)]) -> Result<BTreeMap<Str
         }
     }
     let problem = if !greeted {
-        format!("wanted a QMP greeting on its standard output, but it ended with {}", done.status)
+        format!("wanted a QMP greeting on its standard output, but it ended with {}", done.exit)
     } else if let Some(refusal) = refusal {
         refusal
     } else if let Some((id, _)) = questions.iter().find(|(id, _)| !answers.contains_key(*id)) {
-        format!("it ended with {} before it answered {id}", done.status)
+        format!("it ended with {} before it answered {id}", done.exit)
     } else {
         return Ok(answers);
     };
@@ -212,7 +211,7 @@ mod tests {
         let (_dir, command) = fake("echo 'unknown option -machine' >&2; exit 64");
         let error = build(command).map(|_| ()).unwrap_err().to_string();
         assert!(error.contains("wanted a QMP greeting"), "{error}");
-        assert!(error.contains("exit status: 64"), "{error}");
+        assert!(error.contains("exit code 64"), "{error}");
         assert!(error.contains("it said: unknown option -machine"), "{error}");
     }
 

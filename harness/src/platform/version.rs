@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use super::error::PlatformError;
-use super::process;
 use super::surroundings::Surroundings;
+use crate::process::Command;
 
 /// What stands for a version where neither the file nor a package says one.
 pub(super) const UNKNOWN: &str = "unknown";
@@ -133,9 +132,8 @@ fn one_by_one(
 /// Standard output, also of a program that found only some of what it was asked for.
 fn output(command: &mut Command) -> Option<String> {
     command.env("LC_ALL", "C");
-    let done = process::run(command, b"", PACKAGE_LIMIT).ok()?;
-    (done.status.code() == Some(0) || !done.stdout.is_empty())
-        .then(|| String::from_utf8_lossy(&done.stdout).into_owned())
+    let done = command.read(b"", PACKAGE_LIMIT).ok()?;
+    (done.exit.success() || !done.stdout.is_empty()).then(|| String::from_utf8_lossy(&done.stdout).into_owned())
 }
 
 #[cfg(test)]

@@ -272,7 +272,7 @@ fn result_in(out_dir: &Path, folder: &Path) -> Option<CaseResult> {
             let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             let key = started.unwrap_or_else(|| CaseKey::new(name, "unknown"));
             let mut result = CaseResult::new(&key, Verdict::Broken);
-            result.reason = Some(format!("its result cannot be used: {}", with_causes(&error)));
+            result.reason = Some(format!("its result cannot be used: {}", crate::error::chain(&error)));
             result
         }
     };
@@ -305,17 +305,6 @@ fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, ReportError> {
 pub(super) fn stays_below(path: &str) -> bool {
     let mut parts = Path::new(path).components().peekable();
     parts.peek().is_some() && parts.all(|part| matches!(part, std::path::Component::Normal(_)))
-}
-
-/// An error and all its causes on one line.
-pub fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += &format!(": {error}");
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ mod schema;
 
 pub use facts::{host, known_issue_info};
 pub use folder::{CaseFolder, CaseKey, RESULT_FILE, STARTED_FILE, folder_name};
-pub use json::{ReportError, Run, gather, with_causes};
+pub use json::{ReportError, Run, gather};
 pub use model::{
     Accel, Attempt, CaseResult, Clock, FirmwareInfo, FirmwareKind, Flake, Host, KnownIssueInfo, Outcome, PlatformInfo,
     QemuInfo, Report, SCHEMA, Totals, Verdict, timestamp,

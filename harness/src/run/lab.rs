@@ -10,19 +10,24 @@ use std::io::PipeReader;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
+use crate::error::chain;
 use crate::evidence::file;
 use crate::lan::wire::MacAddr;
 use crate::lan::{LanLog, LanSpec, witness};
 use crate::machine::bridge::tap;
 use crate::machine::{Bridge, Machine};
+use crate::process::Command;
 
 /// Namespaces of the lab; the first process in them is killed when `unshare` ends.
 pub const UNSHARE: [&str; 8] =
     ["unshare", "--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--kill-child=KILL"];
+
+/// How long it may take to find out whether a lab can be made.
+const PROBE_LIMIT: Duration = Duration::from_secs(60);
 
 /// Where the environment of `lab.sh` has the number of the descriptor that its lines go to.
 const LOG_VARIABLE: &str = "BOOTWRIGHT_LAB_LOG";
@@ -150,13 +155,12 @@ pub fn probe() -> &'static Result<(), String> {
         let tried = Command::new(UNSHARE[0])
             .args(&UNSHARE[1..])
             .args(["--", "sh", "-c", TRY])
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| format!("cannot run unshare: {error}"))?;
-        if tried.status.success() {
+            .read(b"", PROBE_LIMIT)
+            .map_err(|error| chain(&error))?;
+        if tried.exit.success() {
             return Ok(());
         }
-        let said = String::from_utf8_lossy(&tried.stderr).trim().replace('\n', " / ");
+        let said = tried.stderr.trim().replace('\n', " / ");
         if File::options().read(true).write(true).open("/dev/net/tun").is_err() {
             return Err(format!(
                 "{said}; /dev/net/tun must be readable and writable for this user (mode 0666 is usual)"

@@ -4,12 +4,17 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::error::chain;
 use crate::machine::{Grub, Loader, Machine};
+use crate::process::Command;
+
+/// How long GRUB's tool may take.
+const TOOL_LIMIT: Duration = Duration::from_secs(60);
 
 /// Where distributions put them: Debian's place first.
 fn places(loader: &Loader) -> Vec<PathBuf> {
@@ -109,10 +114,9 @@ fn made(grub: &Grub, folder: &Path) -> Result<PathBuf, String> {
 }
 
 fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
-    let output =
-        Command::new(program).args(arguments).output().map_err(|error| format!("cannot run {program}: {error}"))?;
-    let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', " / ");
-    if output.status.success() { Ok(()) } else { Err(format!("{program}: {}: {said}", output.status)) }
+    let done = Command::new(program).args(arguments).read(b"", TOOL_LIMIT).map_err(|error| chain(&error))?;
+    let said = done.stderr.trim().replace('\n', " / ");
+    if done.exit.success() { Ok(()) } else { Err(format!("{program}: {}: {said}", done.exit)) }
 }
 
 #[cfg(test)]

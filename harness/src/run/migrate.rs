@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde_json::{Value, json};
 
 use super::ledger::Ledger;
@@ -84,7 +85,7 @@ impl Stage<'_> {
 
     /// Source first, destination afterwards, through a file.
     fn save(&mut self, machine: &Machine, to: &Destination, patience: Duration) -> Result<Vm, Untold> {
-        let state = rustix::fs::memfd_create("bootwright-state", rustix::fs::MemfdFlags::CLOEXEC);
+        let state = memfd_create("bootwright-state", MFdFlags::MFD_CLOEXEC);
         let mut state = File::from(state.map_err(|error| broken("a file for the state", &error.into()))?);
         let leaving = begin(self.vm, state.as_fd(), "migrate")?;
         completed(self.vm, leaving, patience, "the source")?;

@@ -30,6 +30,7 @@ use crate::machine::argv::{self, Files, Wiring};
 use crate::machine::layout::{Layout, medium_kind};
 use crate::machine::{Accelerator, Clock, Firmware, Machine};
 use crate::platform::Platform;
+use crate::process;
 use crate::trace::{Names, Reader, Snapshot, Trace};
 use crate::verdict::stores::Stores;
 use crate::verdict::views::Views;
@@ -439,7 +440,9 @@ impl Bench {
         let wrapped = machine.bridge().map(|_| lab::wrapped(&qemu.command));
         let command = wrapped.as_deref().unwrap_or(&qemu.command);
         let env = [qemu.env.clone(), env].concat();
-        let vm = Vm::power_on(command, &env, &argv, ports, folder, recorder.clone(), patience)?;
+        let mut qemu = process::Command::new(command.first().cloned().unwrap_or_default());
+        qemu.args(command.iter().skip(1)).args(&argv).envs(env).directory(folder);
+        let vm = Vm::power_on(&qemu, ports, recorder.clone(), patience)?;
         Ok((vm, lans))
     }
 

@@ -1,30 +1,46 @@
-//! The only place that starts a process: QEMU, with its serial port, debug console and QMP.
+//! One running QEMU, with its serial port, debug console and QMP.
 //!
 //! A [`Vm`] owns one QEMU. Its ports are private socket pairs handed over by descriptor, so nothing listens anywhere and
 //! no socket file is left behind; the serial port is a pair of pipes (see [`serial`]). Dropping a `Vm` ends its QEMU and
 //! waits for that.
+//!
+//! ```no_run
+//! use bootwright::evidence::Recorder;
+//! use bootwright::process::Command;
+//! use bootwright::vm::{Ports, REPLY_TIMEOUT, Vm};
+//!
+//! let ports = Ports::new(Vec::new(), Vec::new())?;
+//! let (qmp, debug_console, _) = ports.numbers();
+//! let mut qemu = Command::new("qemu-system-x86_64");
+//! qemu.args(["-display", "none", "-chardev", &format!("socket,id=qmp,fd={qmp}"), "-mon", "qmp,mode=control"]);
+//! qemu.args(["-chardev", &format!("pipe,id=serial,path={}", ports.serial()), "-serial", "chardev:serial"]);
+//! qemu.args(["-chardev", &format!("socket,id=debug,fd={debug_console}"), "-device", "isa-debugcon,iobase=0x402,chardev=debug"]);
+//! qemu.directory("evidence");
+//! let vm = Vm::power_on(&qemu, ports, Recorder::new(), REPLY_TIMEOUT)?;
+//! println!("{}", vm.execute("query-status", serde_json::Value::Null)?);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
-pub mod process;
 pub mod qmp;
 pub mod serial;
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
 use serde_json::Value;
 
 use crate::evidence::{Observed, Recorder, Source};
+pub use crate::process::Exit;
+use crate::process::{Child, Command};
 use qmp::{Qmp, QmpError};
 
 /// How long QEMU may take for a greeting or a reply; generous, since a loaded host swaps and pages.
@@ -36,8 +52,11 @@ const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the sockets of a QEMU that has ended are read on while somebody else holds them open.
 const LEFTOVER_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How often a reader that has nothing to read looks whether anybody still wants it.
-const LOOK_UP: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+/// How often a reader that has nothing to read looks whether anybody still wants it, ms.
+const LOOK_UP_MS: u16 = 200;
+
+/// QEMU's own output, in the directory that it runs in.
+const LOG: &str = "qemu.log";
 
 /// A machine that did not power on, or a monitor that failed.
 #[derive(Debug, thiserror::Error)]
@@ -71,31 +90,6 @@ pub enum VmError {
     /// The monitor failed.
     #[error(transparent)]
     Qmp(#[from] QmpError),
-}
-
-/// How QEMU ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Exit {
-    /// Exit code; `None` where a signal ended it.
-    pub code: Option<i32>,
-    /// Signal number; `None` where it exited.
-    pub signal: Option<i32>,
-}
-
-impl Exit {
-    fn of(status: ExitStatus) -> Exit {
-        Exit { code: status.code(), signal: status.signal() }
-    }
-}
-
-impl std::fmt::Display for Exit {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.code, self.signal) {
-            (Some(code), _) => write!(out, "exit code {code}"),
-            (None, Some(signal)) => write!(out, "killed by signal {signal}"),
-            (None, None) => write!(out, "unknown status"),
-        }
-    }
 }
 
 /// The near ends of a machine's ports, made before its command line so that the far ends' numbers are known.
@@ -142,110 +136,44 @@ type Carrying = Arc<Mutex<()>>;
 pub struct Vm {
     /// Its monitor.
     pub qmp: Qmp,
-    pidfd: Arc<rustix::fd::OwnedFd>,
+    running: Running,
     /// Where the serial port is typed on.
     input: File,
     /// Second handles of what the readers read: serial port and debug console.
     outputs: [OwnedFd; 2],
     carrying: Carrying,
-    ended: Ended,
     recorder: Recorder,
     patience: Duration,
 }
 
 impl Vm {
-    /// Starts QEMU (`command` and its leading arguments, then `argv`) in `directory` and connects to its monitor. QEMU's
-    /// own output goes to `qemu.log` there. `patience` is how long it may take for its greeting and for every reply,
-    /// [`REPLY_TIMEOUT`] but for tests.
+    /// Starts QEMU and connects to its monitor. QEMU's own output goes to `qemu.log` in the command's directory. `patience`
+    /// is how long it may take for its greeting and for every reply, [`REPLY_TIMEOUT`] but for tests.
     ///
     /// # Errors
     ///
     /// [`VmError`]; QEMU has been ended then.
-    pub fn power_on(
-        command: &[OsString],
-        env: &[(String, String)],
-        argv: &[String],
-        ports: Ports,
-        directory: &Path,
-        recorder: Recorder,
-        patience: Duration,
-    ) -> Result<Vm, VmError> {
-        let program = PathBuf::from(command.first().cloned().unwrap_or_default());
-        let log_path = directory.join("qemu.log");
-        let prepare = |source| VmError::Prepare { what: log_path.display().to_string(), source };
-        // two QEMUs run in one folder while a machine migrates: each writes to a file of its own and reads its own back
-        std::fs::remove_file(&log_path).or_else(missing).map_err(prepare)?;
-        let log = File::options().read(true).write(true).create_new(true).open(&log_path).map_err(prepare)?;
-        let mut said = log.try_clone().map_err(prepare)?;
-        let mut qemu = Command::new(&program);
-        qemu.args(command.iter().skip(1)).args(argv).current_dir(directory);
-        qemu.envs(env.iter().map(|(name, value)| (name, value)));
-        qemu.stdin(Stdio::null()).stdout(log.try_clone().map_err(prepare)?).stderr(log);
-        let created = serial::create(directory, &ports.serial);
-        let failed = |source| VmError::Prepare { what: format!("pipes in {}", directory.display()), source };
-        let (_names, serial::Near { output, held_open, input }) = created.map_err(failed)?;
-        let (qmp, debug_console, nics) = ports.numbers();
-        let others = ports.others.iter().map(AsRawFd::as_raw_fd).collect();
-        let inherited = [vec![qmp, debug_console], nics, others].concat();
-        let spawned = process::spawn(qemu, inherited);
-        let mut child = spawned.map_err(|source| VmError::Spawn { program: program.clone(), source })?;
+    pub fn power_on(command: &Command, ports: Ports, recorder: Recorder, patience: Duration) -> Result<Vm, VmError> {
+        let log = log_file(command)?;
+        let (out, said) = (log.try_clone().map_err(prepare(LOG))?, log.try_clone().map_err(prepare(LOG))?);
+        let folder = command.directory.as_deref().unwrap_or(Path::new("."));
+        let created = serial::create(folder, &ports.serial);
+        let (_names, pipes) = created.map_err(prepare(&format!("pipes in {}", folder.display())))?;
+        let outputs = [OwnedFd::from(pipes.output), OwnedFd::from(ports.debug_console.0)];
+        let readers = Readers::start(&outputs, &recorder)?;
+        let carrying = readers.carrying.clone();
+        let far = [&ports.qmp.1, &ports.debug_console.1].map(AsFd::as_fd);
+        let others = ports.nics.iter().chain(&ports.others).map(AsFd::as_fd);
+        let inherited: Vec<_> = far.into_iter().chain(others).collect();
+        let program = PathBuf::from(&command.program);
+        let child = command.spawn(out.into(), log.into(), &inherited);
+        let child = Arc::new(child.map_err(|source| VmError::Spawn { program, source })?);
         drop((ports.qmp.1, ports.debug_console.1, ports.nics, ports.others));
         recorder.note(Observed::Harness(format!("powered on, process {}", child.id())));
-
-        let pidfd = pidfd(&child).map_err(|source| VmError::Prepare { what: "a pidfd for QEMU".to_owned(), source });
-        let pidfd = match pidfd {
-            Ok(pidfd) => Arc::new(pidfd),
-            Err(error) => {
-                child.kill().ok();
-                child.wait().ok();
-                return Err(error);
-            }
-        };
-        let outputs = [OwnedFd::from(output), OwnedFd::from(ports.debug_console.0)];
-        let copies = outputs[0].try_clone().and_then(|serial| Ok([serial, outputs[1].try_clone()?]));
-        let copies = match copies {
-            Ok(copies) => copies,
-            Err(source) => {
-                kill(&pidfd);
-                child.wait().ok();
-                return Err(VmError::Prepare { what: "a second handle".to_owned(), source });
-            }
-        };
-        let (carrying, unwanted) = (Carrying::default(), Arc::new(AtomicBool::new(false)));
-        let [serial, debug_console] = copies;
-        let readers = [(serial, Source::Serial), (debug_console, Source::DebugConsole)].map(|(stream, source)| {
-            reader(File::from(stream), source, recorder.clone(), carrying.clone(), unwanted.clone())
-        });
-        let ended = Ended::default();
-        let (waiting, record) = (ended.clone(), recorder.clone());
-        std::thread::spawn(move || {
-            let exit = child.wait().map(Exit::of).unwrap_or(Exit { code: None, signal: None });
-            drop(held_open);
-            finish_reading(readers, &unwanted);
-            let mut log = Vec::new();
-            if said.rewind().is_ok() {
-                said.take(1 << 16).read_to_end(&mut log).ok();
-            }
-            if !log.is_empty() {
-                record.bytes(Source::QemuStderr, &log);
-            }
-            // in the timeline first: whoever learns of the end may write the timeline down at once
-            record.note(Observed::Harness(format!("QEMU ended: {exit}")));
-            set(&waiting, exit);
-        });
-        let guard = KillOnDrop(Some((pidfd.clone(), ended.clone())));
-        let qmp = match Qmp::connect(ports.qmp.0, recorder.clone(), patience) {
-            Ok(qmp) => qmp,
-            Err(error @ QmpError::Timeout { .. }) if guard.exit(Duration::ZERO).is_none() => return Err(error.into()),
-            Err(error) => {
-                let Some(exit) = guard.exit((patience / 10).min(EXIT_TIMEOUT)) else { return Err(error.into()) };
-                let said = String::from_utf8_lossy(&recorder.stream(Source::QemuStderr)).trim().to_owned();
-                let said = if said.is_empty() { "nothing".to_owned() } else { said };
-                return Err(VmError::EndedEarly { status: exit.to_string(), said });
-            }
-        };
-        guard.disarm();
-        Ok(Vm { qmp, pidfd, input, outputs, carrying, ended, recorder, patience })
+        let running = Running::watched(child, readers, pipes.held_open, said, &recorder)?;
+        let qmp = Qmp::connect(ports.qmp.0, recorder.clone(), patience);
+        let qmp = qmp.map_err(|error| ended_early(error, &running, &recorder, patience))?;
+        Ok(Vm { qmp, running, input: pipes.input, outputs, carrying, recorder, patience })
     }
 
     /// Runs a QMP command; see [`Qmp::execute`].
@@ -297,7 +225,7 @@ impl Vm {
 
     /// How QEMU ended, waiting for that at most `patience`.
     pub fn exit(&self, patience: Duration) -> Option<Exit> {
-        wait(&self.ended, patience)
+        self.running.exit(patience)
     }
 
     /// Asks QEMU to end by itself, so that what it is wrapped in can end too, and waits for that at most `patience`.
@@ -313,7 +241,7 @@ impl Vm {
     pub fn power_off(&self) -> Option<Exit> {
         if self.exit(Duration::ZERO).is_none() {
             self.recorder.note(Observed::Harness("ending QEMU".to_owned()));
-            kill(&self.pidfd);
+            self.running.child.kill();
         }
         self.exit(Duration::from_secs(10))
     }
@@ -325,26 +253,83 @@ impl Drop for Vm {
     }
 }
 
-/// Ends a QEMU whose `Vm` was never made.
-struct KillOnDrop(Option<(Arc<rustix::fd::OwnedFd>, Ended)>);
+/// QEMU's process; dropping it ends the process, and waits until what it left behind is in the timeline.
+struct Running {
+    child: Arc<Child>,
+    ended: Ended,
+}
 
-impl KillOnDrop {
-    fn exit(&self, patience: Duration) -> Option<Exit> {
-        self.0.as_ref().and_then(|(_, ended)| wait(ended, patience))
+impl Running {
+    /// Waits for the end on a thread of its own, which writes it down.
+    fn watched(
+        child: Arc<Child>,
+        readers: Readers,
+        held_open: File,
+        said: File,
+        recorder: &Recorder,
+    ) -> Result<Running, VmError> {
+        let ended = Ended::default();
+        let (waiting, waited, record) = (ended.clone(), child.clone(), recorder.clone());
+        let watch = move || {
+            let exit = waited.wait().unwrap_or(Exit { code: None, signal: None });
+            drop(held_open);
+            readers.finish();
+            read_log(said, &record);
+            // in the timeline first: whoever learns of the end may write the timeline down at once
+            record.note(Observed::Harness(format!("QEMU ended: {exit}")));
+            set(&waiting, exit);
+        };
+        std::thread::Builder::new().spawn(watch).map_err(prepare("a thread that waits for QEMU"))?;
+        Ok(Running { child, ended })
     }
 
-    fn disarm(mut self) {
-        self.0 = None;
+    fn exit(&self, patience: Duration) -> Option<Exit> {
+        wait(&self.ended, patience)
     }
 }
 
-impl Drop for KillOnDrop {
+impl Drop for Running {
     fn drop(&mut self) {
-        if let Some((pidfd, ended)) = &self.0 {
-            kill(pidfd);
-            wait(ended, Duration::from_secs(10));
-        }
+        self.child.kill();
+        wait(&self.ended, Duration::from_secs(10));
     }
+}
+
+/// What a monitor that did not answer means: often only that QEMU ended.
+fn ended_early(error: QmpError, running: &Running, recorder: &Recorder, patience: Duration) -> VmError {
+    let longest = match error {
+        QmpError::Timeout { .. } => Duration::ZERO,
+        _ => (patience / 10).min(EXIT_TIMEOUT),
+    };
+    let Some(exit) = running.exit(longest) else { return error.into() };
+    let said = String::from_utf8_lossy(&recorder.stream(Source::QemuStderr)).trim().to_owned();
+    let said = if said.is_empty() { "nothing".to_owned() } else { said };
+    VmError::EndedEarly { status: exit.to_string(), said }
+}
+
+/// A new file for QEMU's own output. Two QEMUs run in one folder while a machine migrates: each writes to a file of its own
+/// and reads its own back.
+fn log_file(command: &Command) -> Result<File, VmError> {
+    let path = command.directory.as_deref().unwrap_or(Path::new(".")).join(LOG);
+    let prepare = |source| VmError::Prepare { what: path.display().to_string(), source };
+    std::fs::remove_file(&path).or_else(missing).map_err(prepare)?;
+    File::options().read(true).write(true).create_new(true).open(&path).map_err(prepare)
+}
+
+/// Takes the beginning of QEMU's own output into the timeline.
+fn read_log(mut said: File, recorder: &Recorder) {
+    let mut log = Vec::new();
+    if said.rewind().is_ok() {
+        said.take(1 << 16).read_to_end(&mut log).ok();
+    }
+    if !log.is_empty() {
+        recorder.bytes(Source::QemuStderr, &log);
+    }
+}
+
+fn prepare(what: &str) -> impl FnOnce(std::io::Error) -> VmError {
+    let what = what.to_owned();
+    move |source| VmError::Prepare { what, source }
 }
 
 /// A file that is to be removed need not be there.
@@ -352,58 +337,75 @@ fn missing(error: std::io::Error) -> std::io::Result<()> {
     if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
-/// A handle that keeps naming this process even after its number was given to another.
-fn pidfd(child: &std::process::Child) -> std::io::Result<rustix::fd::OwnedFd> {
-    let number = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    let pid = number.ok_or_else(|| std::io::Error::other("process number out of range"))?;
-    Ok(pidfd_open(pid, PidfdFlags::empty())?)
-}
-
-fn kill(pidfd: &rustix::fd::OwnedFd) {
-    // the only failure is that it has ended already
-    pidfd_send_signal(pidfd, Signal::KILL).ok();
-}
-
-fn reader(
-    mut stream: File,
-    source: Source,
-    recorder: Recorder,
+/// The threads that carry what QEMU prints into the timeline. Dropping them tells them to end.
+struct Readers {
+    threads: Vec<JoinHandle<()>>,
     carrying: Carrying,
     unwanted: Arc<AtomicBool>,
-) -> std::thread::JoinHandle<()> {
-    std::thread::spawn(move || {
-        let mut buffer = [0; 16 << 10];
-        // waits without holding anything, then reads what it knows to be there
-        while !unwanted.load(Ordering::Relaxed) {
-            let mut waiting = [PollFd::new(&stream, PollFlags::IN)];
-            match poll(&mut waiting, Some(&LOOK_UP)) {
-                Ok(0) | Err(rustix::io::Errno::INTR) => continue,
-                Ok(_) => {}
-                Err(_) => break,
-            }
-            let Ok(_carrying) = carrying.lock() else { break };
-            let Ok(count @ 1..) = stream.read(&mut buffer) else { break };
-            recorder.bytes(source, &buffer[..count]);
-        }
-    })
 }
+
+impl Readers {
+    /// Begins to read the serial port and the debug console.
+    fn start(outputs: &[OwnedFd; 2], recorder: &Recorder) -> Result<Readers, VmError> {
+        let mut readers = Readers { threads: Vec::new(), carrying: Carrying::default(), unwanted: Arc::default() };
+        for (output, source) in outputs.iter().zip([Source::Serial, Source::DebugConsole]) {
+            let stream = File::from(output.try_clone().map_err(prepare("a second handle"))?);
+            let (recorder, carrying, unwanted) = (recorder.clone(), readers.carrying.clone(), readers.unwanted.clone());
+            let read = move || carry(stream, source, &recorder, &carrying, &unwanted);
+            let thread = std::thread::Builder::new().spawn(read).map_err(prepare("a thread that reads a port"))?;
+            readers.threads.push(thread);
+        }
+        Ok(readers)
+    }
+
+    /// Lets the readers take what an ended QEMU left in its ports, which belongs before its end. A process that inherited
+    /// the far ends could hold them open for ever, so nobody reads on then.
+    fn finish(mut self) {
+        let deadline = Instant::now() + LEFTOVER_TIMEOUT;
+        while Instant::now() < deadline && !self.threads.iter().all(JoinHandle::is_finished) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.unwanted.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            thread.join().ok();
+        }
+    }
+}
+
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.unwanted.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Reads a port until it ends or nobody wants it.
+fn carry(mut stream: File, source: Source, recorder: &Recorder, carrying: &Carrying, unwanted: &AtomicBool) {
+    let mut buffer = [0; 16 << 10];
+    // waits without holding anything, then reads what it knows to be there
+    while !unwanted.load(Ordering::Relaxed) {
+        match poll(&mut [PollFd::new(stream.as_fd(), PollFlags::POLLIN)], LOOK_UP_MS) {
+            Ok(0) | Err(Errno::EINTR) => continue,
+            Ok(_) => {}
+            Err(_) => break,
+        }
+        let Ok(_carrying) = carrying.lock() else { break };
+        let Ok(count @ 1..) = stream.read(&mut buffer) else { break };
+        recorder.bytes(source, &buffer[..count]);
+    }
+}
+
+nix::ioctl_read_bad!(
+    /// Bytes that wait in a pipe or socket (Linux `ioctl_tty(2)`, `unix(7)`, `pipe(7)`).
+    fionread,
+    nix::libc::FIONREAD,
+    nix::libc::c_int
+);
 
 /// Whether a stream holds nothing to read; one that has ended does not.
 fn is_empty(stream: &OwnedFd) -> bool {
-    rustix::io::ioctl_fionread(stream).is_ok_and(|waiting| waiting == 0)
-}
-
-/// Lets the readers take what an ended QEMU left in its ports, which belongs before its end. A process that inherited the
-/// far ends could hold them open for ever, so nobody reads on then.
-fn finish_reading(readers: [std::thread::JoinHandle<()>; 2], unwanted: &AtomicBool) {
-    let deadline = Instant::now() + LEFTOVER_TIMEOUT;
-    while Instant::now() < deadline && !readers.iter().all(std::thread::JoinHandle::is_finished) {
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    unwanted.store(true, Ordering::Relaxed);
-    for reader in readers {
-        reader.join().ok();
-    }
+    let mut waiting = 0;
+    // SAFETY: the request stores an int, and `waiting` is one that lives until the call has returned
+    unsafe { fionread(stream.as_raw_fd(), &mut waiting) }.is_ok() && waiting == 0
 }
 
 fn set(ended: &Ended, exit: Exit) {

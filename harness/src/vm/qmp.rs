@@ -6,13 +6,12 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, IoSlice, Read, Write};
-use std::mem::MaybeUninit;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use serde_json::{Value, json};
 
 use crate::evidence::{Observed, Recorder};
@@ -214,13 +213,9 @@ impl Drop for Qmp {
 /// Writes a message, and a descriptor beside its first bytes.
 fn write(stream: &mut UnixStream, line: &[u8], descriptor: Option<BorrowedFd<'_>>) -> std::io::Result<()> {
     let Some(descriptor) = descriptor else { return stream.write_all(line) };
-    let descriptors = [descriptor];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut beside = SendAncillaryBuffer::new(&mut space);
-    if !beside.push(SendAncillaryMessage::ScmRights(&descriptors)) {
-        return Err(std::io::Error::other("no room for a descriptor beside the message"));
-    }
-    let sent = sendmsg(&*stream, &[IoSlice::new(line)], &mut beside, SendFlags::NOSIGNAL)?;
+    let descriptors = [descriptor.as_raw_fd()];
+    let beside = [ControlMessage::ScmRights(&descriptors)];
+    let sent = sendmsg::<()>(stream.as_raw_fd(), &[IoSlice::new(line)], &beside, MsgFlags::MSG_NOSIGNAL, None)?;
     stream.write_all(line.get(sent..).unwrap_or_default())
 }
 

@@ -11,10 +11,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::fs::{CWD, FileType, Mode, OFlags};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 
 /// Bytes that wait for a reader; the kernel's own 64 KiB where it does not grant that.
-const CAPACITY: usize = 1 << 18;
+const CAPACITY: i32 = 1 << 18;
 
 /// The name of a port's pipes without `.in` and `.out`: no two in a process are the same, since two QEMUs share a folder
 /// while a machine migrates.
@@ -45,15 +47,14 @@ pub fn create(folder: &Path, name: &str) -> io::Result<(Names, Near)> {
     let names = Names(["in", "out"].map(|end| folder.join(format!("{name}.{end}"))));
     for path in &names.0 {
         std::fs::remove_file(path).or_else(super::missing)?;
-        rustix::fs::mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?;
+        mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR)?;
     }
     let [input, output] = &names.0;
     // opening one end of a pipe waits for the other, unless it is told not to
-    let unhurried = OFlags::NONBLOCK.bits() as i32;
-    let reading = OpenOptions::new().read(true).custom_flags(unhurried).open(output)?;
+    let reading = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(output)?;
     let held_open = OpenOptions::new().write(true).open(output)?;
-    rustix::fs::fcntl_setfl(&reading, OFlags::empty())?;
-    rustix::pipe::fcntl_setpipe_size(&reading, CAPACITY).ok();
+    fcntl(&reading, FcntlArg::F_SETFL(OFlag::empty()))?;
+    fcntl(&reading, FcntlArg::F_SETPIPE_SZ(CAPACITY)).ok();
     let input = OpenOptions::new().read(true).write(true).open(input)?;
     Ok((names, Near { output: reading, held_open, input }))
 }
@@ -76,9 +77,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let name = name();
         let (_names, mut near) = create(folder.path(), &name).unwrap();
-        let unhurried = OFlags::NONBLOCK.bits() as i32;
         let far = folder.path().join(format!("{name}.out"));
-        let mut far = OpenOptions::new().write(true).custom_flags(unhurried).open(far).unwrap();
+        let mut far = OpenOptions::new().write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(far).unwrap();
         for _ in 0..50_000 {
             assert_eq!(far.write(b"x").unwrap(), 1);
         }

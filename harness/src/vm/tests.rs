@@ -26,7 +26,10 @@ impl Bench {
         let argv = sockets.map(|(id, number)| format!("socket,id={id},fd={number}")).into_iter().chain([serial]);
         let argv: Vec<String> = argv.collect();
         let env = fake::env(behaviour);
-        Vm::power_on(&fake::command(), &env, &argv, ports, self.folder.path(), self.recorder.clone(), patience)
+        let fake = fake::command();
+        let mut command = Command::new(&fake[0]);
+        command.args(&fake[1..]).directory(self.folder.path()).args(argv).envs(env);
+        Vm::power_on(&command, ports, self.recorder.clone(), patience)
     }
 
     fn refused(&self, behaviour: Behaviour, patience: Duration) -> String {
@@ -106,8 +109,8 @@ fn an_exit_before_the_guest_runs_gives_status_and_message() {
 fn a_program_that_does_not_exist_is_named() {
     let bench = Bench::new();
     let ports = Ports::new(Vec::new(), Vec::new()).unwrap();
-    let command = ["/nonexistent/qemu".into()];
-    let error = Vm::power_on(&command, &[], &[], ports, bench.folder.path(), bench.recorder.clone(), SHORT);
+    let mut command = Command::new("/nonexistent/qemu");
+    let error = Vm::power_on(command.directory(bench.folder.path()), ports, bench.recorder.clone(), SHORT);
     assert_eq!(error.err().unwrap().to_string(), "cannot start /nonexistent/qemu");
 }
 
@@ -116,7 +119,8 @@ fn a_folder_that_cannot_be_written_is_named() {
     let bench = Bench::new();
     let ports = Ports::new(Vec::new(), Vec::new()).unwrap();
     let folder = bench.folder.path().join("missing");
-    let error = Vm::power_on(&fake::command(), &[], &[], ports, &folder, bench.recorder.clone(), SHORT).err().unwrap();
+    let mut command = Command::new("sh");
+    let error = Vm::power_on(command.directory(&folder), ports, bench.recorder.clone(), SHORT).err().unwrap();
     assert_eq!(error.to_string(), format!("cannot prepare {}", folder.join("qemu.log").display()));
 }
 

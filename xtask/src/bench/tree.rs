@@ -6,6 +6,8 @@ use std::io;
 use std::process::Command;
 use std::time::Duration;
 
+use nix::unistd::{SysconfVar, sysconf};
+
 /// How often memory is looked at.
 const EVERY: Duration = Duration::from_millis(100);
 
@@ -82,7 +84,13 @@ fn process(stat: &str) -> Option<Process> {
     // field 4 is ppid and field 24 rss in pages; the state, field 3, comes first here
     let parent = fields.get(1)?.parse().ok()?;
     let pages: u64 = fields.get(21)?.parse().ok()?;
-    Some(Process { parent, name, resident: pages * rustix::param::page_size() as u64 })
+    Some(Process { parent, name, resident: pages * setting(SysconfVar::PAGE_SIZE)? })
+}
+
+/// A number that the kernel does not change while it runs, above 0.
+fn setting(name: SysconfVar) -> Option<u64> {
+    let value = sysconf(name).ok().flatten()?;
+    u64::try_from(value).ok().filter(|value| *value > 0)
 }
 
 fn descends(processes: &BTreeMap<u32, Process>, mut pid: u32, root: u32) -> bool {
@@ -107,7 +115,8 @@ fn waited_for() -> io::Result<Duration> {
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
     let field = |at: usize| fields.get(at).and_then(|text| text.parse::<u64>().ok()).ok_or_else(malformed);
     let ticks = field(13)? + field(14)?;
-    Ok(Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second()))
+    let each_second = setting(SysconfVar::CLK_TCK).ok_or_else(malformed)?;
+    Ok(Duration::from_millis(ticks * 1000 / each_second))
 }
 
 #[cfg(test)]
@@ -129,7 +138,7 @@ mod tests {
         let stat = "7 (a) b (c) S 3 7 7 0 -1 4194560 1 2 3 4 10 20 30 40 20 0 1 0 99 1000 5 18446744073709551615";
         let process = process(stat).unwrap();
         assert_eq!((process.parent, process.name.as_str()), (3, "a) b (c"));
-        assert_eq!(process.resident, 5 * rustix::param::page_size() as u64);
+        assert_eq!(process.resident, 5 * setting(SysconfVar::PAGE_SIZE).unwrap());
         assert!(super::process("7 (a").is_none());
     }
 }

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bootwright::process;
 use bootwright::report::progress::{Event, Progress};
 use bootwright::report::{CaseResult, RESULT_FILE, Report, text};
-use bootwright::vm::process;
 
 use super::out_dir::OutDir;
 use super::shown;

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::source::{Source, line_of};
 
 /// The one direction of data in `harness/src`: a module uses itself and what stands before it.
-pub const ORDER: [&str; 10] =
-    ["platform", "evidence", "machine", "vm", "trace", "verdict", "case", "run", "report", "suite"];
+pub const ORDER: [&str; 12] =
+    ["error", "process", "platform", "evidence", "machine", "vm", "trace", "verdict", "case", "run", "report", "suite"];
 /// Longest Rust file, lines.
 const LONGEST_FILE: usize = 800;
 /// Names that say nothing about what is in a module.

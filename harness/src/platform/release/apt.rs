@@ -1,15 +1,14 @@
 //! apt-get with a state, a cache, sources and keys of its own, as an unprivileged user.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use super::super::error::PlatformError;
-use super::super::process::{self, Finished};
 use super::super::surroundings::Surroundings;
 use super::super::{Progress, version};
 use super::failed;
 use super::sources::Source;
+use crate::process::Command;
 
 /// Longest that one step of apt may take; a slow line needs minutes for 60 MB.
 const STEP_LIMIT: Duration = Duration::from_secs(1800);
@@ -79,8 +78,8 @@ impl PrivateApt {
 
     /// Fetches the package lists and verifies their signatures.
     pub(super) fn update(&self) -> Result<(), PlatformError> {
-        let done = process::run(self.command().args(["update", "-q", "--error-on=any"]), b"", STEP_LIMIT)?;
-        if done.status.success() {
+        let done = self.command().args(["update", "-q", "--error-on=any"]).read(b"", STEP_LIMIT)?;
+        if done.exit.success() {
             return Ok(());
         }
         let all = format!("{}{}", String::from_utf8_lossy(&done.stdout), done.stderr);
@@ -89,10 +88,10 @@ impl PrivateApt {
 
     /// The packages `wanted` and everything that they depend on, none of it assumed to be installed.
     pub(super) fn resolve(&self, wanted: &[&str]) -> Result<Vec<Package>, PlatformError> {
-        let done = process::run(self.install(wanted).arg("--print-uris"), b"", STEP_LIMIT)?;
+        let done = self.install(wanted).arg("--print-uris").read(b"", STEP_LIMIT)?;
         let mut packages: Vec<Package> = String::from_utf8_lossy(&done.stdout).lines().filter_map(package).collect();
         packages.sort();
-        if !done.status.success() || packages.is_empty() {
+        if !done.exit.success() || packages.is_empty() {
             let fix = "the release may lack one of the packages, or be in transition: try again later or another suite";
             return Err(failed(&self.platform, &format!("resolving {}", wanted.join(", ")), &done, fix));
         }
@@ -120,8 +119,8 @@ impl PrivateApt {
         };
         let mut command = self.install(wanted);
         command.args(["--download-only", "-o", "APT::Status-Fd=1"]);
-        let done: Finished = process::run_watched(&mut command, b"", STEP_LIMIT, &mut watch)?;
-        if done.status.success() {
+        let done = command.read_watched(b"", STEP_LIMIT, &mut watch)?;
+        if done.exit.success() {
             return Ok(());
         }
         Err(failed(
@@ -150,10 +149,10 @@ fn tool(host: &Surroundings, name: &str) -> PathBuf {
 }
 
 fn output(command: &mut Command) -> Result<String, PlatformError> {
-    let program = process::display(command);
-    let done = process::run(command.env("LC_ALL", "C"), b"", Duration::from_secs(30))?;
-    if !done.status.success() {
-        return Err(PlatformError::Probe { program, problem: done.status.to_string(), stderr: done.stderr });
+    let program = command.to_string();
+    let done = command.env("LC_ALL", "C").read(b"", Duration::from_secs(30))?;
+    if !done.exit.success() {
+        return Err(PlatformError::Probe { program, problem: done.exit.to_string(), stderr: done.stderr });
     }
     Ok(String::from_utf8_lossy(&done.stdout).into_owned())
 }

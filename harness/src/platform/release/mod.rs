@@ -22,7 +22,8 @@ use std::path::{Path, PathBuf};
 
 use super::error::PlatformError;
 use super::surroundings::{Surroundings, inside};
-use super::{Options, Ovmf, Platform, PlatformName, Progress, QemuVersion, distribution, process};
+use super::{Options, Ovmf, Platform, PlatformName, Progress, QemuVersion, distribution};
+use crate::process::Finished;
 use apt::PrivateApt;
 use sources::Source;
 
@@ -303,10 +304,10 @@ fn keyring_of(archive: &str, host: &Surroundings) -> Option<PathBuf> {
 }
 
 /// The error for a step of the package tools that failed, with their words.
-fn failed(platform: &str, step: &str, done: &process::Finished, fix: &str) -> PlatformError {
+fn failed(platform: &str, step: &str, done: &Finished, fix: &str) -> PlatformError {
     PlatformError::Fetch {
         platform: platform.to_owned(),
-        problem: format!("{step} ended with {}", done.status),
+        problem: format!("{step} ended with {}", done.exit),
         stderr: done.stderr.clone(),
         fix: fix.to_owned(),
     }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -13,10 +12,11 @@ use super::super::resolve::{
     BIOS_IMAGE, Found, OvmfFiles, assemble, describe, first_file, locate, option_roms, ovmf_of,
 };
 use super::super::surroundings::{inside, tidy};
-use super::super::{Ovmf, Platform, Progress, Qemu, QemuVersion, process};
+use super::super::{Ovmf, Platform, Progress, Qemu, QemuVersion};
 use super::apt::{self, Package};
 use super::failed;
 use super::sources::Source;
+use crate::process::Command;
 
 /// The file that makes a tree complete; written last.
 pub(super) const RECORD: &str = "release.json";
@@ -73,8 +73,8 @@ pub(super) fn build(
     let mut firmware = BTreeMap::new();
     for (done, package) in packages.iter().enumerate() {
         let file = archives.join(&package.file);
-        let unpacked = process::run(Command::new("dpkg-deb").arg("-x").arg(&file).arg(&root), b"", PACKAGE_LIMIT)?;
-        if !unpacked.status.success() {
+        let unpacked = Command::new("dpkg-deb").arg("-x").arg(&file).arg(&root).read(b"", PACKAGE_LIMIT)?;
+        if !unpacked.exit.success() {
             return Err(failed(
                 platform,
                 &format!("unpacking {}", package.file),
@@ -83,7 +83,7 @@ pub(super) fn build(
             ));
         }
         if ["ovmf", "seabios", "ipxe", "qemu-system-data"].iter().any(|start| package.name.starts_with(start)) {
-            let listed = process::run(Command::new("dpkg-deb").arg("--contents").arg(&file), b"", PACKAGE_LIMIT)?;
+            let listed = Command::new("dpkg-deb").arg("--contents").arg(&file).read(b"", PACKAGE_LIMIT)?;
             let text = String::from_utf8_lossy(&listed.stdout).into_owned();
             firmware.extend(text.lines().filter_map(firmware_path).map(|path| (path, package.version.clone())));
         }
@@ -215,8 +215,8 @@ fn check_libraries(name: &str, root: &Path) -> Result<(), PlatformError> {
     let command = start.command();
     let mut list = Command::new(&command[0]);
     list.args(&command[1..command.len() - 1]).arg("--list").arg(&start.qemu);
-    let done = process::run(&mut list, b"", PACKAGE_LIMIT)?;
-    if !done.status.success() {
+    let done = list.read(b"", PACKAGE_LIMIT)?;
+    if !done.exit.success() {
         return Err(failed(name, "listing the libraries of its QEMU", &done, "run platform fetch again"));
     }
     let text = String::from_utf8_lossy(&done.stdout).into_owned();

@@ -92,7 +92,7 @@ fn a_merge_that_fails_late_leaves_no_trace_and_the_next_one_finds_its_parts_whol
     let taken = dir.path().join("file");
     fs::write(&taken, b"x").unwrap();
     let error = merge(&taken.join("whole"), &shards).unwrap_err();
-    assert!(crate::report::with_causes(&error).contains("os error 20"), "{error:?}");
+    assert!(crate::error::chain(&error).contains("os error 20"), "{error:?}");
     merge(&out, &shards).unwrap();
     let error = merge(&out, &shards).unwrap_err();
     assert!(matches!(error, MergeError::TargetTaken { .. }), "{error}");
@@ -164,7 +164,7 @@ fn a_part_that_differs_from_the_others_is_refused(#[case] pointer: &str, #[case]
     let dir = tempfile::tempdir().unwrap();
     let shards = shards(dir.path(), 2);
     edit(&shards[1], pointer, value);
-    let error = crate::report::with_causes(&merge(&dir.path().join("whole"), &shards).unwrap_err());
+    let error = crate::error::chain(&merge(&dir.path().join("whole"), &shards).unwrap_err());
     assert!(error.contains(wanted), "{error}");
     assert!(error.contains("shard-2") || error.contains("selected"), "it must be named: {error}");
     assert!(!dir.path().join("whole").exists());
@@ -202,6 +202,6 @@ fn no_shard_and_a_missing_report_are_errors() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
     assert!(matches!(merge(&out, &[]), Err(MergeError::Nothing)));
-    let error = crate::report::with_causes(&merge(&out, &[dir.path().join("none")]).unwrap_err());
+    let error = crate::error::chain(&merge(&out, &[dir.path().join("none")]).unwrap_err());
     assert!(error.contains("report.json: No such file or directory (os error 2)"), "{error}");
 }

@@ -1,0 +1,18 @@
+//! How an error is told on one line.
+
+/// An error and all its causes, each after a colon.
+///
+/// ```
+/// let cause = std::io::Error::from_raw_os_error(28);
+/// let error = bootwright::process::CommandError::NotStarted { program: "true".to_owned(), source: cause };
+/// assert_eq!(bootwright::error::chain(&error), "cannot run true: No space left on device (os error 28)");
+/// ```
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
+}

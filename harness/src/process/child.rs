@@ -1,0 +1,148 @@
+//! A process that was started here, from its start until it was waited for.
+
+use std::fmt;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::{Mutex, MutexGuard};
+
+use nix::errno::Errno;
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::Pid;
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit {
+    /// Exit code; `None` where a signal ended it.
+    pub code: Option<i32>,
+    /// Signal number; `None` where it exited.
+    pub signal: Option<i32>,
+}
+
+impl Exit {
+    /// Whether it exited with code 0.
+    pub fn success(self) -> bool {
+        self.code == Some(0)
+    }
+}
+
+impl From<ExitStatus> for Exit {
+    fn from(status: ExitStatus) -> Exit {
+        Exit { code: status.code(), signal: status.signal() }
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.code, self.signal) {
+            (Some(code), _) => write!(out, "exit code {code}"),
+            (None, Some(signal)) => write!(out, "killed by signal {signal}"),
+            (None, None) => write!(out, "unknown status"),
+        }
+    }
+}
+
+/// A process. Dropping it ends the process and waits for that.
+///
+/// One thread may wait while another kills: the number of a process is given to no other before it was waited for, and
+/// both the last step of waiting and a kill hold the lock.
+#[derive(Debug)]
+pub struct Child {
+    inner: Mutex<std::process::Child>,
+    id: u32,
+}
+
+impl Child {
+    pub(super) fn new(child: std::process::Child) -> Child {
+        Child { id: child.id(), inner: Mutex::new(child) }
+    }
+
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Ends it at once; does nothing where it has ended.
+    pub fn kill(&self) {
+        // the only failure is that it has ended already
+        self.lock().kill().ok();
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Errors
+    ///
+    /// Where somebody else in this process waited for it.
+    pub fn wait(&self) -> io::Result<Exit> {
+        if let Ok(number) = i32::try_from(self.id) {
+            // sees the end and leaves the number taken, so that whoever kills meanwhile does not hit a stranger
+            let end = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+            while waitid(Id::Pid(Pid::from_raw(number)), end) == Err(Errno::EINTR) {}
+        }
+        self.lock().wait().map(Exit::from)
+    }
+
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    ///
+    /// As [`Child::wait`].
+    pub fn try_wait(&self) -> io::Result<Option<Exit>> {
+        Ok(self.lock().try_wait()?.map(Exit::from))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, std::process::Child> {
+        match self.inner.lock() {
+            Ok(guard) => guard,
+            Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.kill();
+        self.wait().ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::process::Stdio;
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use super::super::Command;
+    use super::*;
+
+    fn sleeping() -> Child {
+        Command::new("sleep").arg("30").spawn(Stdio::null(), Stdio::null(), &[]).unwrap()
+    }
+
+    #[test]
+    fn a_thread_that_waits_does_not_keep_another_from_killing() {
+        let started = Instant::now();
+        let child = Arc::new(sleeping());
+        let waiting = std::thread::spawn({
+            let child = child.clone();
+            move || child.wait().unwrap()
+        });
+        std::thread::sleep(Duration::from_millis(30));
+        child.kill();
+        assert_eq!(waiting.join().unwrap(), Exit { code: None, signal: Some(9) });
+        assert_eq!(child.try_wait().unwrap(), Some(Exit { code: None, signal: Some(9) }));
+        // a kill after the end reaches nobody
+        child.kill();
+        assert!(started.elapsed() < Duration::from_secs(20));
+    }
+
+    #[test]
+    fn a_dropped_child_is_gone() {
+        let child = sleeping();
+        let place = format!("/proc/{}", child.id());
+        assert!(Path::new(&place).exists());
+        drop(child);
+        assert!(!Path::new(&place).exists());
+    }
+}
