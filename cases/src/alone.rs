@@ -20,9 +20,9 @@ pub fn cases() -> Vec<Case> {
                 .axis("class", class.name)
                 .machine(machine)
                 .expect(Expectation::boots("only"))
-                .control_blank("only");
-            let smoke = (firmware == Firmware::SeaBios && board == Board::Pc) || class.name == "virtio-blk";
-            cases.push(if smoke { case.smoke() } else { case });
+                .control_blank("only")
+                .smoke_if((firmware == Firmware::SeaBios && board == Board::Pc) || class.name == "virtio-blk");
+            cases.push(case);
         }
         cases.extend(layouts(firmware, board));
     }

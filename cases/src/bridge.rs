@@ -16,7 +16,7 @@ pub fn cases() -> Vec<Case> {
     let mut cases = vec![no_stp(), no_delay(), short_delay(), long_delay()];
     cases.extend(firewall::cases());
     cases.extend(rules::cases());
-    cases.into_iter().map(Case::long).collect()
+    cases.into_iter().map(|case| case.long("real parts take real time")).collect()
 }
 
 /// What libvirt writes for a network with IPv6. Without `no-ping` dnsmasq looks for 3 s whether somebody has the address
@@ -38,6 +38,7 @@ enable-tftp
 tftp-root=/srv/tftp
 ";
 
+#[track_caller]
 fn case(name: &str) -> Case {
     Case::new(format!("pxe::seabios::pc::bridge-{name}")).axis("bridge", name)
 }

@@ -8,6 +8,7 @@ use bootwright::machine::{Board, Firmware, Machine, Medium};
 use bootwright::verdict::{Expectation, Expected, booted, failed, failed_entry};
 use bootwright_images::After;
 
+use crate::SLOW_OVMF;
 use crate::classes::{self, COMBINATIONS, Class};
 
 pub fn cases() -> Vec<Case> {
@@ -34,7 +35,12 @@ pub fn cases() -> Vec<Case> {
         cases.push(nothing(firmware, board));
     }
     cases.push(vendor_reboot_disk());
-    cases
+    // OVMF's on one board
+    let long = |case: Case| {
+        let slow = case.machine.firmware == Firmware::Ovmf && case.machine.board == Board::Pc;
+        case.long_if(slow, SLOW_OVMF)
+    };
+    cases.into_iter().map(long).collect()
 }
 
 fn id(firmware: Firmware, board: Board, rest: &str) -> String {
@@ -53,18 +59,15 @@ fn unbootable_disk(firmware: Firmware, board: Board, class: Class, name: &str, f
     for device in &mut control.devices {
         device.medium = device.medium.take().map(|medium| Medium::bootable(&medium.name));
     }
-    let home = if name == "blank" { Board::Pc } else { Board::Q35 };
-    let case = Case::new(id(firmware, board, &format!("{name}-{}", class.name)))
+    let smoke = class.name == "virtio-blk" && name == "blank";
+    Case::new(id(firmware, board, &format!("{name}-{}", class.name)))
         .axis("first", name)
         .axis("class", class.name)
         .machine(machine)
         .expect(expectation)
-        .control(control);
-    match class.name {
-        "virtio-blk" if name == "blank" => case.smoke(),
-        _ if firmware == Firmware::Ovmf && board != home => case.long(),
-        _ => case,
-    }
+        .control(control)
+        .smoke_if(smoke)
+        .long_if(firmware == Firmware::Ovmf, SLOW_OVMF)
 }
 
 /// An optical drive has an entry of its own, so both firmwares fall through to it.
@@ -78,6 +81,7 @@ fn unbootable_before_optical(firmware: Firmware, board: Board, name: &str, first
         .machine(machine)
         .expect(Expectation::boots("second").after_failing("first"))
         .control(control)
+        .long_if(firmware == Firmware::Ovmf && name == "no-signature", SLOW_OVMF)
 }
 
 /// An optical drive without a medium comes first.
@@ -106,12 +110,12 @@ fn hanging(firmware: Firmware, board: Board) -> Case {
         .bootindex(1)
         .virtio_blk(Medium::bootable("second"))
         .bootindex(2);
-    let case = Case::new(id(firmware, board, "hanging"))
+    Case::new(id(firmware, board, "hanging"))
         .axis("first", "hanging")
         .machine(machine)
         .expect(Expectation::boots("first").without_trying("second"))
-        .control_blank("first");
-    if firmware == Firmware::SeaBios { case.smoke() } else { case }
+        .control_blank("first")
+        .smoke_if(firmware == Firmware::SeaBios)
 }
 
 /// Code that returns to the firmware: SeaBIOS has no second hard-disk entry, OVMF tries the next option.
@@ -156,12 +160,12 @@ fn nothing(firmware: Firmware, board: Board) -> Case {
     };
     let machine = Machine::new(firmware, board);
     let control = machine.clone().virtio_blk(Medium::bootable("there"));
-    let case = Case::new(id(firmware, board, "no-drive"))
+    Case::new(id(firmware, board, "no-drive"))
         .axis("first", "none")
         .machine(machine)
         .expect(Expectation::nothing_boots(attempts))
-        .control(control);
-    case.smoke()
+        .control(control)
+        .smoke()
 }
 
 /// The KVM vendor article's disk, byte for byte: it reboots the machine, and the disk behind it never runs.

@@ -22,84 +22,55 @@ mod places;
 mod prelaunch;
 mod pxe;
 mod resets;
-mod snapshots;
+mod snapshot;
 mod strict;
 mod triples;
 mod unlisted;
-mod variable_stores;
+mod vars;
 
-use bootwright::case::{Case, Suite};
+use bootwright::case::Case;
 
 /// What the project knows about the defects of QEMU and firmware that its cases meet.
 pub const KNOWN_ISSUES: &str = include_str!("../known-issues.toml");
 
-/// Every case, in the order of the listing.
+/// Why most of OVMF's cases are in the full suite only.
+pub(crate) const SLOW_OVMF: &str = "an OVMF boot takes 3 s, and a twin of the case is in the default suite";
+
+/// Why the cases of OVMF's variable store are.
+pub(crate) const SEVERAL_OVMF: &str = "several OVMF boots of 3 s each";
+
+/// A case that has not yet agreed with itself often enough, on a loaded host too, to be relied upon: the truncated line after
+/// an unplug depends on memory that QEMU has freed.
+pub(crate) const UNSETTLED: &str = "not settled: what follows an unplug depends on memory that QEMU has freed";
+
+/// Every case, in the order of the listing. A case that does not say what it is about is about what its group is.
 pub fn all() -> Vec<Case> {
     let groups = [
-        alone::cases(),
-        order::cases(),
-        first_entry::cases(),
-        strict::cases(),
-        unlisted::cases(),
-        isolation::cases(),
-        triples::cases(),
-        places::cases(),
-        resets::cases(),
-        nvram::cases(),
-        variable_stores::cases(),
-        migration::cases(),
-        snapshots::cases(),
-        prelaunch::cases(),
-        pxe::cases(),
-        http::cases(),
-        loaders::cases(),
-        menu::cases(),
-        bridge::cases(),
+        ("one drive alone boots, of every class, partition table and file system", alone::cases()),
+        ("of two bootable drives the one with the lower bootindex boots", order::cases()),
+        ("what the firmware does after a first entry that does not boot", first_entry::cases()),
+        ("devices without a bootindex, with -boot strict on and off", strict::cases()),
+        ("the firmware's own order, where nothing or nothing valid has a bootindex", unlisted::cases()),
+        ("two machines that run at once have nothing in common", isolation::cases()),
+        ("of three bootable drives the one with the lowest bootindex boots", triples::cases()),
+        ("bootindex leads to a device at every place of the PCI hierarchy", places::cases()),
+        ("what a reset does to the boot order", resets::cases()),
+        ("what OVMF keeps in its variable store from one power-on to the next", nvram::cases()),
+        ("variable stores that are damaged, full, read-only, missing or of another version", vars::cases()),
+        ("the boot order after a migration to another QEMU", migration::cases()),
+        ("the boot order after a return to a snapshot", snapshot::cases()),
+        ("devices that come, go or change rank before the guest's first instruction", prelaunch::cases()),
+        ("network boot by DHCP and TFTP", pxe::cases()),
+        ("network boot by HTTP and HTTPS", http::cases()),
+        ("boot programs that others wrote, loaded over the network", loaders::cases()),
+        ("the boot menu: what it lists, what is chosen, how long it is offered", menu::cases()),
+        ("network boot over a real bridge, firewall and servers", bridge::cases()),
     ];
-    groups.into_iter().flatten().map(settle).collect()
-}
-
-/// Parts of ids of cases that have not yet agreed with themselves often enough, on a loaded host too, to be relied upon.
-///
-/// The truncated line after an unplug depends on memory that QEMU has freed.
-const UNSETTLED: [&str; 3] = ["::unplugged-while-running", "::removed::", "::nvme::added-"];
-
-/// Network cases that belong to the full suite: those of OVMF, whose boots are slow, but for one of each kind, those that need
-/// packages of other loaders, and those that wait in real time.
-fn is_long_network(id: &str) -> bool {
-    const OVMF: [&str; 6] = [
-        "pxe::ovmf::pc::own-stack",
-        "pxe::ovmf::q35::ipxe-rom",
-        "pxe::ovmf::pc::ipv6",
-        "pxe::ovmf::pc::three-guests-arch-16",
-        "http::ovmf::q35::plain",
-        "http::ovmf::pc::https",
-    ];
-    (id.contains("::ovmf::") && !OVMF.contains(&id))
-        || ["::loader-", "::kernel-by-", "-comes-up-late"].iter().any(|part| id.contains(part))
-}
-
-/// OVMF cases of which SeaBIOS' twin, or another of OVMF's, is in the default suite: an OVMF boot takes three seconds.
-fn is_long_ovmf(id: &str) -> bool {
-    const PARTS: [&str; 6] = [
-        "first_entry::ovmf::pc::",
-        "::no-signature-",
-        "places::ovmf::q35::function",
-        "::expander::",
-        "resets::ovmf::",
-        "triples::",
-    ];
-    id.contains("::ovmf::") && PARTS.iter().any(|part| id.contains(part))
-}
-
-/// Moves a case that is not settled, or long on a network, to the full suite.
-fn settle(case: Case) -> Case {
-    if case.suite == Suite::Smoke {
-        return case;
-    }
-    let unsettled = UNSETTLED.iter().any(|part| case.id.contains(part));
-    let network = ["pxe::", "http::"].iter().any(|group| case.id.starts_with(group));
-    if unsettled || is_long_ovmf(&case.id) || (network && is_long_network(&case.id)) { case.long() } else { case }
+    let about = |about: &str, mut case: Case| {
+        case.about.get_or_insert_with(|| about.to_owned());
+        case
+    };
+    groups.into_iter().flat_map(|(line, cases)| cases.into_iter().map(move |case| about(line, case))).collect()
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
+#[track_caller]
 fn case(board: Board, rest: &str) -> Case {
     Case::new(format!("menu::seabios::{}::{rest}", board.name()))
 }
@@ -125,14 +126,13 @@ fn choice(board: Board, at: usize) -> Case {
     };
     let expected = Expectation::boots(medium).menu(&LISTED);
     let expected = if at == 0 { expected } else { expected.without_trying("first") };
-    let case = case(board, &format!("choice-{key}-{chosen}"))
+    case(board, &format!("choice-{key}-{chosen}"))
         .axis("choice", chosen)
         .machine(machine)
         .story(opened().press(&[key.as_str()], "Booting from"))
         .expect(expected)
-        .control(control);
-    // iPXE waits for several seconds of real time
-    if chosen == "nic0" { case.long() } else { case }
+        .control(control)
+        .long_if(chosen == "nic0", "iPXE waits for several seconds of real time")
 }
 
 /// Keys that stand for no entry do nothing; the next one that does is taken.

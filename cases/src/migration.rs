@@ -8,6 +8,8 @@ use bootwright::machine::{Board, Firmware, Machine, Medium};
 use bootwright::verdict::{Expectation, booted};
 use bootwright_images::After;
 
+use crate::{SEVERAL_OVMF, SLOW_OVMF};
+
 use crate::classes::COMBINATIONS;
 
 pub fn cases() -> Vec<Case> {
@@ -37,15 +39,15 @@ fn moved(firmware: Firmware, board: Board, passage: &'static str) -> Vec<Case> {
             ["first", "first"] => with_bootindex(&machine, "second", 0),
             _ => machine.clone().with_blank("second"),
         };
-        let case = Case::new(format!("migration::{}::{}::{passage}::{what}", firmware.name(), board.name()))
+        Case::new(format!("migration::{}::{}::{passage}::{what}", firmware.name(), board.name()))
             .axis("passage", passage)
             .axis("order", what)
             .axis("class", "virtio-scsi")
             .machine(machine)
             .story(story)
             .expect(Expectation::attempts(laps.map(booted)))
-            .control(control);
-        if firmware == Firmware::Ovmf { case.long() } else { case }
+            .control(control)
+            .long_if(firmware == Firmware::Ovmf, SLOW_OVMF)
     };
     let two = |second: Medium| {
         let machine = Machine::new(firmware, board).virtio_scsi(0, 2, Medium::hanging("first")).bootindex(1);
@@ -94,7 +96,7 @@ fn nvram_follows(passage: &'static str, own_file: bool) -> Case {
         .machine(machine)
         .story(Story::new().wait_for("second").migrate(to).reset())
         .expect(Expectation::attempts([booted("first"), booted("second"), booted("second")]))
-        .long()
+        .long(SEVERAL_OVMF)
 }
 
 fn with_bootindex(machine: &Machine, medium: &str, bootindex: i64) -> Machine {

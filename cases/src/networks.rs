@@ -1,6 +1,6 @@
 //! The words in which network cases are written: one table row per story, each with its negative control.
 
-use bootwright::case::Case;
+use bootwright::case::{Case, SourceLine};
 use bootwright::lan::{BootAnswer, DhcpServer, LanSpec, Match};
 use bootwright::machine::{Board, DeviceClass, Firmware, Machine, Medium, Network, OptionRom};
 use bootwright::trace::Outcome;
@@ -28,20 +28,31 @@ pub struct Story {
     control: Network,
     fate: Fate,
     on_lan: Vec<OnLan>,
+    source: SourceLine,
 }
 
 /// The served program runs. The negative control is the same network without that program.
+#[track_caller]
 pub fn serves(name: &'static str, network: Network) -> Story {
     let control = network.clone().without_program(BIOS_FILE);
-    Story { name, network, control, fate: Fate::Served, on_lan: Vec::new() }
+    Story { name, network, control, fate: Fate::Served, on_lan: Vec::new(), source: SourceLine::here() }
 }
 
 /// The NIC's entry fails for a reason in which `reason` stands. The negative control is the healthy network.
+#[track_caller]
 pub fn falls(name: &'static str, network: Network, reason: &'static str) -> Story {
-    Story { name, network, control: healthy(), fate: Fate::Falls(Outcome::Failed, reason), on_lan: Vec::new() }
+    Story {
+        name,
+        network,
+        control: healthy(),
+        fate: Fate::Falls(Outcome::Failed, reason),
+        on_lan: Vec::new(),
+        source: SourceLine::here(),
+    }
 }
 
 /// Nobody answers the NIC for a reason in which `reason` stands. The negative control is the healthy network.
+#[track_caller]
 pub fn times_out(name: &'static str, network: Network, reason: &'static str) -> Story {
     Story { fate: Fate::Falls(Outcome::TimedOut, reason), ..falls(name, network, reason) }
 }
@@ -71,6 +82,7 @@ impl Story {
         };
         expectation.network = self.on_lan;
         Case::new(format!("{group}::seabios::{}::{}", board.name(), self.name))
+            .written_at(self.source)
             .axis("nic", "virtio-net-pci")
             .axis("story", self.name)
             .machine(machine(self.network))

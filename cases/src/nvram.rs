@@ -6,6 +6,8 @@ use bootwright::machine::{Firmware, Machine, Medium};
 use bootwright::verdict::{Expectation, booted};
 use bootwright_images::After;
 
+use crate::SEVERAL_OVMF;
+
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![kept_over_power_cycle(), restored_after_removal()];
     cases.extend(written_by_the_guest());
@@ -28,7 +30,7 @@ fn kept_over_power_cycle() -> Case {
         .story(Story::new().wait(Milestone::Ended).power_cycle(&[]))
         .expect(Expectation::attempts([booted("right"), booted("right")]).without_trying("wrong"))
         .control_blank("right")
-        .long()
+        .long(SEVERAL_OVMF)
 }
 
 /// A disk that is missing at one power-on loses its boot option, and has it back, in its place, when it is there again.
@@ -40,7 +42,7 @@ fn restored_after_removal() -> Case {
         .story(story)
         .expect(Expectation::attempts([booted("right"), booted("wrong"), booted("right")]))
         .control_blank("right")
-        .long()
+        .long(SEVERAL_OVMF)
 }
 
 /// Two disks, without a bootindex unless `listed`: then the order of their slots is OVMF's own.
@@ -67,7 +69,7 @@ fn written_by_the_guest() -> Vec<Case> {
             .story(story)
             .expect(Expectation::attempts(laps.iter().copied().map(booted)))
             .control(control)
-            .long()
+            .long(SEVERAL_OVMF)
     };
     let next = |listed| writing(After::WriteBootNext, After::ResetSystem, listed);
     let order = |listed| writing(After::WriteBootOrder, After::Exit, listed);

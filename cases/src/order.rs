@@ -4,6 +4,7 @@ use bootwright::case::Case;
 use bootwright::machine::{Board, Firmware, Machine, Medium};
 use bootwright::verdict::Expectation;
 
+use crate::SLOW_OVMF;
 use crate::classes::{self, COMBINATIONS, Class};
 
 pub fn cases() -> Vec<Case> {
@@ -16,13 +17,11 @@ pub fn cases() -> Vec<Case> {
                 if first == second && first.optical {
                     continue;
                 }
-                // an OVMF boot costs thirty times SeaBIOS': one order on one board, the others in the full suite
-                let long = |home: Board| firmware == Firmware::Ovmf && board != home;
-                let case = pair(firmware, board, first, second);
-                cases.push(if long(Board::Pc) { case.long() } else { case });
+                // of OVMF's, one order on one board
+                let ovmf = firmware == Firmware::Ovmf;
+                cases.push(pair(firmware, board, first, second).long_if(ovmf && board != Board::Pc, SLOW_OVMF));
                 if first != second {
-                    let case = pair(firmware, board, second, first);
-                    cases.push(if firmware == Firmware::Ovmf { case.long() } else { case });
+                    cases.push(pair(firmware, board, second, first).long_if(ovmf, SLOW_OVMF));
                 }
             }
         }
@@ -38,14 +37,13 @@ fn pair(firmware: Firmware, board: Board, right: Class, wrong: Class) -> Case {
     let machine = right.add(machine, 1, Medium::bootable("right")).bootindex(1);
     let control = swapped(machine.clone());
     let id = format!("order::{}::{}::{}-before-{}", firmware.name(), board.name(), right.name, wrong.name);
-    let case = Case::new(id)
+    Case::new(id)
         .axis("right", right.name)
         .axis("wrong", wrong.name)
         .machine(machine)
         .expect(Expectation::boots("right").without_trying("wrong"))
-        .control(control);
-    let smoke = firmware == Firmware::SeaBios && right.name == "virtio-blk" && !wrong.optical;
-    if smoke { case.smoke() } else { case }
+        .control(control)
+        .smoke_if(firmware == Firmware::SeaBios && right.name == "virtio-blk" && !wrong.optical)
 }
 
 /// The same machine with the two bootindex values exchanged.

@@ -4,6 +4,7 @@ use bootwright::case::Case;
 use bootwright::machine::{Board, DeviceClass, Firmware, Machine, Medium, Place};
 use bootwright::verdict::Expectation;
 
+use crate::SLOW_OVMF;
 use crate::classes::COMBINATIONS;
 
 /// Where both disks of a case sit.
@@ -63,4 +64,5 @@ fn place(firmware: Firmware, board: Board, (place, seat): (&str, Seat), class: &
         .machine(machine)
         .expect(Expectation::boots("right").without_trying("wrong"))
         .control(control)
+        .long_if(firmware == Firmware::Ovmf && matches!(place, "function" | "expander"), SLOW_OVMF)
 }

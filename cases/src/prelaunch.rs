@@ -12,6 +12,10 @@ use bootwright::machine::{Board, Firmware, Machine, Medium, Place};
 use bootwright::verdict::Expectation;
 
 use crate::classes::{self, Class};
+use crate::{SLOW_OVMF, UNSETTLED};
+
+/// Why a cell whose like is in the default suite is in the full one only.
+const NOT_EVERYDAY: &str = "a cell of the product whose neighbours are in the default suite";
 
 /// What happens to the boot disk while the machine is paused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,8 +108,8 @@ pub fn cases() -> Vec<Case> {
                 }
                 let cells = product(Cell { firmware, geometry, ..Cell::seabios(class) });
                 cases.extend(cells.into_iter().map(|cell| {
-                    let case = cell.case();
-                    if cell.is_everyday() { case } else { case.long() }
+                    let reason = if firmware == Firmware::Ovmf { SLOW_OVMF } else { NOT_EVERYDAY };
+                    cell.case().long_if(!cell.is_everyday(), reason)
                 }));
             }
         }
@@ -277,7 +281,13 @@ impl Cell {
 
     fn case(self) -> Case {
         let on_off = |on: bool| if on { "on" } else { "off" };
-        let case = Case::new(self.id())
+        let smoke = self.firmware == Firmware::SeaBios && self.class.name == "virtio-scsi";
+        let unsettled = match self.act {
+            Act::Removed => !self.geometry,
+            Act::Readded => self.class.name == "nvme",
+            _ => false,
+        };
+        Case::new(self.id())
             .axis("class", self.class.name)
             .axis("act", self.act.name())
             .axis("other", if self.other_bootable { "bootable" } else { "blank" })
@@ -287,9 +297,9 @@ impl Cell {
             .machine(self.machine())
             .story(self.story())
             .expect(self.expectation())
-            .control(self.control());
-        let smoke = self.firmware == Firmware::SeaBios && self.class.name == "virtio-scsi" && !self.strict;
-        if smoke && self.act == Act::First && !self.other_bootable { case.smoke() } else { case }
+            .control(self.control())
+            .smoke_if(smoke && self.act == Act::First && !self.other_bootable && !self.strict && !self.geometry)
+            .long_if(unsettled, UNSETTLED)
     }
 }
 

@@ -38,6 +38,7 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
+#[track_caller]
 fn case(board: Board, rest: &str) -> Case {
     Case::new(format!("pxe::seabios::{}::{rest}", board.name()))
 }
@@ -52,8 +53,7 @@ fn by_model(board: Board, model: &str) -> Case {
         .on_lan(OnLan::VendorClass("PXEClient:Arch:00000".into()))
         .on_lan(OnLan::Fetched(BIOS_FILE.into()));
     let case = case(board, &format!("model-{model}")).axis("nic", model).axis("by", "tftp");
-    let case = case.machine(machine).expect(expectation).control(control);
-    if model == "virtio-net-pci" { case.smoke() } else { case }
+    case.machine(machine).expect(expectation).control(control).smoke_if(model == "virtio-net-pci")
 }
 
 /// A NIC whose ROM the BIOS cannot see is no boot device, and says nothing on the network.

@@ -11,6 +11,7 @@ use bootwright::machine::{Board, Clock, Firmware, Machine, Medium};
 use bootwright::verdict::{Expectation, booted, failed};
 
 use crate::classes::{self, Class};
+use crate::{SLOW_OVMF, UNSETTLED};
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -27,7 +28,12 @@ pub fn cases() -> Vec<Case> {
     cases.extend(order_and_once());
     cases.extend(reboot_timeouts());
     cases.extend(refused_at_power_on());
-    cases
+    cases.into_iter().map(by_firmware).collect()
+}
+
+fn by_firmware(case: Case) -> Case {
+    let slow = case.machine.firmware == Firmware::Ovmf;
+    case.long_if(slow, SLOW_OVMF)
 }
 
 fn pluggable() -> Vec<Class> {
@@ -81,6 +87,7 @@ fn unplugged_while_running(firmware: Firmware, class: Class) -> Case {
         .story(story)
         .expect(Expectation::attempts(laps.into_iter().map(booted)))
         .control_blank("right")
+        .long(UNSETTLED)
 }
 
 /// `qom-set bootindex` while the machine runs leaves fw_cfg alone until the next reset, and is in force after it.

@@ -4,6 +4,7 @@ use bootwright::case::Case;
 use bootwright::machine::{Board, Firmware, Machine, Medium};
 use bootwright::verdict::{Expectation, failed};
 
+use crate::SLOW_OVMF;
 use crate::classes::{self, COMBINATIONS, Class};
 
 pub fn cases() -> Vec<Case> {
@@ -39,14 +40,14 @@ fn unlisted_disk(firmware: Firmware, board: Board, class: Class, strict: bool) -
     }
     let on_off = if strict { "on" } else { "off" };
     let id = format!("strict::{}::{}::{on_off}-{}", firmware.name(), board.name(), class.name);
-    let case = Case::new(id)
+    let home = if strict { Board::Pc } else { Board::Q35 };
+    Case::new(id)
         .axis("strict", on_off)
         .axis("class", class.name)
         .machine(machine)
         .expect(expectation)
-        .control(control);
-    let home = if strict { Board::Pc } else { Board::Q35 };
-    if firmware == Firmware::Ovmf && board != home { case.long() } else { case }
+        .control(control)
+        .long_if(firmware == Firmware::Ovmf && board != home, SLOW_OVMF)
 }
 
 /// strict without any bootindex does nothing: QEMU appends HALT to a list that is not empty only.

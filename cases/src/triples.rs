@@ -4,6 +4,7 @@ use bootwright::case::Case;
 use bootwright::machine::{Board, Firmware, Machine, Medium};
 use bootwright::verdict::Expectation;
 
+use crate::SLOW_OVMF;
 use crate::classes::{self, Class};
 
 /// The classes that meet in one machine: paravirtual, controllers of the board, and across buses.
@@ -57,4 +58,5 @@ fn permutation(firmware: Firmware, board: Board, triple: [Class; 3], ranks: [i64
         .machine(machine)
         .expect(expectation)
         .control(control)
+        .long_if(firmware == Firmware::Ovmf, SLOW_OVMF)
 }

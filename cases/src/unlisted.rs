@@ -4,7 +4,7 @@ use bootwright::case::Case;
 use bootwright::machine::{Board, Firmware, Machine, Medium};
 use bootwright::verdict::Expectation;
 
-use crate::classes;
+use crate::{SLOW_OVMF, classes};
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -32,7 +32,7 @@ fn letters_of_ovmf(board: Board, (name, order, once): (&str, &str, Option<&str>)
         .machine(machine)
         .expect(Expectation::boots("optical").without_trying("disk"))
         .control(control)
-        .long()
+        .long(SLOW_OVMF)
 }
 
 /// The disk of lower rank that the firmware would reach first: -1 is the same as none, and the largest value is one.
@@ -41,12 +41,12 @@ fn value(firmware: Firmware, board: Board, (wrong, right): (i64, i64)) -> Case {
     let machine = machine.virtio_blk(Medium::bootable("right")).slot(6).bootindex(right);
     let mut control = machine.clone();
     control.devices[1].bootindex = None;
-    let case = Case::new(format!("unlisted::{}::{}::bootindex-{wrong}", firmware.name(), board.name()))
+    Case::new(format!("unlisted::{}::{}::bootindex-{wrong}", firmware.name(), board.name()))
         .axis("bootindex", wrong.to_string())
         .machine(machine)
         .expect(Expectation::boots("right").without_trying("wrong"))
-        .control(control);
-    if firmware == Firmware::Ovmf { case.long() } else { case }
+        .control(control)
+        .long_if(firmware == Firmware::Ovmf, SLOW_OVMF)
 }
 
 /// QEMU's default order is `cad`: SeaBIOS takes the disk before the optical drive.

@@ -244,9 +244,7 @@ fn list(jobs: &[Listed], json: bool) -> Result<(), XtaskError> {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
     let listed = if json {
-        let cases: Vec<_> =
-            jobs.iter().map(|job| serde_json::json!({ "id": job.id, "axes": job.axes, "suite": job.suite })).collect();
-        serde_json::to_writer_pretty(&mut out, &cases).map_err(std::io::Error::from).and_then(|()| writeln!(out))
+        serde_json::to_writer_pretty(&mut out, jobs).map_err(std::io::Error::from).and_then(|()| writeln!(out))
     } else {
         jobs.iter().try_for_each(|job| writeln!(out, "{}", job.name))
     };

@@ -91,6 +91,7 @@ fn by_pxe(network: Network) -> Machine {
     without_ipv6(ovmf(Board::Pc, network))
 }
 
+#[track_caller]
 fn named(group: &str, name: &str) -> Case {
     Case::new(format!("{group}::pc::bridge-{name}")).axis("bridge", name)
 }

@@ -7,6 +7,7 @@ use bootwright::machine::{Board, Clock, Machine, Network};
 use bootwright::trace::Outcome;
 use bootwright::verdict::{Expectation, Expected, OnLan, booted, failed_entry};
 
+use crate::SLOW_OVMF;
 use crate::networks::{EFI_FILE, http_first, ovmf, without_ipv6};
 
 const URL: &str = "http://10.77.0.1/boot.efi";
@@ -16,6 +17,12 @@ pub fn cases() -> Vec<Case> {
     cases.extend([without_http_client(), not_found(), tls(), wrong_authority()]);
     cases.extend(breaks());
     cases
+        .into_iter()
+        .map(|case| {
+            let slow = !EVERYDAY.contains(&case.id.as_str());
+            case.long_if(slow, SLOW_OVMF)
+        })
+        .collect()
 }
 
 /// Servers that break off, go silent or tell a wrong length: OVMF gives up and the disk runs.
@@ -49,6 +56,10 @@ fn stall() -> Case {
     falls("stall-in-the-body", network, entry, OnLan::Asked(EFI_FILE.into()))
 }
 
+/// One without TLS and one with it, in the default suite.
+const EVERYDAY: [&str; 2] = ["http::ovmf::q35::plain", "http::ovmf::pc::https"];
+
+#[track_caller]
 fn case(board: Board, rest: &str) -> Case {
     Case::new(format!("http::ovmf::{}::{rest}", board.name()))
 }

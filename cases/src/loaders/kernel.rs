@@ -21,6 +21,7 @@ pub(super) fn cases() -> Vec<Case> {
     vec![by_pxelinux(), by_script("tftp"), by_script("http"), by_grub()]
 }
 
+#[track_caller]
 fn case(protocol: &str, name: &str) -> Case {
     let group = if protocol == "http" { "http" } else { "pxe" };
     Case::new(format!("{group}::seabios::pc::kernel-by-{name}")).axis("loader", name).axis("by", protocol)

@@ -15,6 +15,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
+#[track_caller]
 fn case(group: &str, name: &str) -> Case {
     Case::new(format!("{group}::ovmf::pc::{name}")).axis("loader", name)
 }

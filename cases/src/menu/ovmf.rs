@@ -39,9 +39,10 @@ pub fn cases() -> Vec<Case> {
         cases.extend([everything_listed(board), ended_by_enter(board), continued(board), kept_after_a_choice(board)]);
         cases.extend([("esc", ESC), ("f2", F2)].map(|(name, key)| choice(board, name, key)));
     }
-    cases.into_iter().map(Case::long).collect()
+    cases.into_iter().map(|case| case.long("an OVMF boot takes 3 s, and keys take real time")).collect()
 }
 
+#[track_caller]
 fn case(board: Board, rest: &str) -> Case {
     Case::new(format!("menu::ovmf::{}::{rest}", board.name()))
 }

@@ -7,8 +7,9 @@ use bootwright::case::story::Story;
 use bootwright::machine::{Board, Firmware, Machine, Medium, OptionRom};
 use bootwright::verdict::Expectation;
 
-use super::{Act, Leaving};
+use super::{Act, Leaving, NOT_EVERYDAY};
 use crate::networks::{self, BIOS_FILE, EFI_FILE};
+use crate::{SLOW_OVMF, UNSETTLED};
 
 /// One cell of the product.
 #[derive(Clone, Copy)]
@@ -106,7 +107,8 @@ impl Cell {
             on_off(self.strict),
             self.leaving.name()
         );
-        let case = Case::new(id)
+        let core = self.model == "virtio-net-pci" && self.other_bootable && !self.strict;
+        Case::new(id)
             .axis("nic", self.model)
             .axis("act", self.act.name())
             .axis("other", other)
@@ -115,8 +117,9 @@ impl Cell {
             .machine(self.machine())
             .story(self.story())
             .expect(self.expectation())
-            .control(self.control());
-        let core = self.model == "virtio-net-pci" && self.other_bootable && !self.strict;
-        if core && self.firmware == Firmware::SeaBios { case } else { case.long() }
+            .control(self.control())
+            .long_if(self.firmware == Firmware::Ovmf, SLOW_OVMF)
+            .long_if(!core, NOT_EVERYDAY)
+            .long_if(self.act == Act::Removed, UNSETTLED)
     }
 }

@@ -47,4 +47,5 @@ fn back_up() -> Case {
         .machine(machine)
         .story(unplugged().wait_for_text("Configuring (net0").type_line("set_link net0 on"))
         .expect(Expectation::boots("served").without_trying("next"))
+        .long("iPXE asks in real time while the link is down")
 }

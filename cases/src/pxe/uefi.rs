@@ -5,6 +5,7 @@ use bootwright::lan::{BootAnswer, DhcpServer, Dhcpv6Server, Fault, Ipv6, LanSpec
 use bootwright::machine::{Board, Machine, Network};
 use bootwright::verdict::{Expectation, OnLan, booted, failed_entry, timed_out_entry};
 
+use crate::SLOW_OVMF;
 use crate::networks::{BIOS_FILE, EFI_FILE, http_first, nic_then_disk, ovmf, ovmf_by_ipxe, without_ipv6};
 
 pub fn cases() -> Vec<Case> {
@@ -13,8 +14,24 @@ pub fn cases() -> Vec<Case> {
     cases.extend(three_guests());
     cases.extend(isc_rules());
     cases
+        .into_iter()
+        .map(|case| {
+            let slow = !EVERYDAY.contains(&case.id.as_str());
+            case.long_if(slow, SLOW_OVMF)
+        })
+        .collect()
 }
 
+/// One of each kind, in the default suite; SeaBIOS' guest among the three costs nothing.
+const EVERYDAY: [&str; 5] = [
+    "pxe::ovmf::pc::own-stack",
+    "pxe::ovmf::q35::ipxe-rom",
+    "pxe::ovmf::pc::ipv6",
+    "pxe::ovmf::pc::three-guests-arch-16",
+    "pxe::seabios::pc::three-guests-arch-0",
+];
+
+#[track_caller]
 fn case(board: Board, rest: &str) -> Case {
     Case::new(format!("pxe::ovmf::{}::{rest}", board.name()))
 }
@@ -61,7 +78,6 @@ fn missing_file() -> Case {
         .machine(without_file(&machine))
         .expect(Expectation::attempts(attempts))
         .control(machine)
-        .long()
 }
 
 /// Nobody answers: every option of the NIC is given up, then the disk runs.
@@ -73,7 +89,7 @@ fn no_server() -> Case {
         timed_out_entry("HTTPv4").because("no DHCP offer"),
         booted("next"),
     ];
-    case(Board::Pc, "dead-network").machine(dead).expect(Expectation::attempts(attempts)).control(machine).long()
+    case(Board::Pc, "dead-network").machine(dead).expect(Expectation::attempts(attempts)).control(machine)
 }
 
 /// PXE over IPv6, by router advertisement and DHCPv6 boot file URL.

@@ -9,7 +9,7 @@ use super::id;
 use crate::networks;
 
 pub fn cases() -> Vec<Case> {
-    let mut cases = vec![twenty(Firmware::SeaBios, 9000), twenty(Firmware::Ovmf, 400).long(), in_menu()];
+    let mut cases = vec![twenty(Firmware::SeaBios, 9000), twenty(Firmware::Ovmf, 400), in_menu()];
     let posts = [
         ("pci-probing", "=== PCI device probing"),
         ("drives-found", "found virtio-blk at"),
@@ -84,11 +84,10 @@ fn in_network_boot(firmware: Firmware, name: &str, moment: LanMoment) -> Case {
     };
     let file = if firmware == Firmware::SeaBios { networks::BIOS_FILE } else { networks::EFI_FILE };
     let control = machine.clone().with_network(0, |network| network.without_program(file));
-    let case = Case::new(id(firmware, &format!("in-pxe-{name}")))
+    Case::new(id(firmware, &format!("in-pxe-{name}")))
         .axis("moment", format!("pxe-{name}"))
         .machine(machine)
         .story(Story::new().wait_on_lan(moment).reset())
         .expect(Expectation::boots("served").without_trying("next").after_cut_laps(1))
-        .control(control);
-    if firmware == Firmware::Ovmf { case.long() } else { case }
+        .control(control)
 }

@@ -32,7 +32,7 @@ use crate::machine::{Firmware, Machine};
 use crate::verdict::Expectation;
 use story::Story;
 
-/// How often a case runs.
+/// How much runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Suite {
@@ -44,11 +44,70 @@ pub enum Suite {
     Full,
 }
 
+/// Where a case belongs, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tier {
+    /// In every suite.
+    Smoke,
+    /// In the default suite and the full one.
+    Default,
+    /// In the full suite only, for this reason.
+    Long(String),
+}
+
+impl Tier {
+    /// The smallest suite that has it.
+    pub fn suite(&self) -> Suite {
+        match self {
+            Tier::Smoke => Suite::Smoke,
+            Tier::Default => Suite::Default,
+            Tier::Long(_) => Suite::Full,
+        }
+    }
+
+    /// Why the default suite does not have it.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Tier::Long(reason) => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+/// A line of source code, as the compiler names its file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceLine {
+    /// The file, relative to the workspace that has it.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u32,
+}
+
+impl SourceLine {
+    /// The line that calls this.
+    #[track_caller]
+    pub fn here() -> SourceLine {
+        let caller = std::panic::Location::caller();
+        SourceLine { file: caller.file().to_owned(), line: caller.line() }
+    }
+}
+
+impl std::fmt::Display for SourceLine {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}:{}", self.file, self.line)
+    }
+}
+
 /// A boot case.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Case {
     /// Stable name, groups separated by `::`.
     pub id: String,
+    /// What it is about, in one line.
+    pub about: Option<String>,
+    /// Where it is written.
+    pub source: SourceLine,
     /// Axis to value, in the report and in selections.
     pub axes: BTreeMap<String, String>,
     /// The machine to power on.
@@ -61,22 +120,25 @@ pub struct Case {
     pub control: Option<Machine>,
     /// A second machine that is powered on at the same time, and what it must do.
     pub beside: Option<(Machine, Expectation)>,
-    /// The smallest suite that runs it.
-    pub suite: Suite,
+    /// Which suites have it.
+    pub tier: Tier,
 }
 
 impl Case {
-    /// A case with an empty machine; say the machine and the expectation next.
+    /// A case with an empty machine, written where this is called; say the machine and the expectation next.
+    #[track_caller]
     pub fn new(id: impl Into<String>) -> Case {
         Case {
             id: id.into(),
+            about: None,
+            source: SourceLine::here(),
             axes: BTreeMap::new(),
             machine: Machine::pc(Firmware::SeaBios),
             story: Story::new(),
             expectation: Expectation::nothing_boots([]),
             control: None,
             beside: None,
-            suite: Suite::Default,
+            tier: Tier::Default,
         }
     }
 
@@ -130,20 +192,67 @@ impl Case {
         self.control(machine)
     }
 
-    /// Runs in the smoke suite too.
-    pub fn smoke(mut self) -> Case {
-        self.suite = Suite::Smoke;
+    /// Says in one line what the case is about, for readers of the report.
+    pub fn about(mut self, line: impl Into<String>) -> Case {
+        self.about = Some(line.into());
         self
     }
 
-    /// Runs in the full suite only.
-    pub fn long(mut self) -> Case {
-        self.suite = Suite::Full;
+    /// Says where it is written, where that is not the line that calls [`Case::new`]: the row of a table.
+    pub fn written_at(mut self, source: SourceLine) -> Case {
+        self.source = source;
+        self
+    }
+
+    /// Runs in every suite.
+    pub fn smoke(self) -> Case {
+        self.smoke_if(true)
+    }
+
+    /// Runs in every suite where the condition holds.
+    pub fn smoke_if(mut self, condition: bool) -> Case {
+        if condition {
+            self.tier = Tier::Smoke;
+        }
+        self
+    }
+
+    /// Runs in the full suite only, for a reason such as `an OVMF boot takes 3 s`.
+    pub fn long(self, reason: &str) -> Case {
+        self.long_if(true, reason)
+    }
+
+    /// Runs in the full suite only where the condition holds. A case of the smoke suite stays there.
+    pub fn long_if(mut self, condition: bool, reason: &str) -> Case {
+        if condition && self.tier != Tier::Smoke {
+            self.tier = Tier::Long(reason.to_owned());
+        }
         self
     }
 
     /// Whether nothing would notice if the expectation always held.
     pub fn is_vacuous(&self) -> bool {
         self.control.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_knows_its_line() {
+        let line = line!() + 1;
+        let case = Case::new("synthetic::here");
+        assert_eq!(case.source.to_string(), format!("{}:{line}", file!()));
+    }
+
+    #[test]
+    fn a_long_case_says_why_and_a_smoke_case_is_never_long() {
+        let case = Case::new("synthetic::here");
+        assert_eq!(case.clone().long_if(false, "slow").tier, Tier::Default);
+        let long = case.clone().long("slow");
+        assert_eq!((long.tier.suite(), long.tier.reason()), (Suite::Full, Some("slow")));
+        assert_eq!(case.smoke().long("slow").tier, Tier::Smoke);
     }
 }

@@ -202,6 +202,7 @@ fn case_details(case: &CaseResult, report: &Report, open: bool, out_dir: &Path) 
                 span.time { @if case.wall_seconds > 0.0 { (seconds(case.wall_seconds)) } }
             }
             div.body {
+                @if let Some(about) = &case.about { p.about { (printable(about)) } }
                 @if let Some(reason) = &case.reason { p.reason { (text::reason(reason)) } }
                 @if !case.attempts.is_empty() { (attempts(case)) }
                 @if let Some(detail) = &case.detail {
@@ -214,6 +215,7 @@ fn case_details(case: &CaseResult, report: &Report, open: bool, out_dir: &Path) 
                     dt { "axes" } dd { @for axis in &axes { span.tag { (axis) } } (clock(case)) }
                     dt { "time" } dd { (seconds(case.wall_seconds)) " on the host"
                         @if let Some(guest) = case.guest_seconds { ", " (seconds(guest)) " by the guest's clock" } }
+                    @if let Some(source) = &case.source { dt { "written" } dd { code { (printable(source)) } } }
                     @if let Some(seed) = case.seed { dt { "seed" } dd { (seed) } }
                     dt { "evidence" } dd { (evidence(case, out_dir)) }
                     dt { "again" } dd { code.command { (text::again(case, &report.run)) } }

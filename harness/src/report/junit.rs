@@ -71,6 +71,13 @@ fn test_case(case: &CaseResult, report: &Report, out_dir: &str) -> TestCase {
     for (axis, value) in &case.axes {
         test.add_property(Property::new(format!("axis.{}", text::printable(axis)), text::printable(value)));
     }
+    if let Some((file, line)) = case.source.as_deref().and_then(|source| source.rsplit_once(':')) {
+        test.extra.insert("file".into(), text::printable(file).into());
+        test.extra.insert("line".into(), text::printable(line).into());
+    }
+    if let Some(about) = &case.about {
+        test.add_property(Property::new("about", text::printable(about)));
+    }
     if let Some(booted) = &case.booted {
         test.add_property(Property::new("booted", text::printable(booted)));
     }

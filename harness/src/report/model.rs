@@ -190,6 +190,12 @@ pub struct CaseResult {
     /// Which repetition of the case this is, from 1; left out in runs without repetition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round: Option<u32>,
+    /// What the case is about, in one line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+    /// Where the case is written, for example `cases/src/resets.rs:65`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 impl CaseResult {
@@ -214,6 +220,8 @@ impl CaseResult {
             seed: None,
             negative_of: None,
             round: key.round,
+            about: None,
+            source: None,
         }
     }
 
@@ -231,6 +239,9 @@ impl CaseResult {
         }
         for attempt in &mut self.attempts {
             attempt.reason = attempt.reason.as_deref().map(|reason| reason.replace(['\n', '\r'], " "));
+        }
+        for line in [&mut self.about, &mut self.source] {
+            *line = line.as_deref().map(|line| line.replace(['\n', '\r'], " "));
         }
         self.wall_seconds = duration(self.wall_seconds);
         self.guest_seconds = self.guest_seconds.map(duration);

@@ -72,6 +72,8 @@ fn case(index: usize) -> CaseResult {
         _ => Verdict::Passed,
     };
     let mut case = CaseResult::new(&key, verdict);
+    case.about = Some("of two bootable drives the one with the lower bootindex boots".into());
+    case.source = Some(format!("cases/src/order.rs:{}", 10 + index));
     case.wall_seconds = 0.2 + (index * 7919 % 1000) as f64 / 180.0;
     if verdict == Verdict::Skipped {
         case.reason = Some("platform \"host\" has no OVMF build with Secure Boot".into());

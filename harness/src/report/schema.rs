@@ -28,6 +28,7 @@ fn the_schema_and_the_types_have_the_same_fields() {
     let mut report = sample::report(12);
     let case = &mut report.cases[0];
     (case.negative_of, case.round) = (Some("x".into()), Some(1));
+    (case.about, case.source) = (Some("x".into()), Some("cases/src/x.rs:1".into()));
     (case.detail, case.guest, case.seed) = (Some("x".into()), Some("x".into()), Some(1));
     let flake = super::Flake { id: "x".into(), platform: "host".into(), totals: report.totals };
     report.flakes.push(flake);

@@ -102,6 +102,8 @@ pub fn failure(case: &CaseResult, run: &str, out_dir: &str) -> String {
     field(&mut text, "guest", &case.guest.iter().map(|state| printable(state)).collect::<Vec<_>>());
     field(&mut text, "detail", &case.detail.iter().flat_map(|lines| lines.lines()).map(printable).collect::<Vec<_>>());
     field(&mut text, "known issue", &case.known_issue.iter().map(|id| printable(id)).collect::<Vec<_>>());
+    field(&mut text, "about", &case.about.iter().map(|line| printable(line)).collect::<Vec<_>>());
+    field(&mut text, "written", &case.source.iter().map(|line| printable(line)).collect::<Vec<_>>());
     field(&mut text, "seed", &case.seed.iter().map(u64::to_string).collect::<Vec<_>>());
     field(&mut text, "evidence", &[format!("{}/{}/", out_dir.trim_end_matches('/'), case.evidence)]);
     field(&mut text, "again", &[again(case, run)]);

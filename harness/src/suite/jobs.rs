@@ -40,7 +40,10 @@ impl Job {
             id: self.id(),
             name: self.name(),
             axes: self.case.axes.clone(),
-            suite: self.case.suite,
+            suite: self.case.tier.suite(),
+            long_because: self.case.tier.reason().map(str::to_owned),
+            about: self.case.about.clone(),
+            source: Some(self.case.source.to_string()),
             control: self.control,
             round: self.round,
         }
@@ -53,7 +56,7 @@ pub fn jobs(cases: Vec<Case>, settings: &Settings) -> Vec<Job> {
     for case in cases {
         for control in [false, true] {
             let id = if control { format!("control::{}", case.id) } else { case.id.clone() };
-            let suite = if control { Suite::Full } else { case.suite };
+            let suite = if control { Suite::Full } else { case.tier.suite() };
             let selected = suite <= settings.suite && settings.shard.is_none_or(|shard| shard.holds(&id));
             for round in 1..=settings.repeat {
                 let round = (settings.repeat > 1).then_some(round);
@@ -75,8 +78,18 @@ pub struct Listed {
     pub axes: BTreeMap<String, String>,
     /// The smallest suite that runs its case.
     pub suite: Suite,
+    /// Why the default suite does not have its case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub long_because: Option<String>,
+    /// What its case is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+    /// Where its case is written, `FILE:LINE`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// It is the negative control of a case.
     pub control: bool,
     /// Repetition, from 1, where cases are repeated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round: Option<u32>,
 }

@@ -52,7 +52,9 @@ impl Runner {
         crate::run::clear(folder.path()).map_err(|error| format!("{}: {error}", folder.path().display()))?;
         folder.start(&key).map_err(|error| error.to_string())?;
         self.event(&json!({ "event": "started", "id": job.name(), "platform": name }));
-        let result = self.result(job, &key, &folder);
+        let mut result = self.result(job, &key, &folder);
+        result.about = job.case.about.clone();
+        result.source = Some(job.case.source.to_string());
         folder.finish(&result).map_err(|error| error.to_string())?;
         self.event(&json!({ "event": "finished", "id": job.name(), "platform": name, "verdict": result.verdict,
             "seconds": result.wall_seconds, "reason": result.reason, "evidence": result.evidence }));

@@ -9,6 +9,7 @@ use bootwright::machine::{Board, Clock, Firmware, Machine, Medium};
 use bootwright::verdict::{Expectation, booted};
 use bootwright_images::After;
 
+use crate::SLOW_OVMF;
 use crate::classes::{COMBINATIONS, disks, opticals};
 
 pub fn cases() -> Vec<Case> {
@@ -24,10 +25,14 @@ pub fn cases() -> Vec<Case> {
         cases.push(in_the_menu(board));
     }
     cases.extend(nvram());
-    let long = |case: Case| if case.machine.firmware == Firmware::Ovmf { case.long() } else { case };
+    let long = |case: Case| {
+        let slow = case.machine.firmware == Firmware::Ovmf;
+        case.long_if(slow, SLOW_OVMF)
+    };
     cases.into_iter().map(long).collect()
 }
 
+#[track_caller]
 fn case(firmware: Firmware, board: Board, rest: &str) -> Case {
     Case::new(format!("snapshot::{}::{}::{rest}", firmware.name(), board.name()))
 }
@@ -48,6 +53,7 @@ fn again(medium: &str, times: u32) -> Milestone {
     Milestone::Payload { medium: medium.to_owned(), times }
 }
 
+#[track_caller]
 fn changing(firmware: Firmware, board: Board, moment: &str, change: &str, machine: Machine, laps: &[&str]) -> Case {
     let control = match change {
         // the other disk boots, and ends the machine, on the first lap

@@ -8,6 +8,8 @@ use bootwright::machine::{Access, Damage, Firmware, Machine, Medium, VariableSto
 use bootwright::verdict::{Expectation, OnStore, booted};
 use bootwright_images::After;
 
+use crate::SEVERAL_OVMF;
+
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for release in RELEASES {
@@ -17,7 +19,7 @@ pub fn cases() -> Vec<Case> {
     cases.extend(holed());
     cases.extend(filled());
     cases.extend(accessed());
-    cases.into_iter().map(|case| case.axis("class", "virtio-blk").long()).collect()
+    cases.into_iter().map(|case| case.axis("class", "virtio-blk").long(SEVERAL_OVMF)).collect()
 }
 
 /// Releases whose OVMF_CODE takes over a variable store, by suite. Which of them are older than the platform's own depends
