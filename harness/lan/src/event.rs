@@ -1,11 +1,13 @@
 //! What happened on a lan: typed events in order, and every frame.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use super::spec::http::BodyFault;
 use super::wire::MacAddr;
 use super::wire::dhcpv4::MessageType;
 use super::wire::dhcpv6;
@@ -237,6 +239,15 @@ pub enum LanEventKind {
         /// Bytes of the body.
         bytes: u64,
     },
+    /// A fault of the spec ended or stopped a body.
+    HttpBodyFault {
+        /// Path of the request.
+        path: String,
+        /// Which.
+        fault: BodyFault,
+        /// Bytes of the body before it.
+        sent: u64,
+    },
     /// An HTTP connection ended against the rules.
     HttpBroken {
         /// Why.
@@ -246,6 +257,14 @@ pub enum LanEventKind {
     TlsRefused {
         /// Why, with the guest's alert where it sent one.
         reason: String,
+    },
+    /// The guest asked something of a host or port of this network where nobody answers.
+    Unserved {
+        /// What it wanted.
+        #[serde(flatten)]
+        request: Request,
+        /// Where it asked.
+        to: SocketAddr,
     },
     /// A frame of the guest made no sense to the lan and was left unanswered.
     Refused {
@@ -275,6 +294,41 @@ pub enum LanEventKind {
         /// The fault's name and what it did.
         note: String,
     },
+}
+
+/// What a guest wants of a host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "request", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+#[non_exhaustive]
+pub enum Request {
+    /// A file by TFTP.
+    Tftp {
+        /// Name as asked for.
+        name: String,
+    },
+    /// The address of a name.
+    Dns {
+        /// Name in lower case.
+        name: String,
+    },
+    /// A boot server's answer on port 4011 (PXE specification 2.1, section 2.2).
+    BootServer,
+    /// A TCP connection.
+    Tcp,
+    /// Something else by UDP.
+    Udp,
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tftp { name } => write!(out, "TFTP {name}"),
+            Self::Dns { name } => write!(out, "DNS {name}"),
+            Self::BootServer => out.write_str("boot server"),
+            Self::Tcp => out.write_str("TCP"),
+            Self::Udp => out.write_str("UDP"),
+        }
+    }
 }
 
 /// The record of a lan, shared between its thread and whoever reads it. Clones are the same record.

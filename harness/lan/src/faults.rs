@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::engine::Frame;
 use super::event::Direction;
 use super::text_form;
 use super::wire::summary::{Message, Summary};
@@ -208,6 +209,12 @@ pub enum Action {
     },
 }
 
+impl Action {
+    fn changes_bytes(self) -> bool {
+        matches!(self, Self::UdpChecksum(_) | Self::Truncate { .. } | Self::FlipBit { .. })
+    }
+}
+
 /// A way to get a UDP checksum wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -245,7 +252,7 @@ pub(super) enum Release {
 /// What became of a frame.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Outcome {
-    pub frame: Vec<u8>,
+    pub frame: Frame,
     pub copies: u8,
     pub release: Release,
     pub notes: Vec<String>,
@@ -254,7 +261,7 @@ pub(super) struct Outcome {
 
 /// The faults of a lan with their counts.
 #[derive(Debug)]
-pub(super) struct FaultLine {
+pub(super) struct FaultInjector {
     faults: Vec<Armed>,
     random: fastrand::Rng,
 }
@@ -266,38 +273,40 @@ struct Armed {
     hit: u32,
 }
 
-impl FaultLine {
+impl FaultInjector {
     pub(super) fn new(faults: &[Fault], seed: u64) -> Self {
         let faults = faults.iter().map(|fault| Armed { fault: fault.clone(), seen: 0, hit: 0 }).collect();
         Self { faults, random: fastrand::Rng::with_seed(seed) }
     }
 
     /// Applies every fault that fits, in order, until one drops the frame.
-    pub(super) fn pass(&mut self, direction: Direction, nic: usize, state: NicState, frame: &[u8]) -> Outcome {
-        let mut outcome =
-            Outcome { frame: frame.to_vec(), copies: 1, release: Release::Now, notes: Vec::new(), dropped: false };
-        if self.faults.is_empty() {
-            return outcome;
-        }
-        let summary = Summary::of(frame);
+    pub(super) fn pass(&mut self, direction: Direction, nic: usize, state: NicState, frame: Frame) -> Outcome {
+        // Faults see the frame as it was sent, whatever others do to it.
+        let summary = frame.summary;
+        let mut outcome = Outcome { frame, copies: 1, release: Release::Now, notes: Vec::new(), dropped: false };
+        let mut changed = false;
         for armed in &mut self.faults {
-            if !armed.strikes(direction, nic, state, &summary) {
+            if !armed.applies(direction, nic, state, &summary) {
                 continue;
             }
             if let Some(done) = apply(armed.fault.action, &mut outcome, &mut self.random) {
                 armed.hit += 1;
+                changed |= armed.fault.action.changes_bytes();
                 outcome.notes.push(format!("{}: {done}", armed.fault.name));
             }
             if outcome.dropped {
                 break;
             }
         }
+        if changed {
+            outcome.frame = Frame::read(std::mem::take(&mut outcome.frame.bytes));
+        }
         outcome
     }
 }
 
 impl Armed {
-    fn strikes(&mut self, direction: Direction, nic: usize, state: NicState, summary: &Summary) -> bool {
+    fn applies(&mut self, direction: Direction, nic: usize, state: NicState, summary: &Summary) -> bool {
         let over = match self.fault.until {
             Some(Until::ClientSecs(secs)) => state.client_secs >= secs,
             Some(Until::Discovers(count)) => state.discovers > count,
@@ -324,7 +333,7 @@ fn apply(action: Action, outcome: &mut Outcome, random: &mut fastrand::Rng) -> O
             outcome.dropped = true;
             "lost".to_owned()
         }),
-        Action::UdpChecksum(kind) => spoil_udp_checksum(&mut outcome.frame, kind)
+        Action::UdpChecksum(kind) => corrupt_udp_checksum(&mut outcome.frame, kind)
             .then(|| format!("UDP checksum made {}", format!("{kind:?}").to_lowercase())),
         Action::Duplicate { copies } => {
             outcome.copies = outcome.copies.saturating_add(copies);
@@ -338,20 +347,20 @@ fn apply(action: Action, outcome: &mut Outcome, random: &mut fastrand::Rng) -> O
             outcome.release = Release::AfterTime(time);
             Some(format!("held for {time:?}"))
         }
-        Action::Truncate { len } => (outcome.frame.len() > len).then(|| {
-            outcome.frame.truncate(len);
+        Action::Truncate { len } => (outcome.frame.bytes.len() > len).then(|| {
+            outcome.frame.bytes.truncate(len);
             format!("cut to {len} bytes")
         }),
-        Action::FlipBit { offset, bit } => outcome.frame.get_mut(offset).map(|byte| {
+        Action::FlipBit { offset, bit } => outcome.frame.bytes.get_mut(offset).map(|byte| {
             *byte ^= 1 << (bit & 7);
             format!("bit {} of byte {offset} flipped", bit & 7)
         }),
     }
 }
 
-/// Spoils the checksum of an unfragmented UDP datagram over IPv4 or IPv6; false if the frame is none.
-fn spoil_udp_checksum(frame: &mut [u8], kind: UdpChecksum) -> bool {
-    let summary = Summary::of(frame);
+/// Corrupts the checksum of an unfragmented UDP datagram over IPv4 or IPv6; false if the frame is none.
+fn corrupt_udp_checksum(frame: &mut Frame, kind: UdpChecksum) -> bool {
+    let (summary, frame) = (frame.summary, &mut frame.bytes);
     let (Some((ipv4::UDP, src, dst)), Some(_)) = (summary.ip, summary.ports) else { return false };
     let header = match src {
         IpAddr::V4(_) => usize::from(frame.get(ethernet::HEADER_LEN).copied().unwrap_or(0) & 15) * 4,
@@ -380,30 +389,31 @@ mod tests {
     use crate::wire::{MacAddr, udp};
     use std::net::Ipv4Addr;
 
-    fn datagram(src_port: u16) -> Vec<u8> {
+    fn datagram(src_port: u16) -> Frame {
         let (src, dst) = (Ipv4Addr::new(10, 77, 0, 1), Ipv4Addr::new(10, 77, 0, 100));
         let udp = udp::Repr { src_port, dst_port: 2000 }.emit(src.into(), dst.into(), b"payload");
         let ip = ipv4::Repr { src, dst, protocol: ipv4::UDP, identification: 1, hop_limit: 64 }.emit(&udp);
-        ethernet::Repr { dst: MacAddr::default(), src: MacAddr::default(), ethertype: ethernet::IPV4 }.emit(&ip)
+        let link = ethernet::Repr { dst: MacAddr::default(), src: MacAddr::default(), ethertype: ethernet::IPV4 };
+        Frame::read(link.emit(&ip))
     }
 
-    fn line(fault: Fault) -> FaultLine {
-        FaultLine::new(&[fault], 1)
+    fn injector(fault: Fault) -> FaultInjector {
+        FaultInjector::new(&[fault], 1)
     }
 
     #[test]
     fn skip_and_times_count_matching_frames_only() {
-        let mut line = line(Fault::new("f", FrameMatch::udp_port(69), Action::Drop).skip(1).times(1));
-        let mut dropped = |port| line.pass(Direction::ToGuest, 0, NicState::default(), &datagram(port)).dropped;
+        let mut injector = injector(Fault::new("f", FrameMatch::udp_port(69), Action::Drop).skip(1).times(1));
+        let mut dropped = |port| injector.pass(Direction::ToGuest, 0, NicState::default(), datagram(port)).dropped;
         assert_eq!([dropped(69), dropped(70), dropped(69), dropped(69)], [false, false, true, false]);
     }
 
     #[test]
     fn a_forward_delay_ends_by_the_guests_own_seconds() {
-        let mut line = line(Fault::forward_delay(Until::ClientSecs(4)));
+        let mut injector = injector(Fault::forward_delay(Until::ClientSecs(4)));
         let mut dropped = |client_secs| {
             let state = NicState { client_secs, ..NicState::default() };
-            line.pass(Direction::FromGuest, 0, state, &datagram(1)).dropped
+            injector.pass(Direction::FromGuest, 0, state, datagram(1)).dropped
         };
         assert_eq!([dropped(0), dropped(3), dropped(4), dropped(7)], [true, true, false, false]);
     }
@@ -413,8 +423,8 @@ mod tests {
         for (kind, accepted) in [(UdpChecksum::Wrong, false), (UdpChecksum::Partial, false), (UdpChecksum::Zero, true)]
         {
             let fault = Fault::new("f", FrameMatch::any(), Action::UdpChecksum(kind));
-            let outcome = line(fault).pass(Direction::ToGuest, 0, NicState::default(), &datagram(69));
-            let ip = ipv4::Packet::new(&outcome.frame[14..]).unwrap();
+            let outcome = injector(fault).pass(Direction::ToGuest, 0, NicState::default(), datagram(69));
+            let ip = ipv4::Packet::new(&outcome.frame.bytes[14..]).unwrap();
             let header = ip.repr();
             let packet = udp::Packet::new(ip.payload()).unwrap();
             assert_eq!(packet.checksum_ok(header.src.into(), header.dst.into()), accepted, "{kind:?}");
@@ -426,9 +436,9 @@ mod tests {
     fn loss_depends_on_the_seed_alone() {
         let lost = |seed| {
             let fault = Fault::new("f", FrameMatch::any(), Action::Lose { per_mille: 300 });
-            let mut line = FaultLine::new(&[fault], seed);
+            let mut injector = FaultInjector::new(&[fault], seed);
             (0..200)
-                .map(|_| line.pass(Direction::ToGuest, 0, NicState::default(), &datagram(1)).dropped)
+                .map(|_| injector.pass(Direction::ToGuest, 0, NicState::default(), datagram(1)).dropped)
                 .collect::<Vec<_>>()
         };
         assert_eq!(lost(7), lost(7));
@@ -440,7 +450,7 @@ mod tests {
     #[test]
     fn a_fault_that_does_not_fit_leaves_the_frame_alone() {
         let fault = Fault::new("f", FrameMatch::tcp_port(80), Action::Drop);
-        let outcome = line(fault).pass(Direction::ToGuest, 0, NicState::default(), &datagram(69));
+        let outcome = injector(fault).pass(Direction::ToGuest, 0, NicState::default(), datagram(69));
         assert_eq!((outcome.dropped, outcome.notes.len(), outcome.frame), (false, 0, datagram(69)));
     }
 }

@@ -44,7 +44,7 @@ use std::net::Ipv4Addr;
 use std::os::unix::net::UnixStream;
 use std::thread::JoinHandle;
 
-pub use event::{DhcpEvent, Dhcpv6Event, Direction, LanEvent, LanEventKind, LanLog, LanRecord, Lost};
+pub use event::{DhcpEvent, Dhcpv6Event, Direction, LanEvent, LanEventKind, LanLog, LanRecord, Lost, Request};
 pub use faults::Fault;
 pub use spec::dhcp_rules::{BootAnswer, Compare, DhcpRule, Match};
 pub use spec::{
@@ -62,11 +62,11 @@ pub enum LanError {
         /// The value in the spec.
         seen: u8,
     },
-    /// A server's address is outside the network.
-    #[error("dhcp server \"{server}\" has address {address}, which is not in {network}/{prefix_len}")]
+    /// A host's address is outside the network.
+    #[error("{host} has address {address}, which is not in {network}/{prefix_len}")]
     OutsideNetwork {
-        /// Server's name.
-        server: String,
+        /// Which host.
+        host: String,
         /// Its address.
         address: Ipv4Addr,
         /// The main server's address.
@@ -74,9 +74,11 @@ pub enum LanError {
         /// The network's prefix length.
         prefix_len: u8,
     },
-    /// More servers than there are hardware addresses for.
-    #[error("lan has {seen} dhcp servers, more than 200")]
-    TooManyServers {
+    /// More hosts than there are hardware addresses for.
+    #[error("lan has {seen} dhcp servers or further hosts, more than {most}")]
+    TooManyHosts {
+        /// Number of either that there may be.
+        most: usize,
         /// Number in the spec.
         seen: usize,
     },
@@ -180,20 +182,22 @@ fn check(spec: &LanSpec) -> Result<(), LanError> {
     if !(8..=29).contains(&spec.prefix_len) {
         return Err(LanError::Prefix { seen: spec.prefix_len });
     }
-    if spec.dhcp.len() > 200 {
-        return Err(LanError::TooManyServers { seen: spec.dhcp.len() });
+    for (seen, most) in [(spec.dhcp.len(), 200), (spec.more_addresses.len(), 16)] {
+        if seen > most {
+            return Err(LanError::TooManyHosts { most, seen });
+        }
     }
     let network = |address: Ipv4Addr| u32::from(address) & u32::from(spec.netmask());
     if let Some(https) = &spec.http.tls {
         tls::acceptor(&https.identity).map_err(|source| LanError::Tls { source })?;
     }
-    match spec.dhcp.iter().find(|server| network(server.address) != network(spec.address)) {
-        Some(server) => Err(LanError::OutsideNetwork {
-            server: server.name.clone(),
-            address: server.address,
-            network: spec.address,
-            prefix_len: spec.prefix_len,
-        }),
+    let outside = |address: &Ipv4Addr| network(*address) != network(spec.address);
+    let dhcp = spec.dhcp.iter().map(|server| (format!("dhcp server \"{}\"", server.name), server.address));
+    let more = spec.more_addresses.iter().map(|address| ("another host".to_owned(), *address));
+    match dhcp.chain(more).find(|(_, address)| outside(address)) {
+        Some((host, address)) => {
+            Err(LanError::OutsideNetwork { host, address, network: spec.address, prefix_len: spec.prefix_len })
+        }
         None => Ok(()),
     }
 }

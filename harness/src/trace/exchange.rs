@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bridge_port::{BridgePort, Follower};
 use super::{Attempt, Outcome};
+use crate::lan::routes::BodyFault;
 use crate::lan::wire::dhcpv4::MessageType as V4;
 use crate::lan::wire::dhcpv6::MessageType as V6;
 use crate::lan::{LanEvent, LanEventKind};
@@ -288,11 +289,16 @@ fn take(list: &mut [Conversation], nic: &DeviceName, kind: &LanEventKind) {
             on(now, path, |asked| (asked.bytes, asked.complete) = (*bytes, true));
         }
         LanEventKind::TlsRefused { reason } => push(&mut now.tls_refused, reason.clone()),
-        LanEventKind::Fault { note } => {
-            if note.contains("ResetAfter") || note.contains("CloseAfter") {
-                let unfinished = now.asked.iter_mut().rev().find(|asked| !asked.complete && asked.method == "GET");
-                unfinished.into_iter().for_each(|asked| asked.error = Some(note.clone()));
+        LanEventKind::HttpBodyFault { path, fault, .. } => {
+            let said = fault.to_string();
+            if matches!(fault, BodyFault::ResetAfter(_) | BodyFault::CloseAfter(_)) {
+                let unfinished = |asked: &&mut Asked| !asked.complete && asked.method == "GET" && asked.name == *path;
+                let unfinished = now.asked.iter_mut().rev().find(unfinished);
+                unfinished.into_iter().for_each(|asked| asked.error = Some(said.clone()));
             }
+            push(&mut now.faults, format!("http: {path}: {said}"));
+        }
+        LanEventKind::Fault { note } => {
             if !now.faults.contains(note) {
                 push(&mut now.faults, note.clone());
             }

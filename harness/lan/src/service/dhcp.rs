@@ -42,12 +42,17 @@ impl Server {
         Self { spec: server.clone(), mac: spec.dhcp_mac(index), netmask: spec.netmask(), clients: BTreeMap::new() }
     }
 
+    /// It hears what is sent to this port.
+    pub(crate) fn listens_on(&self, port: u16) -> bool {
+        port == SERVER_PORT || self.spec.role == DhcpRole::Proxy
+    }
+
     /// Takes a client's message; gives the reply, if any, and the events that belong to it.
     pub(crate) fn handle(&mut self, query: &Query<'_>, events: &mut Vec<LanEventKind>) -> Option<Datagram> {
         let message = query.message;
         let kind = message.message_type()?;
         let port = query.datagram.dst.port();
-        if message.reply || (port == PXE_PORT && self.spec.role == DhcpRole::Full) {
+        if message.reply || !self.listens_on(port) {
             return None;
         }
         let answer = match (self.spec.role, kind) {
@@ -144,7 +149,7 @@ impl Server {
         let mut payload = reply.emit();
         let note = self.spec.malformed.map(|way| format!("dhcp: {} is malformed: {way:?}", self.spec.name));
         if let Some(way) = self.spec.malformed {
-            spoil(way, &mut reply, &mut payload);
+            corrupt(way, &mut reply, &mut payload);
         }
         let (dst_mac, dst) = destination(query, &reply, kind);
         let src_port = if query.datagram.dst.port() == PXE_PORT { PXE_PORT } else { SERVER_PORT };
@@ -237,7 +242,7 @@ pub(crate) fn event_of(message: &Repr, arch: Option<u16>, server: Option<String>
 }
 
 /// Breaks a reply in a way that the codec would not write.
-fn spoil(way: Malformed, reply: &mut Repr, payload: &mut Vec<u8>) {
+fn corrupt(way: Malformed, reply: &mut Repr, payload: &mut Vec<u8>) {
     let replace = |reply: &mut Repr, code: u8, value: Vec<u8>| {
         reply.options.retain(|(key, _)| *key != code);
         reply.options.push((code, value));

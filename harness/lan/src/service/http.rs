@@ -321,9 +321,9 @@ impl FileBody {
         if !self.over {
             self.over = true;
             let sent = self.at - self.start;
-            let fault = self.fault.map(|fault| format!("{fault:?}")).unwrap_or_default();
-            let note = format!("http: {} {fault} at byte {sent}", self.path);
-            self.connection.say(LanEventKind::Fault { note });
+            if let Some(fault) = self.fault {
+                self.connection.say(LanEventKind::HttpBodyFault { path: self.path.clone(), fault, sent });
+            }
             let stream = self.connection.stream.clone();
             match self.fault {
                 Some(BodyFault::CloseAfter(_)) => self.connection.stream.when_handed(move || stream.close()),

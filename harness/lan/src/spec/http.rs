@@ -1,5 +1,6 @@
 //! What the HTTP server answers, as plain data, faults of its own included.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -203,4 +204,15 @@ pub enum BodyFault {
     ResetAfter(u64),
     /// After so many bytes the connection is closed in order.
     CloseAfter(u64),
+}
+
+impl fmt::Display for BodyFault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, bytes) = match self {
+            Self::StallAfter(bytes) => ("body stalled", bytes),
+            Self::ResetAfter(bytes) => ("connection reset", bytes),
+            Self::CloseAfter(bytes) => ("connection closed", bytes),
+        };
+        write!(out, "{what} after {bytes} bytes of the body")
+    }
 }

@@ -39,6 +39,9 @@ pub use tftp::{Tftp, TftpFault, TftpFaultKind};
 pub struct LanSpec {
     /// The main server: TFTP, HTTP, DNS and ICMP echo answer here.
     pub address: Ipv4Addr,
+    /// Further hosts of this network that serve what the main server serves over IPv4, each with a hardware address of
+    /// its own; where a DHCP server has the address too, both are one host.
+    pub more_addresses: Vec<Ipv4Addr>,
     /// Bits of the network prefix.
     pub prefix_len: u8,
     /// DHCP servers; several may answer the same guest.
@@ -67,6 +70,7 @@ impl LanSpec {
     pub fn new() -> Self {
         Self {
             address: Ipv4Addr::new(10, 77, 0, 1),
+            more_addresses: Vec::new(),
             prefix_len: 24,
             dhcp: Vec::new(),
             files: BTreeMap::new(),
@@ -84,6 +88,14 @@ impl LanSpec {
     #[must_use]
     pub fn dhcp(mut self, server: DhcpServer) -> Self {
         self.dhcp.push(server);
+        self
+    }
+
+    /// TFTP, HTTP, DNS and ICMP echo answer at this address as well, as on a host that is DHCP or proxyDHCP server and
+    /// boot server in one.
+    #[must_use]
+    pub fn serve_at(mut self, address: Ipv4Addr) -> Self {
+        self.more_addresses.push(address);
         self
     }
 
@@ -122,10 +134,10 @@ impl LanSpec {
         self
     }
 
-    /// The main server has this address.
+    /// The main server has this address, or another host that serves what it serves.
     pub fn is_server_address(&self, address: IpAddr) -> bool {
         match address {
-            IpAddr::V4(address) => address == self.address,
+            IpAddr::V4(address) => address == self.address || self.more_addresses.contains(&address),
             IpAddr::V6(address) => {
                 self.ipv6.as_ref().is_some_and(|ipv6| address == Ipv6::LINK_LOCAL || ipv6.address == Some(address))
             }
@@ -137,12 +149,37 @@ impl LanSpec {
         MacAddr([0x02, 0, 0, 0x77, 0, 0])
     }
 
-    /// Hardware address of the DHCP server at `index` of [`LanSpec::dhcp`]; the main server's if it runs there.
+    /// Hardware address of the DHCP server at `index` of [`LanSpec::dhcp`]: that of the host with its address.
     pub fn dhcp_mac(&self, index: usize) -> MacAddr {
-        match self.dhcp.get(index) {
-            Some(server) if server.address != self.address => MacAddr([0x02, 0, 0, 0x77, 1, index as u8]),
-            _ => self.server_mac(),
+        let host = self.dhcp.get(index).and_then(|server| self.host_mac(server.address));
+        host.unwrap_or_else(|| self.server_mac())
+    }
+
+    /// Hardware address of the host that has this address over IPv4.
+    pub fn host_mac(&self, address: Ipv4Addr) -> Option<MacAddr> {
+        if address == self.address {
+            return Some(self.server_mac());
         }
+        if let Some(index) = self.dhcp.iter().position(|server| server.address == address) {
+            return Some(MacAddr([0x02, 0, 0, 0x77, 1, index as u8]));
+        }
+        let index = self.more_addresses.iter().position(|known| *known == address)?;
+        Some(MacAddr([0x02, 0, 0, 0x77, 2, index as u8]))
+    }
+
+    /// Hardware address of the host that has this address.
+    pub(crate) fn mac_of(&self, address: IpAddr) -> Option<MacAddr> {
+        match address {
+            IpAddr::V4(address) => self.host_mac(address),
+            IpAddr::V6(_) => self.is_server_address(address).then(|| self.server_mac()),
+        }
+    }
+
+    /// A host of this network has this hardware address.
+    pub(crate) fn is_host_mac(&self, mac: MacAddr) -> bool {
+        let more = self.more_addresses.iter().filter_map(|address| self.host_mac(*address));
+        let dhcp = (0..self.dhcp.len()).map(|index| self.dhcp_mac(index));
+        mac == self.server_mac() || dhcp.chain(more).any(|known| known == mac)
     }
 
     /// The network mask.

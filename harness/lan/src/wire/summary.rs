@@ -35,6 +35,17 @@ pub enum Message {
     Tcp,
 }
 
+/// A frame's message where more of it is wanted than its type.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Content {
+    /// A DHCP message, whole.
+    Dhcp(Box<dhcpv4::Repr>),
+    /// A DHCPv6 message of a known type, whole.
+    Dhcpv6(Box<dhcpv6::Repr>),
+    /// Anything else.
+    Other,
+}
+
 /// Addresses and message of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Summary {
@@ -57,6 +68,10 @@ pub struct Summary {
 impl Summary {
     /// Reads a frame; what cannot be read is left out.
     pub fn of(frame: &[u8]) -> Self {
+        read(frame).0
+    }
+
+    fn read(frame: &[u8], content: &mut Content) -> Self {
         let mut summary = Self {
             src_mac: MacAddr::default(),
             dst_mac: MacAddr::default(),
@@ -81,7 +96,7 @@ impl Summary {
                     let ipv4::Repr { src, dst, protocol, .. } = ip.repr();
                     summary.ip = Some((protocol, src.into(), dst.into()));
                     if !ip.is_fragment() {
-                        summary.read_transport(protocol, ip.payload());
+                        summary.read_transport(protocol, ip.payload(), content);
                     }
                 }
             }
@@ -89,7 +104,7 @@ impl Summary {
                 if let Ok(ip) = ipv6::Packet::new(packet.payload()) {
                     let ipv6::Repr { src, dst, next_header, .. } = ip.repr();
                     summary.ip = Some((next_header, src.into(), dst.into()));
-                    summary.read_transport(next_header, ip.payload());
+                    summary.read_transport(next_header, ip.payload(), content);
                 }
             }
             _ => {}
@@ -97,7 +112,7 @@ impl Summary {
         summary
     }
 
-    fn read_transport(&mut self, protocol: u8, payload: &[u8]) {
+    fn read_transport(&mut self, protocol: u8, payload: &[u8], content: &mut Content) {
         match protocol {
             ipv4::ICMP => self.message = Some(Message::Icmp),
             ipv6::ICMPV6 => self.message = payload.first().copied().map(Message::Icmpv6),
@@ -106,7 +121,7 @@ impl Summary {
                     let header = datagram.repr();
                     self.ports = Some((header.src_port, header.dst_port));
                     self.payload_len = datagram.payload().len();
-                    self.message = udp_message(header, datagram.payload());
+                    self.message = udp_message(header, datagram.payload(), content);
                 }
             }
             ipv4::TCP if payload.len() >= 20 => {
@@ -119,13 +134,20 @@ impl Summary {
     }
 }
 
-fn udp_message(header: udp::Repr, payload: &[u8]) -> Option<Message> {
+fn udp_message(header: udp::Repr, payload: &[u8], content: &mut Content) -> Option<Message> {
     let ports = [header.src_port, header.dst_port];
     if ports.iter().any(|port| [dhcpv4::SERVER_PORT, dhcpv4::CLIENT_PORT, dhcpv4::PXE_PORT].contains(port)) {
-        return dhcpv4::Repr::parse(payload).ok()?.message_type().map(Message::Dhcp);
+        let message = dhcpv4::Repr::parse(payload).ok()?;
+        let kind = message.message_type();
+        *content = Content::Dhcp(Box::new(message));
+        return kind.map(Message::Dhcp);
     }
     if ports.contains(&dhcpv6::SERVER_PORT) || ports.contains(&dhcpv6::CLIENT_PORT) {
-        return dhcpv6::MessageType::from_number(*payload.first()?).map(Message::Dhcpv6);
+        let kind = dhcpv6::MessageType::from_number(*payload.first()?)?;
+        if let Ok(message) = dhcpv6::Repr::parse(payload) {
+            *content = Content::Dhcpv6(Box::new(message));
+        }
+        return Some(Message::Dhcpv6(kind));
     }
     if ports.contains(&dns::PORT) {
         return Some(Message::Dns);
@@ -134,6 +156,13 @@ fn udp_message(header: udp::Repr, payload: &[u8]) -> Option<Message> {
         return tftp::Opcode::of(payload).map(Message::Tftp);
     }
     None
+}
+
+/// Reads a frame with its message; what cannot be read is left out.
+pub(crate) fn read(frame: &[u8]) -> (Summary, Content) {
+    let mut content = Content::Other;
+    let summary = Summary::read(frame, &mut content);
+    (summary, content)
 }
 
 #[cfg(test)]
