@@ -115,12 +115,12 @@ fn breaks() -> Vec<Story> {
         falls(
             "reset-in-the-body",
             sent(|resource| resource.fault(BodyFault::ResetAfter(600))),
-            &format!("HTTP /boot.0: {}", BodyFault::ResetAfter(600)),
+            format!("HTTP /boot.0: {}", BodyFault::ResetAfter(600)),
         ),
         falls(
             "close-in-the-body",
             sent(|resource| resource.fault(BodyFault::CloseAfter(600))),
-            &format!("HTTP /boot.0: {}", BodyFault::CloseAfter(600)),
+            format!("HTTP /boot.0: {}", BodyFault::CloseAfter(600)),
         ),
         falls("length-too-large", sent(|resource| resource.length(Length::Claimed(9000))), "HTTP /boot.0"),
         falls(

@@ -12,12 +12,12 @@ pub const BIOS_FILE: &str = "boot.0";
 pub const EFI_FILE: &str = "boot.efi";
 
 /// What becomes of the NIC's entry.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Fate {
     /// The served program runs.
     Served,
     /// It ends so, for this reason, and the disk behind it runs.
-    Falls(Outcome, &'static str),
+    Falls(Outcome, String),
 }
 
 /// One row: a network, what becomes of a BIOS guest on it, and the network on which that must not happen.
@@ -40,12 +40,12 @@ pub fn serves(name: &'static str, network: Network) -> Story {
 
 /// The NIC's entry fails for a reason in which `reason` stands. The negative control is the healthy network.
 #[track_caller]
-pub fn falls(name: &'static str, network: Network, reason: &'static str) -> Story {
+pub fn falls(name: &'static str, network: Network, reason: impl Into<String>) -> Story {
     Story {
         name,
         network,
         control: healthy(),
-        fate: Fate::Falls(Outcome::Failed, reason),
+        fate: Fate::Falls(Outcome::Failed, reason.into()),
         on_lan: Vec::new(),
         source: SourceLine::here(),
     }
@@ -53,8 +53,8 @@ pub fn falls(name: &'static str, network: Network, reason: &'static str) -> Stor
 
 /// Nobody answers the NIC for a reason in which `reason` stands. The negative control is the healthy network.
 #[track_caller]
-pub fn times_out(name: &'static str, network: Network, reason: &'static str) -> Story {
-    Story { fate: Fate::Falls(Outcome::TimedOut, reason), ..falls(name, network, reason) }
+pub fn times_out(name: &'static str, network: Network, reason: impl Into<String>) -> Story {
+    Story { fate: Fate::Falls(Outcome::TimedOut, reason.into()), ..falls(name, network, "") }
 }
 
 impl Story {
@@ -76,7 +76,7 @@ impl Story {
         let mut expectation = match self.fate {
             Fate::Served => Expectation::boots("served").without_trying("next"),
             Fate::Falls(outcome, reason) => {
-                let rom = Expected { outcome, ..failed_entry("ROM") }.because(reason);
+                let rom = Expected { outcome, ..failed_entry("ROM") }.because(&reason);
                 Expectation::attempts([rom, booted("next")])
             }
         };

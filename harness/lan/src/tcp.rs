@@ -62,7 +62,7 @@ struct Connection {
 }
 
 /// What a connection's task shares with its socket.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Pipe {
     incoming: VecDeque<u8>,
     incoming_ended: bool,
@@ -72,28 +72,26 @@ struct Pipe {
     /// The task has more to write than fits.
     blocked: bool,
     /// Said once everything written before is in the socket.
-    when_handed: Vec<Box<dyn FnOnceDebug>>,
+    when_handed: Vec<Box<dyn FnOnce()>>,
     /// Said once everything written before has been acknowledged.
-    when_sent: Vec<Box<dyn FnOnceDebug>>,
+    when_sent: Vec<Box<dyn FnOnce()>>,
 }
 
-/// A callback that a derived `Debug` can pass over.
-trait FnOnceDebug: std::fmt::Debug {
-    fn call(self: Box<Self>);
-}
-
-struct WhenSent<F>(F);
-
-impl<F> std::fmt::Debug for WhenSent<F> {
+impl std::fmt::Debug for Pipe {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str("WhenSent")
+        let (incoming, outgoing) = (self.incoming.len(), self.outgoing.len());
+        out.debug_struct("Pipe").field("incoming", &incoming).field("outgoing", &outgoing).finish_non_exhaustive()
     }
 }
 
-impl<F: FnOnce()> FnOnceDebug for WhenSent<F> {
-    fn call(self: Box<Self>) {
-        (self.0)();
-    }
+/// What a frame that smoltcp sends asks for.
+enum Asked {
+    /// Nothing of a neighbour: it goes out.
+    Nothing,
+    /// A hardware address, which is known: the frame that answers.
+    Known(Vec<u8>),
+    /// A hardware address that nobody has.
+    Unknown,
 }
 
 impl std::fmt::Debug for Stack {
@@ -181,12 +179,12 @@ impl Stack {
             let mut moved = changed == PollResult::SocketStateChanged;
             for frame in std::mem::take(&mut self.device.outgoing) {
                 match self.resolve(&frame) {
-                    Some(Some(answer)) => {
+                    Asked::Known(answer) => {
                         self.device.incoming.push_back(answer);
                         moved = true;
                     }
-                    Some(None) => {}
-                    None => out.push(frame),
+                    Asked::Unknown => {}
+                    Asked::Nothing => out.push(frame),
                 }
             }
             for slot in &mut self.slots {
@@ -243,43 +241,50 @@ impl Stack {
         }
     }
 
-    /// If a frame asks for a hardware address: `Some`, with the answer if it is known.
-    fn resolve(&self, frame: &[u8]) -> Option<Option<Vec<u8>>> {
-        let packet = ethernet::Packet::new(frame).ok()?;
-        match packet.repr().ethertype {
-            ethernet::ARP => {
-                let request = arp::Repr::parse(packet.payload()).ok();
-                Some(request.filter(|request| request.operation == arp::Operation::Request).and_then(|request| {
-                    let found = *self.neighbours.get(&IpAddr::V4(request.target_ip))?;
-                    let reply = arp::Repr {
-                        operation: arp::Operation::Reply,
-                        sender_mac: found,
-                        sender_ip: request.target_ip,
-                        target_mac: self.mac,
-                        target_ip: request.sender_ip,
-                    };
-                    let header = ethernet::Repr { dst: self.mac, src: found, ethertype: ethernet::ARP };
-                    Some(header.emit(&reply.emit()))
-                }))
-            }
+    /// What a frame of smoltcp asks of the neighbours that it believes to have.
+    fn resolve(&self, frame: &[u8]) -> Asked {
+        let Ok(packet) = ethernet::Packet::new(frame) else { return Asked::Nothing };
+        let answer = match packet.repr().ethertype {
+            ethernet::ARP => self.answer_arp(packet.payload()),
             ethernet::IPV6 => {
-                let packet = ipv6::Packet::new(packet.payload()).ok()?;
-                let header = packet.repr();
-                if header.next_header != ipv6::ICMPV6 {
-                    return None;
+                let Ok(packet) = ipv6::Packet::new(packet.payload()) else { return Asked::Nothing };
+                if packet.repr().next_header != ipv6::ICMPV6 {
+                    return Asked::Nothing;
                 }
-                let message = icmpv6::Repr::parse(header.src, header.dst, packet.payload()).ok();
-                let Some(icmpv6::Repr::NeighborSolicit { target, .. }) = message else { return Some(None) };
-                Some(self.neighbours.get(&IpAddr::V6(target)).map(|found| {
-                    let reply = icmpv6::Repr::NeighborAdvert { target, target_mac: *found, solicited: true };
-                    let body = reply.emit(target, header.src);
-                    let ip = ipv6::Repr { src: target, dst: header.src, next_header: ipv6::ICMPV6, hop_limit: 255 };
-                    let link = ethernet::Repr { dst: self.mac, src: *found, ethertype: ethernet::IPV6 };
-                    link.emit(&ip.emit(&body))
-                }))
+                self.answer_neighbour_solicitation(&packet)
             }
-            _ => None,
+            _ => return Asked::Nothing,
+        };
+        answer.map_or(Asked::Unknown, Asked::Known)
+    }
+
+    fn answer_arp(&self, payload: &[u8]) -> Option<Vec<u8>> {
+        let request = arp::Repr::parse(payload).ok()?;
+        if request.operation != arp::Operation::Request {
+            return None;
         }
+        let found = *self.neighbours.get(&IpAddr::V4(request.target_ip))?;
+        let reply = arp::Repr {
+            operation: arp::Operation::Reply,
+            sender_mac: found,
+            sender_ip: request.target_ip,
+            target_mac: self.mac,
+            target_ip: request.sender_ip,
+        };
+        let header = ethernet::Repr { dst: self.mac, src: found, ethertype: ethernet::ARP };
+        Some(header.emit(&reply.emit()))
+    }
+
+    fn answer_neighbour_solicitation(&self, packet: &ipv6::Packet<'_>) -> Option<Vec<u8>> {
+        let header = packet.repr();
+        let message = icmpv6::Repr::parse(header.src, header.dst, packet.payload()).ok()?;
+        let icmpv6::Repr::NeighborSolicit { target, .. } = message else { return None };
+        let found = *self.neighbours.get(&IpAddr::V6(target))?;
+        let reply = icmpv6::Repr::NeighborAdvert { target, target_mac: found, solicited: true };
+        let body = reply.emit(target, header.src);
+        let ip = ipv6::Repr { src: target, dst: header.src, next_header: ipv6::ICMPV6, hop_limit: 255 };
+        let link = ethernet::Repr { dst: self.mac, src: found, ethertype: ethernet::IPV6 };
+        Some(link.emit(&ip.emit(&body)))
     }
 }
 
@@ -356,7 +361,7 @@ impl Connection {
                 said.append(&mut pipe.when_sent);
             }
             drop(pipe);
-            said.into_iter().for_each(FnOnceDebug::call);
+            said.into_iter().for_each(|say| say());
             pipe = self.pipe.borrow_mut();
         }
         if pipe.reset && pipe.outgoing.is_empty() && socket.is_open() {
@@ -389,12 +394,12 @@ impl Stream {
 
     /// Calls back once everything written until then is in the socket, and goes as fast as the guest takes it.
     pub(super) fn when_handed(&self, say: impl FnOnce() + 'static) {
-        self.0.borrow_mut().when_handed.push(Box::new(WhenSent(say)));
+        self.0.borrow_mut().when_handed.push(Box::new(say));
     }
 
     /// Calls back once the guest has acknowledged everything written until then.
     pub(super) fn when_sent(&self, say: impl FnOnce() + 'static) {
-        self.0.borrow_mut().when_sent.push(Box::new(WhenSent(say)));
+        self.0.borrow_mut().when_sent.push(Box::new(say));
     }
 }
 

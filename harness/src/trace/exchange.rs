@@ -4,6 +4,8 @@
 //! events, [`explain`] puts the reason into the attempts that went over a NIC. The two meet by NIC and by count, never by
 //! time, since the host decides when a line and a frame are seen.
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::bridge_port::{BridgePort, Follower};
@@ -11,7 +13,7 @@ use super::{Attempt, Outcome};
 use crate::lan::routes::BodyFault;
 use crate::lan::wire::dhcpv4::MessageType as V4;
 use crate::lan::wire::dhcpv6::MessageType as V6;
-use crate::lan::{LanEvent, LanEventKind};
+use crate::lan::{LanEvent, LanEventKind, Request};
 use crate::machine::DeviceName;
 
 /// Conversations kept; a guest that asks for ever begins new ones for ever.
@@ -69,6 +71,9 @@ pub struct Conversation {
     pub asked: Vec<Asked>,
     /// What faults did, each note once.
     pub faults: Vec<String>,
+    /// What the guest asked for where nobody answers, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unserved: Vec<String>,
     /// TLS handshakes that failed.
     pub tls_refused: Vec<String>,
     /// The port that the NIC is plugged into, on a real bridge.
@@ -93,6 +98,7 @@ impl Conversation {
             boot_file: None,
             asked: Vec::new(),
             faults: Vec::new(),
+            unserved: Vec::new(),
             tls_refused: Vec::new(),
             bridge_port: None,
         }
@@ -132,7 +138,10 @@ impl Conversation {
         }
         match (self.asked.last(), &self.boot_file) {
             (Some(asked), _) => asked.why(),
-            (None, Some(file)) => (Outcome::Failed, format!("{file} was never asked for")),
+            (None, Some(file)) => {
+                let nobody: String = self.unserved.iter().map(|nobody| format!("; {nobody}")).collect();
+                (Outcome::Failed, format!("{file} was never asked for{nobody}"))
+            }
             (None, None) => (Outcome::Failed, format!("no boot file in the {protocol} {offer}")),
         }
     }
@@ -298,12 +307,46 @@ fn take(list: &mut [Conversation], nic: &DeviceName, kind: &LanEventKind) {
             }
             push(&mut now.faults, format!("http: {path}: {said}"));
         }
+        LanEventKind::Unserved { request, to } => unserved(now, request, to),
+        LanEventKind::Arp { sender, target, answered: false } if sender != target && !sender.is_unspecified() => {
+            add(&mut now.unserved, format!("no host has address {target}"));
+        }
+        LanEventKind::Dns { name, found: false, .. } => add(&mut now.unserved, format!("no host has name {name}")),
         LanEventKind::Fault { note } => {
             if !now.faults.contains(note) {
                 push(&mut now.faults, note.clone());
             }
         }
         _ => {}
+    }
+}
+
+/// A request that nobody answered: a file by TFTP was asked for, whoever was asked.
+fn unserved(now: &mut Conversation, request: &Request, to: &SocketAddr) {
+    let nobody = format!("nobody serves {} at {}", service(request, to), to.ip());
+    if let Request::Tftp { name } = request {
+        let error = Some(nobody.clone());
+        let asked = Asked { protocol: "tftp".to_owned(), name: name.clone(), error, ..Asked::default() };
+        if now.asked.last() != Some(&asked) {
+            push(&mut now.asked, asked);
+        }
+    }
+    add(&mut now.unserved, nobody);
+}
+
+fn service(request: &Request, to: &SocketAddr) -> String {
+    match request {
+        Request::Tftp { .. } => "TFTP".to_owned(),
+        Request::Dns { .. } => "DNS".to_owned(),
+        Request::BootServer => "port 4011".to_owned(),
+        Request::Tcp => format!("TCP port {}", to.port()),
+        _ => format!("UDP port {}", to.port()),
+    }
+}
+
+fn add(list: &mut Vec<String>, item: String) {
+    if !list.contains(&item) {
+        push(list, item);
     }
 }
 
@@ -424,6 +467,32 @@ mod tests {
         events.push(event(request));
         let (outcome, reason) = conversations(&events, |device| Some(DeviceName::nic(device)))[0].why();
         assert_eq!((outcome, reason.as_str()), (Outcome::Failed, "TFTP boot.0: file not found"));
+    }
+
+    #[test]
+    fn a_file_that_nobody_serves_was_asked_for_and_says_where() {
+        let mut events = vec![dhcp(V4::Discover, None, 7, 4), dhcp(V4::Offer, Some("main"), 7, 0)];
+        let to = "10.77.0.2:69".parse().unwrap();
+        let request = Request::Tftp { name: "boot.0".into() };
+        events.extend([0; 6].map(|_| event(LanEventKind::Unserved { request: request.clone(), to })));
+        let conversation = &conversations(&events, |device| Some(DeviceName::nic(device)))[0];
+        let reason = "TFTP boot.0: nobody serves TFTP at 10.77.0.2";
+        assert_eq!(conversation.why(), (Outcome::Failed, reason.to_owned()));
+        assert_eq!(conversation.asked.len(), 1);
+    }
+
+    #[test]
+    fn a_file_that_was_never_asked_for_says_what_was_in_the_way() {
+        let mut events = vec![dhcp(V4::Discover, None, 7, 4), dhcp(V4::Offer, Some("main"), 7, 0)];
+        events.push(dhcp(V4::Request, None, 7, 4));
+        let to = "10.77.0.1:4011".parse().unwrap();
+        events.push(event(LanEventKind::Unserved { request: Request::BootServer, to }));
+        let (sender, target) = (Ipv4Addr::new(10, 77, 0, 100), Ipv4Addr::new(10, 77, 0, 9));
+        events.push(event(LanEventKind::Arp { sender, target, answered: false }));
+        events.push(dhcp(V4::Ack, Some("main"), 7, 0));
+        let nobody = "nobody serves port 4011 at 10.77.0.1; no host has address 10.77.0.9";
+        let reason = format!("boot.0 was never asked for; {nobody}");
+        assert_eq!(conversations(&events, |device| Some(DeviceName::nic(device)))[0].why(), (Outcome::Failed, reason));
     }
 
     #[test]

@@ -149,10 +149,10 @@ impl Connection {
     fn resource(&self, request: &Request<Incoming>, resource: &Resource) -> Response<Sending> {
         let total = resource.bytes.len() as u64;
         let range = request.headers().get(RANGE).filter(|_| resource.ranges).and_then(|value| value.to_str().ok());
-        let (start, end, code) = match range.and_then(|range| parse_range(range, total)) {
-            None => (0, total, StatusCode::OK),
-            Some(Some((start, end))) => (start, end, StatusCode::PARTIAL_CONTENT),
-            Some(None) => {
+        let (start, end, code) = match range.map_or(Part::Whole, |range| Part::of(range, total)) {
+            Part::Whole => (0, total, StatusCode::OK),
+            Part::Within { start, end } => (start, end, StatusCode::PARTIAL_CONTENT),
+            Part::Unsatisfiable => {
                 let mut response = status(416);
                 set(&mut response, CONTENT_RANGE, &format!("bytes */{total}"));
                 return response;
@@ -220,15 +220,35 @@ fn status(code: u16) -> Response<Sending> {
     response
 }
 
-/// Reads a Range header of one range: `None` if it is to be ignored, `Some(None)` if it cannot be satisfied.
-fn parse_range(text: &str, total: u64) -> Option<Option<(u64, u64)>> {
+/// Which part of a file a request wants (RFC 9110 section 14.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// All of it: there is no range, or one that is to be ignored.
+    Whole,
+    /// From the first byte to the one before `end`.
+    Within { start: u64, end: u64 },
+    /// One that the file does not have.
+    Unsatisfiable,
+}
+
+impl Part {
+    /// Reads a Range header of one range.
+    fn of(text: &str, total: u64) -> Self {
+        match range(text, total) {
+            Some((start, end)) if start < end => Self::Within { start, end },
+            Some(_) => Self::Unsatisfiable,
+            None => Self::Whole,
+        }
+    }
+}
+
+fn range(text: &str, total: u64) -> Option<(u64, u64)> {
     let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
-    let (start, end) = match (first.trim(), last.trim()) {
+    Some(match (first.trim(), last.trim()) {
         ("", suffix) => (total.saturating_sub(suffix.parse().ok()?), total),
         (first, "") => (first.parse().ok()?, total),
         (first, last) => (first.parse().ok()?, last.parse::<u64>().ok()?.saturating_add(1).min(total)),
-    };
-    Some((start < end).then_some((start, end)))
+    })
 }
 
 /// A response's body.
@@ -341,16 +361,16 @@ mod tests {
     use rstest::rstest;
 
     #[rstest]
-    #[case("bytes=0-99", Some(Some((0, 100))))]
-    #[case("bytes=900-", Some(Some((900, 1000))))]
-    #[case("bytes=-1", Some(Some((999, 1000))))]
-    #[case("bytes=0-5000", Some(Some((0, 1000))))]
-    #[case("bytes=1000-", Some(None))]
-    #[case("bytes=9-3", Some(None))]
-    #[case("bytes=0-18446744073709551615", Some(Some((0, 1000))))]
-    #[case("lines=0-1", None)]
-    #[case("bytes=a-b", None)]
-    fn a_range_is_within_the_file_refused_or_ignored(#[case] text: &str, #[case] expected: Option<Option<(u64, u64)>>) {
-        assert_eq!(parse_range(text, 1000), expected);
+    #[case("bytes=0-99", Part::Within { start: 0, end: 100 })]
+    #[case("bytes=900-", Part::Within { start: 900, end: 1000 })]
+    #[case("bytes=-1", Part::Within { start: 999, end: 1000 })]
+    #[case("bytes=0-5000", Part::Within { start: 0, end: 1000 })]
+    #[case("bytes=1000-", Part::Unsatisfiable)]
+    #[case("bytes=9-3", Part::Unsatisfiable)]
+    #[case("bytes=0-18446744073709551615", Part::Within { start: 0, end: 1000 })]
+    #[case("lines=0-1", Part::Whole)]
+    #[case("bytes=a-b", Part::Whole)]
+    fn a_range_is_within_the_file_refused_or_ignored(#[case] text: &str, #[case] expected: Part) {
+        assert_eq!(Part::of(text, 1000), expected);
     }
 }

@@ -56,25 +56,25 @@ pub mod option {
     pub const CLIENT_UUID: u8 = 97;
 }
 
-/// Value of option 53.
+/// Value of option 53 (RFC 2131 section 3.1, table 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MessageType {
-    /// Who offers an address? (1)
+    /// DHCPDISCOVER (1), of a client that looks for servers.
     Discover,
-    /// This address is free. (2)
+    /// DHCPOFFER (2), of a server, with an address.
     Offer,
-    /// I take it. (3)
+    /// DHCPREQUEST (3), of a client that takes an offer, or keeps an address.
     Request,
-    /// It is in use. (4)
+    /// DHCPDECLINE (4), of a client that found the address in use.
     Decline,
-    /// It is yours. (5)
+    /// DHCPACK (5), of a server, with the parameters.
     Ack,
-    /// You may not have it. (6)
+    /// DHCPNAK (6), of a server that refuses.
     Nak,
-    /// I no longer need it. (7)
+    /// DHCPRELEASE (7), of a client that gives its address back.
     Release,
-    /// Only parameters, please. (8)
+    /// DHCPINFORM (8), of a client that has an address and wants parameters.
     Inform,
 }
 

@@ -47,31 +47,31 @@ pub mod option {
     pub const CLIENT_ARCH: u16 = 61;
 }
 
-/// Message type.
+/// Message type (RFC 8415 section 7.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MessageType {
-    /// Who serves? (1)
+    /// SOLICIT (1), of a client that looks for servers.
     Solicit,
-    /// I do. (2)
+    /// ADVERTISE (2), of a server that could serve.
     Advertise,
-    /// Give me what you advertised. (3)
+    /// REQUEST (3), of a client, to the server it chose.
     Request,
-    /// Is my address still right here? (4)
+    /// CONFIRM (4), of a client that may have moved to another link.
     Confirm,
-    /// Longer, please. (5)
+    /// RENEW (5), of a client, to the server that gave its address.
     Renew,
-    /// Longer, from anybody. (6)
+    /// REBIND (6), of a client, to any server.
     Rebind,
-    /// Here it is. (7)
+    /// REPLY (7), of a server, with addresses and options.
     Reply,
-    /// I no longer need it. (8)
+    /// RELEASE (8), of a client that gives its address back.
     Release,
-    /// It is in use. (9)
+    /// DECLINE (9), of a client that found the address in use.
     Decline,
-    /// Ask again. (10)
+    /// RECONFIGURE (10), of a server that has new parameters.
     Reconfigure,
-    /// Only parameters, please. (11)
+    /// INFORMATION-REQUEST (11), of a client that wants no address.
     InformationRequest,
 }
 

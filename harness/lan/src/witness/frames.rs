@@ -9,7 +9,6 @@ use crate::event::{Direction, LanEventKind};
 use crate::service::dhcp;
 use crate::wire::{dhcpv4, ethernet, ipv4, tftp, udp};
 
-const TCP: u8 = 6;
 /// Most transfers and connections that are followed; later ones are not.
 const MAX_FLOWS: usize = 256;
 /// Longest head of an HTTP message that is kept, bytes.
@@ -33,7 +32,7 @@ impl Listener {
         let packet = ipv4::Packet::new(link.payload()).ok().filter(|packet| !packet.is_fragment())?;
         let from_guest = direction == Direction::FromGuest;
         match packet.repr().protocol {
-            TCP => self.tcp(from_guest, packet.payload()),
+            ipv4::TCP => self.tcp(from_guest, packet.payload()),
             ipv4::UDP => {
                 let datagram = udp::Packet::new(packet.payload()).ok()?;
                 let ports = datagram.repr();

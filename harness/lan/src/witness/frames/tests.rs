@@ -30,7 +30,7 @@ fn segment(listener: &mut Listener, from_guest: bool, sequence: u32, syn: bool, 
     bytes.extend_from_slice(&sequence.to_be_bytes());
     bytes.extend_from_slice(&[0, 0, 0, 0, 5 << 4, if syn { 2 } else { 16 }, 0, 0, 0, 0, 0, 0]);
     bytes.extend_from_slice(data);
-    listener.take(way(from_guest), &frame(from_guest, TCP, &bytes))
+    listener.take(way(from_guest), &frame(from_guest, ipv4::TCP, &bytes))
 }
 
 fn request(name: &str) -> tftp::Repr {
@@ -93,7 +93,7 @@ fn noise_says_nothing_and_is_not_kept() {
     let listener = &mut Listener::default();
     for length in 0..80 {
         assert!(listener.take(Direction::FromGuest, &vec![0x45; length]).is_empty());
-        listener.take(Direction::FromGuest, &frame(true, TCP, &vec![0xff; length]));
+        listener.take(Direction::FromGuest, &frame(true, ipv4::TCP, &vec![0xff; length]));
         listener.take(Direction::FromGuest, &frame(true, ipv4::UDP, &vec![0; length]));
     }
     segment(listener, true, 0, true, b"");
