@@ -256,7 +256,7 @@ mod tests {
             config_home: None,
             cache: Some(root.path().join("cache")),
         };
-        (root, Options { mirror: None, surroundings })
+        (root, Options { surroundings, ..Options::default() })
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `cargo xtask platform`: which QEMU and firmware there are, where they come from, and fetching a Debian release.
 
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bootwright::platform::{
@@ -25,7 +26,7 @@ enum Action {
     },
     /// Show everything about a platform: QEMU, firmware, option ROMs, versions, SHA-256.
     Show {
-        /// host, apt, debian:SUITE, file:MANIFEST.toml or dir:QEMU_BUILD_TREE [default: host, or apt without QEMU].
+        /// host, apt, debian:SUITE, file:MANIFEST.toml, dir:QEMU_BUILD_TREE or a kept name [default: host, or apt without QEMU].
         name: Option<PlatformName>,
         /// Print JSON, with the fields that report.json has.
         #[arg(long)]
@@ -33,12 +34,23 @@ enum Action {
         #[command(flatten)]
         fetching: Fetching,
     },
-    /// Fetch a release into the cache, or replace it by the mirror's newer state.
+    /// Fetch releases into the cache, or replace them by the mirror's newer state.
     Fetch {
         /// apt or debian:SUITE.
-        name: PlatformName,
+        #[arg(required = true)]
+        names: Vec<PlatformName>,
+        /// Fetch exactly the packages that this file names; a release that it does not name is added to it.
+        #[arg(long, value_name = "FILE")]
+        lock: Option<PathBuf>,
         #[command(flatten)]
         fetching: Fetching,
+    },
+    /// Keep a manifest under a name, which is a platform from then on.
+    Add {
+        /// Lower-case letters, digits, '-', '_' and '.'.
+        name: String,
+        /// The manifest.
+        file: PathBuf,
     },
 }
 
@@ -47,11 +59,14 @@ struct Fetching {
     /// Mirror to fetch from, as it would stand in a sources.list [default: the one that apt is configured with].
     #[arg(long, value_name = "URL")]
     mirror: Option<String>,
+    /// Take package lists that have expired; signatures are verified all the same.
+    #[arg(long)]
+    accept_expired: bool,
 }
 
 impl Fetching {
     fn options(self) -> Options {
-        Options { mirror: self.mirror, ..Options::default() }
+        Options { mirror: self.mirror, accept_expired: self.accept_expired, ..Options::default() }
     }
 }
 
@@ -77,9 +92,21 @@ pub fn run(args: Args) -> Result<ExitCode, PlatformError> {
                 print!("{}", as_text(&platform, &platform.qemu.capabilities()?));
             }
         }
-        Action::Fetch { name, fetching } => {
-            let platform = Platform::fetch(&name, &fetching.options(), &mut show_progress)?;
-            println!("{}", summary(&platform));
+        Action::Fetch { names, lock, fetching } => {
+            let options = fetching.options();
+            for name in names {
+                let platform = match &lock {
+                    None => Platform::fetch(&name, &options, &mut show_progress)?,
+                    Some(lock) => Platform::fetch_locked(&name, &options, lock, &mut show_progress)?,
+                };
+                println!("{}", summary(&platform));
+            }
+        }
+        Action::Add { name, file } => {
+            let options = Options::default();
+            let kept = Platform::add(&name, &file, &options)?;
+            let platform = Platform::resolve(&name.parse()?, &options, &mut show_progress)?;
+            println!("{}\nkept at {}", summary(&platform), kept.display());
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -117,9 +144,11 @@ fn list(options: &Options, json: bool) -> String {
     ];
     let default = PlatformName::default_on(&options.surroundings);
     if json {
-        let entries = named.iter().map(|(name, what)| {
-            json!({ "name": name.to_string(), "present": Platform::is_present(name, options),
-                    "default": *name == default, "description": what })
+        let kept = Platform::kept(options).into_iter().map(PlatformName::Kept);
+        let kept = kept.map(|name| (name, "a manifest that platform add has kept"));
+        let entries = named.iter().cloned().chain(kept).map(|(name, what)| {
+            json!({ "name": name.to_string(), "present": Platform::is_present(&name, options),
+                    "default": name == default, "description": what })
         });
         return format!("{:#}\n", Value::from(entries.collect::<Vec<_>>()));
     }
@@ -132,6 +161,9 @@ fn list(options: &Options, json: bool) -> String {
         };
         let mark = if *name == default { "*" } else { " " };
         text += &format!("{mark} {:<18}{state:<10}{what}\n", name.to_string());
+    }
+    for name in Platform::kept(options) {
+        text += &format!("  {name:<18}{:<10}a manifest that platform add has kept\n", "kept");
     }
     text += "  file:MANIFEST.toml           every path given, for a vendor's build\n";
     text += "  dir:QEMU_BUILD_TREE          a QEMU build, run in place\n";

@@ -30,6 +30,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::machine::{Firmware, Machine};
 use crate::verdict::Expectation;
+use crate::verdict::behaviour::{Behaviour, Behaviours};
 use story::Story;
 
 /// How much runs.
@@ -116,6 +117,8 @@ pub struct Case {
     pub story: Story,
     /// What must be seen.
     pub expectation: Expectation,
+    /// What must be seen instead where firmware behaves so; the first that holds decides.
+    pub otherwise: Vec<(Behaviour, Expectation)>,
     /// The same machine with the cause of the expectation removed; the expectation must not hold for it.
     pub control: Option<Machine>,
     /// A second machine that is powered on at the same time, and what it must do.
@@ -136,6 +139,7 @@ impl Case {
             machine: Machine::pc(Firmware::SeaBios),
             story: Story::new(),
             expectation: Expectation::nothing_boots([]),
+            otherwise: Vec::new(),
             control: None,
             beside: None,
             tier: Tier::Default,
@@ -160,6 +164,22 @@ impl Case {
     pub fn expect(mut self, expectation: Expectation) -> Case {
         self.expectation = expectation;
         self
+    }
+
+    /// What must be seen instead on platforms whose firmware behaves so (see [`crate::verdict::behaviour`]).
+    pub fn expect_where(mut self, behaviour: Behaviour, expectation: Expectation) -> Case {
+        self.otherwise.push((behaviour, expectation));
+        self
+    }
+
+    /// The case with the expectation that is right on a platform of these behaviours.
+    pub fn on(&self, behaviours: &Behaviours) -> Case {
+        let mut case = self.clone();
+        let otherwise = std::mem::take(&mut case.otherwise);
+        if let Some((_, expectation)) = otherwise.into_iter().find(|(behaviour, _)| behaviours.has(*behaviour)) {
+            case.expectation = expectation;
+        }
+        case
     }
 
     /// An axis value of this case.
@@ -239,6 +259,7 @@ impl Case {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verdict::failed;
 
     #[test]
     fn a_case_knows_its_line() {
@@ -254,5 +275,16 @@ mod tests {
         let long = case.clone().long("slow");
         assert_eq!((long.tier.suite(), long.tier.reason()), (Suite::Full, Some("slow")));
         assert_eq!(case.smoke().long("slow").tier, Tier::Smoke);
+    }
+
+    #[test]
+    fn another_expectation_holds_where_firmware_behaves_so_and_nowhere_else() {
+        let case = Case::new("a::b")
+            .expect(Expectation::nothing_boots([failed("listed")]))
+            .expect_where(Behaviour::RecoversUnlistedDisks, Expectation::boots("unlisted"));
+        let on = |ovmf: &str| case.on(&Behaviours::of_versions(&[("ovmf", ovmf)])).expectation;
+        assert_eq!(on("2025.02-8"), Expectation::nothing_boots([failed("listed")]));
+        assert_eq!(on("2026.08-2"), Expectation::boots("unlisted"));
+        assert_eq!(on("unknown"), Expectation::nothing_boots([failed("listed")]));
     }
 }

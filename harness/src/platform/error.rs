@@ -10,9 +10,9 @@ use crate::process::CommandError;
 /// The text is one statement, followed by indented `in:` and `fix:` lines where they help.
 #[derive(Debug, thiserror::Error)]
 pub enum PlatformError {
-    /// The name given is none of the five forms.
+    /// The name given is none of the six forms, or no manifest is kept under it.
     #[error(
-        "no platform is called {given:?}: wanted host, apt, debian:SUITE, file:MANIFEST.toml or dir:QEMU_BUILD_TREE\
+        "no platform is called {given:?}: wanted host, apt, debian:SUITE, file:MANIFEST.toml, dir:QEMU_BUILD_TREE or a name that platform add has kept\
          {}",
         fix_line(hint)
     )]
@@ -58,6 +58,16 @@ pub enum PlatformError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// A file is larger than any of its kind.
+    #[error("{} is {bytes} bytes, wanted at most {limit}: it is not what it was taken for", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+        /// The largest that is read.
+        limit: u64,
+    },
     /// A program that should describe itself did not.
     #[error("{program} gave no answer that can be used: {problem}{}", said(stderr))]
     Probe {
@@ -100,6 +110,24 @@ pub enum PlatformError {
         /// What to do.
         fix: String,
     },
+    /// A file in the cache is not what was unpacked, or nobody wrote down what that was.
+    #[error("platform {platform:?} is not what was fetched: {problem}\n  fix: cargo xtask platform fetch {platform}")]
+    Changed {
+        /// The platform's name.
+        platform: String,
+        /// Which file, and what is otherwise.
+        problem: String,
+    },
+    /// A lock file cannot be used.
+    #[error("lock file {}: {problem}{}", path.display(), fix_line(fix))]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
+        /// What was found and what was wanted.
+        problem: String,
+        /// What to do.
+        fix: String,
+    },
     /// The cache directory cannot be written.
     #[error("cannot {action} {}{}", path.display(), fix_line("set XDG_CACHE_HOME to a directory that can be written, with 1 GiB free"))]
     Cache {
@@ -113,6 +141,11 @@ pub enum PlatformError {
 }
 
 impl PlatformError {
+    /// The whole text in one piece: the statement, and what the operating system said.
+    pub fn with_causes(&self) -> String {
+        with_causes(self)
+    }
+
     /// Wraps an error of the operating system about reading `path`.
     pub(super) fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
@@ -133,6 +166,17 @@ impl From<CommandError> for PlatformError {
             CommandError::TimedOut { program, after, stderr } => Self::TimedOut { program, after, stderr },
         }
     }
+}
+
+/// An error and its causes in one line.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
 }
 
 fn at_line(line: Option<usize>) -> String {

@@ -2,6 +2,7 @@
 
 use rstest::rstest;
 
+use super::super::Surroundings;
 use super::super::varstore::test_volume;
 use super::*;
 
@@ -14,6 +15,8 @@ fn vendor(manifest: &str) -> (tempfile::TempDir, PathBuf) {
     put("VARS_4M.fd", &test_volume(540_672, true));
     put("VARS_2M.fd", &test_volume(131_072, true));
     put("bios.bin", b"SeaBIOS");
+    put("CODE_cut.fd", &test_volume(3_653_632, false)[..3_000_000]);
+    std::fs::File::create(dir.path().join("huge.bin")).unwrap().set_len(10 << 30).unwrap();
     std::fs::create_dir(dir.path().join("roms")).unwrap();
     let path = dir.path().join("acme.toml");
     std::fs::write(&path, manifest).unwrap();
@@ -34,8 +37,9 @@ fn a_complete_manifest_is_accepted_and_its_paths_start_at_the_manifest() {
          ovmf = { code = \"CODE_4M.fd\", vars = \"VARS_4M.fd\", secure_boot = true }\nenv = { KEY = \"value\" }\n",
     );
     let checked = check(&path).unwrap();
-    assert_eq!(checked.qemu, dir.path().join("qemu"));
-    assert_eq!(checked.ovmf, Some((dir.path().join("CODE_4M.fd"), dir.path().join("VARS_4M.fd"), true, false)));
+    assert_eq!(checked.qemu, Part::Path(dir.path().join("qemu")));
+    let (code, vars) = (dir.path().join("CODE_4M.fd"), dir.path().join("VARS_4M.fd"));
+    assert_eq!(checked.ovmf, Some(CheckedOvmf::Files(code, vars, true, false)));
     assert_eq!(checked.env, [("KEY".to_owned(), "value".to_owned())]);
 }
 
@@ -49,7 +53,7 @@ fn name_and_qemu_are_enough() {
 #[rstest]
 #[case::unknown_key(
     "name = \"acme\"\nqemu = \"qemu\"\nseabois = \"bios.bin\"\n",
-    "unknown field `seabois`, expected one of `name`, `qemu`, `data`, `seabios`, `ovmf`, `option_roms`, `env`\n  \
+    "unknown field `seabois`, expected one of `name`, `qemu`, `data`, `seabios`, `ovmf`, `option_roms`, `env`, `versions`, `base`\n  \
      in: acme.toml line 3\n  fix: remove the key or correct its spelling"
 )]
 #[case::missing_key(
@@ -91,7 +95,27 @@ fn name_and_qemu_are_enough() {
 )]
 #[case::no_variable(
     "name = \"acme\"\nqemu = \"qemu\"\n[env]\n\"A=B\" = \"c\"\n",
-    "platform \"acme\": env \"A=B\" is no environment variable\n  in: acme.toml line 4\n  fix: use a name without '=' and NUL"
+    "platform \"acme\": env \"A=B\" is no environment variable\n  in: acme.toml line 4\n  fix: use letters, digits and _, and no digit in front"
+)]
+#[case::shell_text_for_a_variable(
+    "name = \"acme\"\nqemu = \"qemu\"\n[env]\n\"A;touch pwned;B\" = \"c\"\n",
+    "platform \"acme\": env \"A;touch pwned;B\" is no environment variable\n  in: acme.toml line 4\n  fix: use letters, digits and _, and no digit in front"
+)]
+#[case::a_sparse_bios(
+    "name = \"acme\"\nqemu = \"qemu\"\nseabios = \"huge.bin\"\n",
+    "platform \"acme\": seabios \"huge.bin\" is 10737418240 bytes, wanted at most 8388608\n  in: acme.toml line 3\n  fix: give the right file"
+)]
+#[case::truncated_code(
+    "name = \"acme\"\nqemu = \"qemu\"\novmf = { code = \"CODE_cut.fd\", vars = \"VARS_4M.fd\" }\n",
+    "platform \"acme\": ovmf.code \"CODE_cut.fd\" is cut off: it is 3000000 bytes and its firmware volume alone has 3653632\n  in: acme.toml line 3\n  fix: use the CODE file of a split OVMF build (2 or 4 MiB layout)"
+)]
+#[case::ovmf_from_no_platform(
+    "name = \"acme\"\nqemu = \"qemu\"\novmf = \"CODE_4M.fd\"\n",
+    "ovmf \"CODE_4M.fd\" is no platform: wanted host, apt, debian:SUITE, dir:TREE, or { code = .., vars = .. }\n  in: acme.toml line 3\n  fix: correct the TOML"
+)]
+#[case::a_rom_by_no_name(
+    "name = \"acme\"\nqemu = \"qemu\"\noption_roms = { \"../efi.rom\" = \"bios.bin\" }\n",
+    "platform \"acme\": option_roms \"../efi.rom\" is no name of a ROM\n  in: acme.toml line 3\n  fix: use a name that QEMU looks for, such as efi-virtio.rom"
 )]
 fn each_mistake_is_one_error_with_its_line(#[case] manifest: &str, #[case] text: &str) {
     assert_eq!(refusal(manifest), text);
@@ -128,8 +152,59 @@ fn a_qemu_that_does_not_answer_is_named_with_its_line() {
 
     let (dir, path) = vendor("name = \"acme\"\nqemu = \"qemu\"\n");
     std::fs::set_permissions(dir.path().join("qemu"), std::fs::Permissions::from_mode(0o755)).unwrap();
-    let text = resolve(&path, &Surroundings::of_this_process()).unwrap_err().to_string();
+    let text = resolved(&path, &Options::default()).unwrap_err().to_string();
     assert!(text.starts_with("platform \"acme\": qemu \""), "{text}");
     assert!(text.contains("wanted a QMP greeting") && text.contains("it said: broken"), "{text}");
     assert!(text.contains("acme.toml line 2\n  fix: give a qemu-system-x86_64 that runs on this host"), "{text}");
+}
+
+fn resolved(path: &Path, options: &Options) -> Result<Platform, PlatformError> {
+    resolve(&PlatformName::File(path.to_owned()), path, options, &mut |_| {})
+}
+
+#[test]
+fn a_qemu_that_may_not_be_run_says_so() {
+    let (_dir, path) = vendor("name = \"acme\"\nqemu = \"qemu\"\n");
+    let text = resolved(&path, &Options::default()).unwrap_err().to_string();
+    assert!(text.contains("Permission denied"), "{text}");
+}
+
+#[test]
+fn parts_may_come_from_other_platforms_and_roms_from_files() {
+    let (dir, path) = vendor(
+        "name = \"mix\"\nqemu = \"debian:sid\"\nseabios = \"host\"\novmf = \"debian:trixie\"\n\
+         option_roms = { \"efi-virtio.rom\" = \"bios.bin\" }\nversions = { ipxe = \"2.0\" }\n",
+    );
+    let checked = check(&path).unwrap();
+    assert_eq!(checked.qemu, Part::Platform("debian:sid".parse().unwrap()));
+    assert_eq!(checked.seabios, Some(Part::Platform(PlatformName::Host)));
+    assert_eq!(checked.ovmf, Some(CheckedOvmf::Platform("debian:trixie".parse().unwrap())));
+    let rom = [("efi-virtio.rom".to_owned(), dir.path().join("bios.bin"))];
+    assert_eq!(checked.option_roms, Some(CheckedRoms::Files(rom.into())));
+    assert_eq!(checked.versions.ipxe.as_deref(), Some("2.0"));
+}
+
+#[test]
+fn linked_roms_lie_alone_in_a_directory_of_the_cache() {
+    let (dir, _path) = vendor("");
+    let host = Surroundings { cache: Some(dir.path().join("cache")), ..Surroundings::of_this_process() };
+    let files = BTreeMap::from([("efi-virtio.rom".to_owned(), dir.path().join("bios.bin"))]);
+    for _ in 0..2 {
+        let links = kept::linked(&files, &host).unwrap();
+        assert_eq!(std::fs::read(links.join("efi-virtio.rom")).unwrap(), b"SeaBIOS");
+        assert_eq!(std::fs::read_dir(links).unwrap().count(), 1);
+    }
+}
+
+#[test]
+fn a_kept_manifest_finds_its_files_from_anywhere() {
+    let (dir, path) = vendor("name = \"acme\"\nqemu = \"qemu\"\nseabios = \"bios.bin\"\n");
+    let host = Surroundings { config_home: Some(dir.path().join("config")), ..Surroundings::of_this_process() };
+    let kept = add("acme-7.2", &path, &host).unwrap();
+    assert_eq!(kept_names(&host), ["acme-7.2"]);
+    assert_eq!(check(&kept).unwrap().seabios, Some(Part::Path(dir.path().join("bios.bin"))));
+    for name in ["host", "../up", "Acme", "debian:sid", ""] {
+        let error = add(name, &path, &host).unwrap_err().to_string();
+        assert!(error.contains("is no name to keep a platform under"), "{error}");
+    }
 }

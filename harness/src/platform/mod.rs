@@ -27,7 +27,7 @@ mod varstore;
 mod version;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -44,13 +44,15 @@ pub struct Options {
     /// The mirror for `apt` and `debian:SUITE`, for example `http://mirror.example/debian`; `None` means the one that
     /// the host's apt is configured with.
     pub mirror: Option<String>,
+    /// Take package lists that are older than they say they may be. Signatures are verified all the same.
+    pub accept_expired: bool,
     /// The host to look at.
     pub surroundings: Surroundings,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { mirror: None, surroundings: Surroundings::of_this_process() }
+        Self { mirror: None, accept_expired: false, surroundings: Surroundings::of_this_process() }
     }
 }
 
@@ -70,7 +72,15 @@ impl Platform {
         match name {
             PlatformName::Host => resolve::host(&options.surroundings),
             PlatformName::Apt | PlatformName::Debian(_) => release::resolve(name, options, false, None, progress),
-            PlatformName::File(manifest) => manifest::resolve(manifest, &options.surroundings),
+            PlatformName::File(path) => manifest::resolve(name, path, options, progress),
+            PlatformName::Kept(kept) => {
+                let path = manifest::kept_path(kept, &options.surroundings).filter(|path| path.is_file());
+                let path = path.ok_or_else(|| PlatformError::UnknownName {
+                    given: kept.clone(),
+                    hint: "keep a manifest under that name: cargo xtask platform add NAME FILE".to_owned(),
+                })?;
+                manifest::resolve(name, &path, options, progress)
+            }
             PlatformName::Dir(tree) => build_tree::resolve(tree, &options.surroundings),
         }
     }
@@ -108,6 +118,29 @@ impl Platform {
         }
     }
 
+    /// Fetches `apt` or `debian:SUITE` as the lock file at `lock` names it; where the file does not name it or is not there,
+    /// fetches the newest state and adds it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Platform::fetch`]; also that some of the package files cannot be had any more, and which; that the name is no
+    /// release; that the lock file cannot be read or written.
+    pub fn fetch_locked(
+        name: &PlatformName,
+        options: &Options,
+        lock: &Path,
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<Self, PlatformError> {
+        if !matches!(name, PlatformName::Apt | PlatformName::Debian(_)) {
+            return Err(PlatformError::Lock {
+                path: lock.to_owned(),
+                problem: format!("{name} is not fetched, so there is nothing to lock"),
+                fix: "say apt or debian:SUITE".to_owned(),
+            });
+        }
+        release::resolve_locked(name, options, lock, progress)
+    }
+
     /// The plain OVMF build that a release in the cache has for a QEMU of this version; `None` where it has none. Fetches
     /// nothing and starts nothing.
     ///
@@ -131,7 +164,25 @@ impl Platform {
                 release::Release::of(name, &options.surroundings).is_ok_and(|release| release.fetched().is_some())
             }
             PlatformName::File(path) | PlatformName::Dir(path) => path.exists(),
+            PlatformName::Kept(name) => {
+                manifest::kept_path(name, &options.surroundings).is_some_and(|path| path.is_file())
+            }
         }
+    }
+
+    /// Keeps the manifest at `file` under `name`, so that `name` alone is a platform from then on; gives the place where it is
+    /// kept. Relative paths in it go on starting where they do now.
+    ///
+    /// # Errors
+    ///
+    /// The manifest is wrong, the name is none that can be used, or the configuration directory cannot be written.
+    pub fn add(name: &str, file: &Path, options: &Options) -> Result<PathBuf, PlatformError> {
+        manifest::add(name, file, &options.surroundings)
+    }
+
+    /// The names under which manifests are kept, in order.
+    pub fn kept(options: &Options) -> Vec<String> {
+        manifest::kept_names(&options.surroundings)
     }
 }
 

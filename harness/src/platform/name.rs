@@ -29,6 +29,8 @@ pub enum PlatformName {
     File(PathBuf),
     /// A QEMU build tree.
     Dir(PathBuf),
+    /// A manifest that was kept under this name.
+    Kept(String),
 }
 
 impl PlatformName {
@@ -45,13 +47,14 @@ impl FromStr for PlatformName {
 
     /// # Errors
     ///
-    /// [`PlatformError::UnknownName`] for anything but the five forms.
+    /// [`PlatformError::UnknownName`] for anything but the six forms; whether a manifest is kept under a name is not looked at.
     fn from_str(given: &str) -> Result<Self, PlatformError> {
         let refuse = |hint: &str| Err(PlatformError::UnknownName { given: given.to_owned(), hint: hint.to_owned() });
         match given.split_once(':') {
             None if given == "host" => Ok(Self::Host),
             None if given == "apt" => Ok(Self::Apt),
             None if given.ends_with(".toml") => refuse(&format!("for a manifest say file:{given}")),
+            None if is_kept_name(given) => Ok(Self::Kept(given.to_owned())),
             None => refuse(""),
             Some(("debian", suite)) if is_suite(suite) => Ok(Self::Debian(suite.to_owned())),
             Some(("debian", _)) => refuse("say debian:bookworm, debian:trixie or debian:sid"),
@@ -71,8 +74,15 @@ impl fmt::Display for PlatformName {
             Self::Debian(suite) => write!(out, "debian:{suite}"),
             Self::File(path) => write!(out, "file:{}", path.display()),
             Self::Dir(path) => write!(out, "dir:{}", path.display()),
+            Self::Kept(name) => out.write_str(name),
         }
     }
+}
+
+/// A kept name becomes a file name.
+fn is_kept_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
+        && name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "-_.".contains(letter))
 }
 
 /// A suite becomes part of a path and of an apt source line, so only plain names pass.
@@ -95,6 +105,7 @@ mod tests {
     #[case("file:vendor/acme.toml")]
     #[case("file:odd:name.toml")]
     #[case("dir:/src/qemu/build")]
+    #[case("acme-7.2")]
     fn a_name_survives_a_round_trip(#[case] given: &str) {
         assert_eq!(given.parse::<PlatformName>().unwrap().to_string(), given);
     }

@@ -10,6 +10,9 @@ use super::surroundings::{Surroundings, inside, tidy};
 use super::version::{self, UNKNOWN};
 use super::{FirmwareFile, Ovmf, Platform, Qemu, distribution, probe};
 
+/// A flash image is 4 MiB, an option ROM less; nothing much larger is read.
+pub(super) const IMAGE_LIMIT_BYTES: u64 = 64 << 20;
+
 /// The name under which QEMU looks for its BIOS for `pc` and `q35`.
 pub(super) const BIOS_IMAGE: &str = "bios-256k.bin";
 
@@ -98,10 +101,19 @@ pub(super) fn option_roms(search_dirs: &[PathBuf]) -> Vec<PathBuf> {
     roms.into_values().collect()
 }
 
+/// The path again, if it is a file of a size that an image has.
+fn within_limit(path: &Path) -> Result<&Path, PlatformError> {
+    let bytes = path.metadata().map_err(PlatformError::unreadable(path))?.len();
+    if bytes > IMAGE_LIMIT_BYTES {
+        return Err(PlatformError::TooLarge { path: path.to_owned(), bytes, limit: IMAGE_LIMIT_BYTES });
+    }
+    Ok(path)
+}
+
 /// A file with its digest, and its version if its package is known.
 pub(super) fn described(path: &Path, packaged: &BTreeMap<PathBuf, String>) -> Result<FirmwareFile, PlatformError> {
     let version = packaged.get(path).cloned().unwrap_or_else(|| UNKNOWN.to_owned());
-    Ok(FirmwareFile { path: path.to_owned(), version, sha256: version::sha256(path)? })
+    Ok(FirmwareFile { path: path.to_owned(), version, sha256: version::sha256(within_limit(path)?)? })
 }
 
 /// The two images of an OVMF build with versions and digests.
@@ -125,7 +137,7 @@ pub(super) fn assemble(
     let seabios = match &found.seabios {
         None => None,
         Some(path) => {
-            let image = std::fs::read(path).map_err(PlatformError::unreadable(path))?;
+            let image = std::fs::read(within_limit(path)?).map_err(PlatformError::unreadable(path))?;
             let banner = version::seabios_banner(&image);
             let plain = file(path)?;
             Some(FirmwareFile { version: banner.unwrap_or(plain.version.clone()), ..plain })

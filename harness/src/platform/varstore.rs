@@ -15,6 +15,9 @@ const GLOBAL_VARIABLE: [u8; 16] =
 /// Sizes of the whole flash that edk2 cuts into VARS and CODE.
 const FLASH_BYTES: [u64; 2] = [2 << 20, 4 << 20];
 
+/// Sizes of CODE in the two layouts.
+const CODE_BYTES: [u64; 2] = [0x1e_0000, 0x37_c000];
+
 /// Which of the two files is wrong, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Mismatch {
@@ -39,10 +42,21 @@ pub(super) fn check_pair(code: &[u8], vars: &[u8]) -> Result<(), Mismatch> {
         Some(_) => {}
     }
     let code_bytes = code.len() as u64;
+    if let Some(whole) = cut_off(code) {
+        return Err(Mismatch::Code(format!(
+            "is cut off: it is {code_bytes} bytes and its firmware volume alone has {whole}"
+        )));
+    }
     let Some(flash) = FLASH_BYTES.into_iter().find(|flash| code_bytes < *flash) else {
         return Err(Mismatch::Code(format!("is {code_bytes} bytes, wanted less than 4 MiB")));
     };
     let wanted = flash - code_bytes;
+    let whole = |volume: &Volume| volume.guid == NV_DATA && volume.length == vars.len() as u64;
+    if !CODE_BYTES.contains(&code_bytes) && volume(vars).as_ref().is_some_and(whole) {
+        let text =
+            format!("is {code_bytes} bytes, which with the {} of ovmf.vars make no flash of 2 or 4 MiB", vars.len());
+        return Err(Mismatch::Code(text));
+    }
     if vars.len() as u64 != wanted {
         let text = format!("is {} bytes but ovmf.code needs the {} MiB layout ({wanted})", vars.len(), flash >> 20);
         return Err(Mismatch::Vars(text));
@@ -66,6 +80,19 @@ pub(super) fn has_platform_key(vars: &[u8]) -> bool {
     let mut record = GLOBAL_VARIABLE.to_vec();
     record.extend_from_slice(b"P\0K\0\0\0");
     vars.windows(record.len()).any(|window| window == record)
+}
+
+/// The length that the volume at the end of `code` claims, where the file ends before it does. The volumes of an image lie one
+/// behind the other; what follows the last one without being a volume is not looked at.
+fn cut_off(code: &[u8]) -> Option<u64> {
+    let mut rest = code;
+    while let Some(next) = volume(rest) {
+        match usize::try_from(next.length).ok().and_then(|length| rest.get(length..)) {
+            Some(behind) if next.length > 0 => rest = behind,
+            _ => return Some(next.length),
+        }
+    }
+    None
 }
 
 struct Volume {
@@ -135,6 +162,17 @@ mod tests {
         let mut flipped = test_volume(131_072, true);
         flipped[34] ^= 1;
         assert!(matches!(check_pair(&code, &flipped), Err(Mismatch::Vars(_))), "the header checksum no longer holds");
+    }
+
+    #[test]
+    fn code_that_is_cut_off_is_blamed_itself_wherever_the_cut_lies() {
+        let code = [test_volume(0x34_8000, false), test_volume(0x3_4000, false)].concat();
+        let vars = test_volume(540_672, true);
+        assert_eq!(check_pair(&code, &vars), Ok(()));
+        for bytes in [100, 0x1e_0000, 0x34_8000, 0x34_8000 + 100, code.len() - 1] {
+            let refused = check_pair(&code[..bytes], &vars);
+            assert!(matches!(refused, Err(Mismatch::Code(_))), "{bytes}: {refused:?}");
+        }
     }
 
     #[test]

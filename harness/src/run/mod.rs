@@ -32,6 +32,7 @@ use crate::machine::{Accelerator, Clock, Firmware, Machine};
 use crate::platform::Platform;
 use crate::process;
 use crate::trace::{Names, Reader, Snapshot, Trace};
+use crate::verdict::behaviour::Behaviours;
 use crate::verdict::stores::Stores;
 use crate::verdict::views::Views;
 use crate::verdict::{Ending, Expectation, already_refuted, describe, is_over, judge, strays};
@@ -131,6 +132,7 @@ pub struct Finished {
 
 /// Runs a case and leaves its evidence. Never panics, never leaves QEMU running (unless `pause_on_failure` asks for it).
 pub fn run(case: &Case, platform: &Platform, options: &Options) -> Finished {
+    let case = &case.on(&Behaviours::of(platform));
     let Some((machine, expectation)) = &case.beside else {
         return run_machine(case, false, &case.machine, platform, options);
     };
@@ -159,6 +161,7 @@ pub fn run(case: &Case, platform: &Platform, options: &Options) -> Finished {
 
 /// Runs a case's negative control: passes exactly when the expectation does not hold for the control machine.
 pub fn run_control(case: &Case, platform: &Platform, options: &Options) -> Finished {
+    let case = &case.on(&Behaviours::of(platform));
     let Some(control) = &case.control else {
         return Finished::without_guest(
             case,

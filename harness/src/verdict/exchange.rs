@@ -26,6 +26,8 @@ pub enum OnLan {
     VendorClass(String),
     /// Some client's option 77 is this.
     UserClass(String),
+    /// No client sent option 77.
+    NoUserClass,
     /// The first conversation has so many discovers or solicits, from and to.
     Discovers(u32, u32),
     /// This NIC sent no discover and no solicit.
@@ -90,6 +92,7 @@ impl OnLan {
                 any(&|one| one.vendor_class.as_ref().is_some_and(|seen| seen.starts_with(class)))
             }
             OnLan::UserClass(class) => any(&|one| one.user_class.as_ref() == Some(class)),
+            OnLan::NoUserClass => !any(&|one| one.user_class.is_some()),
             OnLan::Discovers(from, to) => seen.first().is_some_and(|one| (*from..=*to).contains(&one.discovers)),
             OnLan::Silent(nic) => !any(&|one| one.nic == *nic),
             OnLan::Heard(nic) => any(&|one| one.nic == *nic),
@@ -202,6 +205,14 @@ mod tests {
     #[case(OnLan::OfferedWhile("listening".into()), false)]
     fn each_demand_can_say_no(#[case] wanted: OnLan, #[case] holds: bool) {
         assert_eq!(judge(&[wanted], &seen()).is_ok(), holds);
+    }
+
+    #[test]
+    fn a_user_class_that_nobody_should_send_is_noticed() {
+        assert!(judge(&[OnLan::NoUserClass], &seen()).is_ok());
+        let mut with_class = seen();
+        with_class[0].user_class = Some("iPXE".into());
+        assert!(judge(&[OnLan::NoUserClass], &with_class).is_err());
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! assert!(judge(&expected, &Trace::default()).is_err());
 //! ```
 
+pub mod behaviour;
 mod cut;
 pub mod exchange;
 pub mod known_issues;

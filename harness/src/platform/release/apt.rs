@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::super::error::PlatformError;
 use super::super::surroundings::Surroundings;
-use super::super::{Progress, version};
+use super::super::{Options, Progress, version};
 use super::failed;
+use super::lock::Archive;
 use super::sources::Source;
 use crate::process::Command;
 
@@ -42,6 +43,7 @@ pub(super) struct PrivateApt {
     platform: String,
     dir: PathBuf,
     apt_get: PathBuf,
+    apt_cache: PathBuf,
 }
 
 impl PrivateApt {
@@ -50,8 +52,9 @@ impl PrivateApt {
         platform: &str,
         dir: &Path,
         sources: &[Source],
-        host: &Surroundings,
+        options: &Options,
     ) -> Result<Self, PlatformError> {
+        let host = &options.surroundings;
         let make = |path: PathBuf| std::fs::create_dir_all(&path).map_err(PlatformError::cache("create", &path));
         for name in ["lists/partial", "cache/archives/partial", "etc/none.d"] {
             make(dir.join(name))?;
@@ -61,6 +64,9 @@ impl PrivateApt {
         if let Some(config) = host.program("apt-config") {
             inherited = inherit(&output(Command::new(config).arg("dump"))?);
         }
+        if options.accept_expired {
+            inherited += "Acquire::Check-Valid-Until \"false\";\n";
+        }
         let write = |name: &str, text: &str| {
             let path = dir.join(name);
             std::fs::write(&path, text).map_err(PlatformError::cache("write", &path))
@@ -68,7 +74,8 @@ impl PrivateApt {
         write("status", "")?;
         write("etc/sources.list", &source_lines(sources, &architecture))?;
         write("etc/apt.conf", &configuration(dir, &architecture, &inherited))?;
-        Ok(Self { platform: platform.to_owned(), dir: dir.to_owned(), apt_get: tool(host, "apt-get") })
+        let (apt_get, apt_cache) = (tool(host, "apt-get"), tool(host, "apt-cache"));
+        Ok(Self { platform: platform.to_owned(), dir: dir.to_owned(), apt_get, apt_cache })
     }
 
     /// Where downloaded package files lie.
@@ -83,11 +90,30 @@ impl PrivateApt {
             return Ok(());
         }
         let all = format!("{}{}", String::from_utf8_lossy(&done.stdout), done.stderr);
-        Err(failed(&self.platform, "fetching and verifying the package lists", &done, &fix_for_update(&all)))
+        let (problem, fix) = why_no_lists(&all);
+        let stderr = done.stderr.clone();
+        Err(PlatformError::Fetch {
+            platform: self.platform.clone(),
+            problem: problem.to_owned(),
+            stderr,
+            fix: fix.to_owned(),
+        })
+    }
+
+    /// The versions of these packages that the verified lists offer, as name and version.
+    pub(super) fn offered(&self, wanted: &[Archive]) -> Result<Vec<(String, String)>, PlatformError> {
+        let mut command = Command::new(&self.apt_cache);
+        command.env("APT_CONFIG", self.dir.join("etc/apt.conf")).env("LC_ALL", "C").arg("madison");
+        command.args(wanted.iter().map(|archive| &archive.name));
+        let done = command.read(b"", STEP_LIMIT)?;
+        if !done.exit.success() {
+            return Err(failed(&self.platform, "asking for the versions on offer", &done, "try again"));
+        }
+        Ok(String::from_utf8_lossy(&done.stdout).lines().filter_map(offer).collect())
     }
 
     /// The packages `wanted` and everything that they depend on, none of it assumed to be installed.
-    pub(super) fn resolve(&self, wanted: &[&str]) -> Result<Vec<Package>, PlatformError> {
+    pub(super) fn resolve(&self, wanted: &[String]) -> Result<Vec<Package>, PlatformError> {
         let done = self.install(wanted).arg("--print-uris").read(b"", STEP_LIMIT)?;
         let mut packages: Vec<Package> = String::from_utf8_lossy(&done.stdout).lines().filter_map(package).collect();
         packages.sort();
@@ -101,7 +127,7 @@ impl PrivateApt {
     /// Downloads what [`Self::resolve`] named; apt checks every file against the verified lists.
     pub(super) fn download(
         &self,
-        wanted: &[&str],
+        wanted: &[String],
         total_bytes: u64,
         progress: &mut dyn FnMut(&Progress),
     ) -> Result<(), PlatformError> {
@@ -131,7 +157,7 @@ impl PrivateApt {
         ))
     }
 
-    fn install(&self, wanted: &[&str]) -> Command {
+    fn install(&self, wanted: &[String]) -> Command {
         let mut command = self.command();
         command.args(["install", "-qq", "--yes", "--no-install-recommends"]).args(wanted);
         command
@@ -195,22 +221,42 @@ fn configuration(dir: &Path, architecture: &str, inherited: &str) -> String {
     )
 }
 
-/// What helps against the way in which fetching the lists failed.
-fn fix_for_update(said: &str) -> String {
+/// In one sentence why the lists could not be had, and what to do.
+fn why_no_lists(said: &str) -> (&'static str, &'static str) {
+    let has = |words: &[&str]| words.iter().any(|words| said.contains(words));
     // gpgv says NO_PUBKEY, sqv (apt since 2.9) says Missing key
-    let key_missing = ["NO_PUBKEY", "public key is not available", "Missing key", "is not signed"];
-    if key_missing.iter().any(|words| said.contains(words)) {
-        "the host's archive keyring lacks the key that signs this release: apt-get install --only-upgrade \
-         debian-archive-keyring (as root), or use a release that the host's keyring knows"
-            .to_owned()
-    } else if said.contains("404") || said.contains("does not have a Release file") {
-        "the mirror has no such suite: correct the name, or give another mirror by --mirror URL".to_owned()
-    } else if said.contains("not valid yet") || said.contains("expired") {
-        "the mirror is out of date or the host's clock is wrong: correct the clock, or give another mirror by --mirror URL"
-            .to_owned()
+    if has(&["NO_PUBKEY", "public key is not available", "Missing key"]) {
+        (
+            "the archive is signed with a key that this host does not have",
+            "the host's archive keyring lacks the key that signs this release: apt-get install --only-upgrade \
+             debian-archive-keyring (as root), or use a release that the host's keyring knows",
+        )
+    } else if has(&["is not signed"]) {
+        ("the archive is not signed, so nothing of it can be trusted", "give a signed mirror by --mirror URL")
+    } else if has(&["BADSIG", "were invalid", "Bad signature"]) {
+        ("the archive's signature is wrong, so nothing of it can be trusted", "give another mirror by --mirror URL")
+    } else if has(&["404", "does not have a Release file"]) {
+        ("the mirror has no such suite", "correct the name, or give another mirror by --mirror URL")
+    } else if has(&["not valid yet"]) {
+        ("the archive's lists are of the future", "correct the host's clock")
+    } else if has(&["expired"]) {
+        (
+            "the archive has expired: its lists are older than they say they may be",
+            "give a mirror that is kept up to date by --mirror URL, or take the old state by --accept-expired",
+        )
     } else {
-        "check the network, or give another mirror by --mirror URL".to_owned()
+        (
+            "the package lists could not be fetched and verified",
+            "check the network, or give another mirror by --mirror URL",
+        )
     }
+}
+
+/// One line of `apt-cache madison`: `NAME | VERSION | SOURCE`.
+fn offer(line: &str) -> Option<(String, String)> {
+    let mut fields = line.split(" | ").map(str::trim);
+    let (name, version) = (fields.next()?, fields.next()?);
+    fields.next().map(|_| (name.to_owned(), version.to_owned()))
 }
 
 /// One line of `apt-get install --print-uris`: `'URI' FILE BYTES HASH`; the file is `NAME_VERSION_ARCH.deb`.
@@ -302,14 +348,31 @@ mod tests {
     #[rstest]
     #[case(
         "The following signatures couldn't be verified because the public key is not available: NO_PUBKEY 1",
-        "lacks the key"
+        "does not have"
     )]
-    #[case("E: The repository 'x' is not signed.", "lacks the key")]
+    #[case("E: The repository 'x' is not signed.", "is not signed")]
+    #[case("The following signatures were invalid: BADSIG 0123", "signature is wrong")]
     #[case("E: The repository 'x' does not have a Release file.", "no such suite")]
-    #[case("Release file is not valid yet (invalid for another 3h)", "clock")]
-    #[case("Could not resolve 'm.example'", "check the network")]
-    fn each_way_to_fail_has_its_fix(#[case] said: &str, #[case] fix: &str) {
-        assert!(fix_for_update(said).contains(fix));
+    #[case("Release file is not valid yet (invalid for another 3h)", "of the future")]
+    #[case(
+        "E: Release file for x is expired (invalid since 18d 3h). Updates for this repository will not be applied.",
+        "has expired"
+    )]
+    #[case("Could not resolve 'm.example'", "could not be fetched")]
+    fn each_way_to_fail_is_one_sentence(#[case] said: &str, #[case] sentence: &str) {
+        assert!(why_no_lists(said).0.contains(sentence));
+    }
+
+    #[test]
+    fn an_expired_archive_can_be_accepted_by_a_flag_and_the_fix_names_it() {
+        assert!(why_no_lists("Release file for x is expired").1.contains("--accept-expired"));
+    }
+
+    #[test]
+    fn an_offer_is_read_from_madison() {
+        let line = " seabios | 1.16.3-2 | http://m.example/debian trixie/main amd64 Packages";
+        assert_eq!(offer(line), Some(("seabios".into(), "1.16.3-2".into())));
+        assert_eq!(offer("N: Unable to locate package x"), None);
     }
 
     #[test]

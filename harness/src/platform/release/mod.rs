@@ -6,14 +6,17 @@
 //!
 //! ```text
 //! releases/debian-trixie/lock          held while something is fetched
-//! releases/debian-trixie/trees/<id>/   one unpacked set of packages: root/ and release.json
+//! releases/debian-trixie/trees/<id>/   one unpacked set of packages: root/, its digests and release.json
 //! releases/debian-trixie/current       link to the tree in use, replaced in one step
 //! releases/debian-trixie/work-<pid>/   an unfinished fetch; removed by the next one
 //! ```
 //!
-//! A tree appears under its name only when it is complete, so an interrupted fetch leaves nothing that looks usable.
+//! A tree appears under its name only when it is complete, so an interrupted fetch leaves nothing that looks usable. Before it
+//! is used every file is held against its digest ([`digests`]).
 
 mod apt;
+mod digests;
+mod lock;
 mod sources;
 mod tree;
 
@@ -22,9 +25,10 @@ use std::path::{Path, PathBuf};
 
 use super::error::PlatformError;
 use super::surroundings::{Surroundings, inside};
-use super::{Options, Ovmf, Platform, PlatformName, Progress, QemuVersion, distribution};
+use super::{Options, Ovmf, Platform, PlatformName, Progress, QemuVersion, distribution, version};
 use crate::process::Finished;
-use apt::PrivateApt;
+use apt::{Package, PrivateApt};
+use lock::{Archive, Lock, Locked};
 use sources::Source;
 
 /// What is fetched: the emulator, its data, and every firmware image and option ROM. Their dependencies follow.
@@ -91,17 +95,102 @@ impl Release {
             }
             return Ok(tree);
         }
+        self.alone(progress, |work, progress| match (self.fetched(), refresh) {
+            (Some(tree), false) => Ok(tree),
+            _ => self.fetch(name, options, work, reason, None, progress),
+        })
+    }
+
+    /// The tree of exactly these package files, from the cache or the mirror.
+    fn ensure_locked(
+        &self,
+        name: &PlatformName,
+        options: &Options,
+        wanted: &[Archive],
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<PathBuf, PlatformError> {
+        self.alone(progress, |work, progress| {
+            let packages: Vec<Package> = wanted.iter().map(Archive::package).collect();
+            let id = tree::id_of(&packages);
+            let place = self.home.join("trees").join(&id);
+            let same = tree::made_of(&self.name, &place).is_ok_and(|(_, archives)| archives == wanted);
+            if same && tree::verify(&self.name, &place).is_ok() {
+                progress(&Progress::Note(format!("{}: the locked packages are in the cache", self.name)));
+                self.switch_to(&id)?;
+                return Ok(place);
+            }
+            self.fetch(name, options, work, None, Some(wanted), progress)
+        })
+    }
+
+    /// Calls `fetch` with a directory to work in, while no other process fetches this release.
+    fn alone(
+        &self,
+        progress: &mut dyn FnMut(&Progress),
+        fetch: impl FnOnce(&Path, &mut dyn FnMut(&Progress)) -> Result<PathBuf, PlatformError>,
+    ) -> Result<PathBuf, PlatformError> {
         std::fs::create_dir_all(self.home.join("trees"))
             .map_err(PlatformError::cache("create", &self.home.join("trees")))?;
         let _lock = self.lock(progress)?;
-        if let (Some(tree), false) = (self.fetched(), refresh) {
-            return Ok(tree);
-        }
         self.remove_leftovers();
         let work = self.home.join(format!("work-{}", std::process::id()));
-        let fetched = self.fetch(name, options, &work, reason, progress);
+        let fetched = fetch(&work, progress);
         let _ = std::fs::remove_dir_all(&work);
         fetched
+    }
+
+    /// What is to be downloaded: the newest of everything, or exactly what a lock names.
+    fn plan(&self, apt: &PrivateApt, wanted: Option<&[Archive]>) -> Result<(Vec<String>, Vec<Package>), PlatformError> {
+        let Some(wanted) = wanted else {
+            let names: Vec<String> = PACKAGES.map(str::to_owned).to_vec();
+            let packages = apt.resolve(&names)?;
+            return Ok((names, packages));
+        };
+        let gone = lock::gone(wanted, &apt.offered(wanted)?);
+        if !gone.is_empty() {
+            return Err(PlatformError::Fetch {
+                platform: self.name.clone(),
+                problem: format!(
+                    "{} of the {} locked packages cannot be had any more:\n    {}",
+                    gone.len(),
+                    wanted.len(),
+                    gone.join("\n    ")
+                ),
+                stderr: String::new(),
+                fix: "give a mirror that keeps them by --mirror URL (an archive of snapshots also wants --accept-expired), \
+                      or fetch without the lock"
+                    .to_owned(),
+            });
+        }
+        let exact: Vec<String> = wanted.iter().map(|archive| format!("{}={}", archive.name, archive.version)).collect();
+        let packages = apt.resolve(&exact)?;
+        Ok((exact, packages))
+    }
+
+    /// The digests of the downloaded package files, which must be those of the lock.
+    fn digest_packages(
+        &self,
+        archives: &Path,
+        packages: &[Package],
+        wanted: Option<&[Archive]>,
+    ) -> Result<Vec<Archive>, PlatformError> {
+        let digest = |package: &Package| {
+            let Package { name, version, file, bytes } = package.clone();
+            let sha256 = version::sha256(&archives.join(&file))?;
+            Ok(Archive { name, version, file, bytes, sha256 })
+        };
+        let found: Vec<Archive> = packages.iter().map(digest).collect::<Result<_, PlatformError>>()?;
+        let stranger = |archive: &&Archive| wanted.is_some_and(|wanted| !wanted.contains(archive));
+        match found.iter().find(stranger) {
+            None => Ok(found),
+            Some(archive) => Err(PlatformError::Fetch {
+                platform: self.name.clone(),
+                problem: format!("{} has SHA-256 {}, which is not what the lock names", archive.file, archive.sha256),
+                stderr: String::new(),
+                fix: "the mirror has another file under this version: use another mirror, or fetch without the lock"
+                    .to_owned(),
+            }),
+        }
     }
 
     fn fetch(
@@ -110,16 +199,17 @@ impl Release {
         options: &Options,
         work: &Path,
         reason: Option<&str>,
+        wanted: Option<&[Archive]>,
         progress: &mut dyn FnMut(&Progress),
     ) -> Result<PathBuf, PlatformError> {
         let sources = sources_for(name, options)?;
         progress(&Progress::Lists { platform: self.name.clone() });
-        let apt = PrivateApt::create(&self.name, work, &sources, &options.surroundings)?;
+        let apt = PrivateApt::create(&self.name, work, &sources, options)?;
         apt.update()?;
-        let packages = apt.resolve(&PACKAGES)?;
+        let (names, packages) = self.plan(&apt, wanted)?;
         let id = tree::id_of(&packages);
         let place = self.home.join("trees").join(&id);
-        if !place.join(tree::RECORD).is_file() {
+        if tree::verify(&self.name, &place).is_err() || !place.join(tree::RECORD).is_file() {
             let total_bytes = packages.iter().map(|package| package.bytes).sum();
             progress(&Progress::Plan {
                 platform: self.name.clone(),
@@ -128,10 +218,11 @@ impl Release {
                 total_bytes,
                 into: self.home.clone(),
             });
-            apt.download(&PACKAGES, total_bytes, progress)?;
+            apt.download(&names, total_bytes, progress)?;
             let built = work.join("tree");
-            tree::build(&self.name, &built, &apt.archives(), &packages, &sources, progress)?;
-            // a tree of this name without a record is the rest of a removal
+            let archived = self.digest_packages(&apt.archives(), &packages, wanted)?;
+            tree::build(&self.name, &built, &apt.archives(), &packages, &archived, &sources, progress)?;
+            // a tree of this name is the rest of a removal, or not what was unpacked any more
             let _ = std::fs::remove_dir_all(&place);
             std::fs::rename(&built, &place).map_err(PlatformError::cache("move the unpacked release to", &place))?;
             progress(&Progress::Done { platform: self.name.clone(), total_bytes });
@@ -200,6 +291,30 @@ pub(super) fn resolve(
 ) -> Result<Platform, PlatformError> {
     let release = Release::of(name, &options.surroundings)?;
     let tree = release.ensure(name, options, refresh, reason, progress)?;
+    tree::verify(&release.name, &tree)?;
+    tree::platform(&release.name, &tree)
+}
+
+/// The platform `name` of exactly the package files that the lock file names; where the file does not name it, its newest
+/// state, which is added to the file.
+pub(super) fn resolve_locked(
+    name: &PlatformName,
+    options: &Options,
+    path: &Path,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Platform, PlatformError> {
+    let release = Release::of(name, &options.surroundings)?;
+    let mut lock = Lock::read(path)?;
+    let tree = match lock.of(&release.name) {
+        Some(wanted) => release.ensure_locked(name, options, wanted, progress)?,
+        None => release.ensure(name, options, true, None, progress)?,
+    };
+    tree::verify(&release.name, &tree)?;
+    if lock.of(&release.name).is_none() {
+        let (suites, packages) = tree::made_of(&release.name, &tree)?;
+        lock.add(Locked { name: release.name.clone(), suites, packages });
+        lock.write(path)?;
+    }
     tree::platform(&release.name, &tree)
 }
 
@@ -216,7 +331,9 @@ pub(super) fn ovmf(name: &PlatformName, qemu: QemuVersion, options: &Options) ->
     }
     let release = Release::of(name, &options.surroundings)?;
     let not_there = || refuse("it is not in the cache", format!("cargo xtask platform fetch {name}"));
-    tree::ovmf(&release.name, &release.fetched().ok_or_else(not_there)?, qemu)
+    let tree = release.fetched().ok_or_else(not_there)?;
+    tree::verify(&release.name, &tree)?;
+    tree::ovmf(&release.name, &tree, qemu)
 }
 
 /// `ID` and `VERSION_CODENAME` of the host.

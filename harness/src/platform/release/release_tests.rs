@@ -26,7 +26,7 @@ fn host(files: &[(&str, &str)]) -> (tempfile::TempDir, Options) {
         config_home: None,
         cache: Some(dir.path().join("cache")),
     };
-    (dir, Options { mirror: None, surroundings })
+    (dir, Options { surroundings, ..Options::default() })
 }
 
 const DEBIAN: (&str, &str) = ("etc/os-release", "ID=debian\nVERSION_CODENAME=bookworm\n");
@@ -150,7 +150,7 @@ fn three_releases_run_side_by_side() {
     let dir = tempfile::tempdir().unwrap();
     let mut surroundings = Surroundings::of_this_process();
     surroundings.cache = Some(dir.path().to_owned());
-    let options = Options { mirror: None, surroundings };
+    let options = Options { surroundings, ..Options::default() };
     for suite in ["bookworm", "trixie", "sid"] {
         let platform = resolve(&debian(suite), &options, false, None, &mut |_| {}).unwrap();
         assert!(platform.seabios.is_some() && platform.ovmf.is_some() && !platform.option_roms.is_empty(), "{suite}");
@@ -185,9 +185,15 @@ fn the_ovmf_of_a_release_is_read_from_its_tree_without_starting_anything() {
     assert!(not_fetched.contains("fix: cargo xtask platform fetch debian:sid"), "{not_fetched}");
     let home = dir.path().join("cache/releases/debian-sid");
     std::os::unix::fs::symlink("trees/one", home.join("current")).unwrap();
+    let without_digests = asked(&debian("sid")).unwrap_err().to_string();
+    assert!(without_digests.contains("has no digests of its files"), "{without_digests}");
+    digests::record(&home.join("trees/one")).unwrap();
     let ovmf = asked(&debian("sid")).unwrap().unwrap();
     assert_eq!(ovmf.code.version, "2026.08");
     assert_eq!(std::fs::read(&ovmf.code.path).unwrap(), b"the code");
     assert_eq!(std::fs::read(&ovmf.vars.path).unwrap(), b"the variables");
+    std::fs::write(&ovmf.code.path, b"tHe code").unwrap();
+    let changed = asked(&debian("sid")).unwrap_err().to_string();
+    assert!(changed.contains("CODE.fd is sha256:") && changed.contains("fetch debian:sid"), "{changed}");
     assert!(asked(&PlatformName::Host).unwrap_err().to_string().contains("is no release that is fetched"));
 }

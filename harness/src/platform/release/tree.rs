@@ -14,8 +14,9 @@ use super::super::resolve::{
 use super::super::surroundings::{inside, tidy};
 use super::super::{Ovmf, Platform, Progress, Qemu, QemuVersion};
 use super::apt::{self, Package};
-use super::failed;
+use super::lock::Archive;
 use super::sources::Source;
+use super::{digests, failed};
 use crate::process::Command;
 
 /// The file that makes a tree complete; written last.
@@ -32,6 +33,9 @@ struct Record {
     packages: BTreeMap<String, String>,
     /// Package version of each firmware file, by its path in the release.
     firmware: BTreeMap<PathBuf, String>,
+    /// The package files that it was unpacked from.
+    #[serde(default)]
+    archives: Vec<Archive>,
 }
 
 impl Record {
@@ -59,12 +63,33 @@ pub(super) fn id_of(packages: &[Package]) -> String {
     apt::digest(packages)
 }
 
+/// The suites and package files that a complete tree was made of.
+pub(super) fn made_of(name: &str, tree: &Path) -> Result<(Vec<String>, Vec<Archive>), PlatformError> {
+    let record = Record::read(name, tree)?;
+    Ok((record.suites, record.archives))
+}
+
+/// Looks whether the tree still holds what was unpacked.
+///
+/// # Errors
+///
+/// [`PlatformError::Changed`] names the first file that is otherwise.
+pub(super) fn verify(name: &str, tree: &Path) -> Result<(), PlatformError> {
+    let problem = match digests::changed(tree)? {
+        Some(None) => return Ok(()),
+        Some(Some(changed)) => format!("{} {}", changed.path.display(), changed.how),
+        None => format!("{} has no digests of its files", tree.display()),
+    };
+    Err(PlatformError::Changed { platform: name.to_owned(), problem })
+}
+
 /// Unpacks every package into `tree/root`, checks that QEMU finds all its libraries there, and writes the record.
 pub(super) fn build(
     platform: &str,
     tree: &Path,
     archives: &Path,
     packages: &[Package],
+    archived: &[Archive],
     sources: &[Source],
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<(), PlatformError> {
@@ -91,11 +116,13 @@ pub(super) fn build(
     }
     check_libraries(platform, &root)?;
     mask_missing_modules(platform, &root)?;
+    digests::record(tree)?;
     let record = Record {
         platform: platform.to_owned(),
         suites: sources.iter().map(|source| source.suite.clone()).collect(),
         packages: packages.iter().map(|package| (package.name.clone(), package.version.clone())).collect(),
         firmware,
+        archives: archived.to_vec(),
     };
     let path = tree.join(RECORD);
     let text = serde_json::to_string_pretty(&record).map_err(|error| PlatformError::Cache {

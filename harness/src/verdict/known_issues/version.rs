@@ -21,7 +21,9 @@ use serde::{Serialize, Serializer};
 /// The numeric prefix of a version, most significant number first.
 ///
 /// Missing numbers count as zero, so `10.0` equals `10.0.0`. A leading `v`, `rel-` or `edk2-stable` is skipped, and a
-/// first number of six digits is read as year and month (`edk2-stable202211` equals `2022.11`).
+/// first number of six or eight digits is read as year, month and day (`edk2-stable202211` equals `2022.11`, `20240813-2`
+/// equals `2024.8.13`). The date of a snapshot counts as one more number (`1.21.1+git20250317.42a29d56` equals
+/// `1.21.1.20250317`).
 #[derive(Clone, Debug)]
 pub struct Version(Vec<u64>);
 
@@ -95,6 +97,7 @@ impl Version {
             let Ok(number) = part[..end].parse::<u64>() else { break };
             numbers.push(number);
             if end < part.len() {
+                numbers.extend(snapshot_date(&part[end..]));
                 break;
             }
         }
@@ -103,6 +106,10 @@ impl Version {
             && (190_001..=999_912).contains(&first)
         {
             numbers.splice(0..1, [first / 100, first % 100]);
+        } else if let Some(&first) = numbers.first()
+            && (20_000_101..=99_991_231).contains(&first)
+        {
+            numbers.splice(0..1, [first / 10_000, first / 100 % 100, first % 100]);
         }
         (!numbers.is_empty()).then_some(Self(numbers))
     }
@@ -189,6 +196,13 @@ impl Bound {
     }
 }
 
+/// The date in `+git20250317...` or `+git-20190125...`.
+fn snapshot_date(rest: &str) -> Option<u64> {
+    let rest = rest.strip_prefix("+git")?;
+    let digits = rest.strip_prefix('-').unwrap_or(rest).get(..8)?;
+    digits.bytes().all(|digit| digit.is_ascii_digit()).then(|| digits.parse().ok())?
+}
+
 /// Whether no version can satisfy all `bounds`; decided on the bounds' own versions and their closest neighbours.
 fn contradictory(bounds: &[Bound]) -> bool {
     let mut probes = vec![Version(vec![0])];
@@ -256,6 +270,10 @@ mod tests {
     #[case::upstream_seabios("rel-1.16.3-0-ga6ed6b701f0a-prebuilt.qemu.org", "1.16.2", Ordering::Greater)]
     #[case::edk2_tag("edk2-stable202211", "2022.11-6+deb12u2", Ordering::Equal)]
     #[case::edk2_point_release("edk2-stable202408.01", "2024.8", Ordering::Greater)]
+    #[case::fedora_ovmf("20240813-2.fc41", "2024.8", Ordering::Greater)]
+    #[case::snapshots("1.21.1+git-20220113.fbbdc3926-0ubuntu2", "1.21.1+git20250501.dad20602+dfsg-1", Ordering::Less)]
+    #[case::snapshot_after_its_tag("1.21.1+git20250501", "1.21.1", Ordering::Greater)]
+    #[case::release_after_snapshot("2.0.0+dfsg-5", "1.21.1+git20250501", Ordering::Greater)]
     #[case::tag_with_v("v11.1.0", "11.1", Ordering::Equal)]
     #[case::release_candidate_counts_as_its_release("11.0.0-rc2", "11.0.0", Ordering::Equal)]
     fn versions_order_by_their_numbers(#[case] left: &str, #[case] right: &str, #[case] order: Ordering) {

@@ -1,0 +1,144 @@
+//! What firmware does otherwise from one version on: the one table, with the change that made it so.
+//!
+//! A case states what it expects everywhere ([`crate::case::Case::expect`]) and, where a [`Behaviour`] makes another outcome
+//! right, that outcome under the behaviour's name ([`crate::case::Case::expect_where`]). Which behaviours a platform has
+//! follows from its versions; a version that is not known has none. A defect is no behaviour: it belongs into
+//! `cases/known-issues.toml`.
+//!
+//! ```
+//! use bootwright::verdict::behaviour::{Behaviour, Behaviours};
+//!
+//! let trixie = Behaviours::of_versions(&[("ovmf", "2025.02-8+deb13u1")]);
+//! assert!(trixie.has(Behaviour::EmptyAhciDriveIsNoOption));
+//! assert!(!trixie.has(Behaviour::RecoversUnlistedDisks));
+//! ```
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::known_issues::VersionRange;
+use crate::platform::{FirmwareFile, Platform};
+
+/// A difference between versions of firmware that is no defect of either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Behaviour {
+    /// OVMF makes no boot option of an AHCI drive without a medium.
+    EmptyAhciDriveIsNoOption,
+    /// OVMF runs `\EFI\BOOT\BOOTX64.EFI` of any disk, listed or not, once all boot options have failed, and ends in its
+    /// prompt and not in the shell.
+    RecoversUnlistedDisks,
+    /// iPXE's EFI option ROMs bring a driver only, and OVMF's own stack boots over it.
+    EfiRomIsDriverOnly,
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Which behaviour.
+    pub behaviour: Behaviour,
+    /// Its name in a report and in `docs/firmware-behaviour.md`.
+    pub name: &'static str,
+    /// Whose version decides: `seabios`, `ovmf` or `ipxe`.
+    pub component: &'static str,
+    /// The versions that behave so.
+    pub range: &'static str,
+    /// The change that made it so.
+    pub link: &'static str,
+}
+
+/// Every behaviour, with the versions that have it.
+pub const TABLE: [Row; 3] = [
+    Row {
+        behaviour: Behaviour::EmptyAhciDriveIsNoOption,
+        name: "empty-ahci-drive-is-no-option",
+        component: "ovmf",
+        range: ">=2023.5",
+        link: "https://github.com/tianocore/edk2/commit/0e5717009779ec6c1e35f979426a2cd407b3e73a",
+    },
+    Row {
+        behaviour: Behaviour::RecoversUnlistedDisks,
+        name: "recovers-unlisted-disks",
+        component: "ovmf",
+        range: ">=2025.5",
+        link: "https://github.com/tianocore/edk2/commit/896907b53b94822a838653e5fbc69f5a16567a8d",
+    },
+    // Debian's packages took iPXE's stack out of the ROMs for UEFI; other distributions number by date and did not
+    Row {
+        behaviour: Behaviour::EfiRomIsDriverOnly,
+        name: "efi-rom-is-driver-only",
+        component: "ipxe",
+        range: ">=1.21.1.20250317, <1000",
+        link: "https://bugs.debian.org/1101493",
+    },
+];
+
+/// The behaviours of one platform.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Behaviours(BTreeSet<Behaviour>);
+
+impl Behaviours {
+    /// Those of a platform, by the versions of its files.
+    pub fn of(platform: &Platform) -> Behaviours {
+        let version = |file: Option<&FirmwareFile>| file.map(|file| file.version.clone()).unwrap_or_default();
+        let seabios = version(platform.seabios.as_ref());
+        let ovmf = version(platform.ovmf.as_ref().map(|ovmf| &ovmf.code));
+        let ipxe = version(platform.option_roms.first());
+        Behaviours::of_versions(&[("seabios", &seabios), ("ovmf", &ovmf), ("ipxe", &ipxe)])
+    }
+
+    /// Those of firmware of these versions, as kind and version.
+    pub fn of_versions(versions: &[(&str, &str)]) -> Behaviours {
+        let holds = |row: &&Row| {
+            let range = row.range.parse::<VersionRange>();
+            versions.iter().any(|(kind, version)| {
+                *kind == row.component && range.as_ref().is_ok_and(|range| range.contains(version))
+            })
+        };
+        Behaviours(TABLE.iter().filter(holds).map(|row| row.behaviour).collect())
+    }
+
+    /// Whether the platform behaves so.
+    pub fn has(&self, behaviour: Behaviour) -> bool {
+        self.0.contains(&behaviour)
+    }
+
+    /// The rows of the table that hold.
+    pub fn rows(&self) -> impl Iterator<Item = &'static Row> {
+        TABLE.iter().filter(|row| self.has(row.behaviour))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[test]
+    fn every_row_has_a_range_that_can_be_read_a_link_and_a_place_in_the_documentation() {
+        let page = include_str!("../../../docs/firmware-behaviour.md");
+        for row in TABLE {
+            assert!(row.range.parse::<VersionRange>().is_ok_and(|range| range.to_string() != "*"), "{}", row.name);
+            assert!(row.link.starts_with("https://"), "{}", row.name);
+            assert!(
+                page.contains(&format!("`{}`", row.name)) && page.contains(row.link),
+                "{} is not documented",
+                row.name
+            );
+        }
+    }
+
+    #[rstest]
+    #[case::bookworm("2022.11-6+deb12u2", "1.0.0+git-20190125.36a4c85-5.1", &[])]
+    #[case::trixie("2025.02-8+deb13u1", "1.21.1+git20250501.dad20602+dfsg-1", &["empty-ahci-drive-is-no-option", "efi-rom-is-driver-only"])]
+    #[case::sid("2026.08+ds-2", "2.0.0+dfsg-5", &["empty-ahci-drive-is-no-option", "recovers-unlisted-disks", "efi-rom-is-driver-only"])]
+    #[case::ubuntu("2024.02-2ubuntu0.7", "1.21.1+git-20220113.fbbdc3926-0ubuntu2", &["empty-ahci-drive-is-no-option"])]
+    #[case::fedora("20240813-2.fc41", "20240119-1.gitde8a0821.fc41", &["empty-ahci-drive-is-no-option"])]
+    #[case::own_build("unknown", "unknown", &[])]
+    fn a_platform_has_the_behaviours_of_its_versions(#[case] ovmf: &str, #[case] ipxe: &str, #[case] names: &[&str]) {
+        let behaviours = Behaviours::of_versions(&[("seabios", "1.16.2"), ("ovmf", ovmf), ("ipxe", ipxe)]);
+        assert_eq!(behaviours.rows().map(|row| row.name).collect::<Vec<_>>(), names);
+    }
+}
