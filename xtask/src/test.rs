@@ -3,6 +3,7 @@
 pub mod boot_binary;
 mod follow;
 pub mod out_dir;
+mod select;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -44,9 +45,9 @@ pub struct Args {
     /// Where QEMU and firmware come from, repeatable: host, apt, debian:SUITE, file:MANIFEST, dir:BUILD [default: host,
     /// or apt if the host has no QEMU]
     #[arg(long = "platform", value_name = "NAME")]
-    platforms: Vec<String>,
+    platforms: Vec<PlatformName>,
     /// Mirror for apt and debian:SUITE [default: the one that the host's apt is configured with]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = mirror)]
     mirror: Option<String>,
     /// How many machines run at once [default: the number of cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
@@ -95,13 +96,16 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     if args.json && !args.list && !args.coverage {
         return Err(XtaskError("--json goes with --list or --coverage".to_owned()));
     }
+    args.known_issues.as_deref().map_or(Ok(()), |path| out_dir::is_text("--known-issues", path))?;
+    select::each_once(&args.platforms)?;
     let settings = settings(args);
     let boot = BootBinary::build()?;
     let catalogue = boot.catalogue(&Settings { shard: None, ..settings.clone() })?;
-    let whole = select(args, catalogue.jobs);
+    let whole = select::select(&args.filters, args.exact, settings.suite, catalogue.jobs)?;
     let selected = in_shard(whole.clone(), args.shard);
     if selected.is_empty() {
-        return Err(nothing_selected(args));
+        let shard = args.shard.map(|shard| format!(", --shard {shard}")).unwrap_or_default();
+        return Err(XtaskError(format!("nothing selected: no case is in suite {}{shard}", settings.suite)));
     }
     if args.coverage {
         coverage(&selected, args.json)?;
@@ -119,6 +123,7 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     run.host = report::host();
     run.platforms = platforms.iter().map(report::PlatformInfo::from).collect();
     run.known_issues = catalogue.known_issues;
+    run.warnings = catalogue.warnings;
     run.suite = Some(settings.suite.to_string());
     run.seed = Some(settings.seed);
     run.shard = settings.shard;
@@ -209,14 +214,6 @@ fn settings(args: &Args) -> Settings {
     }
 }
 
-fn select(args: &Args, mut jobs: Vec<Listed>) -> Vec<Listed> {
-    jobs.retain(|job| {
-        let wanted = |filter: &String| if args.exact { job.id == *filter } else { job.id.contains(filter.as_str()) };
-        args.filters.is_empty() || args.filters.iter().any(wanted)
-    });
-    jobs
-}
-
 fn in_shard(mut jobs: Vec<Listed>, shard: Option<Shard>) -> Vec<Listed> {
     jobs.retain(|job| shard.is_none_or(|shard| shard.holds(&job.id)));
     jobs
@@ -225,19 +222,6 @@ fn in_shard(mut jobs: Vec<Listed>, shard: Option<Shard>) -> Vec<Listed> {
 /// What is selected apart from the shard, as the report has it.
 fn selection(args: &Args, whole: &[Listed]) -> Selection {
     Selection::new(args.filters.clone(), args.exact, args.repeat, whole.iter().map(|job| job.id.as_str()))
-}
-
-fn nothing_selected(args: &Args) -> XtaskError {
-    let what = match (args.filters.as_slice(), args.exact) {
-        ([], _) => "no case is in this suite and shard".to_owned(),
-        (filters, true) => format!("no case is named \"{}\"", filters.join("\", \"")),
-        (filters, false) => format!("no case id contains \"{}\"", filters.join("\" or \"")),
-    };
-    let suite = suite(args);
-    XtaskError(format!(
-        "nothing selected: {what} (suite {suite})\n  see: cargo xtask test --list --suite full\n  ids look like \
-         order::seabios::pc::virtio-blk-before-ide"
-    ))
 }
 
 fn list(jobs: &[Listed], json: bool) -> Result<(), XtaskError> {
@@ -275,16 +259,20 @@ fn written(outcome: std::io::Result<()>) -> Result<(), XtaskError> {
 
 fn resolve(args: &Args) -> Result<Vec<Platform>, XtaskError> {
     let names = match args.platforms.as_slice() {
-        [] => vec![suite::default_platform().to_string()],
+        [] => vec![suite::default_platform()],
         names => names.to_vec(),
     };
     let options = platform::Options { mirror: args.mirror.clone(), ..platform::Options::default() };
     let mut line = crate::platform::ProgressLine::default();
-    let resolved = names.iter().map(|name| {
-        let name: PlatformName = name.parse().map_err(XtaskError::from)?;
-        Platform::resolve(&name, &options, &mut |step| line.show(step)).map_err(XtaskError::from)
-    });
+    let resolved = names
+        .iter()
+        .map(|name| Platform::resolve(name, &options, &mut |step| line.show(step)).map_err(XtaskError::from));
     resolved.collect()
+}
+
+fn mirror(given: &str) -> Result<String, String> {
+    let wanted = "wanted http://, https:// or file:/ and a path, as a sources.list would have it";
+    if platform::is_mirror(given) { Ok(given.to_owned()) } else { Err(wanted.to_owned()) }
 }
 
 fn cores() -> u32 {

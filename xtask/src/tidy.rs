@@ -2,6 +2,7 @@
 //!
 //! Each rule is a function from the text of all files to findings, in [`rules`]; this file finds the files and prints.
 
+mod issues;
 mod rules;
 mod source;
 
@@ -32,9 +33,14 @@ pub fn run(args: Args) -> Result<u8, Box<dyn Error>> {
         return Err(format!("{} has no Cargo.toml; name the repository with --root DIR", root.display()).into());
     }
     let mut findings: Vec<rules::Finding> = rules::ALL.iter().flat_map(|rule| rule(&sources)).collect();
+    let (idle, overdue) = issues::look(&sources)?;
+    findings.extend(idle);
     findings.sort();
     for finding in &findings {
         println!("{finding}");
+    }
+    for note in overdue {
+        println!("note: {note}");
     }
     println!("tidy: {} files, {} findings", sources.len(), findings.len());
     Ok(u8::from(!findings.is_empty()))

@@ -36,6 +36,7 @@ pub use error::PlatformError;
 pub use name::PlatformName;
 pub use probe::Capabilities;
 pub use progress::Progress;
+pub use release::is_mirror;
 pub use surroundings::Surroundings;
 
 /// What a resolution may look at and where it may fetch from.

@@ -64,6 +64,7 @@ pub fn page(report: &Report, out_dir: &Path) -> Markup {
                     (flakes(report))
                     @for verdict in Verdict::ALL { (section(report, verdict, out_dir)) }
                     p #nothing hidden { "No case matches the filter." }
+                    (warnings(report))
                     (known_issues(report))
                     (timing(report))
                     (platforms_table(report))
@@ -100,6 +101,18 @@ fn totals(report: &Report) -> Markup {
             li { b { (all) } @if all == 1 { " case" } @else { " cases" } }
             @for &verdict in &present {
                 li { a class=(verdict) href={ "#" (verdict) } { b { (report.totals.get(verdict)) } " " (verdict) } }
+            }
+        }
+    }
+}
+
+/// What changes no verdict and should be looked at nevertheless.
+fn warnings(report: &Report) -> Markup {
+    html! {
+        @if !report.warnings.is_empty() {
+            section #warnings {
+                h2 { "warnings" }
+                ul { @for warning in &report.warnings { li { (text::reason(warning)) } } }
             }
         }
     }

@@ -32,9 +32,9 @@ pub fn merge(out_dir: &Path, shards: &[PathBuf]) -> Result<Report, MergeError> {
         parts.push((shard.as_path(), Report::load(&shard.join("report.json"))?));
     }
     let selection = one_run(&parts)?;
-    complete(&parts)?;
+    let missing = missing_shards(&parts)?;
     let run = whole_run(&parts, selection)?;
-    let (cases, moves) = cases(&parts, &run)?;
+    let (cases, moves) = cases(&parts, &run, missing)?;
     let report = assemble(run, cases);
     store::store(out_dir, &report, &moves)?;
     Ok(report)
@@ -93,8 +93,8 @@ fn one_run(parts: &[Part]) -> Result<Selection, MergeError> {
     Ok(selection)
 }
 
-/// Every platform has each shard once.
-fn complete(parts: &[Part]) -> Result<(), MergeError> {
+/// Holds each platform to have no shard twice, and says which it does not have; such a one may hold no case.
+fn missing_shards(parts: &[Part]) -> Result<BTreeMap<String, String>, MergeError> {
     let mut given: BTreeMap<&str, BTreeMap<Shard, &Path>> = BTreeMap::new();
     for (dir, report) in parts {
         let Some(shard) = report.shard else { continue };
@@ -109,6 +109,7 @@ fn complete(parts: &[Part]) -> Result<(), MergeError> {
             }
         }
     }
+    let mut missing_of = BTreeMap::new();
     for (platform, shards) in given {
         let n = shards.keys().next().map_or(1, |shard| shard.n());
         let missing = (1..=n).filter_map(|k| Shard::new(k, n)).filter(|shard| !shards.contains_key(shard));
@@ -117,17 +118,21 @@ fn complete(parts: &[Part]) -> Result<(), MergeError> {
         if !missing.is_empty() {
             let more = n as usize - shards.len() - missing.len();
             let missing = missing.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() };
-            return Err(MergeError::ShardMissing { platform: platform.to_owned(), missing });
+            missing_of.insert(platform.to_owned(), missing);
         }
     }
-    Ok(())
+    Ok(missing_of)
 }
 
 /// A folder of evidence and its place in the whole.
 type Move = (PathBuf, String);
 
 /// All cases with their new places, held to be those that were selected.
-fn cases(parts: &[Part], run: &Run) -> Result<(Vec<CaseResult>, Vec<Move>), MergeError> {
+fn cases(
+    parts: &[Part],
+    run: &Run,
+    mut missing: BTreeMap<String, String>,
+) -> Result<(Vec<CaseResult>, Vec<Move>), MergeError> {
     let several = run.platforms.len() > 1;
     let mut seen: BTreeMap<(&str, &str, Option<u32>), &Path> = BTreeMap::new();
     let (mut moves, mut cases) = (Vec::new(), Vec::new());
@@ -155,8 +160,12 @@ fn cases(parts: &[Part], run: &Run) -> Result<(Vec<CaseResult>, Vec<Move>), Merg
     for platform in &run.platforms {
         let ids = || seen.keys().filter(|(name, ..)| *name == platform.name).map(|(_, id, _)| *id);
         if let Some(selection) = run.selection.as_ref().filter(|selection| !selection.is_of(ids())) {
+            let name = platform.name.clone();
+            if let Some(missing) = missing.remove(&name) {
+                return Err(MergeError::ShardMissing { platform: name, missing });
+            }
             return Err(MergeError::OtherCases {
-                platform: platform.name.clone(),
+                platform: name,
                 found: ids().collect::<BTreeSet<_>>().len() as u64,
                 wanted: selection.cases,
             });

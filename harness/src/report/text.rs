@@ -180,6 +180,9 @@ pub fn closing(report: &Report) -> String {
     for flake in &report.flakes {
         writeln!(text, "{:<16} {}: {}", "unsteady", printable(&flake.id), counts(&flake.totals)).ok();
     }
+    for warning in &report.warnings {
+        writeln!(text, "{:<16} {}", "warning", reason(warning)).ok();
+    }
     if let Some(shared) = super::blame::shared_axes(&report.cases) {
         writeln!(text, "{shared}").ok();
     }
@@ -228,6 +231,29 @@ mod tests {
         assert_eq!(shell_word("a::b"), "a::b");
         assert_eq!(shell_word("a b; rm 'x'"), "'a b; rm '\\''x'\\'''");
         assert_eq!(shell_word(""), "''");
+    }
+
+    #[test]
+    fn a_warning_is_in_the_closing_and_on_the_page() {
+        let mut report = super::super::sample::report(12);
+        report.warnings = vec!["known issue \"old\" was to be reviewed by 2020-01-01".into()];
+        let wanted = "known issue \"old\" was to be reviewed by 2020-01-01";
+        assert!(closing(&report).contains(&format!("\nwarning          {wanted}\n")), "{}", closing(&report));
+        let page = super::super::html::page(&report, std::path::Path::new("none")).into_string();
+        assert!(page.contains("was to be reviewed by 2020-01-01"));
+    }
+
+    #[test]
+    fn a_reason_keeps_its_cause_however_long_it_is() {
+        let mut case = CaseResult::new(&CaseKey::new("a", "host"), Verdict::Broken);
+        let cause = "Too many open files (os error 24)";
+        for length in [300, 5_000, 100_000] {
+            case.reason = Some(format!("cannot probe {}: {cause}", "x".repeat(length)));
+            let text = failure(&case, "1", "out");
+            let first = text.lines().next().unwrap();
+            assert!(first.starts_with("cannot probe x") && first.ends_with(cause), "{first}");
+            assert!(first.len() < 5_000);
+        }
     }
 
     #[test]

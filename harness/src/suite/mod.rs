@@ -18,6 +18,7 @@ mod runner;
 mod settings;
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -43,6 +44,10 @@ const BUILT_IN: &str = "known-issues.toml";
 /// Cases outside the selected suite are listed as ignored; `--include-ignored` runs them too. `known_issues` is the text of the
 /// crate's file of known issues (`docs/known-issues.md`), empty where there are none.
 pub fn main(cases: Vec<Case>, known_issues: &str) -> ExitCode {
+    if let Err(error) = all_text(std::env::vars_os()) {
+        eprintln!("error: {error}");
+        return ExitCode::from(2);
+    }
     let outcome = match Question::asked(|name| std::env::var(name).ok()) {
         Some(question) => question::answer(&question, cases, known_issues),
         None => run(cases, known_issues),
@@ -51,6 +56,19 @@ pub fn main(cases: Vec<Case>, known_issues: &str) -> ExitCode {
         eprintln!("error: {error}");
         ExitCode::from(2)
     })
+}
+
+/// A variable of ours that cannot be read must not be taken for one that is not set: another suite would run.
+fn all_text(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<(), String> {
+    for (name, value) in variables {
+        if name.to_string_lossy().starts_with("BOOTWRIGHT_") && (name.to_str().is_none() || value.to_str().is_none()) {
+            return Err(format!(
+                "{}={value:?}: not UTF-8; give a value that is, a path without such characters",
+                name.to_string_lossy()
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn run(cases: Vec<Case>, known_issues: &str) -> Result<ExitCode, String> {
@@ -108,4 +126,20 @@ fn build_media_again(cases: Vec<Case>, folder: &Path) -> Result<(), String> {
     let machine = if control { case.control.unwrap_or(case.machine) } else { case.machine };
     let template = told[crate::run::evidence_files::TEMPLATE_KEY].as_str().map(Path::new);
     crate::run::build_media_again(&machine, id, seed, template, folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
+    use super::*;
+
+    #[test]
+    fn a_variable_that_is_no_text_is_named_and_those_of_others_do_not_matter() {
+        let odd = || OsString::from_vec(b"/tmp/\xff".to_vec());
+        let one = |name: &str| all_text([(OsString::from(name), odd())].into_iter());
+        assert_eq!(one("EDITOR"), Ok(()));
+        let error = one("BOOTWRIGHT_OUT").unwrap_err();
+        assert!(error.starts_with("BOOTWRIGHT_OUT=\"/tmp/\\xFF\": not UTF-8"), "{error}");
+    }
 }

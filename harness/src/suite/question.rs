@@ -51,6 +51,8 @@ pub struct Catalogue {
     pub jobs: Vec<Listed>,
     /// Every known issue.
     pub known_issues: Vec<KnownIssueInfo>,
+    /// Known issues that somebody should look at: overdue ones, and patterns that fit no case.
+    pub warnings: Vec<String>,
 }
 
 /// Answers on standard output.
@@ -60,10 +62,14 @@ pub(super) fn answer(question: &Question, cases: Vec<Case>, known_issues: &str) 
         Question::Catalogue => {
             let settings = settings()?;
             let known_issues = read_known_issues(&settings, known_issues)?;
+            let ids: Vec<String> = cases.iter().map(|case| case.id.clone()).collect();
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            let warnings = known_issues.warnings(jiff::Zoned::now().date(), &ids);
             let jobs = jobs(cases, &settings).into_iter().filter(|job| job.selected);
             let catalogue = Catalogue {
                 jobs: jobs.map(|job| job.listed()).collect(),
                 known_issues: known_issues.iter().map(known_issue_info).collect(),
+                warnings: warnings.iter().map(ToString::to_string).collect(),
             };
             let text = serde_json::to_string(&catalogue).map_err(|error| error.to_string())?;
             writeln!(std::io::stdout(), "{text}").map_err(|error| format!("cannot answer: {error}"))?;

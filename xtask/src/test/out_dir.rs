@@ -22,6 +22,7 @@ pub struct OutDir {
 ///
 /// [`XtaskError`] where it cannot be made or holds something else already.
 pub fn claim(wanted: Option<&Path>) -> Result<OutDir, XtaskError> {
+    wanted.map_or(Ok(()), |dir| is_text("--out", dir))?;
     let dir = match wanted {
         Some(dir) => {
             fs::create_dir_all(dir).map_err(|error| XtaskError(format!("--out {}: {error}", dir.display())))?;
@@ -37,8 +38,19 @@ pub fn claim(wanted: Option<&Path>) -> Result<OutDir, XtaskError> {
         None => next_number(&runs())?,
     };
     let dir = dir.canonicalize().map_err(|error| XtaskError(format!("{}: {error}", dir.display())))?;
+    is_text("--out", &dir)?;
     let run = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     Ok(OutDir { dir, run })
+}
+
+/// Paths travel through an environment, a command line and a report, which are text.
+///
+/// # Errors
+///
+/// [`XtaskError`] names the flag and the path.
+pub fn is_text(flag: &str, path: &Path) -> Result<(), XtaskError> {
+    let problem = || XtaskError(format!("{flag} {path:?}: not UTF-8; give a path without such characters"));
+    path.to_str().map(drop).ok_or_else(problem)
 }
 
 /// The directory that holds numbered runs.
@@ -78,6 +90,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("report.json"), "{}").unwrap();
         assert!(claim(Some(dir.path())).err().unwrap().to_string().contains("not empty"));
+    }
+
+    #[test]
+    fn a_path_that_is_no_text_is_refused_before_it_is_made() {
+        use std::os::unix::ffi::OsStrExt;
+        let dir = tempfile::tempdir().unwrap();
+        let odd = dir.path().join(std::ffi::OsStr::from_bytes(b"out-\xff"));
+        let error = claim(Some(&odd)).err().unwrap().to_string();
+        assert!(error.starts_with("--out \"") && error.contains("out-\\xFF\": not UTF-8"), "{error}");
+        assert!(!odd.exists());
     }
 
     #[test]

@@ -30,10 +30,10 @@ const MIRRORS: [&str; 9] = [
 /// A place that breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
-    path: String,
-    line: usize,
-    what: String,
-    fix: &'static str,
+    pub(super) path: String,
+    pub(super) line: usize,
+    pub(super) what: String,
+    pub(super) fix: &'static str,
 }
 
 impl std::fmt::Display for Finding {

@@ -370,9 +370,7 @@ fn sources_for(name: &PlatformName, options: &Options) -> Result<Vec<Source>, Pl
     let of_this_archive = archive == id;
     let chosen: Vec<Source> = match (&options.mirror, name) {
         (Some(mirror), _) => {
-            if !["http://", "https://", "file:/"].iter().any(|start| mirror.starts_with(start))
-                || mirror.contains(char::is_whitespace)
-            {
+            if !is_mirror(mirror) {
                 let problem = format!("{mirror:?} is no mirror, wanted http://, https:// or file:/ and a path");
                 return Err(refuse(problem, "give --mirror the address that a sources.list would have".to_owned()));
             }
@@ -428,6 +426,11 @@ fn failed(platform: &str, step: &str, done: &Finished, fix: &str) -> PlatformErr
         stderr: done.stderr.clone(),
         fix: fix.to_owned(),
     }
+}
+
+/// Whether `text` may be the address of a mirror: `http://`, `https://` or `file:/` and no blank.
+pub fn is_mirror(text: &str) -> bool {
+    ["http://", "https://", "file:/"].iter().any(|start| text.starts_with(start)) && !text.contains(char::is_whitespace)
 }
 
 #[cfg(test)]

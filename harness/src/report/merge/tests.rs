@@ -125,6 +125,17 @@ fn a_missing_part_is_named() {
 }
 
 #[test]
+fn a_part_that_no_case_belongs_to_need_not_be_there() {
+    let dir = tempfile::tempdir().unwrap();
+    // of 97 parts most hold none of 40 cases and leave no report
+    let shards: Vec<PathBuf> = shards(dir.path(), 97);
+    let empty = |shard: &PathBuf| Report::load(&shard.join("report.json")).unwrap().cases.is_empty();
+    let held: Vec<PathBuf> = shards.iter().filter(|shard| !empty(shard)).cloned().collect();
+    assert!(held.len() < 50);
+    assert_eq!(merge(&dir.path().join("whole"), &held).unwrap().totals.all(), 40);
+}
+
+#[test]
 fn a_part_that_is_there_twice_is_named_and_nothing_is_written() {
     let dir = tempfile::tempdir().unwrap();
     let shards = shards(dir.path(), 2);

@@ -1,0 +1,120 @@
+//! Which of the jobs that there are run. Nothing that was asked for is dropped in silence.
+
+use bootwright::case::Suite;
+use bootwright::platform::PlatformName;
+use bootwright::suite::Listed;
+
+use crate::XtaskError;
+
+/// The jobs whose id is one of the filters, or contains one; all of them where there is none.
+///
+/// # Errors
+///
+/// [`XtaskError`] names the filters that are empty or fit nothing.
+pub fn select(filters: &[String], exact: bool, suite: Suite, jobs: Vec<Listed>) -> Result<Vec<Listed>, XtaskError> {
+    if exact && filters.is_empty() {
+        return Err(XtaskError("--exact: no id is given; name the cases to run in full".to_owned()));
+    }
+    if filters.iter().any(|filter| filter.trim().is_empty()) {
+        let hint = "give a part of a case's id, or no argument for the whole suite";
+        return Err(XtaskError(format!("an empty filter would select everything (is a variable empty?): {hint}")));
+    }
+    let fits = |filter: &str, job: &Listed| if exact { job.id == filter } else { job.id.contains(filter) };
+    let idle = filters.iter().filter(|filter| !jobs.iter().any(|job| fits(filter, job)));
+    let idle: Vec<&str> = idle.map(String::as_str).collect();
+    if !idle.is_empty() {
+        return Err(nothing_fits(&idle, exact, suite));
+    }
+    let mut jobs = jobs;
+    jobs.retain(|job| filters.is_empty() || filters.iter().any(|filter| fits(filter, job)));
+    Ok(jobs)
+}
+
+fn nothing_fits(idle: &[&str], exact: bool, suite: Suite) -> XtaskError {
+    let what = if exact {
+        format!("no case is named \"{}\"", idle.join("\", nor \""))
+    } else {
+        format!("no case id contains \"{}\"", idle.join("\", nor \""))
+    };
+    XtaskError(format!(
+        "nothing selected: {what} (suite {suite})\n  see: cargo xtask test --list --suite full\n  ids look like \
+         order::seabios::pc::virtio-blk-before-ide"
+    ))
+}
+
+/// Platforms that were named twice would run into one folder.
+///
+/// # Errors
+///
+/// [`XtaskError`] names the one.
+pub fn each_once(platforms: &[PlatformName]) -> Result<(), XtaskError> {
+    for (index, name) in platforms.iter().enumerate() {
+        if platforms[..index].contains(name) {
+            return Err(XtaskError(format!(
+                "--platform {name} is given twice; --repeat runs every case more than once"
+            )));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jobs() -> Vec<Listed> {
+        ["order::a", "order::b", "pxe::a"].map(job).to_vec()
+    }
+
+    fn job(id: &str) -> Listed {
+        Listed {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            axes: Default::default(),
+            suite: Suite::Default,
+            control: false,
+            round: None,
+        }
+    }
+
+    fn selected(filters: &[&str], exact: bool) -> Result<Vec<String>, String> {
+        let filters: Vec<String> = filters.iter().map(|&filter| filter.to_owned()).collect();
+        let jobs = select(&filters, exact, Suite::Default, jobs()).map_err(|error| error.to_string())?;
+        Ok(jobs.into_iter().map(|job| job.id).collect())
+    }
+
+    #[test]
+    fn words_and_ids_select_what_they_fit() {
+        assert_eq!(selected(&[], false).unwrap().len(), 3);
+        assert_eq!(selected(&["order"], false).unwrap(), ["order::a", "order::b"]);
+        assert_eq!(selected(&["pxe::a", "order::b"], true).unwrap(), ["order::b", "pxe::a"]);
+    }
+
+    #[test]
+    fn one_filter_that_fits_nothing_is_named_although_others_fit() {
+        let error = selected(&["order::a", "order::B", "pxe"], true).unwrap_err();
+        assert!(
+            error.starts_with("nothing selected: no case is named \"order::B\", nor \"pxe\" (suite default)"),
+            "{error}"
+        );
+        let error = selected(&["order", "ordre"], false).unwrap_err();
+        assert!(error.contains("no case id contains \"ordre\" (suite default)"), "{error}");
+    }
+
+    #[test]
+    fn an_empty_filter_and_no_id_are_refused() {
+        for filters in [["order", ""], ["", " "]] {
+            let error = selected(&filters, false).unwrap_err();
+            assert!(error.starts_with("an empty filter would select everything"), "{error}");
+        }
+        assert!(selected(&[], true).unwrap_err().starts_with("--exact: no id is given"));
+    }
+
+    #[test]
+    fn a_platform_that_is_named_twice_is_refused() {
+        let names = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect::<Vec<PlatformName>>();
+        each_once(&names(&["host", "apt", "dir:/a", "dir:/b"])).unwrap();
+        let error = each_once(&names(&["apt", "host", "apt"])).unwrap_err().to_string();
+        assert!(error.starts_with("--platform apt is given twice"), "{error}");
+    }
+}

@@ -1,0 +1,50 @@
+//! What the command line refuses rather than run less, or more, than was asked for.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::process::Command;
+
+fn refused(args: &[&OsStr]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_xtask")).arg("test").args(args).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+    said
+}
+
+fn words(text: &str) -> Vec<&OsStr> {
+    text.split(' ').map(OsStr::new).collect()
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_with_the_flag_that_was_typed() {
+    for (line, wanted) in [
+        ("--list --platform nonsense", "'nonsense' for '--platform <NAME>'"),
+        ("--list --mirror nonsense", "'nonsense' for '--mirror <URL>'"),
+        ("--shard 3/2", "'3/2' for '--shard <K/N>': \"3/2\" is no shard: wanted K/N with K from 1 to N"),
+        ("--platform apt --platform host --platform apt", "--platform apt is given twice"),
+        (
+            "--list --exact alone::seabios::pc::virtio-blk alone::seabios::pc::virtio-blck",
+            "\"alone::seabios::pc::virtio-blck\"",
+        ),
+        ("--list alone nonsense", "no case id contains \"nonsense\""),
+        ("--list --exact", "--exact: no id is given"),
+    ] {
+        let said = refused(&words(line));
+        assert!(said.contains(wanted), "{line}: {said}");
+    }
+    let said = refused(&[OsStr::new("--list"), OsStr::new("")]);
+    assert!(said.contains("an empty filter would select everything"), "{said}");
+}
+
+#[test]
+fn a_path_that_is_no_text_is_refused_and_runs_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let odd = dir.path().join(OsStr::from_bytes(b"out-\xff"));
+    for flag in ["--out", "--known-issues"] {
+        let said = refused(&[OsStr::new("alone::seabios::pc::virtio-blk"), OsStr::new(flag), odd.as_os_str()]);
+        assert!(said.contains(flag) && said.contains("not UTF-8"), "{said}");
+    }
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    let said = refused(&[OsString::from_vec(b"alone\xff".to_vec()).as_os_str()]);
+    assert!(said.contains("invalid UTF-8"), "{said}");
+}
