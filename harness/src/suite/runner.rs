@@ -50,12 +50,12 @@ impl Runner {
         };
         let folder = CaseFolder::new(&self.settings.out, &key);
         crate::run::clear(folder.path()).map_err(|error| format!("{}: {error}", folder.path().display()))?;
-        folder.start(&key).map_err(|error| report::with_causes(&error))?;
+        folder.start(&key).map_err(|error| crate::error::chain(&error))?;
         self.event(&json!({ "event": "started", "id": job.name(), "platform": name }));
         let mut result = self.result(job, &key, &folder);
         result.about = job.case.about.clone();
         result.source = Some(job.case.source.to_string());
-        folder.finish(&result).map_err(|error| report::with_causes(&error))?;
+        folder.finish(&result).map_err(|error| crate::error::chain(&error))?;
         self.event(&json!({ "event": "finished", "id": job.name(), "platform": name, "verdict": result.verdict,
             "seconds": result.wall_seconds, "reason": result.reason, "evidence": result.evidence }));
         let out = self.settings.out.display().to_string();
@@ -201,7 +201,7 @@ fn resolve(settings: &Settings) -> Result<Platform, String> {
     let name: PlatformName = name.parse().map_err(|error: platform::PlatformError| error.to_string())?;
     let options = platform::Options { mirror: settings.mirror.clone(), ..platform::Options::default() };
     Platform::resolve(&name, &options, &mut |progress| eprintln!("{progress}"))
-        .map_err(|error| report::with_causes(&error))
+        .map_err(|error| crate::error::chain(&error))
 }
 
 fn firmware_version(platform: &Platform, firmware: Firmware) -> Option<(&'static str, String)> {

@@ -22,7 +22,7 @@ pub fn look(sources: &[Source]) -> Result<(Vec<Finding>, Vec<String>), String> {
 }
 
 fn look_at(text: &str, ids: &[&str], today: Date) -> Result<(Vec<Finding>, Vec<String>), String> {
-    let issues = KnownIssues::parse(text, FILE).map_err(|error| bootwright::report::with_causes(&error))?;
+    let issues = KnownIssues::parse(text, FILE).map_err(|error| bootwright::error::chain(&error))?;
     let (mut findings, mut notes) = (Vec::new(), Vec::new());
     for warning in issues.warnings(today, ids) {
         match &warning {
