@@ -67,14 +67,10 @@ mod tests {
     }
 
     fn job(id: &str) -> Listed {
-        Listed {
-            id: id.to_owned(),
-            name: id.to_owned(),
-            axes: Default::default(),
-            suite: Suite::Default,
-            control: false,
-            round: None,
-        }
+        let listed = serde_json::json!({
+            "id": id, "name": id, "axes": {}, "suite": "default", "control": false, "round": null, "source": "cases/src/a.rs:1"
+        });
+        serde_json::from_value(listed).unwrap()
     }
 
     fn selected(filters: &[&str], exact: bool) -> Result<Vec<String>, String> {
