@@ -1,7 +1,7 @@
 //! Every disk and optical class boots when it is the only drive.
 
 use bootwright::case::Case;
-use bootwright::machine::{Board, Firmware, Machine, Medium};
+use bootwright::machine::{Board, DiskClass, Firmware, Machine, Medium};
 use bootwright::verdict::Expectation;
 use bootwright_images::{Boots, FatType, PartitionTable};
 
@@ -14,14 +14,14 @@ pub fn cases() -> Vec<Case> {
         all.extend(classes::opticals(board));
         all.extend(classes::older_usb());
         for class in all {
-            let id = format!("alone::{}::{}::{}", firmware.name(), board.name(), class.name);
-            let machine = class.add(Machine::new(firmware, board), 0, Medium::bootable("only")).bootindex(1);
+            let id = format!("alone::{}::{}::{}", firmware.name(), board.name(), class.name());
+            let machine = Machine::new(firmware, board).drive(class, 0, Medium::bootable("only")).bootindex(1);
             let case = Case::new(id)
-                .axis("class", class.name)
+                .axis("class", class.name())
                 .machine(machine)
                 .expect(Expectation::boots("only"))
                 .control_blank("only")
-                .smoke_if((firmware == Firmware::SeaBios && board == Board::Pc) || class.name == "virtio-blk");
+                .smoke_if((firmware == Firmware::SeaBios && board == Board::Pc) || class == DiskClass::VirtioBlk);
             cases.push(case);
         }
         cases.extend(layouts(firmware, board));
@@ -79,7 +79,7 @@ fn one_firmware_only(firmware: Firmware, board: Board) -> Vec<Case> {
         let medium = Medium::bootable("only").table(PartitionTable::Gpt).boots(boots);
         Machine::new(firmware, board).virtio_blk(medium).bootindex(1)
     };
-    let iso = |boots| class.add(Machine::new(firmware, board), 0, Medium::bootable("only").boots(boots)).bootindex(1);
+    let iso = |boots| Machine::new(firmware, board).drive(class, 0, Medium::bootable("only").boots(boots)).bootindex(1);
     let case = |kind: &str, machine, control| {
         Case::new(format!("alone::{}::{}::{name}-{kind}", firmware.name(), board.name()))
             .axis("made-for", name)

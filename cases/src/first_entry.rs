@@ -4,13 +4,13 @@
 //! even if it leads nowhere. OVMF tries every entry.
 
 use bootwright::case::Case;
-use bootwright::machine::{Board, Firmware, Machine, Medium};
+use bootwright::machine::{Board, DiskClass, Firmware, Machine, Medium};
 use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Expectation, Expected, booted, failed, failed_entry};
 use bootwright_images::After;
 
 use crate::SLOW_OVMF;
-use crate::classes::{self, COMBINATIONS, Class};
+use crate::classes::{self, COMBINATIONS};
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -49,21 +49,18 @@ fn id(firmware: Firmware, board: Board, rest: &str) -> String {
 }
 
 /// A disk that cannot boot, before one that can: SeaBIOS stops there, OVMF goes on.
-fn unbootable_disk(firmware: Firmware, board: Board, class: Class, name: &str, first: Medium) -> Case {
-    let machine = class.add(Machine::new(firmware, board), 0, first).bootindex(1);
-    let machine = class.add(machine, 1, Medium::bootable("second")).bootindex(2).strict(true);
+fn unbootable_disk(firmware: Firmware, board: Board, class: DiskClass, name: &str, first: Medium) -> Case {
+    let machine = Machine::new(firmware, board).drive(class, 0, first).bootindex(1);
+    let machine = machine.drive(class, 1, Medium::bootable("second")).bootindex(2).strict(true);
     let expectation = match firmware {
         Firmware::SeaBios => Expectation::nothing_boots([failed("first").because("not a bootable disk")]),
         Firmware::Ovmf => Expectation::boots("second").after_failing("first"),
     };
-    let mut control = machine.clone();
-    for device in &mut control.devices {
-        device.medium = device.medium.take().map(|medium| Medium::bootable(&medium.name));
-    }
-    let smoke = class.name == "virtio-blk" && name == "blank";
-    Case::new(id(firmware, board, &format!("{name}-{}", class.name)))
+    let control = machine.clone().with_medium(Medium::bootable("first"));
+    let smoke = class == DiskClass::VirtioBlk && name == "blank";
+    Case::new(id(firmware, board, &format!("{name}-{}", class.name())))
         .axis("first", name)
-        .axis("class", class.name)
+        .axis("class", class.name())
         .machine(machine)
         .expect(expectation)
         .control(control)
@@ -74,9 +71,8 @@ fn unbootable_disk(firmware: Firmware, board: Board, class: Class, name: &str, f
 /// An optical drive has an entry of its own, so both firmwares fall through to it.
 fn unbootable_before_optical(firmware: Firmware, board: Board, name: &str, first: Medium) -> Case {
     let machine = Machine::new(firmware, board).virtio_blk(first).bootindex(1);
-    let machine = classes::native_optical(board).add(machine, 0, Medium::bootable("second")).bootindex(2);
-    let mut control = machine.clone();
-    control.devices[0].medium = Some(Medium::bootable("first"));
+    let machine = machine.drive(classes::native_optical(board), 0, Medium::bootable("second")).bootindex(2);
+    let control = machine.clone().with_medium(Medium::bootable("first"));
     Case::new(id(firmware, board, &format!("{name}-before-optical")))
         .axis("first", name)
         .machine(machine)
@@ -88,20 +84,17 @@ fn unbootable_before_optical(firmware: Firmware, board: Board, name: &str, first
 /// An optical drive without a medium comes first. Newer OVMF has no entry for one on AHCI.
 fn empty_drive(firmware: Firmware, board: Board) -> Case {
     let optical = classes::native_optical(board);
-    let mut machine = optical.add(Machine::new(firmware, board), 0, Medium::blank("first")).bootindex(1);
-    machine.devices[0].medium = None;
+    let machine = Machine::new(firmware, board).drive(optical, 0, Medium::bootable("first")).bootindex(1);
     let machine = machine.virtio_blk(Medium::bootable("second")).bootindex(2);
     let expectation = match firmware {
         Firmware::SeaBios => Expectation::attempts([failed_entry("DVD/CD"), booted("second")]),
         Firmware::Ovmf => Expectation::attempts([failed_entry("DVD-ROM"), booted("second")]),
     };
-    let mut control = machine.clone();
-    control.devices[0].medium = Some(Medium::bootable("first"));
     let case = Case::new(id(firmware, board, "empty-optical-drive"))
         .axis("first", "empty")
-        .machine(machine)
+        .machine(machine.clone().without_medium("first"))
         .expect(expectation)
-        .control(control);
+        .control(machine);
     match (firmware, board) {
         (Firmware::Ovmf, Board::Q35) => {
             case.expect_where(Behaviour::EmptyAhciDriveIsNoOption, Expectation::boots("second"))

@@ -5,7 +5,7 @@ mod uefi;
 use bootwright::case::Case;
 use bootwright::lan::routes::{Answer, BodyFault, Head, Http, Length, Resource};
 use bootwright::lan::{BootAnswer, LanSpec};
-use bootwright::machine::{Board, Network};
+use bootwright::machine::{Board, Network, NicModel};
 use bootwright::verdict::{Expectation, OnLan};
 
 use crate::networks::{BIOS_FILE, Story, answering, falls, network, nic_then_disk, serves};
@@ -30,11 +30,11 @@ fn by_url(url: &str) -> Network {
 }
 
 /// Every NIC with a ROM fetches a URL that DHCP gives it as boot file.
-fn by_model(board: Board, model: &str) -> Case {
-    let machine = nic_then_disk(board, model, by_url(URL));
+fn by_model(board: Board, model: NicModel) -> Case {
+    let machine = nic_then_disk(board, &model, by_url(URL));
     let control = machine.clone().with_network(0, |network| network.without_program(BIOS_FILE));
     Case::new(format!("http::seabios::{}::model-{model}", board.name()))
-        .axis("nic", model)
+        .axis("nic", model.name())
         .axis("by", "http")
         .machine(machine)
         .expect(

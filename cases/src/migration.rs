@@ -36,7 +36,7 @@ fn moved(firmware: Firmware, board: Board, passage: &'static str) -> Vec<Case> {
     let case = |what: &str, machine: Machine, story: Story, laps: [&str; 2]| {
         let control = match laps {
             // the other disk boots, and ends the machine, on the first lap
-            ["first", "first"] => with_bootindex(&machine, "second", 0),
+            ["first", "first"] => machine.clone().with_bootindex_of("second", 0),
             _ => machine.clone().with_blank("second"),
         };
         Case::new(format!("migration::{}::{}::{passage}::{what}", firmware.name(), board.name()))
@@ -92,17 +92,9 @@ fn nvram_follows(passage: &'static str, own_file: bool) -> Case {
     Case::new(format!("migration::ovmf::q35::{passage}::nvram-in-{file}"))
         .axis("passage", passage)
         .axis("nvram", file)
-        .control(with_bootindex(&machine, "first", 1))
+        .control(machine.clone().with_bootindex_of("first", 1))
         .machine(machine)
         .story(Story::new().wait_for("second").migrate(to).reset())
         .expect(Expectation::attempts([booted("first"), booted("second"), booted("second")]))
         .long(SEVERAL_OVMF)
-}
-
-fn with_bootindex(machine: &Machine, medium: &str, bootindex: i64) -> Machine {
-    let mut machine = machine.clone();
-    if let Some(device) = machine.device_with_medium(medium) {
-        machine.devices[device].bootindex = Some(bootindex);
-    }
-    machine
 }

@@ -2,7 +2,7 @@
 
 use bootwright::case::{Case, SourceLine};
 use bootwright::lan::{BootAnswer, DhcpServer, LanSpec, Match};
-use bootwright::machine::{Board, DeviceClass, Firmware, Machine, Medium, Network, OptionRom};
+use bootwright::machine::{Board, DeviceClass, Firmware, Machine, Medium, Network, NicModel, OptionRom};
 use bootwright::trace::Outcome;
 use bootwright::verdict::{Expectation, Expected, OnLan, booted, failed_entry};
 
@@ -92,7 +92,7 @@ impl Story {
 }
 
 /// A SeaBIOS machine with a NIC first and a bootable disk second.
-pub fn nic_then_disk(board: Board, model: &str, network: Network) -> Machine {
+pub fn nic_then_disk(board: Board, model: impl Into<NicModel>, network: Network) -> Machine {
     Machine::new(Firmware::SeaBios, board)
         .network(network)
         .nic(model, Some(0))

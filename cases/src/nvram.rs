@@ -87,11 +87,6 @@ fn written_by_the_guest() -> Vec<Case> {
     ]
 }
 
-fn writing_nothing(mut machine: Machine, after: After) -> Machine {
-    for device in &mut machine.devices {
-        if let Some(medium) = device.medium.as_mut().filter(|medium| medium.name == "first") {
-            *medium = Medium::then("first", after);
-        }
-    }
-    machine
+fn writing_nothing(machine: Machine, after: After) -> Machine {
+    machine.with_medium(Medium::then("first", after))
 }

@@ -1,11 +1,11 @@
 //! bootindex decides between two drives, whichever is cheaper to reach.
 
 use bootwright::case::Case;
-use bootwright::machine::{Board, Firmware, Machine, Medium};
+use bootwright::machine::{Board, DiskClass, Firmware, Machine, Medium};
 use bootwright::verdict::Expectation;
 
 use crate::SLOW_OVMF;
-use crate::classes::{self, COMBINATIONS, Class};
+use crate::classes::{self, COMBINATIONS};
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -14,7 +14,7 @@ pub fn cases() -> Vec<Case> {
         classes.push(classes::native_optical(board));
         for (position, &first) in classes.iter().enumerate() {
             for &second in &classes[position..] {
-                if first == second && first.optical {
+                if first == second && first.is_optical() {
                     continue;
                 }
                 // of OVMF's, one order on one board
@@ -32,24 +32,16 @@ pub fn cases() -> Vec<Case> {
 /// `right` boots although `wrong` sits at the place that is cheaper to reach and is bootable too.
 ///
 /// A regression here runs the installer medium again after every install, or somebody else's disk.
-fn pair(firmware: Firmware, board: Board, right: Class, wrong: Class) -> Case {
-    let machine = wrong.add(Machine::new(firmware, board), 0, Medium::bootable("wrong")).bootindex(2);
-    let machine = right.add(machine, 1, Medium::bootable("right")).bootindex(1);
-    let control = swapped(machine.clone());
-    let id = format!("order::{}::{}::{}-before-{}", firmware.name(), board.name(), right.name, wrong.name);
+fn pair(firmware: Firmware, board: Board, right: DiskClass, wrong: DiskClass) -> Case {
+    let machine = Machine::new(firmware, board).drive(wrong, 0, Medium::bootable("wrong")).bootindex(2);
+    let machine = machine.drive(right, 1, Medium::bootable("right")).bootindex(1);
+    let control = machine.clone().swapping_bootindex("right", "wrong");
+    let id = format!("order::{}::{}::{}-before-{}", firmware.name(), board.name(), right.name(), wrong.name());
     Case::new(id)
-        .axis("right", right.name)
-        .axis("wrong", wrong.name)
+        .axis("right", right.name())
+        .axis("wrong", wrong.name())
         .machine(machine)
         .expect(Expectation::boots("right").without_trying("wrong"))
         .control(control)
-        .smoke_if(firmware == Firmware::SeaBios && right.name == "virtio-blk" && !wrong.optical)
-}
-
-/// The same machine with the two bootindex values exchanged.
-fn swapped(mut machine: Machine) -> Machine {
-    for device in &mut machine.devices {
-        device.bootindex = device.bootindex.map(|rank| 3 - rank);
-    }
-    machine
+        .smoke_if(firmware == Firmware::SeaBios && right == DiskClass::VirtioBlk && !wrong.is_optical())
 }

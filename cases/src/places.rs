@@ -1,7 +1,7 @@
 //! Disks at every place of the PCI hierarchy: the name in `bootorder` leads the firmware there.
 
 use bootwright::case::Case;
-use bootwright::machine::{Board, DeviceClass, Firmware, Machine, Medium, Place};
+use bootwright::machine::{Board, DeviceClass, DiskClass, Firmware, Machine, Medium, Place};
 use bootwright::verdict::Expectation;
 
 use crate::SLOW_OVMF;
@@ -32,7 +32,7 @@ pub fn cases() -> Vec<Case> {
             seats.push(("root-port", Seat::Behind(Place::RootPort)));
         }
         for (name, seat) in seats {
-            for class in ["virtio-blk", "virtio-scsi", "nvme"] {
+            for class in [DiskClass::VirtioBlk, DiskClass::VirtioScsi, DiskClass::Nvme] {
                 cases.push(place(firmware, board, (name, seat), class));
             }
         }
@@ -41,12 +41,12 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// Of two disks at the same kind of place, the one that is further away has the lower bootindex.
-fn place(firmware: Firmware, board: Board, (place, seat): (&str, Seat), class: &str) -> Case {
+fn place(firmware: Firmware, board: Board, (place, seat): (&str, Seat), class: DiskClass) -> Case {
     let add = |machine: Machine, rank: u8, medium: &str| {
         let device = match class {
-            "virtio-blk" => DeviceClass::VirtioBlk,
-            "nvme" => DeviceClass::Nvme,
-            _ => DeviceClass::VirtioScsi { hba: rank, target: rank, lun: 0 },
+            // an adapter each: it is the adapter that sits at the place
+            DiskClass::VirtioScsi => DeviceClass::VirtioScsi { hba: rank, target: rank, lun: 0 },
+            class => class.at_rank(rank),
         };
         let machine = machine.disk(device, Medium::bootable(medium));
         match seat {
@@ -56,11 +56,10 @@ fn place(firmware: Firmware, board: Board, (place, seat): (&str, Seat), class: &
     };
     let machine = add(Machine::new(firmware, board), 0, "wrong").bootindex(2);
     let machine = add(machine, 1, "right").bootindex(1);
-    let mut control = machine.clone();
-    control.devices[1].bootindex = None;
+    let control = machine.clone().without_bootindex_of("right");
     Case::new(format!("places::{}::{}::{place}::{class}", firmware.name(), board.name()))
         .axis("place", place)
-        .axis("class", class)
+        .axis("class", class.name())
         .machine(machine)
         .expect(Expectation::boots("right").without_trying("wrong"))
         .control(control)

@@ -8,10 +8,10 @@ mod nics;
 
 use bootwright::case::Case;
 use bootwright::case::story::Story;
-use bootwright::machine::{Board, Firmware, Machine, Medium, Place};
+use bootwright::machine::{Board, DiskClass, Firmware, Hotplug, Machine, Medium, Place};
 use bootwright::verdict::Expectation;
 
-use crate::classes::{self, Class};
+use crate::classes;
 use crate::{SLOW_OVMF, UNSETTLED};
 
 /// Why a cell whose like is in the default suite is in the full one only.
@@ -90,7 +90,7 @@ struct Cell {
     firmware: Firmware,
     board: Board,
     place: Place,
-    class: Class,
+    class: DiskClass,
     act: Act,
     other_bootable: bool,
     strict: bool,
@@ -101,9 +101,10 @@ struct Cell {
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for firmware in [Firmware::SeaBios, Firmware::Ovmf] {
-        for class in pluggable() {
+        for class in classes::pluggable(Board::Pc) {
             for geometry in [false, true] {
-                if geometry && !(has_geometry(class) && firmware == Firmware::SeaBios) {
+                // a logical geometry goes the way of the rank: into fw_cfg `bios-geometry`, at reset only
+                if geometry && !(class.has_geometry() && firmware == Firmware::SeaBios) {
                     continue;
                 }
                 let cells = product(Cell { firmware, geometry, ..Cell::seabios(class) });
@@ -137,23 +138,12 @@ fn product(cell: Cell) -> Vec<Cell> {
     cells
 }
 
-/// The disk classes that QEMU plugs into pc while paused.
-fn pluggable() -> Vec<Class> {
-    let plugs = |class: &Class| matches!(class.name, "virtio-scsi" | "virtio-blk" | "nvme" | "usb-xhci");
-    classes::disks(Board::Pc).into_iter().filter(plugs).collect()
-}
-
 /// A PCI function that is asked to go stays until a reset; a SCSI or USB disk goes at once.
-fn goes_at_once(class: Class) -> bool {
-    matches!(class.name, "virtio-scsi" | "usb-xhci")
+fn goes_at_once(class: DiskClass) -> bool {
+    class.hotplug(Board::Pc) == Hotplug::AtOnce
 }
 
-/// A logical geometry goes the way of the rank: into fw_cfg `bios-geometry`, at reset only. NVMe and USB disks have none.
-fn has_geometry(class: Class) -> bool {
-    matches!(class.name, "virtio-scsi" | "virtio-blk")
-}
-
-fn leavings(class: Class, act: Act) -> &'static [Leaving] {
+fn leavings(class: DiskClass, act: Act) -> &'static [Leaving] {
     match act {
         Act::Removed if !goes_at_once(class) => &[Leaving::Cont, Leaving::Reset, Leaving::ResetTwice],
         _ => &[Leaving::Cont, Leaving::Reset],
@@ -161,7 +151,7 @@ fn leavings(class: Class, act: Act) -> &'static [Leaving] {
 }
 
 impl Cell {
-    fn seabios(class: Class) -> Cell {
+    fn seabios(class: DiskClass) -> Cell {
         Cell {
             firmware: Firmware::SeaBios,
             board: Board::Pc,
@@ -178,14 +168,14 @@ impl Cell {
     /// Whether it is in the default suite: an OVMF boot is slow, and a geometry's way does not depend on much.
     fn is_everyday(self) -> bool {
         let plain = self.other_bootable && !self.strict;
-        match (self.firmware, self.geometry, self.class.name) {
+        match (self.firmware, self.geometry, self.class) {
             (Firmware::SeaBios, false, _) => true,
             (Firmware::SeaBios, true, class) => {
-                let goes = self.act == Act::Removed && class == "virtio-scsi";
+                let goes = self.act == Act::Removed && class == DiskClass::VirtioScsi;
                 plain && (goes || matches!(self.act, Act::First | Act::Alone))
             }
-            (Firmware::Ovmf, _, "virtio-scsi") => plain || (self.other_bootable && self.act == Act::First),
-            (Firmware::Ovmf, _, "usb-xhci") => plain && self.act == Act::Removed,
+            (Firmware::Ovmf, _, DiskClass::VirtioScsi) => plain || (self.other_bootable && self.act == Act::First),
+            (Firmware::Ovmf, _, DiskClass::Usb(_)) => plain && self.act == Act::Removed,
             (Firmware::Ovmf, ..) => plain && matches!(self.act, Act::First | Act::Removed),
         }
     }
@@ -204,7 +194,7 @@ impl Cell {
             "prelaunch::{}::{}::{}{place}::{}{geometry}::{other}::{strict}::{}",
             self.firmware.name(),
             self.board.name(),
-            self.class.name,
+            self.class.name(),
             self.act.name(),
             self.leaving.name()
         )
@@ -217,12 +207,12 @@ impl Cell {
         let with_geometry = |machine: Machine, moves: bool| {
             if self.geometry && moves { machine.logical_geometry(65, 16, 32) } else { machine }
         };
-        let wrong = |machine| {
-            let machine = self.class.add(machine, 0, other).place(self.place);
+        let wrong = |machine: Machine| {
+            let machine = machine.drive(self.class, 0, other).place(self.place);
             with_geometry(machine, self.act == Act::Removed)
         };
-        let right = |machine| {
-            let machine = self.class.add(machine, 1, Medium::bootable("right")).place(self.place);
+        let right = |machine: Machine| {
+            let machine = machine.drive(self.class, 1, Medium::bootable("right")).place(self.place);
             with_geometry(machine, self.act != Act::Removed)
         };
         match self.act {
@@ -264,31 +254,31 @@ impl Cell {
     /// The boot disk without its bootindex, where that lets the other disk win.
     fn control(self) -> Machine {
         let machine = self.machine();
-        let wins_anyway = match self.class.name {
+        let wins_anyway = match self.class {
             // QEMU reports the LUN that came last first, so an unlisted one needs no bootindex to win
-            "virtio-scsi" => self.act == Act::Last,
+            DiskClass::VirtioScsi => self.act == Act::Last,
             // of two NVMe controllers without a bootindex SeaBIOS takes the one that is ready first
-            "nvme" => matches!(self.act, Act::First | Act::Last),
+            DiskClass::Nvme => matches!(self.act, Act::First | Act::Last),
             _ => false,
         };
         match self.act {
             _ if self.stays() => machine.with_blank("wrong"),
             Act::Alone | Act::Removed | Act::Reindexed => machine.with_blank("right"),
             _ if wins_anyway => machine.with_blank("right"),
-            _ => unlisted(machine, "right"),
+            _ => machine.without_bootindex_of("right"),
         }
     }
 
     fn case(self) -> Case {
         let on_off = |on: bool| if on { "on" } else { "off" };
-        let smoke = self.firmware == Firmware::SeaBios && self.class.name == "virtio-scsi";
+        let smoke = self.firmware == Firmware::SeaBios && self.class == DiskClass::VirtioScsi;
         let unsettled = match self.act {
             Act::Removed => !self.geometry,
-            Act::Readded => self.class.name == "nvme",
+            Act::Readded => self.class == DiskClass::Nvme,
             _ => false,
         };
         Case::new(self.id())
-            .axis("class", self.class.name)
+            .axis("class", self.class.name())
             .axis("act", self.act.name())
             .axis("other", if self.other_bootable { "bootable" } else { "blank" })
             .axis("strict", on_off(self.strict))
@@ -303,18 +293,10 @@ impl Cell {
     }
 }
 
-/// The same machine with one bootindex deleted.
-fn unlisted(mut machine: Machine, medium: &str) -> Machine {
-    if let Some(device) = machine.device_with_medium(medium) {
-        machine.devices[device].bootindex = None;
-    }
-    machine
-}
-
 /// Behind a bridge or port, where q35 can plug PCI functions at all.
 fn behind_bridges() -> Vec<Case> {
     let mut cases = Vec::new();
-    for class in pluggable().into_iter().filter(|class| matches!(class.name, "virtio-blk" | "nvme")) {
+    for class in [DiskClass::VirtioBlk, DiskClass::Nvme] {
         for (board, place) in
             [(Board::Pc, Place::PciBridge), (Board::Q35, Place::PciBridge), (Board::Q35, Place::RootPort)]
         {
@@ -333,22 +315,17 @@ fn refusals() -> Vec<Case> {
     let mut cases = Vec::new();
     for board in [Board::Pc, Board::Q35] {
         for class in classes::disks(board) {
-            let fixed = match class.name {
-                "ide" | "ahci" => true,
-                "virtio-blk" | "nvme" => board == Board::Q35,
-                _ => false,
-            };
-            if !fixed {
+            if class.hotplug(board) != Hotplug::Refused {
                 continue;
             }
             let machine = Machine::new(Firmware::SeaBios, board).paused().usb_storage(1, Medium::bootable("present"));
             let machine = machine.bootindex(2);
-            let machine = class.add(machine, 2, Medium::bootable("refused")).bootindex(1).absent();
+            let machine = machine.drive(class, 2, Medium::bootable("refused")).bootindex(1).absent();
             for leaving in [Leaving::Cont, Leaving::Reset] {
                 let story = Story::new().plug_refused("refused", "does not support hotplugging");
-                let id = format!("prelaunch::seabios::{}::{}::refused::{}", board.name(), class.name, leaving.name());
+                let id = format!("prelaunch::seabios::{}::{}::refused::{}", board.name(), class.name(), leaving.name());
                 let case = Case::new(id)
-                    .axis("class", class.name)
+                    .axis("class", class.name())
                     .axis("act", "refused")
                     .axis("leaving", leaving.name())
                     .machine(machine.clone())
@@ -370,7 +347,7 @@ fn once() -> Vec<Case> {
             Some(letters) => machine.boot_once(letters),
             None => machine,
         };
-        let machine = classes::native_optical(Board::Pc).add(machine, 2, Medium::bootable("disc"));
+        let machine = machine.drive(classes::native_optical(Board::Pc), 2, Medium::bootable("disc"));
         machine.virtio_scsi(0, 1, Medium::bootable("disk")).absent()
     };
     let cells = [
@@ -433,9 +410,9 @@ fn reports_example() -> Vec<Case> {
 
 /// What the host reads in fw_cfg while the machine is paused: the list of the last reset.
 fn host_view() -> Case {
-    let class = classes::disks(Board::Pc)[1];
-    let machine = class.add(Machine::pc(Firmware::SeaBios).paused(), 0, Medium::bootable("wrong")).bootindex(2);
-    let machine = class.add(machine, 1, Medium::bootable("right")).bootindex(1).absent();
+    let class = DiskClass::VirtioScsi;
+    let machine = Machine::pc(Firmware::SeaBios).paused().drive(class, 0, Medium::bootable("wrong")).bootindex(2);
+    let machine = machine.drive(class, 1, Medium::bootable("right")).bootindex(1).absent();
     let story = Story::new()
         .host_reads(&["wrong"])
         .plug("right")

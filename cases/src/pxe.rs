@@ -10,14 +10,22 @@ mod wire;
 
 use bootwright::case::Case;
 use bootwright::lan::{Fault, LanSpec};
-use bootwright::machine::{Board, DeviceName, Firmware, Machine, Medium, OptionRom};
+use bootwright::machine::{Board, DeviceName, Firmware, Machine, Medium, NicModel, OptionRom};
 use bootwright::verdict::{Expectation, OnLan, booted, failed, failed_entry, timed_out_entry};
 
 use crate::networks::{self, BIOS_FILE, healthy, nic_then_disk, with};
 
-/// NIC models that SeaBIOS boots from: those with an iPXE ROM in QEMU.
-pub const MODELS: [&str; 8] =
-    ["virtio-net-pci", "e1000", "e1000e", "rtl8139", "vmxnet3", "pcnet", "ne2k_pci", "i82550"];
+/// NIC models that SeaBIOS boots from: those with an iPXE ROM in QEMU, one for each of its ROM files.
+pub const MODELS: [NicModel; 8] = [
+    NicModel::VirtioNet,
+    NicModel::E1000,
+    NicModel::E1000e,
+    NicModel::Rtl8139,
+    NicModel::Vmxnet3,
+    NicModel::Pcnet,
+    NicModel::Ne2kPci,
+    NicModel::I82550,
+];
 
 /// All cases of this group.
 pub fn cases() -> Vec<Case> {
@@ -44,16 +52,16 @@ fn case(board: Board, rest: &str) -> Case {
 }
 
 /// Every NIC with a ROM boots a program that names itself; the disk behind it is not tried.
-fn by_model(board: Board, model: &str) -> Case {
-    let machine = nic_then_disk(board, model, healthy());
+fn by_model(board: Board, model: NicModel) -> Case {
+    let machine = nic_then_disk(board, &model, healthy());
     let control = machine.clone().with_network(0, |network| network.without_program(BIOS_FILE));
     let expectation = Expectation::boots("served")
         .without_trying("next")
         .on_lan(OnLan::Arch(0))
         .on_lan(OnLan::VendorClass("PXEClient:Arch:00000".into()))
         .on_lan(OnLan::Fetched(BIOS_FILE.into()));
-    let case = case(board, &format!("model-{model}")).axis("nic", model).axis("by", "tftp");
-    case.machine(machine).expect(expectation).control(control).smoke_if(model == "virtio-net-pci")
+    let case = case(board, &format!("model-{model}")).axis("nic", model.name()).axis("by", "tftp");
+    case.machine(machine).expect(expectation).control(control).smoke_if(model == NicModel::VirtioNet)
 }
 
 /// A NIC whose ROM the BIOS cannot see is no boot device, and says nothing on the network.

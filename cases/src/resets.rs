@@ -7,15 +7,15 @@ mod moments;
 
 use bootwright::case::Case;
 use bootwright::case::story::{Milestone, Story};
-use bootwright::machine::{Board, Clock, Firmware, Machine, Medium};
+use bootwright::machine::{Board, Clock, DiskClass, Firmware, Hotplug, Machine, Medium};
 use bootwright::verdict::{Expectation, booted, failed};
 
-use crate::classes::{self, Class};
+use crate::classes;
 use crate::{SLOW_OVMF, UNSETTLED};
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for class in pluggable() {
+    for class in classes::pluggable(Board::Pc) {
         for firmware in [Firmware::SeaBios, Firmware::Ovmf] {
             let act_on = [plugged_while_running, unplugged_while_running, bootindex_while_running];
             cases.extend(act_on.map(|case| case(firmware, class)));
@@ -36,29 +36,17 @@ fn by_firmware(case: Case) -> Case {
     case.long_if(slow, SLOW_OVMF)
 }
 
-fn pluggable() -> Vec<Class> {
-    let plugs = |class: &Class| matches!(class.name, "virtio-scsi" | "virtio-blk" | "nvme" | "usb-xhci");
-    classes::disks(Board::Pc).into_iter().filter(plugs).collect()
-}
-
 fn id(firmware: Firmware, rest: &str) -> String {
     format!("resets::{}::pc::{rest}", firmware.name())
 }
 
-fn unlisted(mut machine: Machine, medium: &str) -> Machine {
-    if let Some(device) = machine.device_with_medium(medium) {
-        machine.devices[device].bootindex = None;
-    }
-    machine
-}
-
 /// A disk that comes while the machine runs is first after the next reset.
-fn plugged_while_running(firmware: Firmware, class: Class) -> Case {
-    let machine = class.add(Machine::pc(firmware), 0, Medium::hanging("first")).bootindex(2);
-    let machine = class.add(machine, 1, Medium::bootable("right")).bootindex(1).absent();
-    Case::new(id(firmware, &format!("{}::plugged-while-running", class.name)))
-        .axis("class", class.name)
-        .control(unlisted(machine.clone(), "right"))
+fn plugged_while_running(firmware: Firmware, class: DiskClass) -> Case {
+    let machine = Machine::pc(firmware).drive(class, 0, Medium::hanging("first")).bootindex(2);
+    let machine = machine.drive(class, 1, Medium::bootable("right")).bootindex(1).absent();
+    Case::new(id(firmware, &format!("{}::plugged-while-running", class.name())))
+        .axis("class", class.name())
+        .control(machine.clone().without_bootindex_of("right"))
         .machine(machine)
         .story(Story::new().wait_for("first").plug("right").reset())
         .expect(Expectation::attempts([booted("first"), booted("right")]))
@@ -68,11 +56,11 @@ fn plugged_while_running(firmware: Firmware, class: Class) -> Case {
 ///
 /// A PCI function goes in that reset, and its boot entry some time after: whether the reset still writes it is a race, so the
 /// list is looked at after one more.
-fn unplugged_while_running(firmware: Firmware, class: Class) -> Case {
-    let at_once = matches!(class.name, "virtio-scsi" | "usb-xhci");
+fn unplugged_while_running(firmware: Firmware, class: DiskClass) -> Case {
+    let at_once = class.hotplug(Board::Pc) == Hotplug::AtOnce;
     let right = if at_once { Medium::bootable("right") } else { Medium::hanging("right") };
-    let machine = class.add(Machine::pc(firmware), 0, Medium::hanging("first")).bootindex(1);
-    let machine = class.add(machine, 1, right).bootindex(2);
+    let machine = Machine::pc(firmware).drive(class, 0, Medium::hanging("first")).bootindex(1);
+    let machine = machine.drive(class, 1, right).bootindex(2);
     let story = Story::new().wait_for("first");
     let (story, laps) = match at_once {
         true => (story.unplug("first").reset(), vec!["first", "right"]),
@@ -81,8 +69,8 @@ fn unplugged_while_running(firmware: Firmware, class: Class) -> Case {
             (story, vec!["first", "right", "right"])
         }
     };
-    Case::new(id(firmware, &format!("{}::unplugged-while-running", class.name)))
-        .axis("class", class.name)
+    Case::new(id(firmware, &format!("{}::unplugged-while-running", class.name())))
+        .axis("class", class.name())
         .machine(machine)
         .story(story)
         .expect(Expectation::attempts(laps.into_iter().map(booted)))
@@ -91,12 +79,12 @@ fn unplugged_while_running(firmware: Firmware, class: Class) -> Case {
 }
 
 /// `qom-set bootindex` while the machine runs leaves fw_cfg alone until the next reset, and is in force after it.
-fn bootindex_while_running(firmware: Firmware, class: Class) -> Case {
-    let machine = class.add(Machine::pc(firmware), 0, Medium::hanging("first")).bootindex(1);
-    let machine = class.add(machine, 1, Medium::bootable("right")).bootindex(2);
+fn bootindex_while_running(firmware: Firmware, class: DiskClass) -> Case {
+    let machine = Machine::pc(firmware).drive(class, 0, Medium::hanging("first")).bootindex(1);
+    let machine = machine.drive(class, 1, Medium::bootable("right")).bootindex(2);
     let story = Story::new().wait_for("first").set_bootindex("right", 0).host_reads(&["first", "right"]).reset();
-    Case::new(id(firmware, &format!("{}::bootindex-while-running", class.name)))
-        .axis("class", class.name)
+    Case::new(id(firmware, &format!("{}::bootindex-while-running", class.name())))
+        .axis("class", class.name())
         .machine(machine)
         .story(story)
         .expect(Expectation::attempts([booted("first"), booted("right")]))
@@ -104,12 +92,12 @@ fn bootindex_while_running(firmware: Firmware, class: Class) -> Case {
 }
 
 /// A bootindex that another device has is refused, and the order stays what it was.
-fn bootindex_taken(class: Class) -> Case {
-    let machine = class.add(Machine::pc(Firmware::SeaBios), 0, Medium::bootable("wrong")).bootindex(2);
-    let machine = class.add(machine, 1, Medium::bootable("right")).bootindex(1).paused();
-    Case::new(id(Firmware::SeaBios, &format!("{}::bootindex-taken", class.name)))
-        .axis("class", class.name)
-        .control(unlisted(machine.clone(), "right"))
+fn bootindex_taken(class: DiskClass) -> Case {
+    let machine = Machine::pc(Firmware::SeaBios).drive(class, 0, Medium::bootable("wrong")).bootindex(2);
+    let machine = machine.drive(class, 1, Medium::bootable("right")).bootindex(1).paused();
+    Case::new(id(Firmware::SeaBios, &format!("{}::bootindex-taken", class.name())))
+        .axis("class", class.name())
+        .control(machine.clone().without_bootindex_of("right"))
         .machine(machine)
         .story(Story::new().set_bootindex_refused("wrong", 1, "already been used").cont())
         .expect(Expectation::boots("right").without_trying("wrong"))
@@ -141,7 +129,7 @@ fn reset_in_menu(resets: u32) -> Case {
     let expected = Expectation::boots("right").without_trying("wrong");
     Case::new(id(Firmware::SeaBios, &format!("reset-in-post-{resets}")))
         .axis("resets", resets.to_string())
-        .control(unlisted(machine.clone(), "right"))
+        .control(machine.clone().without_bootindex_of("right"))
         .machine(machine)
         .story(story)
         .expect((0..=resets).fold(expected, |expected, _| expected.menu(&[])))
@@ -151,7 +139,7 @@ fn reset_in_menu(resets: u32) -> Case {
 fn order_and_once() -> Vec<Case> {
     let machine = |order: Option<&str>, once: Option<&str>| {
         let mut machine = Machine::pc(Firmware::SeaBios).ide(0, 0, Medium::hanging("disk"));
-        machine = classes::native_optical(Board::Pc).add(machine, 2, Medium::hanging("disc"));
+        machine = machine.drive(classes::native_optical(Board::Pc), 2, Medium::hanging("disc"));
         machine.boot.order = order.map(str::to_owned);
         machine.boot.once = once.map(str::to_owned);
         machine

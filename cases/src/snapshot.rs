@@ -5,7 +5,7 @@
 
 use bootwright::case::Case;
 use bootwright::case::story::{Drives, Milestone, Story};
-use bootwright::machine::{Board, Clock, Firmware, Machine, Medium};
+use bootwright::machine::{Board, Clock, DiskClass, Firmware, Machine, Medium};
 use bootwright::verdict::{Expectation, booted};
 use bootwright_images::After;
 
@@ -57,7 +57,7 @@ fn again(medium: &str, times: u32) -> Milestone {
 fn changing(firmware: Firmware, board: Board, moment: &str, change: &str, machine: Machine, laps: &[&str]) -> Case {
     let control = match change {
         // the other disk boots, and ends the machine, on the first lap
-        "unchanged" => with_bootindex(&machine, "second", 0),
+        "unchanged" => machine.clone().with_bootindex_of("second", 0),
         _ => machine.clone().with_blank("second"),
     };
     case(firmware, board, &format!("{moment}::{change}"))
@@ -129,7 +129,7 @@ fn raw(firmware: Firmware, board: Board) -> Case {
     let words = "is writable but does not support snapshots";
     case(firmware, board, "refused::raw")
         .axis("refused", "raw")
-        .control(with_bootindex(&machine, "second", 0))
+        .control(machine.clone().with_bootindex_of("second", 0))
         .machine(machine)
         .story(Story::new().wait_for("first").snapshot_refused(Drives::Raw, words).reset())
         .expect(Expectation::attempts(["first"; 2].map(booted)))
@@ -144,7 +144,7 @@ fn unplugged(firmware: Firmware, board: Board) -> Case {
     let machine = two(firmware, board, Medium::bootable("second"));
     case(firmware, board, "refused::unplugged")
         .axis("refused", "unplugged")
-        .control(with_bootindex(&machine, "second", 0))
+        .control(machine.clone().with_bootindex_of("second", 0))
         .machine(machine)
         .story(story.restore_refused("hung", &GONE).reset().cont())
         .expect(Expectation::attempts(["first"; 2].map(booted)))
@@ -153,13 +153,13 @@ fn unplugged(firmware: Firmware, board: Board) -> Case {
 /// A drive of every class works on when its machine has been put back. Optical drives are read-only and no part of the snapshot;
 /// the disk beside is.
 fn classes(board: Board) -> Vec<Case> {
-    let drives = disks(board).into_iter().chain(opticals(board)).filter(|class| class.name != "nvme");
-    let case = |class: crate::classes::Class| {
-        let machine = class.add(Machine::new(Firmware::SeaBios, board).paused(), 0, Medium::hanging("first"));
+    let drives = disks(board).into_iter().chain(opticals(board)).filter(|&class| class != DiskClass::Nvme);
+    let case = |class: DiskClass| {
+        let machine = Machine::new(Firmware::SeaBios, board).paused().drive(class, 0, Medium::hanging("first"));
         let machine = machine.bootindex(1).virtio_blk(Medium::bootable("beside")).slot(20).bootindex(2);
-        case(Firmware::SeaBios, board, &format!("class::{}", class.name))
-            .axis("class", class.name)
-            .control(with_bootindex(&machine, "beside", 0))
+        case(Firmware::SeaBios, board, &format!("class::{}", class.name()))
+            .axis("class", class.name())
+            .control(machine.clone().with_bootindex_of("beside", 0))
             .machine(machine)
             .story(Story::new().snapshot("made").cont().wait_for("first").restore("made"))
             .expect(Expectation::attempts(["first"; 2].map(booted)))
@@ -192,7 +192,7 @@ fn nvram() -> Vec<Case> {
     let case = |what: &str, machine: Machine, story: Story, laps: &[&str]| {
         case(Firmware::Ovmf, Board::Q35, &format!("nvram::{what}"))
             .axis("written", what)
-            .control(with_bootindex(&machine, "first", 1))
+            .control(machine.clone().with_bootindex_of("first", 1))
             .machine(machine)
             .story(story)
             .expect(Expectation::attempts(laps.iter().copied().map(booted)))
@@ -206,12 +206,4 @@ fn nvram() -> Vec<Case> {
         case("written-after-raw", machine().paused(), after(Story::new().snapshot_without_store("made")), &undone),
         case("written-before", machine(), before.restore("hung").reset(), &["first", "second", "second", "second"]),
     ]
-}
-
-fn with_bootindex(machine: &Machine, medium: &str, bootindex: i64) -> Machine {
-    let mut machine = machine.clone();
-    if let Some(device) = machine.device_with_medium(medium) {
-        machine.devices[device].bootindex = Some(bootindex);
-    }
-    machine
 }

@@ -1,12 +1,12 @@
 //! Devices without a bootindex, with `-boot strict` on and off.
 
 use bootwright::case::Case;
-use bootwright::machine::{Board, Firmware, Machine, Medium};
+use bootwright::machine::{Board, DiskClass, Firmware, Machine, Medium};
 use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Expectation, booted, failed};
 
 use crate::SLOW_OVMF;
-use crate::classes::{self, COMBINATIONS, Class};
+use crate::classes::{self, COMBINATIONS};
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -24,28 +24,24 @@ pub fn cases() -> Vec<Case> {
 ///
 /// SeaBIOS runs the unlisted disk unless strict is on. OVMF is always strict once one line of the order matches; where
 /// everything listed has failed, newer ones run it by platform recovery.
-fn unlisted_disk(firmware: Firmware, board: Board, class: Class, strict: bool) -> Case {
+fn unlisted_disk(firmware: Firmware, board: Board, class: DiskClass, strict: bool) -> Case {
     let optical = classes::native_optical(board);
-    let machine = optical.add(Machine::new(firmware, board), 2, Medium::blank("listed")).bootindex(1);
-    let machine = class.add(machine, 0, Medium::bootable("unlisted")).strict(strict);
+    let machine = Machine::new(firmware, board).drive(optical, 2, Medium::blank("listed")).bootindex(1);
+    let machine = machine.drive(class, 0, Medium::bootable("unlisted")).strict(strict);
     let runs = firmware == Firmware::SeaBios && !strict;
     let expectation = if runs {
         Expectation::boots("unlisted").after_failing("listed")
     } else {
         Expectation::nothing_boots([failed("listed")]).without_trying("unlisted")
     };
-    let mut control = machine.clone();
-    if runs {
-        control.boot.strict = Some(true);
-    } else {
-        control.devices[1].bootindex = Some(2);
-    }
+    let control = machine.clone();
+    let control = if runs { control.strict(true) } else { control.with_bootindex_of("unlisted", 2) };
     let on_off = if strict { "on" } else { "off" };
-    let id = format!("strict::{}::{}::{on_off}-{}", firmware.name(), board.name(), class.name);
+    let id = format!("strict::{}::{}::{on_off}-{}", firmware.name(), board.name(), class.name());
     let home = if strict { Board::Pc } else { Board::Q35 };
     let case = Case::new(id)
         .axis("strict", on_off)
-        .axis("class", class.name)
+        .axis("class", class.name())
         .machine(machine)
         .expect(expectation)
         .control(control)

@@ -23,10 +23,9 @@ pub fn cases() -> Vec<Case> {
 /// OVMF does not read `-boot order=` and `once=`: it takes the optical drive first although both say the disk.
 fn letters_of_ovmf(board: Board, (name, order, once): (&str, &str, Option<&str>)) -> Case {
     let machine = Machine::new(Firmware::Ovmf, board).virtio_blk(Medium::bootable("disk"));
-    let machine = classes::native_optical(board).add(machine, 0, Medium::bootable("optical")).boot_order(order);
+    let machine = machine.drive(classes::native_optical(board), 0, Medium::bootable("optical")).boot_order(order);
     let machine = once.into_iter().fold(machine, Machine::boot_once);
-    let mut control = machine.clone();
-    control.devices[0].bootindex = Some(1);
+    let control = machine.clone().with_bootindex_of("disk", 1);
     Case::new(format!("unlisted::ovmf::{}::{name}", board.name()))
         .axis("letters", name)
         .machine(machine)
@@ -39,8 +38,7 @@ fn letters_of_ovmf(board: Board, (name, order, once): (&str, &str, Option<&str>)
 fn value(firmware: Firmware, board: Board, (wrong, right): (i64, i64)) -> Case {
     let machine = Machine::new(firmware, board).virtio_blk(Medium::bootable("wrong")).slot(4).bootindex(wrong);
     let machine = machine.virtio_blk(Medium::bootable("right")).slot(6).bootindex(right);
-    let mut control = machine.clone();
-    control.devices[1].bootindex = None;
+    let control = machine.clone().without_bootindex_of("right");
     Case::new(format!("unlisted::{}::{}::bootindex-{wrong}", firmware.name(), board.name()))
         .axis("bootindex", wrong.to_string())
         .machine(machine)
@@ -52,7 +50,7 @@ fn value(firmware: Firmware, board: Board, (wrong, right): (i64, i64)) -> Case {
 /// QEMU's default order is `cad`: SeaBIOS takes the disk before the optical drive.
 fn disk_before_optical(board: Board) -> Case {
     let optical = classes::native_optical(board);
-    let machine = optical.add(Machine::new(Firmware::SeaBios, board), 0, Medium::bootable("optical"));
+    let machine = Machine::new(Firmware::SeaBios, board).drive(optical, 0, Medium::bootable("optical"));
     let machine = machine.virtio_blk(Medium::bootable("disk"));
     let control = machine.clone().boot_order("d");
     Case::new(format!("unlisted::seabios::{}::disk-before-optical", board.name()))
@@ -65,7 +63,7 @@ fn disk_before_optical(board: Board) -> Case {
 fn letters(board: Board) -> Case {
     let optical = classes::native_optical(board);
     let machine = Machine::new(Firmware::SeaBios, board).virtio_blk(Medium::bootable("disk"));
-    let machine = optical.add(machine, 0, Medium::bootable("optical")).boot_order("d");
+    let machine = machine.drive(optical, 0, Medium::bootable("optical")).boot_order("d");
     let mut control = machine.clone();
     control.boot.order = None;
     Case::new(format!("unlisted::seabios::{}::order-d", board.name()))

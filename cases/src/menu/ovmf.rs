@@ -173,8 +173,7 @@ fn everything_listed(board: Board) -> Case {
         .with_clock(Clock::Real);
     let listed =
         ["scsi", "nvme", "virtio-blk", "usb", "ahci", "disc", "nic0", "nic0", "nic0", "nic0", SHELL, "left-out"];
-    let mut other = machine.clone();
-    (other.devices[2].bootindex, other.devices[3].bootindex) = (Some(2), Some(1));
+    let other = machine.clone().swapping_bootindex("scsi", "nvme");
     case(board, "everything-listed")
         .machine(machine)
         .story(down(opened(F2), listed.len() - 1).press(&["ret"], PAYLOAD))

@@ -4,7 +4,7 @@
 
 use bootwright::case::Case;
 use bootwright::case::story::Story;
-use bootwright::machine::{Board, Firmware, Machine, Medium, OptionRom};
+use bootwright::machine::{Board, Firmware, Machine, Medium, NicModel, OptionRom};
 use bootwright::verdict::Expectation;
 
 use super::{Act, Leaving, NOT_EVERYDAY};
@@ -15,7 +15,7 @@ use crate::{SLOW_OVMF, UNSETTLED};
 #[derive(Clone, Copy)]
 struct Cell {
     firmware: Firmware,
-    model: &'static str,
+    model: &'static NicModel,
     act: Act,
     other_bootable: bool,
     strict: bool,
@@ -25,8 +25,11 @@ struct Cell {
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     // OVMF drives virtio-net by itself, other models by their ROM, which is iPXE again
-    let models =
-        [(Firmware::SeaBios, "virtio-net-pci"), (Firmware::SeaBios, "e1000"), (Firmware::Ovmf, "virtio-net-pci")];
+    let models = [
+        (Firmware::SeaBios, &NicModel::VirtioNet),
+        (Firmware::SeaBios, &NicModel::E1000),
+        (Firmware::Ovmf, &NicModel::VirtioNet),
+    ];
     for (firmware, model) in models {
         for act in Act::ALL {
             for &other_bootable in act.others() {
@@ -107,9 +110,9 @@ impl Cell {
             on_off(self.strict),
             self.leaving.name()
         );
-        let core = self.model == "virtio-net-pci" && self.other_bootable && !self.strict;
+        let core = *self.model == NicModel::VirtioNet && self.other_bootable && !self.strict;
         Case::new(id)
-            .axis("nic", self.model)
+            .axis("nic", self.model.name())
             .axis("act", self.act.name())
             .axis("other", other)
             .axis("strict", on_off(self.strict))

@@ -101,6 +101,8 @@ impl std::fmt::Display for SourceLine {
 }
 
 /// A boot case.
+#[must_use = "words about a case give a new one back"]
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Case {
     /// Stable name, groups separated by `::`.

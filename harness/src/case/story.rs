@@ -25,6 +25,7 @@ pub use drives::Drives;
 pub use while_off::{Code, WhileOff};
 
 /// An ordered list of steps. An empty story leaves the machine alone.
+#[must_use = "words about a story give a new one back"]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Story {
     /// The steps, first one first.

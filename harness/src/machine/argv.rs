@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use super::board::FirmwareStore;
 use super::bridge::tap;
 use super::layout::{Layout, Placed, RNG_SLOT};
-use super::{Access, Board, Clock, Device, DeviceClass, Firmware, Machine, OptionRom};
+use super::{Access, Clock, Device, DeviceClass, Firmware, Machine, OptionRom, Value};
 
 /// The files of one run that the command line names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,17 +63,17 @@ pub fn argv(machine: &Machine, layout: &Layout, files: &Files, wiring: &Wiring) 
     clock(&mut argv, machine);
     firmware(&mut argv, machine, files);
     for (name, file) in &files.fw_cfg {
-        argv.two("-fw_cfg", &join(&[("name", name.clone()), ("file", file.display().to_string())]));
+        argv.two("-fw_cfg", &join(&[("name", text(name)), ("file", text(file.display()))]));
     }
     boot(&mut argv, machine);
     ports(&mut argv, machine, wiring);
     for controller in &layout.controllers {
-        let mut words = vec![("id", controller.id.clone())];
+        let mut words = vec![("id", text(&controller.id))];
         words.extend(controller.properties.iter().map(|(name, value)| (name.as_str(), value.clone())));
-        words.push(("bus", controller.bus.clone()));
-        words.push(("addr", address(controller.address)));
+        words.push(("bus", text(&controller.at.bus)));
+        words.push(("addr", text(controller.at.address)));
         if controller.multifunction {
-            words.push(("multifunction", "on".to_owned()));
+            words.push(("multifunction", true.into()));
         }
         argv.two("-device", &option(controller.driver, &words));
     }
@@ -91,17 +92,17 @@ pub fn device_properties<'a>(
     device: &'a Device,
     placed: &Placed,
     index: usize,
-) -> Option<(&'static str, Vec<(&'a str, String)>)> {
-    let mut words = vec![("id", placed.id.clone())];
+) -> Option<(&'a str, Vec<(&'a str, Value)>)> {
+    let mut words = vec![("id", text(&placed.id))];
     let driver = match &device.class {
         DeviceClass::VirtioBlk => "virtio-blk-pci",
         DeviceClass::VirtioScsi { target, lun, .. } => {
-            words.push(("scsi-id", target.to_string()));
-            words.push(("lun", lun.to_string()));
+            words.push(("scsi-id", (*target).into()));
+            words.push(("lun", (*lun).into()));
             if device.optical { "scsi-cd" } else { "scsi-hd" }
         }
         DeviceClass::Ide { unit, .. } => {
-            words.push(("unit", unit.to_string()));
+            words.push(("unit", (*unit).into()));
             if device.optical { "ide-cd" } else { "ide-hd" }
         }
         DeviceClass::Ahci { .. } => {
@@ -112,36 +113,36 @@ pub fn device_properties<'a>(
             }
         }
         DeviceClass::Nvme => {
-            words.push(("serial", format!("nvme{index}")));
+            words.push(("serial", text(format!("nvme{index}"))));
             "nvme"
         }
         DeviceClass::UsbStorage { port, .. } => {
-            words.push(("port", port.to_string()));
+            words.push(("port", text(port))); // text to QEMU: a port behind a hub is 1.2
             "usb-storage"
         }
         DeviceClass::Floppy { .. } => return None,
         DeviceClass::Nic(nic) => {
-            words.push(("mac", mac(index)));
+            words.push(("mac", text(mac(index))));
             match nic.rom {
                 OptionRom::Default => {}
-                OptionRom::Empty => words.push(("romfile", String::new())),
-                OptionRom::EmptyFile => words.push(("romfile", "/dev/null".to_owned())),
-                OptionRom::NoBar => words.push(("rombar", "0".to_owned())),
+                OptionRom::Empty => words.push(("romfile", text(""))),
+                OptionRom::EmptyFile => words.push(("romfile", text("/dev/null"))),
+                OptionRom::NoBar => words.push(("rombar", 0_u8.into())),
             }
             if nic.lan.is_some() {
-                words.push(("netdev", format!("net{index}")));
+                words.push(("netdev", text(format!("net{index}"))));
             }
-            return Some((nic.driver()?, finish(words, device, placed)));
+            return Some((nic.model.name(), finish(words, device, placed)));
         }
     };
     if device.medium.is_some() {
-        words.push(("drive", format!("medium{index}")));
+        words.push(("drive", text(format!("medium{index}"))));
     }
     if let Some((cylinders, heads, sectors)) = device.logical_geometry {
-        words.extend([("lcyls", cylinders.to_string()), ("lheads", heads.to_string()), ("lsecs", sectors.to_string())]);
+        words.extend([("lcyls", cylinders.into()), ("lheads", heads.into()), ("lsecs", sectors.into())]);
     }
     if let Some(bytes) = device.block_size {
-        words.extend([("logical_block_size", bytes.to_string()), ("physical_block_size", bytes.to_string())]);
+        words.extend([("logical_block_size", bytes.into()), ("physical_block_size", bytes.into())]);
     }
     Some((driver, finish(words, device, placed)))
 }
@@ -152,42 +153,42 @@ pub fn mac(index: usize) -> String {
 }
 
 /// The `-blockdev` description of a medium as key and value; stories add media with the same words.
-pub fn blockdev_properties(device: &Device, index: usize, file: &std::path::Path) -> Vec<(&'static str, String)> {
+pub fn blockdev_properties(device: &Device, index: usize, file: &std::path::Path) -> Vec<(&'static str, Value)> {
     let mut words = vec![
-        ("driver", "raw".to_owned()),
-        ("node-name", format!("medium{index}")),
-        ("file.driver", "file".to_owned()),
-        ("file.filename", file.display().to_string()),
+        ("driver", text("raw")),
+        ("node-name", text(format!("medium{index}"))),
+        ("file.driver", text("file")),
+        ("file.filename", text(file.display())),
     ];
     if device.optical {
-        words.push(("read-only", "on".to_owned()));
+        words.push(("read-only", true.into()));
     } else {
-        words.push(("cache.no-flush", "on".to_owned()));
+        words.push(("cache.no-flush", true.into()));
     }
     words
 }
 
-fn finish<'a>(mut words: Vec<(&'a str, String)>, device: &'a Device, placed: &Placed) -> Vec<(&'a str, String)> {
-    words.push(("bus", placed.bus.clone()));
+fn finish<'a>(mut words: Vec<(&'a str, Value)>, device: &'a Device, placed: &Placed) -> Vec<(&'a str, Value)> {
+    words.push(("bus", text(&placed.bus)));
     if let Some(at) = placed.address {
-        words.push(("addr", address(at)));
+        words.push(("addr", text(at)));
         if device.multifunction {
-            words.push(("multifunction", "on".to_owned()));
+            words.push(("multifunction", true.into()));
         }
     }
     if let Some(bootindex) = device.bootindex {
-        words.push(("bootindex", bootindex.to_string()));
+        words.push(("bootindex", bootindex.into()));
     }
     words.extend(device.properties.iter().map(|(name, value)| (name.as_str(), value.clone())));
     words
 }
 
 fn board(argv: &mut Argv, machine: &Machine) {
-    let mut words = vec![("accel", machine.accelerator.name().to_owned())];
+    let mut words = vec![("accel", text(machine.accelerator.name()))];
     // iPXE names its error codes on the text console only
     let ipxe = machine.firmware == Firmware::SeaBios && machine.plugged_nics().next().is_some();
     if machine.serial_console || ipxe {
-        words.push(("graphics", "off".to_owned()));
+        words.push(("graphics", false.into()));
     }
     argv.two("-machine", &option(machine.board.name(), &words));
     argv.two("-m", &machine.ram_mib.to_string());
@@ -215,15 +216,16 @@ fn firmware(argv: &mut Argv, machine: &Machine, files: &Files) {
     }
     let access = machine.variable_store.access;
     let vars = files.vars.as_ref().filter(|_| access != Access::Absent);
-    let images = [(0, files.code.as_ref(), true), (1, vars, access == Access::ReadOnly)];
+    let FirmwareStore::Pflash { code, variables } = machine.board.facts().store;
+    let images = [(code, files.code.as_ref(), true), (variables, vars, access == Access::ReadOnly)];
     for (unit, image, read_only) in images {
         if let Some(image) = image {
             let words = [
-                ("if", "pflash".to_owned()),
-                ("unit", unit.to_string()),
-                ("format", "raw".to_owned()),
-                ("readonly", if read_only { "on" } else { "off" }.to_owned()),
-                ("file", image.display().to_string()),
+                ("if", text("pflash")),
+                ("unit", unit.into()),
+                ("format", text("raw")),
+                ("readonly", read_only.into()),
+                ("file", text(image.display())),
             ];
             argv.two("-drive", &join(&words));
         }
@@ -232,19 +234,18 @@ fn firmware(argv: &mut Argv, machine: &Machine, files: &Files) {
 
 fn boot(argv: &mut Argv, machine: &Machine) {
     let boot = &machine.boot;
-    let on_off = |on: bool| if on { "on" } else { "off" }.to_owned();
     let mut words = Vec::new();
-    words.extend(boot.order.as_ref().map(|letters| ("order", letters.clone())));
-    words.extend(boot.once.as_ref().map(|letters| ("once", letters.clone())));
-    words.extend(boot.menu.map(|menu| ("menu", on_off(menu))));
-    words.extend(boot.splash_time.map(|time| ("splash-time", time.to_string())));
-    words.extend(boot.reboot_timeout.map(|time| ("reboot-timeout", time.to_string())));
-    words.extend(boot.strict.map(|strict| ("strict", on_off(strict))));
+    words.extend(boot.order.as_ref().map(|letters| ("order", text(letters))));
+    words.extend(boot.once.as_ref().map(|letters| ("once", text(letters))));
+    words.extend(boot.menu.map(|menu| ("menu", menu.into())));
+    words.extend(boot.splash_time.map(|time| ("splash-time", time.into())));
+    words.extend(boot.reboot_timeout.map(|time| ("reboot-timeout", time.into())));
+    words.extend(boot.strict.map(|strict| ("strict", strict.into())));
     if !words.is_empty() {
         argv.two("-boot", &join(&words));
     }
     for (name, value) in &machine.fw_cfg {
-        argv.two("-fw_cfg", &join(&[("name", name.clone()), ("string", value.clone())]));
+        argv.two("-fw_cfg", &join(&[("name", text(name)), ("string", text(value))]));
     }
     if machine.paused {
         argv.one("-S");
@@ -252,7 +253,8 @@ fn boot(argv: &mut Argv, machine: &Machine) {
 }
 
 fn ports(argv: &mut Argv, machine: &Machine, wiring: &Wiring) {
-    argv.two("-device", "isa-debug-exit,iobase=0xf4,iosize=4");
+    let board = machine.board.facts();
+    argv.two("-device", board.exit);
     match wiring {
         Wiring::Harness { qmp, serial, debugcon, sandbox, incoming, .. } => {
             argv.two("-chardev", &format!("socket,id=qmp,fd={qmp}")).two("-mon", "chardev=qmp,mode=control");
@@ -267,18 +269,15 @@ fn ports(argv: &mut Argv, machine: &Machine, wiring: &Wiring) {
         }
         Wiring::ByHand { debugcon } => {
             argv.two("-serial", "mon:stdio");
-            argv.two(
-                "-chardev",
-                &join(&[("file,id", "debugcon".to_owned()), ("path", debugcon.display().to_string())]),
-            );
+            argv.two("-chardev", &join(&[("file,id", text("debugcon")), ("path", text(debugcon.display()))]));
         }
     }
-    argv.two("-device", "isa-debugcon,iobase=0x402,chardev=debugcon");
+    argv.two("-device", &format!("{},chardev=debugcon", board.debug_console));
     for _ in 0..machine.extra_serial_ports {
         argv.two("-serial", "null");
     }
     if machine.rng {
-        let bus = if machine.board == Board::Pc { "pci.0" } else { "pcie.0" };
+        let bus = board.root.id;
         argv.two("-device", &format!("virtio-rng-pci,bus={bus},addr={RNG_SLOT:#x}"));
     }
 }
@@ -288,8 +287,9 @@ fn devices(argv: &mut Argv, machine: &Machine, layout: &Layout, files: &Files, w
         Wiring::Harness { nics, .. } => nics.iter(),
         Wiring::ByHand { .. } => [].iter(),
     };
-    if machine.board == Board::Q35 && machine.devices.iter().any(is_floppy) {
-        argv.two("-device", "isa-fdc,id=fdc0");
+    let controller = machine.board.facts().floppy.as_ref().and_then(|controller| controller.added);
+    if let Some(controller) = controller.filter(|_| machine.devices.iter().any(is_floppy)) {
+        argv.two("-device", controller);
     }
     for (index, (device, placed)) in machine.devices.iter().zip(&layout.devices).enumerate() {
         // a story that plugs the device in brings its medium too
@@ -337,24 +337,24 @@ fn floppy(argv: &mut Argv, device: &Device, unit: u8, index: usize) {
         let letter = if unit == 0 { 'A' } else { 'B' };
         argv.two("-global", &format!("isa-fdc.bootindex{letter}={bootindex}"));
     }
-    let mut words = vec![("unit", unit.to_string())];
+    let mut words = vec![("unit", unit.into())];
     if device.medium.is_some() {
-        words.push(("drive", format!("medium{index}")));
+        words.push(("drive", text(format!("medium{index}"))));
     }
     argv.two("-device", &option("floppy", &words));
 }
 
-fn address((slot, function): (u8, u8)) -> String {
-    format!("{slot:#x}.{function:#x}")
+fn text(words: impl ToString) -> Value {
+    Value::Text(words.to_string())
 }
 
-fn option(first: &str, words: &[(&str, String)]) -> String {
+fn option(first: &str, words: &[(&str, Value)]) -> String {
     let rest = join(words);
     if rest.is_empty() { first.to_owned() } else { format!("{first},{rest}") }
 }
 
-fn join(words: &[(&str, String)]) -> String {
-    words.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect::<Vec<_>>().join(",")
+fn join(words: &[(&str, Value)]) -> String {
+    words.iter().map(|(name, value)| format!("{name}={}", escape(&value.to_string()))).collect::<Vec<_>>().join(",")
 }
 
 /// QEMU's option syntax doubles a comma that belongs to a value.
@@ -374,11 +374,6 @@ impl Argv {
     fn two(&mut self, option: &str, value: &str) -> &mut Argv {
         self.one(option).one(value)
     }
-}
-
-/// Whether a machine needs files of UEFI firmware rather than a BIOS image.
-pub fn needs_pflash(machine: &Machine) -> bool {
-    machine.firmware == Firmware::Ovmf
 }
 
 #[cfg(test)]

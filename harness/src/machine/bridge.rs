@@ -18,6 +18,7 @@ use serde::Serialize;
 const SCRIPT: &str = include_str!("lab.sh");
 
 /// A bridge at 192.168.122.1/24 and the servers on it.
+#[must_use = "words about a bridge give a new one back"]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Bridge {
     /// The spanning tree protocol is on.
@@ -58,42 +59,36 @@ impl Bridge {
     }
 
     /// With STP and this forward delay in seconds.
-    #[must_use]
     pub fn stp(mut self, forward_delay: u8) -> Bridge {
         (self.stp, self.forward_delay) = (true, forward_delay);
         self
     }
 
     /// Runs dnsmasq with this configuration.
-    #[must_use]
     pub fn dnsmasq(mut self, configuration: impl Into<String>) -> Bridge {
         self.dnsmasq = Some(configuration.into());
         self
     }
 
     /// Runs ISC dhcpd with this configuration.
-    #[must_use]
     pub fn dhcpd(mut self, configuration: impl Into<String>) -> Bridge {
         self.dhcpd = Some(configuration.into());
         self
     }
 
     /// Runs lighttpd with this configuration.
-    #[must_use]
     pub fn lighttpd(mut self, configuration: impl Into<String>) -> Bridge {
         self.lighttpd = Some(configuration.into());
         self
     }
 
     /// Loads these nftables rules.
-    #[must_use]
     pub fn rules(mut self, rules: impl Into<String>) -> Bridge {
         self.rules = Some(rules.into());
         self
     }
 
     /// Removes all rules once they have dropped so many packets.
-    #[must_use]
     pub fn restore_after(mut self, dropped: u32) -> Bridge {
         self.restore_after = Some(dropped);
         self

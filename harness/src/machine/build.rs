@@ -1,8 +1,8 @@
 //! The words with which cases put a machine together. Words about a device apply to the one added last.
 
 use super::{
-    Accelerator, Board, BootOptions, Clock, Device, DeviceClass, Firmware, Machine, Medium, Network, Nic, OptionRom,
-    Place, UsbController, VariableStore,
+    Accelerator, Board, BootOptions, Clock, Device, DeviceClass, Firmware, Machine, Medium, Network, Nic, NicModel,
+    OptionRom, Place, UsbController, Value, VariableStore,
 };
 
 impl Machine {
@@ -106,8 +106,8 @@ impl Machine {
     }
 
     /// Adds a NIC with its default option ROM; `lan` is the index of the network it is plugged into.
-    pub fn nic(self, model: &str, lan: Option<usize>) -> Machine {
-        self.device(DeviceClass::Nic(Nic { model: model.to_owned(), rom: OptionRom::Default, lan }), None, false)
+    pub fn nic(self, model: impl Into<NicModel>, lan: Option<usize>) -> Machine {
+        self.device(DeviceClass::Nic(Nic { model: model.into(), rom: OptionRom::Default, lan }), None, false)
     }
 
     /// Adds a network; the first one is lan 0.
@@ -174,8 +174,8 @@ impl Machine {
     }
 
     /// Adds a property to the last device, as QEMU spells it.
-    pub fn property(self, name: &str, value: &str) -> Machine {
-        self.on_last(|device| device.properties.push((name.to_owned(), value.to_owned())))
+    pub fn property(self, name: &str, value: impl Into<Value>) -> Machine {
+        self.on_last(|device| device.properties.push((name.to_owned(), value.into())))
     }
 
     /// Leaves the last device unplugged at power-on; a story plugs it in.
@@ -268,20 +268,23 @@ impl Machine {
         self
     }
 
-    /// The same machine with every bootindex removed: the usual negative control of an order case.
-    pub fn without_bootindex(mut self) -> Machine {
-        for device in &mut self.devices {
-            device.bootindex = None;
+    /// The same machine with one medium replaced by a blank one of the same name.
+    pub fn with_blank(self, name: &str) -> Machine {
+        self.with_medium(Medium::blank(name))
+    }
+
+    /// The same machine with a medium in place of the one that has its name; nothing happens where there is none.
+    pub fn with_medium(mut self, medium: Medium) -> Machine {
+        if let Some(index) = self.device_with_medium(&medium.name) {
+            self.devices[index].medium = Some(medium);
         }
         self
     }
 
-    /// The same machine with one medium replaced by a blank one of the same name.
-    pub fn with_blank(mut self, name: &str) -> Machine {
-        for device in &mut self.devices {
-            if device.medium_name() == Some(name) {
-                device.medium = Some(Medium::blank(name));
-            }
+    /// The same machine with an empty drive where this medium was.
+    pub fn without_medium(mut self, name: &str) -> Machine {
+        if let Some(index) = self.device_with_medium(name) {
+            self.devices[index].medium = None;
         }
         self
     }

@@ -3,11 +3,16 @@
 //! The layout is a pure function of the machine, and both the argv and the firmware paths derive from it, so that the
 //! two cannot disagree. Slots are given out in device order; an explicit slot is honoured or refused.
 
+mod error;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use bootwright_images::{Content, FatType, MediumKind};
 
-use super::{Board, Device, DeviceClass, Machine, Network, Place};
+use super::board::{BoardFacts, Expander};
+use super::{Device, DeviceClass, Machine, Network, Nic, NicModel, Place, UnknownNic, Value};
+pub use error::LayoutError;
 
 /// The PCI bus number of the expander root bus.
 pub const EXPANDER_BUS: u8 = 0x80;
@@ -15,81 +20,54 @@ pub const EXPANDER_BUS: u8 = 0x80;
 /// Root-bus slot of the `virtio-rng-pci` of machines that have one.
 pub const RNG_SLOT: u8 = 0x1e;
 
-/// A machine that cannot be laid out.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LayoutError {
-    /// Two functions want the same address.
-    #[error("slot {slot:#04x} function {function} of bus \"{bus}\" is taken: give device {device} another slot")]
-    Taken {
-        /// Bus name as QEMU spells it.
-        bus: String,
-        /// PCI slot.
-        slot: u8,
-        /// PCI function.
-        function: u8,
-        /// Index of the device that came too late.
-        device: usize,
-    },
-    /// No slot is left.
-    #[error("bus \"{bus}\" has no free slot for device {device}")]
-    Full {
-        /// Bus name as QEMU spells it.
-        bus: String,
-        /// Index of the device that found no place.
-        device: usize,
-    },
-    /// The board does not have the place or controller that a device needs.
-    #[error("device {device}: {wanted} does not exist on {board}")]
-    NotOnBoard {
-        /// Index of the device.
-        device: usize,
-        /// What was wanted.
-        wanted: String,
-        /// The board's name.
-        board: &'static str,
-    },
-    /// Two drives want the same place on a bus that is not PCI.
-    #[error("device {device} wants the same place as device {first}: {place}")]
-    PlaceTaken {
-        /// Index of the device that came too late.
-        device: usize,
-        /// Index of the device that has the place.
-        first: usize,
-        /// The place, by its bus and unit, target, LUN or port.
-        place: String,
-    },
-    /// A network card that the harness does not know.
-    #[error(
-        "device {device}: the network card \"{model}\" is not one that the harness knows (`Nic::driver` lists them)"
-    )]
-    UnknownNic {
-        /// Index of the device.
-        device: usize,
-        /// The model that was wanted.
-        model: String,
-    },
-    /// Two media have the same name, so a verdict could not tell them apart.
-    #[error("medium \"{0}\" is in the machine twice: give every medium its own name")]
-    MediumTwice(String),
-    /// A NIC is plugged into a network that the machine does not have.
-    #[error("device {device} is plugged into network {lan}, but the machine has {networks}: add it with .network()")]
-    NoSuchNetwork {
-        /// Index of the NIC.
-        device: usize,
-        /// The network that it wants.
-        lan: usize,
-        /// Number of networks.
-        networks: usize,
-    },
+/// A PCI function's address on its bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PciAddress {
+    /// Slot (device number), 0 to 31.
+    pub slot: u8,
+    /// Function, 0 to 7.
+    pub function: u8,
 }
 
-/// The way from a root bus to a PCI function: one (slot, function) for each bridge, then the function itself.
+impl PciAddress {
+    /// Function 0 of a slot.
+    pub const fn slot(slot: u8) -> PciAddress {
+        PciAddress { slot, function: 0 }
+    }
+}
+
+impl fmt::Display for PciAddress {
+    /// As QEMU's property `addr` takes it.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:#x}.{:#x}", self.slot, self.function)
+    }
+}
+
+/// The way from a root bus to a PCI function: one address for each bridge, then the function itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PciPath {
     /// Number of the root bus, 0 or [`EXPANDER_BUS`].
     pub root: u8,
     /// Hops from that root bus; the last one is the function itself.
-    pub hops: Vec<(u8, u8)>,
+    pub hops: Vec<PciAddress>,
+}
+
+impl PciPath {
+    /// A function on the board's root bus.
+    fn on_root(address: PciAddress) -> PciPath {
+        PciPath { root: 0, hops: vec![address] }
+    }
+}
+
+/// Where a PCI function sits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PciPlace {
+    /// Bus to plug into, as QEMU spells it.
+    pub bus: String,
+    /// Address on that bus.
+    pub address: PciAddress,
+    /// Way from the root bus.
+    pub path: PciPath,
 }
 
 /// A PCI function of the layout that the machine did not name: bridge, adapter, host controller.
@@ -100,13 +78,9 @@ pub struct Controller {
     /// QEMU's device name.
     pub driver: &'static str,
     /// Properties besides id, bus and addr.
-    pub properties: Vec<(String, String)>,
-    /// Bus to plug into, as QEMU spells it.
-    pub bus: String,
-    /// `addr=` slot and function on that bus.
-    pub address: (u8, u8),
-    /// Way from the root bus.
-    pub path: PciPath,
+    pub properties: Vec<(String, Value)>,
+    /// Where it sits.
+    pub at: PciPlace,
     /// The slot is multifunction.
     pub multifunction: bool,
 }
@@ -119,7 +93,7 @@ pub struct Placed {
     /// Bus to plug into, as QEMU spells it; empty for the floppy controller's own bus.
     pub bus: String,
     /// `addr=` for PCI devices.
-    pub address: Option<(u8, u8)>,
+    pub address: Option<PciAddress>,
     /// Way from the root bus to the PCI function that firmware sees: the device itself or its adapter.
     pub pci: Option<PciPath>,
     /// Size of its medium in 512-byte sectors, for hard disks whose medium leaves it open; distinct within a machine.
@@ -204,34 +178,29 @@ pub fn medium_kind(device: &Device) -> MediumKind {
 
 struct Planner<'a> {
     machine: &'a Machine,
+    board: &'static BoardFacts,
     layout: Layout,
-    /// (bus, slot, function) already given away.
-    taken: BTreeSet<(String, u8, u8)>,
-    /// (bus, slot) that some device asks for by number.
+    /// Bus and address already given away.
+    taken: BTreeSet<(String, PciAddress)>,
+    /// Bus and slot that some device asks for by number.
     promised: BTreeSet<(String, u8)>,
 }
 
 impl<'a> Planner<'a> {
     fn new(machine: &'a Machine) -> Planner<'a> {
+        let board = machine.board.facts();
         let mut planner =
-            Planner { machine, layout: Layout::default(), taken: BTreeSet::new(), promised: BTreeSet::new() };
+            Planner { machine, board, layout: Layout::default(), taken: BTreeSet::new(), promised: BTreeSet::new() };
         if machine.rng {
-            planner.taken.insert((planner.root_bus().to_owned(), RNG_SLOT, 0));
+            planner.taken.insert((board.root.id.to_owned(), PciAddress::slot(RNG_SLOT)));
         }
         planner
-    }
-
-    fn root_bus(&self) -> &'static str {
-        match self.machine.board {
-            Board::Pc => "pci.0",
-            Board::Q35 => "pcie.0",
-        }
     }
 
     fn reserve_explicit_slots(&mut self) {
         let promised = self.machine.devices.iter().filter_map(|device| {
             let bus = match device.place {
-                Place::Root => self.root_bus(),
+                Place::Root => self.board.root.id,
                 Place::PciBridge => "bridge0",
                 Place::Expander => "expander0",
                 Place::RootPort => return None,
@@ -241,28 +210,29 @@ impl<'a> Planner<'a> {
         self.promised = promised.collect();
     }
 
-    /// Takes the requested or next free address on a bus. The root bus keeps slots 0 to 2 and 31 for the board, a bridge's
-    /// slot 0 is its hot-plug controller's.
-    fn take(&mut self, bus: &str, device: usize, slot: Option<u8>, function: u8) -> Result<(u8, u8), LayoutError> {
+    /// Takes the requested or next free address on a bus. The root bus keeps some slots for the board, a bridge's slot 0 is
+    /// its hot-plug controller's.
+    fn take(&mut self, bus: &str, device: usize, slot: Option<u8>, function: u8) -> Result<PciAddress, LayoutError> {
         let slot = match slot {
             Some(slot) => slot,
             None => {
-                let first = match self.controller(bus) {
-                    Some(controller) if controller.driver == "pxb-pcie" => 0,
-                    Some(_) => 1,
-                    None => 3,
+                let (first, last) = match self.controller(bus) {
+                    Some(controller) if self.board.expander == Expander::Ports(controller.driver) => (0, 30),
+                    Some(_) => (1, 30),
+                    None => self.board.root.free_slots,
                 };
                 let free = |slot: &u8| {
                     !self.promised.contains(&(bus.to_owned(), *slot))
-                        && !self.taken.iter().any(|taken| taken.0 == bus && taken.1 == *slot)
+                        && !self.taken.iter().any(|(at, taken)| at == bus && taken.slot == *slot)
                 };
-                (first..=30).find(free).ok_or_else(|| LayoutError::Full { bus: bus.to_owned(), device })?
+                (first..=last).find(free).ok_or_else(|| LayoutError::Full { bus: bus.to_owned(), device })?
             }
         };
-        if !self.taken.insert((bus.to_owned(), slot, function)) {
+        let address = PciAddress { slot, function };
+        if !self.taken.insert((bus.to_owned(), address)) {
             return Err(LayoutError::Taken { bus: bus.to_owned(), slot, function, device });
         }
-        Ok((slot, function))
+        Ok(address)
     }
 
     fn controller(&self, id: &str) -> Option<&Controller> {
@@ -273,88 +243,83 @@ impl<'a> Planner<'a> {
         &mut self,
         id: &str,
         driver: &'static str,
-        properties: &[(&str, String)],
-        (bus, address, path): (String, (u8, u8), PciPath),
+        property: Option<(&str, Value)>,
+        at: PciPlace,
         multifunction: bool,
     ) {
-        self.layout.controllers.push(Controller {
-            id: id.to_owned(),
-            driver,
-            properties: properties.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
-            bus,
-            address,
-            path,
-            multifunction,
-        });
+        let properties = property.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        self.layout.controllers.push(Controller { id: id.to_owned(), driver, properties, at, multifunction });
+    }
+
+    /// Function 0 of the next free slot of the root bus.
+    fn next_on_root(&mut self, index: usize) -> Result<PciPlace, LayoutError> {
+        let bus = self.board.root.id;
+        let address = self.take(bus, index, None, 0)?;
+        Ok(PciPlace { bus: bus.to_owned(), address, path: PciPath::on_root(address) })
     }
 
     /// Finds an address for a PCI function at the place that `device` asks for.
-    fn pci_function(&mut self, index: usize, device: &Device) -> Result<(String, (u8, u8), PciPath), LayoutError> {
-        let root = self.root_bus();
-        match (device.place, self.machine.board) {
-            (Place::Root, _) => {
-                let address = self.take(root, index, device.slot, device.function)?;
-                Ok((root.to_owned(), address, PciPath { root: 0, hops: vec![address] }))
+    fn pci_function(&mut self, index: usize, device: &Device) -> Result<PciPlace, LayoutError> {
+        match device.place {
+            Place::Root => {
+                let bus = self.board.root.id;
+                let address = self.take(bus, index, device.slot, device.function)?;
+                Ok(PciPlace { bus: bus.to_owned(), address, path: PciPath::on_root(address) })
             }
-            (Place::PciBridge, _) => {
+            Place::PciBridge => {
                 let id = "bridge0";
                 if self.controller(id).is_none() {
-                    let address = self.take(root, index, None, 0)?;
-                    let at = (root.to_owned(), address, PciPath { root: 0, hops: vec![address] });
-                    self.add_controller(id, "pci-bridge", &[("chassis_nr", "1".to_owned())], at, false);
+                    let at = self.next_on_root(index)?;
+                    self.add_controller(id, "pci-bridge", Some(("chassis_nr", Value::from(1_u8))), at, false);
                 }
                 self.behind(id, index, device)
             }
-            (Place::RootPort, Board::Q35) => {
-                let id = format!("port{index}");
-                let address = self.take(root, index, None, 0)?;
-                let at = (root.to_owned(), address, PciPath { root: 0, hops: vec![address] });
-                self.add_controller(&id, "pcie-root-port", &[("chassis", (index + 1).to_string())], at, false);
-                self.behind_port(&id, index)
+            Place::RootPort => {
+                let driver = self.board.root_port.ok_or_else(|| self.not_on_board(index, "a pcie-root-port"))?;
+                let at = self.next_on_root(index)?;
+                self.behind_port(driver, at, index)
             }
-            (Place::RootPort, Board::Pc) => Err(self.not_on_board(index, "a pcie-root-port")),
-            (Place::Expander, board) => {
-                let id = "expander0";
-                if self.controller(id).is_none() {
-                    let driver = if board == Board::Pc { "pxb" } else { "pxb-pcie" };
-                    let address = self.take(root, index, None, 0)?;
-                    let inner = if board == Board::Pc { vec![(0, 0)] } else { Vec::new() };
-                    let at = (root.to_owned(), address, PciPath { root: EXPANDER_BUS, hops: inner });
-                    self.add_controller(id, driver, &[("bus_nr", EXPANDER_BUS.to_string())], at, false);
-                }
-                if board == Board::Pc {
-                    return self.behind(id, index, device);
-                }
-                let port = format!("port{index}");
-                let address = self.take(id, index, None, 0)?;
-                let at = (id.to_owned(), address, PciPath { root: EXPANDER_BUS, hops: vec![address] });
-                self.add_controller(&port, "pcie-root-port", &[("chassis", (index + 1).to_string())], at, false);
-                self.behind_port(&port, index)
-            }
+            Place::Expander => self.behind_expander(index, device),
         }
     }
 
-    fn behind(
-        &mut self,
-        bridge: &str,
-        index: usize,
-        device: &Device,
-    ) -> Result<(String, (u8, u8), PciPath), LayoutError> {
+    fn behind_expander(&mut self, index: usize, device: &Device) -> Result<PciPlace, LayoutError> {
+        let id = "expander0";
+        let (Expander::Bridge(driver) | Expander::Ports(driver)) = self.board.expander;
+        let has_bridge = self.board.expander == Expander::Bridge(driver);
+        if self.controller(id).is_none() {
+            let at = self.next_on_root(index)?;
+            let hops = if has_bridge { vec![PciAddress::slot(0)] } else { Vec::new() };
+            let at = PciPlace { path: PciPath { root: EXPANDER_BUS, hops }, ..at };
+            self.add_controller(id, driver, Some(("bus_nr", Value::from(EXPANDER_BUS))), at, false);
+        }
+        if has_bridge {
+            return self.behind(id, index, device);
+        }
+        let port = self.board.root_port.ok_or_else(|| self.not_on_board(index, "a pcie-root-port"))?;
+        let address = self.take(id, index, None, 0)?;
+        let path = PciPath { root: EXPANDER_BUS, hops: vec![address] };
+        self.behind_port(port, PciPlace { bus: id.to_owned(), address, path }, index)
+    }
+
+    fn behind(&mut self, bridge: &str, index: usize, device: &Device) -> Result<PciPlace, LayoutError> {
         let address = self.take(bridge, index, device.slot, device.function)?;
-        let path = self.path_behind(bridge, address);
-        Ok((bridge.to_owned(), address, path))
+        Ok(PciPlace { bus: bridge.to_owned(), address, path: self.path_behind(bridge, address) })
     }
 
-    /// A PCI Express port has one slot, number 0.
-    fn behind_port(&mut self, port: &str, index: usize) -> Result<(String, (u8, u8), PciPath), LayoutError> {
-        let address = self.take(port, index, Some(0), 0)?;
-        let path = self.path_behind(port, address);
-        Ok((port.to_owned(), address, path))
+    /// Adds a root port, whose one slot has number 0, and plugs the device into it.
+    fn behind_port(&mut self, driver: &'static str, at: PciPlace, index: usize) -> Result<PciPlace, LayoutError> {
+        let id = format!("port{index}");
+        let chassis = Value::from(index as i64 + 1);
+        self.add_controller(&id, driver, Some(("chassis", chassis)), at, false);
+        let address = self.take(&id, index, Some(0), 0)?;
+        let path = self.path_behind(&id, address);
+        Ok(PciPlace { bus: id, address, path })
     }
 
-    fn path_behind(&self, bridge: &str, address: (u8, u8)) -> PciPath {
+    fn path_behind(&self, bridge: &str, address: PciAddress) -> PciPath {
         let mut path = match self.controller(bridge) {
-            Some(bridge) => bridge.path.clone(),
+            Some(bridge) => bridge.at.path.clone(),
             None => PciPath { root: 0, hops: Vec::new() },
         };
         path.hops.push(address);
@@ -362,7 +327,7 @@ impl<'a> Planner<'a> {
     }
 
     fn not_on_board(&self, device: usize, wanted: &str) -> LayoutError {
-        LayoutError::NotOnBoard { device, wanted: wanted.to_owned(), board: self.machine.board.name() }
+        LayoutError::NotOnBoard { device, wanted: wanted.to_owned(), board: self.board.name }
     }
 
     /// The adapter that several devices may share, placed where its first device asks for.
@@ -374,11 +339,11 @@ impl<'a> Planner<'a> {
         device: &Device,
     ) -> Result<PciPath, LayoutError> {
         if let Some(controller) = self.controller(id) {
-            return Ok(controller.path.clone());
+            return Ok(controller.at.path.clone());
         }
         let at = self.pci_function(index, device)?;
-        let path = at.2.clone();
-        self.add_controller(id, driver, &[], at, device.multifunction);
+        let path = at.path.clone();
+        self.add_controller(id, driver, None, at, device.multifunction);
         Ok(path)
     }
 
@@ -386,36 +351,39 @@ impl<'a> Planner<'a> {
         let id = format!("dev{index}");
         let sectors = self.sectors(index, device);
         let placed = |bus: String, address, pci| Placed { id: id.clone(), bus, address, pci, sectors };
-        match (&device.class, self.machine.board) {
-            (DeviceClass::Nic(nic), _) if nic.driver().is_none() => {
-                Err(LayoutError::UnknownNic { device: index, model: nic.model.clone() })
+        match &device.class {
+            DeviceClass::Nic(Nic { model: NicModel::Unknown(name), .. }) => {
+                Err(LayoutError::UnknownNic { device: index, unknown: UnknownNic { name: name.clone() } })
             }
-            (DeviceClass::VirtioBlk | DeviceClass::Nvme | DeviceClass::Nic(_), _) => {
-                let (bus, address, path) = self.pci_function(index, device)?;
-                Ok(placed(bus, Some(address), Some(path)))
+            DeviceClass::VirtioBlk | DeviceClass::Nvme | DeviceClass::Nic(_) => {
+                let at = self.pci_function(index, device)?;
+                Ok(placed(at.bus, Some(at.address), Some(at.path)))
             }
-            (DeviceClass::VirtioScsi { hba, .. }, _) => {
+            DeviceClass::VirtioScsi { hba, .. } => {
                 let hba = format!("scsi{hba}");
                 let path = self.adapter(&hba, "virtio-scsi-pci", index, device)?;
                 Ok(placed(format!("{hba}.0"), None, Some(path)))
             }
-            (DeviceClass::Ide { channel, .. }, Board::Pc) => {
-                Ok(placed(format!("ide.{channel}"), None, Some(PciPath { root: 0, hops: vec![(1, 1)] })))
+            DeviceClass::Ide { channel, .. } => {
+                let ide = self.board.ide.ok_or_else(|| self.not_on_board(index, "a PIIX3 IDE controller"))?;
+                Ok(placed(format!("ide.{channel}"), None, Some(PciPath::on_root(ide))))
             }
-            (DeviceClass::Ide { .. }, Board::Q35) => Err(self.not_on_board(index, "a PIIX3 IDE controller")),
-            (DeviceClass::Ahci { port }, Board::Q35) => {
-                Ok(placed(format!("ide.{port}"), None, Some(PciPath { root: 0, hops: vec![(0x1f, 2)] })))
-            }
-            (DeviceClass::Ahci { port }, Board::Pc) => {
-                let path = self.adapter("ahci0", "ich9-ahci", index, device)?;
-                Ok(placed(format!("ahci0.{port}"), None, Some(path)))
-            }
-            (DeviceClass::UsbStorage { controller, .. }, _) => {
+            DeviceClass::Ahci { port } => match self.board.ahci {
+                Some(ahci) => Ok(placed(format!("ide.{port}"), None, Some(PciPath::on_root(ahci)))),
+                None => {
+                    let path = self.adapter("ahci0", "ich9-ahci", index, device)?;
+                    Ok(placed(format!("ahci0.{port}"), None, Some(path)))
+                }
+            },
+            DeviceClass::UsbStorage { controller, .. } => {
                 let id = controller.word();
                 let path = self.adapter(id, controller.device(), index, device)?;
                 Ok(placed(format!("{id}.0"), None, Some(path)))
             }
-            (DeviceClass::Floppy { .. }, _) => Ok(placed(String::new(), None, None)),
+            DeviceClass::Floppy { .. } => match self.board.floppy {
+                Some(_) => Ok(placed(String::new(), None, None)),
+                None => Err(self.not_on_board(index, "a floppy controller")),
+            },
         }
     }
 

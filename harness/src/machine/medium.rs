@@ -4,6 +4,7 @@ use bootwright_images::{After, Boots, Content, FatType, MediumKind, MediumSpec, 
 use serde::{Serialize, Serializer};
 
 /// A named medium to build for one machine. Names are unique within a machine.
+#[must_use = "words about a medium give a new one back"]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Medium {
     /// Its name, in the payload line and in every report.

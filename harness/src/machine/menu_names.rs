@@ -6,14 +6,14 @@
 use super::layout::Layout;
 use super::{DeviceClass, Machine, OptionRom};
 
-/// The menu's name for a device, or `None` for one that is no entry: a NIC whose ROM the BIOS does not see, a function
+/// The menu's name for a device, or `None` for one that is no entry: a NIC without a ROM or whose ROM the BIOS does not see, a function
 /// behind a bridge, whose bus number only the firmware knows. `sectors` is the size of its medium in 512-byte sectors.
 pub fn menu_name(machine: &Machine, layout: &Layout, index: usize, sectors: u64) -> Option<String> {
     let device = machine.devices.get(index)?;
     let place = || {
         let pci = layout.devices.get(index)?.pci.as_ref()?;
         match pci.hops.as_slice() {
-            [(slot, function)] if pci.root == 0 => Some(format!("00:{slot:02x}.{function:x}")),
+            [at] if pci.root == 0 => Some(format!("00:{:02x}.{:x}", at.slot, at.function)),
             _ => None,
         }
     };
@@ -31,7 +31,9 @@ pub fn menu_name(machine: &Machine, layout: &Layout, index: usize, sectors: u64)
         DeviceClass::Nvme => format!("NVMe NS 1: {mib} MiB ({sectors} 512-byte blocks + 0-byte metadata)"),
         DeviceClass::UsbStorage { .. } => "USB MSC Drive QEMU QEMU HARDDISK 2.5+".to_owned(),
         DeviceClass::Floppy { unit } => format!("Floppy [drive {}]", if *unit == 0 { 'A' } else { 'B' }),
-        DeviceClass::Nic(nic) if nic.rom == OptionRom::Default => format!("iPXE (PCI {})", place()?),
+        DeviceClass::Nic(nic) if nic.rom == OptionRom::Default && nic.model.has_ipxe_rom() => {
+            format!("iPXE (PCI {})", place()?)
+        }
         DeviceClass::Nic(_) => return None,
     };
     Some(if device.optical { format!("DVD/CD [{name}]") } else { name })
@@ -83,8 +85,9 @@ mod tests {
             .nic("e1000", None)
             .rom(OptionRom::Empty)
             .virtio_blk(Medium::bootable("behind"))
-            .place(Place::PciBridge);
+            .place(Place::PciBridge)
+            .nic("tulip", None);
         let layout = Layout::of(&machine).unwrap();
-        assert_eq!([0, 1].map(|index| menu_name(&machine, &layout, index, 1)), [None, None]);
+        assert_eq!([0, 1, 2].map(|index| menu_name(&machine, &layout, index, 1)), [None, None, None]);
     }
 }

@@ -17,25 +17,34 @@
 //! ```
 
 pub mod argv;
+mod board;
 pub mod bridge;
 mod build;
 mod device_name;
+mod disk_class;
 pub mod layout;
 mod loader;
 mod medium;
 pub mod menu_names;
 mod network;
+mod nic_model;
+mod order;
 pub mod paths;
+mod property;
 mod store;
 
 use serde::Serialize;
 
+pub use board::{Board, BoardFacts, Expander, FirmwareStore, FloppyController, RootBus};
 pub use bridge::Bridge;
 pub use device_name::DeviceName;
+pub use disk_class::{DiskClass, Hotplug, UnknownDiskClass};
 pub use layout::LayoutError;
 pub use loader::{Grub, Loader};
 pub use medium::Medium;
 pub use network::{Https, Network, Program, Served};
+pub use nic_model::{NicModel, OtherNic, UefiDriver, UnknownNic};
+pub use property::Value;
 pub use store::{Access, Damage, VariableStore};
 
 /// The firmware that a machine starts with.
@@ -55,26 +64,6 @@ impl Firmware {
         match self {
             Firmware::SeaBios => "seabios",
             Firmware::Ovmf => "ovmf",
-        }
-    }
-}
-
-/// QEMU's machine type (without its version).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Board {
-    /// `pc`: i440FX with PIIX3 IDE.
-    Pc,
-    /// `q35`: ICH9 with AHCI.
-    Q35,
-}
-
-impl Board {
-    /// The name used on QEMU's command line, in case ids and in reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Board::Pc => "pc",
-            Board::Q35 => "q35",
         }
     }
 }
@@ -192,38 +181,12 @@ impl UsbController {
 /// A network interface card and what it is plugged into.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Nic {
-    /// QEMU's device name, for example `virtio-net-pci` or `e1000e`.
-    pub model: String,
+    /// Its model.
+    pub model: NicModel,
     /// Which option ROM the card carries.
     pub rom: OptionRom,
     /// Index of the network that it is plugged into ([`Machine::networks`]); `None` leaves it without a peer.
     pub lan: Option<usize>,
-}
-
-impl Nic {
-    /// QEMU's device name where it is one that the harness knows; a closed list, so that a spec cannot smuggle options
-    /// into the command line.
-    pub fn driver(&self) -> Option<&'static str> {
-        const MODELS: [&str; 16] = [
-            "virtio-net-pci",
-            "virtio-net-pci-transitional",
-            "virtio-net-pci-non-transitional",
-            "e1000",
-            "e1000e",
-            "rtl8139",
-            "vmxnet3",
-            "pcnet",
-            "ne2k_pci",
-            "i82550",
-            "i82551",
-            "i82557a",
-            "i82559er",
-            "i82801",
-            "igb",
-            "tulip",
-        ];
-        MODELS.into_iter().find(|&known| known == self.model)
-    }
 }
 
 /// The option ROM of a NIC.
@@ -278,7 +241,7 @@ pub struct Device {
     /// Logical and physical block size in bytes where not 512.
     pub block_size: Option<u32>,
     /// Additional properties as QEMU spells them.
-    pub properties: Vec<(String, String)>,
+    pub properties: Vec<(String, Value)>,
     /// Defined, with its backing file, but not plugged in when the machine powers on.
     pub absent: bool,
 }
@@ -311,6 +274,8 @@ pub struct BootOptions {
 }
 
 /// A machine to power on.
+#[must_use = "words about a machine give a new one back"]
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Machine {
     /// What it starts with.

@@ -76,6 +76,7 @@ pub struct Https {
 }
 
 /// A network and the programs that it offers.
+#[must_use = "words about a network give a new one back"]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
     /// Everything but the programs. A route of it whose resource has no bytes takes those of the program whose file name
@@ -103,25 +104,21 @@ impl Network {
     }
 
     /// Offers a program for BIOS that reports itself as `medium` and ends the machine.
-    #[must_use]
     pub fn bios_program(self, file: &str, medium: &str) -> Network {
         self.program(file, medium, Program::Bios)
     }
 
     /// Offers a program for UEFI that reports itself as `medium` and ends the machine.
-    #[must_use]
     pub fn efi_program(self, file: &str, medium: &str) -> Network {
         self.program(file, medium, Program::Efi)
     }
 
     /// Offers an initramfs whose init reports itself as `medium` from user space and ends the machine.
-    #[must_use]
     pub fn initramfs(self, file: &str, medium: &str) -> Network {
         self.program(file, medium, Program::Initramfs)
     }
 
     /// Offers a program that others wrote.
-    #[must_use]
     pub fn loader(mut self, file: &str, loader: Loader) -> Network {
         self.loaders.push((file.to_owned(), loader));
         self
@@ -134,7 +131,6 @@ impl Network {
     }
 
     /// Makes the program that was offered last `bytes` long.
-    #[must_use]
     pub fn of_length(mut self, bytes: usize) -> Network {
         if let Some(served) = self.served.last_mut() {
             served.length = Some(bytes);
@@ -143,7 +139,6 @@ impl Network {
     }
 
     /// Makes the program that was offered last do this once its line is printed.
-    #[must_use]
     pub fn then(mut self, after: After) -> Network {
         if let Some(served) = self.served.last_mut() {
             served.after = after;
@@ -152,28 +147,24 @@ impl Network {
     }
 
     /// Serves HTTPS with a certificate for these names; see [`Https::trusted`].
-    #[must_use]
     pub fn https(mut self, names: &[&str], trusted: bool) -> Network {
         self.https = Some(Https { names: names.iter().map(|name| (*name).to_owned()).collect(), trusted });
         self
     }
 
     /// The same network without a program: whoever asks for it is told that it is not there.
-    #[must_use]
     pub fn without_program(mut self, file: &str) -> Network {
         self.served.retain(|served| served.file != file);
         self
     }
 
     /// The same network with its lan changed.
-    #[must_use]
     pub fn with_lan(mut self, change: impl FnOnce(LanSpec) -> LanSpec) -> Network {
         self.lan = change(self.lan);
         self
     }
 
     /// The same network with its bridge changed, if it has one.
-    #[must_use]
     pub fn with_bridge(mut self, change: impl FnOnce(Bridge) -> Bridge) -> Network {
         self.bridge = self.bridge.map(change);
         self

@@ -4,14 +4,17 @@
 //! bus's `get_fw_dev_path` in QEMU's sources); [`uefi_path`] is the device path as OVMF prints it (edk2
 //! `MdePkg/Library/UefiDevicePathLib/DevicePathToText.c`). `docs/firmware-paths.md` holds the measured table.
 
+use super::board::{BoardFacts, RootBus};
 use super::layout::{Layout, PciPath};
-use super::{Board, DeviceClass, Machine};
+use super::{DeviceClass, Machine};
 
 /// The line of fw_cfg `bootorder` for a device, or `None` where the device has no such name.
 pub fn bootorder_line(machine: &Machine, layout: &Layout, index: usize) -> Option<String> {
     let device = machine.devices.get(index)?;
     let placed = layout.devices.get(index)?;
+    let board = machine.board.facts();
     let pci = placed.pci.as_ref();
+    let function = |name: &str, pci: &PciPath| openfirmware(board, name, pci);
     let line = match &device.class {
         DeviceClass::VirtioBlk => format!("{}/disk@0,0", function("scsi", pci?)),
         DeviceClass::VirtioScsi { target, lun, .. } => {
@@ -25,7 +28,9 @@ pub fn bootorder_line(machine: &Machine, layout: &Layout, index: usize) -> Optio
         DeviceClass::UsbStorage { port, .. } => {
             format!("{}/storage@{port:x}/channel@0/disk@0,0", function("usb", pci?))
         }
-        DeviceClass::Floppy { unit } => format!("/pci@i0cf8/isa@{}/fdc@03f0/floppy@{unit}", isa_bridge(machine.board)),
+        DeviceClass::Floppy { unit } => {
+            format!("{}/{}/floppy@{unit}", board.root.openfirmware, board.floppy.as_ref()?.openfirmware)
+        }
         DeviceClass::Nic(_) => format!("{}/ethernet-phy@0", function("ethernet", pci?)),
     };
     Some(line)
@@ -67,9 +72,6 @@ pub fn bios_geometry_lines(machine: &Machine, layout: &Layout) -> Vec<String> {
         .collect()
 }
 
-/// NICs that OVMF has no driver for and that QEMU brings no EFI option ROM for.
-const NICS_WITHOUT_UEFI_DRIVER: [&str; 6] = ["i82550", "i82551", "i82557a", "i82559er", "i82801", "tulip"];
-
 /// Highest SCSI target and LUN that OVMF looks at (`PcdVirtioScsiMaxTargetLimit` and `PcdVirtioScsiMaxLunLimit` in edk2's
 /// `OvmfPkg/OvmfPkg.dec`).
 const OVMF_LAST_TARGET_AND_LUN: (u8, u16) = (31, 7);
@@ -79,7 +81,7 @@ const OVMF_LAST_TARGET_AND_LUN: (u8, u16) = (31, 7);
 pub fn uefi_path(machine: &Machine, layout: &Layout, index: usize) -> Option<String> {
     let device = machine.devices.get(index)?;
     let placed = layout.devices.get(index)?;
-    let pci = pci_text(placed.pci.as_ref()?);
+    let pci = pci_text(&machine.board.facts().root, placed.pci.as_ref()?);
     Some(match &device.class {
         DeviceClass::VirtioBlk => pci,
         DeviceClass::VirtioScsi { target, lun, .. } => {
@@ -98,44 +100,38 @@ pub fn uefi_path(machine: &Machine, layout: &Layout, index: usize) -> Option<Str
         DeviceClass::Nvme => format!("{pci}/NVMe(0x1,00-00-00-00-00-00-00-00)"),
         // QEMU numbers root ports from 1, edk2 from 0
         DeviceClass::UsbStorage { port, .. } => format!("{pci}/USB({:#x},0x0)", port.checked_sub(1)?),
-        DeviceClass::Nic(nic) if NICS_WITHOUT_UEFI_DRIVER.contains(&nic.model.as_str()) => return None,
-        DeviceClass::Nic(_) => pci,
+        DeviceClass::Nic(nic) => {
+            nic.model.uefi_driver()?;
+            pci
+        }
         DeviceClass::Floppy { .. } => return None,
     })
 }
 
-fn pci_text(path: &PciPath) -> String {
-    let mut text = format!("PciRoot({:#x})", path.root);
-    for (slot, function) in &path.hops {
-        text += &format!("/Pci(0x{slot:X},0x{function:X})");
+fn pci_text(root: &RootBus, path: &PciPath) -> String {
+    let mut text = format!("{}({:#x})", root.uefi, path.root);
+    for hop in &path.hops {
+        text += &format!("/Pci(0x{:X},0x{:X})", hop.slot, hop.function);
     }
     text
 }
 
 /// The OpenFirmware path of a PCI function: bridges on the way, then `name@slot[,function]`.
-fn function(name: &str, path: &PciPath) -> String {
-    let mut text = String::from("/pci@i0cf8");
+fn openfirmware(board: &BoardFacts, name: &str, path: &PciPath) -> String {
+    let mut text = String::from(board.root.openfirmware);
     if path.root != 0 {
         // QEMU counts the expanders in ascending bus number, and a layout has one
         text += ",1";
     }
     let last = path.hops.len().saturating_sub(1);
-    for (position, (slot, function)) in path.hops.iter().enumerate() {
+    for (position, hop) in path.hops.iter().enumerate() {
         let name = if position == last { name } else { "pci-bridge" };
-        text += &format!("/{name}@{slot:x}");
-        if *function != 0 {
-            text += &format!(",{function:x}");
+        text += &format!("/{name}@{:x}", hop.slot);
+        if hop.function != 0 {
+            text += &format!(",{:x}", hop.function);
         }
     }
     text
-}
-
-/// Slot of the ISA bridge, in hexadecimal.
-fn isa_bridge(board: Board) -> &'static str {
-    match board {
-        Board::Pc => "1",
-        Board::Q35 => "1f",
-    }
 }
 
 #[cfg(test)]

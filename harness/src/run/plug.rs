@@ -10,26 +10,11 @@ use crate::machine::argv::{blockdev_properties, device_properties};
 use crate::machine::layout::Placed;
 use crate::machine::{Device, Machine};
 
-/// Properties that are numbers to QEMU. Others that look like numbers are text: a serial, a USB port.
-const NUMBERS: [&str; 11] = [
-    "scsi-id",
-    "lun",
-    "channel",
-    "unit",
-    "bootindex",
-    "lcyls",
-    "lheads",
-    "lsecs",
-    "logical_block_size",
-    "physical_block_size",
-    "rombar",
-];
-
 /// Arguments of `blockdev-add` for the medium of a device.
 pub fn blockdev_add(device: &Device, index: usize, file: &Path) -> Value {
     let mut arguments = Map::new();
     for (name, value) in blockdev_properties(device, index, file) {
-        let value = typed(name, value);
+        let value = Value::from(&value);
         match name.split_once('.') {
             None => drop(arguments.insert(name.to_owned(), value)),
             Some((outer, inner)) => {
@@ -46,7 +31,7 @@ pub fn device_add(machine: &Machine, placed: &Placed, index: usize) -> Option<Va
     let device = machine.devices.get(index)?;
     let (driver, words) = device_properties(device, placed, index)?;
     let mut arguments = Map::from_iter([("driver".to_owned(), json!(driver))]);
-    arguments.extend(words.into_iter().map(|(name, value)| (name.to_owned(), typed(name, value))));
+    arguments.extend(words.into_iter().map(|(name, value)| (name.to_owned(), Value::from(&value))));
     Some(Value::Object(arguments))
 }
 
@@ -58,23 +43,10 @@ pub fn monitor_lines(machine: &Machine, placed: &Placed, index: usize, file: &Pa
     let drive = format!("drive{index}");
     let mut plug = format!("device_add {driver}");
     for (name, value) in words {
-        let value = if name == "drive" { drive.clone() } else { value.replace(',', ",,") };
+        let value = if name == "drive" { drive.clone() } else { value.to_string().replace(',', ",,") };
         plug += &format!(",{name}={value}");
     }
     Some([format!("drive_add 0 file={file},if=none,format=raw,id={drive}"), plug])
-}
-
-fn typed(name: &str, value: String) -> Value {
-    if NUMBERS.contains(&name)
-        && let Ok(number) = value.parse::<i64>()
-    {
-        return json!(number);
-    }
-    match value.as_str() {
-        "on" => json!(true),
-        "off" => json!(false),
-        _ => json!(value),
-    }
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ impl Names {
                 names.nics.push(NicName {
                     device: index,
                     name: own,
-                    rom: nic.rom == OptionRom::Default,
+                    rom: nic.rom == OptionRom::Default && nic.model.has_ipxe_rom(),
                     line: paths::bootorder_line(machine, layout, index).unwrap_or_default(),
                     path: paths::uefi_path(machine, layout, index).unwrap_or_default(),
                     served: network.into_iter().flat_map(|network| network.media()).map(str::to_owned).collect(),

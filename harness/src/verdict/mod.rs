@@ -36,6 +36,7 @@ pub enum Target {
 }
 
 /// One attempt that must be seen at its place in the list.
+#[must_use = "an expected attempt is for a list of them"]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Expected {
     /// On what.
@@ -63,6 +64,8 @@ pub enum Ending {
 }
 
 /// What a case expects.
+#[must_use = "words about an expectation give a new one back"]
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Expectation {
     /// The whole ordered list of attempts, over all laps.

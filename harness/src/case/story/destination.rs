@@ -6,6 +6,7 @@ use serde::Serialize;
 
 /// The QEMU that a machine moves to. By default the state goes through a socket pair, the command line has the order as it
 /// stands, and the variable store is the source's own file.
+#[must_use = "words about a destination give a new one back"]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Destination {
     /// The state is saved whole, the source ends, and only then is the destination powered on. A private file without a name

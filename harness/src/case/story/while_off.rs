@@ -8,6 +8,7 @@ use crate::machine::{Access, Damage};
 
 /// What is done between two power-ons. The machine keeps its devices, its bootindex values and, unless something here says
 /// otherwise, its variable store; a firmware that was installed stays.
+#[must_use = "words about what is done give a new one back"]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct WhileOff {
     /// This OVMF_CODE is installed; OVMF_VARS stays the machine's own.

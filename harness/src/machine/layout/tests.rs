@@ -20,7 +20,7 @@ fn free_slots_are_given_out_in_device_order_around_the_explicit_ones() {
     let machine =
         pc().virtio_blk(disk("a")).virtio_blk(disk("b")).slot(3).virtio_blk(disk("c")).slot(5).nvme(disk("d"));
     let layout = Layout::of(&machine).unwrap();
-    let slots: Vec<u8> = layout.devices.iter().map(|placed| placed.address.unwrap().0).collect();
+    let slots: Vec<u8> = layout.devices.iter().map(|placed| placed.address.unwrap().slot).collect();
     assert_eq!(slots, [4, 3, 5, 6]);
 }
 
@@ -28,9 +28,9 @@ fn free_slots_are_given_out_in_device_order_around_the_explicit_ones() {
 fn a_slot_asked_for_behind_a_bridge_stays_free_on_the_root_bus() {
     let machine = pc().virtio_blk(disk("a")).place(Place::PciBridge).slot(4).virtio_blk(disk("b"));
     let layout = Layout::of(&machine).unwrap();
-    assert_eq!(layout.controllers[0].address, (3, 0));
-    assert_eq!(layout.devices[0].address, Some((4, 0)));
-    assert_eq!(layout.devices[1].address, Some((4, 0)));
+    assert_eq!(layout.controllers[0].at.address, PciAddress::slot(3));
+    assert_eq!(layout.devices[0].address, Some(PciAddress::slot(4)));
+    assert_eq!(layout.devices[1].address, Some(PciAddress::slot(4)));
     assert_eq!((layout.devices[0].bus.as_str(), layout.devices[1].bus.as_str()), ("bridge0", "pci.0"));
 }
 
@@ -38,7 +38,10 @@ fn a_slot_asked_for_behind_a_bridge_stays_free_on_the_root_bus() {
 fn a_later_explicit_slot_behind_a_bridge_is_kept_free() {
     let behind = |machine: Machine, name| machine.virtio_blk(disk(name)).place(Place::PciBridge);
     let layout = Layout::of(&behind(behind(pc(), "a"), "b").slot(1)).unwrap();
-    assert_eq!((layout.devices[0].address, layout.devices[1].address), (Some((2, 0)), Some((1, 0))));
+    assert_eq!(
+        (layout.devices[0].address, layout.devices[1].address),
+        (Some(PciAddress::slot(2)), Some(PciAddress::slot(1)))
+    );
 }
 
 #[rstest]
@@ -85,7 +88,10 @@ fn a_later_explicit_slot_behind_a_bridge_is_kept_free() {
 )]
 #[case::unknown_nic(
     pc().nic("e1000,romfile=/etc/passwd", None),
-    "device 0: the network card \"e1000,romfile=/etc/passwd\" is not one that the harness knows (`Nic::driver` lists them)"
+    "device 0: no network card that the harness knows is called \"e1000,romfile=/etc/passwd\": known are virtio-net-pci, \
+     virtio-net-pci-transitional, virtio-net-pci-non-transitional, e1000, e1000e, rtl8139, vmxnet3, pcnet, ne2k_pci, i82550, \
+     i82551, i82557a, i82559er, i82801, igb, tulip; for another one write NicModel::other (in a file { \"other\": \"NAME\" }), \
+     whose name has letters, digits, '-', '_' and '.' only"
 )]
 fn what_cannot_be_laid_out_is_refused_with_the_reason(#[case] machine: Machine, #[case] reason: &str) {
     assert_eq!(Layout::of(&machine).unwrap_err().to_string(), reason);
@@ -99,7 +105,10 @@ fn a_device_that_is_plugged_in_later_may_want_the_place_of_another() {
 #[test]
 fn functions_share_a_slot() {
     let layout = Layout::of(&pc().nvme(disk("a")).function(5, 0).nvme(disk("b")).function(5, 7)).unwrap();
-    assert_eq!((layout.devices[0].address, layout.devices[1].address), (Some((5, 0)), Some((5, 7))));
+    assert_eq!(
+        (layout.devices[0].address, layout.devices[1].address),
+        (Some(PciAddress::slot(5)), Some(PciAddress { slot: 5, function: 7 }))
+    );
 }
 
 #[test]

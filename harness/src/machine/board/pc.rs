@@ -1,0 +1,24 @@
+//! `pc`: i440FX and PIIX3.
+
+use super::{BoardFacts, Expander, FirmwareStore, FloppyController, RootBus};
+use crate::machine::layout::PciAddress;
+
+pub(super) const FACTS: BoardFacts = BoardFacts {
+    name: "pc",
+    root: RootBus {
+        id: "pci.0",
+        // slot 0 is the host bridge, 1 PIIX3, 2 the VGA adapter where there is one
+        free_slots: (3, 30),
+        hotplug: true,
+        openfirmware: "/pci@i0cf8",
+        uefi: "PciRoot",
+    },
+    ide: Some(PciAddress { slot: 1, function: 1 }),
+    ahci: None,
+    floppy: Some(FloppyController { added: None, openfirmware: "isa@1/fdc@03f0" }),
+    root_port: None,
+    expander: Expander::Bridge("pxb"),
+    exit: "isa-debug-exit,iobase=0xf4,iosize=4",
+    debug_console: "isa-debugcon,iobase=0x402",
+    store: FirmwareStore::Pflash { code: 0, variables: 1 },
+};

@@ -1,0 +1,24 @@
+//! `q35`: Q35 and ICH9.
+
+use super::{BoardFacts, Expander, FirmwareStore, FloppyController, RootBus};
+use crate::machine::layout::PciAddress;
+
+pub(super) const FACTS: BoardFacts = BoardFacts {
+    name: "q35",
+    root: RootBus {
+        id: "pcie.0",
+        // slot 31 is ICH9
+        free_slots: (3, 30),
+        hotplug: false,
+        openfirmware: "/pci@i0cf8",
+        uefi: "PciRoot",
+    },
+    ide: None,
+    ahci: Some(PciAddress { slot: 0x1f, function: 2 }),
+    floppy: Some(FloppyController { added: Some("isa-fdc,id=fdc0"), openfirmware: "isa@1f/fdc@03f0" }),
+    root_port: Some("pcie-root-port"),
+    expander: Expander::Ports("pxb-pcie"),
+    exit: "isa-debug-exit,iobase=0xf4,iosize=4",
+    debug_console: "isa-debugcon,iobase=0x402",
+    store: FirmwareStore::Pflash { code: 0, variables: 1 },
+};
