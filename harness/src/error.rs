@@ -16,3 +16,18 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot write the report")]
+    struct Outer(#[source] std::io::Error);
+
+    #[test]
+    fn every_cause_is_told_and_the_number_of_the_hosts_error() {
+        let text = chain(&Outer(std::io::Error::from_raw_os_error(28)));
+        assert_eq!(text, "cannot write the report: No space left on device (os error 28)");
+    }
+}

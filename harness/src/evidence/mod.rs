@@ -14,11 +14,14 @@
 
 pub mod file;
 pub mod nvram;
+mod signal;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+
+pub use signal::{HarnessEvent, NetworkEvent};
 
 /// Raw bytes kept per stream; what a guest sends beyond that is counted, not kept.
 pub const STREAM_LIMIT: usize = 8 << 20;
@@ -64,10 +67,10 @@ pub enum Observed {
     QmpSent(Value),
     /// A QMP message that QEMU sent: greeting, reply or event.
     QmpReceived(Value),
-    /// Something on the guest's network, as the lan put it.
-    Network(Value),
-    /// A step of the harness: powered on, ended, gave up.
-    Harness(String),
+    /// Something on the guest's network.
+    Network(NetworkEvent),
+    /// Something that the harness did or noticed.
+    Harness(HarnessEvent),
 }
 
 /// One line of the timeline.
@@ -130,6 +133,11 @@ impl Recorder {
         }
     }
 
+    /// Appends something that the harness did or noticed.
+    pub fn harness(&self, event: HarnessEvent) {
+        self.note(Observed::Harness(event));
+    }
+
     /// Appends an observation that is not a stream's.
     pub fn note(&self, what: Observed) {
         let state = self.lock();
@@ -138,12 +146,17 @@ impl Recorder {
 
     /// Everything received so far on one stream.
     pub fn stream(&self, source: Source) -> Vec<u8> {
-        let state = self.lock();
-        match source {
-            Source::Serial => state.serial.clone(),
-            Source::DebugConsole => state.debug_console.clone(),
-            Source::QemuStderr => state.qemu_stderr.clone(),
-        }
+        self.lock().stream(source).to_vec()
+    }
+
+    /// What was received on one stream from this byte on; empty where it is not there yet.
+    pub fn stream_from(&self, source: Source, offset: usize) -> Vec<u8> {
+        self.lock().stream(source).get(offset..).unwrap_or_default().to_vec()
+    }
+
+    /// Number of bytes kept of one stream so far.
+    pub fn stream_len(&self, source: Source) -> usize {
+        self.lock().stream(source).len()
     }
 
     /// Number of timeline entries so far: a cursor for [`Recorder::since`].
@@ -189,7 +202,7 @@ impl Recorder {
                 Observed::QmpSent(message) => json!({ "at": at, "source": "qmp", "sent": message }),
                 Observed::QmpReceived(message) => json!({ "at": at, "source": "qmp", "received": message }),
                 Observed::Network(event) => json!({ "at": at, "source": "network", "event": event }),
-                Observed::Harness(step) => json!({ "at": at, "source": "harness", "text": step }),
+                Observed::Harness(event) => json!({ "at": at, "source": "harness", "text": event.to_string() }),
             };
             out.push_str(&line.to_string());
             out.push('\n');
@@ -240,14 +253,17 @@ impl Recorder {
 }
 
 impl State {
-    fn bytes_of(&self, what: &Observed) -> &[u8] {
-        let Observed::Bytes { source, offset, len } = what else { return &[] };
-        let stream = match source {
+    fn stream(&self, source: Source) -> &[u8] {
+        match source {
             Source::Serial => &self.serial,
             Source::DebugConsole => &self.debug_console,
             Source::QemuStderr => &self.qemu_stderr,
-        };
-        &stream[*offset..offset + len]
+        }
+    }
+
+    fn bytes_of(&self, what: &Observed) -> &[u8] {
+        let Observed::Bytes { source, offset, len } = what else { return &[] };
+        &self.stream(*source)[*offset..offset + len]
     }
 }
 

@@ -6,6 +6,7 @@
 use std::fmt::Write;
 
 use super::{Attempt, CaseResult, Report, Totals, Verdict};
+use crate::run::shell_word;
 
 /// Longest piece of guest-controlled text in one line, characters.
 const LONGEST: usize = 400;
@@ -113,16 +114,6 @@ pub fn failure(case: &CaseResult, run: &str, out_dir: &str) -> String {
 /// The command that runs a case again with the same argv and media.
 pub fn again(case: &CaseResult, run: &str) -> String {
     format!("cargo xtask replay {} {}", shell_word(&printable(run)), shell_word(&printable(&case.id)))
-}
-
-/// `text` as one word of a POSIX shell, quoted where it must be.
-pub fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,~".contains(c);
-    if !text.is_empty() && !text.starts_with('~') && text.chars().all(plain) {
-        text.into()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
 }
 
 fn field(text: &mut String, name: &str, lines: &[String]) {

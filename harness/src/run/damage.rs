@@ -1,5 +1,6 @@
 //! Damages the bytes of a variable store as [`Damage`] says. Pure: bytes in, bytes out.
 
+use super::error::RunError;
 use crate::evidence::nvram::{self, StoreFormat, VariableStore};
 use crate::machine::Damage;
 
@@ -18,9 +19,9 @@ const FILLER: usize = 1108;
 /// # Errors
 ///
 /// That the store is not one in which this can be done: undecodable, without that variable, or too full already.
-pub fn damaged(store: &[u8], damage: &Damage) -> Result<Vec<u8>, String> {
+pub fn damaged(store: &[u8], damage: &Damage) -> Result<Vec<u8>, RunError> {
     let mut bytes = store.to_vec();
-    let decoded = || nvram::decode(store).map_err(|error| error.to_string());
+    let decoded = || nvram::decode(store).map_err(|error| RunError::because("the store cannot be damaged", error));
     match damage {
         Damage::Garbage => {
             fastrand::Rng::with_seed(store.len() as u64).fill(&mut bytes);
@@ -34,8 +35,8 @@ pub fn damaged(store: &[u8], damage: &Damage) -> Result<Vec<u8>, String> {
         Damage::BadVariable { name } => {
             let decoded = decoded()?;
             let variable = decoded.variables.iter().find(|variable| variable.name == *name);
-            let at =
-                variable.ok_or_else(|| format!("the store has no variable {name:?} that could be damaged"))?.offset;
+            let missing = || RunError::new(format!("the store has no variable {name:?} that could be damaged"));
+            let at = variable.ok_or_else(missing)?.offset;
             bytes[at..at + 2].fill(0);
         }
         Damage::Full { left } => fill(&mut bytes, &decoded()?, *left)?,
@@ -44,7 +45,7 @@ pub fn damaged(store: &[u8], damage: &Damage) -> Result<Vec<u8>, String> {
 }
 
 /// Writes variables behind those that are there until `left` bytes are free.
-fn fill(bytes: &mut [u8], store: &VariableStore, left: usize) -> Result<(), String> {
+fn fill(bytes: &mut [u8], store: &VariableStore, left: usize) -> Result<(), RunError> {
     let header = match store.format {
         StoreFormat::Authenticated => 60,
         StoreFormat::Plain => 32,
@@ -57,7 +58,8 @@ fn fill(bytes: &mut [u8], store: &VariableStore, left: usize) -> Result<(), Stri
     }
     if at + least > end {
         let free = (store.offset + store.size).saturating_sub(at);
-        return Err(format!("the store has {free} free bytes, too few to be filled until {left} are left"));
+        let what = format!("the store has {free} free bytes, too few to be filled until {left} are left");
+        return Err(RunError::new(what));
     }
     let mut number = 0;
     while at < end {
@@ -120,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_store_that_has_less_than_should_be_left_is_refused() {
-        let refused = damaged(&template(), &Damage::Full { left: 8100 }).unwrap_err();
+        let refused = damaged(&template(), &Damage::Full { left: 8100 }).unwrap_err().to_string();
         assert_eq!(refused, "the store has 8164 free bytes, too few to be filled until 8100 are left");
     }
 
@@ -132,7 +134,7 @@ mod tests {
         let names: Vec<&str> = store.variables.iter().map(|variable| variable.name.as_str()).collect();
         assert_eq!(names, ["Filler0000", "Filler0001", "Filler0002"]);
         assert!(store.problems[0].contains("neither a variable nor free space"), "{:?}", store.problems);
-        let refused = bad("BootOrder").unwrap_err();
+        let refused = bad("BootOrder").unwrap_err().to_string();
         assert_eq!(refused, "the store has no variable \"BootOrder\" that could be damaged");
     }
 
@@ -150,7 +152,8 @@ mod tests {
     #[test]
     fn a_store_that_cannot_be_read_cannot_be_filled() {
         let erased = vec![0xff; 4096];
-        assert!(damaged(&erased, &Damage::Full { left: 0 }).unwrap_err().contains("not a variable store"));
-        assert_eq!(damaged(&erased, &Damage::Erased), Ok(erased));
+        let refused = damaged(&erased, &Damage::Full { left: 0 }).unwrap_err();
+        assert!(crate::error::chain(&refused).contains("not a variable store"));
+        assert_eq!(damaged(&erased, &Damage::Erased).unwrap(), erased);
     }
 }

@@ -1,23 +1,24 @@
 //! The OVMF_CODE that a machine has in its flash: the platform's own, or that of a release which a story installs.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::evidence_files::EvidenceFiles;
-use crate::case::story::{Code, Story, WhileOff};
+use super::error::RunError;
+use crate::case::story::{Code, Story};
+use crate::error::chain;
+use crate::evidence::HarnessEvent;
 use crate::machine::Access;
-use crate::platform::{FirmwareFile, Options, Platform, PlatformError, PlatformName};
+use crate::platform::{FirmwareFile, Options, Ovmf, Platform, PlatformError, PlatformName};
 
 /// What is in the flash, and what was at each power-on.
 pub struct Flash {
     own: Installed,
     releases: BTreeMap<String, FirmwareFile>,
-    now: RefCell<Installed>,
-    power_ons: RefCell<Vec<Value>>,
+    now: Installed,
+    power_ons: Vec<Value>,
 }
 
 /// An OVMF_CODE and the platform that it comes from.
@@ -33,11 +34,11 @@ impl Flash {
     /// # Errors
     ///
     /// What is missing, and the command that fetches it.
-    pub fn of(story: &Story, platform: &Platform) -> Result<Flash, String> {
+    pub fn of(story: &Story, platform: &Platform) -> Result<Flash, RunError> {
         let releases = releases(story, platform)?;
-        let ovmf = platform.ovmf.as_ref().ok_or("the platform has no OVMF")?;
+        let ovmf = platform.ovmf.as_ref().ok_or_else(|| RunError::new("the platform has no OVMF"))?;
         let own = Installed { of: platform.name.clone(), file: ovmf.code.clone() };
-        Ok(Flash { now: RefCell::new(own.clone()), own, releases, power_ons: RefCell::default() })
+        Ok(Flash { now: own.clone(), own, releases, power_ons: Vec::new() })
     }
 
     /// Installs another OVMF_CODE, which stays until the next one.
@@ -45,11 +46,12 @@ impl Flash {
     /// # Errors
     ///
     /// That the story had not announced that release.
-    pub fn install(&self, code: &Code) -> Result<(), String> {
-        *self.now.borrow_mut() = match code {
+    pub fn install(&mut self, code: &Code) -> Result<(), RunError> {
+        self.now = match code {
             Code::Own => self.own.clone(),
             Code::Release(name) => {
-                let file = self.releases.get(name).ok_or_else(|| format!("{name} was not looked for"))?;
+                let missing = || RunError::new(format!("{name} was not looked for"));
+                let file = self.releases.get(name).ok_or_else(missing)?;
                 Installed { of: name.clone(), file: file.clone() }
             }
         };
@@ -58,71 +60,60 @@ impl Flash {
 
     /// The file that QEMU is given.
     pub fn code(&self) -> PathBuf {
-        self.now.borrow().file.path.clone()
+        self.now.file.path.clone()
     }
 
-    /// Notes a power-on with what is in the flash now; says so in words for the timeline.
-    pub fn powered_on(&self, access: Access, vars: &Path) -> String {
-        let now = self.now.borrow();
-        let FirmwareFile { path, version, sha256 } = &now.file;
+    /// Notes a power-on with what is in the flash now; the event for the timeline.
+    pub fn powered_on(&mut self, access: Access, vars: &Path) -> HarnessEvent {
+        let Installed { of, file: FirmwareFile { path, version, sha256 } } = &self.now;
         let vars =
             (access != Access::Absent).then(|| std::fs::read(vars).map(|bytes| hex(&Sha256::digest(bytes))).ok());
-        let mut power_ons = self.power_ons.borrow_mut();
-        let number = power_ons.len() + 1;
-        power_ons.push(json!({ "power_on": number, "of": now.of, "version": version, "code": path, "sha256": sha256,
-            "store": access.name(), "store_sha256": vars.flatten() }));
-        format!("power-on {number} with OVMF_CODE {version} of {}, variable store {}", now.of, access.name())
+        let power_on = self.power_ons.len() + 1;
+        self.power_ons.push(json!({ "power_on": power_on, "of": of, "version": version, "code": path,
+            "sha256": sha256, "store": access.name(), "store_sha256": vars.flatten() }));
+        HarnessEvent::Flash { power_on, version: version.clone(), platform: of.clone(), store: access.name() }
     }
 
-    /// What was in the flash at each power-on.
-    pub fn told(&self) -> Value {
-        Value::Array(self.power_ons.borrow().clone())
+    /// What was in the flash at each power-on, as `firmware.json` has it.
+    pub fn to_json(&self) -> Value {
+        Value::Array(self.power_ons.clone())
     }
-}
-
-/// Does what a story says to the files of a machine that is powered off.
-///
-/// # Errors
-///
-/// That the machine has no flash, or what could not be done to which file.
-pub fn while_off(flash: Option<&Flash>, evidence: &EvidenceFiles, done: &WhileOff) -> Result<(), String> {
-    let flash = flash.ok_or("this firmware has no flash and no variable store")?;
-    evidence.powered_off();
-    if done.fresh_store {
-        evidence.another_vars()?;
-    }
-    done.damage.as_ref().map_or(Ok(()), |damage| evidence.damage_vars(damage))?;
-    done.code.as_ref().map_or(Ok(()), |code| flash.install(code))
 }
 
 /// What the cache or the releases in it lack for a story, in words; `None` where they lack nothing.
 pub fn missing(story: &Story, platform: &Platform) -> Option<String> {
-    releases(story, platform).err()
+    releases(story, platform).err().map(|error| chain(&error))
 }
 
-fn releases(story: &Story, platform: &Platform) -> Result<BTreeMap<String, FirmwareFile>, String> {
+fn releases(story: &Story, platform: &Platform) -> Result<BTreeMap<String, FirmwareFile>, RunError> {
     let mut found = BTreeMap::new();
     for name in story.releases() {
-        let own = platform.ovmf.as_ref().ok_or("the platform has no OVMF")?;
-        let release: PlatformName = name.parse().map_err(|error: PlatformError| super::words(&error))?;
-        let options = Options::default();
-        if !Platform::is_present(&release, &options) {
-            return Err(format!("{name} is not in the cache: cargo xtask platform fetch {name}"));
-        }
-        let ovmf = Platform::ovmf_of_release(&release, platform.qemu.version, &options);
-        let ovmf = ovmf.map_err(|error| error.to_string().replace('\n', ";"))?;
-        let ovmf = ovmf.ok_or_else(|| format!("{name} has no OVMF"))?;
-        if ovmf.code.sha256 == own.code.sha256 {
-            return Err(format!("{name} has the platform's own OVMF {}", own.code.version));
-        }
-        let bytes = |file: &FirmwareFile| std::fs::metadata(&file.path).map(|meta| meta.len()).unwrap_or_default();
-        let (theirs, ours) = (bytes(&ovmf.vars), bytes(&own.vars));
-        if theirs != ours {
-            return Err(format!("the variable store of {name} has {theirs} bytes, the platform's {ours}"));
-        }
-        found.insert(name.to_owned(), ovmf.code);
+        let own = platform.ovmf.as_ref().ok_or_else(|| RunError::new("the platform has no OVMF"))?;
+        found.insert(name.to_owned(), release(name, own, platform)?);
     }
     Ok(found)
+}
+
+/// The OVMF_CODE of a release, which must differ from the platform's own and have a variable store of the same size.
+fn release(name: &str, own: &Ovmf, platform: &Platform) -> Result<FirmwareFile, RunError> {
+    let in_words = |error: PlatformError| RunError::new(chain(&error).replace('\n', ";"));
+    let release: PlatformName = name.parse().map_err(in_words)?;
+    let options = Options::default();
+    if !Platform::is_present(&release, &options) {
+        return Err(RunError::new(format!("{name} is not in the cache: cargo xtask platform fetch {name}")));
+    }
+    let ovmf = Platform::ovmf_of_release(&release, platform.qemu.version, &options).map_err(in_words)?;
+    let ovmf = ovmf.ok_or_else(|| RunError::new(format!("{name} has no OVMF")))?;
+    if ovmf.code.sha256 == own.code.sha256 {
+        return Err(RunError::new(format!("{name} has the platform's own OVMF {}", own.code.version)));
+    }
+    let bytes = |file: &FirmwareFile| std::fs::metadata(&file.path).map(|meta| meta.len()).unwrap_or_default();
+    let (theirs, ours) = (bytes(&ovmf.vars), bytes(&own.vars));
+    if theirs != ours {
+        let what = format!("the variable store of {name} has {theirs} bytes, the platform's {ours}");
+        return Err(RunError::new(what));
+    }
+    Ok(ovmf.code)
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -133,7 +124,7 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::case::story::WhileOff;
-    use crate::platform::{Ovmf, Qemu, QemuVersion};
+    use crate::platform::{Qemu, QemuVersion};
 
     fn file(name: &str) -> FirmwareFile {
         FirmwareFile { path: format!("/fw/{name}").into(), version: "2022.11".to_owned(), sha256: "ab".to_owned() }
@@ -176,13 +167,13 @@ mod tests {
 
     #[test]
     fn each_power_on_is_told_with_what_is_in_the_flash() {
-        let flash = Flash::of(&Story::new(), &platform()).unwrap();
-        let said = flash.powered_on(Access::Absent, Path::new("/nonexistent"));
-        assert_eq!(said, "power-on 1 with OVMF_CODE 2022.11 of host, variable store absent");
-        assert!(flash.install(&Code::Release("debian:sid".into())).unwrap_err().contains("was not looked for"));
+        let mut flash = Flash::of(&Story::new(), &platform()).unwrap();
+        let event = flash.powered_on(Access::Absent, Path::new("/nonexistent"));
+        assert_eq!(event.to_string(), "power-on 1 with OVMF_CODE 2022.11 of host, variable store absent");
+        assert!(flash.install(&Code::Release("debian:sid".into())).unwrap_err().to_string().contains("not looked for"));
         flash.install(&Code::Own).unwrap();
         flash.powered_on(Access::ReadWrite, Path::new("/nonexistent"));
-        let told = flash.told();
+        let told = flash.to_json();
         assert_eq!((&told[0]["store"], &told[1]["power_on"]), (&json!("absent"), &json!(2)));
         assert_eq!((&told[1]["sha256"], &told[1]["store_sha256"]), (&json!("ab"), &Value::Null));
     }

@@ -14,6 +14,7 @@ use std::sync::OnceLock;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::error::RunError;
 use crate::error::chain;
 use crate::evidence::file;
 use crate::lan::wire::MacAddr;
@@ -37,7 +38,7 @@ const LOG_VARIABLE: &str = "BOOTWRIGHT_LAB_LOG";
 /// # Errors
 ///
 /// The file that could not be written.
-pub fn write(folder: &Path, bridge: &Bridge, nics: &[usize], lan: &LanSpec) -> Result<(), String> {
+pub fn write(folder: &Path, bridge: &Bridge, nics: &[usize], lan: &LanSpec) -> Result<(), RunError> {
     let lab = folder.join("lab");
     let texts = bridge.configuration().into_iter().map(|(name, text)| (PathBuf::from(name), text.as_bytes()));
     let files = lan.files.iter().map(|(name, bytes)| (Path::new("tftp").join(name), &bytes[..]));
@@ -47,13 +48,13 @@ pub fn write(folder: &Path, bridge: &Bridge, nics: &[usize], lan: &LanSpec) -> R
     let script = folder.join("lab.sh");
     put(&script, bridge.script(nics).as_bytes())?;
     let executable = fs::set_permissions(&script, fs::Permissions::from_mode(0o755));
-    executable.map_err(|error| format!("cannot make {} executable: {error}", script.display()))
+    executable.map_err(RunError::file("make executable", &script))
 }
 
-fn put(path: &Path, bytes: &[u8]) -> Result<(), String> {
+fn put(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
     let parent = path.parent().unwrap_or(Path::new("."));
     let made = fs::create_dir_all(parent).and_then(|()| file::write(path, bytes));
-    made.map_err(|error| format!("cannot write {}: {error}", path.display()))
+    made.map_err(RunError::file("write", path))
 }
 
 /// QEMU's command, wrapped in the lab of the folder that it is started in.
@@ -191,7 +192,10 @@ mod tests {
         assert_eq!(fs::read(folder.path().join("lab/tftp/grub/grub.cfg")).unwrap(), b"exit");
         assert!(fs::read_to_string(folder.path().join("lab.sh")).unwrap().starts_with("#!/bin/sh\n"));
         assert!(
-            write(Path::new("/proc/nonexistent"), &Bridge::new(), &[0], &lan).unwrap_err().contains("cannot write")
+            write(Path::new("/proc/nonexistent"), &Bridge::new(), &[0], &lan)
+                .unwrap_err()
+                .to_string()
+                .contains("cannot write")
         );
     }
 

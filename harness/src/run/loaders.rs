@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::error::chain;
+use super::error::RunError;
 use crate::machine::{Grub, Loader, Machine};
 use crate::process::Command;
 
@@ -89,23 +89,25 @@ pub fn found(loader: &Loader) -> Option<PathBuf> {
 /// # Errors
 ///
 /// The file that could not be read, or what GRUB's tool said.
-pub fn read(loader: &Loader, folder: &Path) -> Result<(Vec<u8>, Value), String> {
-    let path = find(loader).ok_or_else(|| format!("no {loader:?} on this host: install {}", loader.package()))?;
+pub fn read(loader: &Loader, folder: &Path) -> Result<(Vec<u8>, Value), RunError> {
+    let path = find(loader)
+        .ok_or_else(|| RunError::new(format!("no {loader:?} on this host: install {}", loader.package())))?;
     let made = match loader {
         Loader::Grub(grub) => Some(made(grub, folder)?),
         _ => None,
     };
     let path = fs::canonicalize(&path).unwrap_or(path);
     let source = made.as_ref().unwrap_or(&path);
-    let bytes = fs::read(source).map_err(|error| format!("cannot read {}: {error}", source.display()))?;
+    let bytes = fs::read(source).map_err(RunError::file("read", source))?;
     // what was made can be made again; a file left behind would only fill the evidence
-    made.map_or(Ok(()), fs::remove_file).map_err(|error| format!("cannot remove what grub-mkimage made: {error}"))?;
+    made.map_or(Ok(()), fs::remove_file)
+        .map_err(|error| RunError::because("cannot remove what grub-mkimage made", error))?;
     let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     let told = json!({ "path": path, "package": loader.package(), "bytes": bytes.len(), "sha256": digest });
     Ok((bytes, told))
 }
 
-fn made(grub: &Grub, folder: &Path) -> Result<PathBuf, String> {
+fn made(grub: &Grub, folder: &Path) -> Result<PathBuf, RunError> {
     let out = folder.join(format!("grub-{}", grub.format()));
     let name = out.to_string_lossy().into_owned();
     let arguments = ["-O", grub.format(), "-p", &grub.prefix, "-o", &name];
@@ -113,10 +115,14 @@ fn made(grub: &Grub, folder: &Path) -> Result<PathBuf, String> {
     Ok(out)
 }
 
-fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
-    let done = Command::new(program).args(arguments).read(b"", TOOL_LIMIT).map_err(|error| chain(&error))?;
+fn run(program: &str, arguments: &[&str]) -> Result<(), RunError> {
+    let done = Command::new(program).args(arguments).read(b"", TOOL_LIMIT);
+    let done = done.map_err(|error| RunError::because(program, error))?;
+    if done.exit.success() {
+        return Ok(());
+    }
     let said = done.stderr.trim().replace('\n', " / ");
-    if done.exit.success() { Ok(()) } else { Err(format!("{program}: {}: {said}", done.exit)) }
+    Err(RunError::new(format!("{program}: {}: {said}", done.exit)))
 }
 
 #[cfg(test)]
@@ -131,7 +137,7 @@ mod tests {
         let network = Network::new(LanSpec::new()).loader("x.c32", loader.clone());
         let machine = Machine::pc(Firmware::SeaBios).network(network);
         assert!(missing(&machine).unwrap().contains("apt-get install syslinux-common"));
-        assert!(read(&loader, Path::new("/nonexistent")).unwrap_err().contains("syslinux-common"));
+        assert!(read(&loader, Path::new("/nonexistent")).unwrap_err().to_string().contains("syslinux-common"));
     }
 
     #[test]

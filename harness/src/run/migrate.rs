@@ -2,7 +2,6 @@
 //! the state over a descriptor that both were given, and runs only when the source has ended. So the streams of the two
 //! never overlap in the timeline.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Seek;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -12,10 +11,11 @@ use std::time::Duration;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde_json::{Value, json};
 
-use super::ledger::Ledger;
-use super::tell::{Begin, Stage, Untold};
+use super::device_state::DeviceState;
+use super::error::{RunError, StepError};
+use super::session::{Session, StartMode};
 use crate::case::story::{Destination, Order};
-use crate::evidence::{Observed, Source};
+use crate::evidence::{HarnessEvent, Source};
 use crate::machine::Machine;
 use crate::vm::Vm;
 use crate::vm::qmp::QmpError;
@@ -27,10 +27,10 @@ const CHANNEL: &str = "state";
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// The machine of its command line; the name of a device that is not there otherwise.
-fn machine(to: &Destination, ledger: &Ledger) -> Result<Machine, String> {
+fn machine(to: &Destination, state: &DeviceState) -> Result<Machine, String> {
     let mut machine = match to.order {
-        Order::AsPoweredOn => ledger.powered_on().clone(),
-        _ => ledger.present().clone(),
+        Order::AsPoweredOn => state.powered_on().clone(),
+        _ => state.present().clone(),
     };
     if let Order::Instead(values) = &to.order {
         for (name, value) in values {
@@ -41,82 +41,78 @@ fn machine(to: &Destination, ledger: &Ledger) -> Result<Machine, String> {
     Ok(machine)
 }
 
-impl Stage<'_> {
-    pub(super) fn migrate(&mut self, to: &Destination, nodes: &mut BTreeSet<usize>) -> Result<(), Untold> {
-        let missing = |name| Untold::Broken(format!("the machine has no device \"{name}\""));
-        let machine = machine(to, self.ledger).map_err(missing)?;
-        let running = self.vm.execute("query-status", Value::Null)?;
+impl Session<'_> {
+    pub(super) fn migrate(&mut self, to: &Destination) -> Result<(), StepError> {
+        let missing = |name| StepError::impossible(format!("the machine has no device \"{name}\""));
+        let machine = machine(to, &self.devices).map_err(missing)?;
+        let running = self.vm()?.execute("query-status", Value::Null)?;
         let running = running.get("running").and_then(Value::as_bool) == Some(true);
-        let patience = self.watch.patience();
-        let arrived = if to.saved { self.save(&machine, to, patience)? } else { self.send(&machine, to, patience)? };
-        *self.vm = arrived;
-        self.ledger.migrated(machine);
-        let devices = &self.ledger.present().devices;
-        *nodes = (0..devices.len()).filter(|&at| !devices[at].absent).collect();
-        self.recorder.note(Observed::Harness("the machine is at its destination".to_owned()));
+        let arrived = if to.saved { self.save(&machine, to)? } else { self.send(&machine, to)? };
+        self.devices.migrated(machine);
+        self.replace_vm(arrived);
+        self.note(HarnessEvent::Migrated);
         if running {
-            self.vm.execute("cont", Value::Null)?;
+            self.vm()?.execute("cont", Value::Null)?;
         }
         Ok(())
     }
 
     /// Source and destination at once, through a socket pair.
-    fn send(&mut self, machine: &Machine, to: &Destination, patience: Duration) -> Result<Vm, Untold> {
-        let (near, far) = UnixStream::pair().map_err(|error| broken("a socket pair", &error))?;
+    fn send(&mut self, machine: &Machine, to: &Destination) -> Result<Vm, StepError> {
+        let (near, far) = UnixStream::pair().map_err(cannot_prepare("a socket pair"))?;
+        let patience = self.watch.patience();
         let destination = self.destination(machine, to)?;
         let arriving = begin(&destination, far.as_fd(), "migrate-incoming")
             .map_err(|error| self.died_or(error.into(), &destination))?;
-        let leaving = begin(self.vm, near.as_fd(), "migrate")?;
+        let leaving = begin(self.vm()?, near.as_fd(), "migrate")?;
         // both have copies; a QEMU that ends must be noticed by the other
         drop((near, far));
         // a destination that cannot take the state ends, whatever the source makes of that
-        if let Err(untold) = completed(&destination, arriving, patience, "the destination") {
-            let source = self.vm.execute("query-migrate", Value::Null).unwrap_or_default();
-            let status = source.get("status").and_then(Value::as_str).unwrap_or("unknown").to_owned();
-            return Err(match self.died_or(untold, &destination) {
-                Untold::Failed(reason) => Untold::Failed(format!("{reason}; status of the source: {status}")),
-                other => other,
-            });
+        if let Err(error) = completed(&destination, arriving, patience, "the destination") {
+            let source = self.vm()?.execute("query-migrate", Value::Null).unwrap_or_default();
+            let status = source.get("status").and_then(Value::as_str).unwrap_or("unknown");
+            return Err(self.died_or(error, &destination).and_also(&format!("status of the source: {status}")));
         }
-        completed(self.vm, leaving, patience, "the source")?;
-        self.leave();
+        completed(self.vm()?, leaving, patience, "the source")?;
+        self.leave()?;
         Ok(destination)
     }
 
     /// Source first, destination afterwards, through a file.
-    fn save(&mut self, machine: &Machine, to: &Destination, patience: Duration) -> Result<Vm, Untold> {
+    fn save(&mut self, machine: &Machine, to: &Destination) -> Result<Vm, StepError> {
         let state = memfd_create("bootwright-state", MFdFlags::MFD_CLOEXEC);
-        let mut state = File::from(state.map_err(|error| broken("a file for the state", &error.into()))?);
-        let leaving = begin(self.vm, state.as_fd(), "migrate")?;
-        completed(self.vm, leaving, patience, "the source")?;
-        self.leave();
-        state.rewind().map_err(|error| broken("the file of the state", &error))?;
+        let mut state = File::from(state.map_err(Into::into).map_err(cannot_prepare("a file for the state"))?);
+        let patience = self.watch.patience();
+        let leaving = begin(self.vm()?, state.as_fd(), "migrate")?;
+        completed(self.vm()?, leaving, patience, "the source")?;
+        self.leave()?;
+        state.rewind().map_err(cannot_prepare("the file of the state"))?;
         let destination = self.destination(machine, to)?;
         let arriving = begin(&destination, state.as_fd(), "migrate-incoming")
             .map_err(|error| self.died_or(error.into(), &destination))?;
         completed(&destination, arriving, patience, "the destination")
-            .map_err(|untold| self.died_or(untold, &destination))?;
+            .map_err(|error| self.died_or(error, &destination))?;
         Ok(destination)
     }
 
-    fn destination(&self, machine: &Machine, to: &Destination) -> Result<Vm, Untold> {
+    fn destination(&mut self, machine: &Machine, to: &Destination) -> Result<Vm, StepError> {
         let paused = Machine { paused: true, ..machine.clone() };
-        let begin = Begin::Incoming { own_nvram: to.own_nvram };
-        (self.power_on)(&paused, begin).map_err(|error| Untold::Broken(format!("the destination: {error}")))
+        let vm = self.power_on(&paused, StartMode::Incoming { own_nvram: to.own_nvram });
+        vm.map_err(|error| RunError::because("the destination", error).into())
     }
 
     /// Ends the source, whose end is not the machine's.
-    fn leave(&mut self) {
+    fn leave(&mut self) -> Result<(), StepError> {
         self.watch.ignore_end();
-        self.vm.power_off();
+        self.vm()?.power_off();
+        Ok(())
     }
 
     /// The destination's own last words in place of a reason, where it ended.
-    fn died_or(&self, untold: Untold, destination: &Vm) -> Untold {
-        match destination.exit(LAST_WORDS) {
-            Some(exit) => Untold::Failed(format!("the destination ended: {exit}; it said: {}", self.said())),
-            None => untold,
-        }
+    fn died_or(&self, error: StepError, destination: &Vm) -> StepError {
+        let Some(exit) = destination.exit(LAST_WORDS) else { return error };
+        let what = format!("the destination ended: {exit}; it said: {}", self.said());
+        StepError::QemuEnded { exit: Some(exit), what }
     }
 
     fn said(&self) -> String {
@@ -136,7 +132,7 @@ fn begin(vm: &Vm, channel: BorrowedFd<'_>, command: &str) -> Result<usize, QmpEr
 }
 
 /// Waits for the end of one side's transfer.
-fn completed(vm: &Vm, cursor: usize, patience: Duration, side: &str) -> Result<(), Untold> {
+fn completed(vm: &Vm, cursor: usize, patience: Duration, side: &str) -> Result<(), StepError> {
     let status = |data: &Value| data.get("status").and_then(Value::as_str).unwrap_or_default().to_owned();
     let over = |data: &Value| matches!(status(data).as_str(), "completed" | "failed" | "cancelled");
     match vm.qmp.wait_event(cursor, "MIGRATION", over, patience) {
@@ -144,18 +140,20 @@ fn completed(vm: &Vm, cursor: usize, patience: Duration, side: &str) -> Result<(
         Ok((event, _)) => {
             let query = vm.execute("query-migrate", Value::Null).unwrap_or_default();
             let why = query.get("error-desc").and_then(Value::as_str).unwrap_or("no reason given");
-            Err(Untold::Failed(format!("migration {} at {side}: {why}", status(&event.data))))
+            Err(StepError::Differs(format!("migration {} at {side}: {why}", status(&event.data))))
         }
-        Err(QmpError::Ended(reason)) => Err(Untold::Failed(format!("{side} ended in the middle: {reason}"))),
+        Err(QmpError::Ended(reason)) => {
+            Err(StepError::QemuEnded { exit: None, what: format!("{side} ended in the middle: {reason}") })
+        }
         Err(QmpError::Timeout { seconds, .. }) => {
-            Err(Untold::Failed(format!("migration not completed at {side} in {seconds:.1} s of host time")))
+            Err(StepError::Timeout(format!("migration not completed at {side} in {seconds:.1} s of host time")))
         }
         Err(other) => Err(other.into()),
     }
 }
 
-fn broken(what: &str, error: &std::io::Error) -> Untold {
-    Untold::Broken(format!("cannot prepare {what}: {error}"))
+fn cannot_prepare(what: &'static str) -> impl FnOnce(std::io::Error) -> StepError {
+    move |cause| RunError::because(format!("cannot prepare {what}"), cause).into()
 }
 
 #[cfg(test)]
@@ -163,16 +161,16 @@ mod tests {
     use super::*;
     use crate::machine::{Firmware, Medium};
 
-    fn ledger() -> Ledger {
+    fn state() -> DeviceState {
         let machine = Machine::pc(Firmware::SeaBios).virtio_scsi(0, 1, Medium::hanging("first")).bootindex(1);
-        let mut ledger = Ledger::new(&machine.virtio_scsi(0, 2, Medium::bootable("second")).bootindex(2).absent());
-        ledger.plugged(1);
-        ledger.bootindex(1, 0);
-        ledger
+        let mut state = DeviceState::new(&machine.virtio_scsi(0, 2, Medium::bootable("second")).bootindex(2).absent());
+        state.plugged(1);
+        state.bootindex(1, 0);
+        state
     }
 
     fn command_line(to: &Destination) -> Vec<(Option<i64>, bool)> {
-        let machine = machine(to, &ledger()).unwrap();
+        let machine = machine(to, &state()).unwrap();
         machine.devices.iter().map(|device| (device.bootindex, device.absent)).collect()
     }
 
@@ -186,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_device_that_is_not_there_cannot_have_another_bootindex() {
-        let unknown = machine(&Destination::new().with_bootindex(&[("third", 1)]), &ledger());
+        let unknown = machine(&Destination::new().with_bootindex(&[("third", 1)]), &state());
         assert_eq!(unknown.err().as_deref(), Some("third"));
     }
 }

@@ -8,18 +8,19 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use bootwright_images::Nonce;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::error::RunError;
 use super::lab;
-use crate::evidence::{Observed, Recorder, file};
+use crate::evidence::{NetworkEvent, Observed, Recorder, file};
 use crate::lan::tls::Authority;
 use crate::lan::{Lan, LanEvent, LanLog, LanSpec, pcapng};
-use crate::machine::{DeviceName, Machine};
+use crate::machine::{DeviceName, Loader, Machine};
 use crate::vm::VmError;
 
-/// What is ready before power-on.
+/// The networks of a machine, ready before power-on.
 #[derive(Default)]
-pub struct Prepared {
+pub struct Networks {
     lans: Vec<LanSpec>,
     /// Device index of each NIC, by lan and port.
     nics: Vec<Vec<usize>>,
@@ -33,50 +34,41 @@ pub struct Prepared {
     pub fw_cfg: Vec<(String, PathBuf)>,
 }
 
-impl Prepared {
+impl Networks {
     /// Fills a machine's networks. Files for fw_cfg go into `folder`.
     ///
     /// # Errors
     ///
-    /// What could not be made, in words.
-    pub fn of(machine: &Machine, folder: &Path, nonce: impl Fn(&str) -> Nonce) -> Result<Prepared, String> {
-        let mut prepared = Prepared::default();
+    /// What could not be made.
+    pub fn of(machine: &Machine, folder: &Path, nonce: impl Fn(&str) -> Nonce) -> Result<Networks, RunError> {
+        let mut networks = Networks::default();
         for (index, network) in machine.networks.iter().enumerate() {
-            let mut lan = network.filled(&nonce).map_err(|error| format!("network {index}: {error}"))?;
+            let filled = network.filled(&nonce);
+            let mut lan = filled.map_err(|error| RunError::because(format!("network {index}"), error))?;
             for medium in network.media() {
-                prepared.nonces.insert(medium.to_owned(), nonce(medium).to_string());
+                networks.nonces.insert(medium.to_owned(), nonce(medium).to_string());
             }
-            let mut told = serde_json::Map::new();
-            for (file, loader) in &network.loaders {
-                let (bytes, what) = super::loaders::read(loader, folder)?;
-                told.insert(file.clone(), what);
-                lan = lan.file(file.clone(), bytes);
-            }
-            if !told.is_empty() {
-                let path = folder.join(format!("loaders-{index}.json"));
-                let text = format!("{:#}\n", Value::Object(told));
-                file::write(&path, text.as_bytes())
-                    .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-            }
+            lan = with_loaders(lan, &network.loaders, index, folder)?;
             if let Some(https) = &network.https {
                 let path = folder.join(format!("cacerts-{index}.siglist"));
                 let names: Vec<&str> = https.names.iter().map(String::as_str).collect();
                 lan.http = with_tls(lan.http, &names, https.trusted, &path)?;
-                prepared.fw_cfg.push(("etc/edk2/https/cacerts".to_owned(), path));
+                networks.fw_cfg.push(("etc/edk2/https/cacerts".to_owned(), path));
             }
             let plugged = machine.plugged_nics().filter(|(_, nic)| nic.lan == Some(index));
             let nics: Vec<_> = plugged.map(|(device, _)| device).collect();
             if let (Some(bridge), [_, ..]) = (&network.bridge, &nics[..]) {
-                if let Some(other) = prepared.lab.replace(index) {
-                    return Err(format!("networks {other} and {index} are both real bridges: a machine can have one"));
+                if let Some(other) = networks.lab.replace(index) {
+                    let what = format!("networks {other} and {index} are both real bridges: a machine can have one");
+                    return Err(RunError::new(what));
                 }
                 lab::write(folder, bridge, &nics, &lan)?;
             }
-            prepared.names.push(nics.iter().filter_map(|&device| machine.name_of(device)).collect());
-            prepared.nics.push(nics);
-            prepared.lans.push(lan);
+            networks.names.push(nics.iter().filter_map(|&device| machine.name_of(device)).collect());
+            networks.nics.push(nics);
+            networks.lans.push(lan);
         }
-        Ok(prepared)
+        Ok(networks)
     }
 
     /// Powers the lans on and makes ready for a lab.
@@ -84,21 +76,21 @@ impl Prepared {
     /// # Errors
     ///
     /// [`VmError::Prepare`] with what the host refused.
-    pub fn power_on(&self, recorder: &Recorder) -> Result<(Running, FarEnds), VmError> {
+    pub fn power_on(&self, recorder: &Recorder) -> Result<(RunningNetworks, FarEnds), VmError> {
         let prepare = |source| VmError::Prepare { what: "the network".to_owned(), source };
-        let mut running = Running::default();
+        let mut running = RunningNetworks::default();
         let mut ends: BTreeMap<usize, OwnedFd> = BTreeMap::new();
         let mut far = FarEnds::default();
         for (index, (spec, nics)) in self.lans.iter().zip(&self.nics).enumerate() {
             let log = LanLog::new(spec.capture_limit);
             let (timeline, names) = (recorder.clone(), self.names.get(index).cloned().unwrap_or_default());
-            log.observe(move |event| timeline.note(Observed::Network(words(event, &names))));
+            log.observe(move |event| timeline.note(Observed::Network(on_nic(event, &names))));
             if self.lab == Some(index) {
                 let (readers, lab) = lab::readers(nics, &log).map_err(prepare)?;
                 ends.extend(nics.iter().copied().zip(lab.nics));
                 far.lab = Some((lab.log, lab.env));
                 running.lab = Some(readers);
-                running.lans.push((On::Lab(log), nics.clone()));
+                running.networks.push((Network::Lab(log), nics.clone()));
                 continue;
             }
             let mut ports = Vec::new();
@@ -109,11 +101,32 @@ impl Prepared {
             }
             let lan =
                 Lan::start_into(spec.clone(), ports, log).map_err(|error| prepare(std::io::Error::other(error)))?;
-            running.lans.push((On::Lan(lan), nics.clone()));
+            running.networks.push((Network::Lan(lan), nics.clone()));
         }
         far.nics = ends.into_values().collect();
         Ok((running, far))
     }
+}
+
+/// Adds the programs of others that a network serves, and says in the evidence which they are.
+fn with_loaders(
+    mut lan: LanSpec,
+    loaders: &[(String, Loader)],
+    index: usize,
+    folder: &Path,
+) -> Result<LanSpec, RunError> {
+    let mut said = serde_json::Map::new();
+    for (file, loader) in loaders {
+        let (bytes, what) = super::loaders::read(loader, folder)?;
+        said.insert(file.clone(), what);
+        lan = lan.file(file.clone(), bytes);
+    }
+    if !said.is_empty() {
+        let path = folder.join(format!("loaders-{index}.json"));
+        let text = format!("{:#}\n", Value::Object(said));
+        file::write(&path, text.as_bytes()).map_err(RunError::file("write", &path))?;
+    }
+    Ok(lan)
 }
 
 fn with_tls(
@@ -121,13 +134,13 @@ fn with_tls(
     names: &[&str],
     trusted: bool,
     path: &Path,
-) -> Result<crate::lan::routes::Http, String> {
-    let words = |error: crate::lan::tls::TlsError| format!("cannot make a certificate: {error}");
-    let authority = Authority::new("bootwright run").map_err(words)?;
-    let identity = authority.issue(names).map_err(words)?;
+) -> Result<crate::lan::routes::Http, RunError> {
+    let cannot = |error: crate::lan::tls::TlsError| RunError::because("cannot make a certificate", error);
+    let authority = Authority::new("bootwright run").map_err(cannot)?;
+    let identity = authority.issue(names).map_err(cannot)?;
     let given =
-        if trusted { authority.edk2_cacerts() } else { Authority::new("another").map_err(words)?.edk2_cacerts() };
-    file::write(path, &given).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        if trusted { authority.edk2_cacerts() } else { Authority::new("another").map_err(cannot)?.edk2_cacerts() };
+    file::write(path, &given).map_err(RunError::file("write", path))?;
     Ok(http.tls(identity))
 }
 
@@ -141,25 +154,25 @@ pub struct FarEnds {
 }
 
 /// A network that is on.
-enum On {
+enum Network {
     Lan(Lan),
     Lab(LanLog),
 }
 
 /// The networks of a run, on.
 #[derive(Default)]
-pub struct Running {
-    lans: Vec<(On, Vec<usize>)>,
+pub struct RunningNetworks {
+    networks: Vec<(Network, Vec<usize>)>,
     lab: Option<lab::Readers>,
 }
 
 /// The lans of a run, off, with everything that happened on them.
 #[derive(Default)]
-pub struct Seen {
+pub struct NetworkRecord {
     logs: Vec<(LanLog, Vec<usize>)>,
 }
 
-impl Running {
+impl RunningNetworks {
     /// Whether one of them is a lab, which ends with QEMU's wrapper only.
     pub fn has_lab(&self) -> bool {
         self.lab.is_some()
@@ -167,19 +180,19 @@ impl Running {
 
     /// Powers the networks off, once everything that the guest had sent is received. `ended` says that QEMU and its
     /// wrapper are gone; what a lab does after this is not seen otherwise.
-    pub fn power_off(self, ended: bool) -> Seen {
+    pub fn power_off(self, ended: bool) -> NetworkRecord {
         if let Some(lab) = self.lab.filter(|_| ended) {
             lab.finish();
         }
-        let log = |on| match on {
-            On::Lan(lan) => lan.stop(),
-            On::Lab(log) => log,
+        let log = |network| match network {
+            Network::Lan(lan) => lan.stop(),
+            Network::Lab(log) => log,
         };
-        Seen { logs: self.lans.into_iter().map(|(on, nics)| (log(on), nics)).collect() }
+        NetworkRecord { logs: self.networks.into_iter().map(|(network, nics)| (log(network), nics)).collect() }
     }
 }
 
-impl Seen {
+impl NetworkRecord {
     /// Every event, each lan's in order, with the device index of its NIC as port.
     pub fn events(&self) -> Vec<LanEvent> {
         let of_lan = |(log, nics): &(LanLog, Vec<usize>)| {
@@ -197,21 +210,21 @@ impl Seen {
     /// # Errors
     ///
     /// The file that could not be written.
-    pub fn write(&self, folder: &Path) -> Result<(), String> {
+    pub fn write(&self, folder: &Path) -> Result<(), RunError> {
         for (index, (log, nics)) in self.logs.iter().enumerate() {
             let name = if index == 0 { "network.pcapng".to_owned() } else { format!("network-{index}.pcapng") };
             let path = folder.join(name);
             let written = file::write_with(&path, |mut out| pcapng::write(log, nics.len(), &mut out));
-            written.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+            written.map_err(RunError::file("write", &path))?;
         }
         Ok(())
     }
 }
 
 /// An event as the timeline has it.
-fn words(event: &LanEvent, nics: &[DeviceName]) -> Value {
-    let nic = event.port.and_then(|port| nics.get(port));
-    json!({ "nic": nic, "event": event.kind })
+fn on_nic(event: &LanEvent, nics: &[DeviceName]) -> NetworkEvent {
+    let nic = event.port.and_then(|port| nics.get(port)).map(ToString::to_string);
+    NetworkEvent { event: event.kind.clone(), nic }
 }
 
 #[cfg(test)]
@@ -230,15 +243,15 @@ mod tests {
             .nic("e1000", None)
             .nic("e1000", Some(0));
         let folder = tempfile::tempdir().unwrap();
-        let prepared = Prepared::of(&machine, folder.path(), |_| Nonce([0; 16])).unwrap();
+        let networks = Networks::of(&machine, folder.path(), |_| Nonce([0; 16])).unwrap();
         let recorder = Recorder::new();
-        let (running, far) = prepared.power_on(&recorder).unwrap();
+        let (running, far) = networks.power_on(&recorder).unwrap();
         let mut ends: Vec<UnixStream> = far.nics.into_iter().map(UnixStream::from).collect();
         ends[0].write_all(&[&60_u32.to_be_bytes()[..], &[0xff; 60]].concat()).unwrap();
-        let seen = running.power_off(true);
-        assert_eq!((seen.events()[0].port, machine.device_named("nic0")), (Some(1), Some(1)));
+        let record = running.power_off(true);
+        assert_eq!((record.events()[0].port, machine.device_named("nic0")), (Some(1), Some(1)));
         assert!(recorder.timeline_jsonl().contains("\"nic\":\"nic0\""));
-        seen.write(folder.path()).unwrap();
+        record.write(folder.path()).unwrap();
         assert!(folder.path().join("network-1.pcapng").exists());
     }
 }

@@ -2,16 +2,49 @@
 
 use std::collections::BTreeSet;
 
-use super::tell::{Stage, Untold};
+use super::error::{RunError, StepError};
+use super::session::{Session, StartMode};
 use crate::case::story::WhileOff;
+use crate::evidence::HarnessEvent;
 
-impl Stage<'_> {
-    pub(super) fn power_cycle_with(&mut self, done: &WhileOff, nodes: &mut BTreeSet<usize>) -> Result<(), Untold> {
-        self.power_off();
-        (self.while_off)(done).map_err(Untold::Broken)?;
+impl Session<'_> {
+    pub(super) fn power_cycle(&mut self, without: &[String]) -> Result<(), StepError> {
+        let without: BTreeSet<usize> = without.iter().map(|name| self.device(name)).collect::<Result<_, _>>()?;
+        self.power_off()?;
+        self.power_on_again(&without)
+    }
+
+    pub(super) fn power_cycle_with(&mut self, done: &WhileOff) -> Result<(), StepError> {
+        self.power_off()?;
+        self.change_while_off(done)?;
         if let Some(access) = done.access {
-            self.ledger.store_access(access);
+            self.devices.store_access(access);
         }
-        self.power_on_again(&BTreeSet::new(), nodes)
+        self.power_on_again(&BTreeSet::new())
+    }
+
+    fn power_off(&mut self) -> Result<(), StepError> {
+        self.watch.ignore_end();
+        self.vm()?.power_off();
+        self.note(HarnessEvent::PoweredOff);
+        Ok(())
+    }
+
+    fn change_while_off(&mut self, done: &WhileOff) -> Result<(), RunError> {
+        let (flash, store) = self.flash_and_store()?;
+        store.powered_off();
+        if done.fresh_store {
+            store.make_another()?;
+        }
+        done.damage.as_ref().map_or(Ok(()), |damage| store.damage(damage))?;
+        done.code.as_ref().map_or(Ok(()), |code| flash.install(code))
+    }
+
+    fn power_on_again(&mut self, without: &BTreeSet<usize>) -> Result<(), StepError> {
+        self.devices.power_cycled(without);
+        let machine = self.devices.present().clone();
+        let vm = self.power_on(&machine, StartMode::Cold).map_err(RunError::from)?;
+        self.replace_vm(vm);
+        Ok(())
     }
 }

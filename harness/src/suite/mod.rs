@@ -124,8 +124,8 @@ fn build_media_again(cases: Vec<Case>, folder: &Path) -> Result<(), String> {
     let case = cases.into_iter().find(|case| case.id == id);
     let case = case.ok_or_else(|| format!("{}: there is no case \"{id}\"", path.display()))?;
     let machine = if control { case.control.unwrap_or(case.machine) } else { case.machine };
-    let template = told[crate::run::evidence_files::TEMPLATE_KEY].as_str().map(Path::new);
-    crate::run::build_media_again(&machine, id, seed, template, folder)
+    let template = told[crate::run::TEMPLATE_KEY].as_str().map(Path::new);
+    crate::run::build_media_again(&machine, id, seed, template, folder).map_err(|error| crate::error::chain(&error))
 }
 
 #[cfg(test)]

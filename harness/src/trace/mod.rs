@@ -136,7 +136,33 @@ pub struct Trace {
     pub network: Vec<exchange::Conversation>,
 }
 
+/// How far a boot has come: it goes on as long as this changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Attempts to boot something.
+    pub attempts: usize,
+    /// Payload lines.
+    pub payloads: usize,
+    /// Laps begun.
+    pub laps: u32,
+    /// Firmware has named itself.
+    pub banner: bool,
+}
+
+impl Progress {
+    /// Whether there is more than a machine that was powered on.
+    pub fn shows_life(self) -> bool {
+        self.attempts > 0 || self.payloads > 0 || self.laps > 1 || self.banner
+    }
+}
+
 impl Trace {
+    /// How far the boot has come.
+    pub fn progress(&self) -> Progress {
+        let (attempts, payloads) = (self.attempts.len(), self.payloads.len());
+        Progress { attempts, payloads, laps: self.laps, banner: self.banner.is_some() }
+    }
+
     /// Whether the firmware gave any sign of life.
     pub fn shows_life(&self) -> bool {
         self.banner.is_some() || !self.attempts.is_empty() || self.terminal.is_some()

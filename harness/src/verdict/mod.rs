@@ -12,6 +12,7 @@
 //! ```
 
 pub mod behaviour;
+pub mod conclude;
 mod cut;
 pub mod exchange;
 pub mod known_issues;

@@ -38,7 +38,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 use serde_json::Value;
 
-use crate::evidence::{Observed, Recorder, Source};
+use crate::evidence::{HarnessEvent, Recorder, Source};
 pub use crate::process::Exit;
 use crate::process::{Child, Command};
 use qmp::{Qmp, QmpError};
@@ -80,10 +80,10 @@ pub enum VmError {
         source: std::io::Error,
     },
     /// QEMU ended before its monitor answered.
-    #[error("QEMU ended before the guest ran: {status}; it said: {said}")]
+    #[error("QEMU ended before the guest ran: {exit}; it said: {said}")]
     EndedEarly {
-        /// Exit status in words.
-        status: String,
+        /// How.
+        exit: Exit,
         /// Standard error, its last lines.
         said: String,
     },
@@ -130,7 +130,7 @@ impl Ports {
 type Ended = Arc<(Mutex<Option<Exit>>, Condvar)>;
 
 /// Held by a reader while bytes are neither in its socket nor in the timeline.
-type Carrying = Arc<Mutex<()>>;
+type InTransit = Arc<Mutex<()>>;
 
 /// One running QEMU.
 pub struct Vm {
@@ -141,7 +141,7 @@ pub struct Vm {
     input: File,
     /// Second handles of what the readers read: serial port and debug console.
     outputs: [OwnedFd; 2],
-    carrying: Carrying,
+    in_transit: InTransit,
     recorder: Recorder,
     patience: Duration,
 }
@@ -161,7 +161,7 @@ impl Vm {
         let (_names, pipes) = created.map_err(prepare(&format!("pipes in {}", folder.display())))?;
         let outputs = [OwnedFd::from(pipes.output), OwnedFd::from(ports.debug_console.0)];
         let readers = Readers::start(&outputs, &recorder)?;
-        let carrying = readers.carrying.clone();
+        let in_transit = readers.in_transit.clone();
         let far = [&ports.qmp.1, &ports.debug_console.1].map(AsFd::as_fd);
         let others = ports.nics.iter().chain(&ports.others).map(AsFd::as_fd);
         let inherited: Vec<_> = far.into_iter().chain(others).collect();
@@ -169,11 +169,11 @@ impl Vm {
         let child = command.spawn(out.into(), log.into(), &inherited);
         let child = Arc::new(child.map_err(|source| VmError::Spawn { program, source })?);
         drop((ports.qmp.1, ports.debug_console.1, ports.nics, ports.others));
-        recorder.note(Observed::Harness(format!("powered on, process {}", child.id())));
+        recorder.harness(HarnessEvent::PoweredOn { process: child.id() });
         let running = Running::watched(child, readers, pipes.held_open, said, &recorder)?;
         let qmp = Qmp::connect(ports.qmp.0, recorder.clone(), patience);
         let qmp = qmp.map_err(|error| ended_early(error, &running, &recorder, patience))?;
-        Ok(Vm { qmp, running, input: pipes.input, outputs, carrying, recorder, patience })
+        Ok(Vm { qmp, running, input: pipes.input, outputs, in_transit, recorder, patience })
     }
 
     /// Runs a QMP command; see [`Qmp::execute`].
@@ -208,14 +208,14 @@ impl Vm {
     }
 
     /// Waits until everything that a stopped guest has printed is in the timeline; whether it is, after at most `patience`.
-    pub fn settle(&self, patience: Duration) -> bool {
+    pub fn wait_until_drained(&self, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
         loop {
-            let carrying = self.carrying.try_lock();
-            if carrying.is_ok() && self.outputs.iter().all(is_empty) {
+            let in_transit = self.in_transit.try_lock();
+            if in_transit.is_ok() && self.outputs.iter().all(is_empty) {
                 return true;
             }
-            drop(carrying);
+            drop(in_transit);
             if Instant::now() >= deadline {
                 return false;
             }
@@ -240,7 +240,7 @@ impl Vm {
     /// Ends QEMU at once and waits until it is gone.
     pub fn power_off(&self) -> Option<Exit> {
         if self.exit(Duration::ZERO).is_none() {
-            self.recorder.note(Observed::Harness("ending QEMU".to_owned()));
+            self.recorder.harness(HarnessEvent::EndingQemu);
             self.running.child.kill();
         }
         self.exit(Duration::from_secs(10))
@@ -276,7 +276,7 @@ impl Running {
             readers.finish();
             read_log(said, &record);
             // in the timeline first: whoever learns of the end may write the timeline down at once
-            record.note(Observed::Harness(format!("QEMU ended: {exit}")));
+            record.harness(HarnessEvent::QemuEnded(exit));
             set(&waiting, exit);
         };
         std::thread::Builder::new().spawn(watch).map_err(prepare("a thread that waits for QEMU"))?;
@@ -304,7 +304,7 @@ fn ended_early(error: QmpError, running: &Running, recorder: &Recorder, patience
     let Some(exit) = running.exit(longest) else { return error.into() };
     let said = String::from_utf8_lossy(&recorder.stream(Source::QemuStderr)).trim().to_owned();
     let said = if said.is_empty() { "nothing".to_owned() } else { said };
-    VmError::EndedEarly { status: exit.to_string(), said }
+    VmError::EndedEarly { exit, said }
 }
 
 /// A new file for QEMU's own output. Two QEMUs run in one folder while a machine migrates: each writes to a file of its own
@@ -340,18 +340,19 @@ fn missing(error: std::io::Error) -> std::io::Result<()> {
 /// The threads that carry what QEMU prints into the timeline. Dropping them tells them to end.
 struct Readers {
     threads: Vec<JoinHandle<()>>,
-    carrying: Carrying,
+    in_transit: InTransit,
     unwanted: Arc<AtomicBool>,
 }
 
 impl Readers {
     /// Begins to read the serial port and the debug console.
     fn start(outputs: &[OwnedFd; 2], recorder: &Recorder) -> Result<Readers, VmError> {
-        let mut readers = Readers { threads: Vec::new(), carrying: Carrying::default(), unwanted: Arc::default() };
+        let mut readers = Readers { threads: Vec::new(), in_transit: InTransit::default(), unwanted: Arc::default() };
         for (output, source) in outputs.iter().zip([Source::Serial, Source::DebugConsole]) {
             let stream = File::from(output.try_clone().map_err(prepare("a second handle"))?);
-            let (recorder, carrying, unwanted) = (recorder.clone(), readers.carrying.clone(), readers.unwanted.clone());
-            let read = move || carry(stream, source, &recorder, &carrying, &unwanted);
+            let (recorder, in_transit, unwanted) =
+                (recorder.clone(), readers.in_transit.clone(), readers.unwanted.clone());
+            let read = move || carry(stream, source, &recorder, &in_transit, &unwanted);
             let thread = std::thread::Builder::new().spawn(read).map_err(prepare("a thread that reads a port"))?;
             readers.threads.push(thread);
         }
@@ -379,7 +380,7 @@ impl Drop for Readers {
 }
 
 /// Reads a port until it ends or nobody wants it.
-fn carry(mut stream: File, source: Source, recorder: &Recorder, carrying: &Carrying, unwanted: &AtomicBool) {
+fn carry(mut stream: File, source: Source, recorder: &Recorder, in_transit: &InTransit, unwanted: &AtomicBool) {
     let mut buffer = [0; 16 << 10];
     // waits without holding anything, then reads what it knows to be there
     while !unwanted.load(Ordering::Relaxed) {
@@ -388,7 +389,7 @@ fn carry(mut stream: File, source: Source, recorder: &Recorder, carrying: &Carry
             Ok(_) => {}
             Err(_) => break,
         }
-        let Ok(_carrying) = carrying.lock() else { break };
+        let Ok(_in_transit) = in_transit.lock() else { break };
         let Ok(count @ 1..) = stream.read(&mut buffer) else { break };
         recorder.bytes(source, &buffer[..count]);
     }

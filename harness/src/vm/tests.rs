@@ -2,7 +2,7 @@
 
 use super::fake::{self, Behaviour};
 use super::*;
-use crate::evidence::STREAM_LIMIT;
+use crate::evidence::{Observed, STREAM_LIMIT};
 
 const SHORT: Duration = Duration::from_millis(300);
 const MEDIUM: Duration = Duration::from_secs(5);
@@ -43,7 +43,7 @@ impl Bench {
     fn process(&self) -> u32 {
         let (entries, _) = self.recorder.since(0, Instant::now());
         let number = entries.iter().find_map(|(entry, _)| match &entry.what {
-            Observed::Harness(text) => text.strip_prefix("powered on, process ")?.parse().ok(),
+            Observed::Harness(HarnessEvent::PoweredOn { process }) => Some(*process),
             _ => None,
         });
         number.expect("the timeline must name the process")
@@ -176,13 +176,13 @@ fn a_child_that_holds_the_sockets_does_not_hide_that_qemu_ended() {
 }
 
 #[test]
-fn a_machine_is_settled_when_all_that_it_printed_is_in_the_timeline() {
+fn a_machine_is_drained_when_all_that_it_printed_is_in_the_timeline() {
     let bench = Bench::new();
     let vm = bench.power_on(Behaviour::BannerOnly, LONG).unwrap();
-    assert!(vm.settle(LONG));
+    assert!(vm.wait_until_drained(LONG));
     assert_eq!(bench.recorder.stream(Source::DebugConsole), b"SeaBIOS (version 1.16.2-debian-1.16.2-1)\n");
-    let carrying = vm.carrying.lock().unwrap();
-    assert!(!vm.settle(SHORT), "a reader is on its way to the timeline");
-    drop(carrying);
-    assert!(vm.settle(LONG));
+    let in_transit = vm.in_transit.lock().unwrap();
+    assert!(!vm.wait_until_drained(SHORT), "a reader is on its way to the timeline");
+    drop(in_transit);
+    assert!(vm.wait_until_drained(LONG));
 }

@@ -11,7 +11,7 @@ use crate::machine::{Access, Machine};
 
 /// The machine as the steps so far have left it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Ledger {
+pub struct DeviceState {
     powered_on: Machine,
     present: Machine,
     effective: Machine,
@@ -19,10 +19,10 @@ pub struct Ledger {
     prelaunch: bool,
 }
 
-impl Ledger {
+impl DeviceState {
     /// A machine that has just been powered on.
-    pub fn new(machine: &Machine) -> Ledger {
-        Ledger {
+    pub fn new(machine: &Machine) -> DeviceState {
+        DeviceState {
             powered_on: machine.clone(),
             present: machine.clone(),
             effective: machine.clone(),
@@ -100,7 +100,7 @@ impl Ledger {
             device.absent |= without.contains(&index);
         }
         let powered_on = std::mem::replace(&mut self.powered_on, machine.clone());
-        *self = Ledger { powered_on, ..Ledger::new(&machine) };
+        *self = DeviceState { powered_on, ..DeviceState::new(&machine) };
     }
 
     /// The machine has its variable store in another way from the next power-on.
@@ -134,9 +134,9 @@ mod tests {
         machine.virtio_scsi(0, 2, Medium::bootable("right")).bootindex(1).absent()
     }
 
-    fn asked(ledger: &Ledger) -> String {
-        let layout = Layout::of(ledger.effective()).unwrap();
-        paths::bootorder_file(ledger.effective(), &layout)
+    fn asked(state: &DeviceState) -> String {
+        let layout = Layout::of(state.effective()).unwrap();
+        paths::bootorder_file(state.effective(), &layout)
     }
 
     const WRONG: &str = "/pci@i0cf8/scsi@3/channel@0/disk@0,1";
@@ -144,42 +144,42 @@ mod tests {
 
     #[test]
     fn a_device_plugged_in_prelaunch_is_due_at_cont() {
-        let mut ledger = Ledger::new(&machine().paused());
-        ledger.plugged(1);
-        assert_eq!(asked(&ledger), format!("{WRONG}\0"));
-        ledger.continued();
-        assert_eq!(asked(&ledger), format!("{RIGHT}\n{WRONG}\0"));
+        let mut state = DeviceState::new(&machine().paused());
+        state.plugged(1);
+        assert_eq!(asked(&state), format!("{WRONG}\0"));
+        state.continued();
+        assert_eq!(asked(&state), format!("{RIGHT}\n{WRONG}\0"));
     }
 
     #[test]
     fn a_device_plugged_while_running_is_due_at_the_next_reset_only() {
-        let mut ledger = Ledger::new(&machine());
-        ledger.plugged(1);
-        ledger.continued();
-        assert_eq!(asked(&ledger), format!("{WRONG}\0"));
-        ledger.reset();
-        assert_eq!(asked(&ledger), format!("{RIGHT}\n{WRONG}\0"));
+        let mut state = DeviceState::new(&machine());
+        state.plugged(1);
+        state.continued();
+        assert_eq!(asked(&state), format!("{WRONG}\0"));
+        state.reset();
+        assert_eq!(asked(&state), format!("{RIGHT}\n{WRONG}\0"));
     }
 
     #[test]
     fn a_device_that_does_not_answer_stays_until_the_reset() {
-        let mut ledger = Ledger::new(&machine().paused());
-        ledger.unplugged(0, Unplugged::AtReset);
-        assert!(ledger.unplug_outstanding());
-        assert!(!ledger.present().devices[0].absent);
-        ledger.reset();
-        assert!(!ledger.unplug_outstanding());
-        assert_eq!(asked(&ledger), "");
+        let mut state = DeviceState::new(&machine().paused());
+        state.unplugged(0, Unplugged::AtReset);
+        assert!(state.unplug_outstanding());
+        assert!(!state.present().devices[0].absent);
+        state.reset();
+        assert!(!state.unplug_outstanding());
+        assert_eq!(asked(&state), "");
     }
 
     #[test]
     fn a_power_cycle_forgets_what_was_plugged() {
-        let mut ledger = Ledger::new(&machine());
-        ledger.plugged(1);
-        ledger.bootindex(0, 7);
-        ledger.power_cycled(&BTreeSet::from([0]));
-        assert_eq!(asked(&ledger), "");
-        ledger.power_cycled(&BTreeSet::new());
-        assert_eq!(asked(&ledger), format!("{WRONG}\0"));
+        let mut state = DeviceState::new(&machine());
+        state.plugged(1);
+        state.bootindex(0, 7);
+        state.power_cycled(&BTreeSet::from([0]));
+        assert_eq!(asked(&state), "");
+        state.power_cycled(&BTreeSet::new());
+        assert_eq!(asked(&state), format!("{WRONG}\0"));
     }
 }

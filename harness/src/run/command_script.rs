@@ -1,0 +1,89 @@
+//! `command.sh`: the same machine by hand.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// What the script is made of.
+pub struct CommandScript<'a> {
+    /// The case's id.
+    pub case: &'a str,
+    /// What the variable store is a copy of, where there is one.
+    pub vars: Option<PathBuf>,
+    /// QEMU and its leading arguments, or what it is wrapped in.
+    pub command: &'a [OsString],
+    /// Its environment.
+    pub env: &'a [(String, String)],
+    /// Its arguments.
+    pub argv: &'a [String],
+}
+
+impl CommandScript<'_> {
+    /// The script.
+    pub fn text(&self) -> String {
+        let mut script = String::from("#!/bin/sh\n");
+        script += &format!(
+            "# {}: the same machine by hand; serial port and monitor (Ctrl-A c) on this terminal\n",
+            self.case
+        );
+        script += "set -eu\ncd \"$(dirname \"$0\")\"\n";
+        let source = shell_word(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").to_string_lossy());
+        script += "if [ ! -d media ]; then # the same bytes again, from machine.json\n    here=$PWD\n";
+        script +=
+            &format!("    (cd \"${{BOOTWRIGHT_SOURCE:-{source}}}\" && cargo xtask images --again \"$here\")\nfi\n");
+        if let Some(vars) = &self.vars {
+            script += &format!("cp {} vars.fd && chmod u+w vars.fd\n", shell_word(&vars.to_string_lossy()));
+        }
+        for (name, value) in self.env {
+            script += &format!("export {name}={}\n", shell_word(value));
+        }
+        let program: Vec<String> = self.command.iter().map(|word| shell_word(&word.to_string_lossy())).collect();
+        script += &format!("exec {}", program.join(" "));
+        for (index, word) in self.argv.iter().enumerate() {
+            // an option begins a line, its value follows it
+            let begins = word.starts_with('-') || index == 0;
+            script += if begins { " \\\n    " } else { " " };
+            script += &shell_word(word);
+        }
+        script.push('\n');
+        script
+    }
+}
+
+/// `text` as one word of a POSIX shell, quoted where it must be.
+pub fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,~".contains(c);
+    if !text.is_empty() && !text.starts_with('~') && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_begins_a_line_and_its_value_follows_it() {
+        let argv = ["-M", "pc", "-name", "it's"].map(str::to_owned);
+        let script = CommandScript {
+            case: "a::case",
+            vars: Some("/fw/VARS 4M.fd".into()),
+            command: &["qemu".into()],
+            env: &[("A".to_owned(), "x y".to_owned())],
+            argv: &argv,
+        };
+        let text = script.text();
+        assert!(text.contains("cp '/fw/VARS 4M.fd' vars.fd && chmod u+w vars.fd\nexport A='x y'\n"), "{text}");
+        assert!(text.ends_with("exec qemu \\\n    -M pc \\\n    -name 'it'\\''s'\n"), "{text}");
+    }
+
+    #[test]
+    fn words_with_spaces_and_quotes_survive_the_shell() {
+        for word in ["plain-1.2/x,y=z", "two words", "it's", "~", "a~b", ""] {
+            let command = format!("printf %s {}", shell_word(word));
+            let out = std::process::Command::new("sh").arg("-c").arg(command).output().unwrap();
+            assert_eq!(String::from_utf8(out.stdout).unwrap(), word);
+        }
+    }
+}

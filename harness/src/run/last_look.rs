@@ -1,0 +1,58 @@
+//! What can be asked of a guest only while QEMU runs.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::process::Exit;
+use crate::vm::Vm;
+
+/// Time for a payload that ends the machine to do so.
+const PAYLOAD_ENDS: Duration = Duration::from_millis(20);
+
+/// The guest as the harness saw it last.
+#[derive(Clone, Debug)]
+pub struct LastLook {
+    /// Its state, for people.
+    pub state: String,
+    /// Guest time, where it could be read.
+    pub guest_time: Option<Duration>,
+}
+
+impl LastLook {
+    /// A machine that never ran.
+    pub fn never(state: &str) -> LastLook {
+        LastLook { state: state.to_owned(), guest_time: None }
+    }
+
+    /// Looks.
+    pub fn at(vm: &Vm) -> LastLook {
+        if let Some(exit) = vm.exit(PAYLOAD_ENDS) {
+            return LastLook::never(&format!("QEMU ended: {}", payload_exit(exit)));
+        }
+        let status = vm.execute("query-status", Value::Null);
+        let state = match &status {
+            Ok(status) => status.get("status").and_then(Value::as_str).unwrap_or("unknown").to_owned(),
+            Err(_) => match vm.exit(Duration::from_secs(1)) {
+                Some(exit) => format!("QEMU ended: {}", payload_exit(exit)),
+                None => "QEMU does not answer".to_owned(),
+            },
+        };
+        LastLook { state, guest_time: status.ok().and_then(|_| rtc(vm)) }
+    }
+}
+
+/// `isa-debug-exit` turns the payload's 0x2a into exit code 85.
+fn payload_exit(exit: Exit) -> String {
+    if exit.code == Some(85) { "ended by the payload".to_owned() } else { exit.to_string() }
+}
+
+/// Guest time by the machine's clock, whole seconds since its fixed base.
+fn rtc(vm: &Vm) -> Option<Duration> {
+    let path = json!({ "path": "/machine", "property": "rtc-time" });
+    let time = vm.execute("qom-get", path).ok()?;
+    let part = |name: &str| time.get(name).and_then(Value::as_i64);
+    let day = part("tm_yday").or_else(|| Some(part("tm_mday")? - 1))?;
+    let seconds = ((day * 24 + part("tm_hour")?) * 60 + part("tm_min")?) * 60 + part("tm_sec")?;
+    u64::try_from(seconds).ok().map(Duration::from_secs)
+}

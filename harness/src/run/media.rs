@@ -1,0 +1,73 @@
+//! Builds the images of a machine's drives.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::error::RunError;
+use super::evidence_folder::EvidenceFolder;
+use super::seed::nonce;
+use super::variable_store::VariableStoreFile;
+use crate::machine::Machine;
+use crate::machine::layout::{Layout, medium_kind};
+
+/// What was built for the drives of a machine.
+pub struct Media {
+    /// Image of each device, in device order.
+    pub files: Vec<Option<PathBuf>>,
+    /// Nonce of each medium, by name.
+    pub nonces: BTreeMap<String, String>,
+    /// Size of each medium in sectors, by name.
+    pub sectors: BTreeMap<String, u64>,
+}
+
+/// Builds them into an evidence folder.
+///
+/// # Errors
+///
+/// The medium that cannot be built, or the file that could not be written.
+pub fn build(
+    machine: &Machine,
+    layout: &Layout,
+    case: &str,
+    seed: u64,
+    folder: &EvidenceFolder,
+) -> Result<Media, RunError> {
+    let mut media = Media { files: Vec::new(), nonces: BTreeMap::new(), sectors: BTreeMap::new() };
+    for (device, placed) in machine.devices.iter().zip(&layout.devices) {
+        let Some(medium) = &device.medium else {
+            media.files.push(None);
+            continue;
+        };
+        let nonce = nonce(seed, case, &medium.name);
+        let spec = medium.spec(medium_kind(device), placed.sectors);
+        let image = bootwright_images::build(&spec, nonce).map_err(|error| RunError::because("medium", error))?;
+        let path = folder.medium(&medium.name);
+        let cannot = |error| RunError::because(format!("cannot write medium {}", path.display()), error);
+        image.write_to(&path).map_err(cannot)?;
+        media.nonces.insert(medium.name.clone(), nonce.to_string());
+        media.sectors.insert(medium.name.clone(), image.length() / 512);
+        media.files.push(Some(path));
+    }
+    Ok(media)
+}
+
+/// Builds the media of an evidence folder again, the same bytes as in its run, unless they are still there; a damaged variable
+/// store, too, out of the OVMF_VARS `template` that it was a copy of.
+///
+/// # Errors
+///
+/// What is wrong with the folder or could not be written.
+pub fn build_media_again(
+    machine: &Machine,
+    case: &str,
+    seed: u64,
+    template: Option<&Path>,
+    folder: &Path,
+) -> Result<(), RunError> {
+    let folder = EvidenceFolder::create(folder)?;
+    if let (Some(damage), Some(template)) = (&machine.variable_store.damage, template) {
+        VariableStoreFile::copy_of(template, Some(damage), folder.path())?;
+    }
+    let layout = Layout::of(machine).map_err(|error| RunError::because("the machine cannot be laid out", error))?;
+    build(machine, &layout, case, seed, &folder).map(drop)
+}

@@ -1,0 +1,103 @@
+//! Everything that is made before power-on: layout, media, networks, firmware, the first files of the evidence.
+
+use super::command_script::CommandScript;
+use super::error::RunError;
+use super::evidence_folder::{EvidenceFolder, MachineFile};
+use super::flash::Flash;
+use super::network::Networks;
+use super::options::Options;
+use super::seed::nonce;
+use super::variable_store::{DAMAGED_VARS, VariableStoreFile};
+use super::{lab, media};
+use crate::case::Case;
+use crate::machine::argv::{self, Files, Wiring};
+use crate::machine::layout::Layout;
+use crate::machine::{Firmware, Machine};
+use crate::platform::Platform;
+use crate::trace::Names;
+
+/// A machine that is ready to be powered on.
+pub struct Prepared {
+    /// The machine.
+    pub machine: Machine,
+    /// Where its devices sit.
+    pub layout: Layout,
+    /// The files that QEMU opens.
+    pub files: Files,
+    /// How firmware calls its devices.
+    pub names: Names,
+    /// Where evidence goes.
+    pub folder: EvidenceFolder,
+    /// Its networks.
+    pub networks: Networks,
+    /// What is in its flash, if it is UEFI firmware's.
+    pub flash: Option<Flash>,
+    /// Its variable store, likewise.
+    pub store: Option<VariableStoreFile>,
+}
+
+impl Prepared {
+    /// Makes a machine ready; `control` says that it is the negative control's.
+    ///
+    /// # Errors
+    ///
+    /// What could not be made.
+    pub fn of(
+        case: &Case,
+        control: bool,
+        machine: Machine,
+        platform: &Platform,
+        options: &Options,
+    ) -> Result<Prepared, RunError> {
+        let layout =
+            Layout::of(&machine).map_err(|error| RunError::because("the machine cannot be laid out", error))?;
+        let folder = EvidenceFolder::create(&options.folder)?;
+        let mut files = Files { data_dirs: platform.qemu.data_dirs.clone(), ..Files::default() };
+        let mut media = media::build(&machine, &layout, &case.id, options.seed, &folder)?;
+        files.media = std::mem::take(&mut media.files);
+        let networks = Networks::of(&machine, folder.path(), |medium| nonce(options.seed, &case.id, medium))?;
+        media.nonces.extend(networks.nonces.clone());
+        files.fw_cfg.extend(networks.fw_cfg.clone());
+        if let Some(key) = machine.boot.menu_key {
+            files.fw_cfg.push(("etc/boot-menu-key".to_owned(), folder.menu_key(key)?));
+        }
+        let (mut flash, mut store) = (None, None);
+        match machine.firmware {
+            Firmware::SeaBios => files.bios = platform.seabios.as_ref().map(|file| file.path.clone()),
+            Firmware::Ovmf => {
+                let ovmf = platform.ovmf.as_ref().ok_or_else(|| RunError::new("the platform has no OVMF"))?;
+                files.code = Some(ovmf.code.path.clone());
+                let damage = machine.variable_store.damage.as_ref();
+                let copy = VariableStoreFile::copy_of(&ovmf.vars.path, damage, folder.path())?;
+                files.vars = Some(copy.path());
+                store = Some(copy);
+                flash = Some(Flash::of(&case.story, platform)?);
+            }
+        }
+        let names = Names::of(&machine, &layout, &media.nonces, &media.sectors);
+        folder.machine(&MachineFile {
+            case,
+            control,
+            machine: &machine,
+            nonces: &media.nonces,
+            seed: options.seed,
+            template: store.as_ref().map(VariableStoreFile::template),
+        })?;
+        let prepared = Prepared { machine, layout, files, names, folder, networks, flash, store };
+        prepared.write_command(case, platform)?;
+        Ok(prepared)
+    }
+
+    fn write_command(&self, case: &Case, platform: &Platform) -> Result<(), RunError> {
+        let wiring = Wiring::ByHand { debugcon: "by-hand-debugcon.log".into() };
+        let argv = argv::argv(&self.machine, &self.layout, &self.files, &wiring);
+        let qemu = &platform.qemu;
+        let wrapped = self.machine.bridge().map(|_| lab::wrapped(&qemu.command));
+        let vars = self.store.as_ref().map(|store| match self.machine.variable_store.damage {
+            Some(_) => DAMAGED_VARS.into(),
+            None => store.template().to_owned(),
+        });
+        let command = wrapped.as_deref().unwrap_or(&qemu.command);
+        self.folder.command(&CommandScript { case: &case.id, vars, command, env: &qemu.env, argv: &argv })
+    }
+}

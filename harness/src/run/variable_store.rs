@@ -1,0 +1,273 @@
+//! The variable store's file over the life of a machine: a copy of the platform's template, damaged where that is asked, seen
+//! at each power-off.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::damage;
+use super::error::RunError;
+use crate::error::chain;
+use crate::evidence::{file, nvram};
+use crate::machine::{Access, Damage};
+use crate::verdict::stores::{Seen, Stores};
+
+/// Where a damaged copy of the OVMF_VARS template is kept, below the evidence folder.
+pub const DAMAGED_VARS: &str = "media/vars.fd";
+
+/// The variable store of one machine.
+pub struct VariableStoreFile {
+    folder: PathBuf,
+    /// The template that it was copied from.
+    template: PathBuf,
+    /// Its bytes then.
+    bytes: Vec<u8>,
+    /// What was done to the first copy of it.
+    damage: Option<Damage>,
+    /// What the store held at the last power-on.
+    powered_on: Vec<u8>,
+    /// The store as a guest left it, each time that a story changed something while the machine was off.
+    powered_off: Vec<Seen>,
+    /// How many copies were made; each machine that a story migrates to may have one of its own.
+    copies: u32,
+}
+
+/// The store before and after, decoded.
+#[derive(Default)]
+pub struct DecodedStores {
+    /// Before the first power-on, each time that a story changed something, and at the end: name of the file, content.
+    pub files: Vec<(String, Value)>,
+    /// The boot options after the run.
+    pub boot_options: nvram::BootOptions,
+    /// The variable Timeout after the run, seconds.
+    pub timeout: Option<u16>,
+    /// The stores for expectations.
+    pub stores: Option<Stores>,
+}
+
+impl VariableStoreFile {
+    /// Makes this machine's own copy of an OVMF_VARS template, damaged if so asked. A damaged one is kept beside the media, for
+    /// `command.sh`.
+    ///
+    /// # Errors
+    ///
+    /// Which file could not be read, damaged or written, and why.
+    pub fn copy_of(template: &Path, damage: Option<&Damage>, folder: &Path) -> Result<VariableStoreFile, RunError> {
+        let bytes = fs::read(template).map_err(RunError::file("read", template))?;
+        let store = VariableStoreFile {
+            folder: folder.to_owned(),
+            template: template.to_owned(),
+            bytes,
+            damage: damage.cloned(),
+            powered_on: Vec::new(),
+            powered_off: Vec::new(),
+            copies: 1,
+        };
+        match damage {
+            Some(damage) => {
+                let damaged = damage::damaged(&store.bytes, damage)?;
+                write(&folder.join(DAMAGED_VARS), &damaged)?;
+                write(&store.path(), &damaged)?;
+            }
+            None => write(&store.path(), &store.bytes)?,
+        }
+        Ok(store)
+    }
+
+    /// The template that it was copied from.
+    pub fn template(&self) -> &Path {
+        &self.template
+    }
+
+    /// The file in use: the last copy that was made.
+    pub fn path(&self) -> PathBuf {
+        self.copy(self.copies)
+    }
+
+    fn copy(&self, number: u32) -> PathBuf {
+        match number {
+            1 => self.folder.join("vars.fd"),
+            _ => self.folder.join(format!("vars-{number}.fd")),
+        }
+    }
+
+    /// Makes another copy of the template, as untouched as the first one was; it is the variable store from now on.
+    ///
+    /// # Errors
+    ///
+    /// The file that could not be written, and why.
+    pub fn make_another(&mut self) -> Result<(), RunError> {
+        self.copies += 1;
+        write(&self.path(), &self.bytes)
+    }
+
+    /// Damages the variable store in use.
+    ///
+    /// # Errors
+    ///
+    /// Why that cannot be done to it, or which file could not be read or written.
+    pub fn damage(&self, damage: &Damage) -> Result<(), RunError> {
+        let path = self.path();
+        let bytes = fs::read(&path).map_err(RunError::file("read", &path))?;
+        write(&path, &damage::damaged(&bytes, damage)?)
+    }
+
+    /// The machine is powered on: what its variable store holds now is what the guest finds.
+    pub fn powered_on(&mut self) {
+        self.powered_on = fs::read(self.path()).unwrap_or_default();
+    }
+
+    /// The machine is off and its story will change something: keeps what the variable store holds now.
+    pub fn powered_off(&mut self) {
+        self.powered_off.push(self.decoded());
+    }
+
+    /// The variable store in use, decoded.
+    fn decoded(&self) -> Seen {
+        let bytes = fs::read(self.path()).map_err(|error| error.to_string())?;
+        nvram::decode(&bytes).map_err(|error| error.to_string())
+    }
+
+    /// Whether the OVMF_VARS template still holds what was copied from it.
+    ///
+    /// # Errors
+    ///
+    /// That it changed while the machine ran, or can no longer be read.
+    pub fn template_untouched(&self) -> Result<(), RunError> {
+        let path = &self.template;
+        let cannot = |error| RunError::because(format!("cannot read {} again", path.display()), error);
+        if fs::read(path).map_err(cannot)? == self.bytes {
+            return Ok(());
+        }
+        let path = path.display();
+        Err(RunError::new(format!("the OVMF_VARS template {path} changed while the machine ran: install it again")))
+    }
+
+    /// Decodes the store before and after the run and in between. A store that cannot be decoded is evidence too: the guest
+    /// wrote it, or it was damaged on purpose. `access` is how the machine had it at the end. A store that is still
+    /// `overlaid` is not read: its file is older than what the guest sees.
+    pub fn over_its_life(&self, access: Access, overlaid: bool) -> DecodedStores {
+        let before = match &self.damage {
+            Some(damage) => damage::damaged(&self.bytes, damage).map_err(|error| chain(&error)),
+            None => Ok(self.bytes.clone()),
+        };
+        let before: Seen = before.and_then(|bytes| nvram::decode(&bytes).map_err(|error| error.to_string()));
+        let after = match access {
+            Access::Absent => Err("the machine was powered on without a variable store".to_owned()),
+            _ if overlaid => Err("the run ended while an overlay held the variable store".to_owned()),
+            Access::ReadOnly | Access::ReadWrite => self.decoded(),
+        };
+        let boot_options = after.as_ref().map(nvram::BootOptions::of).unwrap_or_default();
+        let timeout = after.as_ref().ok().and_then(nvram::VariableStore::timeout);
+        let to_json = |seen: &Seen| match seen {
+            Ok(store) => json!(store),
+            Err(problem) => json!({ "problem": problem }),
+        };
+        let mut files = vec![("nvram-before.json".to_owned(), to_json(&before))];
+        let off = self.powered_off.iter().enumerate();
+        files.extend(off.map(|(index, seen)| (format!("nvram-powered-off-{}.json", index + 1), to_json(seen))));
+        files.push(("nvram-after.json".to_owned(), to_json(&after)));
+        let untouched = fs::read(self.path()).is_ok_and(|bytes| bytes == self.powered_on);
+        let stores = Some(Stores { powered_off: self.powered_off.clone(), after, untouched });
+        DecodedStores { files, boot_options, timeout, stores }
+    }
+
+    /// Removes its files; the template is what they can be made of again.
+    pub fn remove(&self) {
+        for number in 1..=self.copies {
+            fs::remove_file(self.copy(number)).ok();
+        }
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
+    file::write(path, bytes).map_err(RunError::file("write", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("media")).unwrap();
+        dir
+    }
+
+    #[test]
+    fn a_template_that_changed_is_noticed() {
+        let dir = folder();
+        let template = dir.path().join("OVMF_VARS.fd");
+        fs::write(&template, b"variables").unwrap();
+        let store = VariableStoreFile::copy_of(&template, None, dir.path()).unwrap();
+        fs::write(store.path(), b"the guest's own").unwrap();
+        store.template_untouched().unwrap();
+        fs::write(&template, b"overwritten").unwrap();
+        assert!(store.template_untouched().unwrap_err().to_string().contains("changed while the machine ran"));
+    }
+
+    /// An empty store of 4 KiB in a volume of the same size.
+    fn template() -> Vec<u8> {
+        let mut bytes = vec![0xff; 4096];
+        bytes[..72].fill(0);
+        bytes[16..32].copy_from_slice(&[
+            0x8d, 0x2b, 0xf1, 0xff, 0x96, 0x76, 0x8b, 0x4c, 0xa9, 0x85, 0x27, 0x47, 0x07, 0x5b, 0x4f, 0x50,
+        ]);
+        bytes[40..44].copy_from_slice(b"_FVH");
+        bytes[48..52].copy_from_slice(&[72, 0, 0x3e, 0x0a]);
+        bytes[72..88].copy_from_slice(&[
+            0x78, 0x2c, 0xf3, 0xaa, 0x7b, 0x94, 0x9a, 0x43, 0xa1, 0x80, 0x2e, 0x14, 0x4e, 0xc3, 0x77, 0x92,
+        ]);
+        bytes[88..100].copy_from_slice(&[0, 8, 0, 0, 0x5a, 0xfe, 0, 0, 0, 0, 0, 0]);
+        bytes
+    }
+
+    #[test]
+    fn a_variable_store_is_kept_as_it_was_at_each_moment() {
+        let dir = folder();
+        let path = dir.path().join("OVMF_VARS.fd");
+        fs::write(&path, template()).unwrap();
+        let mut store = VariableStoreFile::copy_of(&path, Some(&Damage::Full { left: 100 }), dir.path()).unwrap();
+        store.powered_on();
+        assert!(store.over_its_life(Access::ReadWrite, false).stores.unwrap().untouched);
+        store.powered_off();
+        store.damage(&Damage::Erased).unwrap();
+        let decoded = store.over_its_life(Access::ReadWrite, false);
+        let names: Vec<&str> = decoded.files.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["nvram-before.json", "nvram-powered-off-1.json", "nvram-after.json"]);
+        assert_eq!(decoded.files[0].1["variables"][0]["name"], "Filler0000", "before is what the guest was given");
+        assert_eq!(decoded.files[0].1, decoded.files[1].1);
+        assert!(decoded.files[2].1["problem"].as_str().unwrap().contains("not a variable store"));
+        assert!(!decoded.stores.unwrap().untouched);
+        let absent = store.over_its_life(Access::Absent, false).stores.unwrap().after.unwrap_err();
+        assert_eq!(absent, "the machine was powered on without a variable store");
+    }
+
+    #[test]
+    fn a_store_that_an_overlay_still_holds_is_not_read_from_the_file_below() {
+        let dir = folder();
+        let template = dir.path().join("OVMF_VARS.fd");
+        fs::write(&template, b"variables").unwrap();
+        let store = VariableStoreFile::copy_of(&template, None, dir.path()).unwrap();
+        let problem = |overlaid| {
+            let decoded = store.over_its_life(Access::ReadWrite, overlaid);
+            decoded.files[1].1["problem"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(problem(true), "the run ended while an overlay held the variable store");
+        assert_ne!(problem(false), problem(true));
+    }
+
+    #[test]
+    fn every_copy_goes_when_the_files_are_removed() {
+        let dir = folder();
+        let template = dir.path().join("OVMF_VARS.fd");
+        fs::write(&template, b"variables").unwrap();
+        let mut store = VariableStoreFile::copy_of(&template, None, dir.path()).unwrap();
+        store.make_another().unwrap();
+        let files = [dir.path().join("vars.fd"), dir.path().join("vars-2.fd")];
+        assert!(files.iter().all(|file| file.exists()) && store.path() == files[1]);
+        store.remove();
+        assert!(!files.iter().any(|file| file.exists()) && template.exists());
+    }
+}

@@ -1,0 +1,280 @@
+//! Reads evidence into the trace, and knows when a milestone is reached, when the run is over and when it is to be given up.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::error::StepError;
+use super::options::Patience;
+use crate::evidence::{Entry, HarnessEvent, NetworkEvent, Observed, Recorder, Source};
+use crate::lan::LanEvent;
+use crate::process::Exit;
+use crate::trace::{Progress, Reader, Snapshot, Trace};
+use crate::verdict::conclude::{Awaited, RunEnd};
+use crate::verdict::{Ending, Expectation, describe, is_over, strays};
+
+/// Events of lans that stories can wait for; a hostile guest makes new ones for ever.
+const LAN_LIMIT: usize = 10_000;
+
+/// Resets beyond those that are expected, after which a machine reboots in a loop.
+const RESETS_ALLOWED: u32 = 20;
+
+/// The eyes of a run.
+pub struct Watch {
+    recorder: Recorder,
+    reader: Reader,
+    expected: Expectation,
+    cursor: usize,
+    /// Events of the lans, the first [`LAN_LIMIT`] of them.
+    lan: Vec<NetworkEvent>,
+    resets: u32,
+    resets_by_story: u32,
+    /// What was known when each snapshot was taken.
+    snapshots: BTreeMap<String, Snapshot>,
+    exit: Option<Exit>,
+    /// Ends of QEMU that are part of the story and not the machine's own.
+    ends_to_ignore: u32,
+    begun: Instant,
+    last_progress: Instant,
+    progress: Progress,
+    patience: Patience,
+}
+
+impl Watch {
+    /// Begins to watch. `resets_by_story` are those that the story makes by itself.
+    pub fn new(
+        recorder: &Recorder,
+        reader: Reader,
+        expected: &Expectation,
+        resets_by_story: u32,
+        patience: Patience,
+    ) -> Watch {
+        let begun = Instant::now();
+        Watch {
+            recorder: recorder.clone(),
+            reader,
+            expected: expected.clone(),
+            cursor: 0,
+            lan: Vec::new(),
+            resets: 0,
+            resets_by_story,
+            snapshots: BTreeMap::new(),
+            exit: None,
+            ends_to_ignore: 0,
+            begun,
+            last_progress: begun,
+            progress: Progress::default(),
+            patience,
+        }
+    }
+
+    /// What was seen so far.
+    pub fn trace(&self) -> &Trace {
+        self.reader.trace()
+    }
+
+    /// Host time since the watch began.
+    pub fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// Waits until trace and network are as a step wants them.
+    ///
+    /// # Errors
+    ///
+    /// What the machine did instead.
+    pub fn until(&mut self, mut reached: impl FnMut(&Trace, &[NetworkEvent]) -> bool) -> Result<(), StepError> {
+        self.last_progress = Instant::now();
+        loop {
+            let patience = self.patience_now();
+            let deadline = self.last_progress + patience;
+            self.ingest_until(deadline);
+            let trace = self.reader.trace();
+            if reached(trace, &self.lan) {
+                return Ok(());
+            }
+            let last = trace.attempts.last().map(describe).unwrap_or_else(|| "no attempt".to_owned());
+            if let Some(exit) = self.exit {
+                let what = format!("{}; last seen: {last}", RunEnd::QemuEnded(exit));
+                return Err(StepError::QemuEnded { exit: Some(exit), what });
+            }
+            if Instant::now() >= deadline {
+                return Err(StepError::NotReached { seconds: patience.as_secs(), last });
+            }
+        }
+    }
+
+    /// Host time for the next step, once what was seen may already contradict the expectation.
+    fn patience_now(&self) -> Duration {
+        let refuted = strays(&self.expected, self.reader.trace());
+        if refuted { self.patience.refuted.min(self.patience.progress) } else { self.patience.progress }
+    }
+
+    /// Host time for the next step of a boot.
+    pub fn patience(&self) -> Duration {
+        self.patience.progress
+    }
+
+    /// The machine is about to be powered off by its story.
+    pub fn ignore_end(&mut self) {
+        match self.exit.take() {
+            Some(_) => {}
+            None => self.ends_to_ignore += 1,
+        }
+    }
+
+    /// Waits until the expectation's run is over, or cannot be any more.
+    pub fn until_over(&mut self) -> RunEnd {
+        let allowed = match self.expected.ending {
+            Ending::Laps(laps) => laps,
+            _ => 0,
+        };
+        let allowed = allowed + self.resets_by_story + RESETS_ALLOWED;
+        loop {
+            let alive = self.progress.shows_life();
+            let patience = if alive { self.patience_now() } else { self.patience.first_sign };
+            let deadline = (self.last_progress + patience).min(self.begun + self.patience.run);
+            if Instant::now() >= deadline {
+                let awaited = if alive { Awaited::NextStep } else { Awaited::SignOfLife };
+                return RunEnd::GaveUp { waited: self.begun.elapsed(), awaited };
+            }
+            self.ingest_until(deadline);
+            if is_over(&self.expected, self.reader.trace()) {
+                return RunEnd::Over;
+            }
+            if let Some(exit) = self.exit {
+                return RunEnd::QemuEnded(exit);
+            }
+            if self.resets > allowed {
+                return RunEnd::ResetLoop { resets: self.resets };
+            }
+        }
+    }
+
+    /// Takes what is still under way: a payload ends QEMU right after its line.
+    pub fn drain(&mut self) {
+        self.ingest_until(Instant::now() + Duration::from_millis(5));
+    }
+
+    /// The networks are off: everything that happened on them, with the device index of its NIC as port.
+    pub fn network(&mut self, events: &[LanEvent]) {
+        self.reader.network(events, &self.recorder.stream(Source::Serial));
+    }
+
+    /// Takes what is new, once there is something or the deadline has passed.
+    fn ingest_until(&mut self, deadline: Instant) {
+        let (entries, cursor) = self.recorder.since(self.cursor, deadline);
+        self.cursor = cursor;
+        for (entry, bytes) in entries {
+            self.ingest(entry, &bytes);
+        }
+        let progress = self.reader.trace().progress();
+        if progress != self.progress {
+            self.progress = progress;
+            self.last_progress = Instant::now();
+        }
+    }
+
+    fn ingest(&mut self, entry: Entry, bytes: &[u8]) {
+        match entry.what {
+            Observed::Bytes { source: source @ (Source::Serial | Source::DebugConsole), .. } => {
+                self.reader.push(source, bytes);
+            }
+            Observed::QmpReceived(message) if message.get("event").and_then(Value::as_str) == Some("RESET") => {
+                self.resets += 1;
+                self.reader.reset();
+            }
+            Observed::Network(event) if self.lan.len() < LAN_LIMIT => self.lan.push(event),
+            Observed::Harness(event) => self.ingest_signal(event),
+            Observed::Bytes { .. } | Observed::QmpSent(_) | Observed::QmpReceived(_) | Observed::Network(_) => {}
+        }
+    }
+
+    fn ingest_signal(&mut self, event: HarnessEvent) {
+        match event {
+            HarnessEvent::PoweredOff => self.reader.reset(),
+            HarnessEvent::SnapshotTaken(name) => drop(self.snapshots.insert(name, self.reader.snapshot())),
+            HarnessEvent::SnapshotRestored(name) => {
+                if let Some(snapshot) = self.snapshots.get(&name) {
+                    self.reader.put_back(snapshot);
+                }
+            }
+            HarnessEvent::QemuEnded(exit) => match self.ends_to_ignore.checked_sub(1) {
+                Some(left) => self.ends_to_ignore = left,
+                None => self.exit = Some(exit),
+            },
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Firmware;
+    use crate::trace::Names;
+
+    const SHORT: Duration = Duration::from_millis(100);
+
+    fn watch(recorder: &Recorder) -> Watch {
+        let patience =
+            Patience { reply: SHORT, first_sign: SHORT, progress: SHORT, refuted: SHORT, run: Duration::from_secs(9) };
+        Watch::new(recorder, Reader::new(Firmware::SeaBios, Names::default()), &Expectation::boots("a"), 0, patience)
+    }
+
+    /// One of each signal that somebody decides by.
+    fn signals() -> Vec<HarnessEvent> {
+        let exit = Exit { code: Some(0), signal: None };
+        vec![
+            HarnessEvent::QemuEnded(exit),
+            HarnessEvent::PoweredOff,
+            HarnessEvent::SnapshotTaken("a".to_owned()),
+            HarnessEvent::SnapshotRestored("a".to_owned()),
+        ]
+    }
+
+    #[test]
+    fn the_sentence_of_a_signal_is_no_signal() {
+        for signal in signals() {
+            let recorder = Recorder::new();
+            let mut watch = watch(&recorder);
+            recorder.harness(HarnessEvent::Note(signal.to_string()));
+            watch.drain();
+            let untouched = Trace { laps: 1, ..Trace::default() };
+            assert_eq!((watch.exit, watch.snapshots.len(), watch.trace()), (None, 0, &untouched), "{signal}");
+        }
+    }
+
+    #[test]
+    fn an_end_of_qemu_that_the_story_brings_about_is_not_the_machines_own() {
+        let recorder = Recorder::new();
+        let mut watch = watch(&recorder);
+        watch.ignore_end();
+        let exit = Exit { code: None, signal: Some(9) };
+        recorder.harness(HarnessEvent::QemuEnded(exit));
+        watch.drain();
+        assert_eq!(watch.exit, None);
+        recorder.harness(HarnessEvent::QemuEnded(exit));
+        assert_eq!(watch.until_over(), RunEnd::QemuEnded(exit));
+    }
+
+    #[test]
+    fn a_machine_that_resets_without_end_reboots_in_a_loop() {
+        let recorder = Recorder::new();
+        let mut watch = watch(&recorder);
+        for _ in 0..30 {
+            recorder.note(Observed::QmpReceived(serde_json::json!({ "event": "RESET" })));
+        }
+        assert_eq!(watch.until_over(), RunEnd::ResetLoop { resets: 30 });
+    }
+
+    #[test]
+    fn silence_is_given_up_and_says_what_was_awaited() {
+        let recorder = Recorder::new();
+        let end = watch(&recorder).until_over();
+        assert!(matches!(end, RunEnd::GaveUp { awaited: Awaited::SignOfLife, .. }), "{end}");
+        let error = watch(&recorder).until(|_, _| false).unwrap_err();
+        assert_eq!(error.to_string(), "not reached in 0 s of host time; last seen: no attempt");
+    }
+}

@@ -1,0 +1,214 @@
+//! Which of several findings decides a case: how the run ended, the trace, guest time, the variable store, the views.
+//!
+//! Pure: what was observed goes in, a conclusion comes out. That an evidence file could not be written, or that a platform
+//! lacks something, is not looked at here: that is no finding about the guest.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::stores::Stores;
+use super::views::Views;
+use super::{Ending, Expectation, already_refuted, describe, judge};
+use crate::process::Exit;
+use crate::trace::Trace;
+
+/// Why a run came to its end.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RunEnd {
+    /// The trace reached the point at which the expectation's run is over.
+    Over,
+    /// A deadline passed.
+    GaveUp {
+        /// Host time since power-on.
+        waited: Duration,
+        /// What for.
+        awaited: Awaited,
+    },
+    /// QEMU ended by itself.
+    QemuEnded(Exit),
+    /// The machine was reset again and again.
+    ResetLoop {
+        /// How often.
+        resets: u32,
+    },
+    /// A step of the story did not come to its end.
+    StepFailed {
+        /// Whose fault that is, and what it means.
+        fault: StepFault,
+        /// The step and what was wrong with it, for people.
+        reason: String,
+    },
+    /// QEMU ended before its guest ran.
+    Refused {
+        /// How it ended.
+        exit: Exit,
+        /// What it said on standard error.
+        said: String,
+    },
+    /// The harness or the host failed.
+    Broken {
+        /// What, and the causes, for people.
+        reason: String,
+    },
+}
+
+/// What a run waited for when it was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// Anything from the firmware.
+    SignOfLife,
+    /// The next step of a boot.
+    NextStep,
+}
+
+/// What a failed step means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepFault {
+    /// QEMU did what it had to refuse: a finding, whether or not the guest ran.
+    NotRefused,
+    /// The firmware did not get there before a deadline.
+    Deadline,
+    /// QEMU or the firmware did something else than the step demands.
+    Other,
+    /// The harness or the host failed.
+    Host,
+}
+
+impl RunEnd {
+    /// Whether the run ended at a deadline and not by what the machine did.
+    pub fn gave_up(&self) -> bool {
+        matches!(self, RunEnd::GaveUp { .. } | RunEnd::StepFailed { fault: StepFault::Deadline, .. })
+    }
+}
+
+/// What was observed of one machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Observed<'a> {
+    /// What happened.
+    pub trace: &'a Trace,
+    /// Why the run came to its end.
+    pub end: &'a RunEnd,
+    /// State of the guest when the harness looked last, for people.
+    pub guest_state: &'a str,
+    /// Guest time at the end, where it could be read.
+    pub guest_time: Option<Duration>,
+    /// The variable store, where there is one.
+    pub stores: Option<&'a Stores>,
+    /// The views of the boot order.
+    pub views: &'a Views,
+}
+
+/// What follows for the expectation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Conclusion {
+    /// It holds.
+    Holds,
+    /// It does not: what was seen instead.
+    Fails(String),
+    /// Nothing follows, because the harness or the host failed: what.
+    Broken(String),
+}
+
+impl Conclusion {
+    /// The next finding, which counts only where all before it hold.
+    fn and(self, next: impl FnOnce() -> Result<(), String>) -> Conclusion {
+        match self {
+            Conclusion::Holds => next().map_or_else(Conclusion::Fails, |()| Conclusion::Holds),
+            other => other,
+        }
+    }
+}
+
+/// Holds everything that was observed against an expectation. The first of these that differs decides: the end of the run
+/// with the trace, guest time, the variable store, the views.
+pub fn conclude(expected: &Expectation, observed: &Observed<'_>) -> Conclusion {
+    let Observed { guest_time, stores, views, .. } = *observed;
+    let conclusion = conclude_boot(expected, observed.trace, observed.end, observed.guest_state)
+        .and(|| expected.check_guest_time(guest_time))
+        .and(|| expected.check_store(stores))
+        .and(|| if expected.views { views.check() } else { Ok(()) });
+    match (conclusion, views.stale()) {
+        (Conclusion::Fails(reason), Some(stale)) => Conclusion::Fails(format!("{reason}; {stale}")),
+        (conclusion, _) => conclusion,
+    }
+}
+
+/// The part of [`conclude`] that is known as long as the machine is still there.
+pub fn conclude_boot(expected: &Expectation, trace: &Trace, end: &RunEnd, guest_state: &str) -> Conclusion {
+    let reason = match end {
+        RunEnd::Over => return judge(expected, trace).map_or_else(Conclusion::Fails, |()| Conclusion::Holds),
+        RunEnd::Broken { reason } | RunEnd::StepFailed { fault: StepFault::Host, reason } => {
+            return Conclusion::Broken(reason.clone());
+        }
+        RunEnd::StepFailed { reason, .. } => return Conclusion::Fails(reason.clone()),
+        RunEnd::Refused { exit, said } => return conclude_refusal(expected, *exit, said),
+        RunEnd::GaveUp { .. } | RunEnd::QemuEnded(_) | RunEnd::ResetLoop { .. } => end.to_string(),
+    };
+    Conclusion::Fails(match judge(expected, trace) {
+        Ok(()) => reason,
+        Err(difference) => {
+            let last = trace.attempts.last().map(describe).unwrap_or_else(|| "no attempt".to_owned());
+            format!("{difference}; {reason}; last seen: {last}; guest: {guest_state}")
+        }
+    })
+}
+
+fn conclude_refusal(expected: &Expectation, exit: Exit, said: &str) -> Conclusion {
+    let said = said.replace('\n', " / ");
+    match &expected.ending {
+        // QEMU's own words, which have no class
+        Ending::Refused(words) if said.contains(words) => Conclusion::Holds,
+        Ending::Refused(words) => Conclusion::Fails(format!("QEMU refuses with \"{said}\", expected \"{words}\"")),
+        _ => Conclusion::Broken(format!("QEMU ended before the guest ran ({exit}): {said}")),
+    }
+}
+
+/// What a negative control shows: that the expectation does not hold for it must be by what the machine did. One that shows
+/// no sign of life or that only ran into a deadline refutes nothing, and is broken.
+pub fn conclude_control(expected: &Expectation, trace: &Trace, end: &RunEnd, conclusion: Conclusion) -> Conclusion {
+    let not_refused = matches!(end, RunEnd::StepFailed { fault: StepFault::NotRefused, .. });
+    match conclusion {
+        Conclusion::Holds => {
+            Conclusion::Fails("the expectation holds although its cause was removed: it is vacuous".to_owned())
+        }
+        Conclusion::Fails(reason) if !trace.shows_life() && !not_refused => {
+            let what = "the control machine showed no sign of life, which refutes nothing";
+            Conclusion::Broken(format!("{what}: {reason}"))
+        }
+        Conclusion::Fails(reason) if end.gave_up() && !already_refuted(expected, trace) => {
+            Conclusion::Broken(format!("the control only ran into a deadline, which refutes nothing: {reason}"))
+        }
+        Conclusion::Fails(_) => Conclusion::Holds,
+        broken @ Conclusion::Broken(_) => broken,
+    }
+}
+
+impl fmt::Display for Awaited {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Awaited::SignOfLife => "a sign of life from the firmware",
+            Awaited::NextStep => "the next step of the boot",
+        })
+    }
+}
+
+impl fmt::Display for RunEnd {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RunEnd::Over => out.write_str("the run was over"),
+            RunEnd::GaveUp { waited, awaited } => {
+                write!(out, "gave up after {:.1} s of host time waiting for {awaited}", waited.as_secs_f64())
+            }
+            RunEnd::QemuEnded(exit) => write!(out, "QEMU ended by itself: {exit}"),
+            RunEnd::ResetLoop { resets } => {
+                write!(out, "the machine was reset {resets} times: it reboots in a loop")
+            }
+            RunEnd::StepFailed { reason, .. } | RunEnd::Broken { reason } => out.write_str(reason),
+            RunEnd::Refused { exit, said } => write!(out, "QEMU ended before the guest ran: {exit}; it said: {said}"),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "conclude_tests.rs"]
+mod tests;

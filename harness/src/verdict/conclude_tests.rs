@@ -1,0 +1,222 @@
+//! Each part of a conclusion says no by itself, and the first one that does is the one that is told.
+
+use rstest::rstest;
+
+use super::*;
+use crate::trace::{Attempt, Outcome, Terminal};
+use crate::verdict::stores::OnStore;
+
+fn attempt(medium: &str, outcome: Outcome) -> Attempt {
+    Attempt {
+        target: "Hard Disk".to_owned(),
+        medium: Some(medium.to_owned()),
+        nic: None,
+        outcome: Some(outcome),
+        reason: String::new(),
+        lap: 1,
+    }
+}
+
+fn trace(medium: &str) -> Trace {
+    Trace { attempts: vec![attempt(medium, Outcome::Booted)], laps: 1, ..Trace::default() }
+}
+
+/// Views of which two differ, one of them being stale.
+fn differing() -> Views {
+    let ran = Some("right".to_owned());
+    Views { ran, asked: Some("a".to_owned()), fw_cfg: Some("b".to_owned()), ..Views::default() }
+}
+
+fn sound(store: &Result<crate::evidence::nvram::VariableStore, String>) -> Stores {
+    Stores { powered_off: Vec::new(), after: store.clone(), untouched: true }
+}
+
+const EXIT: Exit = Exit { code: Some(3), signal: None };
+
+fn gave_up() -> RunEnd {
+    RunEnd::GaveUp { waited: Duration::from_secs(2), awaited: Awaited::NextStep }
+}
+
+fn step(fault: StepFault) -> RunEnd {
+    RunEnd::StepFailed { fault, reason: "step 1 of 1, cont: why".to_owned() }
+}
+
+/// Everything that can be wrong; each test mends what comes before the part that it looks at.
+struct Wrong {
+    expected: Expectation,
+    trace: Trace,
+    end: RunEnd,
+    guest_time: Option<Duration>,
+    stores: Stores,
+    views: Views,
+}
+
+impl Wrong {
+    fn everywhere() -> Wrong {
+        Wrong {
+            expected: Expectation::boots("right").lasting(5, 9).on_store(OnStore::Written),
+            trace: trace("wrong"),
+            end: step(StepFault::Other),
+            guest_time: Some(Duration::from_secs(1)),
+            stores: sound(&Err("garbage".to_owned())),
+            views: differing(),
+        }
+    }
+
+    fn conclude(&self) -> Conclusion {
+        conclude(
+            &self.expected,
+            &Observed {
+                trace: &self.trace,
+                end: &self.end,
+                guest_state: "running",
+                guest_time: self.guest_time,
+                stores: Some(&self.stores),
+                views: &self.views,
+            },
+        )
+    }
+
+    fn fails(&self) -> String {
+        let Conclusion::Fails(reason) = self.conclude() else { panic!("{:?}", self.conclude()) };
+        reason
+    }
+}
+
+#[test]
+fn the_first_part_that_differs_decides_and_stale_lists_are_told_with_it() {
+    let mut wrong = Wrong::everywhere();
+    let stale = "; fw_cfg bootorder is stale: [b], the machine asks for [a]";
+    assert_eq!(wrong.fails(), format!("step 1 of 1, cont: why{stale}"));
+    wrong.end = RunEnd::Over;
+    assert_eq!(wrong.fails(), format!("attempt 1: expected \"right\" booted, saw Hard Disk \"wrong\" booted{stale}"));
+    wrong.trace = trace("right");
+    assert_eq!(wrong.fails(), format!("the run took 1.0 s of guest time, expected 5 to 9 s{stale}"));
+    wrong.guest_time = Some(Duration::from_secs(6));
+    let store = wrong.fails();
+    assert!(store.contains("variable store"), "{store}");
+    wrong.stores.untouched = false;
+    let views = wrong.fails();
+    assert!(views.contains("boot order") && views.ends_with(stale), "{views}");
+    wrong.views = Views::default();
+    assert_eq!(wrong.conclude(), Conclusion::Holds);
+}
+
+#[test]
+fn views_are_compared_only_where_that_is_expected() {
+    let mut wrong = Wrong::everywhere();
+    (wrong.end, wrong.expected, wrong.trace) = (RunEnd::Over, Expectation::boots("right"), trace("right"));
+    assert!(matches!(wrong.conclude(), Conclusion::Fails(_)));
+    wrong.expected = wrong.expected.without_views();
+    assert_eq!(wrong.conclude(), Conclusion::Holds);
+}
+
+#[test]
+fn a_store_that_must_be_looked_at_must_be_there() {
+    let wrong = Wrong::everywhere();
+    let observed = Observed {
+        trace: &trace("right"),
+        end: &RunEnd::Over,
+        guest_state: "running",
+        guest_time: Some(Duration::from_secs(6)),
+        stores: None,
+        views: &Views::default(),
+    };
+    let reason = "the machine has no variable store to look at".to_owned();
+    assert_eq!(conclude(&wrong.expected, &observed), Conclusion::Fails(reason));
+}
+
+#[rstest]
+#[case::a_deadline(gave_up(), "gave up after 2.0 s of host time waiting for the next step of the boot")]
+#[case::an_end(RunEnd::QemuEnded(EXIT), "QEMU ended by itself: exit code 3")]
+#[case::a_loop(RunEnd::ResetLoop { resets: 30 }, "the machine was reset 30 times: it reboots in a loop")]
+fn a_run_that_was_not_over_fails_although_the_trace_fits(#[case] end: RunEnd, #[case] reason: &str) {
+    let expected = Expectation::boots("right");
+    let boot = |medium| conclude_boot(&expected, &trace(medium), &end, "paused");
+    assert_eq!(boot("right"), Conclusion::Fails(reason.to_owned()));
+    let both = format!(
+        "attempt 1: expected \"right\" booted, saw Hard Disk \"wrong\" booted; {reason}; last seen: Hard Disk \"wrong\" \
+         booted; guest: paused"
+    );
+    assert_eq!(boot("wrong"), Conclusion::Fails(both));
+}
+
+#[rstest]
+#[case::the_harness(RunEnd::Broken { reason: "why".to_owned() }, Conclusion::Broken("why".to_owned()))]
+#[case::the_host(step(StepFault::Host), Conclusion::Broken("step 1 of 1, cont: why".to_owned()))]
+#[case::not_refused(step(StepFault::NotRefused), Conclusion::Fails("step 1 of 1, cont: why".to_owned()))]
+#[case::late(step(StepFault::Deadline), Conclusion::Fails("step 1 of 1, cont: why".to_owned()))]
+fn whose_fault_it_is_that_a_run_ended_decides_before_the_trace(#[case] end: RunEnd, #[case] wanted: Conclusion) {
+    assert_eq!(conclude_boot(&Expectation::boots("right"), &trace("right"), &end, "running"), wanted);
+}
+
+#[test]
+fn a_refused_machine_holds_with_the_expected_words_only() {
+    let end = RunEnd::Refused { exit: EXIT, said: "no such\ndevice".to_owned() };
+    let refused = |expected: Expectation| conclude_boot(&expected, &Trace::default(), &end, "never ran");
+    assert_eq!(refused(Expectation::qemu_refuses("no such / device")), Conclusion::Holds);
+    let otherwise = "QEMU refuses with \"no such / device\", expected \"no bus\"".to_owned();
+    assert_eq!(refused(Expectation::qemu_refuses("no bus")), Conclusion::Fails(otherwise));
+    let unexpected = "QEMU ended before the guest ran (exit code 3): no such / device".to_owned();
+    assert_eq!(refused(Expectation::boots("right")), Conclusion::Broken(unexpected));
+}
+
+/// A conclusion about the control of a case that expects "right".
+fn control(trace: &Trace, end: &RunEnd, conclusion: Conclusion) -> Conclusion {
+    conclude_control(&Expectation::boots("right"), trace, end, conclusion)
+}
+
+fn fails() -> Conclusion {
+    Conclusion::Fails("why".to_owned())
+}
+
+#[test]
+fn a_control_for_which_the_expectation_holds_shows_that_it_is_vacuous() {
+    let vacuous = control(&trace("right"), &RunEnd::Over, Conclusion::Holds);
+    let words = "the expectation holds although its cause was removed: it is vacuous";
+    assert_eq!(vacuous, Conclusion::Fails(words.to_owned()));
+}
+
+#[test]
+fn a_control_that_the_machine_itself_refutes_holds() {
+    assert_eq!(control(&trace("wrong"), &RunEnd::Over, fails()), Conclusion::Holds);
+    let stopped = Trace { terminal: Some(Terminal::NoBootableDevice), ..Trace::default() };
+    assert_eq!(control(&stopped, &RunEnd::Over, fails()), Conclusion::Holds);
+}
+
+#[test]
+fn a_control_without_a_sign_of_life_refutes_nothing_unless_qemu_did_what_it_must_refuse() {
+    let silent = |end| control(&Trace::default(), &end, fails());
+    let words = "the control machine showed no sign of life, which refutes nothing: why".to_owned();
+    assert_eq!(silent(RunEnd::Over), Conclusion::Broken(words.clone()));
+    assert_eq!(silent(step(StepFault::Other)), Conclusion::Broken(words.clone()));
+    assert_eq!(silent(gave_up()), Conclusion::Broken(words), "silence comes before the deadline");
+    assert_eq!(silent(step(StepFault::NotRefused)), Conclusion::Holds);
+}
+
+#[test]
+fn a_control_that_ran_into_a_deadline_refutes_only_by_what_was_seen() {
+    let words = "the control only ran into a deadline, which refutes nothing: why".to_owned();
+    for end in [gave_up(), step(StepFault::Deadline)] {
+        assert_eq!(control(&trace("right"), &end, fails()), Conclusion::Broken(words.clone()));
+        assert_eq!(control(&trace("wrong"), &end, fails()), Conclusion::Holds, "another medium ran");
+    }
+    assert_eq!(control(&trace("right"), &step(StepFault::Other), fails()), Conclusion::Holds);
+}
+
+#[test]
+fn a_broken_control_stays_broken() {
+    let broken = Conclusion::Broken("why".to_owned());
+    assert_eq!(control(&trace("wrong"), &RunEnd::Over, broken.clone()), broken);
+}
+
+#[test]
+fn no_word_of_a_reason_decides_about_a_control() {
+    for words in ["QEMU did not refuse", "gave up after 2.0 s of host time", "no sign of life"] {
+        let reason = || words.to_owned();
+        let end = RunEnd::StepFailed { fault: StepFault::Other, reason: reason() };
+        let conclusion = control(&Trace::default(), &end, Conclusion::Fails(reason()));
+        assert!(matches!(conclusion, Conclusion::Broken(_)), "{words}");
+        assert_eq!(control(&trace("wrong"), &end, Conclusion::Fails(reason())), Conclusion::Holds, "{words}");
+    }
+}
