@@ -3,7 +3,9 @@
 //!
 //! Data flows one way, and a module uses only what stands to its left:
 //!
-//! `error -> process -> platform -> image (bootwright-images) -> lan (bootwright-lan) -> evidence -> machine -> vm -> trace -> verdict -> case -> run -> report -> suite`
+//! `error -> process -> platform -> image (bootwright-images) -> lan (bootwright-lan) -> evidence -> machine -> vm -> trace -> verdict -> case -> run -> report -> suite -> prelude`
+//!
+//! Whoever writes cases takes [`prelude`]; a crate of cases is run by [`suite::main`].
 
 #![deny(missing_docs)]
 
@@ -12,6 +14,7 @@ pub mod error;
 pub mod evidence;
 pub mod machine;
 pub mod platform;
+pub mod prelude;
 pub mod process;
 pub mod report;
 pub mod run;
@@ -20,4 +23,5 @@ pub mod trace;
 pub mod verdict;
 pub mod vm;
 
+pub use bootwright_images as images;
 pub use bootwright_lan as lan;

@@ -4,6 +4,7 @@ pub mod boot_binary;
 mod follow;
 pub mod out_dir;
 mod select;
+pub mod source;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use bootwright::suite::{self, AcceleratorChoice, Listed, SELECTION_FILE, Setting
 
 use crate::XtaskError;
 use boot_binary::BootBinary;
+use source::Source;
 
 /// Options of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -78,7 +80,13 @@ pub struct Args {
     /// Seed of everything random, nonces among it [default: a new one for each run; every result names it]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Another known-issues file than cases/known-issues.toml
+    /// A crate of cases outside this repository, by its folder, instead of the project's own
+    #[arg(long, value_name = "PATH", conflicts_with = "coverage")]
+    cases: Option<PathBuf>,
+    /// Where that crate is built [default: where cargo would]
+    #[arg(long, value_name = "DIR", requires = "cases")]
+    target_dir: Option<PathBuf>,
+    /// Another known-issues file than the cases' own
     #[arg(long, value_name = "FILE")]
     known_issues: Option<PathBuf>,
     /// Where results go [default: target/bootwright/RUN, RUN counting up]
@@ -99,7 +107,8 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     args.known_issues.as_deref().map_or(Ok(()), |path| out_dir::is_text("--known-issues", path))?;
     select::each_once(&args.platforms)?;
     let settings = settings(args);
-    let boot = BootBinary::build()?;
+    let source = Source::of(args.cases.as_deref(), args.target_dir.as_deref())?;
+    let boot = BootBinary::build(&source)?;
     let catalogue = boot.catalogue(&Settings { shard: None, ..settings.clone() })?;
     let whole = select::select(&args.filters, args.exact, settings.suite, catalogue.jobs)?;
     let selected = in_shard(whole.clone(), args.shard);
@@ -117,6 +126,7 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     }
     let platforms = resolve(args)?;
     let out = out_dir::claim(args.out.as_deref())?;
+    source.leave_in(&out.dir)?;
     let jobs = args.jobs.unwrap_or_else(cores);
     let mut run = Run::new(out.run.clone());
     run.jobs = jobs;

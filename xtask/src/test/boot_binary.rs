@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use bootwright::suite::{Catalogue, Question, Settings};
 
-use super::out_dir::workspace;
+use super::source::Source;
 use crate::XtaskError;
 
 /// The built binary.
@@ -18,7 +18,7 @@ impl BootBinary {
     /// # Errors
     ///
     /// [`XtaskError`] where cargo fails or names no executable.
-    pub fn build() -> Result<BootBinary, XtaskError> {
+    pub fn build(source: &Source) -> Result<BootBinary, XtaskError> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
         let mut build = Command::new(cargo);
         // cargo run set these for us; build scripts that watch them would run again, here and in the next cargo run
@@ -27,16 +27,15 @@ impl BootBinary {
                 build.env_remove(name);
             }
         }
+        build.args(["test", "--quiet", "--test", "boot", "--no-run", "--message-format", "json-render-diagnostics"]);
+        source.choose(&mut build);
         let built = build
-            .args(["test", "--quiet", "--package", "bootwright-cases", "--test", "boot", "--no-run"])
-            .args(["--message-format", "json-render-diagnostics"])
-            .current_dir(workspace()) // its toolchain file counts, wherever we were called
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
             .output()
             .map_err(|error| XtaskError(format!("cannot run cargo to build the boot cases: {error}")))?;
         if !built.status.success() {
-            return Err(XtaskError("the boot cases do not build: see above".to_owned()));
+            return Err(source.does_not_build());
         }
         let messages = String::from_utf8_lossy(&built.stdout);
         let mut executables = messages.lines().filter_map(|line| {

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use super::source::{Source, line_of};
 
 /// The one direction of data in `harness/src`: a module uses itself and what stands before it.
-pub const ORDER: [&str; 12] =
-    ["error", "process", "platform", "evidence", "machine", "vm", "trace", "verdict", "case", "run", "report", "suite"];
+pub const ORDER: [&str; 13] = [
+    "error", "process", "platform", "evidence", "machine", "vm", "trace", "verdict", "case", "run", "report", "suite",
+    "prelude",
+];
 /// Longest Rust file, lines.
 const LONGEST_FILE: usize = 800;
 /// Names that say nothing about what is in a module.
