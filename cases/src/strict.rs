@@ -3,7 +3,7 @@
 use bootwright::case::Case;
 use bootwright::machine::{Board, DiskClass, Firmware, Machine, Medium};
 use bootwright::verdict::behaviour::Behaviour;
-use bootwright::verdict::{Expectation, booted, failed};
+use bootwright::verdict::{Expectation, failed, recovered};
 
 use crate::SLOW_OVMF;
 use crate::classes::{self, COMBINATIONS};
@@ -48,13 +48,13 @@ fn unlisted_disk(firmware: Firmware, board: Board, class: DiskClass, strict: boo
         .long_if(firmware == Firmware::Ovmf && board != home, SLOW_OVMF);
     match firmware {
         Firmware::SeaBios => case,
-        Firmware::Ovmf => case.expect_where(Behaviour::RecoversUnlistedDisks, recovered()),
+        Firmware::Ovmf => case.expect_where(Behaviour::RecoversUnlistedDisks, by_recovery()),
     }
 }
 
 /// The unlisted disk runs, but by recovery and not by a boot option.
-fn recovered() -> Expectation {
-    Expectation::attempts([failed("listed"), booted("unlisted").because("recovery")])
+fn by_recovery() -> Expectation {
+    Expectation::attempts([failed("listed"), recovered("unlisted")])
 }
 
 /// strict without any bootindex does nothing: QEMU appends HALT to a list that is not empty only.

@@ -36,8 +36,8 @@ pub fn judge(expected: &Expectation, trace: &Trace) -> Result<(), String> {
 /// What is served over a network has no name before it has run.
 fn is_same_entry(wanted: &Expected, attempt: &Attempt) -> bool {
     match (&wanted.target, &attempt.medium) {
-        (Target::Medium(medium), Some(seen)) => medium == seen,
-        (Target::Medium(_), None) => attempt.nic.is_some(),
+        (Target::Medium(medium) | Target::Recovered(medium), Some(seen)) => medium == seen,
+        (Target::Medium(_) | Target::Recovered(_), None) => attempt.nic.is_some(),
         (Target::Named(word), _) => attempt.target.contains(word.as_str()),
     }
 }

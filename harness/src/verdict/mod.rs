@@ -32,6 +32,8 @@ pub use stores::OnStore;
 pub enum Target {
     /// A medium of the machine.
     Medium(String),
+    /// A medium of the machine, by OVMF's platform recovery and not by a boot option.
+    Recovered(String),
     /// A word in the firmware's own name for it, for entries that no medium stands behind (`Floppy`, `ROM`).
     Named(String),
 }
@@ -224,6 +226,14 @@ pub fn booted(medium: &str) -> Expected {
     Expected { target: Target::Medium(medium.to_owned()), outcome: Outcome::Booted, reason: String::new() }
 }
 
+/// How the trace calls what runs by OVMF's platform recovery.
+const RECOVERY: &str = "platform recovery";
+
+/// The medium's payload runs by platform recovery: no boot option led to it.
+pub fn recovered(medium: &str) -> Expected {
+    Expected { target: Target::Recovered(medium.to_owned()), ..booted(medium) }
+}
+
 /// The attempt on the medium fails.
 pub fn failed(medium: &str) -> Expected {
     Expected { target: Target::Medium(medium.to_owned()), outcome: Outcome::Failed, reason: String::new() }
@@ -249,6 +259,7 @@ impl Expected {
     fn matches(&self, attempt: &Attempt) -> bool {
         let target = match &self.target {
             Target::Medium(medium) => attempt.medium.as_deref() == Some(medium),
+            Target::Recovered(medium) => attempt.medium.as_deref() == Some(medium) && attempt.target == RECOVERY,
             Target::Named(word) => attempt.medium.is_none() && attempt.target.contains(word.as_str()),
         };
         target && attempt.outcome == Some(self.outcome) && attempt.reason.contains(&self.reason)
@@ -259,6 +270,7 @@ impl std::fmt::Display for Expected {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.target {
             Target::Medium(medium) => write!(out, "\"{medium}\" {}", self.outcome.word())?,
+            Target::Recovered(medium) => write!(out, "\"{medium}\" {} by {RECOVERY}", self.outcome.word())?,
             Target::Named(word) => write!(out, "{word} {}", self.outcome.word())?,
         }
         if self.reason.is_empty() { Ok(()) } else { write!(out, " ({})", self.reason) }

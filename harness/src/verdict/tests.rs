@@ -365,3 +365,16 @@ fn a_crash_and_a_search_that_found_nothing_are_not_each_other() {
     assert!(judge(&Expectation::crashes([]), &trace(Vec::new(), None)).is_err());
     assert!(is_over(&Expectation::crashes([]), &crash));
 }
+
+#[test]
+fn recovery_is_not_taken_for_a_boot_option_nor_the_other_way_round() {
+    let expected = Expectation::attempts([failed("listed"), recovered("unlisted")]);
+    let by = |target: &str| {
+        let unlisted = attempt(target, Some("unlisted"), Outcome::Booted, "payload ran", 1);
+        trace(vec![blank("listed"), unlisted], None)
+    };
+    assert_eq!(judge(&expected, &by("platform recovery")), Ok(()));
+    let said = judge(&expected, &by("Boot0003 \"UEFI Misc Device\"")).unwrap_err();
+    assert!(said.contains("expected \"unlisted\" booted by platform recovery"), "{said}");
+    assert!(judge(&expected, &trace(vec![blank("listed")], STOPPED)).is_err());
+}
