@@ -67,12 +67,18 @@ fn rules() -> Vec<Story> {
     ]
 }
 
+/// Where [`DhcpServer::proxy`] is.
+const PROXY: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
+/// Where [`DhcpServer::rogue`] is.
+const ROGUE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 3);
+
 /// More than one server, and servers that change their mind.
 fn several_servers() -> Vec<Story> {
     let lan = |servers: Vec<DhcpServer>| {
         let lan = servers.into_iter().fold(LanSpec::new(), LanSpec::dhcp);
         Network::new(lan).bios_program(BIOS_FILE, "served")
     };
+    let serving = |servers, address| lan(servers).with_lan(|lan| lan.serve_at(address));
     let bare = || DhcpServer::new("addresses");
     let proxy = || DhcpServer::proxy("proxy").boot_file(BIOS_FILE);
     let to_main = BootAnswer::file(BIOS_FILE).next_server(Ipv4Addr::new(10, 77, 0, 1));
@@ -94,6 +100,19 @@ fn several_servers() -> Vec<Story> {
             network(answering(BootAnswer::file(BIOS_FILE).next_server(Ipv4Addr::new(10, 77, 0, 99)))),
             "boot.0 was never asked for",
         ),
+        serves("proxy-dhcp-is-the-boot-server", serving(vec![bare(), proxy()], PROXY))
+            .on_lan(OnLan::AcknowledgedBy("addresses".into()))
+            .control(lan(vec![bare(), proxy()])),
+        serves("server-is-its-own-boot-server", serving(vec![rogue().boot_file(BIOS_FILE)], ROGUE))
+            .on_lan(OnLan::AcknowledgedBy("rogue".into()))
+            .control(lan(vec![rogue().boot_file(BIOS_FILE)])),
+        falls(
+            "boot-server-that-serves-nothing",
+            lan(vec![rogue().boot_file(BIOS_FILE)]),
+            "TFTP boot.0: nobody serves TFTP at 10.77.0.3",
+        )
+        .on_lan(OnLan::Asked(BIOS_FILE.into()))
+        .control(serving(vec![rogue().boot_file(BIOS_FILE)], ROGUE)),
         serves("rogue-server-without-file", lan(vec![rogue(), server()])).on_lan(OnLan::AcknowledgedBy("main".into())),
         falls("rogue-server-alone", lan(vec![rogue()]), "no boot file").on_lan(OnLan::AcknowledgedBy("rogue".into())),
         serves("nak-once", network(naks_once)).on_lan(OnLan::Naks(1)),

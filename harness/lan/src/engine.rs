@@ -42,8 +42,12 @@ const MAX_STATIONS: usize = 1024;
 const MAX_HELD: usize = 1024;
 /// Most TCP ports.
 const MAX_PORTS: usize = 8;
+/// Most bytes of frames that faults hold back at a time.
+const MAX_HELD_BYTES: usize = 8 << 20;
 /// Most frames that wait to be taken.
 const MAX_OUT: usize = 16384;
+/// Most bytes of frames that wait to be taken.
+const MAX_OUT_BYTES: usize = 16 << 20;
 
 /// A network with its servers.
 #[derive(Debug)]
@@ -64,6 +68,7 @@ pub struct Engine {
     http: http::Server,
     identification: u16,
     out: VecDeque<(usize, Vec<u8>)>,
+    out_bytes: usize,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -103,6 +108,7 @@ impl Engine {
             tftp: tftp::Server::new(),
             identification: 0,
             out: VecDeque::new(),
+            out_bytes: 0,
             tcp: tcp_hosts(&spec),
             http: http::Server {
                 sink: Rc::new(RefCell::new(Vec::new())),
@@ -178,7 +184,9 @@ impl Engine {
 
     /// The next frame to the guest and its NIC.
     pub fn take(&mut self) -> Option<(usize, Vec<u8>)> {
-        self.out.pop_front()
+        let taken = self.out.pop_front();
+        self.out_bytes -= taken.as_ref().map_or(0, |(_, frame)| frame.len());
+        taken
     }
 
     fn nic_state(&self, nic: usize, now: Instant) -> NicState {

@@ -7,7 +7,9 @@ use std::time::{Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use super::event_size::{shorten, weight, weight_of_record};
 use super::spec::http::BodyFault;
+use super::text_form;
 use super::wire::MacAddr;
 use super::wire::dhcpv4::MessageType;
 use super::wire::dhcpv6;
@@ -16,8 +18,10 @@ use super::wire::dhcpv6;
 const MAX_EVENTS: usize = 100_000;
 /// Most frames that are kept; later ones are counted only.
 const MAX_RECORDS: usize = 500_000;
-/// Bytes kept of a frame once the capture limit is reached.
+/// Bytes kept of a frame once half of the budget is used.
 const SNAP_LEN: usize = 96;
+/// Bytes beyond the budget for the event that says that it is used up.
+const RESERVE: usize = 1024;
 
 /// Which way a frame went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -80,8 +84,10 @@ pub struct DhcpEvent {
     /// Option 77.
     pub user_class: Option<String>,
     /// Option 97 without its type byte, as sent.
+    #[serde(serialize_with = "text_form::optional_bytes::serialize")]
     pub uuid: Option<[u8; 16]>,
-    /// Option 61, as sent.
+    /// Option 61, as sent; its first 133 bytes.
+    #[serde(serialize_with = "text_form::optional_bytes::serialize")]
     pub client_id: Option<Vec<u8>>,
     /// Address offered or acknowledged (yiaddr).
     pub your_ip: Ipv4Addr,
@@ -91,6 +97,9 @@ pub struct DhcpEvent {
     pub next_server: Ipv4Addr,
     /// Option 67, else the file field.
     pub boot_file: Option<String>,
+    /// Something here was longer than an event keeps: a text than 512 bytes, or option 61. The capture has it whole.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
 }
 
 /// What a DHCPv6 message said.
@@ -115,6 +124,9 @@ pub struct Dhcpv6Event {
     pub address: Option<Ipv6Addr>,
     /// Option 59.
     pub boot_file_url: Option<String>,
+    /// A text here was longer than the 512 bytes that an event keeps. The capture has it whole.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
 }
 
 /// What happened.
@@ -271,6 +283,11 @@ pub enum LanEventKind {
         /// Why.
         reason: String,
     },
+    /// The record's byte budget is used up so far that from here on something is missing.
+    BudgetReached {
+        /// What.
+        then: Overflow,
+    },
     /// The port of a real bridge went into another state.
     PortState {
         /// The tap device.
@@ -294,6 +311,19 @@ pub enum LanEventKind {
         /// The fault's name and what it did.
         note: String,
     },
+}
+
+/// What a record does without once its budget is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Overflow {
+    /// Half of it is used: of later frames the first 96 bytes are kept.
+    FramesCut,
+    /// Seven eighths are used, or 500,000 frames were kept: later frames are counted.
+    FramesLost,
+    /// All of it is used, or 100,000 events were kept: later events are counted.
+    EventsLost,
 }
 
 /// What a guest wants of a host.
@@ -342,8 +372,9 @@ struct Entries {
     started: (Instant, SystemTime),
     events: Vec<LanEvent>,
     records: Vec<LanRecord>,
-    kept_bytes: usize,
-    capture_limit: usize,
+    held_bytes: usize,
+    budget: usize,
+    overflows: Vec<Overflow>,
     events_lost: u64,
     records_lost: u64,
     records_cut: u64,
@@ -360,14 +391,15 @@ impl std::fmt::Debug for Observer {
 }
 
 impl LanLog {
-    /// An empty record that keeps `capture_limit` bytes of frames whole.
-    pub fn new(capture_limit: usize) -> Self {
+    /// An empty record that holds `budget` bytes of frames and events together, and 1 KiB more.
+    pub fn new(budget: usize) -> Self {
         let entries = Entries {
             started: (Instant::now(), SystemTime::now()),
             events: Vec::new(),
             records: Vec::new(),
-            kept_bytes: 0,
-            capture_limit,
+            held_bytes: 0,
+            budget,
+            overflows: Vec::new(),
             events_lost: 0,
             records_lost: 0,
             records_cut: 0,
@@ -412,17 +444,14 @@ impl LanLog {
         Lost { events: entries.events_lost, frames: entries.records_lost, frames_cut: entries.records_cut }
     }
 
-    pub(super) fn event(&self, at: Instant, port: Option<usize>, kind: LanEventKind) {
-        let mut entries = self.lock();
-        if entries.events.len() < MAX_EVENTS {
-            let event = LanEvent { at, port, kind };
-            if let Some(observer) = &mut entries.observer {
-                (observer.0)(&event);
-            }
-            entries.events.push(event);
-        } else {
-            entries.events_lost += 1;
-        }
+    /// Bytes that the events and frames take in memory.
+    pub fn held_bytes(&self) -> usize {
+        self.lock().held_bytes
+    }
+
+    pub(super) fn event(&self, at: Instant, port: Option<usize>, mut kind: LanEventKind) {
+        shorten(&mut kind);
+        self.lock().event(LanEvent { at, port, kind });
     }
 
     pub(super) fn record(
@@ -435,29 +464,72 @@ impl LanLog {
         dropped: bool,
     ) {
         let mut entries = self.lock();
-        if entries.records.len() >= MAX_RECORDS {
+        let snap = &frame[..frame.len().min(SNAP_LEN)];
+        let (kept, limit) = if entries.has_room(weight_of_record(frame.len(), &notes), entries.budget / 2) {
+            (frame, entries.budget / 2)
+        } else {
+            (snap, entries.budget / 8 * 7)
+        };
+        let weight = weight_of_record(kept.len(), &notes);
+        if entries.records.len() >= MAX_RECORDS || !entries.has_room(weight, limit) {
             entries.records_lost += 1;
-            return;
+            return entries.overflow(at, Overflow::FramesLost);
         }
-        let mut kept = frame;
-        if entries.kept_bytes + frame.len() > entries.capture_limit {
-            kept = &frame[..frame.len().min(SNAP_LEN)];
+        if kept.len() < frame.len() {
             entries.records_cut += 1;
+            entries.overflow(at, Overflow::FramesCut);
         }
-        entries.kept_bytes += kept.len();
+        entries.held_bytes += weight;
         let (frame, original_len) = (kept.into(), frame.len());
         entries.records.push(LanRecord { at, port, direction, frame, original_len, dropped, notes });
+    }
+}
+
+impl Entries {
+    fn has_room(&self, weight: usize, limit: usize) -> bool {
+        self.held_bytes.saturating_add(weight) <= limit
+    }
+
+    fn event(&mut self, mut event: LanEvent) {
+        let weight = weight(&mut event.kind);
+        if self.events.len() < MAX_EVENTS && self.has_room(weight, self.budget) {
+            self.push(event, weight);
+        } else {
+            self.events_lost += 1;
+            self.overflow(event.at, Overflow::EventsLost);
+        }
+    }
+
+    fn push(&mut self, event: LanEvent, weight: usize) {
+        self.held_bytes += weight;
+        if let Some(observer) = &mut self.observer {
+            (observer.0)(&event);
+        }
+        self.events.push(event);
+    }
+
+    /// Says once that something is missing from here on.
+    fn overflow(&mut self, at: Instant, then: Overflow) {
+        if self.overflows.contains(&then) {
+            return;
+        }
+        self.overflows.push(then);
+        let mut kind = LanEventKind::BudgetReached { then };
+        let weight = weight(&mut kind);
+        if self.has_room(weight, self.budget + RESERVE) {
+            self.push(LanEvent { at, port: None, kind }, weight);
+        }
     }
 }
 
 /// What a [`LanLog`] could not keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Lost {
-    /// Events beyond 100,000.
+    /// Events beyond 100,000 or beyond the budget.
     pub events: u64,
-    /// Frames beyond 500,000.
+    /// Frames beyond 500,000 or beyond seven eighths of the budget.
     pub frames: u64,
-    /// Frames of which the first 96 bytes were kept because the capture limit was reached.
+    /// Frames of which the first 96 bytes were kept because half of the budget was used.
     pub frames_cut: u64,
 }
 
@@ -465,14 +537,40 @@ pub struct Lost {
 mod tests {
     use super::*;
 
+    fn frame(log: &LanLog, len: usize) {
+        log.record(Instant::now(), 0, Direction::FromGuest, &vec![7; len], Vec::new(), false);
+    }
+
+    fn overflows(log: &LanLog) -> Vec<Overflow> {
+        let kinds = log.events().into_iter().map(|event| event.kind);
+        kinds
+            .filter_map(|kind| if let LanEventKind::BudgetReached { then } = kind { Some(then) } else { None })
+            .collect()
+    }
+
     #[test]
-    fn frames_beyond_the_capture_limit_are_cut_and_counted() {
-        let log = LanLog::new(1000);
+    fn frames_beyond_half_of_the_budget_are_cut_counted_and_said_once() {
+        let log = LanLog::new(2200);
         for _ in 0..3 {
-            log.record(Instant::now(), 0, Direction::FromGuest, &[7; 600], Vec::new(), false);
+            frame(&log, 600);
         }
         let lengths: Vec<_> = log.records().iter().map(|record| (record.frame.len(), record.original_len)).collect();
         assert_eq!(lengths, [(600, 600), (96, 600), (96, 600)]);
         assert_eq!(log.lost().frames_cut, 2);
+        assert_eq!(overflows(&log), [Overflow::FramesCut]);
+    }
+
+    #[test]
+    fn a_full_record_counts_what_it_does_not_keep_and_says_so() {
+        let log = LanLog::new(20_000);
+        for _ in 0..1000 {
+            frame(&log, 600);
+            let name = "n".repeat(100_000);
+            log.event(Instant::now(), None, LanEventKind::Dns { name, record_type: 1, found: false });
+        }
+        let lost = log.lost();
+        assert!(lost.events > 900 && lost.frames > 900, "{lost:?}");
+        assert!(log.held_bytes() <= 20_000 + RESERVE);
+        assert_eq!(overflows(&log), [Overflow::FramesCut, Overflow::FramesLost, Overflow::EventsLost]);
     }
 }

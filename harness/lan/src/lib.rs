@@ -28,6 +28,7 @@
 
 pub mod engine;
 pub mod event;
+mod event_size;
 pub mod faults;
 pub mod pcapng;
 mod port;
@@ -44,7 +45,9 @@ use std::net::Ipv4Addr;
 use std::os::unix::net::UnixStream;
 use std::thread::JoinHandle;
 
-pub use event::{DhcpEvent, Dhcpv6Event, Direction, LanEvent, LanEventKind, LanLog, LanRecord, Lost, Request};
+pub use event::{
+    DhcpEvent, Dhcpv6Event, Direction, LanEvent, LanEventKind, LanLog, LanRecord, Lost, Overflow, Request,
+};
 pub use faults::Fault;
 pub use spec::dhcp_rules::{BootAnswer, Compare, DhcpRule, Match};
 pub use spec::{
@@ -116,7 +119,7 @@ impl Lan {
     /// # Errors
     /// [`LanError`] if the spec contradicts itself or the host refuses a thread.
     pub fn start(spec: LanSpec, ports: Vec<UnixStream>) -> Result<Self, LanError> {
-        let log = LanLog::new(spec.capture_limit);
+        let log = LanLog::new(spec.record_budget);
         Self::start_into(spec, ports, log)
     }
 

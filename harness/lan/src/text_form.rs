@@ -84,8 +84,8 @@ pub(crate) mod bytes {
 pub(crate) mod optional_bytes {
     use super::{Bytes, Deserialize, Deserializer, Serialize, Serializer, form_of};
 
-    pub(crate) fn serialize<S: Serializer>(bytes: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
-        bytes.as_deref().map(form_of).serialize(serializer)
+    pub(crate) fn serialize<S: Serializer>(bytes: &Option<impl AsRef<[u8]>>, serializer: S) -> Result<S::Ok, S::Error> {
+        bytes.as_ref().map(|bytes| form_of(bytes.as_ref())).serialize(serializer)
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>, D::Error> {

@@ -11,13 +11,17 @@ mod guest;
 mod hostile;
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use bootwright_lan::LanLog;
 use bootwright_lan::engine::Engine;
+use bootwright_lan::wire::dhcpv4::{MessageType, option};
+use bootwright_lan::{LanEventKind, LanLog, LanSpec};
 use fastrand::Rng;
-use guest::udp_frame;
+use guest::{dhcp_frame, dhcp_message, udp_frame};
 use hostile::{SECRET, parse_everything, repair, seeds, spec};
+use rstest::rstest;
 
 fn setting(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
@@ -78,9 +82,37 @@ fn a_hostile_guest_gets_no_panic_no_secret_and_no_unbounded_memory() {
             assert!(!leaked, "seed {seed}, frame {number}");
         }
     }
-    let kept: usize = log.records().iter().map(|record| record.frame.len()).sum();
-    assert!(kept < (1 << 20) + 500_000 * 96, "{kept} bytes kept");
-    assert!(log.events().len() <= 100_000);
+    assert!(log.held_bytes() <= (1 << 20) + 1024, "{} bytes held", log.held_bytes());
+}
+
+#[rstest]
+#[case::ethernet(20_000, 1200)]
+#[case::jumbo(500, 60_000)]
+fn discovers_with_long_options_are_kept_within_the_budget(#[case] count: u32, #[case] id: usize) {
+    let budget = LanSpec::new().record_budget;
+    let log = LanLog::new(budget);
+    let seen = Arc::new(AtomicUsize::new(0));
+    let told = Arc::clone(&seen);
+    log.observe(move |event| _ = told.fetch_add(format!("{event:?}").len(), Ordering::Relaxed));
+    let mut engine = Engine::new(&spec(), 1, log.clone());
+    let mut discover = dhcp_message(MessageType::Discover, 0, 0);
+    let chunks = vec![7; id];
+    discover.options.extend(chunks.chunks(255).map(|chunk| (option::CLIENT_ID, chunk.to_vec())));
+    for number in 0..count {
+        discover.xid = number;
+        engine.receive(0, &dhcp_frame(&discover), Instant::now());
+        while engine.take().is_some() {}
+    }
+    assert!(log.held_bytes() <= budget + 1024, "{} bytes held", log.held_bytes());
+    let told = seen.load(Ordering::Relaxed);
+    let events = log.events();
+    let long = events.iter().find_map(|event| match &event.kind {
+        LanEventKind::Dhcp(said) if said.server.is_none() => Some((said.client_id.clone(), said.cut)),
+        _ => None,
+    });
+    let (id, cut) = long.unwrap();
+    assert_eq!((id.map(|id| id.len()), cut), (Some(133), true));
+    assert!(told / events.len() < 1500, "an event told of {} bytes", told / events.len());
 }
 
 #[test]

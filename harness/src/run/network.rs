@@ -82,7 +82,7 @@ impl Networks {
         let mut ends: BTreeMap<usize, OwnedFd> = BTreeMap::new();
         let mut far = FarEnds::default();
         for (index, (spec, nics)) in self.lans.iter().zip(&self.nics).enumerate() {
-            let log = LanLog::new(spec.capture_limit);
+            let log = LanLog::new(spec.record_budget);
             let (timeline, names) = (recorder.clone(), self.names.get(index).cloned().unwrap_or_default());
             log.observe(move |event| timeline.note(Observed::Network(on_nic(event, &names))));
             if self.lab == Some(index) {

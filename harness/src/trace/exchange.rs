@@ -428,6 +428,7 @@ mod tests {
             server_id: None,
             next_server: Ipv4Addr::UNSPECIFIED,
             boot_file: server.map(|_| "boot.0".to_owned()),
+            cut: false,
         };
         event(LanEventKind::Dhcp(Box::new(said)))
     }

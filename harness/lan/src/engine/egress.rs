@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use super::{Engine, Frame, Held, MAX_HELD, MAX_OUT};
+use super::{Engine, Frame, Held, MAX_HELD, MAX_HELD_BYTES, MAX_OUT, MAX_OUT_BYTES};
 use crate::event::{Direction, LanEventKind};
 use crate::faults::{Outcome, Release};
 use crate::service::{Datagram, tftp};
@@ -89,7 +89,7 @@ impl Engine {
         for _ in 0..copies {
             match outcome.release {
                 Release::Now | Release::AfterFrames(0) => self.arrive(nic, direction, outcome.frame.clone(), now),
-                release if self.held.len() < MAX_HELD => {
+                release if self.can_hold() => {
                     let frame = outcome.frame.clone();
                     self.held.push(Held { nic, direction, frame, release, since: now });
                 }
@@ -99,6 +99,11 @@ impl Engine {
         if copies > 0 && outcome.release == Release::Now {
             self.count_down(nic, direction, now);
         }
+    }
+
+    fn can_hold(&self) -> bool {
+        let bytes: usize = self.held.iter().map(|held| held.frame.bytes.len()).sum();
+        self.held.len() < MAX_HELD && bytes < MAX_HELD_BYTES
     }
 
     /// A frame has gone by: those behind it come nearer.
@@ -124,7 +129,10 @@ impl Engine {
     pub(super) fn arrive(&mut self, nic: usize, direction: Direction, frame: Frame, now: Instant) {
         match direction {
             Direction::FromGuest => self.switch(nic, &frame, now),
-            Direction::ToGuest if self.out.len() < MAX_OUT => self.out.push_back((nic, frame.bytes)),
+            Direction::ToGuest if self.out.len() < MAX_OUT && self.out_bytes < MAX_OUT_BYTES => {
+                self.out_bytes += frame.bytes.len();
+                self.out.push_back((nic, frame.bytes));
+            }
             Direction::ToGuest => {}
         }
     }

@@ -238,6 +238,7 @@ pub(crate) fn event_of(message: &Repr, arch: Option<u16>, server: Option<String>
         server_id: message.address_option(option::SERVER_ID),
         next_server: message.next_server,
         boot_file: message.text_option(option::BOOTFILE).or_else(|| text(&message.boot_file)),
+        cut: false,
     }))
 }
 

@@ -143,6 +143,7 @@ pub(crate) fn event_of(message: &Repr, arch: Option<u16>, server: Option<String>
         user_class: message.user_class(),
         address: message.given_address(),
         boot_file_url: message.option(option::BOOT_FILE_URL).map(|url| String::from_utf8_lossy(url).into_owned()),
+        cut: false,
     }))
 }
 

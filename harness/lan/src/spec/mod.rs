@@ -61,8 +61,9 @@ pub struct LanSpec {
     pub faults: Vec<Fault>,
     /// Start of every random sequence (loss).
     pub seed: u64,
-    /// Most bytes of frames that the capture keeps; later frames keep their first 96 bytes only.
-    pub capture_limit: usize,
+    /// Most bytes that the record holds, frames and events together. Once half of them are used, frames keep their first 96
+    /// bytes only; [`Overflow`](super::Overflow) has what follows.
+    pub record_budget: usize,
 }
 
 impl LanSpec {
@@ -80,7 +81,7 @@ impl LanSpec {
             names: BTreeMap::new(),
             faults: Vec::new(),
             seed: 0,
-            capture_limit: 64 << 20,
+            record_budget: 64 << 20,
         }
     }
 
