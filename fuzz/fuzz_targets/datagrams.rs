@@ -3,10 +3,10 @@
 //! Input: steps of a byte that chooses the port, two bytes of length (little-endian), and the payload.
 #![no_main]
 
-#[path = "../../harness/tests/guest/mod.rs"]
+#[path = "../../harness/lan/tests/guest/mod.rs"]
 #[expect(dead_code, reason = "the tests use the rest")]
 mod guest;
-#[path = "../../harness/tests/guest/hostile.rs"]
+#[path = "../../harness/lan/tests/guest/hostile.rs"]
 #[expect(dead_code, reason = "the other targets use the rest")]
 mod hostile;
 

@@ -4,10 +4,10 @@
 //! position (little-endian) and one of value. The high bit of the first byte leaves checksums wrong.
 #![no_main]
 
-#[path = "../../harness/tests/guest/mod.rs"]
+#[path = "../../harness/lan/tests/guest/mod.rs"]
 #[expect(dead_code, reason = "the tests use the rest")]
 mod guest;
-#[path = "../../harness/tests/guest/hostile.rs"]
+#[path = "../../harness/lan/tests/guest/hostile.rs"]
 #[expect(dead_code, reason = "the other targets use the rest")]
 mod hostile;
 

@@ -3,10 +3,10 @@
 //! Input: the bytes of the stream; a zero byte ends a segment.
 #![no_main]
 
-#[path = "../../harness/tests/guest/mod.rs"]
+#[path = "../../harness/lan/tests/guest/mod.rs"]
 #[expect(dead_code, reason = "the tests use the rest")]
 mod guest;
-#[path = "../../harness/tests/guest/hostile.rs"]
+#[path = "../../harness/lan/tests/guest/hostile.rs"]
 #[expect(dead_code, reason = "the other targets use the rest")]
 mod hostile;
 

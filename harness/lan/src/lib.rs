@@ -27,13 +27,13 @@
 //! ```
 
 pub mod engine;
-pub mod event;
+mod event;
 mod event_size;
 pub mod faults;
 pub mod pcapng;
 mod port;
 mod service;
-pub mod spec;
+mod spec;
 mod tcp;
 mod text_form;
 pub mod tls;
@@ -204,6 +204,11 @@ fn check(spec: &LanSpec) -> Result<(), LanError> {
         None => Ok(()),
     }
 }
+
+/// The example in the README compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 #[cfg(test)]
 mod tests {

@@ -2,11 +2,11 @@
 //! become the events and the capture that a lan has.
 //!
 //! It only listens: nothing is sent, and whatever it cannot read it passes over. Memory is bounded by [`LanLog`]'s limits
-//! and those of [`frames::Listener`].
+//! and those of its readers.
 
-pub mod frames;
-pub mod lines;
-pub mod pcap;
+mod frames;
+mod lines;
+mod pcap;
 
 use std::io::{BufRead, BufReader, Read};
 use std::thread::JoinHandle;

@@ -41,7 +41,7 @@ pub enum AnswerAfter {
 pub struct DhcpServer {
     /// Name in events.
     pub name: String,
-    /// Its own address; a host of its own where it differs from [`LanSpec::address`].
+    /// Its own address; a host of its own where it differs from [`LanSpec::address`](super::LanSpec::address).
     pub address: Ipv4Addr,
     /// Full server or proxyDHCP.
     pub role: DhcpRole,

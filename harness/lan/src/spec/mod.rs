@@ -25,7 +25,7 @@ pub use tftp::{Tftp, TftpFault, TftpFaultKind};
 ///
 /// Time comes in two kinds. The guest's clock usually runs far ahead of the host's (FACTS: virtual clock), so whatever
 /// is to happen after guest time is said by what the guest does ([`AnswerAfter::Discovers`],
-/// [`AnswerAfter::ClientSecs`]); a [`Duration`] is always the host's.
+/// [`AnswerAfter::ClientSecs`]); a `Duration` is always the host's.
 ///
 /// ```
 /// use bootwright_lan::{DhcpServer, LanSpec};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{MacAddr, arp, dhcpv4, dhcpv6, dns, ethernet, ipv4, ipv6, tftp, udp};
 
 /// First server port that TFTP transfers use; transfers are told from other UDP by it.
-pub const TFTP_TRANSFER_PORTS: std::ops::RangeInclusive<u16> = 50_000..=50_999;
+pub(crate) const TFTP_TRANSFER_PORTS: std::ops::RangeInclusive<u16> = 50_000..=50_999;
 
 /// The message that a frame carries, as far as a fault can name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

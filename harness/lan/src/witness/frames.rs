@@ -1,60 +1,66 @@
-//! Frames between a guest and real servers, as events: DHCP, TFTP and HTTP as far as a boot uses them.
+//! Frames between a guest and real servers, as events: DHCP and proxyDHCP (port 4011 too), DHCPv6, TFTP and HTTP over
+//! either family, as far as a boot uses them. It sees no further into TLS than that there is a connection.
 //!
 //! Whoever carries the frames has them in order and loses none on the way here, so a TCP segment that does not follow the
 //! last one is a repetition.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use crate::event::{Direction, LanEventKind};
-use crate::service::dhcp;
-use crate::wire::{dhcpv4, ethernet, ipv4, tftp, udp};
+use crate::service::{dhcp, dhcpv6};
+use crate::wire::summary::{self, Content};
+use crate::wire::{dhcpv4, ethernet, ipv4, ipv6, tftp, udp};
 
 /// Most transfers and connections that are followed; later ones are not.
 const MAX_FLOWS: usize = 256;
 /// Longest head of an HTTP message that is kept, bytes.
 const MAX_HEAD: usize = 16 << 10;
 
+/// A guest's port, of one IP family.
+type Port = (bool, u16);
+
 /// What is under way on one NIC.
 #[derive(Debug, Default)]
 pub struct Listener {
-    transfers: BTreeMap<u16, Transfer>,
-    connections: BTreeMap<u16, Connection>,
+    transfers: BTreeMap<Port, Transfer>,
+    connections: BTreeMap<Port, Connection>,
 }
 
 impl Listener {
     /// What a frame says.
     pub fn take(&mut self, direction: Direction, frame: &[u8]) -> Vec<LanEventKind> {
-        self.read(direction, frame).unwrap_or_default()
+        self.read(direction == Direction::FromGuest, frame).unwrap_or_default()
     }
 
-    fn read(&mut self, direction: Direction, frame: &[u8]) -> Option<Vec<LanEventKind>> {
-        let link = ethernet::Packet::new(frame).ok().filter(|link| link.repr().ethertype == ethernet::IPV4)?;
-        let packet = ipv4::Packet::new(link.payload()).ok().filter(|packet| !packet.is_fragment())?;
-        let from_guest = direction == Direction::FromGuest;
-        match packet.repr().protocol {
-            ipv4::TCP => self.tcp(from_guest, packet.payload()),
-            ipv4::UDP => {
-                let datagram = udp::Packet::new(packet.payload()).ok()?;
-                let ports = datagram.repr();
-                match (ports.src_port, ports.dst_port) {
-                    (dhcpv4::CLIENT_PORT, dhcpv4::SERVER_PORT) | (dhcpv4::SERVER_PORT, dhcpv4::CLIENT_PORT) => {
-                        let message = dhcpv4::Repr::parse(datagram.payload()).ok()?;
-                        let server = (!from_guest).then(|| {
-                            let id = message.address_option(dhcpv4::option::SERVER_ID);
-                            id.unwrap_or(packet.repr().src).to_string()
-                        });
-                        let arch = message.client_arch();
-                        Some(vec![dhcp::event_of(&message, arch, server)])
-                    }
-                    (guest, server) if from_guest => self.tftp(true, guest, server, datagram.payload()),
-                    (server, guest) => self.tftp(false, guest, server, datagram.payload()),
-                }
+    fn read(&mut self, from_guest: bool, bytes: &[u8]) -> Option<Vec<LanEventKind>> {
+        let (summary, content) = summary::read(bytes);
+        let (protocol, src, dst) = summary.ip?;
+        let server = (!from_guest).then_some(src);
+        match content {
+            Content::Dhcp(message) => {
+                let own = message.address_option(dhcpv4::option::SERVER_ID).map(IpAddr::V4);
+                let server = server.map(|src| own.unwrap_or(src).to_string());
+                return Some(vec![dhcp::event_of(&message, message.client_arch(), server)]);
             }
+            Content::Dhcpv6(message) => {
+                let server = server.map(|src| src.to_string());
+                return Some(vec![dhcpv6::event_of(&message, message.client_arch(), server)]);
+            }
+            Content::Other => {}
+        }
+        let (src_port, dst_port) = summary.ports?;
+        let segment = segment(bytes)?;
+        let (guest, other) = if from_guest { (src_port, dst_port) } else { (dst_port, src_port) };
+        let guest = (dst.is_ipv6(), guest);
+        match protocol {
+            ipv4::TCP => self.tcp(from_guest, guest, segment),
+            ipv4::UDP => self.tftp(from_guest, guest, other, udp::Packet::new(segment).ok()?.payload()),
             _ => None,
         }
     }
 
-    fn tftp(&mut self, from_guest: bool, guest: u16, server: u16, payload: &[u8]) -> Option<Vec<LanEventKind>> {
+    fn tftp(&mut self, from_guest: bool, guest: Port, server: u16, payload: &[u8]) -> Option<Vec<LanEventKind>> {
         if from_guest && server == tftp::PORT {
             let tftp::Repr::ReadRequest(request) = tftp::Repr::parse(payload).ok()? else { return None };
             let again = self.transfers.get(&guest).is_some_and(|transfer| transfer.name == request.name);
@@ -95,11 +101,9 @@ impl Listener {
         }
     }
 
-    fn tcp(&mut self, from_guest: bool, segment: &[u8]) -> Option<Vec<LanEventKind>> {
+    fn tcp(&mut self, from_guest: bool, guest: Port, segment: &[u8]) -> Option<Vec<LanEventKind>> {
         const SYN: u8 = 2;
         let at = |at: usize| Some(u16::from_be_bytes([*segment.get(at)?, *segment.get(at + 1)?]));
-        let (source, destination) = (at(0)?, at(2)?);
-        let guest = if from_guest { source } else { destination };
         let sequence = u32::from(at(4)?) << 16 | u32::from(at(6)?);
         let payload = segment.get(usize::from(segment.get(12)? >> 4) * 4..)?;
         if segment.get(13)? & SYN != 0 {
@@ -121,6 +125,16 @@ impl Listener {
             return None;
         }
         Some(connection.answers(fresh))
+    }
+}
+
+/// What an IP packet carries.
+fn segment(frame: &[u8]) -> Option<&[u8]> {
+    let link = ethernet::Packet::new(frame).ok()?;
+    match link.repr().ethertype {
+        ethernet::IPV4 => Some(ipv4::Packet::new(link.payload()).ok()?.payload()),
+        ethernet::IPV6 => Some(ipv6::Packet::new(link.payload()).ok()?.payload()),
+        _ => None,
     }
 }
 
