@@ -90,6 +90,7 @@ mod tests {
             server_id: None,
             next_server: unspecified,
             boot_file: None,
+            cut: false,
         }));
         NetworkEvent { event, nic: Some("nic0".to_owned()) }
     }
