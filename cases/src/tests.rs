@@ -27,3 +27,12 @@ fn every_machine_and_control_can_be_laid_out() {
         }
     }
 }
+
+#[test]
+fn every_case_written_and_read_back_is_equal() {
+    for case in all() {
+        let text = serde_json::to_string(&case).unwrap();
+        let back: Case = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", case.id));
+        assert_eq!(back, case);
+    }
+}

@@ -1,6 +1,9 @@
 //! What a medium holds: plain data, no bytes.
 
+use serde::{Deserialize, Serialize};
+
 use crate::ImageError;
+
 /// A random number that ties one medium of one run to the line its payload prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Nonce(pub [u8; 16]);
@@ -41,7 +44,8 @@ impl Nonce {
 }
 
 /// What a payload does once its line is printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum After {
     /// Ends the virtual machine by `isa-debug-exit` at port 0xf4, value 0x2a (QEMU's exit status 85).
     #[default]
@@ -66,7 +70,8 @@ pub enum After {
 }
 
 /// The kind of device that a medium goes into.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum MediumKind {
     /// A hard disk image, 512-byte sectors.
     Disk,
@@ -80,7 +85,8 @@ pub enum MediumKind {
 }
 
 /// How a hard disk is partitioned.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum PartitionTable {
     /// MBR with one ESP (type 0xef).
     #[default]
@@ -92,7 +98,8 @@ pub enum PartitionTable {
 }
 
 /// FAT variant of the ESP.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum FatType {
     /// 12-bit entries.
     Fat12,
@@ -104,7 +111,8 @@ pub enum FatType {
 }
 
 /// Which firmware a medium is bootable for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Boots {
     /// BIOS and UEFI.
     #[default]
@@ -116,31 +124,40 @@ pub enum Boots {
 }
 
 /// What is on a medium.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Content {
     /// A payload that prints its line.
     Bootable {
         /// For which firmware.
+        #[serde(default)]
         boots: Boots,
         /// Partition table (hard disks).
+        #[serde(default)]
         table: PartitionTable,
         /// File system of the ESP (hard disks) or of the El Torito UEFI image.
+        #[serde(default)]
         fat: FatType,
         /// What the payload does after its line.
+        #[serde(default)]
         after: After,
     },
     /// A payload behind a boot catalogue that [`Content::Bootable`] does not give (ISO 9660 only).
     ElTorito {
         /// For which firmware.
+        #[serde(default)]
         boots: Boots,
         /// File system of the UEFI image.
+        #[serde(default)]
         fat: FatType,
         /// What the payload does after its line.
+        #[serde(default)]
         after: After,
         /// Load size of the BIOS entry, in 512-byte sectors, 1 to 64. The BIOS program is as long as this, if it can be;
         /// its checksum then proves that the firmware loaded all of it.
         load_sectors: u16,
         /// UEFI entries before the bootable one whose image has no removable media path, up to 8.
+        #[serde(default)]
         decoys: u8,
     },
     /// All zero.

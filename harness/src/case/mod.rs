@@ -21,6 +21,7 @@
 //! assert!(!case.is_vacuous());
 //! ```
 
+pub mod file;
 pub mod permute;
 pub mod story;
 
@@ -46,12 +47,13 @@ pub enum Suite {
 }
 
 /// Where a case belongs, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tier {
     /// In every suite.
     Smoke,
     /// In the default suite and the full one.
+    #[default]
     Default,
     /// In the full suite only, for this reason.
     Long(String),
@@ -77,7 +79,8 @@ impl Tier {
 }
 
 /// A line of source code, as the compiler names its file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SourceLine {
     /// The file, relative to the workspace that has it.
     pub file: String,
@@ -103,29 +106,38 @@ impl std::fmt::Display for SourceLine {
 /// A boot case.
 #[must_use = "words about a case give a new one back"]
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Case {
     /// Stable name, groups separated by `::`.
     pub id: String,
     /// What it is about, in one line.
+    #[serde(default)]
     pub about: Option<String>,
     /// Where it is written.
+    #[serde(default)]
     pub source: SourceLine,
     /// Axis to value, in the report and in selections.
+    #[serde(default)]
     pub axes: BTreeMap<String, String>,
     /// The machine to power on.
     pub machine: Machine,
     /// What happens to it between power-on and the boot that is judged.
+    #[serde(default)]
     pub story: Story,
     /// What must be seen.
     pub expectation: Expectation,
     /// What must be seen instead where firmware behaves so; the first that holds decides.
+    #[serde(default)]
     pub otherwise: Vec<(Behaviour, Expectation)>,
     /// The same machine with the cause of the expectation removed; the expectation must not hold for it.
+    #[serde(default)]
     pub control: Option<Machine>,
     /// A second machine that is powered on at the same time, and what it must do.
+    #[serde(default)]
     pub beside: Option<(Machine, Expectation)>,
     /// Which suites have it.
+    #[serde(default)]
     pub tier: Tier,
 }
 

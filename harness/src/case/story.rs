@@ -18,7 +18,7 @@ mod while_off;
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use destination::{Destination, Order};
 pub use drives::Drives;
@@ -26,15 +26,16 @@ pub use while_off::{Code, WhileOff};
 
 /// An ordered list of steps. An empty story leaves the machine alone.
 #[must_use = "words about a story give a new one back"]
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Story {
     /// The steps, first one first.
     pub steps: Vec<Step>,
 }
 
 /// The monitor by which a device is plugged in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Monitor {
     /// `blockdev-add` and `device_add`.
     Qmp,
@@ -43,8 +44,8 @@ pub enum Monitor {
 }
 
 /// What becomes of an unplug request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Unplugged {
     /// QEMU answers with `DEVICE_DELETED` at once (SCSI, USB).
     AtOnce,
@@ -53,8 +54,8 @@ pub enum Unplugged {
 }
 
 /// A point that the boot is to reach before the story goes on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Milestone {
     /// The n-th lap has begun; power-on begins lap 1.
     Lap(u32),
@@ -88,8 +89,8 @@ pub enum Milestone {
 }
 
 /// A moment of a network boot, as the lan sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum LanMoment {
     /// A NIC has sent a DHCPDISCOVER.
     Discover,
@@ -102,8 +103,8 @@ pub enum LanMoment {
 }
 
 /// One step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Step {
     /// Plugs in a device that the machine defines as absent, with its medium.
     Plug {

@@ -191,7 +191,7 @@ fn board(argv: &mut Argv, machine: &Machine) {
         words.push(("graphics", false.into()));
     }
     argv.two("-machine", &option(machine.board.name(), &words));
-    argv.two("-m", &machine.ram_mib.to_string());
+    argv.two("-m", &machine.ram_mib_or_default().to_string());
     if let Some(cpu) = &machine.cpu {
         // not an option list: QEMU splits model and features at single commas itself (`parse_cpu_option`)
         argv.two("-cpu", cpu);

@@ -12,14 +12,15 @@
 //! assert!(bridge.script(&[0]).contains("forward_delay=1500"));
 //! ```
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The part of `lab.sh` that is the same for every bridge.
 const SCRIPT: &str = include_str!("lab.sh");
 
 /// A bridge at 192.168.122.1/24 and the servers on it.
 #[must_use = "words about a bridge give a new one back"]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Bridge {
     /// The spanning tree protocol is on.
     pub stp: bool,

@@ -21,10 +21,7 @@ impl Machine {
         Machine {
             firmware,
             board,
-            ram_mib: match firmware {
-                Firmware::SeaBios => 32,
-                Firmware::Ovmf => 128,
-            },
+            ram_mib: None,
             cpu: None,
             accelerator: Accelerator::Tcg,
             clock: None,
@@ -240,7 +237,7 @@ impl Machine {
 
     /// Sets RAM in MiB.
     pub fn ram_mib(mut self, ram_mib: u32) -> Machine {
-        self.ram_mib = ram_mib;
+        self.ram_mib = Some(ram_mib);
         self
     }
 

@@ -8,11 +8,11 @@
 //! assert_eq!(grub.package(), "grub-efi-amd64-bin");
 //! ```
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A program of a distribution's package that a lan offers under a file name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Loader {
     /// Syslinux' network boot program for BIOS.
     Pxelinux,
@@ -33,7 +33,8 @@ pub enum Loader {
 }
 
 /// How GRUB's network boot program is made (`grub-mkimage`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Grub {
     /// For UEFI on x86-64 rather than BIOS.
     pub efi: bool,

@@ -1,17 +1,19 @@
 //! What is put into a drive, by the words that cases use.
 
 use bootwright_images::{After, Boots, Content, FatType, MediumKind, MediumSpec, PartitionTable};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 /// A named medium to build for one machine. Names are unique within a machine.
 #[must_use = "words about a medium give a new one back"]
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Medium {
     /// Its name, in the payload line and in every report.
     pub name: String,
     /// What it holds.
     pub content: Content,
     /// Size in 512-byte sectors, hard disks only; `None` lets the machine choose a size no other disk of it has.
+    #[serde(default)]
     pub sectors: Option<u64>,
 }
 
@@ -78,16 +80,5 @@ impl Medium {
     /// The spec that the image builder takes, with `sectors` where the medium leaves its size open.
     pub fn spec(&self, kind: MediumKind, sectors: Option<u64>) -> MediumSpec {
         MediumSpec { name: self.name.clone(), kind, content: self.content, sectors: self.sectors.or(sectors) }
-    }
-}
-
-impl Serialize for Medium {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeStruct;
-        let mut map = serializer.serialize_struct("Medium", 3)?;
-        map.serialize_field("name", &self.name)?;
-        map.serialize_field("content", &format!("{:?}", self.content))?;
-        map.serialize_field("sectors", &self.sectors)?;
-        map.end()
     }
 }

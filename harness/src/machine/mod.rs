@@ -33,7 +33,7 @@ pub mod paths;
 mod property;
 mod store;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use board::{Board, BoardFacts, Expander, FirmwareStore, FloppyController, RootBus};
 pub use bridge::Bridge;
@@ -48,8 +48,8 @@ pub use property::Value;
 pub use store::{Access, Damage, VariableStore};
 
 /// The firmware that a machine starts with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Firmware {
     /// SeaBIOS, `bios-256k.bin`.
     #[serde(rename = "seabios")]
@@ -69,8 +69,8 @@ impl Firmware {
 }
 
 /// How guest time passes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Clock {
     /// `-icount shift=N,sleep=off`: one guest instruction is 2^shift ns, and an idle guest's time jumps. TCG only.
     Virtual {
@@ -82,10 +82,11 @@ pub enum Clock {
 }
 
 /// What executes the guest's instructions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Accelerator {
     /// QEMU's own translator.
+    #[default]
     Tcg,
     /// The host's `/dev/kvm`.
     Kvm,
@@ -102,8 +103,8 @@ impl Accelerator {
 }
 
 /// What a device is to the guest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum DeviceClass {
     /// `virtio-blk-pci`.
     VirtioBlk,
@@ -147,8 +148,8 @@ pub enum DeviceClass {
 }
 
 /// USB host controllers that firmware can boot from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum UsbController {
     /// `qemu-xhci`, USB 3.
     Xhci,
@@ -179,21 +180,25 @@ impl UsbController {
 }
 
 /// A network interface card and what it is plugged into.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Nic {
     /// Its model.
     pub model: NicModel,
     /// Which option ROM the card carries.
+    #[serde(default)]
     pub rom: OptionRom,
     /// Index of the network that it is plugged into ([`Machine::networks`]); `None` leaves it without a peer.
+    #[serde(default)]
     pub lan: Option<usize>,
 }
 
 /// The option ROM of a NIC.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum OptionRom {
     /// The one QEMU chooses: iPXE for BIOS and EFI.
+    #[default]
     Default,
     /// None: `romfile=` left empty.
     Empty,
@@ -204,10 +209,11 @@ pub enum OptionRom {
 }
 
 /// Where a PCI function sits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Place {
     /// On the root bus, in this slot or the next free one.
+    #[default]
     Root,
     /// Behind a conventional `pci-bridge` that sits on the root bus.
     PciBridge,
@@ -218,31 +224,43 @@ pub enum Place {
 }
 
 /// One device that firmware may boot from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Device {
     /// What it is.
     pub class: DeviceClass,
     /// What is in it; `None` for an empty drive or a NIC.
+    #[serde(default)]
     pub medium: Option<Medium>,
     /// Optical drive rather than disk, where the class can be both.
+    #[serde(default)]
     pub optical: bool,
     /// Where its PCI function (or its adapter's) sits.
+    #[serde(default)]
     pub place: Place,
     /// Requested PCI slot on its bus.
+    #[serde(default)]
     pub slot: Option<u8>,
     /// Requested PCI function; anything but 0 needs a slot that another device shares.
+    #[serde(default)]
     pub function: u8,
     /// The slot is multifunction (set on function 0).
+    #[serde(default)]
     pub multifunction: bool,
     /// QEMU's `bootindex` property, passed through as given so that refused values can be tested.
+    #[serde(default)]
     pub bootindex: Option<i64>,
     /// Logical geometry override `lcyls,lheads,lsecs` (fw_cfg `bios-geometry`).
+    #[serde(default)]
     pub logical_geometry: Option<(u32, u32, u32)>,
     /// Logical and physical block size in bytes where not 512.
+    #[serde(default)]
     pub block_size: Option<u32>,
     /// Additional properties as QEMU spells them.
+    #[serde(default)]
     pub properties: Vec<(String, Value)>,
     /// Defined, with its backing file, but not plugged in when the machine powers on.
+    #[serde(default)]
     pub absent: bool,
 }
 
@@ -254,7 +272,8 @@ impl Device {
 }
 
 /// QEMU's `-boot` option.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct BootOptions {
     /// `strict=`.
     pub strict: Option<bool>,
@@ -276,41 +295,54 @@ pub struct BootOptions {
 /// A machine to power on.
 #[must_use = "words about a machine give a new one back"]
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Machine {
     /// What it starts with.
     pub firmware: Firmware,
     /// Its board.
     pub board: Board,
-    /// RAM in MiB.
-    pub ram_mib: u32,
+    /// RAM in MiB; `None` takes what the firmware needs, see [`Machine::ram_mib_or_default`].
+    #[serde(default)]
+    pub ram_mib: Option<u32>,
     /// `-cpu`, QEMU's default where `None`.
+    #[serde(default)]
     pub cpu: Option<String>,
     /// Who executes it.
+    #[serde(default)]
     pub accelerator: Accelerator,
     /// Guest time; `None` takes the measured default of [`Machine::clock`].
+    #[serde(default)]
     pub clock: Option<Clock>,
     /// A `virtio-rng-pci` is present.
+    #[serde(default)]
     pub rng: bool,
     /// Number of serial ports besides the first, which the payload prints on.
+    #[serde(default)]
     pub extra_serial_ports: u8,
     /// A standard VGA adapter is present.
+    #[serde(default)]
     pub vga: bool,
     /// Firmware's text console goes to the first serial port (SeaBIOS `sercon`; OVMF always does).
+    #[serde(default)]
     pub serial_console: bool,
     /// Powered on paused (`-S`), in run state prelaunch.
+    #[serde(default)]
     pub paused: bool,
     /// Boot options.
+    #[serde(default)]
     pub boot: BootOptions,
     /// Devices in the order in which they are given to QEMU.
+    #[serde(default)]
     pub devices: Vec<Device>,
     /// Additional fw_cfg strings, name and value.
+    #[serde(default)]
     pub fw_cfg: Vec<(String, String)>,
     /// Networks that NICs are plugged into, by [`Nic::lan`].
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub networks: Vec<Network>,
     /// What UEFI firmware keeps its variables in.
-    #[serde(skip_serializing_if = "VariableStore::is_default")]
+    #[serde(default, skip_serializing_if = "VariableStore::is_default")]
     pub variable_store: VariableStore,
 }
 
@@ -330,6 +362,14 @@ impl Machine {
                 Firmware::Ovmf => Clock::Real,
             },
         }
+    }
+
+    /// RAM in MiB: what was asked for, or else enough for its firmware.
+    pub fn ram_mib_or_default(&self) -> u32 {
+        self.ram_mib.unwrap_or(match self.firmware {
+            Firmware::SeaBios => 32,
+            Firmware::Ovmf => 128,
+        })
     }
 
     /// Whether any NIC is plugged in.

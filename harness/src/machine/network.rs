@@ -16,15 +16,15 @@
 //! ```
 
 use bootwright_images::{After, ImageError, Nonce, payload};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::{Bridge, Loader};
 use crate::lan::LanSpec;
 use crate::lan::routes::Answer;
 
 /// Which firmware a served program is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Program {
     /// A network boot program at 0000:7c00.
     Bios,
@@ -35,7 +35,8 @@ pub enum Program {
 }
 
 /// A program that a lan offers under a file name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Served {
     /// Name on the server: by TFTP as it is, by HTTP behind a slash.
     pub file: String,
@@ -44,8 +45,10 @@ pub struct Served {
     /// For which firmware.
     pub program: Program,
     /// What it does once its line is printed.
+    #[serde(default)]
     pub after: After,
     /// Length in bytes; `None` leaves it as short as it is. An initramfs is always that.
+    #[serde(default)]
     pub length: Option<usize>,
 }
 
@@ -67,7 +70,8 @@ impl Served {
 }
 
 /// HTTPS on a lan, with an authority made for the run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Https {
     /// Names and addresses in the server's certificate.
     pub names: Vec<String>,
@@ -77,18 +81,24 @@ pub struct Https {
 
 /// A network and the programs that it offers.
 #[must_use = "words about a network give a new one back"]
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Network {
     /// Everything but the programs. A route of it whose resource has no bytes takes those of the program whose file name
     /// is the route's path without its slash.
+    #[serde(default)]
     pub lan: LanSpec,
     /// The programs.
+    #[serde(default)]
     pub served: Vec<Served>,
     /// Programs that others wrote, by the file name under which they are offered.
+    #[serde(default)]
     pub loaders: Vec<(String, Loader)>,
     /// HTTPS, if there is any.
+    #[serde(default)]
     pub https: Option<Https>,
     /// Real parts in place of the lan: of [`Network::lan`] only the files are used then.
+    #[serde(default)]
     pub bridge: Option<Bridge>,
 }
 
@@ -194,31 +204,6 @@ impl Network {
             }
         }
         Ok(lan)
-    }
-}
-
-/// What a reader of `machine.json` wants to know: files by their lengths, the rest in the words of the source.
-impl Serialize for Network {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeStruct;
-        let words = |items: Vec<String>| items;
-        let lan = &self.lan;
-        let served = self.served.iter().map(|served| format!("{served:?}")).collect();
-        let files = lan.files.iter().map(|(name, bytes)| format!("{name}: {} bytes", bytes.len())).collect();
-        let mut map = serializer.serialize_struct("Network", 12)?;
-        map.serialize_field("address", &lan.address)?;
-        map.serialize_field("prefix-len", &lan.prefix_len)?;
-        map.serialize_field("served", &words(served))?;
-        map.serialize_field("loaders", &self.loaders)?;
-        map.serialize_field("files", &words(files))?;
-        map.serialize_field("dhcp", &words(lan.dhcp.iter().map(|server| format!("{server:?}")).collect()))?;
-        map.serialize_field("tftp", &format!("{:?}", lan.tftp))?;
-        map.serialize_field("http", &format!("{:?}", lan.http))?;
-        map.serialize_field("ipv6", &lan.ipv6.as_ref().map(|ipv6| format!("{ipv6:?}")))?;
-        map.serialize_field("faults", &words(lan.faults.iter().map(|fault| format!("{fault:?}")).collect()))?;
-        map.serialize_field("https", &self.https)?;
-        map.serialize_field("bridge", &self.bridge)?;
-        map.end()
     }
 }
 

@@ -1,12 +1,12 @@
 //! What a machine with UEFI firmware keeps its variables in, as data.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Machine;
 
 /// How QEMU gives the variable store to the guest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Access {
     /// A flash device that the guest writes.
     #[default]
@@ -29,8 +29,8 @@ impl Access {
 }
 
 /// What is done to the file of a variable store before its machine is powered on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Damage {
     /// The header of its firmware volume is erased: all ones, as flash is after an erase that nothing followed.
     ErasedVolumeHeader,
@@ -67,7 +67,8 @@ impl Damage {
 }
 
 /// A machine's variable store at power-on: by default a copy of the platform's OVMF_VARS template that the guest may write.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct VariableStore {
     /// How QEMU gives it to the guest.
     pub access: Access,

@@ -15,14 +15,14 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::known_issues::VersionRange;
 use crate::platform::{FirmwareFile, Platform};
 
 /// A difference between versions of firmware that is no defect of either.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Behaviour {
     /// OVMF makes no boot option of an AHCI drive without a medium.
     EmptyAhciDriveIsNoOption,

@@ -10,15 +10,15 @@
 //! assert!(exchange::judge(&[OnLan::Fetched("boot.efi".into())], &conversations).is_err());
 //! ```
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::machine::DeviceName;
 use crate::trace::bridge_port::BridgePort;
 use crate::trace::exchange::{Asked, Conversation};
 
 /// One thing that must hold for all conversations of a run together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum OnLan {
     /// Some client named itself by this architecture (option 93, decimal).
     Arch(u16),

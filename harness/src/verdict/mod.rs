@@ -20,15 +20,15 @@ mod menu;
 pub mod stores;
 pub mod views;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::trace::{Attempt, Outcome, Terminal, Trace};
 pub use exchange::OnLan;
 pub use stores::OnStore;
 
 /// What an expected attempt is on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Target {
     /// A medium of the machine.
     Medium(String),
@@ -40,19 +40,21 @@ pub enum Target {
 
 /// One attempt that must be seen at its place in the list.
 #[must_use = "an expected attempt is for a list of them"]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Expected {
     /// On what.
     pub target: Target,
     /// How it must end.
     pub outcome: Outcome,
     /// Text that the reason must contain; empty for any.
+    #[serde(default)]
     pub reason: String,
 }
 
 /// How a run must end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Ending {
     /// The payload of the last attempt's medium ran.
     Boots,
@@ -69,31 +71,35 @@ pub enum Ending {
 /// What a case expects.
 #[must_use = "words about an expectation give a new one back"]
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Expectation {
     /// The whole ordered list of attempts, over all laps.
     pub attempts: Vec<Expected>,
     /// Laps before those of the list that a reset cuts short: on each the attempts must be a beginning of the list, and the
     /// last of them may have come to any end.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub cut_laps: u32,
     /// How the run ends.
     pub ending: Ending,
     /// Media that must not be tried at all. Implied by the list, and said for the reader.
+    #[serde(default)]
     pub never: Vec<String>,
     /// Compare the views of the boot order (see [`views`]).
+    #[serde(default = "yes")]
     pub views: bool,
     /// What must be seen on the network.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub network: Vec<OnLan>,
     /// The boot menus that are offered, in order: the devices that each lists (an entry that is no device by the firmware's
     /// name for it), none where nobody opens it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub menus: Vec<Vec<String>>,
     /// What must be so of the variable store at the end.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub store: Vec<OnStore>,
     /// Shortest and longest guest time, in seconds.
+    #[serde(default)]
     pub guest_seconds: Option<(u64, u64)>,
 }
 
@@ -303,6 +309,11 @@ pub fn is_over(expected: &Expectation, trace: &Trace) -> bool {
 fn whole<'a>(expected: &Expectation, trace: &'a Trace) -> impl Iterator<Item = &'a Attempt> {
     let (cut_laps, last) = (expected.cut_laps, trace.laps);
     trace.attempts.iter().filter(move |attempt| cut_laps == 0 || (attempt.lap == last && last > cut_laps))
+}
+
+/// Views are compared where nobody says otherwise.
+fn yes() -> bool {
+    true
 }
 
 fn is_zero(number: &u32) -> bool {

@@ -1,6 +1,6 @@
 //! What must be so of the variable store, held against its file.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::evidence::nvram::{GLOBAL_VARIABLE, Variable, VariableStore, boot_number};
 
@@ -19,8 +19,8 @@ pub struct Stores {
 }
 
 /// One thing that must be so of the variable store.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum OnStore {
     /// Every variable that was there when the machine was off is there at the end with the same attributes and the same
     /// value, but for what firmware keeps for itself (see [`is_housekeeping`]); of several times that it was off, at each. Of

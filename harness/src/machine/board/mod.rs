@@ -21,7 +21,7 @@ use super::layout::PciAddress;
 
 /// QEMU's machine type (without its version).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Board {
     /// `pc`: i440FX with PIIX3 IDE.
     Pc,
