@@ -6,8 +6,6 @@ use std::process::ExitCode;
 use bootwright_images::Nonce;
 
 use crate::XtaskError;
-use crate::test::boot_binary::BootBinary;
-use crate::test::source::Source;
 
 /// Options of `cargo xtask images`.
 #[derive(clap::Args)]
@@ -33,7 +31,7 @@ pub struct Args {
 /// [`XtaskError`] for a name that does not exist, or a file that cannot be written.
 pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     if let Some(folder) = &args.again {
-        BootBinary::build(&Source::of_run(folder)?)?.build_media_again(folder)?;
+        bootwright::run::build_media_again(folder).map_err(XtaskError::from)?;
         return Ok(ExitCode::SUCCESS);
     }
     let catalogue = bootwright_images::catalogue();

@@ -6,9 +6,7 @@ use std::process::{Command, ExitCode};
 use bootwright::report::{CaseKey, Report};
 
 use crate::XtaskError;
-use crate::test::boot_binary::BootBinary;
 use crate::test::out_dir;
-use crate::test::source::Source;
 
 /// Options of `cargo xtask replay`.
 #[derive(clap::Args)]
@@ -45,7 +43,7 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     if !command.exists() {
         return Err(XtaskError(format!("{} does not exist: the case never powered a machine on", command.display())));
     }
-    BootBinary::build(&Source::of_run(&dir)?)?.build_media_again(&folder)?;
+    bootwright::run::build_media_again(&folder).map_err(XtaskError::from)?;
     eprintln!("{}: {}", case.id, case.verdict.word());
     eprintln!("running {} (end: Ctrl-A x, monitor: Ctrl-A c)", command.display());
     let status = Command::new("timeout")

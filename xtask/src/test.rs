@@ -126,7 +126,6 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     }
     let platforms = resolve(args)?;
     let out = out_dir::claim(args.out.as_deref())?;
-    source.leave_in(&out.dir)?;
     let jobs = args.jobs.unwrap_or_else(cores);
     let mut run = Run::new(out.run.clone());
     run.jobs = jobs;

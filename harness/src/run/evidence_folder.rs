@@ -1,6 +1,5 @@
 //! The files of one evidence folder: written before power-on what the machine is, afterwards what was seen.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -10,35 +9,15 @@ use serde_json::{Value, json};
 
 use super::command_script::CommandScript;
 use super::error::RunError;
+use super::machine_file::{self, MachineFile};
 use super::variable_store::DecodedStores;
-use crate::case::Case;
 use crate::evidence::{Recorder, Source, file};
-use crate::machine::Machine;
 use crate::trace::Trace;
 use crate::verdict::views::Views;
-
-/// The template's path in `machine.json`.
-pub const TEMPLATE_KEY: &str = "vars_template";
 
 /// One folder. It knows its place and nothing of what was written.
 pub struct EvidenceFolder {
     path: PathBuf,
-}
-
-/// What `machine.json` holds.
-pub struct MachineFile<'a> {
-    /// The case.
-    pub case: &'a Case,
-    /// The machine is its negative control's.
-    pub control: bool,
-    /// The machine.
-    pub machine: &'a Machine,
-    /// Nonce of each medium, by name.
-    pub nonces: &'a BTreeMap<String, String>,
-    /// What everything random derives from.
-    pub seed: u64,
-    /// What the variable store is a copy of.
-    pub template: Option<&'a Path>,
 }
 
 impl EvidenceFolder {
@@ -80,14 +59,8 @@ impl EvidenceFolder {
     /// # Errors
     ///
     /// The file that could not be written.
-    pub fn machine(&self, what: &MachineFile<'_>) -> Result<(), RunError> {
-        let MachineFile { case, control, machine, nonces, seed, template } = what;
-        let mut value = json!({ "case": case.id, "control": control, "seed": seed, "nonces": nonces, "machine": machine,
-            "story": case.story.steps, "expectation": case.expectation });
-        if let Some(template) = template {
-            value[TEMPLATE_KEY] = json!(template);
-        }
-        self.json("machine.json", &value)
+    pub fn machine(&self, what: &MachineFile) -> Result<(), RunError> {
+        self.json(machine_file::NAME, what)
     }
 
     /// `command.sh`: the same VM by hand.

@@ -1,12 +1,11 @@
 //! Builds the images of a machine's drives.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::error::RunError;
 use super::evidence_folder::EvidenceFolder;
 use super::seed::nonce;
-use super::variable_store::VariableStoreFile;
 use crate::machine::Machine;
 use crate::machine::layout::{Layout, medium_kind};
 
@@ -49,25 +48,4 @@ pub fn build(
         media.files.push(Some(path));
     }
     Ok(media)
-}
-
-/// Builds the media of an evidence folder again, the same bytes as in its run, unless they are still there; a damaged variable
-/// store, too, out of the OVMF_VARS `template` that it was a copy of.
-///
-/// # Errors
-///
-/// What is wrong with the folder or could not be written.
-pub fn build_media_again(
-    machine: &Machine,
-    case: &str,
-    seed: u64,
-    template: Option<&Path>,
-    folder: &Path,
-) -> Result<(), RunError> {
-    let folder = EvidenceFolder::create(folder)?;
-    if let (Some(damage), Some(template)) = (&machine.variable_store.damage, template) {
-        VariableStoreFile::copy_of(template, Some(damage), folder.path())?;
-    }
-    let layout = Layout::of(machine).map_err(|error| RunError::because("the machine cannot be laid out", error))?;
-    build(machine, &layout, case, seed, &folder).map(drop)
 }

@@ -25,6 +25,7 @@ mod hotplug;
 pub mod lab;
 mod last_look;
 pub mod loaders;
+mod machine_file;
 mod media;
 mod migrate;
 mod milestone;
@@ -46,8 +47,7 @@ use std::time::Duration;
 
 pub use command_script::shell_word;
 pub use error::{FailedStep, RunError, StepError};
-pub use evidence_folder::TEMPLATE_KEY;
-pub use media::build_media_again;
+pub use machine_file::{MachineFile, build_media_again};
 pub use options::{Options, Patience};
 
 use crate::case::Case;

@@ -2,8 +2,9 @@
 
 use super::command_script::CommandScript;
 use super::error::RunError;
-use super::evidence_folder::{EvidenceFolder, MachineFile};
+use super::evidence_folder::EvidenceFolder;
 use super::flash::Flash;
+use super::machine_file::MachineFile;
 use super::network::Networks;
 use super::options::Options;
 use super::seed::nonce;
@@ -76,12 +77,14 @@ impl Prepared {
         }
         let names = Names::of(&machine, &layout, &media.nonces, &media.sectors);
         folder.machine(&MachineFile {
-            case,
+            case: case.id.clone(),
             control,
-            machine: &machine,
-            nonces: &media.nonces,
             seed: options.seed,
-            template: store.as_ref().map(VariableStoreFile::template),
+            nonces: media.nonces.clone(),
+            machine: machine.clone(),
+            story: case.story.clone(),
+            expectation: case.expectation.clone(),
+            vars_template: store.as_ref().map(|store| store.template().to_owned()),
         })?;
         let prepared = Prepared { machine, layout, files, names, folder, networks, flash, store };
         prepared.write_command(case, platform)?;

@@ -19,7 +19,6 @@ mod settings;
 
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -105,27 +104,6 @@ fn read_known_issues(settings: &Settings, own: &str) -> Result<KnownIssues, Stri
         }
     };
     KnownIssues::parse(&text, &name).map_err(|error| error.to_string())
-}
-
-/// Builds the media of an evidence folder again from its `machine.json`, the same bytes as in its run.
-///
-/// # Errors
-///
-/// What is wrong with the folder: no such file, a case that this version no longer has, a file that cannot be written.
-fn build_media_again(cases: Vec<Case>, folder: &Path) -> Result<(), String> {
-    let path = folder.join("machine.json");
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| format!("{}: {error}; wanted the evidence folder of a case that ran", path.display()))?;
-    let told: serde_json::Value =
-        serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
-    let id = told["case"].as_str().ok_or_else(|| format!("{}: no \"case\"", path.display()))?;
-    let seed = told["seed"].as_u64().ok_or_else(|| format!("{}: no \"seed\"", path.display()))?;
-    let control = told["control"].as_bool().unwrap_or(false);
-    let case = cases.into_iter().find(|case| case.id == id);
-    let case = case.ok_or_else(|| format!("{}: there is no case \"{id}\"", path.display()))?;
-    let machine = if control { case.control.unwrap_or(case.machine) } else { case.machine };
-    let template = told[crate::run::TEMPLATE_KEY].as_str().map(Path::new);
-    crate::run::build_media_again(&machine, id, seed, template, folder).map_err(|error| crate::error::chain(&error))
 }
 
 #[cfg(test)]

@@ -1,44 +1,34 @@
 //! What `cargo xtask` asks a test binary apart from running its cases: only the binary knows them.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Listed, build_media_again, jobs, read_known_issues, settings};
+use super::{Listed, jobs, read_known_issues, settings};
 use crate::case::Case;
 use crate::report::{KnownIssueInfo, known_issue_info};
 
 /// The variable that asks.
 const VARIABLE: &str = "BOOTWRIGHT_QUESTION";
-/// What it holds in front of the folder.
-const MEDIA_OF: &str = "media-of ";
 
 /// What a test binary can be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
     /// Which jobs there are, as a [`Catalogue`] on standard output; suite, shard and repetition are the settings'.
     Catalogue,
-    /// Build the media of this evidence folder again, the same bytes as in its run.
-    MediaOf(PathBuf),
 }
 
 impl Question {
     /// The question that the environment asks, if any.
     pub fn asked(get: impl Fn(&str) -> Option<String>) -> Option<Question> {
-        let text = get(VARIABLE).filter(|text| !text.is_empty())?;
-        Some(match text.strip_prefix(MEDIA_OF) {
-            Some(folder) => Question::MediaOf(PathBuf::from(folder)),
-            None => Question::Catalogue,
-        })
+        get(VARIABLE).filter(|text| !text.is_empty()).map(|_| Question::Catalogue)
     }
 
     /// The variable and its value that ask it.
     pub fn to_env(&self) -> (&'static str, String) {
         let value = match self {
             Question::Catalogue => "catalogue".to_owned(),
-            Question::MediaOf(folder) => format!("{MEDIA_OF}{}", folder.display()),
         };
         (VARIABLE, value)
     }
@@ -58,7 +48,6 @@ pub struct Catalogue {
 /// Answers on standard output.
 pub(super) fn answer(question: &Question, cases: Vec<Case>, known_issues: &str) -> Result<ExitCode, String> {
     match question {
-        Question::MediaOf(folder) => build_media_again(cases, folder)?,
         Question::Catalogue => {
             let settings = settings()?;
             let known_issues = read_known_issues(&settings, known_issues)?;
@@ -84,10 +73,8 @@ mod tests {
 
     #[test]
     fn a_question_is_read_as_it_was_asked() {
-        for question in [Question::Catalogue, Question::MediaOf("runs/a b/cases/x".into())] {
-            let (name, value) = question.to_env();
-            assert_eq!(Question::asked(|asked| (asked == name).then(|| value.clone())), Some(question));
-        }
+        let (name, value) = Question::Catalogue.to_env();
+        assert_eq!(Question::asked(|asked| (asked == name).then(|| value.clone())), Some(Question::Catalogue));
         assert_eq!(Question::asked(|_| None), None);
     }
 }

@@ -1,7 +1,7 @@
 //! Builds the test binary of the cases, asks it what there is, and gives the command that runs it.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use bootwright::suite::{Catalogue, Question, Settings};
@@ -55,15 +55,6 @@ impl BootBinary {
     pub fn catalogue(&self, settings: &Settings) -> Result<Catalogue, XtaskError> {
         let answer = self.ask(&Question::Catalogue, settings)?;
         serde_json::from_slice(&answer).map_err(|error| XtaskError(format!("{}: {error}", self.0.display())))
-    }
-
-    /// Builds the media of an evidence folder again.
-    ///
-    /// # Errors
-    ///
-    /// [`XtaskError`] where the folder is none of a case that ran, or of one that the binary does not have.
-    pub fn build_media_again(&self, folder: &Path) -> Result<(), XtaskError> {
-        self.ask(&Question::MediaOf(folder.to_owned()), &Settings::new(PathBuf::new())).map(drop)
     }
 
     fn ask(&self, question: &Question, settings: &Settings) -> Result<Vec<u8>, XtaskError> {

@@ -3,18 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde::{Deserialize, Serialize};
-
 use super::out_dir::workspace;
 use crate::XtaskError;
 
-/// The file in a run's output directory that says so, for whoever runs one of its cases again.
-const FILE: &str = "cases-crate.json";
 /// Where a user reads how such a crate is made.
 const PAGE: &str = "docs/cases-in-your-own-repository.md";
 
 /// A crate of cases.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     /// Its folder, absolute; `None` for the project's own cases.
     folder: Option<PathBuf>,
@@ -45,35 +41,6 @@ impl Source {
         let target_dir = target_dir.map(std::path::absolute).transpose();
         let target_dir = target_dir.map_err(|error| XtaskError(format!("--target-dir: {error}")))?;
         Ok(Source { folder: Some(found), target_dir })
-    }
-
-    /// The crate whose run left this folder, be it the output directory or one of a case below it.
-    ///
-    /// # Errors
-    ///
-    /// [`XtaskError`] where what the run left cannot be read.
-    pub fn of_run(folder: &Path) -> Result<Source, XtaskError> {
-        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
-        let Some(file) = folder.ancestors().map(|folder| folder.join(FILE)).find(|file| file.is_file()) else {
-            return Ok(Source::own());
-        };
-        let problem = |error: &dyn std::fmt::Display| XtaskError(format!("{}: {error}", file.display()));
-        let bytes = std::fs::read(&file).map_err(|error| problem(&error))?;
-        serde_json::from_slice(&bytes).map_err(|error| problem(&error))
-    }
-
-    /// Leaves in a run's output directory where its cases come from, unless they are the project's own.
-    ///
-    /// # Errors
-    ///
-    /// [`XtaskError`] where the file cannot be written.
-    pub fn leave_in(&self, out: &Path) -> Result<(), XtaskError> {
-        if self.folder.is_none() {
-            return Ok(());
-        }
-        let path = out.join(FILE);
-        let bytes = serde_json::to_vec_pretty(self).map_err(XtaskError::from)?;
-        std::fs::write(&path, bytes).map_err(|error| XtaskError(format!("{}: {error}", path.display())))
     }
 
     /// Tells cargo which crate, and where to build it.
@@ -109,19 +76,5 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let error = Source::of(Some(dir.path()), None).unwrap_err();
         assert!(error.to_string().contains("no Cargo.toml there"), "{error}");
-    }
-
-    #[test]
-    fn what_a_run_left_leads_back_to_its_crate() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("Cargo.toml"), "").unwrap();
-        let out = tempfile::tempdir().unwrap();
-        let evidence = out.path().join("cases/a.b");
-        std::fs::create_dir_all(&evidence).unwrap();
-        assert_eq!(Source::of_run(&evidence).unwrap(), Source::own());
-        let source = Source::of(Some(dir.path()), Some(Path::new("target/shared"))).unwrap();
-        source.leave_in(out.path()).unwrap();
-        assert_eq!(Source::of_run(&evidence).unwrap(), source);
-        assert_eq!(Source::of_run(out.path()).unwrap(), source);
     }
 }
