@@ -1,5 +1,7 @@
 //! `cargo xtask platform`: which QEMU and firmware there are, where they come from, and fetching a Debian release.
 
+mod probe;
+
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -42,6 +44,19 @@ enum Action {
         /// Fetch exactly the packages that this file names; a release that it does not name is added to it.
         #[arg(long, value_name = "FILE")]
         lock: Option<PathBuf>,
+        #[command(flatten)]
+        fetching: Fetching,
+    },
+    /// Boot small payloads and print what the platform's firmware can do; kept in the cache by the digests of the files.
+    Probe {
+        /// As for show.
+        name: Option<PlatformName>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// Boot again although the answers are in the cache.
+        #[arg(long)]
+        again: bool,
         #[command(flatten)]
         fetching: Fetching,
     },
@@ -101,6 +116,14 @@ pub fn run(args: Args) -> Result<ExitCode, PlatformError> {
                 };
                 println!("{}", summary(&platform));
             }
+        }
+        Action::Probe { name, json, again, fetching } => {
+            let options = fetching.options();
+            let platform = match name {
+                Some(name) => Platform::resolve(&name, &options, &mut show_progress)?,
+                None => Platform::resolve_default(&options, &mut show_progress)?,
+            };
+            return probe::run(&platform, &options, again, json);
         }
         Action::Add { name, file } => {
             let options = Options::default();
