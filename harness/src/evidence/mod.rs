@@ -12,6 +12,7 @@
 //! assert_eq!(recorder.stream(Source::Serial), b"BOOTWRIGHT/1 ");
 //! ```
 
+mod budget;
 pub mod file;
 pub mod nvram;
 mod signal;
@@ -21,13 +22,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+pub use budget::{MESSAGES_LIMIT, STREAM_LIMIT, TIMELINE_LIMIT};
 pub use signal::{HarnessEvent, NetworkEvent};
-
-/// Raw bytes kept per stream; what a guest sends beyond that is counted, not kept.
-pub const STREAM_LIMIT: usize = 8 << 20;
-
-/// Entries kept in the timeline; later ones are counted, not kept.
-pub const TIMELINE_LIMIT: usize = 200_000;
 
 /// Where a piece of evidence came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,8 +83,8 @@ struct State {
     serial: Vec<u8>,
     debug_console: Vec<u8>,
     qemu_stderr: Vec<u8>,
-    dropped_bytes: u64,
-    dropped_entries: u64,
+    budget: budget::Budget,
+    failure: Option<String>,
     timeline: Vec<Entry>,
 }
 
@@ -127,9 +123,12 @@ impl Recorder {
         let offset = stream.len();
         let kept = bytes.len().min(STREAM_LIMIT - offset);
         stream.extend_from_slice(&bytes[..kept]);
-        state.dropped_bytes += (bytes.len() - kept) as u64;
+        let full = state.budget.leave_out_bytes(source, bytes.len() - kept);
         if kept > 0 {
-            self.push(state, Observed::Bytes { source, offset, len: kept });
+            self.push(&mut state, Observed::Bytes { source, offset, len: kept });
+        }
+        if let Some(full) = full {
+            self.push(&mut state, Observed::Harness(HarnessEvent::Note(full)));
         }
     }
 
@@ -140,8 +139,31 @@ impl Recorder {
 
     /// Appends an observation that is not a stream's.
     pub fn note(&self, what: Observed) {
+        let mut state = self.lock();
+        self.push(&mut state, what);
+    }
+
+    /// Something is wrong with QEMU or the host that no trace can show; the first to say so counts.
+    pub fn fail(&self, what: &str) {
+        let mut state = self.lock();
+        if state.failure.is_none() {
+            state.failure = Some(what.to_owned());
+            self.push(&mut state, Observed::Harness(HarnessEvent::Failure(what.to_owned())));
+        }
+    }
+
+    /// Why the evidence proves nothing about the guest, if somebody said so or some of it was not kept.
+    pub fn failure(&self) -> Option<String> {
         let state = self.lock();
-        self.push(state, what);
+        let missing = || Some(format!("evidence is missing, {} were not kept", state.budget.missing()?));
+        state.failure.clone().or_else(missing)
+    }
+
+    /// About how much memory the evidence takes.
+    pub fn bytes_held(&self) -> usize {
+        let state = self.lock();
+        let streams = state.serial.len() + state.debug_console.len() + state.qemu_stderr.len();
+        streams + state.budget.held(state.timeline.len())
     }
 
     /// Everything received so far on one stream.
@@ -188,10 +210,21 @@ impl Recorder {
         }
     }
 
-    /// The whole timeline as lines of JSON, oldest first; stream bytes as text with invalid UTF-8 replaced.
+    /// The whole timeline as lines of JSON.
     pub fn timeline_jsonl(&self) -> String {
+        let mut out = Vec::new();
+        // a vector takes everything
+        self.write_timeline(&mut out).ok();
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    /// Writes the whole timeline as lines of JSON, oldest first; stream bytes as text with invalid UTF-8 replaced.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    pub fn write_timeline(&self, out: &mut dyn std::io::Write) -> std::io::Result<()> {
         let state = self.lock();
-        let mut out = String::new();
         for entry in &state.timeline {
             let at = entry.at.as_secs_f64();
             let line = match &entry.what {
@@ -204,16 +237,15 @@ impl Recorder {
                 Observed::Network(event) => json!({ "at": at, "source": "network", "event": event }),
                 Observed::Harness(event) => json!({ "at": at, "source": "harness", "text": event.to_string() }),
             };
-            out.push_str(&line.to_string());
-            out.push('\n');
+            writeln!(out, "{line}")?;
         }
-        if state.dropped_bytes + state.dropped_entries > 0 {
+        let (bytes, entries) = state.budget.counts();
+        if bytes + entries > 0 {
             let line = json!({ "source": "harness", "text": "limits reached",
-                "dropped_bytes": state.dropped_bytes, "dropped_entries": state.dropped_entries });
-            out.push_str(&line.to_string());
-            out.push('\n');
+                "dropped_bytes": bytes, "dropped_entries": entries });
+            writeln!(out, "{line}")?;
         }
-        out
+        Ok(())
     }
 
     /// QMP traffic alone, both directions, as lines of JSON.
@@ -232,14 +264,14 @@ impl Recorder {
         out
     }
 
-    fn push(&self, mut state: MutexGuard<'_, State>, what: Observed) {
-        if state.timeline.len() >= TIMELINE_LIMIT {
-            state.dropped_entries += 1;
-            return;
-        }
+    fn push(&self, state: &mut State, what: Observed) {
         let at = self.epoch.elapsed();
-        state.timeline.push(Entry { at, what });
-        drop(state);
+        let entries = state.timeline.len();
+        if state.budget.admit(entries, &what) {
+            state.timeline.push(Entry { at, what });
+        } else if let Some(full) = state.budget.leave_out(&what) {
+            state.timeline.push(Entry { at, what: Observed::Harness(HarnessEvent::Note(full)) });
+        }
         self.inner.1.notify_all();
     }
 
@@ -295,5 +327,51 @@ mod tests {
         }
         assert_eq!(recorder.stream(Source::Serial).len(), STREAM_LIMIT);
         assert!(recorder.timeline_jsonl().ends_with("\"dropped_bytes\":1048576,\"dropped_entries\":0}\n"));
+    }
+
+    #[test]
+    fn messages_of_any_shape_are_kept_within_their_budget_and_the_first_that_is_not_is_noted() {
+        let octets = |count: usize| json!({ "option": vec![61; count] });
+        let nested = (0..100).fold(json!(0), |inner, _| json!([inner]));
+        for message in [octets(1_200), octets(60_000), json!({ "text": "x".repeat(16_600) }), json!({}), nested] {
+            let recorder = Recorder::new();
+            for _ in 0..20_000 {
+                recorder.note(Observed::QmpReceived(message.clone()));
+            }
+            assert!(recorder.bytes_held() <= MESSAGES_LIMIT + 20_001 * size_of::<Entry>(), "{}", recorder.bytes_held());
+            recorder.note(Observed::Harness(HarnessEvent::EndingQemu));
+            let told = recorder.timeline_jsonl();
+            assert!(told.contains("\"ending QEMU\""), "the harness' own steps are never left out");
+            assert_eq!(told.contains("no more messages are kept from here on"), recorder.failure().is_some());
+        }
+    }
+
+    #[test]
+    fn evidence_that_is_missing_is_told_with_its_size() {
+        let recorder = Recorder::new();
+        assert_eq!(recorder.failure(), None);
+        recorder.bytes(Source::DebugConsole, &vec![b'x'; STREAM_LIMIT]);
+        assert_eq!(recorder.failure(), None);
+        recorder.bytes(Source::DebugConsole, b"seven b");
+        let told = recorder.failure().unwrap();
+        assert_eq!(told, "evidence is missing, 7 bytes of debugcon were not kept");
+        assert!(recorder.timeline_jsonl().contains("no more bytes of debugcon are kept from here on"));
+        recorder.fail("QEMU floods QMP: enough");
+        recorder.fail("later");
+        assert_eq!(recorder.failure().unwrap(), "QEMU floods QMP: enough");
+    }
+
+    #[test]
+    fn steps_of_the_harness_are_kept_when_a_guest_has_filled_the_timeline() {
+        let recorder = Recorder::new();
+        for _ in 0..TIMELINE_LIMIT + 10 {
+            recorder.bytes(Source::Serial, b"x");
+        }
+        recorder.note(Observed::Harness(HarnessEvent::EndingQemu));
+        let (entries, _) = recorder.since(TIMELINE_LIMIT, Instant::now());
+        let texts: Vec<_> = entries.iter().map(|(entry, _)| entry.what.clone()).collect();
+        assert_eq!(texts.len(), 2, "{texts:?}");
+        assert_eq!(texts[1], Observed::Harness(HarnessEvent::EndingQemu));
+        assert_eq!(recorder.failure().unwrap(), "evidence is missing, 10 bytes of serial were not kept");
     }
 }

@@ -60,6 +60,8 @@ pub enum HarnessEvent {
     SnapshotRestored(String),
     /// The machine has moved to another QEMU.
     Migrated,
+    /// From here on nothing proves anything about the guest: why.
+    Failure(String),
     /// Something that nobody decides by.
     Note(String),
 }
@@ -81,7 +83,7 @@ impl fmt::Display for HarnessEvent {
             HarnessEvent::SnapshotTaken(name) => write!(out, "the machine is saved as {name}"),
             HarnessEvent::SnapshotRestored(name) => write!(out, "the machine is put back to {name}"),
             HarnessEvent::Migrated => out.write_str("the machine is at its destination"),
-            HarnessEvent::Note(text) => out.write_str(text),
+            HarnessEvent::Failure(text) | HarnessEvent::Note(text) => out.write_str(text),
         }
     }
 }

@@ -21,6 +21,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod output;
 pub mod qmp;
 pub mod serial;
 
@@ -35,6 +36,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, poll};
 use serde_json::Value;
 
@@ -155,18 +157,22 @@ impl Vm {
     /// [`VmError`]; QEMU has been ended then.
     pub fn power_on(command: &Command, ports: Ports, recorder: Recorder, patience: Duration) -> Result<Vm, VmError> {
         let log = log_file(command)?;
-        let (out, said) = (log.try_clone().map_err(prepare(LOG))?, log.try_clone().map_err(prepare(LOG))?);
+        let said = log.try_clone().map_err(prepare(LOG))?;
+        let (own, far_output) =
+            nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(|error| prepare("a pipe")(error.into()))?;
+        let far_errors = far_output.try_clone().map_err(prepare("a pipe"))?;
         let folder = command.directory.as_deref().unwrap_or(Path::new("."));
         let created = serial::create(folder, &ports.serial);
         let (_names, pipes) = created.map_err(prepare(&format!("pipes in {}", folder.display())))?;
         let outputs = [OwnedFd::from(pipes.output), OwnedFd::from(ports.debug_console.0)];
-        let readers = Readers::start(&outputs, &recorder)?;
+        let mut readers = Readers::start(&outputs, &recorder)?;
+        readers.keep_output(own.into(), log)?;
         let in_transit = readers.in_transit.clone();
         let far = [&ports.qmp.1, &ports.debug_console.1].map(AsFd::as_fd);
         let others = ports.nics.iter().chain(&ports.others).map(AsFd::as_fd);
         let inherited: Vec<_> = far.into_iter().chain(others).collect();
         let program = PathBuf::from(&command.program);
-        let child = command.spawn(out.into(), log.into(), &inherited);
+        let child = command.spawn(far_output.into(), far_errors.into(), &inherited);
         let child = Arc::new(child.map_err(|source| VmError::Spawn { program, source })?);
         drop((ports.qmp.1, ports.debug_console.1, ports.nics, ports.others));
         recorder.harness(HarnessEvent::PoweredOn { process: child.id() });
@@ -357,6 +363,15 @@ impl Readers {
             readers.threads.push(thread);
         }
         Ok(readers)
+    }
+
+    /// Begins to read QEMU's own output.
+    fn keep_output(&mut self, own: File, log: File) -> Result<(), VmError> {
+        let unwanted = self.unwanted.clone();
+        let keep = move || output::keep(own, log, &unwanted);
+        let thread = std::thread::Builder::new().spawn(keep).map_err(prepare("a thread that reads QEMU's output"))?;
+        self.threads.push(thread);
+        Ok(())
     }
 
     /// Lets the readers take what an ended QEMU left in its ports, which belongs before its end. A process that inherited

@@ -5,7 +5,7 @@
 //! directions goes to the [`Recorder`]. When the link ends, every waiter gets the reason.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, IoSlice, Read, Write};
+use std::io::{IoSlice, Read, Write};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -16,11 +16,17 @@ use serde_json::{Value, json};
 
 use crate::evidence::{Observed, Recorder};
 
-/// Longest message that is accepted, in bytes: a full `query-qmp-schema` is about 1 MiB.
-const MESSAGE_LIMIT: u64 = 16 << 20;
+/// Longest message that is accepted, in bytes: a full `query-qmp-schema` is under 1 MiB.
+const MESSAGE_LIMIT: usize = 2 << 20;
 
-/// Events kept for [`Qmp::wait_event`]; a guest that resets in a loop makes new ones for ever.
-const EVENT_LIMIT: usize = 10_000;
+/// Events kept for [`Qmp::wait_event`], and bytes of them; a guest that resets in a loop makes new ones for ever.
+const EVENT_LIMIT: (usize, usize) = (10_000, 4 << 20);
+
+/// Messages that nobody asked for, and bytes of them, after which QEMU is called broken: no case sees a hundredth of it.
+const UNASKED_LIMIT: (usize, usize) = (100_000, 32 << 20);
+
+/// How the reason begins that ends the link with a QEMU that sends too much.
+const FLOOD: &str = "QEMU floods QMP";
 
 /// A failure of the link or of a command.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -62,11 +68,21 @@ pub struct Event {
 #[derive(Default)]
 struct State {
     greeting: Option<Value>,
-    replies: HashMap<u64, Result<Value, (String, String)>>,
+    /// Commands that somebody waits for, with the reply once it is there.
+    replies: HashMap<u64, Option<Reply>>,
     events: Vec<Event>,
+    /// Bytes of the messages in `events`.
+    event_bytes: usize,
+    /// Messages that nobody asked for so far, and their bytes.
+    unasked: (usize, usize),
     ended: Option<String>,
     last: String,
+    /// The beginning of a message that is not complete yet.
+    unfinished: String,
 }
+
+/// What a command returned, or error class and description.
+type Reply = Result<Value, (String, String)>;
 
 type Shared = Arc<(Mutex<State>, Condvar)>;
 
@@ -89,6 +105,10 @@ impl Qmp {
         let (state, record) = (shared.clone(), recorder.clone());
         std::thread::spawn(move || {
             let reason = read_messages(reader, &state, &record);
+            if reason.starts_with(FLOOD) {
+                // often nobody waits for a message, and the run must not go on
+                record.fail(&reason);
+            }
             lock(&state).ended = Some(reason);
             state.1.notify_all();
         });
@@ -135,6 +155,7 @@ impl Qmp {
             if !arguments.is_null() {
                 message["arguments"] = arguments;
             }
+            lock(&self.shared).replies.insert(id, None);
             self.recorder.note(Observed::QmpSent(message.clone()));
             let mut line = message.to_string();
             line.push('\n');
@@ -144,8 +165,9 @@ impl Qmp {
             }
             id
         };
-        let reply = self.wait(&format!("reply to {command}"), timeout, |state| state.replies.remove(&id))?;
-        reply.map_err(|(class, desc)| QmpError::Refused { command: command.to_owned(), class, desc })
+        let reply = self.wait(&format!("reply to {command}"), timeout, |state| state.replies.get_mut(&id)?.take());
+        lock(&self.shared).replies.remove(&id);
+        reply?.map_err(|(class, desc)| QmpError::Refused { command: command.to_owned(), class, desc })
     }
 
     /// Number of events received so far: a cursor for [`Qmp::wait_event`].
@@ -189,7 +211,10 @@ impl Qmp {
             }
             let now = Instant::now();
             if now >= deadline {
-                let last = if state.last.is_empty() { "none".to_owned() } else { state.last.clone() };
+                let mut last = if state.last.is_empty() { "none".to_owned() } else { state.last.clone() };
+                if !state.unfinished.is_empty() {
+                    last += &format!("; an unfinished one: {}", state.unfinished);
+                }
                 return Err(QmpError::Timeout { awaited: awaited.to_owned(), seconds: timeout.as_secs_f64(), last });
             }
             state = match self.shared.1.wait_timeout(state, deadline - now) {
@@ -227,57 +252,88 @@ fn lock(shared: &Shared) -> MutexGuard<'_, State> {
 }
 
 /// Reads until the link ends and says why it did.
-fn read_messages(stream: UnixStream, shared: &Shared, recorder: &Recorder) -> String {
-    let mut reader = BufReader::new(stream);
+fn read_messages(mut stream: UnixStream, shared: &Shared, recorder: &Recorder) -> String {
+    let mut line = Vec::new();
+    let mut buffer = vec![0; 64 << 10];
     loop {
-        let mut line = Vec::new();
-        match reader.by_ref().take(MESSAGE_LIMIT).read_until(b'\n', &mut line) {
-            Ok(0) => return "QEMU closed it".to_owned(),
-            Ok(_) => {}
+        let count = match stream.read(&mut buffer) {
+            Ok(0) if line.is_empty() => return "QEMU closed it".to_owned(),
+            Ok(0) => return format!("it broke off in the middle of a message: {}", shorten(&line)),
+            Ok(count) => count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(error) => return error.to_string(),
-        }
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
-        let text = shorten(&String::from_utf8_lossy(&line));
-        if line.last() != Some(&b'\n') {
-            return format!("it broke off in the middle of a message: {text}");
-        }
-        let Ok(message) = serde_json::from_slice::<Value>(&line) else {
-            return format!("QEMU sent something that is not JSON: {text}");
         };
-        recorder.note(Observed::QmpReceived(message.clone()));
-        let mut state = lock(shared);
-        state.last = text;
-        sort(&mut state, message);
-        drop(state);
-        shared.1.notify_all();
+        for piece in buffer[..count].split_inclusive(|&byte| byte == b'\n') {
+            line.extend_from_slice(piece);
+            if line.len() > MESSAGE_LIMIT {
+                return format!("{FLOOD}: a message is longer than {MESSAGE_LIMIT} bytes: {}", shorten(&line));
+            }
+            if line.last() == Some(&b'\n') {
+                if let Err(reason) = take(&line, shared, recorder) {
+                    return reason;
+                }
+                line = Vec::new();
+            }
+        }
+        lock(shared).unfinished = shorten(&line);
     }
 }
 
-/// Puts a message where its waiter looks for it; one of an unknown shape is evidence only.
-fn sort(state: &mut State, message: Value) {
+/// Takes one message.
+fn take(line: &[u8], shared: &Shared, recorder: &Recorder) -> Result<(), String> {
+    if line.iter().all(u8::is_ascii_whitespace) {
+        return Ok(());
+    }
+    let text = shorten(line);
+    let Ok(message) = serde_json::from_slice::<Value>(line) else {
+        return Err(format!("QEMU sent something that is not JSON: {text}"));
+    };
+    recorder.note(Observed::QmpReceived(message.clone()));
+    let mut state = lock(shared);
+    state.last = text;
+    if !sort(&mut state, message, line.len()) {
+        state.unasked = (state.unasked.0 + 1, state.unasked.1 + line.len());
+    }
+    let (count, bytes) = state.unasked;
+    if count > UNASKED_LIMIT.0 || bytes > UNASKED_LIMIT.1 {
+        let last = &state.last;
+        return Err(format!("{FLOOD}: {count} messages of {bytes} bytes that nobody asked for; the last: {last}"));
+    }
+    drop(state);
+    shared.1.notify_all();
+    Ok(())
+}
+
+/// Puts a message where its waiter looks for it; one of an unknown shape, or to a command that nobody gave, is evidence
+/// only. Whether it was asked for.
+fn sort(state: &mut State, message: Value, bytes: usize) -> bool {
     if let Some(greeting) = message.get("QMP") {
-        state.greeting = Some(greeting.clone());
-    } else if let Some(name) = message.get("event").and_then(Value::as_str) {
-        if state.events.len() < EVENT_LIMIT {
+        return state.greeting.replace(greeting.clone()).is_none();
+    }
+    if let Some(name) = message.get("event").and_then(Value::as_str) {
+        if state.events.len() < EVENT_LIMIT.0 && state.event_bytes + bytes <= EVENT_LIMIT.1 {
+            state.event_bytes += bytes;
             let data = message.get("data").cloned().unwrap_or(Value::Null);
             state.events.push(Event { name: name.to_owned(), data });
         }
-    } else if let Some(id) = message.get("id").and_then(Value::as_u64) {
-        let reply = match (message.get("return"), message.get("error")) {
-            (Some(value), _) => Ok(value.clone()),
-            (None, Some(error)) => {
-                let text = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or("unnamed").to_owned();
-                Err((text("class"), text("desc")))
-            }
-            (None, None) => Err(("unknown".to_owned(), format!("reply without return and error: {message}"))),
-        };
-        state.replies.insert(id, reply);
+        return false;
     }
+    let awaited = message.get("id").and_then(Value::as_u64).and_then(|id| state.replies.get_mut(&id));
+    let Some(slot) = awaited.filter(|slot| slot.is_none()) else { return false };
+    *slot = Some(match (message.get("return"), message.get("error")) {
+        (Some(value), _) => Ok(value.clone()),
+        (None, Some(error)) => {
+            let text = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or("unnamed").to_owned();
+            Err((text("class"), text("desc")))
+        }
+        (None, None) => Err(("unknown".to_owned(), format!("reply without return and error: {message}"))),
+    });
+    true
 }
 
-fn shorten(text: &str) -> String {
+/// The beginning of a message, for people.
+fn shorten(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&line[..line.len().min(1000)]);
     let text = text.trim_end();
     let short: String = text.chars().take(200).collect();
     if short.len() < text.len() { short + "..." } else { short }
@@ -285,6 +341,8 @@ fn shorten(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader};
+
     use super::*;
 
     /// A peer that plays the other end from a script: `Some(line)` is sent, `None` awaits one line from the client.
@@ -361,5 +419,49 @@ mod tests {
         let own = Some("{\"id\": 2, \"return\": \"own\"}\n");
         let qmp = connect(vec![HELLO, None, OK1, None, stray, own], true, LONG).unwrap();
         assert_eq!(qmp.execute("query-status", Value::Null, LONG).unwrap(), json!("own"));
+    }
+
+    #[test]
+    fn half_a_line_that_stays_open_is_shown_at_the_timeout() {
+        let error = connect(vec![HELLO, None, Some("{\"return\": {}, \"i")], true, SHORT).err().unwrap();
+        let text = error.to_string();
+        assert!(text.ends_with("; an unfinished one: {\"return\": {}, \"i"), "{text}");
+    }
+
+    /// Floods with one message again and again; what the harness then holds, and the reason it gives.
+    fn flood(message: String) -> (Recorder, String) {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let flooding = std::thread::spawn(move || {
+            theirs.write_all(HELLO.unwrap().as_bytes()).unwrap();
+            BufReader::new(theirs.try_clone().unwrap()).read_line(&mut String::new()).unwrap();
+            theirs.write_all(OK1.unwrap().as_bytes()).unwrap();
+            while theirs.write_all(message.as_bytes()).is_ok() {}
+        });
+        let recorder = Recorder::new();
+        let qmp = Qmp::connect(ours, recorder.clone(), LONG).unwrap();
+        let error = qmp.wait_event(0, "NEVER", |_| true, LONG * 12).unwrap_err();
+        let state = lock(&qmp.shared);
+        assert!(state.replies.is_empty() && state.event_bytes <= EVENT_LIMIT.1);
+        drop(state);
+        drop(qmp);
+        flooding.join().unwrap();
+        (recorder, error.to_string())
+    }
+
+    #[test]
+    fn a_flood_of_any_kind_ends_the_link_with_its_name_and_little_is_held() {
+        let event = |data: usize| format!("{{\"event\": \"X\", \"data\": \"{}\"}}\n", "x".repeat(data));
+        for (message, wanted) in [
+            (event(15 << 20), "a message is longer than 2097152 bytes: {\"event\""),
+            (event(1 << 20), "bytes that nobody asked for"),
+            (event(1), "100001 messages of "),
+            ("{\"id\": 1234567, \"return\": {}}\n".to_owned(), "100001 messages of "),
+            (format!("{{\"event\": \"X\", \"data\": [{}1]}}\n", "1,".repeat(1 << 19)), "bytes that nobody asked for"),
+        ] {
+            let (recorder, error) = flood(message);
+            assert!(error.starts_with("the QMP link ended: QEMU floods QMP: ") && error.contains(wanted), "{error}");
+            assert!(recorder.failure().unwrap().starts_with(FLOOD));
+            assert!(recorder.bytes_held() < 24 << 20, "{} bytes", recorder.bytes_held());
+        }
     }
 }
