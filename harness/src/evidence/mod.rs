@@ -128,7 +128,7 @@ impl Recorder {
             self.push(&mut state, Observed::Bytes { source, offset, len: kept });
         }
         if let Some(full) = full {
-            self.push(&mut state, Observed::Harness(HarnessEvent::Note(full)));
+            self.push(&mut state, Observed::Harness(HarnessEvent::Failure(full)));
         }
     }
 
@@ -270,7 +270,7 @@ impl Recorder {
         if state.budget.admit(entries, &what) {
             state.timeline.push(Entry { at, what });
         } else if let Some(full) = state.budget.leave_out(&what) {
-            state.timeline.push(Entry { at, what: Observed::Harness(HarnessEvent::Note(full)) });
+            state.timeline.push(Entry { at, what: Observed::Harness(HarnessEvent::Failure(full)) });
         }
         self.inner.1.notify_all();
     }

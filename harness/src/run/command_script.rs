@@ -23,7 +23,7 @@ impl CommandScript<'_> {
         let mut script = String::from("#!/bin/sh\n");
         script += &format!(
             "# {}: the same machine by hand; serial port and monitor (Ctrl-A c) on this terminal\n",
-            self.case
+            self.case.replace(char::is_control, " ")
         );
         script += "set -eu\ncd \"$(dirname \"$0\")\"\n";
         let source = shell_word(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").to_string_lossy());
@@ -34,7 +34,8 @@ impl CommandScript<'_> {
             script += &format!("cp {} vars.fd && chmod u+w vars.fd\n", shell_word(&vars.to_string_lossy()));
         }
         for (name, value) in self.env {
-            script += &format!("export {name}={}\n", shell_word(value));
+            // a name that is none is refused by the shell, whatever it holds
+            script += &format!("export {}\n", shell_word(&format!("{name}={value}")));
         }
         let program: Vec<String> = self.command.iter().map(|word| shell_word(&word.to_string_lossy())).collect();
         script += &format!("exec {}", program.join(" "));
@@ -74,8 +75,24 @@ mod tests {
             argv: &argv,
         };
         let text = script.text();
-        assert!(text.contains("cp '/fw/VARS 4M.fd' vars.fd && chmod u+w vars.fd\nexport A='x y'\n"), "{text}");
+        assert!(text.contains("cp '/fw/VARS 4M.fd' vars.fd && chmod u+w vars.fd\nexport 'A=x y'\n"), "{text}");
         assert!(text.ends_with("exec qemu \\\n    -M pc \\\n    -name 'it'\\''s'\n"), "{text}");
+    }
+
+    #[test]
+    fn neither_a_name_nor_an_id_runs_as_a_command() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("media")).unwrap();
+        let env = [("A;touch pwned;B".to_owned(), "x; touch pwned".to_owned())];
+        for env in [&env[..], &[]] {
+            let command = ["true".into()];
+            let script = CommandScript { case: "a\ntouch pwned", vars: None, command: &command, env, argv: &[] };
+            let path = folder.path().join("command.sh");
+            std::fs::write(&path, script.text()).unwrap();
+            let ended = std::process::Command::new("sh").arg(&path).output().unwrap();
+            assert_eq!(ended.status.success(), env.is_empty());
+            assert!(!folder.path().join("pwned").exists(), "{}", script.text());
+        }
     }
 
     #[test]

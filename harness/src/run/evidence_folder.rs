@@ -91,7 +91,9 @@ impl EvidenceFolder {
         self.bytes("serial.log", &serial)?;
         self.bytes("debugcon.log", &recorder.stream(Source::DebugConsole))?;
         self.text("qmp.jsonl", &recorder.qmp_jsonl())?;
-        self.text("timeline.jsonl", &recorder.timeline_jsonl())?;
+        let timeline = self.path.join("timeline.jsonl");
+        let written = file::write_with(&timeline, |out| recorder.write_timeline(out));
+        written.map_err(RunError::file("write", &timeline))?;
         self.json("trace.json", &json!({ "trace": trace, "views": views }))?;
         self.text("screen.txt", &screen(&serial))?;
         nvram.files.iter().try_for_each(|(name, decoded)| self.json(name, decoded))
@@ -132,8 +134,10 @@ impl EvidenceFolder {
 fn screen(serial: &[u8]) -> String {
     const ROWS: std::num::NonZero<u16> = std::num::NonZero::new(50).expect("not zero");
     const COLUMNS: std::num::NonZero<u16> = std::num::NonZero::new(160).expect("not zero");
+    // what a flood has scrolled away shows nothing any more
+    const SHOWN: usize = 1 << 20;
     let mut parser = vt100::Parser::new(ROWS, COLUMNS, 0);
-    parser.process(serial);
+    parser.process(&serial[serial.len().saturating_sub(SHOWN)..]);
     let mut text = parser.screen().contents();
     text.push('\n');
     text

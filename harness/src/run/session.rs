@@ -193,6 +193,9 @@ impl<'a> Session<'a> {
         if let Err(error) = &seen.written {
             return Conclusion::Broken(chain(error));
         }
+        if let Some(failure) = self.recorder.failure() {
+            return Conclusion::Broken(failure);
+        }
         conclude(
             &self.case.expectation,
             &Observed {

@@ -284,3 +284,43 @@ fn a_machine_with_overlays_is_not_powered_off_by_its_story() {
     };
     assert!(reason.starts_with("attempt 1: "), "{reason}");
 }
+
+/// A run with two seconds for each step and for all: what it came to and how long it took.
+fn flooded(behaviour: Behaviour) -> (Finished, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let seconds = Duration::from_secs(2);
+    let patience = Patience { reply: LONG, first_sign: seconds, progress: seconds, refuted: seconds, run: seconds };
+    let options = Options::new(folder.path(), 1).patience(patience);
+    let finished = run(&case(Firmware::SeaBios), &platform(behaviour), &options);
+    // its deadline and two seconds more; three times that beside other tests
+    assert!(finished.wall < seconds * 6, "{behaviour:?}: {:?}", finished.wall);
+    (finished, folder)
+}
+
+#[test]
+fn a_guest_that_floods_its_console_ends_in_time_and_its_evidence_is_missing() {
+    let (finished, folder) = flooded(Behaviour::FloodsDebugConsole);
+    let Ended::Broken(reason) = &finished.ended else { panic!("{:?}", finished.ended) };
+    assert!(
+        reason.starts_with("evidence is missing, ") && reason.ends_with(" bytes of debugcon were not kept"),
+        "{reason}"
+    );
+    let timeline = fs::read_to_string(folder.path().join("timeline.jsonl")).unwrap();
+    assert!(timeline.contains("no more bytes of debugcon are kept from here on"));
+    assert!(finished.trace.attempts.len() <= 1000 && finished.trace.boot_order.len() <= 256);
+}
+
+#[test]
+fn a_qemu_that_floods_its_monitor_is_broken_and_named() {
+    let (finished, _folder) = flooded(Behaviour::FloodsMonitor);
+    let Ended::Broken(reason) = &finished.ended else { panic!("{:?}", finished.ended) };
+    assert!(reason.starts_with("QEMU floods QMP: "), "{reason}");
+}
+
+#[test]
+fn a_qemu_that_floods_its_own_output_leaves_a_small_log() {
+    let (_finished, folder) = flooded(Behaviour::FloodsStderr);
+    let log = fs::read(folder.path().join("qemu.log")).unwrap();
+    assert!(log.len() < 2 << 20, "{} bytes", log.len());
+    assert!(String::from_utf8_lossy(&log).contains(" bytes are left out here]"), "{} bytes", log.len());
+}

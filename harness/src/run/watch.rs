@@ -33,6 +33,8 @@ pub struct Watch {
     /// What was known when each snapshot was taken.
     snapshots: BTreeMap<String, Snapshot>,
     exit: Option<Exit>,
+    /// Why nothing that comes from now on proves anything.
+    failure: Option<String>,
     /// Ends of QEMU that are part of the story and not the machine's own.
     ends_to_ignore: u32,
     begun: Instant,
@@ -61,6 +63,7 @@ impl Watch {
             resets_by_story,
             snapshots: BTreeMap::new(),
             exit: None,
+            failure: None,
             ends_to_ignore: 0,
             begun,
             last_progress: begun,
@@ -93,6 +96,9 @@ impl Watch {
             let trace = self.reader.trace();
             if reached(trace, &self.lan) {
                 return Ok(());
+            }
+            if let Some(failure) = &self.failure {
+                return Err(StepError::impossible(failure));
             }
             let last = trace.attempts.last().map(describe).unwrap_or_else(|| "no attempt".to_owned());
             if let Some(exit) = self.exit {
@@ -142,6 +148,9 @@ impl Watch {
             self.ingest_until(deadline);
             if is_over(&self.expected, self.reader.trace()) {
                 return RunEnd::Over;
+            }
+            if let Some(reason) = self.failure.clone() {
+                return RunEnd::Broken { reason };
             }
             if let Some(exit) = self.exit {
                 return RunEnd::QemuEnded(exit);
@@ -194,6 +203,7 @@ impl Watch {
     fn ingest_signal(&mut self, event: HarnessEvent) {
         match event {
             HarnessEvent::PoweredOff => self.reader.reset(),
+            HarnessEvent::Failure(reason) => drop(self.failure.get_or_insert(reason)),
             HarnessEvent::SnapshotTaken(name) => drop(self.snapshots.insert(name, self.reader.snapshot())),
             HarnessEvent::SnapshotRestored(name) => {
                 if let Some(snapshot) = self.snapshots.get(&name) {

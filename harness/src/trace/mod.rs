@@ -29,6 +29,9 @@ pub use snapshot::Snapshot;
 /// Attempts kept; a guest that retries for ever makes new ones for ever.
 const ATTEMPT_LIMIT: usize = 1000;
 
+/// Lines of the boot order kept, and bytes of each: every attempt is looked up in it.
+const BOOT_ORDER_LIMIT: (usize, usize) = (256, 512);
+
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -126,6 +129,9 @@ pub struct Trace {
     pub boot_order: Vec<String>,
     /// Contradictions within the evidence: a payload from a medium other than the one the log named.
     pub contradictions: Vec<String>,
+    /// Of what there was more than is kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cut: Vec<String>,
     /// Announced waits before a retry (`Retrying in N seconds.`), in seconds.
     pub retries: Vec<u32>,
     /// Boot menus that the firmware offered, in order (OVMF: setups that were opened).
@@ -172,6 +178,32 @@ impl Trace {
     pub fn booted(&self) -> Option<&str> {
         let last = self.attempts.last()?;
         if last.outcome == Some(Outcome::Booted) { last.medium.as_deref() } else { None }
+    }
+
+    /// Whether no further attempt is kept; says so in the trace the first time.
+    pub(crate) fn is_full(&mut self) -> bool {
+        let full = self.attempts.len() >= ATTEMPT_LIMIT;
+        if full {
+            self.was_cut(format!("attempts: the first {ATTEMPT_LIMIT} are kept"));
+        }
+        full
+    }
+
+    /// The firmware read this line of the boot order.
+    pub(crate) fn listed(&mut self, line: &str) {
+        let (lines, bytes) = BOOT_ORDER_LIMIT;
+        if self.boot_order.len() < lines {
+            let end = (0..=line.len().min(bytes)).rev().find(|&end| line.is_char_boundary(end)).unwrap_or_default();
+            self.boot_order.push(line[..end].to_owned());
+        } else {
+            self.was_cut(format!("boot order: the first {lines} lines are kept"));
+        }
+    }
+
+    fn was_cut(&mut self, what: String) {
+        if !self.cut.contains(&what) {
+            self.cut.push(what);
+        }
     }
 
     pub(crate) fn begin(&mut self, target: String, medium: Option<String>) {

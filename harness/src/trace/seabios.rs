@@ -21,9 +21,12 @@ pub struct Parser {
 
 impl Parser {
     pub fn line(&mut self, line: &str, names: &Names, trace: &mut Trace) {
+        if line.starts_with("Booting from ") && trace.is_full() {
+            return;
+        }
         if self.in_boot_order {
             match numbered(line) {
-                Some(path) => return trace.boot_order.push(path.to_owned()),
+                Some(path) => return trace.listed(path),
                 None => self.in_boot_order = false,
             }
         }

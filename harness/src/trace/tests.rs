@@ -464,3 +464,35 @@ fn a_payload_that_ovmf_ran_without_a_boot_option_is_an_attempt() {
     assert_eq!(read(Ovmf, &line("linux", "-")).attempts, []);
     assert_eq!(read(Ovmf, &line("uefi", "0001")).attempts, [], "the option has a name that was not printed");
 }
+
+#[test]
+fn eight_mebibytes_of_a_hostile_guest_are_read_in_seconds() {
+    let order = "boot order:\n".to_owned() + &"1: x\n".repeat(180_000);
+    let opticals = vec![("x".to_owned(), "cd".to_owned()); 4];
+    let names = Names { opticals, ..Names::default() };
+    let again = |text: &str| order.clone() + &text.repeat((8 << 20) / text.len());
+    for (firmware, source, text) in [
+        (Firmware::SeaBios, Source::DebugConsole, again("Booting from ROM...\n")),
+        (Firmware::SeaBios, Source::DebugConsole, again("Booting from DVD/CD...\n")),
+        (Firmware::SeaBios, Source::DebugConsole, again("\n")),
+        (Firmware::SeaBios, Source::DebugConsole, again("x")),
+        (Firmware::Ovmf, Source::Serial, again("BdsDxe: loading Boot0001 \"x\" from PciRoot(0x0)\r\n")),
+        (Firmware::Ovmf, Source::Serial, again("BdsDxe: ")),
+    ] {
+        let begun = std::time::Instant::now();
+        let mut reader = Reader::new(firmware, names.clone());
+        text.as_bytes().chunks(16 << 10).for_each(|piece| reader.push(source, piece));
+        let trace = reader.trace();
+        assert!(trace.attempts.len() <= ATTEMPT_LIMIT && trace.boot_order.len() <= BOOT_ORDER_LIMIT.0);
+        if firmware == Firmware::SeaBios {
+            assert_eq!(trace.cut[0], "boot order: the first 256 lines are kept");
+        }
+        // a hundredth of it took 25 s; built for tests, beside others, this takes one or two
+        assert!(
+            begun.elapsed() < std::time::Duration::from_secs(20),
+            "{:?} {:?}",
+            &text[text.len() - 9..],
+            begun.elapsed()
+        );
+    }
+}

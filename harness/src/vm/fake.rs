@@ -38,6 +38,12 @@ pub(crate) enum Behaviour {
     LeavesChild,
     /// Proper, with a banner of SeaBIOS on the debug console and nothing after it.
     BannerOnly,
+    /// Greets, and writes a boot order of 180,000 lines and attempts without end to the debug console.
+    FloodsDebugConsole,
+    /// Proper, with a banner, and writes to its standard error without end.
+    FloodsStderr,
+    /// Negotiates, then sends events without end.
+    FloodsMonitor,
     /// Proper, but every migration fails at both ends.
     FailsMigration,
     /// Proper, with a drive, and every job ends well.
@@ -49,7 +55,7 @@ pub(crate) enum Behaviour {
 }
 
 use Behaviour::*;
-const ALL: [Behaviour; 16] = [
+const ALL: [Behaviour; 19] = [
     Proper,
     Silent,
     HangsUp,
@@ -62,6 +68,9 @@ const ALL: [Behaviour; 16] = [
     DiesInTheMiddle,
     LeavesChild,
     BannerOnly,
+    FloodsDebugConsole,
+    FloodsStderr,
+    FloodsMonitor,
     FailsMigration,
     TakesSnapshots,
     FailsSnapshot,
@@ -88,6 +97,16 @@ fn plays_qemu() {
     let argv = std::env::var(ARGV).unwrap();
     if behaviour == BannerOnly {
         port(&argv, "debugcon").write_all(b"SeaBIOS (version 1.16.2-debian-1.16.2-1)\n").unwrap();
+    }
+    if behaviour == FloodsDebugConsole {
+        let mut console = port(&argv, "debugcon");
+        std::thread::spawn(move || {
+            console.write_all(("boot order:\n".to_owned() + &"1: x\n".repeat(180_000)).as_bytes()).ok();
+            while console.write_all("Booting from ROM...\n".repeat(1000).as_bytes()).is_ok() {}
+        });
+    }
+    if behaviour == FloodsStderr {
+        std::thread::spawn(|| while std::io::stderr().write_all(&[b'x'; 1 << 16]).is_ok() {});
     }
     play(behaviour, port(&argv, "qmp"), serial(&argv));
 }
@@ -172,6 +191,9 @@ fn play(behaviour: Behaviour, mut qmp: UnixStream, mut serial: std::fs::File) {
         if matches!(behaviour, TakesSnapshots | FailsSnapshot) && command.pointer("/arguments/job-id").is_some() {
             let event = serde_json::json!({ "event": "JOB_STATUS_CHANGE", "data": job });
             qmp.write_all(format!("{event}\n").as_bytes()).unwrap();
+        }
+        if behaviour == FloodsMonitor {
+            while qmp.write_all("{\"event\": \"RTC_CHANGE\", \"data\": {}}\n".repeat(1000).as_bytes()).is_ok() {}
         }
         if behaviour == FloodsSerial {
             std::thread::spawn({
