@@ -13,6 +13,7 @@ pub mod menu;
 mod names;
 mod ovmf;
 pub mod payload;
+mod readable;
 mod screen;
 mod seabios;
 mod snapshot;

@@ -23,8 +23,10 @@ pub struct Payload {
     /// int 13h AH=08h of that drive: cylinders, heads, sectors per track.
     pub geometry: Option<(u32, u32, u32)>,
     /// fw_cfg `bootorder`; `None` where the file does not exist.
+    #[serde(with = "super::readable::text")]
     pub bootorder: Option<Vec<u8>>,
     /// fw_cfg `bios-geometry`; `None` where the file does not exist.
+    #[serde(with = "super::readable::text")]
     pub bios_geometry: Option<Vec<u8>>,
     /// UEFI BootCurrent.
     pub boot_current: Option<u16>,
@@ -35,8 +37,10 @@ pub struct Payload {
     /// UEFI SecureBoot.
     pub secure_boot: Option<u8>,
     /// The loaded image's device path, binary.
+    #[serde(with = "super::readable::hex")]
     pub device_path: Option<Vec<u8>>,
     /// The loaded image's file path, binary.
+    #[serde(with = "super::readable::hex")]
     pub file_path: Option<Vec<u8>>,
     /// Time stamp counter when the line was printed; nanoseconds of guest time under the virtual clock.
     pub tsc: Option<u64>,
@@ -89,13 +93,13 @@ fn geometry(text: &str) -> Option<(u32, u32, u32)> {
     parts.next().is_none().then_some(triple)
 }
 
-fn hex(text: &str) -> Option<Vec<u8>> {
+pub(super) fn hex(text: &str) -> Option<Vec<u8>> {
     let digits: Option<Vec<u8>> = text.chars().map(|c| Some(c.to_digit(16)? as u8)).collect();
     let digits = digits?;
     (digits.len() % 2 == 0).then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
-fn percent_decoded(text: &str) -> Option<Vec<u8>> {
+pub(super) fn percent_decoded(text: &str) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     let mut rest = text.as_bytes();
     while let Some((&byte, tail)) = rest.split_first() {
