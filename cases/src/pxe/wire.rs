@@ -53,6 +53,8 @@ fn bridges() -> Vec<Story> {
         serves("forward-delay-2-discovers", delay(2)).on_lan(OnLan::Discovers(3, 4)),
         serves("forward-delay-3-discovers", delay(3)).on_lan(OnLan::Discovers(4, 5)),
         times_out("forward-delay-4-discovers", delay(4), "no DHCP offer: 4 discovers unanswered").control(delay(3)),
+        // a trunk port that has no native VLAN: frames without a tag go nowhere
+        times_out("behind-a-trunk-port", with(|lan| lan.vlan(5)), "no DHCP offer: 4 discovers unanswered"),
         times_out("dead-network", faulty(Fault::dead_network()), "no DHCP offer: 4 discovers unanswered")
             .on_lan(OnLan::Struck("dead network: dropped".into())),
     ]

@@ -168,7 +168,7 @@ impl Engine {
             self.log.event(now, nic, kind);
         }
         for frame in frames {
-            self.transmit(&Frame::read(frame), None, None, now);
+            self.send_frame(frame, None, now);
         }
     }
 

@@ -362,11 +362,12 @@ fn apply(action: Action, outcome: &mut Outcome, random: &mut fastrand::Rng) -> O
 fn corrupt_udp_checksum(frame: &mut Frame, kind: UdpChecksum) -> bool {
     let (summary, frame) = (frame.summary, &mut frame.bytes);
     let (Some((ipv4::UDP, src, dst)), Some(_)) = (summary.ip, summary.ports) else { return false };
+    let link = ethernet::HEADER_LEN + summary.vlan.map_or(0, |_| ethernet::TAG_LEN);
     let header = match src {
-        IpAddr::V4(_) => usize::from(frame.get(ethernet::HEADER_LEN).copied().unwrap_or(0) & 15) * 4,
+        IpAddr::V4(_) => usize::from(frame.get(link).copied().unwrap_or(0) & 15) * 4,
         IpAddr::V6(_) => 40,
     };
-    let at = ethernet::HEADER_LEN + header;
+    let at = link + header;
     let length = super::wire::be16(frame, at + 4);
     let Some(field) = frame.get_mut(at + 6..at + 8) else { return false };
     let right = u16::from_be_bytes([field[0], field[1]]);

@@ -49,7 +49,7 @@ pub use event::{
     DhcpEvent, Dhcpv6Event, Direction, LanEvent, LanEventKind, LanLog, LanRecord, Lost, Overflow, Request,
 };
 pub use faults::Fault;
-pub use spec::dhcp_rules::{BootAnswer, Compare, DhcpRule, Match};
+pub use spec::dhcp_rules::{BootAnswer, Compare, DhcpRule, Match, Overload};
 pub use spec::{
     AnswerAfter, DhcpRole, DhcpServer, Dhcpv6Rule, Dhcpv6Server, Ipv6, LanSpec, Malformed, Prefix, RouterAdvertisement,
     Tftp, TftpFault, TftpFaultKind,
@@ -84,6 +84,12 @@ pub enum LanError {
         most: usize,
         /// Number in the spec.
         seen: usize,
+    },
+    /// A VLAN identifier that a tag cannot hold.
+    #[error("lan is vlan {seen}, wanted 0 to 4094")]
+    Vlan {
+        /// The value in the spec.
+        seen: u16,
     },
     /// HTTPS has no usable certificate.
     #[error("lan cannot serve https")]
@@ -189,6 +195,9 @@ fn check(spec: &LanSpec) -> Result<(), LanError> {
         if seen > most {
             return Err(LanError::TooManyHosts { most, seen });
         }
+    }
+    if let Some(seen) = spec.vlan.filter(|vlan| *vlan > 4094) {
+        return Err(LanError::Vlan { seen });
     }
     let network = |address: Ipv4Addr| u32::from(address) & u32::from(spec.netmask());
     if let Some(https) = &spec.http.tls {

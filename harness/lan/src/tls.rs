@@ -29,7 +29,7 @@ pub enum TlsError {
         source: rcgen::Error,
     },
     /// No key could be made.
-    #[error("no RSA key of 2048 bits could be made")]
+    #[error("no RSA key could be made")]
     Key {
         /// The maker's reason.
         source: rsa::Error,
@@ -57,6 +57,38 @@ pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     der: Vec<u8>,
     pem: String,
+}
+
+/// What kind of key a server has. The authority's own is always RSA.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum KeyKind {
+    /// RSA of 2048 bits, which every firmware reads.
+    #[default]
+    Rsa2048,
+    /// RSA of 3072 bits.
+    Rsa3072,
+    /// ECDSA on P-256.
+    EcdsaP256,
+    /// ECDSA on P-384.
+    EcdsaP384,
+    /// Ed25519.
+    Ed25519,
+}
+
+/// When a server's certificate is valid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Validity {
+    /// From 2000 to 2049.
+    #[default]
+    Always,
+    /// In 2000 only.
+    Expired,
+    /// From 2048.
+    NotYet,
 }
 
 /// A server's certificate and key.
@@ -93,23 +125,37 @@ impl Authority {
         let mut params = params(name, Vec::new()).map_err(failed)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let key = key(&failed)?;
+        let key = KeyKind::Rsa2048.generate(&failed)?;
         let certificate = params.self_signed(&key).map_err(failed)?;
         Ok(Self { der: certificate.der().to_vec(), pem: certificate.pem(), issuer: Issuer::new(params, key) })
     }
 
-    /// A certificate for a server with these names and addresses.
+    /// A certificate for a server with these names and addresses: RSA, and valid whatever clock the guest has.
     ///
     /// # Errors
     /// [`TlsError::Certificate`] if a name is not one, or the host gives no random numbers.
     pub fn issue(&self, names: &[&str]) -> Result<Identity, TlsError> {
+        self.issue_with(names, KeyKind::default(), Validity::default())
+    }
+
+    /// A certificate of another kind for a server with these names and addresses. One with a wrong name is one whose names
+    /// are not those that the guest asks for.
+    ///
+    /// # Errors
+    /// [`TlsError::Certificate`] if a name is not one, or the host gives no random numbers; [`TlsError::Key`].
+    pub fn issue_with(&self, names: &[&str], kind: KeyKind, validity: Validity) -> Result<Identity, TlsError> {
         let subject = names.first().copied().unwrap_or("server");
         let failed = |source| TlsError::Certificate { subject: subject.to_owned(), source };
         let mut params = params(subject, names.iter().map(|name| (*name).to_owned()).collect()).map_err(failed)?;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
-        let key = key(&failed)?;
+        (params.not_before, params.not_after) = match validity {
+            Validity::Always => (params.not_before, params.not_after),
+            Validity::Expired => (date_time_ymd(2000, 1, 1), date_time_ymd(2001, 1, 1)),
+            Validity::NotYet => (date_time_ymd(2048, 1, 1), date_time_ymd(2049, 1, 1)),
+        };
+        let key = kind.generate(&failed)?;
         let certificate = params.signed_by(&key, &self.issuer).map_err(failed)?;
         Ok(Identity { certificate: certificate.der().to_vec(), key: key.serialize_der() })
     }
@@ -148,12 +194,21 @@ fn params(name: &str, names: Vec<String>) -> Result<CertificateParams, rcgen::Er
     Ok(params)
 }
 
-/// A new RSA key of 2048 bits.
-fn key(failed: &impl Fn(rcgen::Error) -> TlsError) -> Result<KeyPair, TlsError> {
-    let key = RsaPrivateKey::new(&mut OsRng, 2048).map_err(|source| TlsError::Key { source })?;
-    let der = key.to_pkcs8_der().map_err(|source| TlsError::Key { source: source.into() })?;
-    let der = rustls::pki_types::PrivatePkcs8KeyDer::from(der.as_bytes());
-    KeyPair::from_pkcs8_der_and_sign_algo(&der, &rcgen::PKCS_RSA_SHA256).map_err(failed)
+impl KeyKind {
+    /// A new key.
+    fn generate(self, failed: &impl Fn(rcgen::Error) -> TlsError) -> Result<KeyPair, TlsError> {
+        let bits = match self {
+            Self::Rsa2048 => 2048,
+            Self::Rsa3072 => 3072,
+            Self::EcdsaP256 => return KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).map_err(failed),
+            Self::EcdsaP384 => return KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).map_err(failed),
+            Self::Ed25519 => return KeyPair::generate_for(&rcgen::PKCS_ED25519).map_err(failed),
+        };
+        let key = RsaPrivateKey::new(&mut OsRng, bits).map_err(|source| TlsError::Key { source })?;
+        let der = key.to_pkcs8_der().map_err(|source| TlsError::Key { source: source.into() })?;
+        let der = rustls::pki_types::PrivatePkcs8KeyDer::from(der.as_bytes());
+        KeyPair::from_pkcs8_der_and_sign_algo(&der, &rcgen::PKCS_RSA_SHA256).map_err(failed)
+    }
 }
 
 /// What makes TLS of a byte stream.

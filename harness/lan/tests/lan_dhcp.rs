@@ -13,11 +13,12 @@ use bootwright_lan::engine::Engine;
 use bootwright_lan::faults::{Action, FrameMatch, UdpChecksum, Until};
 use bootwright_lan::wire::dhcpv4::{MessageType, Repr, option};
 use bootwright_lan::wire::summary::Message;
-use bootwright_lan::wire::tftp;
+use bootwright_lan::wire::{ethernet, tftp};
 use bootwright_lan::{
     AnswerAfter, BootAnswer, DhcpServer, Direction, Fault, Lan, LanEventKind, LanLog, LanSpec, Malformed, Match, pcapng,
 };
 use guest::{dhcp_frame, dhcp_message, dhcp_of, udp_frame, udp_of};
+use rstest::rstest;
 
 /// Says something and hears every DHCP reply.
 fn say(engine: &mut Engine, message: &Repr) -> Vec<Repr> {
@@ -286,5 +287,47 @@ fn tshark(capture: &std::path::Path, filter: &str) -> Option<Vec<String>> {
             None
         }
         Err(error) => panic!("tshark is needed in CI: {error}"),
+    }
+}
+
+#[test]
+fn a_client_that_names_its_architecture_in_the_request_only_gets_its_file_with_the_acknowledgment() {
+    let server = DhcpServer::new("main").rule(Match::Arch(31), BootAnswer::file("s390x"));
+    let (mut engine, _) = engine(&LanSpec::new().dhcp(server));
+    let mut discover = dhcp_message(MessageType::Discover, 31, 0);
+    discover.options.retain(|(code, _)| *code != option::CLIENT_ARCH);
+    let offers = say(&mut engine, &discover);
+    assert_eq!(offers[0].text_option(option::BOOTFILE), None);
+    let mut request = request(&offers[0]);
+    request.options.retain(|(code, _)| *code != option::CLIENT_ARCH);
+    assert_eq!(say(&mut engine, &request)[0].text_option(option::BOOTFILE), None);
+    request.options.push((option::CLIENT_ARCH, vec![0, 31]));
+    assert_eq!(say(&mut engine, &request)[0].text_option(option::BOOTFILE).as_deref(), Some("s390x"));
+}
+
+#[rstest]
+#[case::its_own(Some(5), Some(5), true)]
+#[case::another(Some(5), Some(6), false)]
+#[case::none_where_there_is_one(Some(5), None, false)]
+#[case::one_where_there_is_none(None, Some(5), false)]
+#[case::priority(Some(0), Some(0), true)]
+#[case::none_on_a_priority_port(Some(0), None, true)]
+fn a_vlan_hears_its_own_tag_and_answers_with_it(
+    #[case] vlan: Option<u16>,
+    #[case] sent: Option<u16>,
+    #[case] heard: bool,
+) {
+    let server = DhcpServer::new("main").boot_file("boot.0");
+    let (mut engine, log) = engine(&LanSpec { vlan, ..LanSpec::new().dhcp(server) });
+    let frame = dhcp_frame(&dhcp_message(MessageType::Discover, 0, 0));
+    let frame = sent.map_or(frame.clone(), |sent| ethernet::with_tag(&frame, sent));
+    engine.receive(0, &frame, Instant::now());
+    let answer = engine.take().map(|(_, frame)| frame);
+    assert_eq!(answer.is_some(), heard);
+    let refused = log.events().iter().any(|event| matches!(event.kind, LanEventKind::Refused { .. }));
+    assert_eq!(refused, !heard);
+    if let (Some(answer), Some(vlan)) = (answer, vlan) {
+        let (seen, untagged) = ethernet::without_tag(&answer).unwrap();
+        assert_eq!((seen, dhcp_of(&untagged).is_some()), (vlan, true));
     }
 }

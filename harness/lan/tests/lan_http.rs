@@ -7,12 +7,12 @@ mod guest;
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use bootwright_lan::engine::Engine;
 use bootwright_lan::routes::{Answer, BodyFault, Head, Http, Length, Resource};
-use bootwright_lan::tls::Authority;
+use bootwright_lan::tls::{Authority, KeyKind, Validity};
 use bootwright_lan::{Ipv6, LanEventKind, LanLog, LanSpec};
 use guest::MAC;
 use rstest::rstest;
@@ -315,6 +315,26 @@ fn silence_and_reset_answer_nothing() {
 fn a_port_without_a_server_is_reset() {
     let spec = LanSpec::new().http(Http { ports: vec![], ..Http::default() });
     assert_eq!(fetch(&spec, SERVER, "").0.end, End::Reset);
+}
+
+#[rstest]
+#[case::rsa_3072(KeyKind::Rsa3072, Validity::Always, true)]
+#[case::p256(KeyKind::EcdsaP256, Validity::Always, true)]
+#[case::p384(KeyKind::EcdsaP384, Validity::Always, true)]
+#[case::ed25519(KeyKind::Ed25519, Validity::Always, true)]
+#[case::expired(KeyKind::EcdsaP256, Validity::Expired, false)]
+#[case::not_yet(KeyKind::EcdsaP256, Validity::NotYet, false)]
+fn every_kind_of_key_serves_and_a_certificate_out_of_its_time_does_not(
+    #[case] kind: KeyKind,
+    #[case] validity: Validity,
+    #[case] served: bool,
+) {
+    static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| Authority::new("ours").unwrap());
+    let identity = AUTHORITY.issue_with(&["boot.test"], kind, validity).unwrap();
+    let spec = LanSpec::new().file("f.efi", bytes(3000)).http(Http::default().tls(identity));
+    let (got, events) = fetch_tls(&spec, &AUTHORITY, "boot.test", &request("GET", "/f.efi", ""));
+    assert_eq!(got.body == bytes(3000), served);
+    assert_eq!(events.iter().any(|event| matches!(event, LanEventKind::TlsRefused { .. })), !served, "{events:?}");
 }
 
 #[test]

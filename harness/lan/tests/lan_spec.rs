@@ -13,7 +13,7 @@ use bootwright_lan::wire::summary::Message;
 use bootwright_lan::wire::{dhcpv4, dhcpv6, tftp};
 use bootwright_lan::{
     AnswerAfter, BootAnswer, Compare, DhcpServer, Dhcpv6Server, Direction, Fault, Ipv6, LanSpec, Malformed, Match,
-    Prefix, RouterAdvertisement, Tftp, TftpFault, TftpFaultKind,
+    Overload, Prefix, RouterAdvertisement, Tftp, TftpFault, TftpFaultKind,
 };
 use rstest::rstest;
 
@@ -47,6 +47,9 @@ fn every_answer() -> BootAnswer {
         server_name: Some("server".into()),
         option_66: Some("10.77.0.9".into()),
         option_43: Some(vec![6, 1, 8, 255]),
+        raw_server_name: Some(vec![0xff; 64]),
+        raw_file_field: Some(b"boot.0".to_vec()),
+        overload: Overload::Both,
         options: vec![(208, vec![0xf1, 0, 0x74, 0x7e]), (209, b"menu".to_vec())],
         ..BootAnswer::http("http://10.77.0.1/boot.efi")
     }
@@ -137,6 +140,7 @@ fn every_word_for_tftp_and_http_reads_back() {
     reads_back(&LanSpec {
         tftp,
         seed: u64::MAX,
+        vlan: Some(5),
         ..LanSpec::new().http(http).file("a", *b"\n").name("Boot.Example", Ipv4Addr::LOCALHOST)
     });
 }

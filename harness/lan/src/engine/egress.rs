@@ -58,7 +58,16 @@ impl Engine {
             _ => return,
         };
         let link = ethernet::Repr { dst: dst_mac, src: src_mac, ethertype };
-        self.transmit(&Frame::read(link.emit(&bytes)), note.as_deref(), None, now);
+        self.send_frame(link.emit(&bytes), note.as_deref(), now);
+    }
+
+    /// Sends a frame of a server, with the network's tag.
+    pub(super) fn send_frame(&mut self, bytes: Vec<u8>, note: Option<&str>, now: Instant) {
+        let bytes = match self.spec.vlan {
+            Some(vlan) => ethernet::with_tag(&bytes, vlan),
+            None => bytes,
+        };
+        self.transmit(&Frame::read(bytes), note, None, now);
     }
 
     /// Sends a frame to the NIC behind which its receiver is, or to all but the one it came from.

@@ -1,5 +1,6 @@
 //! The way in: the switch, and which server a frame is for.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Instant;
 
@@ -51,7 +52,8 @@ impl Engine {
 
     /// Learns where the sender is, then hands the frame to the other NICs and to the servers as its address says.
     pub(super) fn switch(&mut self, nic: usize, frame: &Frame, now: Instant) {
-        let Ok(packet) = ethernet::Packet::new(&frame.bytes) else {
+        let Some(untagged) = self.untagged(nic, frame, now) else { return };
+        let Ok(packet) = ethernet::Packet::new(&untagged) else {
             self.log.event(now, Some(nic), LanEventKind::Refused { reason: "frame without a header".to_owned() });
             return;
         };
@@ -66,13 +68,31 @@ impl Engine {
         }
         if ours || link.dst.is_group() {
             let served = self.demultiplex(link, packet.payload()).and_then(|inbound| match inbound {
-                Some(inbound) => self.serve(nic, inbound, frame, now),
+                Some(inbound) => self.serve(nic, inbound, (frame, &untagged), now),
                 None => Ok(()),
             });
             if let Err(error) = served {
                 self.log.event(now, Some(nic), LanEventKind::Refused { reason: error.to_string() });
             }
         }
+    }
+
+    /// The frame without its tag; `None` if it is not of this network.
+    fn untagged<'f>(&self, nic: usize, frame: &'f Frame, now: Instant) -> Option<Cow<'f, [u8]>> {
+        let bytes = match (self.spec.vlan, frame.summary.vlan) {
+            (None | Some(0), None) => Some(Cow::Borrowed(&frame.bytes[..])),
+            (Some(vlan), Some(seen)) if vlan == seen => {
+                ethernet::without_tag(&frame.bytes).map(|(_, bytes)| Cow::Owned(bytes))
+            }
+            _ => None,
+        };
+        if bytes.is_none() {
+            let seen = frame.summary.vlan.map_or("no tag".to_owned(), |vlan| format!("the tag of VLAN {vlan}"));
+            let wanted = self.spec.vlan.map_or("no tags".to_owned(), |vlan| format!("VLAN {vlan}"));
+            let reason = format!("frame with {seen} on a network with {wanted}");
+            self.log.event(now, Some(nic), LanEventKind::Refused { reason });
+        }
+        bytes
     }
 
     /// What a frame brings; `None` for what no server listens to.

@@ -15,13 +15,19 @@ use crate::wire::tftp::{PORT as TFTP_PORT, Repr as TftpMessage};
 use crate::wire::{MacAddr, WireError, arp, dhcpv4, dhcpv6, dns, ethernet, icmpv4, ipv4, ipv6};
 
 impl Engine {
-    pub(super) fn serve(&mut self, nic: usize, inbound: Inbound, frame: &Frame, now: Instant) -> Result<(), WireError> {
+    pub(super) fn serve(
+        &mut self,
+        nic: usize,
+        inbound: Inbound,
+        frame: (&Frame, &[u8]),
+        now: Instant,
+    ) -> Result<(), WireError> {
         match inbound {
             Inbound::Arp(request) => self.serve_arp(nic, &request, now),
             Inbound::Tcp(route) => self.serve_tcp(nic, route, frame, now),
             Inbound::Icmp(route, message) => self.serve_icmp(nic, route, &message, now)?,
             Inbound::Icmpv6(route, message) => self.serve_icmpv6(nic, route, &message, now)?,
-            Inbound::Udp(datagram) => self.serve_udp(nic, &datagram, frame, now)?,
+            Inbound::Udp(datagram) => self.serve_udp(nic, &datagram, frame.0, now)?,
         }
         Ok(())
     }
@@ -43,16 +49,16 @@ impl Engine {
             target_ip: request.sender_ip,
         };
         let header = ethernet::Repr { dst: request.sender_mac, src: owner, ethertype: ethernet::ARP };
-        self.transmit(&Frame::read(header.emit(&reply.emit())), None, None, now);
+        self.send_frame(header.emit(&reply.emit()), None, now);
     }
 
     /// Hands a TCP frame to the stack of its receiver; the answer comes with the next pump.
-    fn serve_tcp(&mut self, nic: usize, route: Route, frame: &Frame, now: Instant) {
+    fn serve_tcp(&mut self, nic: usize, route: Route, (frame, untagged): (&Frame, &[u8]), now: Instant) {
         let host = self.tcp.iter_mut().find(|host| host.mac == route.link.dst && host.addresses.contains(&route.dst));
         let port = frame.summary.ports.map_or(0, |(_, dst)| dst);
         let served = host.as_ref().is_some_and(|host| host.ports.contains(&port));
         if let Some(host) = host {
-            host.stack.receive((route.src, route.link.src), &frame.bytes);
+            host.stack.receive((route.src, route.link.src), untagged);
         }
         if !served && frame.summary.message == Some(Message::TcpSyn) && !route.link.dst.is_group() {
             self.unserved(nic, Request::Tcp, SocketAddr::new(route.dst, port), now);

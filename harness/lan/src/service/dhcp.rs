@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Datagram;
 use crate::event::{DhcpEvent, LanEventKind};
+use crate::spec::dhcp_rules::DhcpRule;
 use crate::spec::{AnswerAfter, DhcpRole, DhcpServer, LanSpec, Malformed};
 use crate::wire::MacAddr;
 use crate::wire::dhcpv4::{self, CLIENT_PORT, MessageType, PXE_PORT, Repr, SERVER_PORT, option};
@@ -146,7 +147,8 @@ impl Server {
             reply.xid ^= 0x0101_0101;
         }
         events.push(event_of(&reply, message.client_arch(), Some(self.spec.name.clone())));
-        let mut payload = reply.emit();
+        let answer = self.rule(message).map(|rule| &rule.answer).filter(|_| kind != MessageType::Nak);
+        let mut payload = answer.map_or_else(|| reply.emit(), |answer| answer.emit(&reply));
         let note = self.spec.malformed.map(|way| format!("dhcp: {} is malformed: {way:?}", self.spec.name));
         if let Some(way) = self.spec.malformed {
             corrupt(way, &mut reply, &mut payload);
@@ -154,6 +156,11 @@ impl Server {
         let (dst_mac, dst) = destination(query, &reply, kind);
         let src_port = if query.datagram.dst.port() == PXE_PORT { PXE_PORT } else { SERVER_PORT };
         Datagram { src_mac: self.mac, dst_mac, src: (self.spec.address, src_port).into(), dst, payload, note }
+    }
+
+    /// The rule for a message: each message on its own, so that one may fit a request and not the discover before it.
+    fn rule(&self, message: &Repr) -> Option<&DhcpRule> {
+        self.spec.rules.iter().find(|rule| rule.when.matches(message))
     }
 
     fn reply_repr(&mut self, message: &Repr, kind: MessageType) -> Repr {
@@ -194,7 +201,7 @@ impl Server {
         if let Some(uuid) = message.option(option::CLIENT_UUID) {
             reply.options.push((option::CLIENT_UUID, uuid.to_vec()));
         }
-        if let Some(rule) = self.spec.rules.iter().find(|rule| rule.when.matches(message)) {
+        if let Some(rule) = self.rule(message) {
             rule.answer.apply(self.spec.address, &mut reply);
         }
         if self.spec.role == DhcpRole::Proxy && reply.option(option::VENDOR_CLASS).is_none() {

@@ -188,9 +188,33 @@ pub struct BootAnswer {
     /// Option 43.
     #[serde(with = "text_form::optional_bytes")]
     pub option_43: Option<Vec<u8>>,
+    /// The sname field byte by byte in place of [`BootAnswer::server_name`]; cut at 64 bytes.
+    #[serde(with = "text_form::optional_bytes")]
+    pub raw_server_name: Option<Vec<u8>>,
+    /// The file field byte by byte in place of [`BootAnswer::file_field`], without an end where 128 bytes are given; cut
+    /// there.
+    #[serde(with = "text_form::optional_bytes")]
+    pub raw_file_field: Option<Vec<u8>>,
+    /// Which fields hold options 66 and 67 in place of what is given for them.
+    pub overload: Overload,
     /// More options, written last.
     #[serde(with = "text_form::options")]
     pub options: Vec<(u8, Vec<u8>)>,
+}
+
+/// Fields that hold options (option 52; RFC 2131 section 4.1, RFC 2132 section 9.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Overload {
+    /// None.
+    #[default]
+    None,
+    /// The file field holds options 66 and 67.
+    File,
+    /// The sname field holds options 66 and 67.
+    ServerName,
+    /// The file field holds option 67, the sname field option 66.
+    Both,
 }
 
 impl BootAnswer {
@@ -214,6 +238,20 @@ impl BootAnswer {
     #[must_use]
     pub fn vendor_class(mut self, class: Option<&str>) -> Self {
         self.vendor_class = class.map(str::to_owned);
+        self
+    }
+
+    /// With an option whose bytes are these, whatever it means: a bootfile name (67) that ends in zeros, say.
+    #[must_use]
+    pub fn option(mut self, code: u8, bytes: impl Into<Vec<u8>>) -> Self {
+        self.options.push((code, bytes.into()));
+        self
+    }
+
+    /// With options 66 and 67 in fields.
+    #[must_use]
+    pub fn overload(mut self, overload: Overload) -> Self {
+        self.overload = overload;
         self
     }
 
@@ -243,6 +281,27 @@ impl BootAnswer {
             reply.options.push((option::VENDOR_SPECIFIC, bytes.clone()));
         }
         reply.options.extend(self.options.iter().cloned());
+    }
+
+    /// A reply's bytes, with the fields that the codec would not write so.
+    pub(crate) fn emit(&self, reply: &dhcpv4::Repr) -> Vec<u8> {
+        let (file, server_name): (&[u8], &[u8]) = match self.overload {
+            Overload::None => (&[], &[]),
+            Overload::File => (&[option::TFTP_SERVER_NAME, option::BOOTFILE], &[]),
+            Overload::ServerName => (&[], &[option::TFTP_SERVER_NAME, option::BOOTFILE]),
+            Overload::Both => (&[option::BOOTFILE], &[option::TFTP_SERVER_NAME]),
+        };
+        let mut bytes = reply.emit_overloaded(file, server_name);
+        let raw = [(&self.raw_server_name, dhcpv4::SERVER_NAME), (&self.raw_file_field, dhcpv4::FILE)];
+        for (raw, field) in raw {
+            if let Some(raw) = raw {
+                let field = &mut bytes[field];
+                field.fill(0);
+                let len = raw.len().min(field.len());
+                field[..len].copy_from_slice(&raw[..len]);
+            }
+        }
+        bytes
     }
 }
 
@@ -284,6 +343,41 @@ mod tests {
     #[case::not_hexadecimal("00:zz", 0, false)]
     fn isc_reads_bytes_in_hexadecimal(#[case] value: &str, #[case] arch: u16, #[case] expected: bool) {
         assert_eq!(Match::isc_arch(value).matches(&client(arch)), expected);
+    }
+
+    fn overloaded(overload: Overload) -> (Vec<u8>, dhcpv4::Repr) {
+        let answer =
+            BootAnswer { option_66: Some("10.77.0.9".into()), ..BootAnswer::file("boot.0") }.overload(overload);
+        let mut reply = client(0);
+        answer.apply(Ipv4Addr::new(10, 77, 0, 1), &mut reply);
+        let bytes = answer.emit(&reply);
+        let read = dhcpv4::Repr::parse(&bytes).unwrap();
+        (bytes, read)
+    }
+
+    #[rstest]
+    #[case::none(Overload::None, None)]
+    #[case::file(Overload::File, Some(1))]
+    #[case::server_name(Overload::ServerName, Some(2))]
+    #[case::both(Overload::Both, Some(3))]
+    fn options_in_overloaded_fields_are_read_as_options(#[case] overload: Overload, #[case] value: Option<u8>) {
+        let (bytes, read) = overloaded(overload);
+        assert_eq!(read.text_option(option::BOOTFILE).as_deref(), Some("boot.0"));
+        assert_eq!(read.text_option(option::TFTP_SERVER_NAME).as_deref(), Some("10.77.0.9"));
+        let seen = bytes[240..].windows(3).find(|option| option[..2] == [52, 1]).map(|option| option[2]);
+        assert_eq!(seen, value);
+    }
+
+    #[test]
+    fn raw_fields_hold_their_bytes_and_no_more() {
+        let answer =
+            BootAnswer { raw_file_field: Some(vec![b'x'; 300]), ..BootAnswer::none() }.option(67, *b"boot.0\0");
+        let mut reply = client(0);
+        answer.apply(Ipv4Addr::new(10, 77, 0, 1), &mut reply);
+        let bytes = answer.emit(&reply);
+        assert!(bytes[108..236].iter().all(|byte| *byte == b'x'));
+        assert_eq!(bytes[236..240], [99, 130, 83, 99]);
+        assert_eq!(dhcpv4::Repr::parse(&bytes).unwrap().option(67), Some(&b"boot.0\0"[..]));
     }
 
     #[test]

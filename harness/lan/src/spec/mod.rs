@@ -57,6 +57,10 @@ pub struct LanSpec {
     pub ipv6: Option<Ipv6>,
     /// Names that the DNS server knows, in lower case. It has no other.
     pub names: BTreeMap<String, Vec<IpAddr>>,
+    /// The 802.1Q VLAN that this network is, as behind a trunk port: every frame to the guest bears its tag, and a frame of
+    /// the guest is heard with this tag only. 0 is a priority tag, which says no VLAN: frames without one are heard too.
+    /// `None`: no tags.
+    pub vlan: Option<u16>,
     /// What goes wrong on the wire, in the order in which it is applied.
     pub faults: Vec<Fault>,
     /// Start of every random sequence (loss).
@@ -79,6 +83,7 @@ impl LanSpec {
             http: Http::default(),
             ipv6: Some(Ipv6::quiet()),
             names: BTreeMap::new(),
+            vlan: None,
             faults: Vec::new(),
             seed: 0,
             record_budget: 64 << 20,
@@ -111,6 +116,13 @@ impl LanSpec {
     #[must_use]
     pub fn fault(mut self, fault: Fault) -> Self {
         self.faults.push(fault);
+        self
+    }
+
+    /// Makes the network a VLAN behind a trunk port; see [`LanSpec::vlan`].
+    #[must_use]
+    pub fn vlan(mut self, vlan: u16) -> Self {
+        self.vlan = Some(vlan);
         self
     }
 

@@ -56,6 +56,32 @@ pub mod option {
     pub const CLIENT_UUID: u8 = 97;
 }
 
+/// Where the sname field stands.
+pub(crate) const SERVER_NAME: std::ops::Range<usize> = 44..108;
+/// Where the file field stands.
+pub(crate) const FILE: std::ops::Range<usize> = 108..236;
+
+/// Moves options of these codes into a field, with an end behind them; true if one was moved.
+fn fill_field(field: &mut [u8], codes: &[u8], options: &mut Vec<&(u8, Vec<u8>)>) -> bool {
+    let mut held = Vec::new();
+    options.retain(|(code, value)| {
+        // An end follows.
+        let fits = codes.contains(code) && value.len() <= 255 && held.len() + 2 + value.len() < field.len();
+        if fits {
+            held.extend_from_slice(&[*code, value.len() as u8]);
+            held.extend_from_slice(value);
+        }
+        !fits
+    });
+    if held.is_empty() {
+        return false;
+    }
+    held.push(255);
+    field.fill(0);
+    field[..held.len()].copy_from_slice(&held);
+    true
+}
+
 /// Value of option 53 (RFC 2131 section 3.1, table 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -169,8 +195,21 @@ impl Repr {
 
     /// The message's bytes, padded to what BOOTP relays expect. Over-long fields are cut, long options split.
     pub fn emit(&self) -> Vec<u8> {
+        self.emit_overloaded(&[], &[])
+    }
+
+    /// The message's bytes with options of these codes in the file and in the sname field (option 52), as far as they fit;
+    /// the rest stands with the other options. A field that holds options holds nothing else.
+    pub fn emit_overloaded(&self, in_file: &[u8], in_server_name: &[u8]) -> Vec<u8> {
         let mut bytes = self.emit_fixed();
-        for (code, value) in &self.options {
+        let mut rest: Vec<&(u8, Vec<u8>)> = self.options.iter().collect();
+        let file = fill_field(&mut bytes[FILE], in_file, &mut rest);
+        let server_name = fill_field(&mut bytes[SERVER_NAME], in_server_name, &mut rest);
+        let overload = u8::from(file) + 2 * u8::from(server_name);
+        if overload > 0 {
+            bytes.extend_from_slice(&[option::OVERLOAD, 1, overload]);
+        }
+        for (code, value) in rest {
             if value.is_empty() {
                 bytes.extend_from_slice(&[*code, 0]);
             }

@@ -13,6 +13,25 @@ pub const ARP: u16 = 0x0806;
 /// EtherType of IPv6.
 pub const IPV6: u16 = 0x86dd;
 
+/// EtherType of an IEEE 802.1Q tag (clause 9.6): two bytes of control information, then the real EtherType.
+pub const VLAN: u16 = 0x8100;
+/// Bytes of a tag.
+pub const TAG_LEN: usize = 4;
+
+/// The VLAN identifier of a frame's tag, and the frame without the tag; `None` if it bears none.
+pub fn without_tag(frame: &[u8]) -> Option<(u16, Vec<u8>)> {
+    let tagged = frame.len() >= HEADER_LEN + TAG_LEN && be16(frame, 12) == VLAN;
+    tagged.then(|| (be16(frame, 14) & 0xfff, [&frame[..12], &frame[16..]].concat()))
+}
+
+/// The frame with a tag of priority 0; a frame without a header stays as it is.
+pub fn with_tag(frame: &[u8], vlan: u16) -> Vec<u8> {
+    match frame.split_at_checked(12) {
+        Some((addresses, rest)) => [addresses, &VLAN.to_be_bytes(), &(vlan & 0xfff).to_be_bytes(), rest].concat(),
+        None => frame.to_vec(),
+    }
+}
+
 /// A frame that is long enough to hold a header.
 #[derive(Clone, Copy, Debug)]
 pub struct Packet<'a>(&'a [u8]);
@@ -66,6 +85,17 @@ impl Repr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tag_comes_off_as_it_was_put_on() {
+        let frame: Vec<u8> = (0..60).collect();
+        let tagged = with_tag(&frame, 0x1005);
+        assert_eq!((tagged.len(), &tagged[12..16]), (64, &[0x81, 0, 0, 5][..]));
+        assert_eq!(without_tag(&tagged), Some((5, frame.clone())));
+        assert_eq!(without_tag(&frame), None);
+        assert_eq!(without_tag(&tagged[..17]), None);
+        assert_eq!(with_tag(&[1; 5], 5), [1; 5]);
+    }
 
     #[test]
     fn a_short_payload_is_padded_and_the_header_reads_back() {

@@ -46,14 +46,16 @@ pub(crate) enum Content {
     Other,
 }
 
-/// Addresses and message of a frame.
+/// Addresses and message of a frame, tagged or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Summary {
     /// Sender's hardware address.
     pub src_mac: MacAddr,
     /// Receiver's hardware address.
     pub dst_mac: MacAddr,
-    /// Protocol of the payload.
+    /// Identifier of its 802.1Q tag.
+    pub vlan: Option<u16>,
+    /// Protocol of the payload, behind the tag.
     pub ethertype: u16,
     /// IP protocol number and addresses, if it is an IP packet that can be read.
     pub ip: Option<(u8, IpAddr, IpAddr)>,
@@ -75,12 +77,18 @@ impl Summary {
         let mut summary = Self {
             src_mac: MacAddr::default(),
             dst_mac: MacAddr::default(),
+            vlan: None,
             ethertype: 0,
             ip: None,
             ports: None,
             message: None,
             payload_len: 0,
         };
+        let untagged = ethernet::without_tag(frame);
+        if let Some((vlan, _)) = &untagged {
+            summary.vlan = Some(*vlan);
+        }
+        let frame = untagged.as_ref().map_or(frame, |(_, frame)| frame);
         let Ok(packet) = ethernet::Packet::new(frame) else { return summary };
         let header = packet.repr();
         (summary.src_mac, summary.dst_mac, summary.ethertype) = (header.src, header.dst, header.ethertype);
