@@ -17,11 +17,19 @@ use super::session::{Session, StartMode};
 use crate::case::story::{Destination, Order};
 use crate::evidence::{HarnessEvent, Source};
 use crate::machine::Machine;
+use crate::platform::QemuVersion;
 use crate::vm::Vm;
 use crate::vm::qmp::QmpError;
 
 /// The name by which both QEMUs know the descriptor that the state goes through.
 const CHANNEL: &str = "state";
+
+/// The first QEMU that saves to a file by its name (`file:`). From 11.1 on it refuses `fd:` for a file; before 8.2 there was
+/// nothing else.
+const BY_FILE_NAME: QemuVersion = QemuVersion { major: 8, minor: 2, micro: 0 };
+
+/// The file that the state is saved to, in the folder in which both QEMUs run.
+const STATE_FILE: &str = "migration-state";
 
 /// How long a destination whose link failed may take to end, for its last words.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -80,6 +88,33 @@ impl Session<'_> {
 
     /// Source first, destination afterwards, through a file.
     fn save(&mut self, machine: &Machine, to: &Destination) -> Result<Vm, StepError> {
+        if self.platform.qemu.version < BY_FILE_NAME {
+            return self.save_by_descriptor(machine, to);
+        }
+        let file = self.prepared.folder.path().join(STATE_FILE);
+        let saved = self.save_by_name(machine, to);
+        // as large as the guest's memory, and of no use afterwards
+        std::fs::remove_file(file).ok();
+        saved
+    }
+
+    /// Through a file of the evidence folder, in which both QEMUs run.
+    fn save_by_name(&mut self, machine: &Machine, to: &Destination) -> Result<Vm, StepError> {
+        let uri = format!("file:{STATE_FILE}");
+        let patience = self.watch.patience();
+        let leaving = begin_at(self.vm()?, &uri, "migrate")?;
+        completed(self.vm()?, leaving, patience, "the source")?;
+        self.leave()?;
+        let destination = self.destination(machine, to)?;
+        let arriving = begin_at(&destination, &uri, "migrate-incoming")
+            .map_err(|error| self.died_or(error.into(), &destination))?;
+        completed(&destination, arriving, patience, "the destination")
+            .map_err(|error| self.died_or(error, &destination))?;
+        Ok(destination)
+    }
+
+    /// Through a file without a name, by its descriptor.
+    fn save_by_descriptor(&mut self, machine: &Machine, to: &Destination) -> Result<Vm, StepError> {
         let state = memfd_create("bootwright-state", MFdFlags::MFD_CLOEXEC);
         let mut state = File::from(state.map_err(Into::into).map_err(cannot_prepare("a file for the state"))?);
         let patience = self.watch.patience();
@@ -123,11 +158,16 @@ impl Session<'_> {
 
 /// Hands over the descriptor and begins the transfer; the cursor of the events from then on.
 fn begin(vm: &Vm, channel: BorrowedFd<'_>, command: &str) -> Result<usize, QmpError> {
+    vm.give(CHANNEL, channel)?;
+    begin_at(vm, &format!("fd:{CHANNEL}"), command)
+}
+
+/// Begins the transfer; the cursor of the events from then on.
+fn begin_at(vm: &Vm, uri: &str, command: &str) -> Result<usize, QmpError> {
     let events = json!({ "capabilities": [{ "capability": "events", "state": true }] });
     vm.execute("migrate-set-capabilities", events)?;
-    vm.give(CHANNEL, channel)?;
     let cursor = vm.qmp.event_cursor();
-    vm.execute(command, json!({ "uri": format!("fd:{CHANNEL}") }))?;
+    vm.execute(command, json!({ "uri": uri }))?;
     Ok(cursor)
 }
 

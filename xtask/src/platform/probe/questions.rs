@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bootwright::lan::{BootAnswer, DhcpServer, Dhcpv6Server, Ipv6, LanSpec, Match};
-use bootwright::machine::{Accelerator, Board, Firmware, Machine, Medium, Network, OptionRom};
+use bootwright::machine::{Accelerator, Board, DeviceClass, Firmware, Machine, Medium, Network, OptionRom};
 use bootwright::platform::Platform;
 use bootwright::run::Finished;
 use bootwright::trace::Outcome;
@@ -151,7 +151,7 @@ fn ovmf() -> Vec<Question> {
             "whether -boot menu=on makes it wait",
             disk(firmware).boot_menu(Some(1000)),
             "disk",
-            menu,
+            waits,
         ),
         question("ovmf.unlisted", "whether an unlisted disk runs", listed_and_unlisted(firmware), "unlisted", unlisted),
         question(
@@ -246,6 +246,13 @@ fn unlisted(finished: &Finished, _: &Path) -> String {
     }
 }
 
+fn waits(finished: &Finished, _: &Path) -> String {
+    match finished.views.timeout {
+        Some(seconds) => format!("yes: the variable Timeout is {seconds} s"),
+        None => "there is no variable Timeout".to_owned(),
+    }
+}
+
 fn menu(finished: &Finished, _: &Path) -> String {
     if finished.trace.menus.is_empty() { "no menu seen" } else { "yes" }.to_owned()
 }
@@ -313,7 +320,7 @@ trait Without {
 impl Without for Machine {
     fn without_roms(mut self) -> Machine {
         for device in &mut self.devices {
-            if let bootwright::machine::DeviceClass::Nic(nic) = &mut device.class {
+            if let DeviceClass::Nic(nic) = &mut device.class {
                 nic.rom = OptionRom::Empty;
             }
         }
