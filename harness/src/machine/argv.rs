@@ -77,6 +77,10 @@ pub fn argv(machine: &Machine, layout: &Layout, files: &Files, wiring: &Wiring) 
         }
         argv.two("-device", &option(controller.driver, &words));
     }
+    for hub in &layout.hubs {
+        let words = [("id", text(&hub.id)), ("bus", text(&hub.bus)), ("port", text(hub.port))];
+        argv.two("-device", &option("usb-hub", &words));
+    }
     devices(&mut argv, machine, layout, files, wiring);
     argv.0
 }
@@ -100,6 +104,19 @@ pub fn device_properties<'a>(
             words.push(("scsi-id", (*target).into()));
             words.push(("lun", (*lun).into()));
             if device.optical { "scsi-cd" } else { "scsi-hd" }
+        }
+        DeviceClass::Scsi { target, lun, .. } => {
+            words.push(("scsi-id", (*target).into()));
+            words.push(("lun", (*lun).into()));
+            if device.optical { "scsi-cd" } else { "scsi-hd" }
+        }
+        DeviceClass::NvmeNamespace { nsid, .. } => {
+            words.push(("nsid", (*nsid).into()));
+            "nvme-ns"
+        }
+        DeviceClass::UsbBehindHub { hub, port, .. } => {
+            words.push(("port", text(format!("{hub}.{port}"))));
+            "usb-storage"
         }
         DeviceClass::Ide { unit, .. } => {
             words.push(("unit", (*unit).into()));
@@ -141,8 +158,8 @@ pub fn device_properties<'a>(
     if let Some((cylinders, heads, sectors)) = device.logical_geometry {
         words.extend([("lcyls", cylinders.into()), ("lheads", heads.into()), ("lsecs", sectors.into())]);
     }
-    if let Some(bytes) = device.block_size {
-        words.extend([("logical_block_size", bytes.into()), ("physical_block_size", bytes.into())]);
+    if let Some(size) = device.block_size {
+        words.extend([("logical_block_size", size.logical.into()), ("physical_block_size", size.physical.into())]);
     }
     Some((driver, finish(words, device, placed)))
 }

@@ -1,8 +1,8 @@
 //! The words with which cases put a machine together. Words about a device apply to the one added last.
 
 use super::{
-    Accelerator, Board, BootOptions, Clock, Device, DeviceClass, Firmware, Machine, Medium, Network, Nic, NicModel,
-    OptionRom, Place, UsbController, Value, VariableStore,
+    Accelerator, BlockSize, Board, BootOptions, Clock, Device, DeviceClass, Firmware, Machine, Medium, Network, Nic,
+    NicModel, OptionRom, Place, ScsiAdapter, UsbController, Value, VariableStore,
 };
 
 impl Machine {
@@ -52,6 +52,7 @@ impl Machine {
             logical_geometry: None,
             block_size: None,
             properties: Vec::new(),
+            adapter_properties: Vec::new(),
             absent: false,
         });
         self
@@ -75,6 +76,11 @@ impl Machine {
     /// Adds a `scsi-hd` on the first virtio-scsi adapter.
     pub fn virtio_scsi(self, target: u8, lun: u16, medium: Medium) -> Machine {
         self.disk(DeviceClass::VirtioScsi { hba: 0, target, lun }, medium)
+    }
+
+    /// Adds a `scsi-hd` on the first adapter of another kind.
+    pub fn scsi(self, adapter: ScsiAdapter, target: u8, lun: u16, medium: Medium) -> Machine {
+        self.disk(DeviceClass::Scsi { adapter, hba: 0, target, lun }, medium)
     }
 
     /// Adds an `ide-hd` on the PIIX3 controller of pc.
@@ -158,7 +164,12 @@ impl Machine {
 
     /// Sets the last device's logical and physical block size in bytes.
     pub fn block_size(self, bytes: u32) -> Machine {
-        self.on_last(|device| device.block_size = Some(bytes))
+        self.block_sizes(bytes, bytes)
+    }
+
+    /// Sets the last device's logical and its physical block size in bytes: 512 and 4096 make a 512e disk.
+    pub fn block_sizes(self, logical: u32, physical: u32) -> Machine {
+        self.on_last(|device| device.block_size = Some(BlockSize { logical, physical }))
     }
 
     /// Sets the last NIC's option ROM.
@@ -173,6 +184,11 @@ impl Machine {
     /// Adds a property to the last device, as QEMU spells it.
     pub fn property(self, name: &str, value: impl Into<Value>) -> Machine {
         self.on_last(|device| device.properties.push((name.to_owned(), value.into())))
+    }
+
+    /// Adds a property to the adapter that the last device sits on, as QEMU spells it.
+    pub fn adapter_property(self, name: &str, value: impl Into<Value>) -> Machine {
+        self.on_last(|device| device.adapter_properties.push((name.to_owned(), value.into())))
     }
 
     /// Leaves the last device unplugged at power-on; a story plugs it in.

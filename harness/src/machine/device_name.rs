@@ -79,6 +79,9 @@ impl Device {
     fn place_name(&self) -> Option<String> {
         Some(match &self.class {
             DeviceClass::VirtioScsi { hba, target, lun } => format!("scsi-{hba}-{target}-{lun}"),
+            DeviceClass::Scsi { adapter, hba, target, lun } => format!("{}-{hba}-{target}-{lun}", adapter.device()),
+            DeviceClass::NvmeNamespace { controller, nsid } => format!("nvme-{controller}-{nsid}"),
+            DeviceClass::UsbBehindHub { controller, hub, port } => format!("{}-{hub}-{port}", controller.word()),
             DeviceClass::Ide { channel, unit } => format!("ide-{channel}-{unit}"),
             DeviceClass::Ahci { port } => format!("ahci-{port}"),
             DeviceClass::UsbStorage { controller, port } => format!("{}-{port}", controller.word()),

@@ -13,7 +13,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Board, DeviceClass, Machine, Medium, UsbController};
+use super::{Board, DeviceClass, Machine, Medium, ScsiAdapter, UsbController};
 
 /// A class of drive, disk or optical.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +30,12 @@ pub enum DiskClass {
     Usb(UsbController),
     /// A disk on the PIIX3 controller.
     Ide,
+    /// A disk on another SCSI adapter.
+    Scsi(ScsiAdapter),
+    /// A namespace of an NVMe controller of several.
+    NvmeNamespace,
+    /// A USB stick behind a hub on xHCI.
+    UsbHub,
     /// An optical drive on an AHCI port.
     AhciCd,
     /// An optical drive on a virtio-scsi adapter.
@@ -59,7 +65,7 @@ pub struct UnknownDiskClass {
 
 impl DiskClass {
     /// Every class.
-    pub const ALL: [DiskClass; 11] = [
+    pub const ALL: [DiskClass; 17] = [
         DiskClass::VirtioBlk,
         DiskClass::VirtioScsi,
         DiskClass::Ahci,
@@ -71,6 +77,12 @@ impl DiskClass {
         DiskClass::IdeCd,
         DiskClass::Usb(UsbController::Ehci),
         DiskClass::Usb(UsbController::Uhci),
+        DiskClass::Scsi(ScsiAdapter::Lsi53c895a),
+        DiskClass::Scsi(ScsiAdapter::Megasas),
+        DiskClass::Scsi(ScsiAdapter::Mptsas1068),
+        DiskClass::Scsi(ScsiAdapter::Pvscsi),
+        DiskClass::NvmeNamespace,
+        DiskClass::UsbHub,
     ];
 
     /// The name in case ids and axes.
@@ -83,6 +95,9 @@ impl DiskClass {
             DiskClass::Usb(UsbController::Xhci) => "usb-xhci",
             DiskClass::Usb(UsbController::Ehci) => "usb-ehci",
             DiskClass::Usb(UsbController::Uhci) => "usb-uhci",
+            DiskClass::Scsi(adapter) => adapter.device(),
+            DiskClass::NvmeNamespace => "nvme-ns",
+            DiskClass::UsbHub => "usb-hub",
             DiskClass::Ide => "ide",
             DiskClass::AhciCd => "ahci-cd",
             DiskClass::ScsiCd => "scsi-cd",
@@ -98,7 +113,9 @@ impl DiskClass {
     /// What QEMU makes of plugging one in or out.
     pub fn hotplug(self, board: Board) -> Hotplug {
         match self {
-            DiskClass::VirtioScsi | DiskClass::ScsiCd | DiskClass::Usb(_) => Hotplug::AtOnce,
+            DiskClass::VirtioScsi | DiskClass::ScsiCd | DiskClass::Usb(_) | DiskClass::UsbHub => Hotplug::AtOnce,
+            DiskClass::Scsi(_) => Hotplug::AtOnce,
+            DiskClass::NvmeNamespace => Hotplug::Refused,
             DiskClass::VirtioBlk | DiskClass::Nvme if board.facts().root.hotplug => Hotplug::AtReset,
             DiskClass::VirtioBlk | DiskClass::Nvme => Hotplug::Refused,
             DiskClass::Ahci | DiskClass::AhciCd | DiskClass::Ide | DiskClass::IdeCd => Hotplug::Refused,
@@ -112,7 +129,13 @@ impl DiskClass {
 
     /// Whether a logical geometry can be given to it (`lcyls`, `lheads`, `lsecs`): disks on virtio, SCSI, IDE and AHCI.
     pub fn has_geometry(self) -> bool {
-        matches!(self, DiskClass::VirtioBlk | DiskClass::VirtioScsi | DiskClass::Ahci | DiskClass::Ide)
+        match self {
+            DiskClass::VirtioBlk | DiskClass::VirtioScsi | DiskClass::Scsi(_) | DiskClass::Ahci | DiskClass::Ide => {
+                true
+            }
+            DiskClass::Nvme | DiskClass::NvmeNamespace | DiskClass::Usb(_) | DiskClass::UsbHub => false,
+            DiskClass::AhciCd | DiskClass::ScsiCd | DiskClass::IdeCd => false,
+        }
     }
 
     /// The drive at a rank: 0 is the place that is cheapest to reach (lowest port, unit or LUN), 1 the next and so on.
@@ -121,6 +144,11 @@ impl DiskClass {
             DiskClass::VirtioBlk => DeviceClass::VirtioBlk,
             DiskClass::VirtioScsi | DiskClass::ScsiCd => {
                 DeviceClass::VirtioScsi { hba: 0, target: 0, lun: u16::from(rank) + 1 }
+            }
+            DiskClass::Scsi(adapter) => DeviceClass::Scsi { adapter, hba: 0, target: rank, lun: 0 },
+            DiskClass::NvmeNamespace => DeviceClass::NvmeNamespace { controller: 0, nsid: u32::from(rank) + 1 },
+            DiskClass::UsbHub => {
+                DeviceClass::UsbBehindHub { controller: UsbController::Xhci, hub: 1, port: rank.saturating_add(1) }
             }
             DiskClass::Ide | DiskClass::IdeCd => DeviceClass::Ide { channel: rank / 2, unit: rank % 2 },
             DiskClass::Ahci | DiskClass::AhciCd => DeviceClass::Ahci { port: rank },

@@ -4,6 +4,7 @@
 //! two cannot disagree. Slots are given out in device order; an explicit slot is honoured or refused.
 
 mod error;
+mod places;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -85,6 +86,17 @@ pub struct Controller {
     pub multifunction: bool,
 }
 
+/// A `usb-hub` of the layout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hub {
+    /// QEMU's id.
+    pub id: String,
+    /// Bus to plug into, as QEMU spells it.
+    pub bus: String,
+    /// Root port, from 1.
+    pub port: u8,
+}
+
 /// One device of the machine, placed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placed {
@@ -96,6 +108,8 @@ pub struct Placed {
     pub address: Option<PciAddress>,
     /// Way from the root bus to the PCI function that firmware sees: the device itself or its adapter.
     pub pci: Option<PciPath>,
+    /// The kind of image that goes in.
+    pub kind: Option<MediumKind>,
     /// Size of its medium in 512-byte sectors, for hard disks whose medium leaves it open; distinct within a machine.
     pub sectors: Option<u64>,
 }
@@ -105,6 +119,8 @@ pub struct Placed {
 pub struct Layout {
     /// Bridges, adapters and host controllers, parents first.
     pub controllers: Vec<Controller>,
+    /// USB hubs on those.
+    pub hubs: Vec<Hub>,
     /// One entry for each device, in device order.
     pub devices: Vec<Placed>,
 }
@@ -121,6 +137,11 @@ impl Layout {
             if !names.insert(name) {
                 return Err(LayoutError::MediumTwice(name.to_owned()));
             }
+        }
+        let other_names = (0..machine.devices.len()).filter(|&index| machine.devices[index].medium.is_none());
+        let mut other_names = other_names.filter_map(|index| machine.name_of(index));
+        if let Some(name) = other_names.find(|name| names.contains(name.as_str())) {
+            return Err(LayoutError::NameOfDevice(name.to_string()));
         }
         // the same program may be had under several file names and on several networks
         if let Some(name) = machine.networks.iter().flat_map(Network::media).find(|name| names.contains(name)) {
@@ -150,6 +171,9 @@ fn unique_units(machine: &Machine, layout: &Layout) -> Result<(), LayoutError> {
         let bus = &placed.bus;
         let place = match &device.class {
             DeviceClass::VirtioScsi { target, lun, .. } => format!("bus \"{bus}\" target {target} LUN {lun}"),
+            DeviceClass::Scsi { target, lun, .. } => format!("bus \"{bus}\" target {target} LUN {lun}"),
+            DeviceClass::NvmeNamespace { nsid, .. } => format!("bus \"{bus}\" namespace {nsid}"),
+            DeviceClass::UsbBehindHub { hub, port, .. } => format!("bus \"{bus}\" port {hub}.{port}"),
             DeviceClass::Ide { unit, .. } => format!("bus \"{bus}\" unit {unit}"),
             DeviceClass::Ahci { .. } => format!("bus \"{bus}\""),
             DeviceClass::UsbStorage { port, .. } => format!("bus \"{bus}\" port {port}"),
@@ -167,12 +191,17 @@ fn unique_units(machine: &Machine, layout: &Layout) -> Result<(), LayoutError> {
     Ok(())
 }
 
-/// What kind of medium a device takes.
-pub fn medium_kind(device: &Device) -> MediumKind {
-    match device.class {
-        DeviceClass::Floppy { .. } => MediumKind::Floppy,
-        _ if device.optical => MediumKind::Cdrom,
-        _ => MediumKind::Disk,
+/// What kind of image a device takes; `None` where no image has its sectors.
+fn medium_kind(device: &Device) -> Option<MediumKind> {
+    let logical = device.block_size.map(|size| size.logical);
+    match (&device.class, device.optical, logical) {
+        (DeviceClass::Floppy { .. }, _, None | Some(512)) => Some(MediumKind::Floppy),
+        (DeviceClass::Floppy { .. }, ..) => None,
+        (_, true, None | Some(2048)) => Some(MediumKind::Cdrom),
+        (_, true, _) => None,
+        (_, false, None | Some(512)) => Some(MediumKind::Disk),
+        (_, false, Some(4096)) => Some(MediumKind::Disk4Kn),
+        (_, false, _) => None,
     }
 }
 
@@ -338,19 +367,37 @@ impl<'a> Planner<'a> {
         index: usize,
         device: &Device,
     ) -> Result<PciPath, LayoutError> {
-        if let Some(controller) = self.controller(id) {
-            return Ok(controller.at.path.clone());
+        let path = match self.controller(id) {
+            Some(controller) => controller.at.path.clone(),
+            None => {
+                let at = self.pci_function(index, device)?;
+                let path = at.path.clone();
+                self.add_controller(id, driver, None, at, device.multifunction);
+                path
+            }
+        };
+        if let Some(added) = self.layout.controllers.iter_mut().find(|controller| controller.id == id) {
+            for property in &device.adapter_properties {
+                if !added.properties.contains(property) {
+                    added.properties.push(property.clone());
+                }
+            }
         }
-        let at = self.pci_function(index, device)?;
-        let path = at.path.clone();
-        self.add_controller(id, driver, None, at, device.multifunction);
         Ok(path)
     }
 
     fn place(&mut self, index: usize, device: &Device) -> Result<Placed, LayoutError> {
         let id = format!("dev{index}");
-        let sectors = self.sectors(index, device);
-        let placed = |bus: String, address, pci| Placed { id: id.clone(), bus, address, pci, sectors };
+        places::check(index, device)?;
+        let kind = match (&device.class, device.block_size) {
+            (DeviceClass::Nic(_), _) => None,
+            (_, size) => {
+                let logical = size.map_or(0, |size| size.logical);
+                Some(medium_kind(device).ok_or(LayoutError::NoImage { device: index, logical })?)
+            }
+        };
+        let sectors = sectors(index, device, kind);
+        let placed = |bus: String, address, pci| Placed { id: id.clone(), bus, address, pci, kind, sectors };
         match &device.class {
             DeviceClass::Nic(Nic { model: NicModel::Unknown(name), .. }) => {
                 Err(LayoutError::UnknownNic { device: index, unknown: UnknownNic { name: name.clone() } })
@@ -363,6 +410,30 @@ impl<'a> Planner<'a> {
                 let hba = format!("scsi{hba}");
                 let path = self.adapter(&hba, "virtio-scsi-pci", index, device)?;
                 Ok(placed(format!("{hba}.0"), None, Some(path)))
+            }
+            DeviceClass::Scsi { adapter, hba, .. } => {
+                let id = format!("{}-{hba}", adapter.device());
+                let path = self.adapter(&id, adapter.device(), index, device)?;
+                Ok(placed(format!("{id}.0"), None, Some(path)))
+            }
+            DeviceClass::NvmeNamespace { controller, .. } => {
+                let id = format!("nvme{controller}");
+                let path = self.adapter(&id, "nvme", index, device)?;
+                if let Some(added) = self.layout.controllers.iter_mut().find(|added| added.id == id)
+                    && added.properties.iter().all(|(name, _)| name != "serial")
+                {
+                    added.properties.push(("serial".to_owned(), Value::Text(id.clone())));
+                }
+                Ok(placed(id, None, Some(path)))
+            }
+            DeviceClass::UsbBehindHub { controller, hub, .. } => {
+                let id = controller.word();
+                let path = self.adapter(id, controller.device(), index, device)?;
+                let (bus, hub_id) = (format!("{id}.0"), format!("{id}-hub{hub}"));
+                if self.layout.hubs.iter().all(|known| known.id != hub_id) {
+                    self.layout.hubs.push(Hub { id: hub_id, bus: bus.clone(), port: *hub });
+                }
+                Ok(placed(bus, None, Some(path)))
             }
             DeviceClass::Ide { channel, .. } => {
                 let ide = self.board.ide.ok_or_else(|| self.not_on_board(index, "a PIIX3 IDE controller"))?;
@@ -386,22 +457,26 @@ impl<'a> Planner<'a> {
             },
         }
     }
+}
 
-    /// A size that no other disk of the machine has: firmware logs sizes, so a size names a disk.
-    fn sectors(&self, index: usize, device: &Device) -> Option<u64> {
-        let medium = device.medium.as_ref()?;
-        if medium_kind(device) != MediumKind::Disk || matches!(medium.content, Content::VendorReboot) {
-            return None;
-        }
-        if medium.sectors.is_some() {
-            return medium.sectors;
-        }
-        let base_mib = match medium.content {
-            Content::Bootable { fat: FatType::Fat32, .. } => 64,
-            _ => 16,
-        };
-        Some((base_mib + index as u64) * 2048)
+/// A size that no other disk of the machine has, where its medium leaves that open: firmware logs sizes, so that it helps a
+/// reader. Media that say their size may have the same one.
+fn sectors(index: usize, device: &Device, kind: Option<MediumKind>) -> Option<u64> {
+    let medium = device.medium.as_ref()?;
+    let disk = matches!(kind, Some(MediumKind::Disk | MediumKind::Disk4Kn));
+    if !disk || matches!(medium.content, Content::VendorReboot) {
+        return None;
     }
+    if medium.sectors.is_some() {
+        return medium.sectors;
+    }
+    let base_mib = match medium.content {
+        Content::Bootable { fat: FatType::Fat32, .. } if kind == Some(MediumKind::Disk4Kn) => 512,
+        Content::Bootable { fat: FatType::Fat32, .. } => 64,
+        _ if kind == Some(MediumKind::Disk4Kn) => 64,
+        _ => 16,
+    };
+    Some((base_mib + index as u64) * 2048)
 }
 
 #[cfg(test)]

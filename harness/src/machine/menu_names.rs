@@ -4,7 +4,7 @@
 //! nothing but their place on a SCSI or USB bus have the same name.
 
 use super::layout::Layout;
-use super::{DeviceClass, Machine, OptionRom};
+use super::{DeviceClass, Machine, OptionRom, ScsiAdapter};
 
 /// The menu's name for a device, or `None` for one that is no entry: a NIC without a ROM or whose ROM the BIOS does not see, a function
 /// behind a bridge, whose bus number only the firmware knows. `sectors` is the size of its medium in 512-byte sectors.
@@ -26,10 +26,26 @@ pub fn menu_name(machine: &Machine, layout: &Layout, index: usize, sectors: u64)
         DeviceClass::VirtioBlk => format!("Virtio disk PCI:{}", place()?),
         DeviceClass::VirtioScsi { .. } if device.optical => "virtio-scsi Drive QEMU QEMU CD-ROM 2.5+".to_owned(),
         DeviceClass::VirtioScsi { .. } => "virtio-scsi Drive QEMU QEMU HARDDISK 2.5+".to_owned(),
+        DeviceClass::Scsi { adapter, target, lun, .. } => {
+            let place = place()?;
+            let name = match adapter {
+                ScsiAdapter::Lsi53c895a => format!("lsi {place} {target}:{lun}"),
+                ScsiAdapter::Megasas => format!("MegaRAID SAS (PCI {place}) LD {target}:{lun}"),
+                ScsiAdapter::Mptsas1068 => format!("mpt {place} {target}:{lun}"),
+                ScsiAdapter::Pvscsi => format!("pvscsi {place} {target}:{lun}"),
+            };
+            let product = if device.optical { "CD-ROM" } else { "HARDDISK" };
+            format!("{name} Drive QEMU QEMU {product} 2.5+")
+        }
+        DeviceClass::NvmeNamespace { nsid, .. } => {
+            format!("NVMe NS {nsid}: {mib} MiB ({sectors} 512-byte blocks + 0-byte metadata)")
+        }
         DeviceClass::Ide { channel, unit } => ata(format!("ata{channel}-{unit}")),
         DeviceClass::Ahci { port } => ata(format!("AHCI/{port}")),
         DeviceClass::Nvme => format!("NVMe NS 1: {mib} MiB ({sectors} 512-byte blocks + 0-byte metadata)"),
-        DeviceClass::UsbStorage { .. } => "USB MSC Drive QEMU QEMU HARDDISK 2.5+".to_owned(),
+        DeviceClass::UsbStorage { .. } | DeviceClass::UsbBehindHub { .. } => {
+            "USB MSC Drive QEMU QEMU HARDDISK 2.5+".to_owned()
+        }
         DeviceClass::Floppy { unit } => format!("Floppy [drive {}]", if *unit == 0 { 'A' } else { 'B' }),
         DeviceClass::Nic(nic) if nic.rom == OptionRom::Default && nic.model.has_ipxe_rom() => {
             format!("iPXE (PCI {})", place()?)

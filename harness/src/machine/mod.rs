@@ -117,6 +117,17 @@ pub enum DeviceClass {
         /// Logical unit number, 0 to 16383.
         lun: u16,
     },
+    /// `scsi-hd` or `scsi-cd` on another SCSI adapter.
+    Scsi {
+        /// Its kind.
+        adapter: ScsiAdapter,
+        /// Which adapter of this kind, counted from 0; devices with the same number share it.
+        hba: u8,
+        /// SCSI target id.
+        target: u8,
+        /// Logical unit number.
+        lun: u16,
+    },
     /// `ide-hd` or `ide-cd` on the board's own controller: PIIX3 on pc (`channel` 0 or 1, `unit` 0 or 1).
     Ide {
         /// 0 primary, 1 secondary.
@@ -131,6 +142,22 @@ pub enum DeviceClass {
     },
     /// `nvme` controller with one namespace.
     Nvme,
+    /// A namespace of an `nvme` controller that others may share.
+    NvmeNamespace {
+        /// Which controller, counted from 0; namespaces with the same number share it.
+        controller: u8,
+        /// Namespace id, from 1.
+        nsid: u32,
+    },
+    /// `usb-storage` behind a `usb-hub`, which devices with the same controller and root port share.
+    UsbBehindHub {
+        /// The host controller that the hub hangs off: xHCI or UHCI, since the hub is of USB 1.1.
+        controller: UsbController,
+        /// The hub's root port, from 1.
+        hub: u8,
+        /// Port on the hub, 1 to 8.
+        port: u8,
+    },
     /// `usb-storage` (bulk-only transport).
     UsbStorage {
         /// The host controller it hangs off.
@@ -145,6 +172,40 @@ pub enum DeviceClass {
     },
     /// A network interface card.
     Nic(Nic),
+}
+
+/// SCSI adapters besides virtio-scsi that SeaBIOS has a driver for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+pub enum ScsiAdapter {
+    /// `lsi53c895a`.
+    Lsi53c895a,
+    /// `megasas`, MegaRAID SAS 8708EM2.
+    Megasas,
+    /// `mptsas1068`, Fusion-MPT.
+    Mptsas1068,
+    /// `pvscsi`, VMware's.
+    Pvscsi,
+}
+
+impl ScsiAdapter {
+    /// QEMU's device name.
+    pub fn device(self) -> &'static str {
+        match self {
+            ScsiAdapter::Lsi53c895a => "lsi53c895a",
+            ScsiAdapter::Megasas => "megasas",
+            ScsiAdapter::Mptsas1068 => "mptsas1068",
+            ScsiAdapter::Pvscsi => "pvscsi",
+        }
+    }
+
+    /// Highest target id of its bus (`max_target` in QEMU's `hw/scsi`).
+    fn last_target(self) -> u8 {
+        match self {
+            ScsiAdapter::Lsi53c895a | ScsiAdapter::Mptsas1068 => 7,
+            ScsiAdapter::Megasas | ScsiAdapter::Pvscsi => 63,
+        }
+    }
 }
 
 /// USB host controllers that firmware can boot from.
@@ -223,6 +284,16 @@ pub enum Place {
     Expander,
 }
 
+/// The size of a disk's sectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct BlockSize {
+    /// What an address counts, in bytes; it decides which kind of image goes in.
+    pub logical: u32,
+    /// What the disk says that it writes at once, in bytes.
+    pub physical: u32,
+}
+
 /// One device that firmware may boot from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -253,12 +324,15 @@ pub struct Device {
     /// Logical geometry override `lcyls,lheads,lsecs` (fw_cfg `bios-geometry`).
     #[serde(default)]
     pub logical_geometry: Option<(u32, u32, u32)>,
-    /// Logical and physical block size in bytes where not 512.
+    /// Block size where both are not 512.
     #[serde(default)]
-    pub block_size: Option<u32>,
+    pub block_size: Option<BlockSize>,
     /// Additional properties as QEMU spells them.
     #[serde(default)]
     pub properties: Vec<(String, Value)>,
+    /// Additional properties of the adapter or controller that it shares with others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adapter_properties: Vec<(String, Value)>,
     /// Defined, with its backing file, but not plugged in when the machine powers on.
     #[serde(default)]
     pub absent: bool,

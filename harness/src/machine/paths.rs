@@ -6,7 +6,7 @@
 
 use super::board::{BoardFacts, RootBus};
 use super::layout::{Layout, PciPath};
-use super::{DeviceClass, Machine};
+use super::{DeviceClass, Machine, ScsiAdapter, UsbController};
 
 /// The line of fw_cfg `bootorder` for a device, or `None` where the device has no such name.
 pub fn bootorder_line(machine: &Machine, layout: &Layout, index: usize) -> Option<String> {
@@ -19,6 +19,16 @@ pub fn bootorder_line(machine: &Machine, layout: &Layout, index: usize) -> Optio
         DeviceClass::VirtioBlk => format!("{}/disk@0,0", function("scsi", pci?)),
         DeviceClass::VirtioScsi { target, lun, .. } => {
             format!("{}/channel@0/disk@{target:x},{lun:x}", function("scsi", pci?))
+        }
+        DeviceClass::Scsi { adapter, target, lun, .. } => {
+            let name = if *adapter == ScsiAdapter::Megasas { "raid" } else { "scsi" };
+            format!("{}/channel@0/disk@{target:x},{lun:x}", function(name, pci?))
+        }
+        // QEMU forms the suffix before it knows the namespace id (`nvme_ns_instance_init` in its `hw/nvme/ns.c`), and
+        // what comes out names no namespace
+        DeviceClass::NvmeNamespace { .. } => format!("{}/nvme-nsbootindex", function("pci1b36,0010", pci?)),
+        DeviceClass::UsbBehindHub { hub, port, .. } => {
+            format!("{}/hub@{hub:x}/storage@{port:x}/channel@0/disk@0,0", function("usb", pci?))
         }
         DeviceClass::Ide { channel, unit } => {
             format!("{}/drive@{channel:x}/disk@{unit:x}", function("ide", pci?))
@@ -90,6 +100,14 @@ pub fn uefi_path(machine: &Machine, layout: &Layout, index: usize) -> Option<Str
                 return None;
             }
             format!("{pci}/Scsi({target:#X},{lun:#X})")
+        }
+        // Debian's OVMF has no driver for them
+        DeviceClass::Scsi { .. } => return None,
+        DeviceClass::NvmeNamespace { nsid, .. } => format!("{pci}/NVMe({nsid:#X},00-00-00-00-00-00-00-00)"),
+        // a hub is of USB 1.1: on xHCI its ports follow the four of USB 3
+        DeviceClass::UsbBehindHub { controller, hub, port } => {
+            let first = if *controller == UsbController::Xhci { 4 } else { 0 };
+            format!("{pci}/USB({:#x},0x0)/USB({:#x},0x0)", first + hub.checked_sub(1)?, port.checked_sub(1)?)
         }
         DeviceClass::Ide { channel, unit } => {
             let channel = if *channel == 0 { "Primary" } else { "Secondary" };

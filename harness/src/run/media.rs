@@ -7,7 +7,7 @@ use super::error::RunError;
 use super::evidence_folder::EvidenceFolder;
 use super::seed::nonce;
 use crate::machine::Machine;
-use crate::machine::layout::{Layout, medium_kind};
+use crate::machine::layout::Layout;
 
 /// What was built for the drives of a machine.
 pub struct Media {
@@ -33,12 +33,12 @@ pub fn build(
 ) -> Result<Media, RunError> {
     let mut media = Media { files: Vec::new(), nonces: BTreeMap::new(), sectors: BTreeMap::new() };
     for (device, placed) in machine.devices.iter().zip(&layout.devices) {
-        let Some(medium) = &device.medium else {
+        let (Some(medium), Some(kind)) = (&device.medium, placed.kind) else {
             media.files.push(None);
             continue;
         };
         let nonce = nonce(seed, case, &medium.name);
-        let spec = medium.spec(medium_kind(device), placed.sectors);
+        let spec = medium.spec(kind, placed.sectors);
         let image = bootwright_images::build(&spec, nonce).map_err(|error| RunError::because("medium", error))?;
         let path = folder.medium(&medium.name);
         let cannot = |error| RunError::because(format!("cannot write medium {}", path.display()), error);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::lan::LanSpec;
-use crate::machine::{Medium, Network, Place, UsbController, VariableStore};
+use crate::machine::{Medium, Network, Place, ScsiAdapter, UsbController, VariableStore};
 
 /// One line for each option, with the value that follows it.
 fn text(argv: &[String]) -> String {
@@ -63,6 +63,27 @@ fn an_ovmf_q35() {
         ..Files::default()
     };
     golden("ovmf-q35", &machine, &files, &harness(&[]));
+}
+
+#[test]
+fn further_adapters_a_hub_namespaces_and_block_sizes() {
+    let scsi = |adapter, target| DeviceClass::Scsi { adapter, hba: 0, target, lun: 0 };
+    let hub = |port| DeviceClass::UsbBehindHub { controller: UsbController::Xhci, hub: 2, port };
+    let machine = Machine::q35(Firmware::SeaBios)
+        .scsi(ScsiAdapter::Lsi53c895a, 3, 0, Medium::bootable("lsi"))
+        .disk(scsi(ScsiAdapter::Megasas, 1), Medium::bootable("megasas"))
+        .cdrom(scsi(ScsiAdapter::Mptsas1068, 2), Medium::bootable("mptsas-cd"))
+        .disk(scsi(ScsiAdapter::Pvscsi, 0), Medium::bootable("pvscsi"))
+        .virtio_scsi(0, 0, Medium::bootable("queues"))
+        .adapter_property("num_queues", 4)
+        .disk(hub(1), Medium::bootable("hub-1"))
+        .disk(hub(8), Medium::bootable("hub-8"))
+        .disk(DeviceClass::NvmeNamespace { controller: 0, nsid: 1 }, Medium::bootable("ns-1"))
+        .disk(DeviceClass::NvmeNamespace { controller: 0, nsid: 7 }, Medium::bootable("ns-7"))
+        .virtio_blk(Medium::bootable("emulating-512"))
+        .block_sizes(512, 4096);
+    let files = Files { media: media(&machine), ..Files::default() };
+    golden("further-adapters-q35", &machine, &files, &harness(&[]));
 }
 
 /// Every device class, place and option of the specification that one pc can have.

@@ -53,6 +53,39 @@ pub enum LayoutError {
         /// The model that was wanted.
         unknown: UnknownNic,
     },
+    /// No image has the sectors that a drive asks for.
+    #[error(
+        "device {device}: no image has sectors of {logical} bytes for it: disks have 512 or 4096, optical drives 2048, floppies 512"
+    )]
+    NoImage {
+        /// Index of the device.
+        device: usize,
+        /// Its logical block size in bytes.
+        logical: u32,
+    },
+    /// A place that does not exist on any machine.
+    #[error("device {device}: {what} {wanted} does not exist: wanted {least} to {most}")]
+    NoSuchPlace {
+        /// Index of the device.
+        device: usize,
+        /// What was counted.
+        what: &'static str,
+        /// What was wanted.
+        wanted: u32,
+        /// The lowest that there is.
+        least: u32,
+        /// The highest that there is.
+        most: u32,
+    },
+    /// Properties for an adapter of a device that sits on none.
+    #[error("device {device} sits on no adapter that could have a property: give it one of its own with .property()")]
+    NoAdapter {
+        /// Index of the device.
+        device: usize,
+    },
+    /// A medium is called as a device without a medium is.
+    #[error("medium \"{0}\" has the name of a device of the machine: give it another one")]
+    NameOfDevice(String),
     /// Two media have the same name, so a verdict could not tell them apart.
     #[error("medium \"{0}\" is in the machine twice: give every medium its own name")]
     MediumTwice(String),

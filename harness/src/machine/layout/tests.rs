@@ -1,7 +1,7 @@
 use rstest::rstest;
 
 use super::*;
-use crate::machine::{Firmware, Medium};
+use crate::machine::{Firmware, Medium, ScsiAdapter, UsbController};
 
 fn pc() -> Machine {
     Machine::pc(Firmware::SeaBios)
@@ -86,6 +86,31 @@ fn a_later_explicit_slot_behind_a_bridge_is_kept_free() {
     pc().virtio_blk(disk("a")).nvme(disk("b")).virtio_blk(disk("a")),
     "medium \"a\" is in the machine twice: give every medium its own name"
 )]
+#[case::scsi_target(
+    pc().scsi(ScsiAdapter::Lsi53c895a, 8, 0, disk("a")),
+    "device 0: SCSI target 8 does not exist: wanted 0 to 7"
+)]
+#[case::ahci_port_that_is_none(q35().ahci(6, disk("a")), "device 0: AHCI port 6 does not exist: wanted 0 to 5")]
+#[case::ide_unit_that_is_none(pc().ide(0, 2, disk("a")), "device 0: IDE unit 2 does not exist: wanted 0 to 1")]
+#[case::usb_port_that_is_none(pc().usb_storage(0, disk("a")), "device 0: USB port 0 does not exist: wanted 1 to 4")]
+#[case::pci_slot(pc().nvme(disk("a")).slot(32), "device 0: PCI slot 32 does not exist: wanted 0 to 31")]
+#[case::pci_function(pc().nvme(disk("a")).function(4, 8), "device 0: PCI function 8 does not exist: wanted 0 to 7")]
+#[case::hub_on_ehci(
+    pc().disk(DeviceClass::UsbBehindHub { controller: UsbController::Ehci, hub: 1, port: 1 }, disk("a")),
+    "device 0: a USB 1.1 hub on EHCI does not exist on any board"
+)]
+#[case::sectors_that_no_image_has(
+    pc().virtio_blk(disk("a")).block_size(2048),
+    "device 0: no image has sectors of 2048 bytes for it: disks have 512 or 4096, optical drives 2048, floppies 512"
+)]
+#[case::an_adapters_property_without_adapter(
+    pc().nvme(disk("a")).adapter_property("num_queues", 4),
+    "device 0 sits on no adapter that could have a property: give it one of its own with .property()"
+)]
+#[case::a_medium_called_as_a_nic_is(
+    pc().nic("e1000", None).nvme(disk("nic0")),
+    "medium \"nic0\" has the name of a device of the machine: give it another one"
+)]
 #[case::unknown_nic(
     pc().nic("e1000,romfile=/etc/passwd", None),
     "device 0: no network card that the harness knows is called \"e1000,romfile=/etc/passwd\": known are virtio-net-pci, \
@@ -146,6 +171,23 @@ fn every_hard_disk_has_a_size_that_no_other_has() {
     assert_eq!(sizes[4..], [None, None], "optical media and floppies have sizes of their own");
     let distinct: BTreeSet<u64> = sizes.iter().flatten().copied().collect();
     assert_eq!(distinct.len(), 4, "{sizes:?}");
+}
+
+#[test]
+fn the_kind_of_image_follows_the_size_of_sectors() {
+    let kind = |machine: Machine| Layout::of(&machine).unwrap().devices[0].kind;
+    assert_eq!(kind(pc().nvme(disk("a"))), Some(MediumKind::Disk));
+    assert_eq!(kind(pc().nvme(disk("a")).block_sizes(512, 4096)), Some(MediumKind::Disk));
+    assert_eq!(kind(pc().nvme(disk("a")).block_size(4096)), Some(MediumKind::Disk4Kn));
+    assert_eq!(kind(pc().cdrom(DeviceClass::Ide { channel: 0, unit: 0 }, disk("a"))), Some(MediumKind::Cdrom));
+    assert_eq!(kind(pc().nic("e1000", None)), None);
+}
+
+#[test]
+fn two_disks_may_have_one_size() {
+    let of_size = |name| Medium { sectors: Some(40_960), ..disk(name) };
+    let layout = Layout::of(&pc().virtio_blk(of_size("a")).virtio_blk(of_size("b"))).unwrap();
+    assert_eq!(layout.devices[0].sectors, layout.devices[1].sectors);
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Paths against the measured table: every row whose machine the specification can express.
 
 use super::*;
-use crate::machine::{Board, DeviceClass, Firmware, Medium, Nic, NicModel, OptionRom, Place, UsbController};
+use crate::machine::{
+    Board, DeviceClass, Firmware, Medium, Nic, NicModel, OptionRom, Place, ScsiAdapter, UsbController,
+};
 
 /// Columns as in `docs/firmware-paths.md`.
 struct Row<'a> {
@@ -56,6 +58,15 @@ fn class(row: &Row) -> Option<(DeviceClass, bool)> {
         "qemu-xhci/usb-storage" | "qemu-xhci/usb-storage(cd)" => usb(UsbController::Xhci)?,
         "usb-ehci/usb-storage" | "usb-ehci/usb-storage(cd)" => usb(UsbController::Ehci)?,
         "piix3-usb-uhci/usb-storage" | "piix3-usb-uhci/usb-storage(cd)" => usb(UsbController::Uhci)?,
+        "qemu-xhci/usb-hub/usb-storage" => behind_hub(UsbController::Xhci, unit)?,
+        "piix3-usb-uhci/usb-hub/usb-storage" => behind_hub(UsbController::Uhci, unit)?,
+        "nvme/nvme-ns" => DeviceClass::NvmeNamespace { controller: 0, nsid: number(unit, "nsid")? },
+        adapter if adapter.ends_with("/scsi-hd") || adapter.ends_with("/scsi-cd") => {
+            use ScsiAdapter::{Lsi53c895a, Megasas, Mptsas1068, Pvscsi};
+            let name = adapter.split('/').next()?;
+            let adapter = [Lsi53c895a, Megasas, Mptsas1068, Pvscsi].into_iter().find(|known| known.device() == name)?;
+            DeviceClass::Scsi { adapter, hba: 0, target: number(unit, "scsi-id")?, lun: number(unit, "lun")? }
+        }
         "floppy" | "isa-fdc/floppy" => DeviceClass::Floppy { unit: number(unit, "unit")? },
         model => {
             let known = model.parse::<NicModel>().ok()?;
@@ -63,6 +74,12 @@ fn class(row: &Row) -> Option<(DeviceClass, bool)> {
         }
     };
     Some((class, row.class.ends_with("-cd") || row.class.ends_with("(cd)")))
+}
+
+/// `port=1.8` is port 8 of the hub on root port 1.
+fn behind_hub(controller: UsbController, unit: &str) -> Option<DeviceClass> {
+    let (hub, port) = value(unit, "port")?.split_once('.')?;
+    Some(DeviceClass::UsbBehindHub { controller, hub: hub.parse().ok()?, port: port.parse().ok()? })
 }
 
 /// A machine whose last device sits where the row's did.
@@ -136,16 +153,33 @@ fn the_comparison_covers_every_place_and_class() {
     for place in ["root", "multifunction", "pci-bridge", "pcie-root-port", "pxb", "pxb-pcie+root-port"] {
         assert!(expressed.iter().any(|(_, known)| *known == place), "no row with place {place}");
     }
-    for class in ["virtio-blk-pci", "nvme", "virtio-scsi-pci/scsi-cd", "ide-hd", "ich9-ahci/ide-cd", "e1000", "floppy"]
-    {
+    let classes = [
+        "virtio-blk-pci",
+        "nvme",
+        "nvme/nvme-ns",
+        "virtio-scsi-pci/scsi-cd",
+        "lsi53c895a/scsi-hd",
+        "megasas/scsi-cd",
+        "mptsas1068/scsi-hd",
+        "pvscsi/scsi-hd",
+        "qemu-xhci/usb-hub/usb-storage",
+        "piix3-usb-uhci/usb-hub/usb-storage",
+        "ide-hd",
+        "ich9-ahci/ide-cd",
+        "e1000",
+        "floppy",
+    ];
+    for class in classes {
         assert!(expressed.iter().any(|(known, _)| known == class), "no row with class {class}");
     }
 }
 
 #[test]
 fn a_usb_port_that_does_not_exist_has_no_device_path() {
-    let machine = Machine::q35(Firmware::Ovmf).usb_storage(0, Medium::bootable("only"));
-    assert_eq!(uefi_path(&machine, &Layout::of(&machine).unwrap(), 0), None);
+    let mut machine = Machine::q35(Firmware::Ovmf).usb_storage(1, Medium::bootable("only"));
+    let layout = Layout::of(&machine).unwrap();
+    machine.devices[0].class = DeviceClass::UsbStorage { controller: UsbController::Xhci, port: 0 };
+    assert_eq!(uefi_path(&machine, &layout, 0), None);
 }
 
 #[test]

@@ -1,0 +1,73 @@
+//! Places that exist: the ranges of slots, units, targets and ports.
+
+use super::LayoutError;
+use crate::machine::{Device, DeviceClass, UsbController};
+
+/// Refuses a device at a place that no machine has.
+pub(super) fn check(index: usize, device: &Device) -> Result<(), LayoutError> {
+    let within = |what, wanted: u32, least: u32, most: u32| {
+        if (least..=most).contains(&wanted) {
+            return Ok(());
+        }
+        Err(LayoutError::NoSuchPlace { device: index, what, wanted, least, most })
+    };
+    if let Some(slot) = device.slot {
+        within("PCI slot", slot.into(), 0, 31)?;
+    }
+    within("PCI function", device.function.into(), 0, 7)?;
+    let has_adapter = match &device.class {
+        DeviceClass::VirtioScsi { lun, .. } => {
+            within("LUN", (*lun).into(), 0, 16_383)?;
+            true
+        }
+        DeviceClass::Scsi { adapter, target, lun, .. } => {
+            within("SCSI target", (*target).into(), 0, adapter.last_target().into())?;
+            within("LUN", (*lun).into(), 0, 255)?;
+            true
+        }
+        DeviceClass::Ide { channel, unit } => {
+            within("IDE channel", (*channel).into(), 0, 1)?;
+            within("IDE unit", (*unit).into(), 0, 1)?;
+            false
+        }
+        DeviceClass::Ahci { port } => {
+            within("AHCI port", (*port).into(), 0, 5)?;
+            true
+        }
+        DeviceClass::NvmeNamespace { nsid, .. } => {
+            within("NVMe namespace", *nsid, 1, 256)?;
+            true
+        }
+        DeviceClass::UsbStorage { controller, port } => {
+            within("USB port", (*port).into(), 1, ports(*controller))?;
+            true
+        }
+        DeviceClass::UsbBehindHub { controller, hub, port } => {
+            within("USB port", (*hub).into(), 1, ports(*controller))?;
+            within("port of a USB hub", (*port).into(), 1, 8)?;
+            if *controller == UsbController::Ehci {
+                let wanted = "a USB 1.1 hub on EHCI".to_owned();
+                return Err(LayoutError::NotOnBoard { device: index, wanted, board: "any board" });
+            }
+            true
+        }
+        DeviceClass::Floppy { unit } => {
+            within("floppy drive", (*unit).into(), 0, 1)?;
+            false
+        }
+        DeviceClass::VirtioBlk | DeviceClass::Nvme | DeviceClass::Nic(_) => false,
+    };
+    if !has_adapter && !device.adapter_properties.is_empty() {
+        return Err(LayoutError::NoAdapter { device: index });
+    }
+    Ok(())
+}
+
+/// Root ports of a USB host controller as QEMU makes it.
+fn ports(controller: UsbController) -> u32 {
+    match controller {
+        UsbController::Xhci => 4,
+        UsbController::Ehci => 6,
+        UsbController::Uhci => 2,
+    }
+}
