@@ -68,6 +68,12 @@ pub struct Args {
     /// Run every case N times; any disagreement is reported as a flake and fails the run
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     repeat: u32,
+    /// Begin no further case after the first that is not as expected
+    #[arg(long, conflicts_with = "max_fail")]
+    fail_fast: bool,
+    /// Begin no further case after N that are not as expected
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_fail: Option<u32>,
     /// A skipped case fails the run
     #[arg(long)]
     strict: bool,
@@ -92,6 +98,13 @@ pub struct Args {
     /// Where results go [default: target/bootwright/RUN, RUN counting up]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+}
+
+impl Args {
+    /// After how many that are not as expected no further case begins.
+    fn max_fail(&self) -> Option<u32> {
+        if self.fail_fast { Some(1) } else { self.max_fail }
+    }
 }
 
 /// Runs the subcommand.
@@ -125,6 +138,7 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
         return Ok(ExitCode::SUCCESS);
     }
     let platforms = resolve(args)?;
+    let selected = select::failed_first(selected, &out_dir::failed_in_last_run());
     let out = out_dir::claim(args.out.as_deref())?;
     let jobs = args.jobs.unwrap_or_else(cores);
     let mut run = Run::new(out.run.clone());
@@ -136,6 +150,7 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     run.suite = Some(settings.suite.to_string());
     run.seed = Some(settings.seed);
     run.shard = settings.shard;
+    run.max_fail = settings.max_fail;
     run.selection = Some(selection(args, &whole));
     let several_platforms = platforms.len() > 1;
     for platform in &platforms {
@@ -152,6 +167,11 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     let mut interrupted = false;
     for platform in &platforms {
         let settings = Settings { platform: Some(platform.name.clone()), ..settings.clone() };
+        let left = args.max_fail().map(|most| most.saturating_sub(follower.unexpected()));
+        if left == Some(0) {
+            break;
+        }
+        let settings = Settings { max_fail: left, ..settings };
         interrupted = follower.run(boot.run_command(&settings, jobs), &platform.name)?;
         if interrupted {
             break;
@@ -219,6 +239,7 @@ fn settings(args: &Args) -> Settings {
         prelaunch_double: suite::imitates_fixed_prelaunch(|name| std::env::var(name).ok()),
         mirror: args.mirror.clone(),
         known_issues: args.known_issues.clone(),
+        max_fail: args.max_fail(),
         ..unset
     }
 }

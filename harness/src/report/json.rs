@@ -141,6 +141,8 @@ pub struct Run {
     pub seed: Option<u64>,
     /// Which part of the selection it is, where it was cut.
     pub shard: Option<Shard>,
+    /// No further case began after so many that were not as expected.
+    pub max_fail: Option<u32>,
     /// What was selected before that.
     pub selection: Option<Selection>,
     /// What somebody should look at although it changes no verdict: an overdue known issue, a pattern that fits no case.
@@ -162,6 +164,7 @@ impl Run {
             suite: None,
             seed: None,
             shard: None,
+            max_fail: None,
             selection: None,
             warnings: Vec::new(),
         }
@@ -181,9 +184,15 @@ pub fn gather(out_dir: &Path, run: Run) -> Result<Report, ReportError> {
         cases.extend(result_in(out_dir, &folder));
     }
     let seen: BTreeSet<String> = cases.iter().map(|case| case.evidence.clone()).collect();
+    let unexpected = cases.iter().filter(|case| !case.verdict.is_as_expected()).count();
+    let stopped = run.max_fail.filter(|&most| unexpected >= most as usize);
     for key in run.selected.iter().filter(|key| !seen.contains(&key.evidence())) {
         let mut case = CaseResult::new(key, Verdict::Broken);
         case.reason = Some("never started: the run ended before its turn".into());
+        if let Some(most) = stopped {
+            case.verdict = Verdict::Skipped;
+            case.reason = Some(format!("not run: {most} before it not as expected, which ends the run (--max-fail)"));
+        }
         cases.push(case);
     }
     Ok(assemble(run, cases))
@@ -359,6 +368,21 @@ mod tests {
         run.selected = vec![CaseKey::new("a", "host"), CaseKey::new("b", "host")];
         let report = gather(dir.path(), run).unwrap();
         assert_eq!((report.totals.passed, report.totals.broken), (1, 1));
+    }
+
+    #[test]
+    fn what_a_run_that_was_to_stop_early_did_not_begin_is_skipped_and_it_failed() {
+        let dir = tempfile::tempdir().unwrap();
+        leave(dir.path(), "a", None, Verdict::Failed);
+        let mut run = Run::new("1");
+        run.selected = vec![CaseKey::new("a", "host"), CaseKey::new("b", "host")];
+        run.max_fail = Some(2);
+        let report = gather(dir.path(), run.clone()).unwrap();
+        assert_eq!((report.totals.failed, report.totals.broken), (1, 1));
+        run.max_fail = Some(1);
+        let report = gather(dir.path(), run).unwrap();
+        assert_eq!((report.totals.failed, report.totals.skipped, report.exit_code(false)), (1, 1, 1));
+        assert!(report.cases[1].reason.as_ref().unwrap().starts_with("not run: 1 before it"));
     }
 
     #[test]

@@ -14,10 +14,11 @@
 
 mod jobs;
 mod question;
+mod room;
 mod runner;
 mod settings;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -78,8 +79,10 @@ fn run(cases: Vec<Case>, known_issues: &str) -> Result<ExitCode, String> {
     if let Some(path) = &settings.selection {
         let names = std::fs::read_to_string(path)
             .map_err(|error| format!("cannot read the selection {}: {error}", path.display()))?;
-        let names: HashSet<&str> = names.lines().collect();
-        jobs.retain(|job| names.contains(job.name().as_str()));
+        let names: HashMap<&str, usize> = names.lines().enumerate().map(|(place, name)| (name, place)).collect();
+        jobs.retain(|job| names.contains_key(job.name().as_str()));
+        // whoever selects says in which order, too
+        jobs.sort_by_key(|job| names.get(job.name().as_str()).copied());
     }
     let runner = Arc::new(Runner::new(settings, known_issues));
     let trials = jobs.into_iter().map(|job| {

@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::json;
 
@@ -17,6 +18,7 @@ use crate::verdict::Expectation;
 use crate::verdict::known_issues::{self, Classification, FailureFacts, KnownIssues, Versions};
 
 use super::jobs::Job;
+use super::room::{Needs, Room};
 use super::settings::Settings;
 
 /// Runs jobs on the platform of the settings, which is resolved at the first job.
@@ -26,12 +28,22 @@ pub struct Runner {
     platform: OnceLock<Result<Platform, String>>,
     /// Accelerator of SeaBIOS and of OVMF, once probed.
     probed: [OnceLock<Accelerator>; 2],
+    room: Room,
+    /// Cases that were not as expected so far.
+    unexpected: AtomicU32,
 }
 
 impl Runner {
     /// A runner that has not looked at the host yet.
     pub fn new(settings: Settings, known_issues: KnownIssues) -> Runner {
-        Runner { settings, known_issues, platform: OnceLock::new(), probed: [OnceLock::new(), OnceLock::new()] }
+        Runner {
+            settings,
+            known_issues,
+            platform: OnceLock::new(),
+            probed: [OnceLock::new(), OnceLock::new()],
+            room: Room::default(),
+            unexpected: AtomicU32::new(0),
+        }
     }
 
     /// Runs one job, leaves its evidence and result, and says whether it went as expected.
@@ -40,6 +52,11 @@ impl Runner {
     ///
     /// The failure text for a person, when the verdict is not as expected.
     pub fn run(&self, job: &Job) -> Result<(), String> {
+        let machines = 1 + u64::from(job.case.beside.is_some());
+        let _place = self.room.enter(Needs::of(u64::from(job.case.machine.ram_mib_or_default()) * machines));
+        if self.settings.max_fail.is_some_and(|most| self.unexpected.load(Ordering::SeqCst) >= most) {
+            return Err("not run: enough cases before it were not as expected".to_owned());
+        }
         let name = self.settings.platform.clone().unwrap_or_else(|| default_platform().to_string());
         let key = CaseKey {
             id: job.id(),
@@ -61,6 +78,9 @@ impl Runner {
         let out = self.settings.out.display().to_string();
         let run = self.settings.out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let fine = result.verdict.is_as_expected() && !(self.settings.strict && result.verdict == Verdict::Skipped);
+        if !fine {
+            self.unexpected.fetch_add(1, Ordering::SeqCst);
+        }
         if fine { Ok(()) } else { Err(report::text::failure(&result, &run, &out)) }
     }
 

@@ -45,6 +45,8 @@ pub struct Settings {
     pub selection: Option<PathBuf>,
     /// `BOOTWRIGHT_KNOWN_ISSUES`: another file than the crate's own.
     pub known_issues: Option<PathBuf>,
+    /// `BOOTWRIGHT_MAX_FAIL`: no further case begins after so many that are not as expected.
+    pub max_fail: Option<u32>,
 }
 
 /// A variable that does not say what it should.
@@ -84,6 +86,7 @@ impl Settings {
             repeat: 1,
             selection: None,
             known_issues: None,
+            max_fail: None,
         }
     }
 
@@ -113,6 +116,7 @@ impl Settings {
             repeat: parse::<Repeat>(REPEAT, get(REPEAT))?.map_or(unset.repeat, |repeat| repeat.0),
             selection: path(SELECTION),
             known_issues: path(KNOWN_ISSUES),
+            max_fail: parse::<Count>(MAX_FAIL, get(MAX_FAIL))?.map(|count| count.0),
             ..unset
         })
     }
@@ -139,6 +143,7 @@ impl Settings {
             (REPEAT, self.repeat.to_string()),
             (SELECTION, path(&self.selection)),
             (KNOWN_ISSUES, path(&self.known_issues)),
+            (MAX_FAIL, word(self.max_fail.as_ref().map(|count| count as &dyn Display))),
         ]
     }
 }
@@ -159,6 +164,7 @@ const SHARD: &str = "BOOTWRIGHT_SHARD";
 const REPEAT: &str = "BOOTWRIGHT_REPEAT";
 const SELECTION: &str = "BOOTWRIGHT_SELECTION";
 const KNOWN_ISSUES: &str = "BOOTWRIGHT_KNOWN_ISSUES";
+const MAX_FAIL: &str = "BOOTWRIGHT_MAX_FAIL";
 
 fn parse<T>(variable: &'static str, found: Option<String>) -> Result<Option<T>, SettingsError>
 where
@@ -254,6 +260,17 @@ impl FromStr for Seed {
     }
 }
 
+struct Count(u32);
+
+impl FromStr for Count {
+    type Err = Wanted;
+
+    fn from_str(text: &str) -> Result<Count, Wanted> {
+        let count = text.parse().ok().filter(|count| *count > 0);
+        count.map(Count).ok_or(Wanted("a number from 1"))
+    }
+}
+
 struct Repeat(u32);
 
 impl FromStr for Repeat {
@@ -317,6 +334,7 @@ mod tests {
             repeat: 4,
             selection: Some("selection.txt".into()),
             known_issues: Some("issues.toml".into()),
+            max_fail: Some(3),
         };
         let real = Settings { clock: Some(Clock::Real), suite: Suite::Default, ..plain.clone() };
         for settings in [plain, full, real] {
@@ -332,6 +350,7 @@ mod tests {
     #[case::an_unknown_accelerator(ACCEL, "hvf", "tcg, kvm or auto")]
     #[case::an_unknown_clock(CLOCK, "slow", "virtual or real")]
     #[case::a_seed_in_words(SEED, "one", "a whole number")]
+    #[case::no_failure(MAX_FAIL, "0", "a number from 1")]
     #[case::no_repetition(REPEAT, "0", "a number from 1 to 10000")]
     fn a_value_that_makes_no_sense_is_refused(
         #[case] variable: &'static str,

@@ -22,6 +22,8 @@ pub struct Follower {
     run: String,
     /// Bytes of the event file already shown.
     seen: u64,
+    /// Cases that were not as expected.
+    unexpected: u32,
     progress: Progress,
     signalled: Arc<AtomicBool>,
 }
@@ -37,7 +39,7 @@ impl Follower {
         }
         let mut progress = Progress::detect();
         progress.handle(Event::Total(total));
-        Follower { out: out.dir.clone(), run: out.run.clone(), seen: 0, progress, signalled }
+        Follower { out: out.dir.clone(), run: out.run.clone(), seen: 0, unexpected: 0, progress, signalled }
     }
 
     /// Runs the binary to its end, or ends it when a signal asks for that; true then.
@@ -114,6 +116,7 @@ impl Follower {
                 let result = std::fs::read(file).ok();
                 let result = result.and_then(|bytes| serde_json::from_slice::<CaseResult>(&bytes).ok());
                 let Some(result) = result else { return };
+                self.unexpected += u32::from(!result.verdict.is_as_expected());
                 let mut finished = Event::finished(&result, &self.run, &shown(&self.out));
                 if let Event::Finished { id: name, .. } = &mut finished {
                     *name = id;
@@ -122,6 +125,11 @@ impl Follower {
             }
             _ => {}
         }
+    }
+
+    /// Cases that were not as expected so far.
+    pub fn unexpected(&self) -> u32 {
+        self.unexpected
     }
 
     /// Takes the bar away and prints the closing lines, and where the report is if it could be written.

@@ -1,7 +1,10 @@
 //! Where the results of a run go.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use bootwright::report::Report;
 
 use crate::XtaskError;
 
@@ -58,6 +61,24 @@ pub fn runs() -> PathBuf {
     workspace().join(RUNS)
 }
 
+/// Ids of the cases that were not as expected in the last run with a number; none where there is no such run.
+pub fn failed_in_last_run() -> HashSet<String> {
+    last_report(&runs()).map(|report| unexpected(&report)).unwrap_or_default()
+}
+
+fn last_report(runs: &Path) -> Option<Report> {
+    let names = fs::read_dir(runs).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut numbers: Vec<(u32, String)> = names.filter_map(|name| Some((name.parse().ok()?, name))).collect();
+    numbers.sort();
+    // one that was killed has left none
+    numbers.iter().rev().find_map(|(_, name)| Report::load(&runs.join(name).join("report.json")).ok())
+}
+
+fn unexpected(report: &Report) -> HashSet<String> {
+    let cases = report.cases.iter().filter(|case| !case.verdict.is_as_expected());
+    cases.map(|case| case.id.clone()).collect()
+}
+
 /// The workspace that this program was built from.
 pub fn workspace() -> PathBuf {
     let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
@@ -100,6 +121,24 @@ mod tests {
         let error = claim(Some(&odd)).err().unwrap().to_string();
         assert!(error.starts_with("--out \"") && error.contains("out-\\xFF\": not UTF-8"), "{error}");
         assert!(!odd.exists());
+    }
+
+    #[test]
+    fn the_last_run_that_left_a_report_tells_what_failed() {
+        use bootwright::report::{CaseFolder, CaseKey, CaseResult, Run, Verdict, gather};
+        let dir = tempfile::tempdir().unwrap();
+        assert!(last_report(dir.path()).is_none());
+        for (number, verdict) in [("0009", Verdict::Failed), ("0010", Verdict::Broken)] {
+            let out = dir.path().join(number);
+            for (id, verdict) in [(format!("of-{number}"), verdict), ("fine".to_owned(), Verdict::Passed)] {
+                let key = CaseKey::new(id, "host");
+                CaseFolder::new(&out, &key).finish(&CaseResult::new(&key, verdict)).unwrap();
+            }
+            gather(&out, Run::new(number)).unwrap().store(&out.join("report.json")).unwrap();
+        }
+        fs::create_dir(dir.path().join("0011")).unwrap();
+        let failed = unexpected(&last_report(dir.path()).unwrap());
+        assert_eq!(failed, HashSet::from(["of-0010".to_owned()]));
     }
 
     #[test]

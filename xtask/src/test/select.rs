@@ -1,5 +1,7 @@
 //! Which of the jobs that there are run. Nothing that was asked for is dropped in silence.
 
+use std::collections::HashSet;
+
 use bootwright::case::Suite;
 use bootwright::platform::PlatformName;
 use bootwright::suite::Listed;
@@ -40,6 +42,12 @@ fn nothing_fits(idle: &[&str], exact: bool, suite: Suite) -> XtaskError {
         "nothing selected: {what} (suite {suite})\n  see: cargo xtask test --list --suite full\n  ids look like \
          order::seabios::pc::virtio-blk-before-ide"
     ))
+}
+
+/// The same jobs, those whose id failed in an earlier run before the others.
+pub fn failed_first(mut jobs: Vec<Listed>, failed: &HashSet<String>) -> Vec<Listed> {
+    jobs.sort_by_key(|job| !failed.contains(&job.id));
+    jobs
 }
 
 /// Platforms that were named twice would run into one folder.
@@ -104,6 +112,13 @@ mod tests {
             assert!(error.starts_with("an empty filter would select everything"), "{error}");
         }
         assert!(selected(&[], true).unwrap_err().starts_with("--exact: no id is given"));
+    }
+
+    #[test]
+    fn those_that_failed_last_time_come_first_and_the_rest_keeps_its_order() {
+        let failed = HashSet::from(["pxe::a".to_owned(), "gone".to_owned()]);
+        let ids: Vec<String> = failed_first(jobs(), &failed).into_iter().map(|job| job.id).collect();
+        assert_eq!(ids, ["pxe::a", "order::a", "order::b"]);
     }
 
     #[test]
