@@ -1,8 +1,14 @@
 //! `cargo xtask tidy`: the repository's own rules.
 //!
-//! Each rule is a function from the text of all files to findings, in [`rules`]; this file finds the files and prints.
+//! Each rule is a function from the text of all files to findings; [`rules`] lists them. This file finds the files and prints.
 
+mod circles;
+mod dependencies;
+mod finding;
+mod functions;
 mod issues;
+mod modules;
+mod pages;
 mod rules;
 mod source;
 
@@ -32,7 +38,7 @@ pub fn run(args: Args) -> Result<u8, Box<dyn Error>> {
     if !sources.iter().any(|source| source.path == "Cargo.toml") {
         return Err(format!("{} has no Cargo.toml; name the repository with --root DIR", root.display()).into());
     }
-    let mut findings: Vec<rules::Finding> = rules::ALL.iter().flat_map(|rule| rule(&sources)).collect();
+    let mut findings: Vec<finding::Finding> = rules::ALL.iter().flat_map(|rule| rule(&sources)).collect();
     let (idle, overdue) = issues::look(&sources)?;
     findings.extend(idle);
     findings.sort();

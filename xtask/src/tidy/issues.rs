@@ -3,7 +3,7 @@
 use bootwright::verdict::known_issues::{KnownIssueWarning, KnownIssues};
 use jiff::civil::Date;
 
-use super::rules::Finding;
+use super::finding::Finding;
 use super::source::Source;
 
 /// Where the repository keeps them.

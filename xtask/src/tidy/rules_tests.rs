@@ -1,17 +1,7 @@
 //! Each rule says yes where it should and no where it must.
 
+use super::super::finding::expected::{NONE, assert_one, found};
 use super::*;
-
-fn found(rule: Rule, files: &[(&str, &str)]) -> Vec<String> {
-    let sources: Vec<Source> = files.iter().map(|(path, text)| Source::new(path, text)).collect();
-    rule(&sources).iter().map(ToString::to_string).collect()
-}
-
-fn assert_one(findings: &[String], wanted: &str) {
-    assert!(findings.len() == 1 && findings[0].contains(wanted), "wanted one finding with {wanted:?}: {findings:#?}");
-}
-
-const NONE: [String; 0] = [];
 
 #[test]
 fn a_module_may_use_what_stands_to_its_left() {
@@ -97,6 +87,16 @@ fn a_crate_without_the_lint_is_found() {
 fn a_dependency_without_a_reason_is_found() {
     let text = "[workspace.dependencies]\nours = { path = \"ours\" }\na = \"1\" # reads the format\nb = \"1\"\n";
     assert_one(&found(reasons, &[("Cargo.toml", text)]), "Cargo.toml:4: dependency `b` has no reason");
+}
+
+#[test]
+fn a_long_file_of_the_harness_is_found_sooner() {
+    let text = "\n".repeat(601);
+    assert_one(
+        &found(size, &[("harness/src/x.rs", &text), ("xtask/src/x.rs", &text)]),
+        "harness/src/x.rs:601: 601 lines",
+    );
+    assert_one(&found(size, &[("harness/lan/src/x.rs", &text)]), "wanted at most 600");
 }
 
 #[test]

@@ -34,6 +34,66 @@ impl Source {
     }
 }
 
+impl Source {
+    /// Whether it holds tests alone, by its name or place.
+    pub fn is_test(&self) -> bool {
+        let tests_of = |name: &str| name == "tests" || name.ends_with("_tests");
+        tests_of(self.stem()) || self.path.split('/').any(|part| part == "tests")
+    }
+
+    /// Modules in files that it declares for tests only, as paths without ending.
+    pub fn modules_for_tests(&self) -> Vec<String> {
+        let folder = match self.stem() {
+            "mod" | "lib" | "main" => self.folder().to_owned(),
+            stem => format!("{}/{stem}", self.folder()),
+        };
+        let declared = self.code.match_indices("#[cfg(test)]").filter_map(|(at, mark)| {
+            let rest = self.code[at + mark.len()..].split_once(';')?.0;
+            let name = rest.split_whitespace().last().filter(|_| !rest.contains('{') && rest.contains("mod "))?;
+            Some(format!("{folder}/{name}"))
+        });
+        declared.collect()
+    }
+
+    /// Whether a byte offset of its code lies in a module that is compiled for tests only.
+    pub fn in_test_module(&self, offset: usize) -> bool {
+        let begins = self.code.match_indices("#[cfg(test)]").map(|(at, _)| at).filter(|at| *at < offset);
+        begins.into_iter().any(|at| {
+            let body = self.code[at..].find(['{', ';']).map_or(at, |place| at + place);
+            self.code[body..].starts_with('{') && block_end(&self.code, body) > offset
+        })
+    }
+}
+
+/// `a/b/../c` as `a/c`.
+pub fn normal(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            ".." => drop(parts.pop()),
+            "." | "" => {}
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+/// Where the block that opens at `start` closes.
+pub fn block_end(code: &str, start: usize) -> usize {
+    let mut depth = 0usize;
+    for (place, byte) in code.bytes().enumerate().skip(start) {
+        match byte {
+            b'{' => depth += 1,
+            b'}' => depth = depth.saturating_sub(1),
+            _ => continue,
+        }
+        if depth == 0 {
+            return place;
+        }
+    }
+    code.len()
+}
+
 /// The line, from 1, of a byte offset.
 pub fn line_of(text: &str, offset: usize) -> usize {
     text.as_bytes()[..offset].iter().filter(|&&byte| byte == b'\n').count() + 1

@@ -1,0 +1,196 @@
+//! Files that import each other.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::finding::Finding;
+use super::modules::Crate;
+use super::source::{Source, line_of};
+
+/// Modules whose own file and parts are one thing in several files: what a part takes from the file that it lies below does
+/// not count there. Everywhere else it does.
+const TOGETHER: [&str; 20] = [
+    "cases/src/bridge.rs",
+    "cases/src/loaders.rs",
+    "cases/src/menu.rs",
+    "cases/src/prelaunch.rs",
+    "cases/src/resets.rs",
+    "harness/lan/src/engine.rs",
+    "harness/src/case/permute/mod.rs",
+    "harness/src/evidence/nvram/mod.rs",
+    "harness/src/machine/board/mod.rs",
+    "harness/src/platform/manifest.rs",
+    "harness/src/platform/mod.rs",
+    "harness/src/platform/release/mod.rs",
+    "harness/src/report/merge.rs",
+    "harness/src/run/mod.rs",
+    "harness/src/suite/mod.rs",
+    "harness/src/trace/mod.rs",
+    "harness/src/verdict/known_issues/mod.rs",
+    "harness/src/verdict/mod.rs",
+    "xtask/src/main.rs",
+    "xtask/src/test.rs",
+];
+
+/// Uses that close a circle and are known, from which file and of which; one that is no more leaves the list.
+const KNOWN: [(&str, &str); 3] = [
+    ("harness/lan/src/service/mod.rs", "harness/lan/src/engine/ingress.rs"),
+    ("harness/src/machine/layout.rs", "harness/src/machine/board/mod.rs"),
+    ("harness/src/run/tell.rs", "harness/src/run/snapshot.rs"),
+];
+
+/// Where a file is used: the offset of one use, and the path of the file that uses.
+type Uses<'a> = BTreeMap<&'a str, BTreeMap<&'a str, (&'a Source, usize)>>;
+
+/// No two files of a crate use each other, by way of others neither; see [`TOGETHER`].
+pub fn circles(sources: &[Source]) -> Vec<Finding> {
+    let roots = sources
+        .iter()
+        .filter(|source| ["lib.rs", "main.rs"].iter().any(|name| source.path.ends_with(&format!("src/{name}"))));
+    let mut findings = Vec::new();
+    let mut seen = BTreeSet::new();
+    for one in roots.filter_map(|root| Crate::read(&root.path, sources)) {
+        let edges = one.edges();
+        let is_known = |(source, _, target): &(&Source, usize, &Source)| {
+            KNOWN.iter().position(|(from, to)| *from == source.path && *to == target.path)
+        };
+        seen.extend(edges.iter().filter_map(is_known));
+        findings.extend(circles_of(edges.into_iter().filter(|edge| is_known(edge).is_none())));
+    }
+    let there = |path: &str| sources.iter().any(|source| source.path == path);
+    let gone = KNOWN.iter().enumerate().filter(|(place, (from, _))| !seen.contains(place) && there(from));
+    findings.extend(gone.map(|(_, (from, to))| Finding {
+        path: (*from).to_owned(),
+        line: 1,
+        what: format!("it no longer uses {to}"),
+        fix: "take it from KNOWN in xtask/src/tidy/circles.rs",
+    }));
+    findings
+}
+
+fn circles_of<'a>(edges: impl Iterator<Item = (&'a Source, usize, &'a Source)>) -> Vec<Finding> {
+    let mut uses = Uses::new();
+    for (source, offset, target) in edges {
+        if TOGETHER.contains(&target.path.as_str()) && below(source, target) {
+            continue;
+        }
+        uses.entry(&source.path).or_default().entry(&target.path).or_insert((source, offset));
+    }
+    let mut told = BTreeSet::new();
+    let mut findings = Vec::new();
+    for start in uses.keys() {
+        let Some(circle) = shortest(start, &uses).filter(|circle| !circle.iter().any(|file| told.contains(file)))
+        else {
+            continue;
+        };
+        let next = circle.get(1).unwrap_or(start);
+        if let Some((source, offset)) = uses.get(start).and_then(|used| used.get(next)) {
+            findings.push(Finding {
+                path: source.path.clone(),
+                line: line_of(&source.code, *offset),
+                what: format!("files use each other: {} -> {start}", circle.join(" -> ")),
+                fix: "move what both need into a file of its own",
+            });
+        }
+        told.extend(circle);
+    }
+    findings
+}
+
+/// Whether a file is a part of the module that `parent` is.
+fn below(part: &Source, parent: &Source) -> bool {
+    let folder = match parent.stem() {
+        "mod" | "lib" | "main" => parent.folder().to_owned(),
+        stem => format!("{}/{stem}", parent.folder()),
+    };
+    part.path.starts_with(&format!("{folder}/"))
+}
+
+/// The shortest way from a file back to itself.
+fn shortest<'a>(start: &&'a str, uses: &Uses<'a>) -> Option<Vec<&'a str>> {
+    let mut reached: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut waiting = VecDeque::from([*start]);
+    while let Some(file) = waiting.pop_front() {
+        for next in uses.get(file).into_iter().flat_map(BTreeMap::keys) {
+            if next == start {
+                let mut way = vec![file];
+                while let Some(before) = way.last().filter(|last| *last != start).and_then(|last| reached.get(last)) {
+                    way.push(before);
+                }
+                way.reverse();
+                return Some(way);
+            }
+            if !reached.contains_key(next) {
+                reached.insert(next, file);
+                waiting.push_back(next);
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::expected::{NONE, assert_one, found};
+    use super::*;
+
+    fn of(files: &[(&str, &str)]) -> Vec<String> {
+        let files: Vec<_> = files.iter().map(|(name, text)| (format!("a/src/{name}"), *text)).collect();
+        let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), *text)).collect();
+        found(circles, &files)
+    }
+
+    #[test]
+    fn two_files_that_use_each_other_are_found() {
+        let one = ("one.rs", "use crate::{two::Two};\npub struct One;");
+        let two = ("two.rs", "pub struct Two;\nfn f() -> crate::one::One { }");
+        assert_one(
+            &of(&[("lib.rs", "mod one;\nmod two;"), one, two]),
+            "a/src/one.rs:1: files use each other: a/src/one.rs -> a/src/two.rs -> a/src/one.rs",
+        );
+    }
+
+    #[test]
+    fn a_circle_over_three_files_is_found_once() {
+        let files = [
+            ("lib.rs", "mod one; \nmod two; \nmod three;"),
+            ("one.rs", "use super::two;\nfn f() { two::g() }"),
+            ("two/mod.rs", "use crate::three::{self as other};\nfn g() { other::h() }"),
+            ("three.rs", "fn h() { crate::one::f() }"),
+        ];
+        assert_one(&of(&files), "a/src/one.rs -> a/src/two/mod.rs -> a/src/three.rs -> a/src/one.rs");
+    }
+
+    #[test]
+    fn a_parent_that_uses_a_child_which_uses_it_is_found() {
+        let lib = ("lib.rs", "mod part;\nuse part::Part;\npub struct Whole(Part);");
+        assert_one(&of(&[lib, ("part.rs", "use super::Whole;\npub struct Part;")]), "a/src/lib.rs:2:");
+    }
+
+    #[test]
+    fn a_re_export_leads_to_the_file_behind_it() {
+        let lib = ("lib.rs", "mod one;\nmod two;\npub use one::One;\npub use two::Two as Other;");
+        let one = ("one.rs", "pub struct One(super::Other);");
+        assert_eq!(of(&[lib, one, ("two.rs", "pub struct Two;")]), NONE);
+        let two = ("two.rs", "use crate::One;\npub struct Two;");
+        assert_one(&of(&[lib, one, two]), "a/src/one.rs -> a/src/two.rs -> a/src/one.rs");
+    }
+
+    #[test]
+    fn a_known_use_that_is_no_more_leaves_the_list() {
+        let (from, to) = KNOWN[0];
+        assert_one(&found(circles, &[(from, "pub struct A;")]), &format!("it no longer uses {to}"));
+    }
+
+    #[test]
+    fn tests_comments_and_names_of_other_crates_are_no_use() {
+        let files = [
+            ("lib.rs", "mod one;\nmod two;\nuse serde::Value;"),
+            ("one.rs", "use crate::two::Two;\npub struct One;"),
+            (
+                "two.rs",
+                "// crate::one::One\nuse super::Value;\n#[cfg(test)]\nmod tests {\n    use crate::one::One;\n}\n",
+            ),
+        ];
+        assert_eq!(of(&files), NONE);
+    }
+}
