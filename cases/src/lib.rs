@@ -24,24 +24,17 @@ mod pxe;
 mod resets;
 mod snapshot;
 mod strict;
+mod tiers;
 mod triples;
 mod unlisted;
 mod vars;
 
 use bootwright::case::Case;
 
+pub(crate) use tiers::{SEVERAL_OVMF, SLOW_OVMF, UNSETTLED};
+
 /// What the project knows about the defects of QEMU and firmware that its cases meet.
 pub const KNOWN_ISSUES: &str = include_str!("../known-issues.toml");
-
-/// Why most of OVMF's cases are in the full suite only.
-pub(crate) const SLOW_OVMF: &str = "an OVMF boot takes 3 s, and a twin of the case is in the default suite";
-
-/// Why the cases of OVMF's variable store are.
-pub(crate) const SEVERAL_OVMF: &str = "several OVMF boots of 3 s each";
-
-/// A case that has not yet agreed with itself often enough, on a loaded host too, to be relied upon: the truncated line after
-/// an unplug depends on memory that QEMU has freed.
-pub(crate) const UNSETTLED: &str = "not settled: what follows an unplug depends on memory that QEMU has freed";
 
 /// Every case, in the order of the listing. A case that does not say what it is about is about what its group is.
 pub fn all() -> Vec<Case> {

@@ -3,13 +3,14 @@
 //!
 //! Data flows one way, and a module uses only what stands to its left:
 //!
-//! `error -> process -> platform -> image (bootwright-images) -> lan (bootwright-lan) -> evidence -> machine -> vm -> trace -> verdict -> case -> run -> report -> suite -> prelude`
+//! `digest, error -> process -> platform -> image (bootwright-images) -> lan (bootwright-lan) -> evidence -> machine -> vm -> trace -> verdict -> case -> run -> report -> suite -> prelude`
 //!
 //! Whoever writes cases takes [`prelude`]; a crate of cases is run by [`suite::main`].
 
 #![deny(missing_docs)]
 
 pub mod case;
+pub mod digest;
 pub mod error;
 pub mod evidence;
 pub mod machine;

@@ -174,12 +174,6 @@ impl Network {
         self
     }
 
-    /// The same network with its bridge changed, if it has one.
-    pub fn with_bridge(mut self, change: impl FnOnce(Bridge) -> Bridge) -> Network {
-        self.bridge = self.bridge.map(change);
-        self
-    }
-
     /// Names of the media that can be had here.
     pub fn media(&self) -> impl Iterator<Item = &str> {
         self.served.iter().map(|served| served.medium.as_str())

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::PlatformError;
 use super::surroundings::Surroundings;
+use crate::digest;
 use crate::process::Command;
 
 /// What stands for a version where neither the file nor a package says one.
@@ -25,7 +26,7 @@ pub(super) fn sha256(path: &Path) -> Result<String, PlatformError> {
     let mut buffer = vec![0; 256 << 10];
     loop {
         match file.read(&mut buffer).map_err(PlatformError::unreadable(path))? {
-            0 => return Ok(hexadecimal(&hasher.finalize())),
+            0 => return Ok(digest::hex(&hasher.finalize())),
             length => hasher.update(&buffer[..length]),
         }
     }
@@ -33,11 +34,7 @@ pub(super) fn sha256(path: &Path) -> Result<String, PlatformError> {
 
 /// SHA-256 of bytes, lower-case hexadecimal.
 pub(super) fn sha256_of(bytes: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(bytes))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    digest::sha256(bytes)
 }
 
 /// SeaBIOS' version as its build put it into the image, for example `1.16.2-debian-1.16.2-1` or

@@ -105,6 +105,16 @@ impl Command {
     }
 }
 
+/// `text` as one word of a POSIX shell, quoted where it must be.
+pub fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,~".contains(c);
+    if !text.is_empty() && !text.starts_with('~') && text.chars().all(plain) {
+        text.into()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
 /// The command line for people: program and arguments, with quotes where a blank needs them. A list of directories as
 /// long as a loader's library path is cut short.
 impl fmt::Display for Command {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
+use super::error::ReportError;
 use super::folder::{RESULT_FILE, STARTED_FILE, write_atomically};
 use super::{
     CaseKey, CaseResult, Flake, Host, KnownIssueInfo, PlatformInfo, Report, SCHEMA, Selection, Shard, Totals, Verdict,
@@ -17,66 +18,6 @@ use super::{
 const LARGEST_RESULT: u64 = 16 << 20;
 /// Largest report that is read, bytes.
 const LARGEST_REPORT: u64 = 1 << 30;
-
-/// Why results could not be read or written.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReportError {
-    /// A file or directory could not be written.
-    #[error("cannot write {}", path.display())]
-    Write {
-        /// The file or directory.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// A file or directory could not be read.
-    #[error("cannot read {}", path.display())]
-    Read {
-        /// The file or directory.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// A file is not the JSON that it should be.
-    #[error("{}: not a {wanted}", path.display())]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// What it should hold.
-        wanted: &'static str,
-        /// The place and kind of the mistake.
-        source: serde_json::Error,
-    },
-    /// A report of another format or version.
-    #[error("{}: schema is {found:?}, wanted {SCHEMA:?}; made by another version of bootwright?", path.display())]
-    Schema {
-        /// The file.
-        path: PathBuf,
-        /// Its `schema` field.
-        found: String,
-    },
-    /// A report names an evidence folder outside its own directory.
-    #[error("{}: evidence of case {case:?} is {found:?}, wanted a path below the report", path.display())]
-    Evidence {
-        /// The file.
-        path: PathBuf,
-        /// The case.
-        case: String,
-        /// Its `evidence` field.
-        found: String,
-    },
-}
-
-impl ReportError {
-    pub(super) fn write(path: &Path, source: std::io::Error) -> Self {
-        Self::Write { path: path.to_path_buf(), source }
-    }
-
-    pub(super) fn read(path: &Path, source: std::io::Error) -> Self {
-        Self::Read { path: path.to_path_buf(), source }
-    }
-}
 
 impl Report {
     /// Reads a report and checks that it is one of this format.
@@ -92,7 +33,7 @@ impl Report {
         let bytes = read_bounded(path, LARGEST_REPORT)?;
         let head: Head = parse(path, &bytes, "report")?;
         if head.schema != SCHEMA {
-            return Err(ReportError::Schema { path: path.to_path_buf(), found: head.schema });
+            return Err(ReportError::Schema { path: path.to_path_buf(), found: head.schema, wanted: SCHEMA });
         }
         let report: Self = parse(path, &bytes, "report")?;
         for case in &report.cases {

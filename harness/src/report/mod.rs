@@ -27,11 +27,13 @@
 
 pub mod blame;
 pub mod compare;
+mod error;
 mod facts;
 mod folder;
 pub mod html;
 mod json;
 pub mod junit;
+mod key;
 pub mod listing;
 pub mod merge;
 mod model;
@@ -44,9 +46,11 @@ mod sample;
 #[cfg(test)]
 mod schema;
 
+pub use error::ReportError;
 pub use facts::{host, known_issue_info};
-pub use folder::{CaseFolder, CaseKey, RESULT_FILE, STARTED_FILE, folder_name};
-pub use json::{ReportError, Run, gather};
+pub use folder::{CaseFolder, RESULT_FILE, STARTED_FILE};
+pub use json::{Run, gather};
+pub use key::{CaseKey, folder_name};
 pub use model::{
     Accel, Attempt, CaseResult, Clock, FirmwareInfo, FirmwareKind, Flake, Host, KnownIssueInfo, Outcome, PlatformInfo,
     QemuInfo, Report, SCHEMA, Totals, Verdict, timestamp,

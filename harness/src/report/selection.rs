@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::digest;
+
 /// The K-th of N stable parts of a selection; written `K/N`, K from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -37,8 +39,7 @@ impl Shard {
 
     /// Whether a case belongs to it: a stable hash of the id, FNV-1a with 32 bits.
     pub fn holds(self, id: &str) -> bool {
-        let hash = id.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-        hash % self.n == self.k - 1
+        digest::fnv1a(id.as_bytes()) % self.n == self.k - 1
     }
 }
 
@@ -128,8 +129,7 @@ fn digest<'a>(ids: impl IntoIterator<Item = &'a str>) -> (u64, String) {
         hash.update(id.as_bytes());
         hash.update(b"\n");
     }
-    let hex = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    (ids.len() as u64, hex)
+    (ids.len() as u64, digest::hex(&hash.finalize()))
 }
 
 #[cfg(test)]

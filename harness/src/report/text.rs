@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use super::{Attempt, CaseResult, Report, Totals, Verdict};
-use crate::run::shell_word;
+use crate::process::shell_word;
 
 /// Longest piece of guest-controlled text in one line, characters.
 const LONGEST: usize = 400;

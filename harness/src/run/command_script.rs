@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::process::shell_word;
+
 /// What the script is made of.
 pub struct CommandScript<'a> {
     /// The case's id.
@@ -47,16 +49,6 @@ impl CommandScript<'_> {
         }
         script.push('\n');
         script
-    }
-}
-
-/// `text` as one word of a POSIX shell, quoted where it must be.
-pub fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,~".contains(c);
-    if !text.is_empty() && !text.starts_with('~') && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
     }
 }
 

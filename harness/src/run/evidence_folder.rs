@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 
 use super::command_script::CommandScript;
 use super::error::RunError;
-use super::machine_file::{self, MachineFile};
 use super::variable_store::DecodedStores;
 use crate::evidence::{Recorder, Source, file};
 use crate::trace::Trace;
@@ -52,15 +51,6 @@ impl EvidenceFolder {
     pub fn menu_key(&self, scan_code: u8) -> Result<PathBuf, RunError> {
         self.bytes("boot-menu-key.bin", &[scan_code])?;
         Ok(self.path.join("boot-menu-key.bin"))
-    }
-
-    /// `machine.json`: the machine as data, with what is needed to build its media again.
-    ///
-    /// # Errors
-    ///
-    /// The file that could not be written.
-    pub fn machine(&self, what: &MachineFile) -> Result<(), RunError> {
-        self.json(machine_file::NAME, what)
     }
 
     /// `command.sh`: the same VM by hand.
@@ -113,7 +103,7 @@ impl EvidenceFolder {
         self.json("firmware.json", power_ons)
     }
 
-    fn json(&self, name: &str, value: &impl Serialize) -> Result<(), RunError> {
+    pub(super) fn json(&self, name: &str, value: &impl Serialize) -> Result<(), RunError> {
         let cannot = |error| RunError::because(format!("cannot encode {name}"), error);
         let mut text = serde_json::to_string_pretty(value).map_err(cannot)?;
         text.push('\n');

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::error::RunError;
 use crate::case::story::{Code, Story};
+use crate::digest;
 use crate::error::chain;
 use crate::evidence::HarnessEvent;
 use crate::machine::Access;
@@ -66,8 +66,7 @@ impl Flash {
     /// Notes a power-on with what is in the flash now; the event for the timeline.
     pub fn powered_on(&mut self, access: Access, vars: &Path) -> HarnessEvent {
         let Installed { of, file: FirmwareFile { path, version, sha256 } } = &self.now;
-        let vars =
-            (access != Access::Absent).then(|| std::fs::read(vars).map(|bytes| hex(&Sha256::digest(bytes))).ok());
+        let vars = (access != Access::Absent).then(|| std::fs::read(vars).map(|bytes| digest::sha256(&bytes)).ok());
         let power_on = self.power_ons.len() + 1;
         self.power_ons.push(json!({ "power_on": power_on, "of": of, "version": version, "code": path,
             "sha256": sha256, "store": access.name(), "store_sha256": vars.flatten() }));
@@ -114,10 +113,6 @@ fn release(name: &str, own: &Ovmf, platform: &Platform) -> Result<FirmwareFile, 
         return Err(RunError::new(what));
     }
     Ok(ovmf.code)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

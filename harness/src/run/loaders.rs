@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::error::RunError;
+use crate::digest;
 use crate::machine::{Grub, Loader, Machine};
 use crate::process::Command;
 
@@ -102,7 +102,7 @@ pub fn read(loader: &Loader, folder: &Path) -> Result<(Vec<u8>, Value), RunError
     // what was made can be made again; a file left behind would only fill the evidence
     made.map_or(Ok(()), fs::remove_file)
         .map_err(|error| RunError::because("cannot remove what grub-mkimage made", error))?;
-    let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = digest::sha256(&bytes);
     let told = json!({ "path": path, "package": loader.package(), "bytes": bytes.len(), "sha256": digest });
     Ok((bytes, told))
 }

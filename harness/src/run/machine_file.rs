@@ -76,6 +76,17 @@ pub fn build_media_again(folder: &Path) -> Result<(), RunError> {
     MachineFile::read(folder)?.build_media(folder)
 }
 
+impl EvidenceFolder {
+    /// `machine.json`: the machine as data, with what is needed to build its media again.
+    ///
+    /// # Errors
+    ///
+    /// The file that could not be written.
+    pub fn machine(&self, what: &MachineFile) -> Result<(), RunError> {
+        self.json(NAME, what)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

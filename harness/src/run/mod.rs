@@ -45,7 +45,6 @@ mod watch;
 use std::path::Path;
 use std::time::Duration;
 
-pub use command_script::shell_word;
 pub use error::{FailedStep, RunError, StepError};
 pub use machine_file::{MachineFile, build_media_again};
 pub use options::{Options, Patience};

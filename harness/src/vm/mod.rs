@@ -40,6 +40,7 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, poll};
 use serde_json::Value;
 
+use crate::evidence::file::remove_if_there;
 use crate::evidence::{HarnessEvent, Recorder, Source};
 pub use crate::process::Exit;
 use crate::process::{Child, Command};
@@ -318,7 +319,7 @@ fn ended_early(error: QmpError, running: &Running, recorder: &Recorder, patience
 fn log_file(command: &Command) -> Result<File, VmError> {
     let path = command.directory.as_deref().unwrap_or(Path::new(".")).join(LOG);
     let prepare = |source| VmError::Prepare { what: path.display().to_string(), source };
-    std::fs::remove_file(&path).or_else(missing).map_err(prepare)?;
+    remove_if_there(&path).map_err(prepare)?;
     File::options().read(true).write(true).create_new(true).open(&path).map_err(prepare)
 }
 
@@ -336,11 +337,6 @@ fn read_log(mut said: File, recorder: &Recorder) {
 fn prepare(what: &str) -> impl FnOnce(std::io::Error) -> VmError {
     let what = what.to_owned();
     move |source| VmError::Prepare { what, source }
-}
-
-/// A file that is to be removed need not be there.
-fn missing(error: std::io::Error) -> std::io::Result<()> {
-    if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
 /// The threads that carry what QEMU prints into the timeline. Dropping them tells them to end.

@@ -15,6 +15,8 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
+use crate::evidence::file::remove_if_there;
+
 /// Bytes that wait for a reader; the kernel's own 64 KiB where it does not grant that.
 const CAPACITY: i32 = 1 << 18;
 
@@ -46,7 +48,7 @@ pub struct Names([PathBuf; 2]);
 pub fn create(folder: &Path, name: &str) -> io::Result<(Names, Near)> {
     let names = Names(["in", "out"].map(|end| folder.join(format!("{name}.{end}"))));
     for path in &names.0 {
-        std::fs::remove_file(path).or_else(super::missing)?;
+        remove_if_there(path)?;
         mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR)?;
     }
     let [input, output] = &names.0;

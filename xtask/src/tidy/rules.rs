@@ -15,8 +15,6 @@ pub const ORDER: [&str; 14] = [
 const LONGEST_FILE: usize = 800;
 /// Longest Rust file of the harness and the lan, lines.
 const LONGEST_IN_HARNESS: usize = 600;
-/// A longer one that is known and is being cut.
-const KNOWN_LONGER: &str = "harness/src/run/mod.rs";
 /// Names that say nothing about what is in a module.
 const EMPTY_NAMES: [&str; 10] =
     ["util", "utils", "common", "helper", "helpers", "manager", "managers", "misc", "stuff", "shared"];
@@ -203,10 +201,7 @@ fn size(sources: &[Source]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for source in sources.iter().filter(|source| source.is_rust()) {
         let harness = ["harness/src/", "harness/lan/src/"].iter().any(|folder| source.path.starts_with(folder));
-        let (lines, most) = (
-            source.text.lines().count(),
-            if harness && source.path != KNOWN_LONGER { LONGEST_IN_HARNESS } else { LONGEST_FILE },
-        );
+        let (lines, most) = (source.text.lines().count(), if harness { LONGEST_IN_HARNESS } else { LONGEST_FILE });
         if lines > most {
             findings.push(Finding {
                 path: source.path.clone(),

@@ -22,6 +22,8 @@ use std::fmt::Write;
 
 use serde::{Serialize, Serializer};
 
+use crate::digest::hex;
+
 pub use device_path::device_path_text;
 pub use load_option::LoadOption;
 pub use store::{STORE_HEADER, decode};
@@ -277,13 +279,6 @@ fn words(bytes: &[u8]) -> Vec<u16> {
 fn utf16(bytes: &[u8]) -> String {
     let units: Vec<u16> = words(bytes).into_iter().take_while(|&unit| unit != 0).collect();
     String::from_utf16_lossy(&units)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").ok();
-        text
-    })
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::super::surroundings::Surroundings;
 use super::super::{Options, Progress, version};
 use super::failed;
 use super::lock::Archive;
+use super::package::Package;
 use super::sources::Source;
 use crate::process::Command;
 
@@ -24,19 +25,6 @@ const INHERITED: [&str; 6] = [
     "acquire::check-valid-until",
     "acquire::check-date",
 ];
-
-/// One package file that apt resolved.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Package {
-    /// Package name.
-    pub name: String,
-    /// Package version with its epoch.
-    pub version: String,
-    /// File name in the archives directory.
-    pub file: String,
-    /// Size of the file.
-    pub bytes: u64,
-}
 
 /// A private apt configuration in a directory of its own.
 pub(super) struct PrivateApt {

@@ -20,7 +20,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::super::error::PlatformError;
-use super::apt::Package;
+use super::package::Package;
 
 /// The only format there is.
 const SCHEMA: &str = "bootwright.lock/1";

@@ -17,6 +17,7 @@
 mod apt;
 mod digests;
 mod lock;
+mod package;
 mod sources;
 mod tree;
 
@@ -27,8 +28,9 @@ use super::error::PlatformError;
 use super::surroundings::{Surroundings, inside};
 use super::{Options, Ovmf, Platform, PlatformName, Progress, QemuVersion, distribution, version};
 use crate::process::Finished;
-use apt::{Package, PrivateApt};
+use apt::PrivateApt;
 use lock::{Archive, Lock, Locked};
+use package::Package;
 use sources::Source;
 
 /// What is fetched: the emulator, its data, and every firmware image and option ROM. Their dependencies follow.

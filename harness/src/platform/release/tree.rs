@@ -13,8 +13,9 @@ use super::super::resolve::{
 };
 use super::super::surroundings::{inside, tidy};
 use super::super::{Ovmf, Platform, Progress, Qemu, QemuVersion};
-use super::apt::{self, Package};
+use super::apt;
 use super::lock::Archive;
+use super::package::Package;
 use super::sources::Source;
 use super::{digests, failed};
 use crate::process::Command;
