@@ -9,6 +9,7 @@ mod alone;
 mod bridge;
 mod classes;
 pub mod coverage;
+mod field;
 mod first_entry;
 mod http;
 mod isolation;
@@ -58,6 +59,7 @@ pub fn all() -> Vec<Case> {
         ("boot programs that others wrote, loaded over the network", loaders::cases()),
         ("the boot menu: what it lists, what is chosen, how long it is offered", menu::cases()),
         ("network boot over a real bridge, firewall and servers", bridge::cases()),
+        ("what users reported of their virtual machines", field::cases()),
     ];
     let about = |about: &str, mut case: Case| {
         case.about.get_or_insert_with(|| about.to_owned());

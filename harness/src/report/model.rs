@@ -116,6 +116,9 @@ pub struct Attempt {
     pub target: String,
     /// The medium that it stands for, where that is known.
     pub medium: Option<String>,
+    /// The device whose entry firmware chose, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
     /// How it ended.
     pub outcome: Outcome,
     /// One line, for example `not a bootable disk`; `None` where there is nothing to add.
@@ -125,13 +128,20 @@ pub struct Attempt {
 impl Attempt {
     /// An attempt on `target`, without medium and reason.
     pub fn new(target: impl Into<String>, outcome: Outcome) -> Self {
-        Self { target: target.into(), medium: None, outcome, reason: None }
+        Self { target: target.into(), medium: None, entry: None, outcome, reason: None }
     }
 
     /// The same attempt, on the medium `name`.
     #[must_use]
     pub fn medium(mut self, name: impl Into<String>) -> Self {
         self.medium = Some(name.into());
+        self
+    }
+
+    /// The same attempt, by the entry of a device.
+    #[must_use]
+    pub fn entry(mut self, device: impl Into<String>) -> Self {
+        self.entry = Some(device.into());
         self
     }
 

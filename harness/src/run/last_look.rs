@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::process::Exit;
+use crate::verdict::conclude::PAYLOAD_EXIT;
 use crate::vm::Vm;
 
 /// Time for a payload that ends the machine to do so.
@@ -42,9 +43,8 @@ impl LastLook {
     }
 }
 
-/// `isa-debug-exit` turns the payload's 0x2a into exit code 85.
 fn payload_exit(exit: Exit) -> String {
-    if exit.code == Some(85) { "ended by the payload".to_owned() } else { exit.to_string() }
+    if exit.code == Some(PAYLOAD_EXIT) { "ended by the payload".to_owned() } else { exit.to_string() }
 }
 
 /// Guest time by the machine's clock, whole seconds since its fixed base.

@@ -184,10 +184,24 @@ impl Session<'_> {
         typed.map_err(|error| super::error::RunError::because("cannot type on the serial port", error).into())
     }
 
+    /// QEMU ends; a firmware that has stopped will not end it any more.
+    fn wait_for_end(&mut self) -> Result<(), StepError> {
+        const LOOK: std::time::Duration = std::time::Duration::from_millis(50);
+        let deadline = std::time::Instant::now() + END_PATIENCE;
+        while self.vm()?.exit(LOOK).is_none() {
+            if let Some(terminal) = self.watch.stopped() {
+                return Err(StepError::Differs(format!("QEMU still runs, and {}", terminal.words())));
+            }
+            if std::time::Instant::now() >= deadline {
+                return Err(StepError::Timeout(format!("QEMU still runs after {} s", END_PATIENCE.as_secs())));
+            }
+        }
+        Ok(())
+    }
+
     fn wait(&mut self, milestone: &Milestone) -> Result<(), StepError> {
         if *milestone == Milestone::Ended {
-            let still = || StepError::Timeout(format!("QEMU still runs after {} s", END_PATIENCE.as_secs()));
-            return self.vm()?.exit(END_PATIENCE).map(drop).ok_or_else(still);
+            return self.wait_for_end();
         }
         let recorder = self.recorder.clone();
         let mut says = match milestone {

@@ -10,7 +10,7 @@ use super::options::Patience;
 use crate::evidence::{Entry, HarnessEvent, NetworkEvent, Observed, Recorder, Source};
 use crate::lan::LanEvent;
 use crate::process::Exit;
-use crate::trace::{Progress, Reader, Snapshot, Trace};
+use crate::trace::{Progress, Reader, Snapshot, Terminal, Trace};
 use crate::verdict::conclude::{Awaited, RunEnd};
 use crate::verdict::{Ending, Expectation, describe, is_over, strays};
 
@@ -164,6 +164,12 @@ impl Watch {
     /// Takes what is still under way: a payload ends QEMU right after its line.
     pub fn drain(&mut self) {
         self.ingest_until(Instant::now() + Duration::from_millis(5));
+    }
+
+    /// The state in which firmware has stopped by now, if it has.
+    pub fn stopped(&mut self) -> Option<Terminal> {
+        self.drain();
+        self.reader.trace().terminal.clone()
     }
 
     /// The networks are off: everything that happened on them, with the device index of its NIC as port.

@@ -14,8 +14,8 @@ use crate::platform::{self, Platform, PlatformName};
 use crate::report::{self, CaseFolder, CaseKey, CaseResult, Verdict};
 use crate::run::{Ended, Finished, Options, Patience, run, run_control};
 use crate::trace::Outcome;
-use crate::verdict::Expectation;
 use crate::verdict::known_issues::{self, Classification, FailureFacts, KnownIssues, Versions};
+use crate::verdict::{Expectation, one_of};
 
 use super::jobs::Job;
 use super::room::{Needs, Room};
@@ -267,8 +267,14 @@ fn fill(result: &mut CaseResult, finished: &Finished) {
         if let Some(medium) = &attempt.medium {
             seen = seen.medium(medium.clone());
         }
-        if !attempt.reason.is_empty() {
-            seen = seen.reason(attempt.reason.clone());
+        if let Some(entry) = &attempt.entry {
+            seen = seen.entry(entry.to_string());
+        }
+        let unknown = (!attempt.could_be.is_empty()).then(|| one_of(attempt));
+        let reason = unknown.into_iter().chain(Some(attempt.reason.clone()).filter(|reason| !reason.is_empty()));
+        let reason = reason.collect::<Vec<_>>().join("; ");
+        if !reason.is_empty() {
+            seen = seen.reason(reason);
         }
         result.attempts.push(seen);
     }

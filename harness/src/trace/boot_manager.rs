@@ -14,6 +14,9 @@ use super::{Names, Trace};
 /// What setup is: its file in the firmware volume, whatever a version calls the boot option (`UiApp.inf`).
 const SETUP: &str = "FvFile(462CAA21-7614-4503-836E-8AB6F4662331)";
 
+/// The boot manager menu (`BootManagerMenuApp.inf`), where firmware ends that has no other setup.
+const BOOT_MENU: &str = "FvFile(EEC25BDC-67F2-4D95-B1D5-F81B2039D11D)";
+
 /// Title of the page, in the row below the upper border.
 const TITLE: &str = "Boot Manager";
 
@@ -56,7 +59,7 @@ struct Line {
 
 /// Whether a boot option's device path is setup's.
 pub fn is_setup(path: &str) -> bool {
-    path.ends_with(SETUP)
+    path.ends_with(SETUP) || path.ends_with(BOOT_MENU)
 }
 
 impl Parser {

@@ -137,7 +137,11 @@ impl Conversation {
             return (Outcome::Refused, format!("TLS refused: {refused}"));
         }
         match (self.asked.last(), &self.boot_file) {
-            (Some(asked), _) => asked.why(),
+            (Some(asked), _) => {
+                let (outcome, words) = asked.why();
+                let times = self.asked.iter().filter(|one| one.complete && one.name == asked.name).count();
+                (outcome, if times > 1 { format!("{words}, {times} times") } else { words })
+            }
             (None, Some(file)) => {
                 let nobody: String = self.unserved.iter().map(|nobody| format!("; {nobody}")).collect();
                 (Outcome::Failed, format!("{file} was never asked for{nobody}"))
@@ -380,8 +384,9 @@ pub fn explain(attempts: &mut [Attempt], conversations: &[Conversation], codes: 
         let found = if is_last { fitting.next_back() } else { fitting.next() };
         let attempt = &mut attempts[place];
         let own = match attempt.outcome {
-            Some(Outcome::Failed | Outcome::TimedOut | Outcome::Refused) => std::mem::take(&mut attempt.reason),
-            _ => {
+            // under way at the end, too, has its reason
+            Some(Outcome::Failed | Outcome::TimedOut | Outcome::Refused) | None => std::mem::take(&mut attempt.reason),
+            Some(Outcome::Booted) => {
                 found.into_iter().for_each(|found| taken[found] = true);
                 continue;
             }
@@ -393,9 +398,16 @@ pub fn explain(attempts: &mut [Attempt], conversations: &[Conversation], codes: 
             }
             None => (Outcome::Failed, "nothing was sent".to_owned()),
         };
-        attempt.outcome = Some(outcome);
+        // of the outcome the firmware has the word, where it says more than that it failed
+        if attempt.outcome == Some(Outcome::Failed) {
+            attempt.outcome = Some(outcome);
+        }
         let code = code.map(|code| format!("; iPXE {code}")).unwrap_or_default();
-        attempt.reason = format!("{nic}: {seen}{code}; {own}");
+        attempt.reason = [format!("{nic}: {seen}{code}"), own]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join("; ");
     }
 }
 
@@ -442,6 +454,9 @@ mod tests {
         Attempt {
             target: "ROM".into(),
             medium: None,
+            entry: None,
+            could_be: Vec::new(),
+            handed_over: false,
             nic: Some(DeviceName::nic(0)),
             outcome,
             reason: "int 18h".into(),
@@ -505,6 +520,24 @@ mod tests {
             &[],
         );
         assert_eq!(attempts[0].reason, "int 18h");
+    }
+
+    #[test]
+    fn an_attempt_that_is_under_way_at_the_end_has_its_reason_and_no_outcome() {
+        let mut attempts = [Attempt { outcome: None, reason: String::new(), ..attempt() }];
+        let seen = conversations(&[dhcp(V4::Discover, None, 7, 4)], |device| Some(DeviceName::nic(device)));
+        explain(&mut attempts, &seen, &[]);
+        assert_eq!(attempts[0].reason, "nic0: no DHCP offer: 1 discover unanswered");
+        assert_eq!(attempts[0].outcome, None);
+    }
+
+    #[test]
+    fn the_firmware_decides_how_an_attempt_ended_and_the_lan_why() {
+        let mut attempts = [Attempt { outcome: Some(Outcome::Refused), ..attempt() }];
+        let seen = conversations(&[dhcp(V4::Discover, None, 7, 4)], |device| Some(DeviceName::nic(device)));
+        explain(&mut attempts, &seen, &[]);
+        assert_eq!(attempts[0].reason, "nic0: no DHCP offer: 1 discover unanswered; int 18h");
+        assert_eq!(attempts[0].outcome, Some(Outcome::Refused));
     }
 
     #[test]

@@ -4,8 +4,10 @@
 //! that reported, and the state in which firmware stopped. It never decides whether that was right: that is `verdict`'s
 //! work.
 
+mod bios_names;
 mod boot_manager;
 pub mod bridge_port;
+mod entries;
 pub mod exchange;
 mod ipxe;
 pub mod lines;
@@ -24,6 +26,7 @@ use crate::evidence::Source;
 use crate::lan::LanEvent;
 use crate::machine::{DeviceName, Firmware};
 pub use names::Names;
+pub use ovmf::RECOVERY;
 pub use payload::Payload;
 pub use snapshot::Snapshot;
 
@@ -32,6 +35,9 @@ const ATTEMPT_LIMIT: usize = 1000;
 
 /// Lines of the boot order kept, and bytes of each: every attempt is looked up in it.
 const BOOT_ORDER_LIMIT: (usize, usize) = (256, 512);
+
+/// Holes kept; more say no more.
+const HOLE_LIMIT: usize = 20;
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +72,15 @@ pub struct Attempt {
     pub target: String,
     /// The medium it was, where the evidence names one.
     pub medium: Option<String>,
+    /// The device whose entry firmware chose, where the evidence names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<DeviceName>,
+    /// The devices that it may have been on, where the evidence leaves several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub could_be: Vec<DeviceName>,
+    /// What ran is in another device than the one whose entry was chosen: a NIC's iPXE boots the disk.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub handed_over: bool,
     /// The NIC that it went over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nic: Option<DeviceName>,
@@ -87,6 +102,9 @@ pub enum Terminal {
     NoBootableOption,
     /// OVMF started its internal shell: nothing else was left.
     UefiShell,
+    /// OVMF opened its setup, or its boot manager menu, without having been asked to by a key of the harness: a program has
+    /// returned success, or nothing was left.
+    Setup,
     /// OVMF ran into a processor exception, printed the registers and stays in a loop.
     CpuException,
 }
@@ -98,6 +116,7 @@ impl Terminal {
             Terminal::NoBootableDevice => "no-bootable-device",
             Terminal::NoBootableOption => "no-bootable-option",
             Terminal::UefiShell => "uefi-shell",
+            Terminal::Setup => "setup",
             Terminal::CpuException => "cpu-exception",
         }
     }
@@ -108,6 +127,7 @@ impl Terminal {
             Terminal::NoBootableDevice => "SeaBIOS stopped at \"No bootable device.\"",
             Terminal::NoBootableOption => "OVMF stopped at \"No bootable option or device was found.\"",
             Terminal::UefiShell => "OVMF started the UEFI shell",
+            Terminal::Setup => "OVMF opened its setup",
             Terminal::CpuException => "OVMF crashed with a processor exception",
         }
     }
@@ -133,6 +153,9 @@ pub struct Trace {
     /// Of what there was more than is kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cut: Vec<String>,
+    /// Places at which something is missing from the evidence, so that nothing that was not seen is known not to have been.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holes: Vec<String>,
     /// Announced waits before a retry (`Retrying in N seconds.`), in seconds.
     pub retries: Vec<u32>,
     /// Boot menus that the firmware offered, in order (OVMF: setups that were opened).
@@ -210,7 +233,31 @@ impl Trace {
     pub(crate) fn begin(&mut self, target: String, medium: Option<String>) {
         if self.attempts.len() < ATTEMPT_LIMIT {
             let lap = self.laps.max(1);
-            self.attempts.push(Attempt { target, medium, nic: None, outcome: None, reason: String::new(), lap });
+            self.attempts.push(Attempt {
+                target,
+                medium,
+                entry: None,
+                could_be: Vec::new(),
+                handed_over: false,
+                nic: None,
+                outcome: None,
+                reason: String::new(),
+                lap,
+            });
+        }
+    }
+
+    /// The attempt that has just begun is by the entry of this device.
+    pub(crate) fn enter(&mut self, entry: DeviceName, medium: Option<String>) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            (attempt.entry, attempt.medium) = (Some(entry), medium.or(attempt.medium.take()));
+        }
+    }
+
+    /// The attempt that has just begun is on one of these.
+    pub(crate) fn could_be(&mut self, devices: Vec<DeviceName>) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.could_be = devices;
         }
     }
 
@@ -240,7 +287,7 @@ impl Trace {
     }
 
     /// A payload reported: the attempt under way booted, and it was that medium.
-    pub(crate) fn payload(&mut self, payload: Payload) {
+    pub(crate) fn payload(&mut self, payload: Payload, names: &Names) {
         let under_way = self.attempts.last_mut().filter(|attempt| attempt.outcome.is_none());
         if let (Some(attempt), Some(medium)) = (under_way, &payload.medium_of_nonce) {
             if let Some(named) = attempt.medium.as_ref().filter(|named| *named != medium) {
@@ -249,12 +296,26 @@ impl Trace {
                     attempt.target
                 ));
             }
+            attempt.handed_over = attempt.nic.is_some() && names.is_in_drive(medium);
             attempt.medium = Some(medium.clone());
+            attempt.could_be.clear();
             attempt.outcome = Some(Outcome::Booted);
             attempt.reason = "payload ran".to_owned();
         }
         if self.payloads.len() < ATTEMPT_LIMIT {
             self.payloads.push(payload);
+        }
+    }
+
+    /// The attempt of this lap that is over or under way, if there is one.
+    pub(crate) fn last_of_lap(&self) -> Option<&Attempt> {
+        self.attempts.last().filter(|last| last.lap == self.laps.max(1))
+    }
+
+    /// Something is missing from the evidence.
+    pub(crate) fn hole(&mut self, what: impl Into<String>) {
+        if self.holes.len() < HOLE_LIMIT {
+            self.holes.push(what.into());
         }
     }
 }
@@ -311,17 +372,31 @@ impl Reader {
 
     fn line(&mut self, line: &str) {
         if let Some(payload) = Payload::parse(line) {
-            let payload = payload.identify(&self.names);
-            if let Parser::Ovmf(parser) = &self.parser {
-                parser.unannounced(&payload, &self.names, &mut self.trace);
-            }
-            self.trace.payload(payload);
-            return;
+            return self.payload(payload.identify(&self.names));
+        }
+        if Payload::is_part(line) {
+            self.trace.hole(format!("a payload's line is not whole: {}", beginning(line)));
         }
         match &mut self.parser {
             Parser::SeaBios(parser) => parser.line(line, &self.names, &mut self.trace),
             Parser::Ovmf(parser) => parser.line(line, &self.names, &mut self.trace),
         }
+    }
+
+    /// A payload that reports where no attempt is under way has one of its own, unless it says more than one line.
+    fn payload(&mut self, payload: Payload) {
+        let last = self.trace.last_of_lap();
+        let under_way = last.is_some_and(|last| last.outcome.is_none());
+        let again = last.is_some_and(|last| {
+            last.outcome == Some(Outcome::Booted) && last.medium.is_some() && last.medium == payload.medium_of_nonce
+        });
+        if !under_way && !again && payload.medium_of_nonce.is_some() {
+            match &mut self.parser {
+                Parser::SeaBios(parser) => parser.unannounced(&payload, &mut self.trace),
+                Parser::Ovmf(parser) => parser.unannounced(&payload, &self.names, &mut self.trace),
+            }
+        }
+        self.trace.payload(payload, &self.names);
     }
 
     /// The machine was reset: a new lap begins. Under SeaBIOS the log's own banner says so; for OVMF the QMP event does.
@@ -337,10 +412,12 @@ impl Reader {
     /// its reason. The port of each event is the NIC's device index.
     pub fn network(&mut self, events: &[LanEvent], serial: &[u8]) {
         self.trace.network = exchange::conversations(events, |device| self.names.nic_of_device(device).cloned());
-        let codes = match self.parser {
-            Parser::SeaBios(_) => ipxe::error_codes(serial),
+        let starts = match self.parser {
+            Parser::SeaBios(_) => ipxe::starts(serial),
             Parser::Ovmf(_) => Vec::new(),
         };
+        ipxe::name_nics(&starts, &self.names, &mut self.trace.attempts);
+        let codes: Vec<Option<String>> = starts.into_iter().map(|start| start.code).collect();
         exchange::explain(&mut self.trace.attempts, &self.trace.network, &codes);
     }
 
@@ -348,6 +425,12 @@ impl Reader {
     pub fn trace(&self) -> &Trace {
         &self.trace
     }
+}
+
+/// What is quoted of a line.
+fn beginning(line: &str) -> String {
+    const QUOTED: usize = 80;
+    if line.chars().count() <= QUOTED { line.to_owned() } else { line.chars().take(QUOTED).collect::<String>() + "..." }
 }
 
 #[cfg(test)]

@@ -2,21 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use super::bios_names::{BiosName, Kind};
 use crate::machine::layout::Layout;
 use crate::machine::menu_names::menu_name;
-use crate::machine::{DeviceClass, DeviceName, Machine, OptionRom, paths};
+use crate::machine::{DeviceClass, DeviceName, Machine, paths};
+
+/// What QEMU's `pc` and `q35` boards boot from in which order where nothing says otherwise.
+const DEFAULT_ORDER: &str = "cad";
 
 /// For every medium of a machine: its nonce, size and paths.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     /// Nonce (32 hex digits) to medium.
     pub nonces: BTreeMap<String, String>,
-    /// Hard disk size in 512-byte sectors to medium; SeaBIOS logs sizes.
-    pub disks: BTreeMap<u64, String>,
-    /// fw_cfg `bootorder` line to medium, optical drives only; SeaBIOS numbers their attempts by it.
-    pub opticals: Vec<(String, String)>,
-    /// Media in floppy drives, A: first.
-    pub floppies: Vec<String>,
+    /// Devices as SeaBIOS registers them, in device order.
+    pub bios: Vec<BiosName>,
+    /// Letters of `-boot order=` on the first lap, and on the others.
+    pub letters: [String; 2],
     /// UEFI device path text to medium.
     pub uefi: Vec<(String, String)>,
     /// Name in SeaBIOS' boot menu to device.
@@ -32,10 +34,6 @@ pub struct NicName {
     pub device: usize,
     /// Its name.
     pub name: DeviceName,
-    /// BIOS finds a boot ROM on it.
-    pub rom: bool,
-    /// Its fw_cfg `bootorder` line.
-    pub line: String,
     /// Its UEFI device path text, without the nodes behind the PCI function.
     pub path: String,
     /// Media that are served on its network.
@@ -51,7 +49,9 @@ impl Names {
         nonces: &BTreeMap<String, String>,
         sectors: &BTreeMap<String, u64>,
     ) -> Names {
-        let mut names = Names::default();
+        let order = machine.boot.order.clone().unwrap_or_else(|| DEFAULT_ORDER.to_owned());
+        let once = machine.boot.once.clone().unwrap_or_else(|| order.clone());
+        let mut names = Names { letters: [once, order], ..Names::default() };
         for (medium, nonce) in nonces {
             names.nonces.insert(nonce.clone(), medium.clone());
         }
@@ -64,34 +64,35 @@ impl Names {
                 names.nics.push(NicName {
                     device: index,
                     name: own,
-                    rom: nic.rom == OptionRom::Default && nic.model.has_ipxe_rom(),
-                    line: paths::bootorder_line(machine, layout, index).unwrap_or_default(),
                     path: paths::uefi_path(machine, layout, index).unwrap_or_default(),
                     served: network.into_iter().flat_map(|network| network.media()).map(str::to_owned).collect(),
                 });
             }
+            names.bios.extend(BiosName::of(machine, layout, index, size));
             let Some(medium) = device.medium_name() else { continue };
             if let Some(path) = paths::uefi_path(machine, layout, index) {
                 names.uefi.push((path, medium.to_owned()));
-            }
-            if matches!(device.class, DeviceClass::Floppy { .. }) {
-                names.floppies.push(medium.to_owned());
-            } else if device.optical {
-                let line = paths::bootorder_line(machine, layout, index).unwrap_or_default();
-                names.opticals.push((line, medium.to_owned()));
-            } else if let Some(&sectors) = sectors.get(medium) {
-                names.disks.insert(sectors, medium.to_owned());
             }
         }
         names
     }
 
-    /// The NIC whose ROM SeaBIOS enters as the `turn`-th of a lap, from 1: those in the boot order first, then the others.
-    pub fn nic_of_rom(&self, turn: usize, boot_order: &[String]) -> Option<&NicName> {
-        let with_rom = || self.nics.iter().filter(|nic| nic.rom);
-        let listed = boot_order.iter().filter_map(|line| with_rom().find(|nic| nic.line == *line));
-        let unlisted = with_rom().filter(|nic| !boot_order.contains(&nic.line));
-        listed.chain(unlisted).nth(turn.checked_sub(1)?)
+    /// Letters of `-boot order=` that hold on a lap.
+    pub fn letters_on(&self, lap: u32) -> &str {
+        let [first, later] = &self.letters;
+        if lap <= 1 { first } else { later }
+    }
+
+    /// The NIC at a PCI function, as iPXE writes it: `00:04.0`.
+    pub fn nic_at_address(&self, address: &str) -> Option<&DeviceName> {
+        let at = |name: &&BiosName| name.kind == Kind::Rom && name.address.as_deref() == Some(address);
+        self.bios.iter().find(at).map(|name| &name.name)
+    }
+
+    /// Whether a medium is in a drive of the machine, and not served to it over a network.
+    pub fn is_in_drive(&self, medium: &str) -> bool {
+        self.bios.iter().any(|name| name.medium.as_deref() == Some(medium))
+            || self.uefi.iter().any(|(_, known)| known == medium)
     }
 
     /// The device that has this name in SeaBIOS' boot menu, where it is the only one. An optical drive's name is followed by

@@ -2,10 +2,13 @@
 //! `UefiBootManagerLib/BmBoot.c` of edk2; release builds, 202211 to 202608).
 
 use super::boot_manager::{self, is_setup};
-use super::{Names, Outcome, Payload, Terminal, Trace};
+use super::{Names, Outcome, Payload, Terminal, Trace, beginning};
 
 /// Prompt of builds that end without a shell.
 const NO_OPTION: &str = "No bootable option or device was found";
+
+/// How the boot manager's sentences begin.
+const PROMPT: &str = "BdsDxe: ";
 
 /// First line of a crash (`UefiCpuPkg/Library/CpuExceptionHandlerLib`); what follows are registers.
 const EXCEPTION: &str = "!!!! X64 Exception Type - ";
@@ -13,11 +16,54 @@ const EXCEPTION: &str = "!!!! X64 Exception Type - ";
 /// What ran without a boot option: a store that is full has neither options nor consoles, so nothing was printed either.
 const NAMELESS: &str = "no boot option";
 
+/// What ran although no sentence announced it and although BootCurrent still names an option that failed: edk2's platform
+/// recovery (`EfiBootManagerProcessLoadOption` of `PlatformRecovery####`), which the boot manager does not speak of.
+pub const RECOVERY: &str = "platform recovery";
+
+/// The texts of `EFI_STATUS` errors (`%r` in `MdePkg/Library/BasePrintLib`): a sentence that ends in one is whole.
+const STATUSES: [&str; 31] = [
+    "Load Error",
+    "Invalid Parameter",
+    "Unsupported",
+    "Bad Buffer Size",
+    "Buffer Too Small",
+    "Not Ready",
+    "Device Error",
+    "Write Protected",
+    "Out of Resources",
+    "Volume Corrupt",
+    "Volume Full",
+    "No Media",
+    "Media changed",
+    "Not Found",
+    "Access Denied",
+    "No Response",
+    "No mapping",
+    "Time out",
+    "Not started",
+    "Already started",
+    "Aborted",
+    "ICMP Error",
+    "TFTP Error",
+    "Protocol Error",
+    "Incompatible Version",
+    "Security Violation",
+    "CRC Error",
+    "End of Media",
+    "End of File",
+    "Invalid Language",
+    "Compromised Data",
+];
+
 /// What the console said about the attempt under way.
 #[derive(Clone, Default)]
 pub struct Parser {
+    /// A sentence that is not whole: a hole, unless a reset cut it.
+    cut_short: Option<String>,
     /// The network stack's own words about it: `PXE-E18: Server response timeout.`
     own_words: Option<String>,
+    /// It was read, and its code not entered yet.
+    loaded: bool,
     /// Its code was entered.
     started: bool,
     /// Setup's pages.
@@ -51,8 +97,16 @@ impl Parser {
         if let Some(own) = own_words(line) {
             self.own_words = Some(own.to_owned());
         }
-        for bds in parse(line) {
-            self.boot_manager(&bds, names, trace);
+        for piece in parse(line) {
+            if let Some(what) = self.cut_short.take() {
+                trace.hole(what);
+            }
+            match piece {
+                Ok(bds) => self.boot_manager(&bds, names, trace),
+                Err(fragment) => {
+                    self.cut_short = Some(format!("half a sentence of the boot manager: {}", beginning(fragment)))
+                }
+            }
         }
     }
 
@@ -65,15 +119,16 @@ impl Parser {
         if is_setup(bds.path) {
             self.in_setup = bds.verb == "starting";
             if self.in_setup {
-                next_option(trace);
+                self.next_option(trace);
                 self.setup.begin(bds.target, trace);
+                trace.terminal = Some(Terminal::Setup);
             }
             return;
         }
-        self.in_setup = false;
+        self.leave_setup(trace);
         if bds.target.contains("EFI Internal Shell") || bds.target.contains("UEFI Shell") {
             if bds.verb == "starting" {
-                next_option(trace);
+                self.next_option(trace);
                 trace.terminal = Some(Terminal::UefiShell);
             }
             return;
@@ -82,11 +137,10 @@ impl Parser {
         match bds.verb {
             "loading" | "starting" => {
                 if !under_way {
-                    next_option(trace);
-                    trace.begin(bds.target.to_owned(), names.medium_at(bds.path).map(str::to_owned));
-                    trace.over(names.nic_at(bds.path).map(|nic| nic.name.clone()));
+                    self.next_option(trace);
+                    begin(bds, names, trace);
                 }
-                self.started = bds.verb == "starting";
+                (self.loaded, self.started) = (bds.verb == "loading", bds.verb == "starting");
             }
             _ => {
                 let last = trace.attempts.last().filter(|last| last.lap == trace.laps.max(1));
@@ -94,11 +148,12 @@ impl Parser {
                     return trace.came_back(&format!("ran, then returned {}", bds.status));
                 }
                 if !under_way {
-                    next_option(trace);
-                    trace.begin(bds.target.to_owned(), names.medium_at(bds.path).map(str::to_owned));
-                    trace.over(names.nic_at(bds.path).map(|nic| nic.name.clone()));
+                    self.next_option(trace);
+                    begin(bds, names, trace);
                 }
-                let refused = bds.status.contains("Access Denied") || bds.status.contains("Security Violation");
+                self.loaded = false;
+                let cancelled = self.own_words.as_ref().is_some_and(|own| own.contains("Remote boot cancelled"));
+                let refused = cancelled || ["Access Denied", "Security Violation", "Aborted"].contains(&bds.status);
                 let timed_out = bds.status.contains("Time out") || bds.status.contains("No Response");
                 let outcome = match (refused, timed_out) {
                     (true, _) => Outcome::Refused,
@@ -112,12 +167,34 @@ impl Parser {
         }
     }
 
+    /// The boot manager goes on: what it had tried before is over, and code that ran has returned without an error.
+    fn next_option(&mut self, trace: &mut Trace) {
+        if std::mem::take(&mut self.loaded) {
+            trace.hole("an option was read, and what became of it is missing");
+        }
+        trace.end(Outcome::Failed, "returned to the boot manager");
+        trace.came_back("ran, then returned to the boot manager");
+    }
+
+    /// The boot manager speaks again.
+    fn leave_setup(&mut self, trace: &mut Trace) {
+        self.in_setup = false;
+        if trace.terminal == Some(Terminal::Setup) {
+            trace.terminal = None;
+        }
+    }
+
     /// A payload that no line announced. iPXE's EFI ROM runs what it has loaded within the call in which the boot manager
     /// asks it to load, and the boot manager prints its line only after that call; of what setup boots it prints none
-    /// (`PlatformBmPrintScLib` hears BDS alone). BootCurrent names the entry.
-    pub fn unannounced(&self, payload: &Payload, names: &Names, trace: &mut Trace) {
-        let announced = trace.attempts.last().is_some_and(|last| last.outcome.is_none());
-        let (false, Some(medium)) = (announced, &payload.medium_of_nonce) else { return };
+    /// (`PlatformBmPrintScLib` hears BDS alone), nor of what it runs to recover the platform. BootCurrent names the entry.
+    pub fn unannounced(&mut self, payload: &Payload, names: &Names, trace: &mut Trace) {
+        if let Some(what) = self.cut_short.take() {
+            trace.hole(what);
+        }
+        let Some(medium) = &payload.medium_of_nonce else { return };
+        if trace.terminal == Some(Terminal::Setup) {
+            trace.terminal = None;
+        }
         let Some(current) = payload.boot_current else {
             if payload.via == "uefi" {
                 trace.begin(NAMELESS.to_owned(), Some(medium.clone()));
@@ -125,20 +202,41 @@ impl Parser {
             return;
         };
         let over = names.nics.iter().find(|nic| nic.served.contains(medium));
-        if over.is_some() || self.in_setup {
-            trace.begin(format!("Boot{current:04X}"), Some(medium.clone()));
-            trace.over(over.map(|nic| nic.name.clone()));
+        let last = trace.last_of_lap().cloned();
+        let of_last = last.filter(|last| number(&last.target) == Some(current));
+        match of_last {
+            Some(last) if over.is_none() && !self.in_setup && last.outcome == Some(Outcome::Booted) => {
+                // its code has run another medium
+                trace.begin(last.target, None);
+                trace.over(last.nic);
+                last.entry.into_iter().for_each(|entry| trace.enter(entry, None));
+                return;
+            }
+            Some(_) if over.is_none() && !self.in_setup => {
+                trace.begin(RECOVERY.to_owned(), Some(medium.clone()));
+                return;
+            }
+            _ => {}
+        }
+        if over.is_none() && !self.in_setup {
+            trace.hole(format!("the payload of \"{medium}\" ran by Boot{current:04X} without an attempt"));
+        }
+        trace.begin(format!("Boot{current:04X}"), Some(medium.clone()));
+        if let Some(nic) = over {
+            trace.enter(nic.name.clone(), None);
+            trace.over(Some(nic.name.clone()));
         }
     }
 
-    /// The machine left this lap from outside: code that had been started was still running.
+    /// The machine left this lap from outside: code that had been started was still running, and a sentence may have been cut.
     pub fn cut(&mut self, trace: &mut Trace, how: &str) {
         if self.started {
             trace.end(Outcome::Booted, &format!("{how} while it ran"));
         } else {
             trace.end(Outcome::Failed, &format!("{how} before it ran"));
         }
-        (self.started, self.in_setup) = (false, false);
+        self.cut_short = None;
+        (self.loaded, self.started, self.in_setup) = (false, false, false);
     }
 
     /// The prompt of a firmware that found nothing may stay on an unfinished line.
@@ -157,54 +255,74 @@ fn own_words(line: &str) -> Option<&str> {
     line.get(at..).map(str::trim)
 }
 
-/// The boot manager goes on: what it had tried before is over, and code that ran has returned without an error.
-fn next_option(trace: &mut Trace) {
-    trace.end(Outcome::Failed, "returned to the boot manager");
-    trace.came_back("ran, then returned to the boot manager");
+/// An attempt on a boot option begins.
+fn begin(bds: &Bds<'_>, names: &Names, trace: &mut Trace) {
+    trace.begin(bds.target.to_owned(), None);
+    if let Some(device) = names.device_at(bds.path) {
+        trace.enter(device, names.medium_at(bds.path).map(str::to_owned));
+    }
+    trace.over(names.nic_at(bds.path).map(|nic| nic.name.clone()));
 }
 
 /// `BdsDxe: failed to load Boot0002 "UEFI QEMU HARDDISK" from PciRoot(0x0)/...: Not Found`.
 ///
-/// More than one may stand in a line: a serial port that is read too late loses a line feed, its carriage return stays;
-/// and a reset in the middle of a line leaves its beginning, without either, in front of the next one.
-fn parse(line: &str) -> impl Iterator<Item = Bds<'_>> {
-    let mut said = line.split("BdsDxe: ").skip(1).peekable();
+/// More than one may stand in a line: a serial port that is read too late loses the line's end. A sentence without one is
+/// whole where it ends in a known status; else it is given back as it is.
+fn parse(line: &str) -> impl Iterator<Item = Result<Bds<'_>, &str>> {
+    let mut said = line.split(PROMPT).skip(1).peekable();
     std::iter::from_fn(move || said.next().map(|said_now| (said_now, said.peek().is_none())))
-        .filter(|(said, last)| *last || said.ends_with('\r'))
-        .filter_map(|(said, _)| sentence(said))
+        .filter(|(said, _)| !said.starts_with(NO_OPTION))
+        .map(|(said, last)| sentence(said).filter(|bds| last || STATUSES.contains(&bds.status)).ok_or(said))
 }
 
 fn sentence(said: &str) -> Option<Bds<'_>> {
     let verbs = ["loading", "starting", "failed to load", "failed to start"];
     let verb = verbs.into_iter().find(|verb| said.starts_with(verb))?;
-    let rest = said[verb.len()..].trim_start();
+    let rest = said[verb.len()..].strip_prefix(' ')?;
     let (target, place) = rest.rsplit_once(" from ")?;
     let (path, status) = if verb.starts_with("failed") { place.rsplit_once(": ")? } else { (place, "") };
-    Some(Bds { verb, target, path: path.trim(), status: status.trim() })
+    let (path, status) = (path.trim(), status.trim());
+    let named = number(target).is_some() && target.ends_with('"');
+    let ended = if verb.starts_with("failed") { STATUSES.contains(&status) } else { path.ends_with(')') };
+    (named && ended).then_some(Bds { verb, target, path, status })
+}
+
+/// `Boot0001 "UEFI Misc Device"` has the number 1.
+fn number(target: &str) -> Option<u16> {
+    let digits = target.strip_prefix("Boot")?.get(..4)?;
+    u16::from_str_radix(digits, 16).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Verb and status of whole sentences; nothing for the others.
     fn verbs(line: &str) -> Vec<(&str, &str)> {
-        parse(line).map(|bds| (bds.verb, bds.status)).collect()
+        parse(line).map(|piece| piece.map_or(("", ""), |bds| (bds.verb, bds.status))).collect()
     }
 
-    const LOADING: &str = "BdsDxe: loading Boot0001 \"UEFI Misc Device\" from PciRoot(0x0)/Pci(0x4,0x0)\r";
+    const LOADING: &str = "BdsDxe: loading Boot0001 \"UEFI Misc Device\" from PciRoot(0x0)/Pci(0x4,0x0)";
+    const FAILED: &str = "BdsDxe: failed to load Boot0002 \"UEFI HTTPv4\" from PciRoot(0x0)/Uri(): Not Found";
 
     #[test]
-    fn a_lost_line_feed_hides_neither_sentence() {
-        let failed = "BdsDxe: failed to load Boot0002 \"UEFI HTTPv4\" from PciRoot(0x0)/Uri(): Not Found\r";
-        let both = [failed, LOADING].concat();
-        assert_eq!(verbs(&both), [("failed to load", "Not Found"), ("loading", "")]);
+    fn a_sentence_that_lost_its_end_is_whole_where_it_ends_in_a_status() {
+        assert_eq!(verbs(&[FAILED, LOADING].concat()), [("failed to load", "Not Found"), ("loading", "")]);
+        assert_eq!(
+            verbs(&[LOADING, FAILED].concat()),
+            [("", ""), ("failed to load", "Not Found")],
+            "its path may go on"
+        );
     }
 
     #[test]
-    fn a_sentence_that_a_reset_cut_says_nothing() {
-        let cut = &LOADING[..LOADING.len() - 8];
-        assert_eq!(verbs(&[cut, LOADING].concat()), [("loading", "")]);
-        assert_eq!(verbs("BdsDxe: loadBdsDxe: frobnicating Boot0001"), []);
+    fn half_a_sentence_says_nothing_and_is_not_passed_over() {
+        for cut in 9..FAILED.len() {
+            assert_eq!(verbs(&[&FAILED[..cut], LOADING].concat()), [("", ""), ("loading", "")], "{cut}");
+            assert_eq!(verbs(&FAILED[..cut]), [("", "")], "{cut}");
+        }
+        assert_eq!(verbs("BdsDxe: loadBdsDxe: frobnicating Boot0001"), [("", ""), ("", "")]);
         assert_eq!(verbs("no boot manager here"), []);
+        assert_eq!(verbs("BdsDxe: No bootable option or device was found."), []);
     }
 }

@@ -76,6 +76,12 @@ impl Payload {
         whole.then_some(payload)
     }
 
+    /// Whether a line that is no payload line was one: it has a beginning or an end of one.
+    pub fn is_part(line: &str) -> bool {
+        let has_end = line.trim_end().ends_with(" end") && line.contains(" tsc=");
+        line.contains("BOOTWRIGHT/1") || has_end
+    }
+
     /// Names the medium of this run that the payload belongs to.
     pub fn identify(mut self, names: &Names) -> Payload {
         self.medium_of_nonce = names.nonces.get(&self.nonce).filter(|medium| **medium == self.medium).cloned();

@@ -1,19 +1,21 @@
 //! Reads SeaBIOS' log on port 0x402 (`src/boot.c`, `src/post.c` of SeaBIOS; level 1 messages, 1.16 to 1.17).
 
-use super::{Names, Outcome, Terminal, Trace};
+use super::bios_names::Kind;
+use super::entries::Entries;
+use super::{Names, Outcome, Payload, Terminal, Trace};
 
 /// What the log said about this lap's devices.
 #[derive(Clone, Default)]
 pub struct Parser {
-    /// Sizes in sectors of the mapped hard disks, in the order of their BIOS drive numbers from 0x80.
-    mapped: Vec<u64>,
+    entries: Entries,
     /// Reading the numbered lines under `boot order:`.
     in_boot_order: bool,
-    /// Attempts on optical drives and ROMs so far.
-    opticals: usize,
-    roms: usize,
     /// A boot sector was entered and has not come back.
     entered: bool,
+    /// The BIOS was asked to boot, or to boot the next, and has not said what it boots.
+    asked: bool,
+    /// Banners since the last `BUILD:`.
+    banners: u32,
     menu: super::menu::Parser,
     /// Ways through POST so far.
     posts: u32,
@@ -30,28 +32,47 @@ impl Parser {
                 None => self.in_boot_order = false,
             }
         }
+        self.entries.line(line, names, &trace.boot_order);
         if self.menu.line(line, names, trace) {
             return;
         }
         if line.starts_with("SeaBIOS (version") {
             trace.banner = Some(line.to_owned());
+            self.banners += 1;
+            // one before `BUILD:`, one on the screen, one at the beginning of the next lap
+            if self.banners > 3 {
+                trace.hole("a banner of SeaBIOS without the line behind it that begins a lap");
+            }
         } else if line.starts_with("BUILD: ") {
             self.post_begins(trace);
         } else if line == "boot order:" {
             trace.boot_order.clear();
             self.in_boot_order = true;
-        } else if let Some(sectors) = mapped_drive(line) {
-            self.mapped.push(sectors);
         } else if let Some(target) = line.strip_prefix("Booting from ") {
             self.booting(target, names, trace);
         } else if let Some(reason) = line.strip_prefix("Boot failed: ") {
+            if trace.last_of_lap().is_none_or(|last| last.outcome.is_some()) {
+                trace.hole("a failure without an attempt");
+            }
             trace.end(Outcome::Failed, reason);
+        } else if line.starts_with("enter handle_19") {
+            self.asked = true;
         } else if line.starts_with("enter handle_18") {
+            if std::mem::replace(&mut self.asked, true) {
+                trace.hole("the BIOS goes on to the next entry before it has tried one");
+            }
+            let silent = trace.last_of_lap().is_some_and(|last| last.outcome.is_none() && last.target != "ROM");
+            if silent && !self.entered {
+                trace.hole("an attempt without an end");
+            }
             let reason = if self.entered { "returned to the BIOS (int 18h)" } else { "nothing to boot" };
             trace.end(Outcome::Failed, reason);
             trace.came_back("ran, then returned to the BIOS (int 18h)");
             self.entered = false;
         } else if let Some(rest) = line.strip_prefix("No bootable device.") {
+            if !std::mem::take(&mut self.asked) {
+                trace.hole("the BIOS gives up without having been asked for the next entry");
+            }
             trace.end(Outcome::Failed, "nothing to boot");
             match rest.trim().strip_prefix("Retrying in ").and_then(|rest| rest.split(' ').next()?.parse().ok()) {
                 Some(seconds) => trace.retries.push(seconds),
@@ -70,7 +91,7 @@ impl Parser {
         trace.laps += 1;
         trace.terminal = None;
         trace.boot_order.clear();
-        *self = Parser { posts: self.posts, ..Parser::default() };
+        *self = Parser { posts: self.posts, banners: 1, ..Parser::default() };
     }
 
     /// The machine left this lap from outside: code that had been entered was still running.
@@ -84,36 +105,62 @@ impl Parser {
 
     fn booting(&mut self, target: &str, names: &Names, trace: &mut Trace) {
         if let Some(name) = target.strip_suffix("...") {
+            if !std::mem::take(&mut self.asked) {
+                trace.hole(format!("the BIOS boots from {name} without having been asked to"));
+            }
+            if trace.last_of_lap().is_some_and(|last| last.outcome.is_none() && !self.entered) {
+                trace.hole("an attempt without an end");
+            }
             trace.end(Outcome::Failed, "gave no reason");
             trace.came_back("ran, then asked the BIOS to boot again");
             self.entered = false;
-            let medium = self.medium(name, names, trace);
-            trace.begin(name.to_owned(), medium);
-            if name == "ROM" {
-                self.roms += 1;
-                trace.over(names.nic_of_rom(self.roms, &trace.boot_order).map(|nic| nic.name.clone()));
-            }
+            trace.begin(name.to_owned(), None);
+            self.entry(name, names, trace);
         } else {
+            if trace.last_of_lap().is_none_or(|last| last.outcome.is_some()) {
+                trace.hole("code is entered without an attempt");
+            }
             // "Booting from 0000:7c00": the boot sector was valid and is entered; a ROM is entered in the same words
             self.entered = trace.attempts.last().is_none_or(|last| last.target != "ROM");
         }
     }
 
-    /// SeaBIOS has one hard-disk entry, drive 0x80; optical drives and ROMs get one attempt each, in boot order.
-    fn medium(&mut self, target: &str, names: &Names, trace: &Trace) -> Option<String> {
-        match target {
-            "Hard Disk" => self.mapped.first().and_then(|sectors| names.disks.get(sectors)).cloned(),
-            "DVD/CD" => {
-                self.opticals += 1;
-                let listed = trace.boot_order.iter();
-                let listed = listed.filter_map(|line| names.opticals.iter().find(|(known, _)| known == line));
-                let mut order: Vec<&str> = listed.map(|(_, medium)| medium.as_str()).collect();
-                let unlisted = names.opticals.iter().filter(|(line, _)| !trace.boot_order.contains(line));
-                order.extend(unlisted.map(|(_, medium)| medium.as_str()));
-                order.get(self.opticals - 1).map(|medium| (*medium).to_owned())
+    /// A payload that no line announced. iPXE goes on where what it booted has come back; all else SeaBIOS announces.
+    pub fn unannounced(&mut self, payload: &Payload, trace: &mut Trace) {
+        let last = trace.last_of_lap().filter(|last| last.nic.is_some()).cloned();
+        match last {
+            Some(last) => {
+                trace.came_back("ran, then returned to iPXE");
+                trace.begin(last.target, None);
+                trace.over(last.nic.clone());
+                last.entry.into_iter().for_each(|entry| trace.enter(entry, None));
             }
-            "Floppy" => names.floppies.first().cloned(),
-            _ => None,
+            None => {
+                trace.hole(format!("the payload of \"{}\" ran without an attempt", payload.medium));
+                trace.begin("unannounced".to_owned(), None);
+            }
+        }
+    }
+
+    /// Says which device the attempt that has just begun is on.
+    fn entry(&mut self, target: &str, names: &Names, trace: &mut Trace) {
+        let kind = match target {
+            "Floppy" => Kind::Floppy,
+            "Hard Disk" => Kind::Disk,
+            "DVD/CD" => Kind::Optical,
+            "ROM" => Kind::Rom,
+            _ => return,
+        };
+        let lap = trace.laps.max(1);
+        let opened = trace.menus.iter().any(|menu| menu.lap == lap && !menu.entries.is_empty());
+        let which = self.entries.next(kind, names, names.letters_on(lap), opened);
+        let name = |device: usize| names.bios.get(device);
+        if let Some(known) = which.device.and_then(name) {
+            trace.enter(known.name.clone(), known.medium.clone());
+        }
+        trace.could_be(which.could_be.into_iter().filter_map(name).map(|name| name.name.clone()).collect());
+        if kind == Kind::Rom {
+            trace.over(trace.attempts.last().and_then(|last| last.entry.clone()));
         }
     }
 }
@@ -122,9 +169,4 @@ impl Parser {
 fn numbered(line: &str) -> Option<&str> {
     let (number, path) = line.split_once(": ")?;
     number.trim().parse::<u32>().ok().map(|_| path)
-}
-
-/// `drive 0x000f5960: PCHS=4/16/63 translation=none LCHS=4/16/63 s=4096`, printed when a hard disk gets its number.
-fn mapped_drive(line: &str) -> Option<u64> {
-    line.strip_prefix("drive 0x").filter(|rest| rest.contains("PCHS="))?.rsplit_once(" s=")?.1.parse().ok()
 }

@@ -56,8 +56,6 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::super::{Names, Outcome, Source};
     use super::*;
     use crate::machine::Firmware;
@@ -70,7 +68,7 @@ mod tests {
         let uefi = [("PciRoot(0x0)/Pci(0x3,0x0)", "first"), ("PciRoot(0x0)/Pci(0x4,0x0)", "second")];
         let names = Names {
             nonces: NONCES.map(own).into(),
-            disks: BTreeMap::from([(32768, "first".to_owned()), (34816, "second".to_owned())]),
+            bios: crate::trace::bios_names::disks(&[("first", 3, 32768), ("second", 4, 34816)]),
             uefi: uefi.map(own).into(),
             ..Names::default()
         };

@@ -27,9 +27,8 @@ fn names(log: &str) -> Names {
     let own = |text: &str, medium: &str| (text.to_owned(), medium.to_owned());
     Names {
         nonces,
-        disks: BTreeMap::from([(32768, "first".to_owned()), (34816, "second".to_owned())]),
-        opticals: vec![own("/pci@i0cf8/ide@1,1/drive@0/disk@0", "second")],
-        floppies: Vec::new(),
+        bios: bios_names(),
+        letters: ["cad".to_owned(), "cad".to_owned()],
         menu: Vec::new(),
         nics: Vec::new(),
         uefi: vec![
@@ -38,6 +37,18 @@ fn names(log: &str) -> Names {
             own("PciRoot(0x0)/Pci(0x1F,0x2)/Sata(0x0,0xFFFF,0x0)", "second"),
         ],
     }
+}
+
+/// The logged machines had their disks in other slots and on other controllers; by their sizes they are told apart.
+fn bios_names() -> Vec<super::bios_names::BiosName> {
+    use crate::machine::layout::Layout;
+    use crate::machine::{DeviceClass, Machine, Medium};
+    let machine = Machine::pc(SeaBios).cdrom(DeviceClass::Ide { channel: 0, unit: 0 }, Medium::bootable("second"));
+    let layout = Layout::of(&machine).unwrap();
+    let optical = super::bios_names::BiosName::of(&machine, &layout, 0, 0);
+    let mut names = super::bios_names::disks(&[("first", 3, 32768), ("second", 4, 34816)]);
+    names.extend(optical);
+    names
 }
 
 fn source(firmware: Firmware) -> Source {
@@ -131,7 +142,9 @@ fn seabios_goes_on_from_a_blank_disk_to_an_optical_drive() {
 #[test]
 fn seabios_goes_on_from_an_empty_optical_drive_to_a_disk() {
     let log = fixture!("seabios-1.16.2-empty-optical-drive");
-    let trace = read_with(SeaBios, Names { opticals: Vec::new(), ..names(log) }, log.as_bytes());
+    let mut names = names(log);
+    names.bios.retain(|name| name.kind == super::bios_names::Kind::Disk);
+    let trace = read_with(SeaBios, names, log.as_bytes());
     let expected =
         ["DVD/CD failed (Could not read from CDROM (code 0003))", "Hard Disk \"second\" booted (payload ran)"];
     assert_eq!(attempts(&trace), expected);
@@ -462,14 +475,117 @@ fn a_payload_that_ovmf_ran_without_a_boot_option_is_an_attempt() {
     let trace = read(Ovmf, &line("uefi", "-"));
     assert_eq!(attempts(&trace), ["no boot option \"first\" booted (payload ran)"]);
     assert_eq!(read(Ovmf, &line("linux", "-")).attempts, []);
-    assert_eq!(read(Ovmf, &line("uefi", "0001")).attempts, [], "the option has a name that was not printed");
+    let unnamed = read(Ovmf, &line("uefi", "0001"));
+    assert_eq!(attempts(&unnamed), ["Boot0001 \"first\" booted (payload ran)"]);
+    assert_eq!(unnamed.holes.len(), 1, "the option has a name that was not printed: {:?}", unnamed.holes);
+}
+
+#[test]
+fn setup_that_was_opened_is_an_end_until_something_boots_from_it() {
+    let names = names("");
+    let log = bds("BdsDxe: loading OPTION\r\nBdsDxe: starting OPTION\r\n")
+        + "BdsDxe: loading Boot0000 \"UiApp\" from Fv(1)/FvFile(462CAA21-7614-4503-836E-8AB6F4662331)\r\n\
+           BdsDxe: starting Boot0000 \"UiApp\" from Fv(1)/FvFile(462CAA21-7614-4503-836E-8AB6F4662331)\r\n";
+    let trace = read_with(Ovmf, names.clone(), log.as_bytes());
+    assert_eq!(attempts(&trace), ["Boot0001 \"UEFI Misc Device\" \"first\" failed (returned to the boot manager)"]);
+    assert_eq!((trace.terminal, trace.holes), (Some(Terminal::Setup), Vec::new()));
+    let menu_of_2026 = log.replace("462CAA21-7614-4503-836E-8AB6F4662331", "EEC25BDC-67F2-4D95-B1D5-F81B2039D11D");
+    assert_eq!(read_with(Ovmf, names.clone(), menu_of_2026.as_bytes()).terminal, Some(Terminal::Setup));
+    let chosen = log + &uefi_line("first", "0001");
+    let trace = read_with(Ovmf, names, chosen.as_bytes());
+    assert_eq!((trace.terminal.clone(), trace.booted()), (None, Some("first")));
+}
+
+/// A payload's line under UEFI.
+fn uefi_line(medium: &str, current: &str) -> String {
+    let nonce = if medium == "first" { NONCE } else { OTHER_NONCE };
+    format!(
+        "BOOTWRIGHT/1 nonce={nonce} medium={medium} via=uefi arch=x64 boot-current={current} boot-order=0001 tsc=10 end\r\n"
+    )
+}
+
+#[test]
+fn a_payload_that_runs_while_boot_current_names_a_failed_option_was_run_to_recover_the_platform() {
+    let failed = bds("BdsDxe: failed to load OPTION: Not Found\r\n");
+    let trace = read(Ovmf, &(failed.clone() + &uefi_line("second", "0001")));
+    let expected = [
+        "Boot0001 \"UEFI Misc Device\" \"first\" failed (failed to load (Not Found))",
+        "platform recovery \"second\" booted (payload ran)",
+    ];
+    assert_eq!((attempts(&trace), trace.holes.len()), (expected.map(str::to_owned).to_vec(), 0));
+    let trace = read(Ovmf, &(failed + &uefi_line("second", "0002")));
+    assert_eq!(
+        trace.holes,
+        ["the payload of \"second\" ran by Boot0002 without an attempt"],
+        "its sentences are missing"
+    );
+}
+
+#[rstest]
+#[case::lost_line_end("BdsDxe: failed to load OPTION: Not FoundBdsDxe: failed to load OPTION: Not Found\r\n", 0)]
+#[case::lost_middle("BdsDxe: failed to load Boot0001 \"UEFI MiscBdsDxe: failed to load OPTION: Not Found\r\n", 1)]
+#[case::half_a_status("BdsDxe: failed to load OPTION: Not Fou\r\nBdsDxe: failed to load OPTION: Not Found\r\n", 1)]
+#[case::no_result("BdsDxe: loading OPTION\r\nBdsDxe: failed to load Boot0002 \"x\" from Pci(0x1): Not Found\r\n", 1)]
+fn a_sentence_of_which_something_is_missing_is_a_hole(#[case] log: &str, #[case] holes: usize) {
+    let trace = read(Ovmf, &bds(log));
+    assert_eq!(trace.holes.len(), holes, "{:?}", trace.holes);
+}
+
+#[test]
+fn a_sentence_that_a_reset_cut_is_no_hole() {
+    let mut reader = Reader::new(Ovmf, names(""));
+    reader.push(Source::Serial, b"BdsDxe: failed to load Boot0001 \"UEFI Mi\r\n");
+    reader.reset();
+    reader.push(Source::Serial, bds("BdsDxe: failed to load OPTION: Not Found\r\n").as_bytes());
+    assert_eq!(reader.trace().holes, Vec::<String>::new());
+}
+
+#[rstest]
+#[case::whole(
+    "enter handle_19:\nBooting from Hard Disk...\nBoot failed: not a bootable disk\nenter handle_18:\nNo bootable device.\n",
+    0
+)]
+#[case::no_attempt("enter handle_19:\nenter handle_18:\nNo bootable device.\n", 1)]
+#[case::no_end("enter handle_19:\nBooting from Hard Disk...\nenter handle_18:\nNo bootable device.\n", 1)]
+#[case::no_reason(
+    "enter handle_19:\nBooting from Hard Disk...\nBoot failed: not a bootable disk\nBooting from Floppy...\n",
+    1
+)]
+#[case::no_beginning("enter handle_19:\nBoot failed: not a bootable disk\nenter handle_18:\n", 2)]
+#[case::payload(
+    "enter handle_19:\nBOOTWRIGHT/1 nonce=00112233445566778899aabbccddeeff medium=first via=bios dl=80 end\n",
+    1
+)]
+#[case::half_a_payload(
+    "enter handle_19:\nBooting from Hard Disk...\nBooting from 0000:7c00\nBOOTWRIGHT/1 nonce=001122334\n",
+    1
+)]
+fn a_step_that_seabios_never_leaves_out_and_that_is_missing_is_a_hole(#[case] log: &str, #[case] holes: usize) {
+    let trace = read(SeaBios, log);
+    assert_eq!(trace.holes.len(), holes, "{:?}", trace.holes);
+}
+
+#[test]
+fn what_a_nics_ipxe_runs_in_a_drive_is_by_the_nics_entry() {
+    let mut names = names("");
+    let machine = crate::machine::Machine::pc(SeaBios).nic("e1000", None).slot(5);
+    let layout = crate::machine::layout::Layout::of(&machine).unwrap();
+    names.bios.extend(super::bios_names::BiosName::of(&machine, &layout, 0, 0));
+    let log =
+        "Searching bootorder for: /pci@i0cf8/*@5\nenter handle_19:\nBooting from ROM...\nBooting from c000:0385\n";
+    let trace = read_with(SeaBios, names, (log.to_owned() + &payload_line(NONCE, "first")).as_bytes());
+    let attempt = &trace.attempts[0];
+    assert_eq!((attempt.medium.as_deref(), attempt.handed_over), (Some("first"), true));
+    assert!(attempt.entry.as_ref().is_some_and(|entry| *entry == "nic0"));
+    assert!(crate::verdict::judge(&crate::verdict::Expectation::boots("first"), &trace).is_err());
+    let by_nic = [crate::verdict::booted("first").by_entry_of("nic0")];
+    assert_eq!(crate::verdict::judge(&crate::verdict::Expectation::attempts(by_nic), &trace), Ok(()));
 }
 
 #[test]
 fn eight_mebibytes_of_a_hostile_guest_are_read_in_seconds() {
     let order = "boot order:\n".to_owned() + &"1: x\n".repeat(180_000);
-    let opticals = vec![("x".to_owned(), "cd".to_owned()); 4];
-    let names = Names { opticals, ..Names::default() };
+    let names = Names { bios: bios_names(), ..Names::default() };
     let again = |text: &str| order.clone() + &text.repeat((8 << 20) / text.len());
     for (firmware, source, text) in [
         (Firmware::SeaBios, Source::DebugConsole, again("Booting from ROM...\n")),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::stores::Stores;
 use super::views::Views;
-use super::{Ending, Expectation, already_refuted, describe, judge};
+use super::{Difference, Ending, Expectation, already_refuted, compare, describe};
 use crate::process::Exit;
 use crate::trace::Trace;
 
@@ -109,7 +109,19 @@ pub enum Conclusion {
     Broken(String),
 }
 
+/// `isa-debug-exit` turns the payload's 0x2a into this exit code.
+pub const PAYLOAD_EXIT: i32 = 85;
+
 impl Conclusion {
+    /// What a comparison comes to: what the evidence leaves open is nobody's fault but the harness' or the host's.
+    fn of(compared: Result<(), Difference>) -> Conclusion {
+        match compared {
+            Ok(()) => Conclusion::Holds,
+            Err(Difference::Otherwise(difference)) => Conclusion::Fails(difference),
+            Err(Difference::Undecided(unknown)) => Conclusion::Broken(unknown),
+        }
+    }
+
     /// The next finding, which counts only where all before it hold.
     fn and(self, next: impl FnOnce() -> Result<(), String>) -> Conclusion {
         match self {
@@ -135,8 +147,9 @@ pub fn conclude(expected: &Expectation, observed: &Observed<'_>) -> Conclusion {
 
 /// The part of [`conclude`] that is known as long as the machine is still there.
 pub fn conclude_boot(expected: &Expectation, trace: &Trace, end: &RunEnd, guest_state: &str) -> Conclusion {
+    let compared = compare(expected, trace);
     let reason = match end {
-        RunEnd::Over => return judge(expected, trace).map_or_else(Conclusion::Fails, |()| Conclusion::Holds),
+        RunEnd::Over => return Conclusion::of(compared),
         RunEnd::Broken { reason } | RunEnd::StepFailed { fault: StepFault::Host, reason } => {
             return Conclusion::Broken(reason.clone());
         }
@@ -144,9 +157,15 @@ pub fn conclude_boot(expected: &Expectation, trace: &Trace, end: &RunEnd, guest_
         RunEnd::Refused { exit, said } => return conclude_refusal(expected, *exit, said),
         RunEnd::GaveUp { .. } | RunEnd::QemuEnded(_) | RunEnd::ResetLoop { .. } => end.to_string(),
     };
-    Conclusion::Fails(match judge(expected, trace) {
+    let by_payload = matches!(end, RunEnd::QemuEnded(exit) if exit.code == Some(PAYLOAD_EXIT));
+    if by_payload && trace.terminal.is_none() && trace.booted().is_none() {
+        let what = "the log of the firmware has a hole: a payload has ended the machine, and its line is missing";
+        return Conclusion::Broken(what.to_owned());
+    }
+    Conclusion::Fails(match compared {
         Ok(()) => reason,
-        Err(difference) => {
+        Err(Difference::Undecided(unknown)) => return Conclusion::Broken(unknown),
+        Err(Difference::Otherwise(difference)) => {
             let last = trace.attempts.last().map(describe).unwrap_or_else(|| "no attempt".to_owned());
             format!("{difference}; {reason}; last seen: {last}; guest: {guest_state}")
         }

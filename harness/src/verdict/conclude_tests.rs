@@ -10,6 +10,9 @@ fn attempt(medium: &str, outcome: Outcome) -> Attempt {
     Attempt {
         target: "Hard Disk".to_owned(),
         medium: Some(medium.to_owned()),
+        entry: None,
+        could_be: Vec::new(),
+        handed_over: false,
         nic: None,
         outcome: Some(outcome),
         reason: String::new(),

@@ -50,7 +50,8 @@ mod tests {
 
     fn attempt(lap: u32, medium: &str, outcome: Outcome) -> Attempt {
         let (target, medium) = ("Hard Disk".to_owned(), Some(medium.to_owned()));
-        Attempt { target, medium, nic: None, outcome: Some(outcome), reason: String::new(), lap }
+        let (entry, could_be, handed_over, reason) = (None, Vec::new(), false, String::new());
+        Attempt { target, medium, entry, could_be, handed_over, nic: None, outcome: Some(outcome), reason, lap }
     }
 
     fn verdict(cut_laps: u32, attempts: Vec<Attempt>) -> Result<(), String> {

@@ -22,7 +22,7 @@ pub mod views;
 
 use serde::{Deserialize, Serialize};
 
-use crate::trace::{Attempt, Outcome, Terminal, Trace};
+use crate::trace::{Attempt, Outcome, RECOVERY, Terminal, Trace};
 pub use exchange::OnLan;
 pub use stores::OnStore;
 
@@ -50,6 +50,9 @@ pub struct Expected {
     /// Text that the reason must contain; empty for any.
     #[serde(default)]
     pub reason: String,
+    /// The device whose entry it must be; the medium's own, or the NIC's that serves it, where `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
 }
 
 /// How a run must end.
@@ -60,6 +63,8 @@ pub enum Ending {
     Boots,
     /// Firmware stopped by itself; each firmware and version has its own word for it.
     NothingBootable,
+    /// Firmware opened its setup and stays there.
+    OpensSetup,
     /// Firmware crashed: it printed a processor exception.
     Crashes,
     /// The machine was reset until this many laps had begun; the run is stopped there.
@@ -131,6 +136,11 @@ impl Expectation {
     /// These attempts, after which firmware stops by itself.
     pub fn nothing_boots(attempts: impl IntoIterator<Item = Expected>) -> Expectation {
         Expectation::of(attempts.into_iter().collect(), Ending::NothingBootable)
+    }
+
+    /// These attempts, after which firmware opens its setup and stays there: what a program that returns success leads to.
+    pub fn opens_setup(attempts: impl IntoIterator<Item = Expected>) -> Expectation {
+        Expectation::of(attempts.into_iter().collect(), Ending::OpensSetup)
     }
 
     /// These attempts, after which firmware crashes.
@@ -229,20 +239,17 @@ impl Expectation {
 
 /// The medium's payload runs.
 pub fn booted(medium: &str) -> Expected {
-    Expected { target: Target::Medium(medium.to_owned()), outcome: Outcome::Booted, reason: String::new() }
+    Expected::on(Target::Medium(medium.to_owned()), Outcome::Booted)
 }
-
-/// How the trace calls what runs by OVMF's platform recovery.
-const RECOVERY: &str = "platform recovery";
 
 /// The medium's payload runs by platform recovery: no boot option led to it.
 pub fn recovered(medium: &str) -> Expected {
-    Expected { target: Target::Recovered(medium.to_owned()), ..booted(medium) }
+    Expected::on(Target::Recovered(medium.to_owned()), Outcome::Booted)
 }
 
 /// The attempt on the medium fails.
 pub fn failed(medium: &str) -> Expected {
-    Expected { target: Target::Medium(medium.to_owned()), outcome: Outcome::Failed, reason: String::new() }
+    Expected::on(Target::Medium(medium.to_owned()), Outcome::Failed)
 }
 
 /// The attempt on a firmware entry that no medium stands behind gets no answer in time.
@@ -252,13 +259,24 @@ pub fn timed_out_entry(name: &str) -> Expected {
 
 /// The attempt on a firmware entry that no medium stands behind fails.
 pub fn failed_entry(name: &str) -> Expected {
-    Expected { target: Target::Named(name.to_owned()), outcome: Outcome::Failed, reason: String::new() }
+    Expected::on(Target::Named(name.to_owned()), Outcome::Failed)
 }
 
 impl Expected {
+    fn on(target: Target, outcome: Outcome) -> Expected {
+        Expected { target, outcome, reason: String::new(), entry: None }
+    }
+
     /// Demands words in the reason.
     pub fn because(mut self, reason: &str) -> Expected {
         self.reason = reason.to_owned();
+        self
+    }
+
+    /// Says that another device's entry runs the medium: `booted("disk").by_entry_of("nic0")` for a NIC whose iPXE boots the
+    /// disk.
+    pub fn by_entry_of(mut self, device: &str) -> Expected {
+        self.entry = Some(device.to_owned());
         self
     }
 
@@ -266,9 +284,25 @@ impl Expected {
         let target = match &self.target {
             Target::Medium(medium) => attempt.medium.as_deref() == Some(medium),
             Target::Recovered(medium) => attempt.medium.as_deref() == Some(medium) && attempt.target == RECOVERY,
-            Target::Named(word) => attempt.medium.is_none() && attempt.target.contains(word.as_str()),
+            Target::Named(word) => {
+                attempt.medium.is_none() && attempt.could_be.is_empty() && attempt.target.contains(word.as_str())
+            }
         };
-        target && attempt.outcome == Some(self.outcome) && attempt.reason.contains(&self.reason)
+        let entry = match &self.entry {
+            Some(wanted) => attempt.entry.as_ref().is_some_and(|entry| entry == wanted.as_str()),
+            None => !attempt.handed_over,
+        };
+        target && entry && attempt.outcome == Some(self.outcome) && attempt.reason.contains(&self.reason)
+    }
+}
+
+impl Expected {
+    /// Whether it would match, were the attempt on one of the devices that it may have been on.
+    fn may_match(&self, attempt: &Attempt) -> bool {
+        attempt.could_be.iter().any(|device| {
+            let medium = Some(device.as_str().to_owned());
+            self.matches(&Attempt { medium, could_be: Vec::new(), ..attempt.clone() })
+        })
     }
 }
 
@@ -279,6 +313,9 @@ impl std::fmt::Display for Expected {
             Target::Recovered(medium) => write!(out, "\"{medium}\" {} by {RECOVERY}", self.outcome.word())?,
             Target::Named(word) => write!(out, "{word} {}", self.outcome.word())?,
         }
+        if let Some(entry) = &self.entry {
+            write!(out, " by the entry of {entry}")?;
+        }
         if self.reason.is_empty() { Ok(()) } else { write!(out, " ({})", self.reason) }
     }
 }
@@ -286,21 +323,32 @@ impl std::fmt::Display for Expected {
 /// An attempt in the words of a report: `Hard Disk "wrong" failed (not a bootable disk)`.
 pub fn describe(attempt: &Attempt) -> String {
     let medium = attempt.medium.as_ref().map(|medium| format!(" \"{medium}\"")).unwrap_or_default();
+    let unknown = if attempt.could_be.is_empty() { String::new() } else { format!(" on {}", one_of(attempt)) };
     let outcome = attempt.outcome.map_or("under way", Outcome::word);
+    let entry = attempt.entry.as_ref().filter(|_| attempt.handed_over);
+    let entry = entry.map(|entry| format!(" by the entry of {entry}")).unwrap_or_default();
     let reason = if attempt.reason.is_empty() { String::new() } else { format!(" ({})", attempt.reason) };
-    format!("{}{medium} {outcome}{reason}", attempt.target)
+    format!("{}{medium}{unknown} {outcome}{entry}{reason}", attempt.target)
+}
+
+/// The devices that an attempt may have been on.
+pub fn one_of(attempt: &Attempt) -> String {
+    let devices: Vec<String> = attempt.could_be.iter().map(|device| format!("\"{device}\"")).collect();
+    format!("one of {}, which the evidence does not tell apart", devices.join(", "))
 }
 
 /// Whether the trace has reached the point at which the expectation's run is over. A payload that ran before its turn does
 /// not end the run: it may come back to the firmware.
 pub fn is_over(expected: &Expectation, trace: &Trace) -> bool {
-    let stopped = trace.terminal.is_some();
+    // where a story uses setup, opening it is no end
+    let used = trace.terminal == Some(Terminal::Setup) && !expected.menus.is_empty();
+    let stopped = trace.terminal.is_some() && !used;
     match expected.ending {
         Ending::Laps(laps) => stopped || trace.laps >= laps,
         Ending::Boots => {
             stopped || (trace.booted().is_some() && whole(expected, trace).count() >= expected.attempts.len())
         }
-        Ending::NothingBootable | Ending::Crashes => stopped,
+        Ending::NothingBootable | Ending::Crashes | Ending::OpensSetup => stopped,
         Ending::Refused(_) => stopped || trace.booted().is_some(),
     }
 }
@@ -323,7 +371,7 @@ fn is_zero(number: &u32) -> bool {
 /// Whether what has been seen contradicts the expectation whatever comes later: a trace that was given up at a deadline
 /// refutes nothing by what it lacks.
 pub fn already_refuted(expected: &Expectation, trace: &Trace) -> bool {
-    let never = |attempt: &Attempt| expected.never.iter().any(|name| attempt.medium.as_ref() == Some(name));
+    let never = |attempt: &Attempt| expected.never.iter().any(|name| is_on(attempt, name));
     let differs = |(position, attempt): (usize, &Attempt)| match expected.attempts.get(position) {
         Some(wanted) => attempt.outcome.is_some() && !wanted.matches(attempt),
         None => !matches!(expected.ending, Ending::Laps(_)),
@@ -334,12 +382,41 @@ pub fn already_refuted(expected: &Expectation, trace: &Trace) -> bool {
 /// Whether a boot that is still under way has gone another way than expected, by what cannot be explained otherwise later:
 /// how an attempt over a network ended is known in full only at the end.
 pub fn strays(expected: &Expectation, trace: &Trace) -> bool {
-    let never = |attempt: &Attempt| expected.never.iter().any(|name| attempt.medium.as_ref() == Some(name));
+    let never = |attempt: &Attempt| expected.never.iter().any(|name| is_on(attempt, name));
     let differs = |(position, attempt): (usize, &Attempt)| {
         let wanted = expected.attempts.get(position);
         attempt.medium.is_some() && attempt.outcome.is_some() && wanted.is_some_and(|wanted| !wanted.matches(attempt))
     };
     trace.attempts.iter().any(never) || whole(expected, trace).enumerate().any(differs)
+}
+
+/// Whether an attempt ran this medium, or was by the entry of this device.
+fn is_on(attempt: &Attempt, name: &str) -> bool {
+    attempt.medium.as_deref() == Some(name) || attempt.entry.as_ref().is_some_and(|entry| entry == name)
+}
+
+/// Why a trace does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// It is otherwise than expected.
+    Otherwise(String),
+    /// The evidence does not say whether it is as expected.
+    Undecided(String),
+}
+
+impl Difference {
+    /// As one line for a report.
+    pub fn words(self) -> String {
+        match self {
+            Difference::Otherwise(words) | Difference::Undecided(words) => words,
+        }
+    }
+}
+
+impl From<String> for Difference {
+    fn from(words: String) -> Difference {
+        Difference::Otherwise(words)
+    }
 }
 
 /// Compares a finished trace with what was expected.
@@ -348,20 +425,70 @@ pub fn strays(expected: &Expectation, trace: &Trace) -> bool {
 ///
 /// The first difference, as one line for a report.
 pub fn judge(expected: &Expectation, trace: &Trace) -> Result<(), String> {
+    compare(expected, trace).map_err(Difference::words)
+}
+
+/// Compares a finished trace with what was expected, and says whether the evidence is enough to compare it.
+///
+/// # Errors
+///
+/// The first difference, or what is not known.
+pub fn compare(expected: &Expectation, trace: &Trace) -> Result<(), Difference> {
+    if let Some(hole) = trace.holes.first() {
+        // SeaBIOS speaks on the debug console, OVMF on the serial port; OVMF has no banner
+        let log = if trace.banner.is_some() { "debug console's" } else { "serial" };
+        return Err(Difference::Undecided(format!("the {log} log has a hole: {hole}")));
+    }
     if let Some(contradiction) = trace.contradictions.first() {
-        return Err(format!("the evidence contradicts itself: {contradiction}"));
+        return Err(format!("the evidence contradicts itself: {contradiction}").into());
     }
     if let Some(payload) = trace.payloads.iter().find(|payload| payload.medium_of_nonce.is_none()) {
+        let (medium, nonce) = (&payload.medium, &payload.nonce);
         return Err(format!(
-            "a payload named \"{}\" ran whose nonce {} is not of this run: a stale or foreign image",
-            payload.medium, payload.nonce
-        ));
+            "a payload named \"{medium}\" ran whose nonce {nonce} is not of this run: a stale or foreign image"
+        )
+        .into());
     }
     for name in &expected.never {
-        if let Some(attempt) = trace.attempts.iter().find(|attempt| attempt.medium.as_ref() == Some(name)) {
-            return Err(format!("\"{name}\" must never be tried, but was: {}", describe(attempt)));
+        if let Some(attempt) = trace.attempts.iter().find(|attempt| is_on(attempt, name)) {
+            return Err(format!("\"{name}\" must never be tried, but was: {}", describe(attempt)).into());
+        }
+        if trace.payloads.iter().any(|payload| payload.medium_of_nonce.as_ref() == Some(name)) {
+            return Err(format!("\"{name}\" must never be tried, but its payload ran").into());
         }
     }
+    attempts(expected, trace)?;
+    let unknown =
+        |name: &&String| trace.attempts.iter().any(|attempt| attempt.could_be.iter().any(|one| *one == name.as_str()));
+    if let Some(name) = expected.never.iter().find(unknown) {
+        let words = format!("whether \"{name}\" was tried is not known: an attempt was on one of several devices");
+        return Err(Difference::Undecided(words));
+    }
+    let fits = match expected.ending {
+        Ending::Boots => trace.terminal.is_none() && trace.booted().is_some(),
+        Ending::NothingBootable => {
+            trace.terminal.as_ref().is_some_and(|end| !matches!(end, Terminal::CpuException | Terminal::Setup))
+        }
+        Ending::OpensSetup => trace.terminal == Some(Terminal::Setup),
+        Ending::Crashes => trace.terminal == Some(Terminal::CpuException),
+        Ending::Laps(laps) => trace.laps >= laps,
+        Ending::Refused(_) => false,
+    };
+    if !fits {
+        return Err(format!("expected {}, saw {}", expected.ending.words(), ended(trace)).into());
+    }
+    let offered = trace.menus.iter().filter(|menu| match expected.ending {
+        Ending::Laps(laps) => menu.lap < laps,
+        _ => true,
+    });
+    if expected.ending != Ending::OpensSetup {
+        menu::judge(&expected.menus, &offered.cloned().collect::<Vec<_>>())?;
+    }
+    Ok(exchange::judge(&expected.network, &trace.network)?)
+}
+
+/// Compares the list of attempts.
+fn attempts(expected: &Expectation, trace: &Trace) -> Result<(), Difference> {
     let seen: Vec<&Attempt> = match expected.ending {
         // the lap that ends the run has begun and does not count
         Ending::Laps(laps) => whole(expected, trace).filter(|attempt| attempt.lap < laps).collect(),
@@ -369,34 +496,24 @@ pub fn judge(expected: &Expectation, trace: &Trace) -> Result<(), String> {
     };
     cut::judge(expected, trace)?;
     for (position, wanted) in expected.attempts.iter().enumerate() {
+        let number = position + 1;
         match seen.get(position) {
             Some(attempt) if wanted.matches(attempt) => {}
             Some(attempt) => {
-                return Err(format!("attempt {}: expected {wanted}, saw {}", position + 1, describe(attempt)));
+                let words = format!("attempt {number}: expected {wanted}, saw {}", describe(attempt));
+                return Err(match wanted.may_match(attempt) {
+                    true => Difference::Undecided(words),
+                    false => Difference::Otherwise(words),
+                });
             }
-            None => return Err(format!("attempt {}: expected {wanted}, saw {}", position + 1, ended(trace))),
+            None => return Err(format!("attempt {number}: expected {wanted}, saw {}", ended(trace)).into()),
         }
     }
     if let Some(extra) = seen.get(expected.attempts.len()) {
         let number = expected.attempts.len() + 1;
-        return Err(format!("attempt {number}: expected no further attempt, saw {}", describe(extra)));
+        return Err(format!("attempt {number}: expected no further attempt, saw {}", describe(extra)).into());
     }
-    let fits = match expected.ending {
-        Ending::Boots => trace.terminal.is_none() && trace.booted().is_some(),
-        Ending::NothingBootable => trace.terminal.as_ref().is_some_and(|terminal| *terminal != Terminal::CpuException),
-        Ending::Crashes => trace.terminal == Some(Terminal::CpuException),
-        Ending::Laps(laps) => trace.laps >= laps,
-        Ending::Refused(_) => false,
-    };
-    if !fits {
-        return Err(format!("expected {}, saw {}", expected.ending.words(), ended(trace)));
-    }
-    let offered = trace.menus.iter().filter(|menu| match expected.ending {
-        Ending::Laps(laps) => menu.lap < laps,
-        _ => true,
-    });
-    menu::judge(&expected.menus, &offered.cloned().collect::<Vec<_>>())?;
-    exchange::judge(&expected.network, &trace.network)
+    Ok(())
 }
 
 impl Ending {
@@ -404,6 +521,7 @@ impl Ending {
         match self {
             Ending::Boots => "a payload to run".to_owned(),
             Ending::NothingBootable => "firmware to stop with nothing bootable".to_owned(),
+            Ending::OpensSetup => "firmware to open its setup".to_owned(),
             Ending::Crashes => "firmware to crash".to_owned(),
             Ending::Laps(laps) => format!("the machine to begin lap {laps}"),
             Ending::Refused(words) => format!("QEMU to refuse the machine with \"{words}\""),

@@ -8,7 +8,8 @@ use crate::trace::{Payload, Terminal};
 
 fn attempt(target: &str, medium: Option<&str>, outcome: Outcome, reason: &str, lap: u32) -> Attempt {
     let (target, medium, reason) = (target.to_owned(), medium.map(str::to_owned), reason.to_owned());
-    Attempt { target, medium, outcome: Some(outcome), reason, lap, nic: None }
+    let (entry, could_be, handed_over) = (None, Vec::new(), false);
+    Attempt { target, medium, entry, could_be, handed_over, outcome: Some(outcome), reason, lap, nic: None }
 }
 
 fn disk(medium: &str, outcome: Outcome, reason: &str) -> Attempt {
@@ -377,4 +378,69 @@ fn recovery_is_not_taken_for_a_boot_option_nor_the_other_way_round() {
     let said = judge(&expected, &by("Boot0003 \"UEFI Misc Device\"")).unwrap_err();
     assert!(said.contains("expected \"unlisted\" booted by platform recovery"), "{said}");
     assert!(judge(&expected, &trace(vec![blank("listed")], STOPPED)).is_err());
+}
+
+/// An attempt on one of these, which the evidence does not tell apart.
+fn unknown(devices: &[&str]) -> Attempt {
+    let could_be = devices.iter().map(|&device| device.into()).collect();
+    Attempt { medium: None, could_be, ..blank("any") }
+}
+
+#[rstest]
+#[case::it_may_be_the_one(Expectation::nothing_boots([failed("a")]))]
+#[case::it_may_be_the_other(Expectation::nothing_boots([failed("b")]).without_trying("a"))]
+#[case::never(Expectation::nothing_boots([failed_entry("Hard Disk")]).without_trying("b"))]
+fn of_an_attempt_on_one_of_several_devices_nothing_holds_by_luck(#[case] expected: Expectation) {
+    let seen = trace(vec![unknown(&["a", "b"])], STOPPED);
+    assert!(judge(&expected, &seen).is_err());
+    if !matches!(expected.attempts[0].target, Target::Named(_)) {
+        assert!(matches!(compare(&expected, &seen), Err(Difference::Undecided(_))));
+    }
+    let difference = judge(&Expectation::nothing_boots([failed("a")]), &seen).unwrap_err();
+    assert!(
+        difference.ends_with(
+            "saw Hard Disk on one of \"a\", \"b\", which the evidence does not tell apart failed (not a bootable disk)"
+        ),
+        "{difference}"
+    );
+    let other = compare(&Expectation::nothing_boots([failed("c")]), &seen);
+    assert!(matches!(other, Err(Difference::Otherwise(_))), "it is none of them");
+}
+
+#[test]
+fn a_hole_in_the_log_leaves_everything_open() {
+    let whole = trace(vec![ran("right")], None);
+    let holed = Trace { holes: vec!["half a sentence".to_owned()], ..whole.clone() };
+    for expected in [Expectation::boots("right"), Expectation::boots("wrong")] {
+        let undecided = Difference::Undecided("the serial log has a hole: half a sentence".to_owned());
+        assert_eq!(compare(&expected, &holed), Err(undecided));
+    }
+    assert_eq!(compare(&Expectation::boots("right"), &whole), Ok(()));
+}
+
+#[test]
+fn what_must_never_be_tried_is_looked_for_among_payloads_too() {
+    let ran = payload("wrong", Some("wrong"));
+    let seen = Trace { payloads: vec![ran], ..trace(vec![blank("listed")], STOPPED) };
+    let expected = Expectation::nothing_boots([failed("listed")]).without_trying("wrong");
+    assert_eq!(judge(&expected, &seen).unwrap_err(), "\"wrong\" must never be tried, but its payload ran");
+}
+
+#[test]
+fn setup_is_an_end_where_no_story_uses_it() {
+    let seen = trace(Vec::new(), Some(Terminal::Setup));
+    assert_eq!(judge(&Expectation::opens_setup([]), &seen), Ok(()));
+    assert!(judge(&Expectation::nothing_boots([]), &seen).is_err());
+    assert!(is_over(&Expectation::boots("disk"), &seen));
+    assert!(!is_over(&Expectation::boots("disk").menu(&["disk"]), &seen));
+    assert!(judge(&Expectation::opens_setup([]), &trace(Vec::new(), STOPPED)).is_err());
+}
+
+#[test]
+fn a_view_that_must_exist_and_does_not_is_a_difference() {
+    let lost = Views { missing: Some("the file has none".to_owned()), ..Views::default() };
+    assert_eq!(lost.check().unwrap_err(), "a view of the boot order is missing: the file has none");
+    let kept = Views { unpruned: vec!["other".to_owned()], asked_devices: Some("disk".to_owned()), ..Views::default() };
+    let words = "the order that was asked for is [disk], and there are still options of [other]";
+    assert_eq!(kept.check().unwrap_err(), words);
 }

@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::evidence::nvram::BootOptions;
 use crate::machine::layout::Layout;
 use crate::machine::paths;
-use crate::machine::{Firmware, Machine};
-use crate::trace::{Names, Payload, Trace};
+use crate::machine::{Access, Firmware, Machine};
+use crate::trace::{Names, Payload, RECOVERY, Trace};
 
 /// The views of one run; `None` where the firmware does not have one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -47,6 +47,13 @@ pub struct Views {
     /// The UEFI variable Timeout, seconds, from the NVRAM file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<u16>,
+    /// A view that must exist and does not, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
+    /// Devices that have an option in BootOrder, as the guest or the file has it, or a `Boot####` left over, although the order
+    /// that was asked for leaves them out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unpruned: Vec<String>,
     /// fw_cfg `bootorder` as the host read it through the monitor, where no payload could.
     pub host: Option<String>,
 }
@@ -77,6 +84,8 @@ impl Views {
             menu: menu(machine, layout, trace),
             asked_timeout: front_page_timeout(machine),
             timeout: None,
+            missing: missing(machine, payload, options),
+            unpruned: unpruned(machine, names, trace, options),
             host: None,
         }
     }
@@ -123,6 +132,13 @@ impl Views {
             let current_agrees = self.boot_current.as_ref().is_none_or(|current| current == ran);
             self.asked == self.fw_cfg && geometry_agrees && current_agrees && menu_agrees && timeout_agrees
         });
+        if let Some(missing) = &self.missing {
+            return Err(format!("a view of the boot order is missing: {missing}"));
+        }
+        if !self.unpruned.is_empty() {
+            let (kept, asked) = (self.unpruned.join(" | "), self.asked_devices.clone().unwrap_or_default());
+            return Err(format!("the order that was asked for is [{asked}], and there are still options of [{kept}]"));
+        }
         if options_agree && reported_agrees {
             return Ok(());
         }
@@ -168,6 +184,47 @@ impl Views {
         };
         same && begins(&self.guest_boot_order) && begins(&self.nvram_boot_order)
     }
+}
+
+/// A guest that reported a BootOrder has written it into a store that keeps what is written.
+fn missing(machine: &Machine, payload: Option<&Payload>, options: &BootOptions) -> Option<String> {
+    let kept = machine.firmware == Firmware::Ovmf && machine.variable_store.access == Access::ReadWrite;
+    let order = payload.filter(|_| kept)?.boot_order.as_ref().filter(|order| !order.is_empty())?;
+    let lacks = if options.order.is_none() {
+        "no BootOrder"
+    } else if options.by_number.is_empty() {
+        "no Boot####"
+    } else {
+        return None;
+    };
+    Some(format!("the guest read a BootOrder of {} options, and the NVRAM file has {lacks}", order.len()))
+}
+
+/// As soon as one line of fw_cfg `bootorder` matches an option, OVMF drops the options of all other PCI devices, from BootOrder
+/// and the variables themselves (`SetBootOrderFromQemu` and `PruneBootVariables` in `OvmfPkg/Library/QemuBootOrderLib`).
+/// Setup and the shell make them again.
+fn unpruned(machine: &Machine, names: &Names, trace: &Trace, options: &BootOptions) -> Vec<String> {
+    let asked = boot_options::asked(machine);
+    let payload = trace.payloads.last();
+    let ended_there = trace.booted().is_some() && trace.last_of_lap().is_some_and(|last| last.target != RECOVERY);
+    let refreshed = trace.menus.iter().any(|menu| menu.lap == trace.laps.max(1));
+    let Some(order) = payload.and_then(|payload| payload.boot_order.as_ref()).filter(|_| ended_there && !refreshed)
+    else {
+        return Vec::new();
+    };
+    let device = |number: &u16| {
+        let index = names.device_at(&options.by_number.get(number)?.device_path)?;
+        Some(index.to_string())
+    };
+    let matched = order.iter().filter_map(device).any(|device| asked.contains(&device));
+    if !matched {
+        return Vec::new();
+    }
+    let all = order.iter().chain(options.order.iter().flatten()).chain(options.by_number.keys());
+    let mut kept: Vec<String> = all.filter_map(device).filter(|device| !asked.contains(device)).collect();
+    kept.sort();
+    kept.dedup();
+    kept
 }
 
 /// The medium that a boot option stands for: the one at its path, or for a NIC the one that ran, if it is served there.

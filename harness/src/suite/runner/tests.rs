@@ -71,6 +71,9 @@ fn attempt(medium: &str, outcome: Outcome, reason: &str) -> Attempt {
         outcome: Some(outcome),
         reason: reason.to_owned(),
         lap: 1,
+        entry: None,
+        could_be: Vec::new(),
+        handed_over: false,
         nic: None,
     }
 }

@@ -1,0 +1,143 @@
+//! A NIC's iPXE script that boots a disk, or that ends.
+
+use bootwright::case::Case;
+use bootwright::machine::{Board, Firmware, Machine, Medium, Network};
+use bootwright::verdict::{Expectation, OnLan, booted, failed, failed_entry, timed_out_entry};
+
+use super::{BOARDS, case};
+use crate::networks::{answering, network, nic_then_disk, ovmf_by_ipxe, without_ipv6};
+use bootwright::lan::BootAnswer;
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for board in BOARDS {
+        cases.extend([listed(board), unlisted(board), unlisted_strict(board), second_drive(board), blank(board)]);
+        cases.extend([exits(board, 0), exits(board, 1), chains_nothing(board)]);
+    }
+    cases.push(exits_under_ovmf());
+    cases
+}
+
+const SANBOOT: &str = "sanboot --no-describe --drive 0x80";
+
+/// A network whose boot file is an iPXE script.
+fn script(text: &str) -> Network {
+    let text = format!("#!ipxe\n{text}\n").into_bytes();
+    network(answering(BootAnswer::file("http://10.77.0.1/boot.ipxe"))).with_lan(|lan| lan.file("boot.ipxe", text))
+}
+
+/// The NIC first, then the disk, which the script boots: the NIC's entry ran it, and not the disk's own.
+///
+/// <https://github.com/ipxe/ipxe/issues/1033>
+fn listed(board: Board) -> Case {
+    let machine = |text: &str| nic_then_disk(board, "virtio-net-pci", script(text));
+    case(Firmware::SeaBios, board, "sanboot-of-the-next-disk")
+        .machine(machine(SANBOOT))
+        .expect(Expectation::attempts([booted("next").by_entry_of("nic0")]).on_lan(OnLan::Asked("boot.ipxe".into())))
+        .control(machine("exit 1"))
+}
+
+/// Only the NIC has a bootindex; the disk is there all the same, and the script finds it.
+///
+/// <https://github.com/ipxe/ipxe/issues/1334>
+fn unlisted(board: Board) -> Case {
+    case(Firmware::SeaBios, board, "sanboot-of-an-unlisted-disk")
+        .machine(nic_alone(board, SANBOOT))
+        .expect(Expectation::attempts([booted("disk").by_entry_of("nic0")]))
+        .control(nic_alone(board, SANBOOT).strict(true))
+}
+
+/// With a strict order SeaBIOS does not touch a disk that nothing lists, and the script finds none.
+///
+/// <https://github.com/ipxe/ipxe/issues/1341>
+fn unlisted_strict(board: Board) -> Case {
+    case(Firmware::SeaBios, board, "sanboot-of-an-unlisted-disk-strict")
+        .machine(nic_alone(board, SANBOOT).strict(true))
+        .expect(
+            Expectation::nothing_boots([failed_entry("ROM").because("nic0: HTTP /boot.ipxe: all")])
+                .without_trying("disk"),
+        )
+        .control(nic_alone(board, SANBOOT))
+}
+
+fn nic_alone(board: Board, text: &str) -> Machine {
+    Machine::new(Firmware::SeaBios, board)
+        .network(script(text))
+        .nic("virtio-net-pci", Some(0))
+        .bootindex(1)
+        .virtio_blk(Medium::bootable("disk"))
+}
+
+/// Drive 0x81 is the disk that is listed behind the first.
+///
+/// <https://github.com/ipxe/ipxe/issues/1186>
+fn second_drive(board: Board) -> Case {
+    let machine = |drive: &str| {
+        nic_then_disk(board, "virtio-net-pci", script(&format!("sanboot --no-describe --drive {drive}")))
+            .virtio_blk(Medium::bootable("second"))
+            .bootindex(3)
+    };
+    case(Firmware::SeaBios, board, "sanboot-of-drive-0x81")
+        .machine(machine("0x81"))
+        .expect(Expectation::attempts([booted("second").by_entry_of("nic0")]).without_trying("next"))
+        .control(machine("0x80"))
+}
+
+/// The disk that the script boots is blank: the NIC's entry fails, and the disk's own fails by itself.
+///
+/// <https://github.com/ipxe/ipxe/issues/776>
+fn blank(board: Board) -> Case {
+    let machine = nic_then_disk(board, "virtio-net-pci", script(SANBOOT));
+    let attempts = [
+        failed_entry("ROM").because("nic0: HTTP /boot.ipxe: all"),
+        failed("next").because("not a bootable disk"),
+        failed_entry("Floppy"),
+    ];
+    case(Firmware::SeaBios, board, "sanboot-of-a-blank-disk")
+        .machine(machine.clone().with_blank("next"))
+        .expect(Expectation::nothing_boots(attempts))
+        .control(machine)
+}
+
+/// A script that ends, whatever its status, leads SeaBIOS to the next entry.
+///
+/// <https://github.com/netbootxyz/netboot.xyz/issues/1276>
+fn exits(board: Board, status: u8) -> Case {
+    let machine = |text: &str| nic_then_disk(board, "virtio-net-pci", script(text));
+    case(Firmware::SeaBios, board, &format!("script-exits-with-{status}"))
+        .machine(machine(&format!("exit {status}")))
+        .expect(Expectation::attempts([failed_entry("ROM").because("nic0: HTTP /boot.ipxe: all"), booted("next")]))
+        .control(machine(SANBOOT))
+}
+
+/// A script that chains a file that is not there says so, and the disk runs.
+///
+/// <https://github.com/ipxe/ipxe/issues/601>
+fn chains_nothing(board: Board) -> Case {
+    let machine = |text: &str| nic_then_disk(board, "virtio-net-pci", script(text));
+    case(Firmware::SeaBios, board, "script-chains-what-is-not-there")
+        .machine(machine("chain http://10.77.0.1/missing"))
+        .expect(
+            Expectation::attempts([failed_entry("ROM").because("HTTP /missing: status 404"), booted("next")])
+                .on_lan(OnLan::Asked("missing".into())),
+        )
+        .control(machine("chain http://10.77.0.1/boot.0"))
+}
+
+/// iPXE as option ROM under OVMF goes on to the next entry whatever a script's status: to OVMF's own entries of the NIC, which
+/// take the URL for a file's name or have no use for it, then to the disk.
+///
+/// <https://github.com/tianocore/edk2/issues/10357>
+fn exits_under_ovmf() -> Case {
+    let machine = |text: &str| without_ipv6(ovmf_by_ipxe(Board::Q35, script(text)));
+    let attempts = [
+        failed_entry("PXEv4").because("nic0: HTTP /boot.ipxe: all"),
+        failed_entry("PXEv4").because("file not found"),
+        timed_out_entry("HTTPv4").because("no DHCP offer was taken"),
+        booted("next"),
+    ];
+    case(Firmware::Ovmf, Board::Q35, "script-exits-with-0")
+        .machine(machine("exit 0"))
+        .expect(Expectation::attempts(attempts))
+        .control(machine("chain http://10.77.0.1/missing"))
+}
