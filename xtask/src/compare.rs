@@ -1,30 +1,81 @@
-//! `cargo xtask compare`: what changed between two runs.
+//! `cargo xtask compare`: what changed between two runs, or between two platforms.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use bootwright::report::{Report, compare::compare};
+use bootwright::report::Report;
+use bootwright::report::compare::{compare, compare_by_case, page};
 
-/// Compare two runs: new failures, new passes, changed traces, slower boots.
+/// Compare two runs, or two platforms: new failures, new passes, changed traces, slower boots.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The run before: an output directory, its report.json, or a run id.
     run_a: PathBuf,
-    /// The run after.
-    run_b: PathBuf,
+    /// The run after [default: the same run, with two platforms].
+    run_b: Option<PathBuf>,
+    /// Only this platform; given twice, the first one of the run before with the second one of the run after.
+    #[arg(long = "platform", value_name = "NAME")]
+    platforms: Vec<String>,
+    /// Match cases by their ids alone, whatever their platform.
+    #[arg(long)]
+    by_case: bool,
+    /// Print JSON instead of text.
+    #[arg(long)]
+    json: bool,
+    /// Write a page for browsers too.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 /// Prints the differences and returns the exit status: 1 if there are new failures, 2 if the runs have no case in
 /// common, else 0.
 ///
 /// # Errors
-/// If one of the reports cannot be read.
+/// If one of the reports cannot be read, or has no such platform.
 pub fn run(args: Args) -> Result<u8, Box<dyn Error>> {
-    let before = Report::load(&report_file(&args.run_a)?)?;
-    let after = Report::load(&report_file(&args.run_b)?)?;
-    let comparison = compare(&before, &after);
-    println!("{comparison}");
+    let before_file = report_file(&args.run_a)?;
+    let after_file = args.run_b.as_deref().map_or_else(|| Ok(before_file.clone()), report_file)?;
+    let (first, second) = match (args.platforms.as_slice(), &args.run_b) {
+        ([first, second], _) => (Some(first), Some(second)),
+        ([one], Some(_)) => (Some(one), Some(one)),
+        ([], Some(_)) => (None, None),
+        (_, None) => return Err("one run: wanted two platforms of it, --platform A --platform B".into()),
+        _ => return Err("--platform: wanted two at most".into()),
+    };
+    let before = chosen(&before_file, first)?;
+    let after = chosen(&after_file, second)?;
+    let by_case = args.by_case || first != second;
+    let mut comparison = if by_case { compare_by_case(&before, &after) } else { compare(&before, &after) };
+    (comparison.before_root, comparison.after_root) = (root(&before_file), root(&after_file));
+    if let Some(file) = &args.html {
+        // a browser looks for links beside the page, wherever that is
+        let absolute = |root: &str| std::path::absolute(root).map(|root| root.display().to_string());
+        let mut linked = comparison.clone();
+        linked.before_root = format!("file://{}", absolute(&comparison.before_root)?);
+        linked.after_root = format!("file://{}", absolute(&comparison.after_root)?);
+        std::fs::write(file, page(&linked)).map_err(|error| format!("--html {}: {error}", file.display()))?;
+    }
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&comparison)?);
+    } else {
+        println!("{comparison}");
+    }
     Ok(comparison.exit_code())
+}
+
+/// The report, or what it says of one platform.
+fn chosen(file: &Path, platform: Option<&String>) -> Result<Report, Box<dyn Error>> {
+    let report = Report::load(file)?;
+    let Some(name) = platform else { return Ok(report) };
+    let known: Vec<String> = report.platforms.iter().map(|platform| platform.name.clone()).collect();
+    if !known.contains(name) {
+        return Err(format!("{}: no platform \"{name}\"; it has {}", file.display(), known.join(", ")).into());
+    }
+    Ok(report.on_platform(name))
+}
+
+fn root(file: &Path) -> String {
+    file.parent().map(|folder| folder.display().to_string()).filter(|folder| !folder.is_empty()).unwrap_or(".".into())
 }
 
 /// The report that `run` means: the file itself, the one in that directory, or the one of a run id.

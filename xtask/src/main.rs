@@ -9,6 +9,7 @@ mod compare;
 mod doctor;
 mod images;
 mod platform;
+mod qualify;
 mod replay;
 mod report;
 mod test;
@@ -36,7 +37,9 @@ enum Xtask {
     Platform(platform::Args),
     /// What this host has, what is missing and how to get it
     Doctor(doctor::Args),
-    /// What changed between two runs: new failures, new passes, changed traces, slower boots
+    /// Whether platforms can be signed off: one run, one matrix, one cover page
+    Qualify(Box<qualify::Args>),
+    /// What changed between two runs or platforms: new failures, new passes, changed traces, slower boots
     Compare(compare::Args),
     /// Merge the reports of several runs or shards
     Report(report::Args),
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Xtask::Images(args) => images::run(&args),
         Xtask::Platform(args) => platform::run(args).map_err(XtaskError::from),
         Xtask::Doctor(args) => doctor::run(args).map_err(XtaskError::from),
+        Xtask::Qualify(args) => qualify::run(*args),
         Xtask::Compare(args) => compare::run(args).map(ExitCode::from).map_err(XtaskError::from),
         Xtask::Report(args) => report::run(args).map(ExitCode::from).map_err(XtaskError::from),
         Xtask::Bench(args) => bench::run(&args),

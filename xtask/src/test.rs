@@ -27,7 +27,7 @@ use source::Source;
 pub struct Args {
     /// Run cases whose id contains one of these words
     #[arg(value_name = "FILTER")]
-    filters: Vec<String>,
+    pub filters: Vec<String>,
     /// Run the cases that are named in full only
     #[arg(long)]
     exact: bool,
@@ -43,11 +43,11 @@ pub struct Args {
     /// How much to run: smoke (under a minute: one case of everything that must never break), default (every case), full
     /// (the long ones and every negative control too) [default: default; full with --exact]
     #[arg(long)]
-    suite: Option<Suite>,
+    pub suite: Option<Suite>,
     /// Where QEMU and firmware come from, repeatable: host, apt, debian:SUITE, file:MANIFEST, dir:BUILD [default: host,
     /// or apt if the host has no QEMU]
     #[arg(long = "platform", value_name = "NAME")]
-    platforms: Vec<PlatformName>,
+    pub platforms: Vec<PlatformName>,
     /// Mirror for apt and debian:SUITE [default: the one that the host's apt is configured with]
     #[arg(long, value_name = "URL", value_parser = mirror)]
     mirror: Option<String>,
@@ -114,6 +114,30 @@ impl Args {
 /// [`XtaskError`] where nothing was selected, a platform cannot be resolved, the boot binary does not build, or results
 /// cannot be written.
 pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
+    let strict = args.strict || std::env::var_os("CI").is_some();
+    Ok(match execute(args)? {
+        None => ExitCode::SUCCESS,
+        Some(ran) if ran.interrupted => ExitCode::from(2),
+        Some(ran) => ExitCode::from(ran.report.exit_code(strict)),
+    })
+}
+
+/// A run that has come to its end, or was interrupted.
+pub struct Ran {
+    /// What it came to.
+    pub report: Report,
+    /// Where it is.
+    pub out: PathBuf,
+    /// Ctrl-C or SIGTERM ended it early.
+    pub interrupted: bool,
+}
+
+/// Runs what the options select; `None` where they only ask what there is.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn execute(args: &Args) -> Result<Option<Ran>, XtaskError> {
     if args.json && !args.list && !args.coverage {
         return Err(XtaskError("--json goes with --list or --coverage".to_owned()));
     }
@@ -131,11 +155,11 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     }
     if args.coverage {
         coverage(&selected, args.json)?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(None);
     }
     if args.list {
         list(&selected, args.json)?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(None);
     }
     let platforms = resolve(args)?;
     let selected = select::failed_first(selected, &out_dir::failed_in_last_run());
@@ -183,10 +207,7 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     // a full disk takes the report's files, not the verdicts
     follower.finish(&report, written.is_ok().then_some(&out));
     written?;
-    if interrupted {
-        return Ok(ExitCode::from(2));
-    }
-    Ok(ExitCode::from(report.exit_code(args.strict || std::env::var_os("CI").is_some())))
+    Ok(Some(Ran { report, out: out.dir, interrupted }))
 }
 
 fn key(job: &Listed, platform: &str, several_platforms: bool) -> CaseKey {

@@ -1,9 +1,15 @@
 //! What changed between two runs of the same cases.
 
+mod page;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use serde::Serialize;
+
 use super::{CaseResult, Report, Verdict, text};
+
+pub use page::page;
 
 /// Least slowing, as a ratio, that counts however quiet the machine was.
 const LEAST_RATIO: f64 = 1.25;
@@ -11,8 +17,12 @@ const LEAST_RATIO: f64 = 1.25;
 const LEAST_SECONDS: f64 = 0.2;
 
 /// The differences between two runs, each list sorted by platform and id.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Comparison {
+    /// Where the first run's evidence folders begin, as a reader would type it.
+    pub before_root: String,
+    /// Where the second run's do.
+    pub after_root: String,
     /// Not as expected now, as expected (or absent) before.
     pub new_failures: Vec<Change>,
     /// As expected now, not before.
@@ -21,6 +31,8 @@ pub struct Comparison {
     pub other_verdicts: Vec<Change>,
     /// The same verdict with other attempts or another medium booted.
     pub changed_traces: Vec<Change>,
+    /// The same verdict after a guest time that is a quarter and a second longer or shorter.
+    pub guest_times: Vec<Change>,
     /// Slower by more than the noise.
     pub slower: Vec<Slower>,
     /// The ratio under which a slowing is taken for noise.
@@ -36,18 +48,24 @@ pub struct Comparison {
 }
 
 /// One case, before and after.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Change {
-    /// Id, with `@platform` behind it.
+    /// Id, with `@platform` behind it unless cases are compared whatever their platform.
     pub case: String,
     /// What it was; `absent` where it was not.
     pub before: String,
     /// What it is.
     pub after: String,
+    /// Its evidence before, below [`Comparison::before_root`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before_evidence: Option<String>,
+    /// Its evidence now, below [`Comparison::after_root`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_evidence: Option<String>,
 }
 
 /// One case that takes longer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Slower {
     /// Id, with `@platform` behind it.
     pub case: String,
@@ -59,9 +77,20 @@ pub struct Slower {
     pub ratio: f64,
 }
 
-/// Compares `after` with `before`. Repetitions of a case count as one: its worst verdict, its shortest duration.
+/// Compares `after` with `before`, case by case on each platform. Repetitions of a case count as one: its worst verdict, its
+/// shortest duration.
 pub fn compare(before: &Report, after: &Report) -> Comparison {
-    let (old, new) = (by_key(before), by_key(after));
+    compared(before, after, false)
+}
+
+/// Compares `after` with `before` by the cases' ids alone: two platforms, of one run or of two. What an attempt ended for
+/// counts as a part of its way.
+pub fn compare_by_case(before: &Report, after: &Report) -> Comparison {
+    compared(before, after, true)
+}
+
+fn compared(before: &Report, after: &Report, by_case: bool) -> Comparison {
+    let (old, new) = (by_key(before, by_case), by_key(after, by_case));
     let (ratios, median_ratio, noise_floor) = noise(&old, &new);
     let mut comparison = Comparison { median_ratio, noise_floor, common: ratios.len(), ..Comparison::default() };
     comparison.common = new.keys().filter(|key| old.contains_key(*key)).count();
@@ -69,7 +98,13 @@ pub fn compare(before: &Report, after: &Report) -> Comparison {
     comparison.added = new.keys().filter(|key| !old.contains_key(*key)).map(label).collect();
     for (key, case) in &new {
         let was = old.get(key).map(|case| case.verdict);
-        let change = |before: String, after: String| Change { case: label(key), before, after };
+        let change = |before: String, after: String| Change {
+            case: label(key),
+            before,
+            after,
+            before_evidence: old.get(key).map(|case| case.evidence.clone()),
+            after_evidence: Some(case.evidence.clone()),
+        };
         let word = |verdict: Option<Verdict>| verdict.map_or("absent", Verdict::word).to_string();
         let with_reason = || match &case.reason {
             Some(reason) => format!("{} ({})", case.verdict, text::printable(reason)),
@@ -77,9 +112,12 @@ pub fn compare(before: &Report, after: &Report) -> Comparison {
         };
         match was {
             Some(was) if was == case.verdict => {
-                let (before, after) = (trace(old[key]), trace(case));
+                let (before, after) = (trace(old[key], by_case), trace(case, by_case));
                 if before != after {
                     comparison.changed_traces.push(change(before, after));
+                }
+                if let Some((before, after)) = guest_times(old[key], case) {
+                    comparison.guest_times.push(change(before, after));
                 }
             }
             None if case.verdict.is_as_expected() => {}
@@ -105,14 +143,16 @@ pub fn compare(before: &Report, after: &Report) -> Comparison {
 type Key<'a> = (&'a str, &'a str);
 
 fn label((platform, id): &Key) -> String {
-    format!("{}@{}", text::printable(id), text::printable(platform))
+    let id = text::printable(id);
+    if platform.is_empty() { id } else { format!("{id}@{}", text::printable(platform)) }
 }
 
-fn by_key(report: &Report) -> BTreeMap<Key<'_>, &CaseResult> {
+fn by_key(report: &Report, by_case: bool) -> BTreeMap<Key<'_>, &CaseResult> {
     let mut cases: BTreeMap<Key<'_>, &CaseResult> = BTreeMap::new();
     let rank = |verdict| Verdict::ALL.iter().position(|&other| other == verdict);
     for case in &report.cases {
-        let kept = cases.entry((&case.platform, &case.id)).or_insert(case);
+        let platform = if by_case { "" } else { case.platform.as_str() };
+        let kept = cases.entry((platform, &case.id)).or_insert(case);
         let order = rank(case.verdict).cmp(&rank(kept.verdict));
         if order.then(case.wall_seconds.total_cmp(&kept.wall_seconds)).is_lt() {
             *kept = case;
@@ -147,13 +187,22 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
 
-fn trace(case: &CaseResult) -> String {
+/// Guest seconds of both, where they differ by a quarter and by a second.
+fn guest_times(before: &CaseResult, after: &CaseResult) -> Option<(String, String)> {
+    let (before, after) = (before.guest_seconds?, after.guest_seconds?);
+    let differ = (before - after).abs() > 1.0 && before.max(after) > LEAST_RATIO * before.min(after);
+    differ.then(|| (format!("{before:.1} s of guest time"), format!("{after:.1} s of guest time")))
+}
+
+fn trace(case: &CaseResult, with_reasons: bool) -> String {
     let attempts: Vec<String> = case
         .attempts
         .iter()
         .map(|attempt| {
             let name = attempt.medium.as_deref().unwrap_or(&attempt.target);
-            format!("{} {}", text::printable(name), attempt.outcome)
+            let reason = attempt.reason.as_deref().filter(|_| with_reasons);
+            let reason = reason.map(|reason| format!(" ({})", text::printable(reason))).unwrap_or_default();
+            format!("{} {}{reason}", text::printable(name), attempt.outcome)
         })
         .collect();
     let booted = case.booted.as_deref().map_or_else(|| "nothing".into(), text::printable);
@@ -171,19 +220,46 @@ impl Comparison {
     }
 }
 
-impl std::fmt::Display for Comparison {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let lists = [
+impl Comparison {
+    /// The lists of changes with their titles, those that want attention first.
+    pub fn lists(&self) -> [(&'static str, &Vec<Change>); 5] {
+        [
             ("new failures", &self.new_failures),
             ("new passes", &self.new_passes),
             ("other verdicts", &self.other_verdicts),
             ("changed traces", &self.changed_traces),
-        ];
+            ("other guest times", &self.guest_times),
+        ]
+    }
+
+    /// The counts on one line.
+    pub fn summary(&self) -> String {
+        format!(
+            "{} cases in both runs: {} new failures, {} new passes, {} changed traces, {} slower (all: x{:.2}, noise up to \
+             x{:.2})",
+            self.common,
+            self.new_failures.len(),
+            self.new_passes.len(),
+            self.changed_traces.len(),
+            self.slower.len(),
+            self.median_ratio,
+            self.noise_floor
+        )
+    }
+}
+
+impl std::fmt::Display for Comparison {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut text = String::new();
-        for (title, changes) in lists.into_iter().filter(|(_, changes)| !changes.is_empty()) {
+        for (title, changes) in self.lists().into_iter().filter(|(_, changes)| !changes.is_empty()) {
             writeln!(text, "{title}: {}", changes.len())?;
-            for Change { case, before, after } in changes {
+            for Change { case, before, after, before_evidence, after_evidence } in changes {
                 writeln!(text, "  {case}\n    before: {before}\n    after:  {after}")?;
+                for (root, evidence) in [(&self.before_root, before_evidence), (&self.after_root, after_evidence)] {
+                    if let Some(evidence) = evidence.as_ref().filter(|_| !root.is_empty()) {
+                        writeln!(text, "    see:    {root}/{}/", text::printable(evidence))?;
+                    }
+                }
             }
         }
         if !self.slower.is_empty() {
@@ -199,18 +275,7 @@ impl std::fmt::Display for Comparison {
                 distinct.iter().try_for_each(|case| writeln!(text, "  {case}"))?;
             }
         }
-        write!(
-            out,
-            "{text}{} cases in both runs: {} new failures, {} new passes, {} changed traces, {} slower \
-             (all: x{:.2}, noise up to x{:.2})",
-            self.common,
-            self.new_failures.len(),
-            self.new_passes.len(),
-            self.changed_traces.len(),
-            self.slower.len(),
-            self.median_ratio,
-            self.noise_floor
-        )
+        write!(out, "{text}{}", self.summary())
     }
 }
 
@@ -280,5 +345,29 @@ mod tests {
     #[test]
     fn runs_without_a_common_case_cannot_be_compared() {
         assert_eq!(compare(&sample::report(5), &sample::report(0)).exit_code(), 2);
+    }
+
+    #[test]
+    fn platforms_are_compared_by_case() {
+        let before = sample::report(40);
+        let mut after = before.clone();
+        for case in &mut after.cases {
+            case.platform = "debian:sid".into();
+        }
+        assert_eq!(compare(&before, &after).exit_code(), 2);
+        let same = compare_by_case(&before, &after);
+        assert_eq!((same.common, same.exit_code()), (40, 0), "{same}");
+        let case = find(&mut after, Verdict::Passed);
+        (case.verdict, case.reason) = (Verdict::Failed, Some("booted \"wrong\"".into()));
+        let id = case.id.clone();
+        let slow = after.cases.iter_mut().rev().find(|case| case.guest_seconds.is_some()).unwrap();
+        slow.guest_seconds = slow.guest_seconds.map(|seconds| 3.0 * seconds + 2.0);
+        let mut worse = compare_by_case(&before, &after);
+        (worse.before_root, worse.after_root) = ("runs/a".into(), "runs/b".into());
+        assert_eq!((worse.new_failures[0].case.as_str(), worse.exit_code()), (id.as_str(), 1), "{worse}");
+        assert_eq!(worse.guest_times.len(), 1, "{worse}");
+        assert!(worse.to_string().contains("    see:    runs/b/cases/"), "{worse}");
+        let page = page(&worse);
+        assert!(page.contains("href=\"runs/a/cases/") && !page.contains("<script"), "{page}");
     }
 }

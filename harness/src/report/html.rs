@@ -4,6 +4,8 @@
 //! never run; a content security policy keeps the page from fetching anything should both fail. The page works without
 //! JavaScript; the script only filters.
 
+mod matrix;
+
 use std::path::Path;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -58,6 +60,7 @@ pub fn page(report: &Report, out_dir: &Path) -> Markup {
                     }
                     (totals(report))
                 }
+                (matrix::by_platform(report))
                 (filter(report))
                 main {
                     (shared(report))
@@ -131,16 +134,31 @@ fn filter(report: &Report) -> Markup {
                     }
                 }
             }
-            @for (axis, values) in axes(report) {
-                label.axis {
-                    (axis)
-                    select data-axis=(axis) {
-                        option value="" { "any" }
-                        @for value in &values { option value=(value) { (value) } }
-                    }
+            @let (view, folded): (Vec<_>, Vec<_>) =
+                axes(report).into_iter().partition(|(axis, _)| IN_VIEW.contains(&axis.as_str()));
+            @for (axis, values) in &view { (menu(axis, values)) }
+            @if !folded.is_empty() {
+                details.more {
+                    summary { (folded.len()) " more axes" }
+                    @for (axis, values) in &folded { (menu(axis, values)) " " }
                 }
             }
             output #shown {}
+        }
+    }
+}
+
+/// The axes that most readers choose by; the menus of the others fold.
+const IN_VIEW: [&str; 4] = ["platform", "firmware", "machine", "class"];
+
+fn menu(axis: &str, values: &[String]) -> Markup {
+    html! {
+        label.axis {
+            (axis)
+            select data-axis=(axis) {
+                option value="" { "any" }
+                @for value in values { option value=(value) { (value) } }
+            }
         }
     }
 }

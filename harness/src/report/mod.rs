@@ -38,6 +38,7 @@ pub mod listing;
 pub mod merge;
 mod model;
 pub mod progress;
+pub mod qualify;
 mod selection;
 pub mod text;
 

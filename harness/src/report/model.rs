@@ -503,6 +503,15 @@ pub struct Report {
 }
 
 impl Report {
+    /// The same report with the cases of one platform alone.
+    #[must_use]
+    pub fn on_platform(mut self, name: &str) -> Report {
+        self.platforms.retain(|platform| platform.name == name);
+        self.cases.retain(|case| case.platform == name);
+        self.totals = Totals::of(&self.cases);
+        self
+    }
+
     /// The exit status of the run that this report is of.
     ///
     /// 0: every verdict as expected. 1: a case failed, passed unexpectedly, disagreed with its own repetition or, if

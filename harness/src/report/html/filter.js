@@ -52,6 +52,8 @@
     const hidden = new Set(state.getAll("hide"));
     for (const box of boxes) box.checked = !hidden.has(box.value);
     for (const select of selects) select.value = state.get(select.dataset.axis) ?? "";
+    const more = form.querySelector(".more");
+    if (more) more.open = selects.some((select) => select.value && more.contains(select));
   };
 
   form.addEventListener("input", () => { apply(); remember(); });
