@@ -233,7 +233,10 @@ fn printed(findings: &[Finding], family: Option<Family>) -> String {
     let parts: Vec<Part> = findings.iter().flat_map(|finding| finding.missing.iter().copied()).collect();
     if !parts.is_empty() {
         text += &match family {
-            Some(family) => format!("\nto get what is missing, as root:\n    {}\n", family.install_command(&parts)),
+            Some(family) => format!(
+                "\nto get what is missing, as root:\n    {}\n",
+                family.install_command_on(&Surroundings::of_this_process(), &parts)
+            ),
             None => "\ninstall what is missing by your package manager\n".to_owned(),
         };
     }

@@ -1,8 +1,13 @@
 //! Which distribution the host runs, and the exact command that installs what is missing there.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::surroundings::{Surroundings, inside};
+use crate::process::Command;
+
+/// apt answers from its lists at once.
+const LOOK_UP_LIMIT: Duration = Duration::from_secs(20);
 
 /// A family of distributions that share a package manager and package names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +106,28 @@ impl Family {
         format!("{verb} {}", packages.join(" "))
     }
 
+    /// The command that installs `parts` on this host, to be run as root: with the names that its release has, where they can be
+    /// looked up.
+    pub fn install_command_on(self, host: &Surroundings, parts: &[Part]) -> String {
+        let command = self.install_command(parts);
+        let Some(apt_cache) = host.program("apt-cache").filter(|_| self == Self::Debian) else { return command };
+        let asked = |words: &[&str]| {
+            let done = Command::new(&apt_cache).args(words).read(b"", LOOK_UP_LIMIT).ok()?;
+            Some((done.exit.success(), String::from_utf8_lossy(&done.stdout).into_owned()))
+        };
+        let names = asked(&["pkgnames", "debian-installer-"]).map(|(_, names)| names).unwrap_or_default();
+        let netboot = newest_netboot(&names);
+        // what no list offers stays as it is: without lists nothing is known
+        command
+            .split(' ')
+            .map(|word| match &netboot {
+                Some(newest) if word.starts_with("debian-installer-") => newest.as_str(),
+                _ => word,
+            })
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
     fn packages(self, part: Part) -> &'static [&'static str] {
         use Family::{Alpine, Arch, Debian, Fedora, Suse};
         match (part, self) {
@@ -174,6 +201,14 @@ impl Family {
     }
 }
 
+/// The newest kernel for network installation among names of packages: the release's number stands in its name.
+fn newest_netboot(names: &str) -> Option<String> {
+    let number =
+        |name: &str| name.strip_prefix("debian-installer-")?.strip_suffix("-netboot-amd64")?.parse::<u32>().ok();
+    let newest = names.lines().filter_map(|name| Some((number(name.trim())?, name.trim()))).max()?;
+    Some(newest.1.to_owned())
+}
+
 /// The family of the host; `None` where its `os-release` names none that is known.
 pub fn family(host: &Surroundings) -> Option<Family> {
     os_release(host).as_deref().and_then(Family::of)
@@ -225,6 +260,21 @@ mod tests {
     #[case("", None)]
     fn family_follows_id_then_id_like(#[case] os_release: &str, #[case] family: Option<Family>) {
         assert_eq!(Family::of(os_release), family);
+    }
+
+    #[test]
+    fn a_release_is_asked_for_the_name_of_its_netboot_kernel() {
+        let names =
+            "debian-installer-13-netboot-amd64\ndebian-installer-9-netboot-amd64\ndebian-installer-13-netboot-i386\n";
+        assert_eq!(newest_netboot(names).as_deref(), Some("debian-installer-13-netboot-amd64"));
+        assert_eq!(newest_netboot("debian-installer-launcher\n"), None);
+        let bin = tempfile::tempdir().unwrap();
+        let apt_cache = bin.path().join("apt-cache");
+        std::fs::write(&apt_cache, "#!/bin/sh\necho debian-installer-13-netboot-amd64\n").unwrap();
+        std::fs::set_permissions(&apt_cache, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let host = Surroundings { root: "/".into(), path: bin.path().into(), config_home: None, cache: None };
+        let command = Family::Debian.install_command_on(&host, &[Part::Ovmf, Part::NetbootKernel]);
+        assert_eq!(command, "apt-get install ovmf debian-installer-13-netboot-amd64");
     }
 
     #[rstest]

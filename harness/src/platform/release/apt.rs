@@ -223,7 +223,7 @@ fn why_no_lists(said: &str) -> (&'static str, &'static str) {
         ("the archive is not signed, so nothing of it can be trusted", "give a signed mirror by --mirror URL")
     } else if has(&["BADSIG", "were invalid", "Bad signature"]) {
         ("the archive's signature is wrong, so nothing of it can be trusted", "give another mirror by --mirror URL")
-    } else if has(&["404", "does not have a Release file"]) {
+    } else if has(&["404  Not Found", "404 Not Found", "does not have a Release file"]) {
         ("the mirror has no such suite", "correct the name, or give another mirror by --mirror URL")
     } else if has(&["not valid yet"]) {
         ("the archive's lists are of the future", "correct the host's clock")
