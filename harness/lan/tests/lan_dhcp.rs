@@ -331,3 +331,25 @@ fn a_vlan_hears_its_own_tag_and_answers_with_it(
         assert_eq!((seen, dhcp_of(&untagged).is_some()), (vlan, true));
     }
 }
+
+#[rstest]
+#[case::of_the_proxy(DhcpServer::proxy("proxy"))]
+#[case::of_the_server(DhcpServer::rogue("rogue"))]
+fn a_dhcp_host_is_a_boot_server_where_the_spec_says_so_and_is_asked_in_vain_otherwise(#[case] server: DhcpServer) {
+    let address = server.address;
+    let bare = LanSpec::new().file("boot.0", vec![7; 100]).dhcp(server.boot_file("boot.0"));
+    let name = "boot.0".to_owned();
+    let request = tftp::Repr::ReadRequest(tftp::Request { name, mode: "octet".into(), options: Vec::new() });
+    for (spec, served) in [(bare.clone().serve_at(address), true), (bare, false)] {
+        let (mut engine, log) = engine(&spec);
+        let offer = say(&mut engine, &dhcp_message(MessageType::Discover, 0, 0)).remove(0);
+        assert_eq!(offer.next_server, address);
+        let mac = spec.host_mac(address).unwrap();
+        let client = (Ipv4Addr::new(10, 77, 0, 100), 2000);
+        engine.receive(0, &udp_frame(mac, client, (address, 69), &request.emit()), Instant::now());
+        let answer = engine.take().map(|(_, frame)| ethernet::Packet::new(&frame).unwrap().repr().src);
+        assert_eq!(answer, served.then_some(mac));
+        let vain = log.events().iter().any(|event| matches!(event.kind, LanEventKind::Unserved { .. }));
+        assert_eq!(vain, !served);
+    }
+}
