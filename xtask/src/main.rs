@@ -82,3 +82,13 @@ fn main() -> ExitCode {
         ExitCode::from(2)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_subcommand_can_be_parsed() {
+        super::CommandLine::command().debug_assert();
+    }
+}

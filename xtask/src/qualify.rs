@@ -12,6 +12,7 @@ use crate::test;
 
 /// Options of `cargo xtask qualify`.
 #[derive(clap::Args)]
+#[group(skip)] // its name would be that of the options it takes in
 pub struct Args {
     /// What is to be signed off (TOML): platforms, suite, filters, required, baseline, waivers; options on the command line
     /// replace its platforms, suite and filters
