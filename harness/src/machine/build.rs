@@ -1,4 +1,15 @@
 //! The words with which cases put a machine together. Words about a device apply to the one added last.
+//!
+//! ```
+//! use bootwright::machine::{Firmware, Machine, Medium};
+//!
+//! let machine = Machine::pc(Firmware::SeaBios)
+//!     .virtio_blk(Medium::bootable("wrong"))
+//!     .virtio_blk(Medium::bootable("right"))
+//!     .bootindex(1);
+//! assert_eq!(machine.devices.len(), 2);
+//! assert_eq!((machine.devices[0].bootindex, machine.devices[1].bootindex), (None, Some(1)));
+//! ```
 
 use super::{
     Accelerator, BlockSize, Board, BootOptions, Clock, Device, DeviceClass, Firmware, Machine, Medium, Network, Nic,

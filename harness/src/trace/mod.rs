@@ -3,6 +3,18 @@
 //! A [`Reader`] is fed bytes as they arrive and keeps a [`Trace`]: the ordered attempts to boot something, the payloads
 //! that reported, and the state in which firmware stopped. It never decides whether that was right: that is `verdict`'s
 //! work.
+//!
+//! ```
+//! use bootwright::evidence::Source;
+//! use bootwright::machine::Firmware;
+//! use bootwright::trace::{Names, Reader};
+//!
+//! let mut reader = Reader::new(Firmware::SeaBios, Names::default());
+//! reader.push(Source::DebugConsole, b"SeaBIOS (version 1.16.2-debian-1.16.2-1)\nBooting from Har");
+//! reader.push(Source::DebugConsole, b"d Disk...\nBoot failed: not a bootable disk\n");
+//! assert!(reader.trace().shows_life());
+//! assert_eq!((reader.trace().attempts.len(), reader.trace().booted()), (1, None));
+//! ```
 
 mod bios_names;
 mod boot_manager;

@@ -3,6 +3,10 @@
 //!
 //! Whatever a hostile guest writes, a screen has the same size, and a byte costs the same but for the first of each wipe. It
 //! does not scroll: edk2's pages never do, and each begins with a wipe.
+//!
+//! It stands beside the crate vt100, which draws `screen.txt` of an evidence folder once, after the end, and scrolls as a shell needs
+//! it. A menu is read from here while the machine runs: it needs the colours of single cells, since the marked line differs from the others
+//! in nothing else, a cost per byte that no guest can raise, and no sequence but those that edk2 writes.
 
 /// Rows; edk2's largest terminal mode has 50.
 pub const ROWS: usize = 50;

@@ -20,12 +20,10 @@
 //! # Ok::<(), bootwright::case::permute::PermuteError>(())
 //! ```
 
-mod blame;
 mod builder;
 mod coverage;
 mod pairwise;
 
-pub use blame::{Shared, shared_axis_values};
 pub use builder::{At, AxesBuilder};
 pub use coverage::{Coverage, PairCoverage, PairState, ValueCoverage};
 
