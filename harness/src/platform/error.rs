@@ -141,11 +141,6 @@ pub enum PlatformError {
 }
 
 impl PlatformError {
-    /// The whole text in one piece: the statement, and what the operating system said.
-    pub fn with_causes(&self) -> String {
-        with_causes(self)
-    }
-
     /// Wraps an error of the operating system about reading `path`.
     pub(super) fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
@@ -166,17 +161,6 @@ impl From<CommandError> for PlatformError {
             CommandError::TimedOut { program, after, stderr } => Self::TimedOut { program, after, stderr },
         }
     }
-}
-
-/// An error and its causes in one line.
-pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += &format!(": {error}");
-        cause = error.source();
-    }
-    text
 }
 
 fn at_line(line: Option<usize>) -> String {

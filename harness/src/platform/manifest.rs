@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::error::{PlatformError, with_causes};
+use super::error::PlatformError;
 use super::resolve::{BIOS_IMAGE, Found, IMAGE_LIMIT_BYTES, OvmfFiles, assemble, describe, first_file, option_roms};
 use super::surroundings::tidy;
 use super::varstore::{self, Mismatch};
@@ -231,7 +231,7 @@ fn emulator(
                     "platform {:?}: qemu \"{}\" does not answer: {}",
                     checked.name,
                     qemu.display(),
-                    with_causes(&error)
+                    crate::error::chain(&error)
                 ),
                 manifest: path.to_owned(),
                 line: checked.qemu_line,
