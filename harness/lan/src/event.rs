@@ -278,6 +278,11 @@ pub enum LanEventKind {
         /// Where it asked.
         to: SocketAddr,
     },
+    /// The lan's own thread panicked: nothing is answered from here on.
+    Panicked {
+        /// What the panic said.
+        message: String,
+    },
     /// A frame of the guest made no sense to the lan and was left unanswered.
     Refused {
         /// Why.

@@ -102,6 +102,7 @@ fn texts(kind: &mut LanEventKind, each: &mut dyn FnMut(&mut String)) {
         | LanEventKind::Refused { reason } => each(reason),
         LanEventKind::DhcpIgnored { server, .. } => each(server),
         LanEventKind::Fault { note } => each(note),
+        LanEventKind::Panicked { message } => each(message),
         LanEventKind::LinkUp
         | LanEventKind::Arp { .. }
         | LanEventKind::Echo { .. }

@@ -43,6 +43,7 @@ pub mod witness;
 use std::io;
 use std::net::Ipv4Addr;
 use std::os::unix::net::UnixStream;
+use std::panic::AssertUnwindSafe;
 use std::thread::JoinHandle;
 
 pub use event::{
@@ -143,7 +144,14 @@ impl Lan {
         let (nics, thread_log) = (ports.len(), log.clone());
         let thread = std::thread::Builder::new()
             .name("lan".to_owned())
-            .spawn(move || port::run(&spec, ports, &asleep, &thread_log))
+            .spawn(move || {
+                let run = AssertUnwindSafe(|| port::run(&spec, ports, &asleep, &thread_log));
+                if let Err(panic) = std::panic::catch_unwind(run) {
+                    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+                    let message = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+                    thread_log.event(std::time::Instant::now(), None, LanEventKind::Panicked { message });
+                }
+            })
             .map_err(host("create its thread"))?;
         Ok(Self { log, nics, wake: Some(wake), thread: Some(thread) })
     }
@@ -222,6 +230,20 @@ struct Readme;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_panic_of_the_lans_thread_is_an_event_with_its_message() {
+        let (mut near, far) = UnixStream::pair().unwrap();
+        let log = LanLog::new(1000);
+        let mut first = true;
+        log.observe(move |_| assert!(!std::mem::take(&mut first), "no room"));
+        let lan = Lan::start_into(LanSpec::new(), vec![far], log).unwrap();
+        let frame = [&60_u32.to_be_bytes()[..], &[0xff; 60]].concat();
+        std::io::Write::write_all(&mut near, &frame).unwrap();
+        let events = lan.join().events();
+        let last = events.last().map(|event| event.kind.clone());
+        assert_eq!(last, Some(LanEventKind::Panicked { message: "no room".to_owned() }));
+    }
 
     #[test]
     fn a_server_outside_the_network_is_refused_by_name() {

@@ -21,8 +21,16 @@ const LINE_LIMIT: u64 = 64 << 10;
 
 /// Listens to the frames of one NIC until `stream` ends: a pcap stream such as QEMU's `filter-dump` writes. Frames and
 /// events get `port` as their NIC and the host time at which they arrived here.
-pub fn listen(stream: impl Read + Send + 'static, mac: MacAddr, port: usize, log: LanLog) -> JoinHandle<()> {
-    std::thread::spawn(move || {
+///
+/// # Errors
+/// The host's where it has no threads left.
+pub fn listen(
+    stream: impl Read + Send + 'static,
+    mac: MacAddr,
+    port: usize,
+    log: LanLog,
+) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().spawn(move || {
         let Ok(mut frames) = pcap::Reader::new(BufReader::new(stream)) else { return };
         let mut listener = Listener::default();
         while let Ok(Some(frame)) = frames.next_frame() {
@@ -38,8 +46,15 @@ pub fn listen(stream: impl Read + Send + 'static, mac: MacAddr, port: usize, log
 }
 
 /// Reads the log lines of the parts until `stream` ends. `taps` are the names of the tap devices, by port.
-pub fn read_lines(stream: impl Read + Send + 'static, taps: Vec<String>, log: LanLog) -> JoinHandle<()> {
-    std::thread::spawn(move || {
+///
+/// # Errors
+/// The host's where it has no threads left.
+pub fn read_lines(
+    stream: impl Read + Send + 'static,
+    taps: Vec<String>,
+    log: LanLog,
+) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().spawn(move || {
         let mut stream = BufReader::new(stream);
         let mut reader = lines::Reader::new(taps);
         let mut line = Vec::new();

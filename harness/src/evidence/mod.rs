@@ -132,6 +132,15 @@ impl Recorder {
         }
     }
 
+    /// Does the work of a thread that carries evidence. A panic of it is noted: what is missing then must not be taken for
+    /// something that the guest did not do.
+    pub fn guarded(&self, thread: &str, work: impl FnOnce()) {
+        if let Err(panic) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
+            let message = crate::error::panic_message(panic.as_ref());
+            self.fail(&format!("{thread} panicked: {message}"));
+        }
+    }
+
     /// Appends something that the harness did or noticed.
     pub fn harness(&self, event: HarnessEvent) {
         self.note(Observed::Harness(event));
@@ -311,6 +320,16 @@ mod tests {
         let (entries, next) = recorder.since(0, Instant::now() + Duration::from_secs(5));
         thread.join().unwrap();
         assert_eq!((entries[0].1.as_slice(), next), (b"late".as_slice(), 1));
+    }
+
+    #[test]
+    fn a_panic_of_a_thread_is_kept_with_its_message() {
+        let recorder = Recorder::new();
+        recorder.guarded("the reader", || ());
+        assert_eq!(recorder.failure(), None);
+        recorder.guarded("the reader", || panic!("no {}", "room"));
+        assert_eq!(recorder.failure().as_deref(), Some("the reader panicked: no room"));
+        assert!(recorder.timeline_jsonl().contains("the reader panicked: no room"));
     }
 
     #[test]

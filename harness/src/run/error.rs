@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::process::Exit;
-use crate::verdict::conclude::{RunEnd, StepFault};
+use crate::verdict::conclude::{RunEnd, StepFault, is_from_outside};
 use crate::vm::VmError;
 use crate::vm::qmp::QmpError;
 
@@ -143,6 +143,7 @@ impl StepError {
             StepError::NotRefused => StepFault::NotRefused,
             StepError::NotReached { .. } => StepFault::Deadline,
             StepError::Host(_) => StepFault::Host,
+            StepError::QemuEnded { exit: Some(exit), .. } if is_from_outside(*exit) => StepFault::Host,
             StepError::Refused { .. }
             | StepError::Answered { .. }
             | StepError::JobFailed { .. }
@@ -193,6 +194,14 @@ mod tests {
         assert_eq!((refused.fault(), refused.words_of_qemu()), (StepFault::Other, Some("no")));
         assert_eq!(refused.to_string(), "QEMU refused cont: GenericError: no");
         assert_eq!(StepError::from(QmpError::Ended("it".into())).fault(), StepFault::Host);
+    }
+
+    #[test]
+    fn a_qemu_that_somebody_else_ended_is_not_at_fault_and_one_that_crashed_is() {
+        let ended = |number| {
+            StepError::QemuEnded { exit: Some(Exit { code: None, signal: Some(number) }), what: String::new() }.fault()
+        };
+        assert_eq!([9, 15, 6, 11].map(ended), [StepFault::Host, StepFault::Host, StepFault::Other, StepFault::Other]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::error::RunError;
-use crate::error::chain;
+use crate::error::{chain, panic_message};
 use crate::evidence::file;
 use crate::lan::wire::MacAddr;
 use crate::lan::{LanLog, LanSpec, witness};
@@ -86,22 +86,21 @@ pub fn readers(nics: &[usize], log: &LanLog) -> std::io::Result<(Readers, FarEnd
     let mut far = Vec::new();
     for (port, &device) in nics.iter().enumerate() {
         let (near, end): (PipeReader, _) = std::io::pipe()?;
-        readers.push(witness::listen(near, mac(device), port, log.clone()));
+        readers.push(witness::listen(near, mac(device), port, log.clone())?);
         far.push(OwnedFd::from(end));
     }
     let (near, end) = std::io::pipe()?;
-    readers.push(witness::read_lines(near, nics.iter().map(|&nic| tap(nic)).collect(), log.clone()));
+    readers.push(witness::read_lines(near, nics.iter().map(|&nic| tap(nic)).collect(), log.clone())?);
     let end = OwnedFd::from(end);
     let env = (LOG_VARIABLE.to_owned(), end.as_raw_fd().to_string());
     Ok((Readers(readers), FarEnds { nics: far, log: end, env }))
 }
 
 impl Readers {
-    /// Waits until everything was read; the lab must have ended.
-    pub fn finish(self) {
-        for reader in self.0 {
-            reader.join().ok();
-        }
+    /// Waits until everything was read; the lab must have ended. Gives what the readers' panics said.
+    pub fn finish(self) -> Vec<String> {
+        let panics = self.0.into_iter().filter_map(|reader| reader.join().err());
+        panics.map(|panic| panic_message(panic.as_ref())).collect()
     }
 }
 

@@ -32,11 +32,13 @@ mod milestone;
 pub mod network;
 mod options;
 mod overlays;
+mod pace;
 mod power_cycle;
 mod prepare;
 pub mod requirements;
 mod seed;
 mod session;
+mod share;
 mod snapshot;
 mod steps;
 mod variable_store;
@@ -50,7 +52,7 @@ pub use machine_file::{MachineFile, build_media_again};
 pub use options::{Options, Patience};
 
 use crate::case::Case;
-use crate::error::chain;
+use crate::error::{chain, panic_message};
 use crate::machine::{Accelerator, Clock, Machine};
 use crate::platform::Platform;
 use crate::trace::Trace;
@@ -134,18 +136,32 @@ pub fn run(case: &Case, platform: &Platform, options: &Options) -> Finished {
     };
     let folder = Options { folder: options.folder.join("beside"), ..options.clone() };
     let (mut first, second) = std::thread::scope(|scope| {
-        let second = scope.spawn(|| run_machine(&other, false, &other.machine, platform, &folder));
-        (run_machine(case, false, &case.machine, platform, options), second.join())
+        let second = std::thread::Builder::new()
+            .spawn_scoped(scope, || run_machine(&other, false, &other.machine, platform, &folder).ended);
+        let first = run_machine(case, false, &case.machine, platform, options);
+        let second = match second.map(|thread| thread.join()) {
+            Ok(Ok(ended)) => ended,
+            Ok(Err(panic)) => Ended::Broken(format!("its thread panicked: {}", panic_message(panic.as_ref()))),
+            Err(error) => Ended::Broken(format!("cannot make its thread: {error}")),
+        };
+        (first, second)
     });
-    first.ended = match (first.ended, second.map(|second| second.ended)) {
-        (Ended::Passed, Ok(Ended::Passed)) => Ended::Passed,
-        (Ended::Passed, Ok(Ended::Failed(reason))) => Ended::Failed(format!("the machine beside it: {reason}")),
-        (Ended::Passed, Ok(Ended::Broken(reason))) => Ended::Broken(format!("the machine beside it: {reason}")),
-        (Ended::Passed, Ok(skipped @ Ended::Skipped(_))) => skipped,
-        (Ended::Passed, Err(_)) => Ended::Broken("the thread of the machine beside it panicked".to_owned()),
+    first.ended = match (first.ended, second) {
+        (Ended::Passed, Ended::Passed) => Ended::Passed,
+        (Ended::Passed, Ended::Failed(reason)) => Ended::Failed(format!("the machine beside it: {reason}")),
+        (Ended::Passed, Ended::Broken(reason)) => Ended::Broken(format!("the machine beside it: {reason}")),
+        (Ended::Passed, skipped @ Ended::Skipped(_)) => skipped,
         (ended, _) => ended,
     };
     first
+}
+
+/// A panic of the harness is the harness' own fault, whatever the guest did.
+fn shielded(case: &Case, work: impl FnOnce() -> Finished) -> Finished {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let reason = format!("the harness panicked: {}", panic_message(panic.as_ref()));
+        Finished::without_guest(case, Ended::Broken(reason))
+    })
 }
 
 /// Runs a case's negative control: passes exactly when the expectation does not hold for the control machine.
@@ -170,10 +186,10 @@ fn run_machine(case: &Case, control: bool, machine: &Machine, platform: &Platfor
     if machine.accelerator == Accelerator::Kvm {
         machine.clock = Some(Clock::Real);
     }
-    match Prepared::of(case, control, machine, platform, options) {
+    shielded(case, || match Prepared::of(case, control, machine, platform, options) {
         Ok(prepared) => run_prepared(case, control, platform, options, prepared),
         Err(error) => Finished::without_guest(case, Ended::Broken(chain(&error))),
-    }
+    })
 }
 
 fn run_prepared(case: &Case, control: bool, platform: &Platform, options: &Options, prepared: Prepared) -> Finished {

@@ -14,7 +14,7 @@ use super::error::RunError;
 use super::lab;
 use crate::evidence::{NetworkEvent, Observed, Recorder, file};
 use crate::lan::tls::Authority;
-use crate::lan::{Lan, LanEvent, LanLog, LanSpec, pcapng};
+use crate::lan::{Lan, LanEvent, LanEventKind, LanLog, LanSpec, pcapng};
 use crate::machine::{DeviceName, Loader, Machine};
 use crate::vm::VmError;
 
@@ -84,7 +84,12 @@ impl Networks {
         for (index, (spec, nics)) in self.lans.iter().zip(&self.nics).enumerate() {
             let log = LanLog::new(spec.record_budget);
             let (timeline, names) = (recorder.clone(), self.names.get(index).cloned().unwrap_or_default());
-            log.observe(move |event| timeline.note(Observed::Network(on_nic(event, &names))));
+            log.observe(move |event| {
+                timeline.note(Observed::Network(on_nic(event, &names)));
+                if let LanEventKind::Panicked { message } = &event.kind {
+                    timeline.fail(&format!("network {index} panicked: {message}"));
+                }
+            });
             if self.lab == Some(index) {
                 let (readers, lab) = lab::readers(nics, &log).map_err(prepare)?;
                 ends.extend(nics.iter().copied().zip(lab.nics));
@@ -180,9 +185,9 @@ impl RunningNetworks {
 
     /// Powers the networks off, once everything that the guest had sent is received. `ended` says that QEMU and its
     /// wrapper are gone; what a lab does after this is not seen otherwise.
-    pub fn power_off(self, ended: bool) -> NetworkRecord {
-        if let Some(lab) = self.lab.filter(|_| ended) {
-            lab.finish();
+    pub fn power_off(self, ended: bool, recorder: &Recorder) -> NetworkRecord {
+        for message in self.lab.filter(|_| ended).map(lab::Readers::finish).unwrap_or_default() {
+            recorder.fail(&format!("a reader of the lab panicked: {message}"));
         }
         let log = |network| match network {
             Network::Lan(lan) => lan.stop(),
@@ -248,7 +253,7 @@ mod tests {
         let (running, far) = networks.power_on(&recorder).unwrap();
         let mut ends: Vec<UnixStream> = far.nics.into_iter().map(UnixStream::from).collect();
         ends[0].write_all(&[&60_u32.to_be_bytes()[..], &[0xff; 60]].concat()).unwrap();
-        let record = running.power_off(true);
+        let record = running.power_off(true, &recorder);
         assert_eq!((record.events()[0].port, machine.device_named("nic0")), (Some(1), Some(1)));
         assert!(recorder.timeline_jsonl().contains("\"nic\":\"nic0\""));
         record.write(folder.path()).unwrap();

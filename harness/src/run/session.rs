@@ -14,6 +14,7 @@ use super::last_look::LastLook;
 use super::network::{NetworkRecord, RunningNetworks};
 use super::options::Options;
 use super::overlays::Snapshots;
+use super::pace::Pace;
 use super::prepare::Prepared;
 use super::variable_store::{DecodedStores, VariableStoreFile};
 use super::watch::Watch;
@@ -90,7 +91,8 @@ impl<'a> Session<'a> {
     pub fn new(case: &'a Case, platform: &'a Platform, options: &'a Options, prepared: Prepared) -> Session<'a> {
         let recorder = Recorder::new();
         let reader = Reader::new(prepared.machine.firmware, prepared.names.clone());
-        let watch = Watch::new(&recorder, reader, &case.expectation, case.story.resets(), options.patience);
+        let pace = Pace::new(prepared.store.as_ref().map(VariableStoreFile::path));
+        let watch = Watch::new(&recorder, reader, &case.expectation, case.story.resets(), options.patience, pace);
         Session {
             case,
             platform,
@@ -138,7 +140,7 @@ impl<'a> Session<'a> {
         if let Some(networks) = self.networks.take() {
             // the parts of a lab write down how they end once QEMU has
             let ended = networks.has_lab() && !self.options.pause_on_failure && vm.quit(LAB_ENDS).is_some();
-            self.network_record = networks.power_off(ended);
+            self.network_record = networks.power_off(ended, &self.recorder);
             self.watch.network(&self.network_record.events());
         }
         if !self.case.story.is_empty() && self.watch.trace().payloads.is_empty() {

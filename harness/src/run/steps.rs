@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::error::{FailedStep, StepError};
+use super::error::{FailedStep, RunError, StepError};
 use super::fw_cfg;
 use super::milestone::{Occurrences, reached};
 use super::session::Session;
@@ -10,9 +10,13 @@ use crate::case::story::{Milestone, Monitor, Step};
 use crate::evidence::{HarnessEvent, Source};
 use crate::machine::{Firmware, paths};
 use crate::vm::REPLY_TIMEOUT;
+use crate::vm::qmp::QmpError;
 
 /// Host time for a payload to end QEMU.
 const END_PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// How long a QEMU whose monitor ended may take to end.
+const LAST_BREATH: std::time::Duration = std::time::Duration::from_secs(2);
 
 impl Session<'_> {
     /// Executes the story of the case.
@@ -26,9 +30,32 @@ impl Session<'_> {
         for (position, step) in case.story.steps.iter().enumerate() {
             let (number, named) = (position + 1, step.to_string());
             self.note(HarnessEvent::Step { number, of, step: named.clone() });
-            self.step(step).map_err(|source| FailedStep { number, of, step: named, source })?;
+            self.watch.begin_step();
+            let outcome = self.step(step).map_err(|error| self.explained(error));
+            outcome.map_err(|source| FailedStep { number, of, step: named, source })?;
         }
         Ok(())
+    }
+
+    /// The cause behind an error, where it is one that the step could not see: how QEMU ended, or what the host did to it.
+    fn explained(&self, error: StepError) -> StepError {
+        let exit = || self.vm().ok().and_then(|vm| vm.exit(LAST_BREATH));
+        match &error {
+            StepError::QemuEnded { exit: None, .. } | StepError::Host(RunError::Qmp(QmpError::Ended(_))) => {
+                match exit() {
+                    // an exit code may be a payload's, which a story must not cross
+                    Some(exit) if exit.signal.is_some() => {
+                        StepError::QemuEnded { exit: Some(exit), what: format!("{error}; QEMU was {exit}") }
+                    }
+                    _ => error,
+                }
+            }
+            StepError::Timeout(_) => match self.watch.fault_of_host() {
+                Some(end) => StepError::impossible(format!("{error}; {end}")),
+                None => error,
+            },
+            _ => error,
+        }
     }
 
     fn step(&mut self, step: &Step) -> Result<(), StepError> {
@@ -181,27 +208,15 @@ impl Session<'_> {
 
     fn enter(&self, text: &str) -> Result<(), StepError> {
         let typed = self.vm()?.type_on_serial(text.as_bytes());
-        typed.map_err(|error| super::error::RunError::because("cannot type on the serial port", error).into())
-    }
-
-    /// QEMU ends; a firmware that has stopped will not end it any more.
-    fn wait_for_end(&mut self) -> Result<(), StepError> {
-        const LOOK: std::time::Duration = std::time::Duration::from_millis(50);
-        let deadline = std::time::Instant::now() + END_PATIENCE;
-        while self.vm()?.exit(LOOK).is_none() {
-            if let Some(terminal) = self.watch.stopped() {
-                return Err(StepError::Differs(format!("QEMU still runs, and {}", terminal.words())));
-            }
-            if std::time::Instant::now() >= deadline {
-                return Err(StepError::Timeout(format!("QEMU still runs after {} s", END_PATIENCE.as_secs())));
-            }
-        }
-        Ok(())
+        typed.map_err(|error| RunError::because("cannot type on the serial port", error).into())
     }
 
     fn wait(&mut self, milestone: &Milestone) -> Result<(), StepError> {
         if *milestone == Milestone::Ended {
-            return self.wait_for_end();
+            self.watch.until_ended(END_PATIENCE)?;
+            // the timeline knows it first
+            self.vm()?.exit(END_PATIENCE);
+            return Ok(());
         }
         let recorder = self.recorder.clone();
         let mut says = match milestone {

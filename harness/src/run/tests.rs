@@ -324,3 +324,57 @@ fn a_qemu_that_floods_its_own_output_leaves_a_small_log() {
     assert!(log.len() < 2 << 20, "{} bytes", log.len());
     assert!(String::from_utf8_lossy(&log).contains(" bytes are left out here]"), "{} bytes", log.len());
 }
+
+/// How a case ends whose QEMU meets this once it has negotiated.
+fn ended_by(behaviour: Behaviour) -> Ended {
+    let folder = tempfile::tempdir().unwrap();
+    let patience = Patience { reply: LONG / 10, first_sign: SHORT, progress: SHORT, refuted: SHORT, run: LONG };
+    run(&case(Firmware::SeaBios), &platform(behaviour), &Options::new(folder.path(), 1).patience(patience)).ended
+}
+
+#[test]
+fn a_qemu_that_is_killed_from_outside_is_broken_with_the_cause() {
+    let Ended::Broken(reason) = ended_by(Behaviour::IsKilled) else { panic!("{:?}", ended_by(Behaviour::IsKilled)) };
+    assert_eq!(reason, "QEMU was killed by signal 9: somebody ended it, or the host's memory ran out");
+}
+
+#[test]
+fn a_qemu_that_crashes_is_failed() {
+    let Ended::Failed(reason) = ended_by(Behaviour::Crashes) else { panic!("{:?}", ended_by(Behaviour::Crashes)) };
+    assert!(reason.contains("QEMU ended by itself: killed by signal 11"), "{reason}");
+}
+
+#[test]
+fn a_qemu_that_a_signal_has_stopped_is_broken_with_the_cause() {
+    let Ended::Broken(reason) = ended_by(Behaviour::IsStopped) else { panic!("{:?}", ended_by(Behaviour::IsStopped)) };
+    assert_eq!(reason, "a signal has stopped QEMU, which does not run on (SIGSTOP)");
+}
+
+#[test]
+fn a_qemu_that_exits_with_success_before_anything_happened_is_broken() {
+    let Ended::Broken(reason) = ended_by(Behaviour::ExitsAtOnce) else {
+        panic!("{:?}", ended_by(Behaviour::ExitsAtOnce))
+    };
+    let wanted = "QEMU ended by itself: exit code 0: without a sign of life, and nobody had asked it to";
+    assert_eq!(reason, wanted);
+}
+
+#[test]
+fn a_qemu_that_is_killed_during_a_step_is_broken_and_one_that_crashes_is_failed() {
+    let during = |behaviour| {
+        let folder = tempfile::tempdir().unwrap();
+        let case = case(Firmware::SeaBios).story(Story::new().wait_for("only").cont());
+        run(&case, &platform(behaviour), &options(folder.path(), LONG)).ended
+    };
+    let killed = during(Behaviour::IsKilled);
+    let wanted = "step 1 of 2, wait for the payload of \"only\": QEMU was killed by signal 9; last seen: no attempt";
+    assert_eq!(killed, Ended::Broken(wanted.to_owned()));
+    assert!(matches!(during(Behaviour::Crashes), Ended::Failed(_)));
+}
+
+#[test]
+fn a_panic_of_the_harness_is_broken_with_its_message() {
+    let case = case(Firmware::SeaBios);
+    let ended = shielded(&case, || panic!("index {} out of range", 7)).ended;
+    assert_eq!(ended, Ended::Broken("the harness panicked: index 7 out of range".to_owned()));
+}

@@ -7,11 +7,12 @@ use serde_json::Value;
 
 use super::error::StepError;
 use super::options::Patience;
+use super::pace::{Overdue, Pace};
 use crate::evidence::{Entry, HarnessEvent, NetworkEvent, Observed, Recorder, Source};
 use crate::lan::LanEvent;
 use crate::process::Exit;
 use crate::trace::{Progress, Reader, Snapshot, Terminal, Trace};
-use crate::verdict::conclude::{Awaited, RunEnd};
+use crate::verdict::conclude::{Awaited, RunEnd, is_from_outside};
 use crate::verdict::{Ending, Expectation, describe, is_over, strays};
 
 /// Events of lans that stories can wait for; a hostile guest makes new ones for ever.
@@ -19,6 +20,9 @@ const LAN_LIMIT: usize = 10_000;
 
 /// Resets beyond those that are expected, after which a machine reboots in a loop.
 const RESETS_ALLOWED: u32 = 20;
+
+/// How long firmware that has stopped is watched on for the end of QEMU: another lap may be about to begin.
+const FIRMWARE_STOPPED: Duration = Duration::from_secs(2);
 
 /// The eyes of a run.
 pub struct Watch {
@@ -37,8 +41,9 @@ pub struct Watch {
     failure: Option<String>,
     /// Ends of QEMU that are part of the story and not the machine's own.
     ends_to_ignore: u32,
-    begun: Instant,
-    last_progress: Instant,
+    /// QEMU has said that it is about to end.
+    announced: bool,
+    pace: Pace,
     progress: Progress,
     patience: Patience,
 }
@@ -51,8 +56,8 @@ impl Watch {
         expected: &Expectation,
         resets_by_story: u32,
         patience: Patience,
+        pace: Pace,
     ) -> Watch {
-        let begun = Instant::now();
         Watch {
             recorder: recorder.clone(),
             reader,
@@ -65,8 +70,8 @@ impl Watch {
             exit: None,
             failure: None,
             ends_to_ignore: 0,
-            begun,
-            last_progress: begun,
+            announced: false,
+            pace,
             progress: Progress::default(),
             patience,
         }
@@ -79,7 +84,7 @@ impl Watch {
 
     /// Host time since the watch began.
     pub fn elapsed(&self) -> Duration {
-        self.begun.elapsed()
+        self.pace.elapsed()
     }
 
     /// Waits until trace and network are as a step wants them.
@@ -88,27 +93,77 @@ impl Watch {
     ///
     /// What the machine did instead.
     pub fn until(&mut self, mut reached: impl FnMut(&Trace, &[NetworkEvent]) -> bool) -> Result<(), StepError> {
-        self.last_progress = Instant::now();
+        self.pace.progressed();
         loop {
             let patience = self.patience_now();
-            let deadline = self.last_progress + patience;
-            self.ingest_until(deadline);
-            let trace = self.reader.trace();
-            if reached(trace, &self.lan) {
+            match self.pace.check(patience, self.patience.run) {
+                Ok(until) => self.ingest_until(until),
+                Err(Overdue::Host(end)) => return Err(StepError::impossible(end.to_string())),
+                Err(Overdue::Guest) => {
+                    return Err(StepError::NotReached { seconds: patience.as_secs(), last: self.last_seen() });
+                }
+            }
+            if reached(self.reader.trace(), &self.lan) {
                 return Ok(());
             }
-            if let Some(failure) = &self.failure {
-                return Err(StepError::impossible(failure));
-            }
-            let last = trace.attempts.last().map(describe).unwrap_or_else(|| "no attempt".to_owned());
-            if let Some(exit) = self.exit {
-                let what = format!("{}; last seen: {last}", RunEnd::QemuEnded(exit));
-                return Err(StepError::QemuEnded { exit: Some(exit), what });
-            }
-            if Instant::now() >= deadline {
-                return Err(StepError::NotReached { seconds: patience.as_secs(), last });
+            self.still_seeing()?;
+            if let Some(end) = self.qemu_ended() {
+                let what = format!("{end}; last seen: {}", self.last_seen());
+                return Err(StepError::QemuEnded { exit: self.exit, what });
             }
         }
+    }
+
+    /// Waits until QEMU has ended, as the usual payload makes it.
+    ///
+    /// # Errors
+    ///
+    /// That it runs on after `patience`, or that the firmware has stopped and will not end it.
+    pub fn until_ended(&mut self, patience: Duration) -> Result<(), StepError> {
+        self.pace.progressed();
+        loop {
+            self.still_seeing()?;
+            if let Some(exit) = self.exit {
+                let what = format!("QEMU was {exit}; last seen: {}", self.last_seen());
+                let outside = is_from_outside(exit);
+                return if outside { Err(StepError::QemuEnded { exit: self.exit, what }) } else { Ok(()) };
+            }
+            let stopped = self.trace().terminal.as_ref().map(Terminal::words);
+            let patience = if stopped.is_some() { FIRMWARE_STOPPED.min(patience) } else { patience };
+            match (self.pace.check(patience, self.patience.run), stopped) {
+                (Ok(until), _) => self.ingest_until(until),
+                (Err(Overdue::Host(end)), _) => return Err(StepError::impossible(end.to_string())),
+                (Err(Overdue::Guest), Some(words)) => {
+                    return Err(StepError::Differs(format!("QEMU still runs: {words}")));
+                }
+                (Err(Overdue::Guest), None) => {
+                    return Err(StepError::Timeout(format!("QEMU still runs after {} s", patience.as_secs())));
+                }
+            }
+        }
+    }
+
+    /// A step of the story begins.
+    pub fn begin_step(&mut self) {
+        self.pace.progressed();
+    }
+
+    /// What the host did that explains why nothing happens.
+    pub fn fault_of_host(&self) -> Option<RunEnd> {
+        self.pace.fault_of_host()
+    }
+
+    fn last_seen(&self) -> String {
+        self.reader.trace().attempts.last().map(describe).unwrap_or_else(|| "no attempt".to_owned())
+    }
+
+    fn qemu_ended(&self) -> Option<RunEnd> {
+        self.exit.map(|exit| RunEnd::QemuEnded { exit, announced: self.announced })
+    }
+
+    /// That what is seen still proves something.
+    fn still_seeing(&self) -> Result<(), StepError> {
+        self.failure.as_ref().map_or(Ok(()), |failure| Err(StepError::impossible(failure)))
     }
 
     /// Host time for the next step, once what was seen may already contradict the expectation.
@@ -140,20 +195,23 @@ impl Watch {
         loop {
             let alive = self.progress.shows_life();
             let patience = if alive { self.patience_now() } else { self.patience.first_sign };
-            let deadline = (self.last_progress + patience).min(self.begun + self.patience.run);
-            if Instant::now() >= deadline {
-                let awaited = if alive { Awaited::NextStep } else { Awaited::SignOfLife };
-                return RunEnd::GaveUp { waited: self.begun.elapsed(), awaited };
+            match self.pace.check(patience, self.patience.run) {
+                // nothing may come any more from a QEMU that has ended in a step of the story
+                Ok(until) => self.ingest_until(if self.exit.is_some() { Instant::now() } else { until }),
+                Err(Overdue::Host(end)) => return end,
+                Err(Overdue::Guest) => {
+                    let awaited = if alive { Awaited::NextStep } else { Awaited::SignOfLife };
+                    return RunEnd::GaveUp { waited: self.pace.elapsed(), awaited };
+                }
             }
-            self.ingest_until(deadline);
             if is_over(&self.expected, self.reader.trace()) {
                 return RunEnd::Over;
             }
             if let Some(reason) = self.failure.clone() {
                 return RunEnd::Broken { reason };
             }
-            if let Some(exit) = self.exit {
-                return RunEnd::QemuEnded(exit);
+            if let Some(end) = self.qemu_ended() {
+                return end;
             }
             if self.resets > allowed {
                 return RunEnd::ResetLoop { resets: self.resets };
@@ -187,7 +245,7 @@ impl Watch {
         let progress = self.reader.trace().progress();
         if progress != self.progress {
             self.progress = progress;
-            self.last_progress = Instant::now();
+            self.pace.progressed();
         }
     }
 
@@ -196,18 +254,33 @@ impl Watch {
             Observed::Bytes { source: source @ (Source::Serial | Source::DebugConsole), .. } => {
                 self.reader.push(source, bytes);
             }
-            Observed::QmpReceived(message) if message.get("event").and_then(Value::as_str) == Some("RESET") => {
+            Observed::QmpReceived(message) => self.ingest_message(&message),
+            Observed::Network(event) if self.lan.len() < LAN_LIMIT => self.lan.push(event),
+            Observed::Harness(event) => self.ingest_signal(event),
+            Observed::Bytes { .. } | Observed::QmpSent(_) | Observed::Network(_) => {}
+        }
+    }
+
+    /// Each event of QEMU is a sign of life.
+    fn ingest_message(&mut self, message: &Value) {
+        let Some(event) = message.get("event").and_then(Value::as_str) else { return };
+        self.pace.progressed();
+        match event {
+            "RESET" => {
                 self.resets += 1;
                 self.reader.reset();
             }
-            Observed::Network(event) if self.lan.len() < LAN_LIMIT => self.lan.push(event),
-            Observed::Harness(event) => self.ingest_signal(event),
-            Observed::Bytes { .. } | Observed::QmpSent(_) | Observed::QmpReceived(_) | Observed::Network(_) => {}
+            "SHUTDOWN" => self.announced = true,
+            _ => {}
         }
     }
 
     fn ingest_signal(&mut self, event: HarnessEvent) {
         match event {
+            HarnessEvent::PoweredOn { process } => {
+                self.pace.powered_on(process);
+                self.announced = false;
+            }
             HarnessEvent::PoweredOff => self.reader.reset(),
             HarnessEvent::Failure(reason) => drop(self.failure.get_or_insert(reason)),
             HarnessEvent::SnapshotTaken(name) => drop(self.snapshots.insert(name, self.reader.snapshot())),
@@ -236,7 +309,14 @@ mod tests {
     fn watch(recorder: &Recorder) -> Watch {
         let patience =
             Patience { reply: SHORT, first_sign: SHORT, progress: SHORT, refuted: SHORT, run: Duration::from_secs(9) };
-        Watch::new(recorder, Reader::new(Firmware::SeaBios, Names::default()), &Expectation::boots("a"), 0, patience)
+        Watch::new(
+            recorder,
+            Reader::new(Firmware::SeaBios, Names::default()),
+            &Expectation::boots("a"),
+            0,
+            patience,
+            Pace::new(None),
+        )
     }
 
     /// One of each signal that somebody decides by.
@@ -272,7 +352,7 @@ mod tests {
         watch.drain();
         assert_eq!(watch.exit, None);
         recorder.harness(HarnessEvent::QemuEnded(exit));
-        assert_eq!(watch.until_over(), RunEnd::QemuEnded(exit));
+        assert_eq!(watch.until_over(), RunEnd::QemuEnded { exit, announced: false });
     }
 
     #[test]
@@ -283,6 +363,62 @@ mod tests {
             recorder.note(Observed::QmpReceived(serde_json::json!({ "event": "RESET" })));
         }
         assert_eq!(watch.until_over(), RunEnd::ResetLoop { resets: 30 });
+    }
+
+    #[test]
+    fn a_wait_for_the_end_of_qemu_ends_soon_after_firmware_has_stopped() {
+        let recorder = Recorder::new();
+        let mut watch = watch(&recorder);
+        recorder.bytes(Source::DebugConsole, b"SeaBIOS (version 1)\nNo bootable device.\n");
+        let begun = Instant::now();
+        let error = watch.until_ended(Duration::from_secs(60)).unwrap_err();
+        assert_eq!(error.to_string(), "QEMU still runs: SeaBIOS stopped at \"No bootable device.\"");
+        assert!(begun.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn an_end_of_qemu_that_was_waited_for_does_not_end_the_run_twice() {
+        let recorder = Recorder::new();
+        let mut watch = watch(&recorder);
+        recorder.harness(HarnessEvent::QemuEnded(Exit { code: Some(85), signal: None }));
+        watch.until_ended(SHORT).unwrap();
+        let begun = Instant::now();
+        assert!(matches!(watch.until_over(), RunEnd::QemuEnded { .. }));
+        assert!(begun.elapsed() < SHORT);
+    }
+
+    #[test]
+    fn an_end_that_somebody_else_brought_about_is_not_the_one_that_was_waited_for() {
+        let recorder = Recorder::new();
+        let mut watch = watch(&recorder);
+        recorder.harness(HarnessEvent::QemuEnded(Exit { code: None, signal: Some(9) }));
+        let error = watch.until_ended(SHORT).unwrap_err();
+        assert_eq!(error.to_string(), "QEMU was killed by signal 9; last seen: no attempt");
+    }
+
+    #[test]
+    fn a_panic_of_a_reader_breaks_the_run_at_once() {
+        let recorder = Recorder::new();
+        let mut watch = watch(&recorder);
+        recorder.guarded("the reader", || panic!("why"));
+        assert_eq!(watch.until_over(), RunEnd::Broken { reason: "the reader panicked: why".to_owned() });
+        assert!(matches!(watch.until(|_, _| false), Err(StepError::Host(_))));
+    }
+
+    #[test]
+    fn an_event_of_qemu_is_a_sign_of_life() {
+        let recorder = Recorder::new();
+        let mut watch = watch(&recorder);
+        let begun = Instant::now();
+        let guest = std::thread::spawn(move || {
+            for _ in 0..6 {
+                std::thread::sleep(SHORT / 2);
+                recorder.note(Observed::QmpReceived(serde_json::json!({ "event": "RTC_CHANGE" })));
+            }
+        });
+        let end = watch.until_over();
+        guest.join().unwrap();
+        assert!(matches!(end, RunEnd::GaveUp { .. }) && begun.elapsed() >= SHORT * 3, "{end} {:?}", begun.elapsed());
     }
 
     #[test]

@@ -24,8 +24,22 @@ pub enum RunEnd {
         /// What for.
         awaited: Awaited,
     },
-    /// QEMU ended by itself.
-    QemuEnded(Exit),
+    /// QEMU ended and no step of the story had it end.
+    QemuEnded {
+        /// How.
+        exit: Exit,
+        /// It had said so before (QMP `SHUTDOWN`).
+        announced: bool,
+    },
+    /// A signal has stopped QEMU, and a deadline passed meanwhile.
+    QemuStopped,
+    /// QEMU did not get enough of the host's processors to tell what the guest would have done.
+    Starved {
+        /// Host time without progress.
+        waited: Duration,
+        /// How much of it QEMU waited for a processor.
+        starved: Duration,
+    },
     /// The machine was reset again and again.
     ResetLoop {
         /// How often.
@@ -155,7 +169,12 @@ pub fn conclude_boot(expected: &Expectation, trace: &Trace, end: &RunEnd, guest_
         }
         RunEnd::StepFailed { reason, .. } => return Conclusion::Fails(reason.clone()),
         RunEnd::Refused { exit, said } => return conclude_refusal(expected, *exit, said),
-        RunEnd::GaveUp { .. } | RunEnd::QemuEnded(_) | RunEnd::ResetLoop { .. } => end.to_string(),
+        RunEnd::QemuStopped | RunEnd::Starved { .. } => return Conclusion::Broken(end.to_string()),
+        RunEnd::QemuEnded { exit, announced } => match not_its_own(*exit, *announced, trace) {
+            Some(why) => return Conclusion::Broken(format!("{end}: {why}")),
+            None => end.to_string(),
+        },
+        RunEnd::GaveUp { .. } | RunEnd::ResetLoop { .. } => end.to_string(),
     };
     let by_payload = matches!(end, RunEnd::QemuEnded(exit) if exit.code == Some(PAYLOAD_EXIT));
     if by_payload && trace.terminal.is_none() && trace.booted().is_none() {
@@ -170,6 +189,21 @@ pub fn conclude_boot(expected: &Expectation, trace: &Trace, end: &RunEnd, guest_
             format!("{difference}; {reason}; last seen: {last}; guest: {guest_state}")
         }
     })
+}
+
+/// Whether a process was ended by somebody else: by SIGKILL, which is also what the kernel sends when memory has run out, or
+/// by SIGTERM. Other signals are of QEMU's own making.
+pub fn is_from_outside(exit: Exit) -> bool {
+    matches!(exit.signal, Some(9 | 15))
+}
+
+/// Why the end of a QEMU is neither its own doing nor its guest's; `None` where it is.
+fn not_its_own(exit: Exit, announced: bool, trace: &Trace) -> Option<&'static str> {
+    if is_from_outside(exit) {
+        return Some("somebody ended it, or the host's memory ran out");
+    }
+    let silent = exit.success() && !announced && !trace.progress().shows_life();
+    silent.then_some("without a sign of life, and nobody had asked it to")
 }
 
 fn conclude_refusal(expected: &Expectation, exit: Exit, said: &str) -> Conclusion {
@@ -218,7 +252,13 @@ impl fmt::Display for RunEnd {
             RunEnd::GaveUp { waited, awaited } => {
                 write!(out, "gave up after {:.1} s of host time waiting for {awaited}", waited.as_secs_f64())
             }
-            RunEnd::QemuEnded(exit) => write!(out, "QEMU ended by itself: {exit}"),
+            RunEnd::QemuEnded { exit, .. } if is_from_outside(*exit) => write!(out, "QEMU was {exit}"),
+            RunEnd::QemuEnded { exit, .. } => write!(out, "QEMU ended by itself: {exit}"),
+            RunEnd::QemuStopped => out.write_str("a signal has stopped QEMU, which does not run on (SIGSTOP)"),
+            RunEnd::Starved { waited, starved } => {
+                let [waited, starved] = [waited, starved].map(Duration::as_secs_f64);
+                write!(out, "the host is too busy: in {waited:.1} s QEMU waited {starved:.1} s for a processor")
+            }
             RunEnd::ResetLoop { resets } => {
                 write!(out, "the machine was reset {resets} times: it reboots in a loop")
             }

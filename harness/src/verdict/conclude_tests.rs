@@ -131,7 +131,7 @@ fn a_store_that_must_be_looked_at_must_be_there() {
 
 #[rstest]
 #[case::a_deadline(gave_up(), "gave up after 2.0 s of host time waiting for the next step of the boot")]
-#[case::an_end(RunEnd::QemuEnded(EXIT), "QEMU ended by itself: exit code 3")]
+#[case::an_end(RunEnd::QemuEnded { exit: EXIT, announced: false }, "QEMU ended by itself: exit code 3")]
 #[case::a_loop(RunEnd::ResetLoop { resets: 30 }, "the machine was reset 30 times: it reboots in a loop")]
 fn a_run_that_was_not_over_fails_although_the_trace_fits(#[case] end: RunEnd, #[case] reason: &str) {
     let expected = Expectation::boots("right");
@@ -151,6 +151,37 @@ fn a_run_that_was_not_over_fails_although_the_trace_fits(#[case] end: RunEnd, #[
 #[case::late(step(StepFault::Deadline), Conclusion::Fails("step 1 of 1, cont: why".to_owned()))]
 fn whose_fault_it_is_that_a_run_ended_decides_before_the_trace(#[case] end: RunEnd, #[case] wanted: Conclusion) {
     assert_eq!(conclude_boot(&Expectation::boots("right"), &trace("right"), &end, "running"), wanted);
+}
+
+#[test]
+fn only_an_end_of_qemus_own_making_is_its_failure() {
+    let ended = |exit, announced, trace: &Trace| {
+        conclude_boot(&Expectation::boots("right"), trace, &RunEnd::QemuEnded { exit, announced }, "gone")
+    };
+    let (code, signal) =
+        (|code| Exit { code: Some(code), signal: None }, |number| Exit { code: None, signal: Some(number) });
+    for number in [9, 15] {
+        let Conclusion::Broken(reason) = ended(signal(number), false, &trace("right")) else { panic!("{number}") };
+        let words = "somebody ended it, or the host's memory ran out";
+        assert_eq!(reason, format!("QEMU was killed by signal {number}: {words}"));
+    }
+    for number in [6, 11] {
+        assert!(matches!(ended(signal(number), false, &Trace::default()), Conclusion::Fails(_)), "{number}");
+    }
+    let silent = Trace { laps: 1, ..Trace::default() };
+    assert!(matches!(ended(code(0), false, &silent), Conclusion::Broken(_)));
+    assert!(matches!(ended(code(0), true, &silent), Conclusion::Fails(_)), "the guest powered off");
+    assert!(matches!(ended(code(0), false, &trace("wrong")), Conclusion::Fails(_)), "the guest lived");
+    assert!(matches!(ended(code(1), false, &silent), Conclusion::Fails(_)));
+}
+
+#[test]
+fn a_host_that_lets_qemu_not_run_is_broken() {
+    let boot = |end: &RunEnd| conclude_boot(&Expectation::boots("right"), &trace("right"), end, "running");
+    let starved = RunEnd::Starved { waited: Duration::from_secs(600), starved: Duration::from_secs(580) };
+    let words = "the host is too busy: in 600.0 s QEMU waited 580.0 s for a processor".to_owned();
+    assert_eq!(boot(&starved), Conclusion::Broken(words));
+    assert!(matches!(boot(&RunEnd::QemuStopped), Conclusion::Broken(_)));
 }
 
 #[test]

@@ -52,10 +52,18 @@ pub(crate) enum Behaviour {
     FailsSnapshot,
     /// Proper until a state is to come in: then it says why it cannot take it and ends.
     RefusesState,
+    /// Answers the negotiation and is killed by SIGKILL.
+    IsKilled,
+    /// Answers the negotiation and crashes with SIGSEGV.
+    Crashes,
+    /// Answers the negotiation and is stopped by SIGSTOP.
+    IsStopped,
+    /// Answers the negotiation and exits with code 0.
+    ExitsAtOnce,
 }
 
 use Behaviour::*;
-const ALL: [Behaviour; 19] = [
+const ALL: [Behaviour; 23] = [
     Proper,
     Silent,
     HangsUp,
@@ -75,6 +83,10 @@ const ALL: [Behaviour; 19] = [
     TakesSnapshots,
     FailsSnapshot,
     RefusesState,
+    IsKilled,
+    Crashes,
+    IsStopped,
+    ExitsAtOnce,
 ];
 
 /// The command that starts the fake; QEMU's arguments may follow it.
@@ -192,8 +204,21 @@ fn play(behaviour: Behaviour, mut qmp: UnixStream, mut serial: std::fs::File) {
             let event = serde_json::json!({ "event": "JOB_STATUS_CHANGE", "data": job });
             qmp.write_all(format!("{event}\n").as_bytes()).unwrap();
         }
-        if behaviour == FloodsMonitor {
-            while qmp.write_all("{\"event\": \"RTC_CHANGE\", \"data\": {}}\n".repeat(1000).as_bytes()).is_ok() {}
+        match behaviour {
+            IsKilled => nix::sys::signal::raise(nix::sys::signal::SIGKILL).unwrap(),
+            Crashes => {
+                // the test harness' own handler would tell of a stack overflow
+                let default = nix::sys::signal::SigHandler::SigDfl;
+                // SAFETY: the default action takes the place of a handler
+                unsafe { nix::sys::signal::signal(nix::sys::signal::SIGSEGV, default) }.unwrap();
+                nix::sys::signal::raise(nix::sys::signal::SIGSEGV).unwrap();
+            }
+            IsStopped => nix::sys::signal::raise(nix::sys::signal::SIGSTOP).unwrap(),
+            ExitsAtOnce => std::process::exit(0),
+            FloodsMonitor => {
+                while qmp.write_all("{\"event\": \"RTC_CHANGE\", \"data\": {}}\n".repeat(1000).as_bytes()).is_ok() {}
+            }
+            _ => {}
         }
         if behaviour == FloodsSerial {
             std::thread::spawn({

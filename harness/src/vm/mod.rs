@@ -279,9 +279,11 @@ impl Running {
         let (waiting, waited, record) = (ended.clone(), child.clone(), recorder.clone());
         let watch = move || {
             let exit = waited.wait().unwrap_or(Exit { code: None, signal: None });
-            drop(held_open);
-            readers.finish();
-            read_log(said, &record);
+            record.guarded("the thread that waits for QEMU", || {
+                drop(held_open);
+                readers.finish();
+                read_log(said, &record);
+            });
             // in the timeline first: whoever learns of the end may write the timeline down at once
             record.harness(HarnessEvent::QemuEnded(exit));
             set(&waiting, exit);
@@ -354,7 +356,10 @@ impl Readers {
             let stream = File::from(output.try_clone().map_err(prepare("a second handle"))?);
             let (recorder, in_transit, unwanted) =
                 (recorder.clone(), readers.in_transit.clone(), readers.unwanted.clone());
-            let read = move || carry(stream, source, &recorder, &in_transit, &unwanted);
+            let read = move || {
+                let work = || carry(stream, source, &recorder, &in_transit, &unwanted);
+                recorder.guarded(&format!("the reader of {}", source.name()), work);
+            };
             let thread = std::thread::Builder::new().spawn(read).map_err(prepare("a thread that reads a port"))?;
             readers.threads.push(thread);
         }

@@ -103,15 +103,18 @@ impl Qmp {
         let reader = stream.try_clone().map_err(|error| QmpError::Ended(error.to_string()))?;
         let shared = Shared::default();
         let (state, record) = (shared.clone(), recorder.clone());
-        std::thread::spawn(move || {
-            let reason = read_messages(reader, &state, &record);
+        let read = move || {
+            let mut reason = "its reader panicked".to_owned();
+            record.guarded("the reader of QMP", || reason = read_messages(reader, &state, &record));
             if reason.starts_with(FLOOD) {
                 // often nobody waits for a message, and the run must not go on
                 record.fail(&reason);
             }
             lock(&state).ended = Some(reason);
             state.1.notify_all();
-        });
+        };
+        let spawned = std::thread::Builder::new().spawn(read);
+        spawned.map_err(|error| QmpError::Ended(format!("cannot make a thread that reads it: {error}")))?;
         let qmp = Qmp { writer: Mutex::new((stream, 0)), shared, recorder };
         qmp.wait("greeting", timeout, |state| state.greeting.clone())?;
         qmp.execute("qmp_capabilities", Value::Null, timeout)?;
