@@ -202,6 +202,7 @@ pub fn execute(args: &Args) -> Result<Option<Ran>, XtaskError> {
         }
     }
     run.wall_seconds = begun.elapsed().as_secs_f64();
+    run.interrupted = interrupted;
     let report = report::gather(&out.dir, run).map_err(XtaskError::from)?;
     let written = write(&report, &out);
     // a full disk takes the report's files, not the verdicts

@@ -88,6 +88,8 @@ pub struct Run {
     pub selection: Option<Selection>,
     /// What somebody should look at although it changes no verdict: an overdue known issue, a pattern that fits no case.
     pub warnings: Vec<String>,
+    /// Somebody ended it (Ctrl-C, SIGTERM) before its end: what has no verdict was interrupted.
+    pub interrupted: bool,
 }
 
 impl Run {
@@ -108,6 +110,7 @@ impl Run {
             max_fail: None,
             selection: None,
             warnings: Vec::new(),
+            interrupted: false,
         }
     }
 }
@@ -122,14 +125,15 @@ impl Run {
 pub fn gather(out_dir: &Path, run: Run) -> Result<Report, ReportError> {
     let mut cases = Vec::new();
     for folder in case_folders(out_dir)? {
-        cases.extend(result_in(out_dir, &folder));
+        cases.extend(result_in(out_dir, &folder, run.interrupted));
     }
     let seen: BTreeSet<String> = cases.iter().map(|case| case.evidence.clone()).collect();
     let unexpected = cases.iter().filter(|case| !case.verdict.is_as_expected()).count();
     let stopped = run.max_fail.filter(|&most| unexpected >= most as usize);
     for key in run.selected.iter().filter(|key| !seen.contains(&key.evidence())) {
         let mut case = CaseResult::new(key, Verdict::Broken);
-        case.reason = Some("never started: the run ended before its turn".into());
+        let why = if run.interrupted { "was interrupted" } else { "ended" };
+        case.reason = Some(format!("never started: the run {why} before its turn"));
         if let Some(most) = stopped {
             case.verdict = Verdict::Skipped;
             case.reason = Some(format!("not run: {most} before it not as expected, which ends the run (--max-fail)"));
@@ -206,7 +210,7 @@ fn folders_in(path: &Path) -> Result<Vec<PathBuf>, ReportError> {
 }
 
 /// The result that a folder holds; `None` for a folder that no case has touched.
-fn result_in(out_dir: &Path, folder: &Path) -> Option<CaseResult> {
+fn result_in(out_dir: &Path, folder: &Path, interrupted: bool) -> Option<CaseResult> {
     let evidence = folder.strip_prefix(out_dir).unwrap_or(folder).to_string_lossy().into_owned();
     let started: Option<CaseKey> = read_json(&folder.join(STARTED_FILE), "mark of a started case").ok();
     let result_file = folder.join(RESULT_FILE);
@@ -215,7 +219,8 @@ fn result_in(out_dir: &Path, folder: &Path) -> Option<CaseResult> {
         Err(ReportError::Read { .. }) if !result_file.exists() => {
             let key = started?;
             let mut result = CaseResult::new(&key, Verdict::Broken);
-            result.reason = Some("ended without a verdict (killed?)".into());
+            let why = if interrupted { "interrupted before its verdict" } else { "ended without a verdict (killed?)" };
+            result.reason = Some(why.into());
             result
         }
         Err(error) => {
@@ -279,6 +284,20 @@ mod tests {
         assert_eq!(report.cases[0].id, "a::killed");
         assert_eq!(report.cases[0].reason.as_deref(), Some("ended without a verdict (killed?)"));
         assert_eq!((report.totals.broken, report.exit_code(false)), (1, 2));
+    }
+
+    #[test]
+    fn cases_of_an_interrupted_run_say_that_they_were_interrupted() {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = ["a::started", "b::waiting"].map(|id| CaseKey::new(id, "host"));
+        CaseFolder::new(dir.path(), &keys[0]).start(&keys[0]).unwrap();
+        let run = Run { interrupted: true, selected: keys.to_vec(), ..Run::new("1") };
+        let report = gather(dir.path(), run).unwrap();
+        let reasons: Vec<_> = report.cases.iter().filter_map(|case| case.reason.as_deref()).collect();
+        assert_eq!(
+            reasons,
+            ["interrupted before its verdict", "never started: the run was interrupted before its turn"]
+        );
     }
 
     #[test]
