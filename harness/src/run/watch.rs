@@ -224,12 +224,6 @@ impl Watch {
         self.ingest_until(Instant::now() + Duration::from_millis(5));
     }
 
-    /// The state in which firmware has stopped by now, if it has.
-    pub fn stopped(&mut self) -> Option<Terminal> {
-        self.drain();
-        self.reader.trace().terminal.clone()
-    }
-
     /// The networks are off: everything that happened on them, with the device index of its NIC as port.
     pub fn network(&mut self, events: &[LanEvent]) {
         self.reader.network(events, &self.recorder.stream(Source::Serial));
