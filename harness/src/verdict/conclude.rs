@@ -176,7 +176,7 @@ pub fn conclude_boot(expected: &Expectation, trace: &Trace, end: &RunEnd, guest_
         },
         RunEnd::GaveUp { .. } | RunEnd::ResetLoop { .. } => end.to_string(),
     };
-    let by_payload = matches!(end, RunEnd::QemuEnded(exit) if exit.code == Some(PAYLOAD_EXIT));
+    let by_payload = matches!(end, RunEnd::QemuEnded { exit, .. } if exit.code == Some(PAYLOAD_EXIT));
     if by_payload && trace.terminal.is_none() && trace.booted().is_none() {
         let what = "the log of the firmware has a hole: a payload has ended the machine, and its line is missing";
         return Conclusion::Broken(what.to_owned());
