@@ -27,6 +27,17 @@ const IMPOSSIBLE: [(Pair, &str); 6] = [
 const LEFT_OUT: &[(&str, Pair, &str)] = &[
     ("alone", [("fat", &["fat12", "fat32"]), ("firmware", &["seabios"])], SEABIOS_READS_NO_FAT),
     ("alone", [("firmware", &[]), ("made-for", &[])], "a medium for one firmware is no boot entry of the other"),
+    (
+        "drives",
+        [("class", &["lsi53c895a", "megasas", "mptsas1068", "pvscsi"]), ("firmware", &["ovmf"])],
+        "OVMF as Debian builds it has no driver for them",
+    ),
+    (
+        "drives",
+        [("class", &["usb-hub"]), ("firmware", &["ovmf"])],
+        "OVMF finds a disk behind a hub in some boots only, as soon as its boot manager is quicker than the hub",
+    ),
+    ("drives", [("machine", &["pc"]), ("firmware", &["ovmf"])], "the adapters are the same on both boards"),
     ("order", [("right", &["ahci-cd"]), ("machine", &["pc"])], NATIVE_OPTICAL),
     ("order", [("wrong", &["ahci-cd"]), ("machine", &["pc"])], NATIVE_OPTICAL),
     ("order", [("right", &["ahci-cd", "ide-cd"]), ("wrong", &["ahci-cd", "ide-cd"])], ONE_OPTICAL),

@@ -9,6 +9,7 @@ mod alone;
 mod bridge;
 mod classes;
 pub mod coverage;
+mod drives;
 mod field;
 mod first_entry;
 mod http;
@@ -42,6 +43,7 @@ pub fn all() -> Vec<Case> {
     let groups = [
         ("one drive alone boots, of every class, partition table and file system", alone::cases()),
         ("of two bootable drives the one with the lower bootindex boots", order::cases()),
+        ("drives on further adapters, behind a hub, of several namespaces, and with other sectors", drives::cases()),
         ("what the firmware does after a first entry that does not boot", first_entry::cases()),
         ("devices without a bootindex, with -boot strict on and off", strict::cases()),
         ("the firmware's own order, where nothing or nothing valid has a bootindex", unlisted::cases()),

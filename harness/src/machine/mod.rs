@@ -199,7 +199,7 @@ impl ScsiAdapter {
         }
     }
 
-    /// Highest target id of its bus (`max_target` in QEMU's `hw/scsi`).
+    /// Highest target id that a machine may give out on it: QEMU's buses have that many at least.
     fn last_target(self) -> u8 {
         match self {
             ScsiAdapter::Lsi53c895a | ScsiAdapter::Mptsas1068 => 7,

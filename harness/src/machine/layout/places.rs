@@ -1,7 +1,7 @@
 //! Places that exist: the ranges of slots, units, targets and ports.
 
 use super::LayoutError;
-use crate::machine::{Device, DeviceClass, UsbController};
+use crate::machine::{Device, DeviceClass, ScsiAdapter, UsbController};
 
 /// Refuses a device at a place that no machine has.
 pub(super) fn check(index: usize, device: &Device) -> Result<(), LayoutError> {
@@ -22,7 +22,9 @@ pub(super) fn check(index: usize, device: &Device) -> Result<(), LayoutError> {
         }
         DeviceClass::Scsi { adapter, target, lun, .. } => {
             within("SCSI target", (*target).into(), 0, adapter.last_target().into())?;
-            within("LUN", (*lun).into(), 0, 255)?;
+            // QEMU refuses another one on it: bad scsi device lun
+            let one_lun = *adapter == ScsiAdapter::Lsi53c895a;
+            within("LUN", (*lun).into(), 0, if one_lun { 0 } else { 255 })?;
             true
         }
         DeviceClass::Ide { channel, unit } => {

@@ -1,0 +1,95 @@
+//! Drives on further adapters, behind a hub, of several namespaces, and with other sectors than of 512 bytes.
+
+use bootwright::case::Case;
+use bootwright::machine::{Board, DiskClass, Firmware, Machine, Medium, ScsiAdapter};
+use bootwright::verdict::{Expectation, failed_entry};
+use bootwright_images::PartitionTable;
+
+use crate::SLOW_OVMF;
+
+/// SCSI adapters that SeaBIOS has drivers for.
+const ADAPTERS: [ScsiAdapter; 4] =
+    [ScsiAdapter::Lsi53c895a, ScsiAdapter::Megasas, ScsiAdapter::Mptsas1068, ScsiAdapter::Pvscsi];
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for board in [Board::Pc, Board::Q35] {
+        for class in ADAPTERS.map(DiskClass::Scsi).into_iter().chain([DiskClass::UsbHub]) {
+            cases.push(pair(Firmware::SeaBios, board, class));
+        }
+        cases.push(namespace(Firmware::SeaBios, board));
+        cases.push(queues(Firmware::SeaBios, board));
+    }
+    // OVMF has its boot options together before it has found what hangs off a hub: see the traps in docs/firmware-paths.md
+    cases.extend([namespace(Firmware::Ovmf, Board::Q35), queues(Firmware::Ovmf, Board::Q35)]);
+    for firmware in [Firmware::SeaBios, Firmware::Ovmf] {
+        for class in [DiskClass::VirtioBlk, DiskClass::VirtioScsi, DiskClass::Nvme] {
+            cases.extend([emulating_512(firmware, class), native_4096(firmware, class)]);
+        }
+    }
+    cases
+}
+
+fn case(firmware: Firmware, board: Board, class: &str) -> Case {
+    Case::new(format!("drives::{}::{}::{class}", firmware.name(), board.name())).axis("class", class)
+}
+
+/// Of two disks on one adapter or hub, the one with the lower bootindex boots although it sits further away.
+fn pair(firmware: Firmware, board: Board, class: DiskClass) -> Case {
+    let machine = Machine::new(firmware, board).drive(class, 0, Medium::bootable("wrong")).bootindex(2);
+    let machine = machine.drive(class, 1, Medium::bootable("right")).bootindex(1);
+    case(firmware, board, class.name())
+        .control(machine.clone().swapping_bootindex("right", "wrong"))
+        .machine(machine)
+        .expect(Expectation::boots("right").without_trying("wrong"))
+}
+
+/// A namespace that is a device of its own boots. QEMU's line for it names the controller only, so that of several there is no
+/// order.
+fn namespace(firmware: Firmware, board: Board) -> Case {
+    let machine = Machine::new(firmware, board).drive(DiskClass::NvmeNamespace, 0, Medium::bootable("only"));
+    case(firmware, board, DiskClass::NvmeNamespace.name())
+        .machine(machine)
+        .expect(Expectation::boots("only"))
+        .control_blank("only")
+}
+
+/// An adapter with four request queues, of which firmware uses one.
+fn queues(firmware: Firmware, board: Board) -> Case {
+    let machine = Machine::new(firmware, board).virtio_scsi(0, 1, Medium::bootable("wrong")).bootindex(2);
+    let machine = machine.adapter_property("num_queues", 4).virtio_scsi(0, 2, Medium::bootable("right")).bootindex(1);
+    case(firmware, board, "virtio-scsi-four-queues")
+        .control(machine.clone().swapping_bootindex("right", "wrong"))
+        .machine(machine)
+        .expect(Expectation::boots("right").without_trying("wrong"))
+}
+
+fn sectors(firmware: Firmware, class: DiskClass, sectors: &str, machine: Machine, expected: Expectation) -> Case {
+    Case::new(format!("drives::{}::q35::{sectors}-{}", firmware.name(), class.name()))
+        .axis("class", class.name())
+        .axis("sectors", sectors)
+        .machine(machine)
+        .expect(expected)
+        .long_if(firmware == Firmware::Ovmf && class != DiskClass::VirtioBlk, SLOW_OVMF)
+}
+
+/// A disk that writes 4096 bytes at once and is addressed in 512 (512e) is an ordinary disk to firmware.
+fn emulating_512(firmware: Firmware, class: DiskClass) -> Case {
+    let machine = Machine::new(firmware, Board::Q35).drive(class, 0, Medium::bootable("only")).bootindex(1);
+    sectors(firmware, class, "512e", machine.block_sizes(512, 4096), Expectation::boots("only")).control_blank("only")
+}
+
+/// A disk of 4096-byte sectors (4Kn) boots under OVMF. SeaBIOS leaves it out on virtio and SCSI, and with it the only hard
+/// disk; on NVMe it boots it.
+fn native_4096(firmware: Firmware, class: DiskClass) -> Case {
+    let medium = Medium::bootable("only").table(PartitionTable::Gpt);
+    let plain = Machine::new(firmware, Board::Q35).drive(class, 0, medium).bootindex(1);
+    let machine = plain.clone().block_size(4096);
+    match firmware {
+        Firmware::SeaBios if class != DiskClass::Nvme => {
+            let expected = Expectation::nothing_boots([failed_entry("Hard Disk"), failed_entry("Floppy")]);
+            sectors(firmware, class, "4kn", machine, expected).control(plain)
+        }
+        _ => sectors(firmware, class, "4kn", machine, Expectation::boots("only")).control_blank("only"),
+    }
+}
