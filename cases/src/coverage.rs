@@ -38,6 +38,11 @@ const LEFT_OUT: &[(&str, Pair, &str)] = &[
         "OVMF finds a disk behind a hub in some boots only, as soon as its boot manager is quicker than the hub",
     ),
     ("drives", [("machine", &["pc"]), ("firmware", &["ovmf"])], "the adapters are the same on both boards"),
+    (
+        "field",
+        [("firmware", &[]), ("machine", &[])],
+        "each case is one report, on the board and firmware that it names",
+    ),
     ("order", [("right", &["ahci-cd"]), ("machine", &["pc"])], NATIVE_OPTICAL),
     ("order", [("wrong", &["ahci-cd"]), ("machine", &["pc"])], NATIVE_OPTICAL),
     ("order", [("right", &["ahci-cd", "ide-cd"]), ("wrong", &["ahci-cd", "ide-cd"])], ONE_OPTICAL),

@@ -1,5 +1,7 @@
 //! What the command line refuses rather than run less, or more, than was asked for.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails here has failed")]
+
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::process::Command;

@@ -316,11 +316,7 @@ fn take(list: &mut [Conversation], nic: &DeviceName, kind: &LanEventKind) {
             add(&mut now.unserved, format!("no host has address {target}"));
         }
         LanEventKind::Dns { name, found: false, .. } => add(&mut now.unserved, format!("no host has name {name}")),
-        LanEventKind::Fault { note } => {
-            if !now.faults.contains(note) {
-                push(&mut now.faults, note.clone());
-            }
-        }
+        LanEventKind::Fault { note } if !now.faults.contains(note) => push(&mut now.faults, note.clone()),
         _ => {}
     }
 }
