@@ -16,7 +16,7 @@ use bootwright::evidence::file;
 use bootwright::machine::Clock;
 use bootwright::platform::{self, Platform, PlatformName};
 use bootwright::report::{self, CaseKey, Report, Run, Selection, Shard};
-use bootwright::suite::{self, AcceleratorChoice, Listed, SELECTION_FILE, Settings};
+use bootwright::suite::{self, AcceleratorChoice, Catalogue, Listed, SELECTION_FILE, Settings};
 
 use crate::XtaskError;
 use boot_binary::BootBinary;
@@ -146,8 +146,8 @@ pub fn execute(args: &Args) -> Result<Option<Ran>, XtaskError> {
     let settings = settings(args);
     let source = Source::of(args.cases.as_deref(), args.target_dir.as_deref())?;
     let boot = BootBinary::build(&source)?;
-    let catalogue = boot.catalogue(&Settings { shard: None, ..settings.clone() })?;
-    let whole = select::select(&args.filters, args.exact, settings.suite, catalogue.jobs)?;
+    let mut catalogue = boot.catalogue(&Settings { shard: None, ..settings.clone() })?;
+    let whole = select::select(&args.filters, args.exact, settings.suite, std::mem::take(&mut catalogue.jobs))?;
     let selected = in_shard(whole.clone(), args.shard);
     if selected.is_empty() {
         let shard = args.shard.map(|shard| format!(", --shard {shard}")).unwrap_or_default();
@@ -161,12 +161,23 @@ pub fn execute(args: &Args) -> Result<Option<Ran>, XtaskError> {
         list(&selected, args.json)?;
         return Ok(None);
     }
+    run_selected(args, &boot, settings, catalogue, &whole).map(Some)
+}
+
+/// Runs these jobs, those of the shard in any case, on every platform.
+fn run_selected(
+    args: &Args,
+    boot: &BootBinary,
+    settings: Settings,
+    catalogue: Catalogue,
+    whole: &[Listed],
+) -> Result<Ran, XtaskError> {
     let platforms = resolve(args)?;
-    let selected = select::failed_first(selected, &out_dir::failed_in_last_run());
+    let selected = select::failed_first(in_shard(whole.to_vec(), args.shard), &out_dir::failed_in_last_run());
     let out = out_dir::claim(args.out.as_deref())?;
-    let jobs = args.jobs.unwrap_or_else(cores);
+    let several_platforms = platforms.len() > 1;
     let mut run = Run::new(out.run.clone());
-    run.jobs = jobs;
+    run.jobs = args.jobs.unwrap_or_else(cores);
     run.host = report::host();
     run.platforms = platforms.iter().map(report::PlatformInfo::from).collect();
     run.known_issues = catalogue.known_issues;
@@ -175,8 +186,7 @@ pub fn execute(args: &Args) -> Result<Option<Ran>, XtaskError> {
     run.seed = Some(settings.seed);
     run.shard = settings.shard;
     run.max_fail = settings.max_fail;
-    run.selection = Some(selection(args, &whole));
-    let several_platforms = platforms.len() > 1;
+    run.selection = Some(selection(args, whole));
     for platform in &platforms {
         run.selected.extend(selected.iter().map(|job| key(job, &platform.name, several_platforms)));
     }
@@ -188,27 +198,36 @@ pub fn execute(args: &Args) -> Result<Option<Ran>, XtaskError> {
     };
     let begun = Instant::now();
     let mut follower = follow::Follower::new(&out, run.selected.len() as u64);
-    let mut interrupted = false;
-    for platform in &platforms {
-        let settings = Settings { platform: Some(platform.name.clone()), ..settings.clone() };
-        let left = args.max_fail().map(|most| most.saturating_sub(follower.unexpected()));
-        if left == Some(0) {
-            break;
-        }
-        let settings = Settings { max_fail: left, ..settings };
-        interrupted = follower.run(boot.run_command(&settings, jobs), &platform.name)?;
-        if interrupted {
-            break;
-        }
-    }
+    run.interrupted = on_each(&platforms, args, &settings, boot, &mut follower)?;
     run.wall_seconds = begun.elapsed().as_secs_f64();
-    run.interrupted = interrupted;
+    let interrupted = run.interrupted;
     let report = report::gather(&out.dir, run).map_err(XtaskError::from)?;
     let written = write(&report, &out);
     // a full disk takes the report's files, not the verdicts
     follower.finish(&report, written.is_ok().then_some(&out));
     written?;
-    Ok(Some(Ran { report, out: out.dir, interrupted }))
+    Ok(Ran { report, out: out.dir, interrupted })
+}
+
+/// Runs the selection on one platform after another; whether it was interrupted.
+fn on_each(
+    platforms: &[Platform],
+    args: &Args,
+    settings: &Settings,
+    boot: &BootBinary,
+    follower: &mut follow::Follower,
+) -> Result<bool, XtaskError> {
+    for platform in platforms {
+        let left = args.max_fail().map(|most| most.saturating_sub(follower.unexpected()));
+        if left == Some(0) {
+            break;
+        }
+        let settings = Settings { platform: Some(platform.name.clone()), max_fail: left, ..settings.clone() };
+        if follower.run(boot.run_command(&settings, args.jobs.unwrap_or_else(cores)), &platform.name)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn key(job: &Listed, platform: &str, several_platforms: bool) -> CaseKey {

@@ -4,7 +4,7 @@ use bootwright::case::Case;
 use bootwright::machine::{Board, DeviceClass, DiskClass, Firmware, Machine, Medium};
 use bootwright::verdict::{Expectation, failed, failed_entry};
 
-use super::{BOARDS, case};
+use super::id::{BOARDS, case};
 use crate::classes;
 
 pub fn cases() -> Vec<Case> {

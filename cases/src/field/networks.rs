@@ -5,7 +5,7 @@ use bootwright::lan::{DhcpServer, Fault, LanSpec};
 use bootwright::machine::{Board, DeviceClass, DeviceName, Firmware, Machine, Medium, Network, OptionRom};
 use bootwright::verdict::{Expectation, OnLan, booted, failed, failed_entry, timed_out_entry};
 
-use super::{BOARDS, case};
+use super::id::{BOARDS, case};
 use crate::networks::{healthy, network};
 
 pub fn cases() -> Vec<Case> {

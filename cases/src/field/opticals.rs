@@ -5,7 +5,7 @@ use bootwright::machine::{Board, DeviceClass, Firmware, Machine, Medium};
 use bootwright::verdict::{Expectation, booted, failed};
 use bootwright_images::Boots;
 
-use super::{BOARDS, case};
+use super::id::{BOARDS, case};
 use crate::classes;
 
 pub fn cases() -> Vec<Case> {

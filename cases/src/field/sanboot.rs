@@ -4,7 +4,7 @@ use bootwright::case::Case;
 use bootwright::machine::{Board, Firmware, Machine, Medium, Network};
 use bootwright::verdict::{Expectation, OnLan, booted, failed, failed_entry, timed_out_entry};
 
-use super::{BOARDS, case};
+use super::id::{BOARDS, case};
 use crate::networks::{answering, network, nic_then_disk, ovmf_by_ipxe, without_ipv6};
 use bootwright::lan::BootAnswer;
 
