@@ -28,7 +28,7 @@ fn of_size(medium: Medium, sectors: u64) -> Medium {
 
 /// A blank volume before the system's of the same size: SeaBIOS tries the blank one and no other.
 ///
-/// <https://github.com/deckhouse/virtualization/issues/250>
+/// <https://github.com/deckhouse/virtualization/pull/250>
 fn same_size(board: Board, class: DiskClass) -> Case {
     let machine = |data: Medium| {
         let machine = Machine::new(Firmware::SeaBios, board).drive(class, 0, of_size(data, SECTORS)).bootindex(1);
@@ -43,7 +43,7 @@ fn same_size(board: Board, class: DiskClass) -> Case {
 
 /// The same with nothing listed: the blank one is in the place that the firmware reaches first.
 ///
-/// <https://github.com/lima-vm/lima/issues/4944>
+/// <https://github.com/lima-vm/lima/pull/4944>
 fn same_size_unlisted(board: Board, class: DiskClass) -> Case {
     let machine = |data: Medium| {
         let machine = Machine::new(Firmware::SeaBios, board).drive(class, 0, of_size(data, SECTORS));
@@ -59,7 +59,7 @@ fn same_size_unlisted(board: Board, class: DiskClass) -> Case {
 
 /// Two disks of one size on different controllers, the second on the command line listed first.
 ///
-/// <https://github.com/deckhouse/virtualization/issues/250>
+/// <https://github.com/deckhouse/virtualization/pull/250>
 fn same_size_of_two_classes(board: Board) -> Case {
     let machine = |data: Medium| {
         Machine::new(Firmware::SeaBios, board)
@@ -77,7 +77,8 @@ fn same_size_of_two_classes(board: Board) -> Case {
 
 /// SeaBIOS prints sizes modulo 2^32 sectors: a disk of 2 TiB and some has the size of the small one beside it.
 ///
-/// <https://github.com/deckhouse/virtualization/issues/250>
+/// No report of the size was found; that a blank disk in front is the end, is in
+/// <https://github.com/deckhouse/virtualization/pull/250>.
 fn modulo(board: Board) -> Case {
     let machine = |huge: i64, small: i64| {
         Machine::new(Firmware::SeaBios, board)
@@ -107,7 +108,7 @@ fn iso_as_disk(board: Board) -> Case {
 
 /// SeaBIOS has no use for a disk with sectors of 4096 bytes.
 ///
-/// <https://github.com/pop-os/distinst/issues/181>
+/// <https://github.com/pop-os/distinst/pull/181>
 fn sectors_of_4096(board: Board) -> Case {
     let machine = |disk: Medium| Machine::new(Firmware::SeaBios, board).virtio_blk(disk).bootindex(1);
     case(Firmware::SeaBios, board, "sectors-of-4096-bytes")
@@ -118,7 +119,7 @@ fn sectors_of_4096(board: Board) -> Case {
 
 /// OVMF goes on to the second disk of the same size.
 ///
-/// <https://github.com/lima-vm/lima/issues/4944>
+/// <https://github.com/lima-vm/lima/pull/4944>
 fn same_size_of_ovmf() -> Case {
     let machine = |data: Medium| {
         Machine::q35(Firmware::Ovmf)

@@ -36,7 +36,7 @@ fn nics_then_disk(board: Board, first: Network, second: Network) -> Machine {
 
 /// The first NIC's network is dead, the second one's has a server.
 ///
-/// <https://github.com/vagrant-libvirt/vagrant-libvirt/issues/425>
+/// <https://github.com/vagrant-libvirt/vagrant-libvirt/pull/425>
 fn second_serves(board: Board) -> Case {
     case(Firmware::SeaBios, board, "two-nics-then-disk-second-serves")
         .machine(nics_then_disk(board, dead(), healthy()))
@@ -49,7 +49,7 @@ fn second_serves(board: Board) -> Case {
 
 /// Both are dead: the disk runs.
 ///
-/// <https://github.com/vagrant-libvirt/vagrant-libvirt/issues/627>
+/// <https://github.com/vagrant-libvirt/vagrant-libvirt/pull/425>
 fn both_dead(board: Board) -> Case {
     let attempts = [
         timed_out_entry("ROM").because("nic0: no DHCP offer"),
@@ -64,6 +64,7 @@ fn both_dead(board: Board) -> Case {
 
 /// Nothing has a bootindex: the disk comes before any NIC, and no NIC says a word.
 ///
+/// <https://github.com/vagrant-libvirt/vagrant-libvirt/issues/627>
 /// <https://github.com/vagrant-libvirt/vagrant-libvirt/issues/1002>
 fn none_listed(board: Board) -> Case {
     let machine = nics_then_disk(board, healthy(), healthy_too());
@@ -124,7 +125,7 @@ fn model_without_rom(board: Board) -> Case {
 
 /// A NIC alone whose ROM the BIOS cannot see: there is nothing to boot from.
 ///
-/// <https://github.com/kubevirt/kubevirt/issues/3837>
+/// <https://github.com/kubevirt/kubevirt/pull/3837>
 fn alone_without_rom(board: Board) -> Case {
     let machine = Machine::new(Firmware::SeaBios, board).network(healthy()).nic("virtio-net-pci", Some(0));
     case(Firmware::SeaBios, board, "nic-alone-without-rom-bar")
@@ -138,7 +139,7 @@ fn alone_without_rom(board: Board) -> Case {
 
 /// Disk, NIC, optical drive and floppy, in this order: only the last boots.
 ///
-/// <https://github.com/ganeti/ganeti/issues/1573>
+/// <https://github.com/ganeti/ganeti/pull/1573>
 fn falls_through_to_the_floppy(board: Board) -> Case {
     let machine = |network: Network| {
         let optical = match board {

@@ -19,7 +19,7 @@ pub fn cases() -> Vec<Case> {
 
 /// Two optical drives that nothing lists: SeaBIOS tries the board's own before the SCSI one, which was named first.
 ///
-/// <https://github.com/dmacvicar/terraform-provider-libvirt/issues/713>
+/// <https://github.com/Tech-FZ/EmuGUI/issues/103>
 fn two_unlisted(board: Board) -> Case {
     let machine = |drivers: Medium| {
         let machine = Machine::new(Firmware::SeaBios, board)
@@ -35,7 +35,7 @@ fn two_unlisted(board: Board) -> Case {
 
 /// The one that is listed first fails, and the other is tried.
 ///
-/// <https://github.com/phil-opp/blog_os/issues/309>
+/// <https://github.com/Tech-FZ/EmuGUI/issues/103>
 fn two_listed(board: Board) -> Case {
     let machine = |drivers: Medium| {
         let optical = classes::native_optical(board);
@@ -67,7 +67,7 @@ fn for_uefi_only(board: Board) -> Case {
 
 /// Floppy B: is listed first, and drive 0 is what it becomes.
 ///
-/// <https://github.com/ganeti/ganeti/issues/1573>
+/// <https://github.com/ganeti/ganeti/pull/1573>
 fn floppy_b_first(board: Board) -> Case {
     let machine = |b: Medium| {
         Machine::new(Firmware::SeaBios, board)
@@ -99,7 +99,8 @@ fn for_bios_only_of_ovmf() -> Case {
 
 /// Nothing is listed: OVMF takes the DVD before the disk.
 ///
-/// <https://github.com/hashicorp/packer-plugin-qemu/issues/118>
+/// <https://github.com/os-autoinst/os-autoinst/issues/640>
+/// <https://github.com/hashicorp/packer-plugin-qemu/pull/118>
 fn dvd_first_of_ovmf() -> Case {
     let machine = |dvd: Medium| {
         let machine = Machine::q35(Firmware::Ovmf).virtio_blk(Medium::bootable("disk"));

@@ -40,6 +40,7 @@ fn listed(board: Board) -> Case {
 /// Only the NIC has a bootindex; the disk is there all the same, and the script finds it.
 ///
 /// <https://github.com/ipxe/ipxe/issues/1334>
+/// <https://github.com/ipxe/ipxe/pull/1341>
 fn unlisted(board: Board) -> Case {
     case(Firmware::SeaBios, board, "sanboot-of-an-unlisted-disk")
         .machine(nic_alone(board, SANBOOT))
@@ -49,7 +50,7 @@ fn unlisted(board: Board) -> Case {
 
 /// With a strict order SeaBIOS does not touch a disk that nothing lists, and the script finds none.
 ///
-/// <https://github.com/ipxe/ipxe/issues/1341>
+/// <https://github.com/ipxe/ipxe/issues/1033>
 fn unlisted_strict(board: Board) -> Case {
     case(Firmware::SeaBios, board, "sanboot-of-an-unlisted-disk-strict")
         .machine(nic_alone(board, SANBOOT).strict(true))
@@ -112,7 +113,7 @@ fn exits(board: Board, status: u8) -> Case {
 
 /// A script that chains a file that is not there says so, and the disk runs.
 ///
-/// <https://github.com/ipxe/ipxe/issues/601>
+/// <https://github.com/tinkerbell/tinkerbell/pull/984>
 fn chains_nothing(board: Board) -> Case {
     let machine = |text: &str| nic_then_disk(board, "virtio-net-pci", script(text));
     case(Firmware::SeaBios, board, "script-chains-what-is-not-there")
@@ -128,6 +129,7 @@ fn chains_nothing(board: Board) -> Case {
 /// take the URL for a file's name or have no use for it, then to the disk.
 ///
 /// <https://github.com/tianocore/edk2/issues/10357>
+/// <https://github.com/ipxe/ipxe/issues/601>
 fn exits_under_ovmf() -> Case {
     let machine = |text: &str| without_ipv6(ovmf_by_ipxe(Board::Q35, script(text)));
     let attempts = [
