@@ -42,6 +42,6 @@ fn breaks() -> Vec<Story> {
         falls("tftp-error-at-block-2", fault(at_block), "error 3 \"disk full\" from the server"),
         times_out("tftp-never-answers", fault(TftpFaultKind::Silent), "TFTP boot.0: nothing more after 0 bytes"),
         times_out("tftp-stalls", fault(TftpFaultKind::StallAfter { bytes: 1432 }), "TFTP boot.0: nothing more after"),
-        falls("tftp-server-off", tftp(|tftp| tftp.enabled = false), "boot.0 was never asked for"),
+        falls("tftp-server-off", tftp(|tftp| tftp.enabled = false), "nobody serves TFTP at 10.77.0.1"),
     ]
 }
