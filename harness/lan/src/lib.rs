@@ -30,8 +30,10 @@ pub mod engine;
 mod event;
 mod event_size;
 pub mod faults;
+mod log;
 pub mod pcapng;
 mod port;
+mod route;
 mod service;
 mod spec;
 mod tcp;
@@ -46,10 +48,9 @@ use std::os::unix::net::UnixStream;
 use std::panic::AssertUnwindSafe;
 use std::thread::JoinHandle;
 
-pub use event::{
-    DhcpEvent, Dhcpv6Event, Direction, LanEvent, LanEventKind, LanLog, LanRecord, Lost, Overflow, Request,
-};
+pub use event::{DhcpEvent, Dhcpv6Event, Direction, LanEvent, LanEventKind, LanRecord, Overflow, Request};
 pub use faults::Fault;
+pub use log::{LanLog, Lost};
 pub use spec::dhcp_rules::{BootAnswer, Compare, DhcpRule, Match, Overload};
 pub use spec::{
     AnswerAfter, DhcpRole, DhcpServer, Dhcpv6Rule, Dhcpv6Server, Ipv6, LanSpec, Malformed, Prefix, RouterAdvertisement,

@@ -8,7 +8,7 @@ pub(super) mod tftp;
 
 use std::net::SocketAddr;
 
-use super::engine::Route;
+use super::route::Route;
 use super::wire::{MacAddr, WireError, udp};
 
 /// A UDP datagram on its way, with the hardware addresses it travels under.
