@@ -302,9 +302,43 @@ pub enum LanEventKind {
         line: String,
     },
     /// A fault changed, held back or dropped a frame, or ended a transfer; or a real firewall's rule did.
-    Fault {
-        /// The fault's name and what it did.
-        note: String,
+    Fault(Struck),
+}
+
+/// A fault that struck, and what it did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Struck {
+    /// Which; what is decided is decided by this.
+    pub fault: FaultOrigin,
+    /// What it did, for people.
+    pub note: String,
+}
+
+impl fmt::Display for Struck {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.note)
+    }
+}
+
+/// Where a fault comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+pub enum FaultOrigin {
+    /// A fault of the wire, by its name in the spec.
+    Wire(String),
+    /// A DHCP server whose spec has its answers malformed, by its name.
+    Dhcp(String),
+    /// A fault of TFTP, by the file as asked for.
+    Tftp(String),
+    /// A fault of HTTP, by the path of the request.
+    Http(String),
+    /// A rule of a real firewall.
+    Firewall {
+        /// Family, table and chain.
+        chain: String,
+        /// The rule in nft's own words.
+        rule: String,
     },
 }
 
@@ -353,5 +387,18 @@ impl fmt::Display for Request {
             Self::Tcp => out.write_str("TCP"),
             Self::Udp => out.write_str("UDP"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_stands_in_the_timeline_with_its_origin_and_its_sentence() {
+        let struck = Struck { fault: FaultOrigin::Wire("loss".into()), note: "loss: dropped".into() };
+        let value = serde_json::to_value(LanEventKind::Fault(struck)).unwrap();
+        let wanted = serde_json::json!({ "what": "fault", "fault": { "wire": "loss" }, "note": "loss: dropped" });
+        assert_eq!(value, wanted);
     }
 }

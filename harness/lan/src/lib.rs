@@ -48,7 +48,9 @@ use std::os::unix::net::UnixStream;
 use std::panic::AssertUnwindSafe;
 use std::thread::JoinHandle;
 
-pub use event::{DhcpEvent, Dhcpv6Event, Direction, LanEvent, LanEventKind, LanRecord, Overflow, Request};
+pub use event::{
+    DhcpEvent, Dhcpv6Event, Direction, FaultOrigin, LanEvent, LanEventKind, LanRecord, Overflow, Request, Struck,
+};
 pub use faults::Fault;
 pub use log::{LanLog, Lost};
 pub use spec::dhcp_rules::{BootAnswer, Compare, DhcpRule, Match, Overload};

@@ -8,6 +8,7 @@ pub(super) mod tftp;
 
 use std::net::SocketAddr;
 
+use super::event::Struck;
 use super::route::Route;
 use super::wire::{MacAddr, WireError, udp};
 
@@ -20,7 +21,7 @@ pub(super) struct Datagram {
     pub dst: SocketAddr,
     pub payload: Vec<u8>,
     /// How it breaks its standard on purpose; becomes the packet's comment in the capture.
-    pub note: Option<String>,
+    pub note: Option<Struck>,
 }
 
 impl Datagram {
