@@ -149,7 +149,7 @@ impl Entries {
             let driver = name.map_or((0, 0), |name| name.driver);
             entries.push(((priority, driver, name.and_then(|name| name.function.as_ref())), registered.device));
         }
-        entries.sort_by(|(first, _), (second, _)| first.cmp(second));
+        entries.sort_by_key(|(first, _)| *first);
         entries.into_iter().map(|(_, device)| device).collect()
     }
 
