@@ -5,7 +5,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::process::Command;
 
 fn refused(args: &[&OsStr]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_xtask")).arg("test").args(args).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_xtask")).arg("test").args(args).output().expect("xtask runs");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
     said

@@ -65,8 +65,7 @@ fn ask(platform: &Platform) -> Vec<Answer> {
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
-                loop {
-                    let Some(index) = next.lock().ok().and_then(|mut next| next.next()) else { break };
+                while let Some(index) = next.lock().ok().and_then(|mut next| next.next()) {
                     let answer = answer(&questions[index], platform, &folder);
                     eprintln!("{}: {}", answer.name, answer.value);
                     if let Ok(mut found) = found.lock() {
