@@ -102,7 +102,6 @@ fn carried(release: &str) -> Vec<Case> {
 fn wrecked() -> Vec<Case> {
     let wrecks = [Damage::ErasedVolumeHeader, Damage::ErasedStoreHeader, Damage::Garbage, Damage::Erased];
     let (writing, silent) = (machine(After::WriteBootOrder, false), machine(After::Exit, false));
-    let no_store = || OnStore::Problem("wanted that of a variable store".to_owned());
     let mut cases = Vec::new();
     for damage in wrecks {
         let name = damage.name();
@@ -115,13 +114,13 @@ fn wrecked() -> Vec<Case> {
             case("at-first")
                 .machine(wreck.clone())
                 .story(crashed().power_cycle_with(WhileOff::new()))
-                .expect(Expectation::crashes([]).on_store(no_store()))
+                .expect(Expectation::crashes([]).on_store(OnStore::Gone))
                 .control(writing.clone()),
             // the order was in force until then
             case("later")
                 .machine(writing.clone())
                 .story(ended().power_cycle_with(WhileOff::new().damage(damage)))
-                .expect(Expectation::crashes(["first", "second"].map(booted)).on_store(no_store()))
+                .expect(Expectation::crashes(["first", "second"].map(booted)).on_store(OnStore::Gone))
                 .control(silent.clone()),
             // a fresh copy of the template is what helps; the order is gone with the old one
             case("rescued")

@@ -9,6 +9,7 @@ mod functions;
 mod issues;
 mod modules;
 mod pages;
+mod processes;
 mod rules;
 mod source;
 

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use bootwright::report::Report;
 
 fn xtask(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_xtask")).args(args).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_xtask")).args(args).output().expect("xtask runs")
 }
 
 fn words(output: &Output) -> String {
@@ -17,7 +17,7 @@ fn words(output: &Output) -> String {
 
 /// What of each case must not depend on how the run was cut.
 fn told(out: &Path) -> Vec<String> {
-    let report = Report::load(&out.join("report.json")).unwrap();
+    let report = Report::load(&out.join("report.json")).expect("a report");
     let line = |case: &bootwright::report::CaseResult| {
         format!("{} {} {:?} {:?} {:?}", case.id, case.verdict, case.booted, case.attempts, case.evidence)
     };

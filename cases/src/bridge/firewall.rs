@@ -23,7 +23,7 @@ const DROP_REPLIES: &str = "oifname br0 udp sport 67 meta nftrace set 1 drop";
 fn replies_dropped() -> Case {
     case("firewall-drops-replies")
         .machine(machine(serving(Bridge::new().rules(rules("output", DROP_REPLIES)))))
-        .expect(times_out("nftables inet firewall output: oifname").on_lan(OnLan::Struck("udp sport 67".into())))
+        .expect(times_out("nftables inet firewall output: oifname").on_lan(OnLan::RuleStruck("udp sport 67".into())))
         .control(machine(serving(Bridge::new())))
 }
 
@@ -40,7 +40,7 @@ fn requests_dropped() -> Case {
 fn restored_in_time() -> Case {
     case("firewall-restored-in-time")
         .machine(machine(serving(Bridge::new().rules(rules("output", DROP_REPLIES)).restore_after(2))))
-        .expect(served().on_lan(OnLan::Struck("udp sport 67".into())).on_lan(OnLan::Discovers(3, 4)))
+        .expect(served().on_lan(OnLan::RuleStruck("udp sport 67".into())).on_lan(OnLan::Discovers(3, 4)))
         .control(machine(serving(Bridge::new().rules(rules("output", DROP_REPLIES)))))
 }
 

@@ -30,12 +30,12 @@ fn firewalls() -> Vec<Story> {
     let unanswered = "DHCP";
     vec![
         serves("firewall-drops-1-offer", faulty(dropping(dhcp(MessageType::Offer)).times(1)))
-            .on_lan(OnLan::Struck("firewall: dropped".into())),
+            .on_lan(OnLan::Struck("firewall".into())),
         serves("firewall-drops-3-offers", faulty(dropping(dhcp(MessageType::Offer)).times(3)))
-            .on_lan(OnLan::Struck("firewall: dropped".into())),
+            .on_lan(OnLan::Struck("firewall".into())),
         times_out("firewall-drops-offers", faulty(dropping(dhcp(MessageType::Offer))), unanswered),
         serves("firewall-drops-1-ack", faulty(dropping(dhcp(MessageType::Ack)).times(1)))
-            .on_lan(OnLan::Struck("firewall: dropped".into())),
+            .on_lan(OnLan::Struck("firewall".into())),
         times_out("firewall-drops-dhcp-replies", faulty(dropping(FrameMatch::udp_port(68).going(ToGuest))), unanswered),
         times_out(
             "firewall-drops-tftp",
@@ -56,7 +56,7 @@ fn bridges() -> Vec<Story> {
         // a trunk port that has no native VLAN: frames without a tag go nowhere
         times_out("behind-a-trunk-port", with(|lan| lan.vlan(5)), "no DHCP offer: 4 discovers unanswered"),
         times_out("dead-network", faulty(Fault::dead_network()), "no DHCP offer: 4 discovers unanswered")
-            .on_lan(OnLan::Struck("dead network: dropped".into())),
+            .on_lan(OnLan::Struck("dead network".into())),
     ]
 }
 

@@ -26,15 +26,15 @@ use std::time::{Duration, Instant};
 
 use smoltcp::wire::IpCidr;
 
-use super::event::{Direction, LanEventKind, LanLog};
+use super::event::{Direction, LanEventKind};
 use super::faults::{FaultInjector, NicState, Release};
+use super::log::LanLog;
 use super::service::{Datagram, dhcp, dhcpv6, http, tftp};
 use super::spec::{Ipv6, LanSpec};
 use super::tcp::Stack;
 use super::tls;
 use super::wire::MacAddr;
 pub(crate) use frame::Frame;
-pub(crate) use ingress::Route;
 
 /// Most hardware addresses that the switch learns.
 const MAX_STATIONS: usize = 1024;

@@ -1,6 +1,6 @@
 //! How much of the guest's words an event keeps, and what an event weighs.
 
-use crate::event::{LanEvent, LanEventKind, LanRecord, Request};
+use crate::event::{FaultOrigin, LanEvent, LanEventKind, LanRecord, Request};
 
 /// Longest text in an event, bytes.
 pub(crate) const MAX_TEXT: usize = 512;
@@ -101,7 +101,18 @@ fn texts(kind: &mut LanEventKind, each: &mut dyn FnMut(&mut String)) {
         | LanEventKind::TlsRefused { reason }
         | LanEventKind::Refused { reason } => each(reason),
         LanEventKind::DhcpIgnored { server, .. } => each(server),
-        LanEventKind::Fault { note } => each(note),
+        LanEventKind::Fault(struck) => {
+            each(&mut struck.note);
+            match &mut struck.fault {
+                FaultOrigin::Wire(name)
+                | FaultOrigin::Dhcp(name)
+                | FaultOrigin::Tftp(name)
+                | FaultOrigin::Http(name) => {
+                    each(name);
+                }
+                FaultOrigin::Firewall { chain, rule } => [chain, rule].into_iter().for_each(each),
+            }
+        }
         LanEventKind::Panicked { message } => each(message),
         LanEventKind::LinkUp
         | LanEventKind::Arp { .. }

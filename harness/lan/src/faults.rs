@@ -20,7 +20,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::engine::Frame;
-use super::event::Direction;
+use super::event::{Direction, FaultOrigin, Struck};
 use super::text_form;
 use super::wire::summary::{Message, Summary};
 use super::wire::{checksum, ethernet, ipv4};
@@ -255,7 +255,7 @@ pub(super) struct Outcome {
     pub frame: Frame,
     pub copies: u8,
     pub release: Release,
-    pub notes: Vec<String>,
+    pub notes: Vec<Struck>,
     pub dropped: bool,
 }
 
@@ -292,7 +292,9 @@ impl FaultInjector {
             if let Some(done) = apply(armed.fault.action, &mut outcome, &mut self.random) {
                 armed.hit += 1;
                 changed |= armed.fault.action.changes_bytes();
-                outcome.notes.push(format!("{}: {done}", armed.fault.name));
+                let name = &armed.fault.name;
+                let note = format!("{name}: {done}");
+                outcome.notes.push(Struck { fault: FaultOrigin::Wire(name.clone()), note });
             }
             if outcome.dropped {
                 break;

@@ -30,8 +30,10 @@ pub mod engine;
 mod event;
 mod event_size;
 pub mod faults;
+mod log;
 pub mod pcapng;
 mod port;
+mod route;
 mod service;
 mod spec;
 mod tcp;
@@ -47,9 +49,10 @@ use std::panic::AssertUnwindSafe;
 use std::thread::JoinHandle;
 
 pub use event::{
-    DhcpEvent, Dhcpv6Event, Direction, LanEvent, LanEventKind, LanLog, LanRecord, Lost, Overflow, Request,
+    DhcpEvent, Dhcpv6Event, Direction, FaultOrigin, LanEvent, LanEventKind, LanRecord, Overflow, Request, Struck,
 };
 pub use faults::Fault;
+pub use log::{LanLog, Lost};
 pub use spec::dhcp_rules::{BootAnswer, Compare, DhcpRule, Match, Overload};
 pub use spec::{
     AnswerAfter, DhcpRole, DhcpServer, Dhcpv6Rule, Dhcpv6Server, Ipv6, LanSpec, Malformed, Prefix, RouterAdvertisement,

@@ -6,7 +6,8 @@
 
 use std::io::{self, Write};
 
-use super::event::{Direction, LanLog, LanRecord, Lost};
+use super::event::{Direction, LanRecord};
+use super::log::{LanLog, Lost};
 
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
 const INTERFACE_DESCRIPTION: u32 = 1;

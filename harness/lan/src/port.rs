@@ -13,7 +13,8 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
 use super::engine::Engine;
-use super::event::{LanEventKind, LanLog};
+use super::event::LanEventKind;
+use super::log::LanLog;
 use super::spec::LanSpec;
 
 /// Longest frame that QEMU sends (`NET_BUFSIZE`).

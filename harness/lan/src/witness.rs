@@ -12,7 +12,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use super::event::{Direction, LanLog};
+use super::event::Direction;
+use super::log::LanLog;
 use super::wire::MacAddr;
 use frames::Listener;
 

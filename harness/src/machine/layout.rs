@@ -7,11 +7,11 @@ mod error;
 mod places;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use bootwright_images::{Content, FatType, MediumKind};
 
 use super::board::{BoardFacts, Expander};
+pub use super::pci_address::PciAddress;
 use super::{Device, DeviceClass, Machine, Network, Nic, NicModel, Place, UnknownNic, Value};
 pub use error::LayoutError;
 
@@ -20,29 +20,6 @@ pub const EXPANDER_BUS: u8 = 0x80;
 
 /// Root-bus slot of the `virtio-rng-pci` of machines that have one.
 pub const RNG_SLOT: u8 = 0x1e;
-
-/// A PCI function's address on its bus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PciAddress {
-    /// Slot (device number), 0 to 31.
-    pub slot: u8,
-    /// Function, 0 to 7.
-    pub function: u8,
-}
-
-impl PciAddress {
-    /// Function 0 of a slot.
-    pub const fn slot(slot: u8) -> PciAddress {
-        PciAddress { slot, function: 0 }
-    }
-}
-
-impl fmt::Display for PciAddress {
-    /// As QEMU's property `addr` takes it.
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{:#x}.{:#x}", self.slot, self.function)
-    }
-}
 
 /// The way from a root bus to a PCI function: one address for each bridge, then the function itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -30,6 +30,7 @@ mod network;
 mod nic_model;
 mod order;
 pub mod paths;
+mod pci_address;
 mod property;
 mod store;
 

@@ -11,7 +11,7 @@ use super::error::RunError;
 use crate::error::chain;
 use crate::evidence::{file, nvram};
 use crate::machine::{Access, Damage};
-use crate::verdict::stores::{Seen, Stores};
+use crate::verdict::stores::{Seen, Stores, Unknown};
 
 /// Where a damaged copy of the OVMF_VARS template is kept, below the evidence folder.
 pub const DAMAGED_VARS: &str = "media/vars.fd";
@@ -125,8 +125,8 @@ impl VariableStoreFile {
 
     /// The variable store in use, decoded.
     fn decoded(&self) -> Seen {
-        let bytes = fs::read(self.path()).map_err(|error| error.to_string())?;
-        nvram::decode(&bytes).map_err(|error| error.to_string())
+        let bytes = fs::read(self.path()).map_err(|error| Unknown::NotRead(error.to_string()))?;
+        Ok(nvram::decode(&bytes)?)
     }
 
     /// Whether the OVMF_VARS template still holds what was copied from it.
@@ -149,20 +149,21 @@ impl VariableStoreFile {
     /// `overlaid` is not read: its file is older than what the guest sees.
     pub fn over_its_life(&self, access: Access, overlaid: bool) -> DecodedStores {
         let before = match &self.damage {
-            Some(damage) => damage::damaged(&self.bytes, damage).map_err(|error| chain(&error)),
+            Some(damage) => damage::damaged(&self.bytes, damage).map_err(|error| Unknown::NotRead(chain(&error))),
             None => Ok(self.bytes.clone()),
         };
-        let before: Seen = before.and_then(|bytes| nvram::decode(&bytes).map_err(|error| error.to_string()));
+        let before: Seen = before.and_then(|bytes| Ok(nvram::decode(&bytes)?));
+        let not_read = |why: &str| Unknown::NotRead(why.to_owned());
         let after = match access {
-            Access::Absent => Err("the machine was powered on without a variable store".to_owned()),
-            _ if overlaid => Err("the run ended while an overlay held the variable store".to_owned()),
+            Access::Absent => Err(not_read("the machine was powered on without a variable store")),
+            _ if overlaid => Err(not_read("the run ended while an overlay held the variable store")),
             Access::ReadOnly | Access::ReadWrite => self.decoded(),
         };
         let boot_options = after.as_ref().map(nvram::BootOptions::of).unwrap_or_default();
         let timeout = after.as_ref().ok().and_then(nvram::VariableStore::timeout);
         let to_json = |seen: &Seen| match seen {
             Ok(store) => json!(store),
-            Err(problem) => json!({ "problem": problem }),
+            Err(problem) => json!({ "problem": problem.to_string() }),
         };
         let mut files = vec![("nvram-before.json".to_owned(), to_json(&before))];
         let off = self.powered_off.iter().enumerate();
@@ -241,7 +242,7 @@ mod tests {
         assert!(decoded.files[2].1["problem"].as_str().unwrap().contains("not a variable store"));
         assert!(!decoded.stores.unwrap().untouched);
         let absent = store.over_its_life(Access::Absent, false).stores.unwrap().after.unwrap_err();
-        assert_eq!(absent, "the machine was powered on without a variable store");
+        assert_eq!(absent.to_string(), "the machine was powered on without a variable store");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-/// What one machine takes, generously.
+/// What one machine takes: estimates on the high side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Needs {
     /// Memory, MiB.
@@ -16,7 +16,7 @@ pub struct Needs {
     tasks: u64,
 }
 
-/// QEMU with firmware that has touched little of its memory: 60 MiB were seen for SeaBIOS, 190 for OVMF.
+/// QEMU with firmware that has touched little of its memory: an estimate on the high side, nobody measured it.
 const QEMU_MIB: u64 = 200;
 
 impl Needs {

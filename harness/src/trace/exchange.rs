@@ -13,7 +13,7 @@ use super::{Attempt, Outcome};
 use crate::lan::routes::BodyFault;
 use crate::lan::wire::dhcpv4::MessageType as V4;
 use crate::lan::wire::dhcpv6::MessageType as V6;
-use crate::lan::{LanEvent, LanEventKind, Request};
+use crate::lan::{FaultOrigin, LanEvent, LanEventKind, Request, Struck};
 use crate::machine::DeviceName;
 
 /// Conversations kept; a guest that asks for ever begins new ones for ever.
@@ -69,8 +69,8 @@ pub struct Conversation {
     pub boot_file: Option<String>,
     /// Files asked for, in order.
     pub asked: Vec<Asked>,
-    /// What faults did, each note once.
-    pub faults: Vec<String>,
+    /// What faults did, each once.
+    pub faults: Vec<Struck>,
     /// What the guest asked for where nobody answers, each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unserved: Vec<String>,
@@ -111,7 +111,7 @@ impl Conversation {
     /// What a real bridge and its firewall did to the exchange.
     fn real_parts(&self) -> String {
         let Some(port) = &self.bridge_port else { return String::new() };
-        port.why().into_iter().chain(self.faults.iter().cloned()).map(|why| format!("; {why}")).collect()
+        port.why().into_iter().chain(self.faults.iter().map(Struck::to_string)).map(|why| format!("; {why}")).collect()
     }
 
     /// Why nothing booted, as far as the lan can tell: the outcome and the reason in words.
@@ -309,14 +309,15 @@ fn take(list: &mut [Conversation], nic: &DeviceName, kind: &LanEventKind) {
                 let unfinished = now.asked.iter_mut().rev().find(unfinished);
                 unfinished.into_iter().for_each(|asked| asked.error = Some(said.clone()));
             }
-            push(&mut now.faults, format!("http: {path}: {said}"));
+            let note = format!("http: {path}: {said}");
+            push(&mut now.faults, Struck { fault: FaultOrigin::Http(path.clone()), note });
         }
         LanEventKind::Unserved { request, to } => unserved(now, request, to),
         LanEventKind::Arp { sender, target, answered: false } if sender != target && !sender.is_unspecified() => {
             add(&mut now.unserved, format!("no host has address {target}"));
         }
         LanEventKind::Dns { name, found: false, .. } => add(&mut now.unserved, format!("no host has name {name}")),
-        LanEventKind::Fault { note } if !now.faults.contains(note) => push(&mut now.faults, note.clone()),
+        LanEventKind::Fault(struck) => add(&mut now.faults, struck.clone()),
         _ => {}
     }
 }
@@ -344,7 +345,7 @@ fn service(request: &Request, to: &SocketAddr) -> String {
     }
 }
 
-fn add(list: &mut Vec<String>, item: String) {
+fn add<T: PartialEq>(list: &mut Vec<T>, item: T) {
     if !list.contains(&item) {
         push(list, item);
     }

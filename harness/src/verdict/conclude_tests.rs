@@ -4,7 +4,7 @@ use rstest::rstest;
 
 use super::*;
 use crate::trace::{Attempt, Outcome, Terminal};
-use crate::verdict::stores::OnStore;
+use crate::verdict::stores::{self, OnStore};
 
 fn attempt(medium: &str, outcome: Outcome) -> Attempt {
     Attempt {
@@ -30,7 +30,7 @@ fn differing() -> Views {
     Views { ran, asked: Some("a".to_owned()), fw_cfg: Some("b".to_owned()), ..Views::default() }
 }
 
-fn sound(store: &Result<crate::evidence::nvram::VariableStore, String>) -> Stores {
+fn sound(store: &stores::Seen) -> Stores {
     Stores { powered_off: Vec::new(), after: store.clone(), untouched: true }
 }
 
@@ -61,7 +61,7 @@ impl Wrong {
             trace: trace("wrong"),
             end: step(StepFault::Other),
             guest_time: Some(Duration::from_secs(1)),
-            stores: sound(&Err("garbage".to_owned())),
+            stores: sound(&Err(stores::Unknown::NotRead("garbage".to_owned()))),
             views: differing(),
         }
     }

@@ -12,6 +12,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::lan::FaultOrigin;
 use crate::machine::DeviceName;
 use crate::trace::bridge_port::BridgePort;
 use crate::trace::exchange::{Asked, Conversation};
@@ -56,8 +57,10 @@ pub enum OnLan {
     Fetched(String),
     /// A file was asked for so often, at least.
     AskedTimes(String, usize),
-    /// A fault with this in its note struck.
+    /// The fault of the wire with this name in the lan's spec struck.
     Struck(String),
+    /// A rule of a real firewall with this in it, in nft's own words, dropped a packet.
+    RuleStruck(String),
     /// A TLS handshake failed.
     TlsRefused,
     /// A discover found its real bridge port in this state (`listening`, `learning`, `forwarding`).
@@ -86,6 +89,7 @@ impl OnLan {
         let asked = |file: &str| seen.iter().flat_map(|one| &one.asked).filter(|asked| asked.file() == file).count();
         let ports = || seen.iter().filter_map(|one| one.bridge_port.as_ref());
         let some = |fits: &dyn Fn(&Asked) -> bool| any(&|one| one.asked.iter().any(fits));
+        let struck = |fits: &dyn Fn(&FaultOrigin) -> bool| any(&|one| one.faults.iter().any(|seen| fits(&seen.fault)));
         match self {
             OnLan::Arch(arch) => any(&|one| one.arch == Some(*arch)),
             OnLan::VendorClass(class) => {
@@ -110,7 +114,10 @@ impl OnLan {
             }
             OnLan::Fetched(file) => some(&|asked| asked.file() == file && asked.complete),
             OnLan::AskedTimes(file, count) => asked(file) >= *count,
-            OnLan::Struck(note) => any(&|one| one.faults.iter().any(|seen| seen.contains(note))),
+            OnLan::Struck(name) => struck(&|fault| matches!(fault, FaultOrigin::Wire(seen) if seen == name)),
+            OnLan::RuleStruck(words) => {
+                struck(&|fault| matches!(fault, FaultOrigin::Firewall { rule, .. } if rule.contains(words)))
+            }
             OnLan::TlsRefused => any(&|one| !one.tls_refused.is_empty()),
             OnLan::DiscoverWhile(state) => ports().any(|port| port.discovers.contains(state)),
             OnLan::NoDiscoverWhile(state) => ports().count() > 0 && !ports().any(|port| port.discovers.contains(state)),
@@ -145,6 +152,7 @@ fn words(seen: &[Conversation]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lan::Struck;
     use rstest::rstest;
 
     fn seen() -> Vec<Conversation> {
@@ -155,6 +163,8 @@ mod tests {
             complete,
             ..Asked::default()
         };
+        // the words are for people: none of them decides
+        let struck = |fault| Struck { fault, note: "firewall: udp sport 68".into() };
         vec![Conversation {
             arch: Some(0),
             vendor_class: Some("PXEClient:Arch:00000".into()),
@@ -162,6 +172,10 @@ mod tests {
             acknowledged_by: Some("main".into()),
             boot_file: Some("boot.0".into()),
             asked: vec![asked("missing", false), asked("boot.0", true)],
+            faults: vec![
+                struck(FaultOrigin::Wire("firewall".into())),
+                struck(FaultOrigin::Firewall { chain: "inet x output".into(), rule: "udp sport 67 drop".into() }),
+            ],
             bridge_port: Some(BridgePort {
                 discovers: vec!["listening".into(), "forwarding".into()],
                 first_offer: Some("forwarding".into()),
@@ -195,7 +209,12 @@ mod tests {
     #[case(OnLan::Fetched("missing".into()), false)]
     #[case(OnLan::Fetched("boot.0".into()), true)]
     #[case(OnLan::AskedTimes("boot.0".into(), 2), false)]
-    #[case(OnLan::Struck("firewall".into()), false)]
+    #[case(OnLan::Struck("firewall".into()), true)]
+    #[case(OnLan::Struck("firewall: dropped".into()), false)]
+    #[case(OnLan::Struck("udp sport 67".into()), false)]
+    #[case(OnLan::RuleStruck("udp sport 67".into()), true)]
+    #[case(OnLan::RuleStruck("udp sport 68".into()), false)]
+    #[case(OnLan::RuleStruck("firewall".into()), false)]
     #[case(OnLan::TlsRefused, false)]
     #[case(OnLan::DiscoverWhile("listening".into()), true)]
     #[case(OnLan::DiscoverWhile("learning".into()), false)]

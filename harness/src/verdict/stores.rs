@@ -2,10 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::nvram::{GLOBAL_VARIABLE, Variable, VariableStore, boot_number};
+use crate::evidence::nvram::{GLOBAL_VARIABLE, NvramError, Variable, VariableStore, boot_number};
 
-/// A variable store at one moment, or why its file could not be decoded.
-pub type Seen = Result<VariableStore, String>;
+/// A variable store at one moment, or why it is not known.
+pub type Seen = Result<VariableStore, Unknown>;
+
+/// Why a variable store is not known.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unknown {
+    /// Its file could not be decoded.
+    #[error(transparent)]
+    Undecodable(#[from] NvramError),
+    /// Its file was not there to be read, or not worth it.
+    #[error("{0}")]
+    NotRead(String),
+}
 
 /// The variable store of a machine over its life.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +47,8 @@ pub enum OnStore {
     Written,
     /// At the end it is sound: it decodes, and nothing is wrong with it.
     Sound,
-    /// At the end something is wrong with it, in these words.
-    Problem(String),
+    /// At the end its volume is one, but holds no variable store.
+    Gone,
 }
 
 impl OnStore {
@@ -82,17 +93,11 @@ impl OnStore {
                 None => Ok(()),
                 Some(problem) => Err(format!("the variable store is not sound: {problem}")),
             },
-            OnStore::Problem(words) => {
-                let problems = match &stores.after {
-                    Ok(store) => store.problems.clone(),
-                    Err(problem) => vec![problem.clone()],
-                };
-                if problems.iter().any(|problem| problem.contains(words)) {
-                    return Ok(());
-                }
-                let problems = if problems.is_empty() { "it is sound".to_owned() } else { problems.join("; ") };
-                Err(format!("expected a variable store with \"{words}\", but {problems}"))
-            }
+            OnStore::Gone => match &stores.after {
+                Err(Unknown::Undecodable(NvramError::NoStore { .. })) => Ok(()),
+                Err(problem) => Err(format!("expected a volume without a variable store, but {problem}")),
+                Ok(_) => Err("expected a volume without a variable store, but it has one".to_owned()),
+            },
         }
     }
 }
@@ -173,6 +178,10 @@ mod tests {
     ];
     const DISK: &[u8] = &[1, 0, 0, 0, 10, 0, b'd', 0, 0, 0, 1, 1, 6, 0, 0, 4, 0x7f, 0xff, 4, 0];
 
+    fn no_volume() -> Unknown {
+        Unknown::Undecodable(NvramError::NotAVolume { found: "no volume".to_owned() })
+    }
+
     fn kept(before: &VariableStore, after: &VariableStore) -> Result<(), String> {
         OnStore::Keeps.check(&stores(before.clone(), Ok(after.clone())))
     }
@@ -207,11 +216,11 @@ mod tests {
     #[test]
     fn a_store_that_nobody_can_read_keeps_nothing() {
         let before = store(&[]);
-        let unreadable = stores(before.clone(), Err("no volume".into()));
-        assert!(OnStore::Keeps.check(&unreadable).unwrap_err().ends_with("no volume"));
+        let unreadable = stores(before.clone(), Err(no_volume()));
+        assert!(OnStore::Keeps.check(&unreadable).unwrap_err().contains("no volume"));
         let unseen = Stores { powered_off: Vec::new(), after: Ok(before.clone()), untouched: true };
         assert!(OnStore::Keeps.check(&unseen).is_err());
-        let unreadable = Stores { powered_off: vec![Err("no volume".into())], after: Ok(before), untouched: true };
+        let unreadable = Stores { powered_off: vec![Err(no_volume())], after: Ok(before), untouched: true };
         assert!(OnStore::Keeps.check(&unreadable).is_err());
     }
 
@@ -224,7 +233,7 @@ mod tests {
         assert_eq!(OnStore::Lacks("Boot0000".into()).check(&sound), Ok(()));
         assert!(OnStore::Holds("Boot0000".into()).check(&sound).is_err());
         assert_eq!(OnStore::Sound.check(&sound), Ok(()));
-        assert!(OnStore::Problem("bad".into()).check(&sound).unwrap_err().ends_with("but it is sound"));
+        assert!(OnStore::Gone.check(&sound).unwrap_err().ends_with("but it has one"));
         assert_eq!(OnStore::Written.check(&sound), Ok(()));
         assert!(OnStore::Untouched.check(&sound).is_err());
         let untouched = Stores { untouched: true, ..sound };
@@ -233,15 +242,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_store_is_compared_word_by_word() {
+    fn only_a_volume_without_a_store_has_lost_it_whatever_the_words() {
         let mut damaged = store(&[]);
         damaged.problems.push("zeros at offset 0x64 are neither a variable nor free space".to_owned());
         let damaged = stores(store(&[]), Ok(damaged));
-        assert_eq!(OnStore::Problem("neither a variable".into()).check(&damaged), Ok(()));
-        assert!(OnStore::Problem("no volume".into()).check(&damaged).is_err());
+        assert!(OnStore::Gone.check(&damaged).is_err());
         assert!(OnStore::Sound.check(&damaged).unwrap_err().contains("not sound: zeros at"));
-        let unreadable = stores(store(&[]), Err("no volume".into()));
-        assert_eq!(OnStore::Problem("no volume".into()).check(&unreadable), Ok(()));
+        let unreadable = stores(store(&[]), Err(no_volume()));
+        assert!(OnStore::Gone.check(&unreadable).is_err());
+        let signature = crate::evidence::nvram::Guid([0xff; 16]);
+        let gone = NvramError::NoStore { offset: 0x48, signature };
+        let unread = stores(store(&[]), Err(Unknown::NotRead(gone.to_string())));
+        assert!(OnStore::Gone.check(&unread).is_err());
+        assert_eq!(OnStore::Gone.check(&stores(store(&[]), Err(gone.into()))), Ok(()));
         assert!(OnStore::Sound.check(&unreadable).is_err());
     }
 }

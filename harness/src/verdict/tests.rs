@@ -444,3 +444,12 @@ fn a_view_that_must_exist_and_does_not_is_a_difference() {
     let words = "the order that was asked for is [disk], and there are still options of [other]";
     assert_eq!(kept.check().unwrap_err(), words);
 }
+
+#[test]
+fn what_another_devices_entry_ran_in_a_drive_is_expected_by_that_entry_only() {
+    let by_nic = Attempt { handed_over: true, entry: Some("nic0".into()), ..ran("first") };
+    let trace = trace(vec![by_nic], None);
+    assert!(judge(&Expectation::boots("first"), &trace).is_err());
+    assert!(judge(&Expectation::attempts([booted("first").by_entry_of("nic1")]), &trace).is_err());
+    assert_eq!(judge(&Expectation::attempts([booted("first").by_entry_of("nic0")]), &trace), Ok(()));
+}

@@ -25,9 +25,6 @@ const EVENT_LIMIT: (usize, usize) = (10_000, 4 << 20);
 /// Messages that nobody asked for, and bytes of them, after which QEMU is called broken: no case sees a hundredth of it.
 const UNASKED_LIMIT: (usize, usize) = (100_000, 32 << 20);
 
-/// How the reason begins that ends the link with a QEMU that sends too much.
-const FLOOD: &str = "QEMU floods QMP";
-
 /// A failure of the link or of a command.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum QmpError {
@@ -56,6 +53,35 @@ pub enum QmpError {
     Ended(String),
 }
 
+/// Why the link ended.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+enum LinkEnd {
+    #[error("QEMU closed it")]
+    Closed,
+    /// The beginning of a message that has no end.
+    #[error("it broke off in the middle of a message: {0}")]
+    BrokeOff(String),
+    #[error("{0}")]
+    Unreadable(String),
+    #[error("QEMU sent something that is not JSON: {0}")]
+    NotJson(String),
+    /// The beginning of a message of more than [`MESSAGE_LIMIT`].
+    #[error("QEMU floods QMP: a message is longer than {MESSAGE_LIMIT} bytes: {0}")]
+    LongMessage(String),
+    /// More messages than [`UNASKED_LIMIT`].
+    #[error("QEMU floods QMP: {count} messages of {bytes} bytes that nobody asked for; the last: {last}")]
+    Unasked { count: usize, bytes: usize, last: String },
+    #[error("its reader panicked")]
+    ReaderPanicked,
+}
+
+impl LinkEnd {
+    /// QEMU sent so much that it is broken.
+    fn is_flood(&self) -> bool {
+        matches!(self, LinkEnd::LongMessage(_) | LinkEnd::Unasked { .. })
+    }
+}
+
 /// An asynchronous message.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
@@ -75,7 +101,7 @@ struct State {
     event_bytes: usize,
     /// Messages that nobody asked for so far, and their bytes.
     unasked: (usize, usize),
-    ended: Option<String>,
+    ended: Option<LinkEnd>,
     last: String,
     /// The beginning of a message that is not complete yet.
     unfinished: String,
@@ -104,11 +130,11 @@ impl Qmp {
         let shared = Shared::default();
         let (state, record) = (shared.clone(), recorder.clone());
         let read = move || {
-            let mut reason = "its reader panicked".to_owned();
+            let mut reason = LinkEnd::ReaderPanicked;
             record.guarded("the reader of QMP", || reason = read_messages(reader, &state, &record));
-            if reason.starts_with(FLOOD) {
+            if reason.is_flood() {
                 // often nobody waits for a message, and the run must not go on
-                record.fail(&reason);
+                record.fail(&reason.to_string());
             }
             lock(&state).ended = Some(reason);
             state.1.notify_all();
@@ -164,7 +190,7 @@ impl Qmp {
             line.push('\n');
             if let Err(error) = write(&mut writer.0, line.as_bytes(), descriptor) {
                 let cause = lock(&self.shared).ended.clone();
-                return Err(QmpError::Ended(cause.unwrap_or_else(|| error.to_string())));
+                return Err(QmpError::Ended(cause.map_or_else(|| error.to_string(), |cause| cause.to_string())));
             }
             id
         };
@@ -255,21 +281,21 @@ fn lock(shared: &Shared) -> MutexGuard<'_, State> {
 }
 
 /// Reads until the link ends and says why it did.
-fn read_messages(mut stream: UnixStream, shared: &Shared, recorder: &Recorder) -> String {
+fn read_messages(mut stream: UnixStream, shared: &Shared, recorder: &Recorder) -> LinkEnd {
     let mut line = Vec::new();
     let mut buffer = vec![0; 64 << 10];
     loop {
         let count = match stream.read(&mut buffer) {
-            Ok(0) if line.is_empty() => return "QEMU closed it".to_owned(),
-            Ok(0) => return format!("it broke off in the middle of a message: {}", shorten(&line)),
+            Ok(0) if line.is_empty() => return LinkEnd::Closed,
+            Ok(0) => return LinkEnd::BrokeOff(shorten(&line)),
             Ok(count) => count,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(error) => return error.to_string(),
+            Err(error) => return LinkEnd::Unreadable(error.to_string()),
         };
         for piece in buffer[..count].split_inclusive(|&byte| byte == b'\n') {
             line.extend_from_slice(piece);
             if line.len() > MESSAGE_LIMIT {
-                return format!("{FLOOD}: a message is longer than {MESSAGE_LIMIT} bytes: {}", shorten(&line));
+                return LinkEnd::LongMessage(shorten(&line));
             }
             if line.last() == Some(&b'\n') {
                 if let Err(reason) = take(&line, shared, recorder) {
@@ -283,13 +309,13 @@ fn read_messages(mut stream: UnixStream, shared: &Shared, recorder: &Recorder) -
 }
 
 /// Takes one message.
-fn take(line: &[u8], shared: &Shared, recorder: &Recorder) -> Result<(), String> {
+fn take(line: &[u8], shared: &Shared, recorder: &Recorder) -> Result<(), LinkEnd> {
     if line.iter().all(u8::is_ascii_whitespace) {
         return Ok(());
     }
     let text = shorten(line);
     let Ok(message) = serde_json::from_slice::<Value>(line) else {
-        return Err(format!("QEMU sent something that is not JSON: {text}"));
+        return Err(LinkEnd::NotJson(text));
     };
     recorder.note(Observed::QmpReceived(message.clone()));
     let mut state = lock(shared);
@@ -299,8 +325,7 @@ fn take(line: &[u8], shared: &Shared, recorder: &Recorder) -> Result<(), String>
     }
     let (count, bytes) = state.unasked;
     if count > UNASKED_LIMIT.0 || bytes > UNASKED_LIMIT.1 {
-        let last = &state.last;
-        return Err(format!("{FLOOD}: {count} messages of {bytes} bytes that nobody asked for; the last: {last}"));
+        return Err(LinkEnd::Unasked { count, bytes, last: state.last.clone() });
     }
     drop(state);
     shared.1.notify_all();
@@ -404,6 +429,17 @@ mod tests {
     }
 
     #[test]
+    fn only_a_flood_makes_the_run_broken_whatever_the_words() {
+        let words = || "QEMU floods QMP".to_owned();
+        let floods =
+            [LinkEnd::LongMessage(String::new()), LinkEnd::Unasked { count: 1, bytes: 1, last: String::new() }];
+        assert!(floods.iter().all(LinkEnd::is_flood));
+        let others =
+            [LinkEnd::Closed, LinkEnd::BrokeOff(words()), LinkEnd::Unreadable(words()), LinkEnd::NotJson(words())];
+        assert!(!others.iter().any(LinkEnd::is_flood) && !LinkEnd::ReaderPanicked.is_flood());
+    }
+
+    #[test]
     fn half_a_line_is_named() {
         let error = connect(vec![HELLO, None, Some("{\"ret")], false, LONG).err().unwrap();
         assert!(error.to_string().contains("broke off in the middle of a message: {\"ret"), "{error}");
@@ -463,7 +499,7 @@ mod tests {
         ] {
             let (recorder, error) = flood(message);
             assert!(error.starts_with("the QMP link ended: QEMU floods QMP: ") && error.contains(wanted), "{error}");
-            assert!(recorder.failure().unwrap().starts_with(FLOOD));
+            assert!(recorder.failure().unwrap().starts_with("QEMU floods QMP: "));
             assert!(recorder.bytes_held() < 24 << 20, "{} bytes", recorder.bytes_held());
         }
     }

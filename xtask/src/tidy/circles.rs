@@ -32,13 +32,6 @@ const TOGETHER: [&str; 21] = [
     "xtask/src/test.rs",
 ];
 
-/// Uses that close a circle and are known, from which file and of which; one that is no more leaves the list.
-const KNOWN: [(&str, &str); 3] = [
-    ("harness/lan/src/service/mod.rs", "harness/lan/src/engine/ingress.rs"),
-    ("harness/src/machine/layout.rs", "harness/src/machine/board/mod.rs"),
-    ("harness/lan/src/event_size.rs", "harness/lan/src/event.rs"),
-];
-
 /// Where a file is used: the offset of one use, and the path of the file that uses.
 type Uses<'a> = BTreeMap<&'a str, BTreeMap<&'a str, (&'a Source, usize)>>;
 
@@ -48,27 +41,13 @@ pub fn circles(sources: &[Source]) -> Vec<Finding> {
         .iter()
         .filter(|source| ["lib.rs", "main.rs"].iter().any(|name| source.path.ends_with(&format!("src/{name}"))));
     let mut findings = Vec::new();
-    let mut seen = BTreeSet::new();
     for one in roots.filter_map(|root| Crate::read(&root.path, sources)) {
-        let edges = one.edges();
-        let is_known = |(source, _, target): &(&Source, usize, &Source)| {
-            KNOWN.iter().position(|(from, to)| *from == source.path && *to == target.path)
-        };
-        seen.extend(edges.iter().filter_map(is_known));
-        findings.extend(circles_of(edges.into_iter().filter(|edge| is_known(edge).is_none())));
+        findings.extend(circles_of(one.edges()));
     }
-    let there = |path: &str| sources.iter().any(|source| source.path == path);
-    let gone = KNOWN.iter().enumerate().filter(|(place, (from, _))| !seen.contains(place) && there(from));
-    findings.extend(gone.map(|(_, (from, to))| Finding {
-        path: (*from).to_owned(),
-        line: 1,
-        what: format!("it no longer uses {to}"),
-        fix: "take it from KNOWN in xtask/src/tidy/circles.rs",
-    }));
     findings
 }
 
-fn circles_of<'a>(edges: impl Iterator<Item = (&'a Source, usize, &'a Source)>) -> Vec<Finding> {
+fn circles_of<'a>(edges: Vec<(&'a Source, usize, &'a Source)>) -> Vec<Finding> {
     let mut uses = Uses::new();
     for (source, offset, target) in edges {
         if TOGETHER.contains(&target.path.as_str()) && below(source, target) {
@@ -174,12 +153,6 @@ mod tests {
         assert_eq!(of(&[lib, one, ("two.rs", "pub struct Two;")]), NONE);
         let two = ("two.rs", "use crate::One;\npub struct Two;");
         assert_one(&of(&[lib, one, two]), "a/src/one.rs -> a/src/two.rs -> a/src/one.rs");
-    }
-
-    #[test]
-    fn a_known_use_that_is_no_more_leaves_the_list() {
-        let (from, to) = KNOWN[0];
-        assert_one(&found(circles, &[(from, "pub struct A;")]), &format!("it no longer uses {to}"));
     }
 
     #[test]

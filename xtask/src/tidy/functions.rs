@@ -58,7 +58,7 @@ pub fn length(sources: &[Source]) -> Vec<Finding> {
 }
 
 /// Files that hold tests alone, by their name or because they are declared so.
-fn test_files(sources: &[Source]) -> BTreeSet<&str> {
+pub fn test_files(sources: &[Source]) -> BTreeSet<&str> {
     let declared = sources.iter().filter(|source| source.is_rust()).flat_map(Source::modules_for_tests);
     let declared: Vec<String> = declared.collect();
     let is_test = |source: &&Source| {

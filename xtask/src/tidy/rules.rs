@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::finding::{Finding, Rule};
 use super::source::{Source, line_of, normal};
-use super::{circles, dependencies, functions, pages};
+use super::{circles, dependencies, functions, pages, processes};
 
 /// The one direction of data in `harness/src`: a module uses itself and what stands before it.
 pub const ORDER: [&str; 14] = [
@@ -34,7 +34,7 @@ const MIRRORS: [&str; 9] = [
 ];
 
 /// Every rule.
-pub const ALL: [Rule; 13] = [
+pub const ALL: [Rule; 14] = [
     direction,
     circles::circles,
     reachable,
@@ -48,6 +48,7 @@ pub const ALL: [Rule; 13] = [
     pages::unlinked,
     no_machine_paths,
     strict_shell,
+    processes::started_elsewhere,
 ];
 
 /// A module of the harness uses only itself and what stands to its left in [`ORDER`].

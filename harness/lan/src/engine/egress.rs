@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::{Engine, Frame, Held, MAX_HELD, MAX_HELD_BYTES, MAX_OUT, MAX_OUT_BYTES};
-use crate::event::{Direction, LanEventKind};
+use crate::event::{Direction, LanEventKind, Struck};
 use crate::faults::{Outcome, Release};
 use crate::service::{Datagram, tftp};
 use crate::wire::{MacAddr, ethernet, ipv4, ipv6, udp};
@@ -20,7 +20,7 @@ pub(super) struct Packet {
     pub protocol: u8,
     pub payload: Vec<u8>,
     /// How it breaks its standard on purpose.
-    pub note: Option<String>,
+    pub note: Option<Struck>,
 }
 
 impl Engine {
@@ -58,11 +58,11 @@ impl Engine {
             _ => return,
         };
         let link = ethernet::Repr { dst: dst_mac, src: src_mac, ethertype };
-        self.send_frame(link.emit(&bytes), note.as_deref(), now);
+        self.send_frame(link.emit(&bytes), note.as_ref(), now);
     }
 
     /// Sends a frame of a server, with the network's tag.
-    pub(super) fn send_frame(&mut self, bytes: Vec<u8>, note: Option<&str>, now: Instant) {
+    pub(super) fn send_frame(&mut self, bytes: Vec<u8>, note: Option<&Struck>, now: Instant) {
         let bytes = match self.spec.vlan {
             Some(vlan) => ethernet::with_tag(&bytes, vlan),
             None => bytes,
@@ -71,7 +71,7 @@ impl Engine {
     }
 
     /// Sends a frame to the NIC behind which its receiver is, or to all but the one it came from.
-    pub(super) fn transmit(&mut self, frame: &Frame, note: Option<&str>, from: Option<usize>, now: Instant) {
+    pub(super) fn transmit(&mut self, frame: &Frame, note: Option<&Struck>, from: Option<usize>, now: Instant) {
         let known = self.stations.get(&frame.summary.dst_mac).copied();
         for nic in 0..self.nics.len() {
             if from == Some(nic) || known.is_some_and(|known| known != nic) {
@@ -79,7 +79,7 @@ impl Engine {
             }
             let state = self.nic_state(nic, now);
             let mut outcome = self.faults.pass(Direction::ToGuest, nic, state, frame.clone());
-            outcome.notes.splice(0..0, note.map(str::to_owned));
+            outcome.notes.splice(0..0, note.cloned());
             self.record(nic, Direction::ToGuest, &outcome, now);
             self.pass_on(nic, Direction::ToGuest, outcome, now);
         }
@@ -87,9 +87,10 @@ impl Engine {
 
     pub(super) fn record(&mut self, nic: usize, direction: Direction, outcome: &Outcome, now: Instant) {
         for note in &outcome.notes {
-            self.log.event(now, Some(nic), LanEventKind::Fault { note: note.clone() });
+            self.log.event(now, Some(nic), LanEventKind::Fault(note.clone()));
         }
-        self.log.record(now, nic, direction, &outcome.frame.bytes, outcome.notes.clone(), outcome.dropped);
+        let notes = outcome.notes.iter().map(Struck::to_string).collect();
+        self.log.record(now, nic, direction, &outcome.frame.bytes, notes, outcome.dropped);
     }
 
     /// Lets the copies of a frame go on, now or later, and those that it was to overtake.

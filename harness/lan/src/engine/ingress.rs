@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::{Engine, Frame, MAX_STATIONS};
 use crate::event::LanEventKind;
+use crate::route::Route;
 use crate::service::{Datagram, dhcp, dhcpv6};
 use crate::spec::Ipv6;
 use crate::wire::summary::Content;
@@ -19,14 +20,6 @@ pub(super) enum Inbound {
     Icmp(Route, Vec<u8>),
     Icmpv6(Route, Vec<u8>),
     Udp(Datagram),
-}
-
-/// Between whom a packet travels.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Route {
-    pub link: ethernet::Repr,
-    pub src: IpAddr,
-    pub dst: IpAddr,
 }
 
 impl Engine {

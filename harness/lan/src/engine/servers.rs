@@ -4,9 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use super::egress::Packet;
-use super::ingress::{Inbound, Route};
+use super::ingress::Inbound;
 use super::{Engine, Frame, MAX_HELD};
 use crate::event::{LanEventKind, Request};
+use crate::route::Route;
 use crate::service::{Datagram, dhcp, tftp};
 use crate::spec::Ipv6;
 use crate::wire::icmpv6::{self, RouterAdvert};

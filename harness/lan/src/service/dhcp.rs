@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::Datagram;
-use crate::event::{DhcpEvent, LanEventKind};
+use crate::event::{DhcpEvent, FaultOrigin, LanEventKind, Struck};
 use crate::spec::dhcp_rules::DhcpRule;
 use crate::spec::{AnswerAfter, DhcpRole, DhcpServer, LanSpec, Malformed};
 use crate::wire::MacAddr;
@@ -149,7 +149,11 @@ impl Server {
         events.push(event_of(&reply, message.client_arch(), Some(self.spec.name.clone())));
         let answer = self.rule(message).map(|rule| &rule.answer).filter(|_| kind != MessageType::Nak);
         let mut payload = answer.map_or_else(|| reply.emit(), |answer| answer.emit(&reply));
-        let note = self.spec.malformed.map(|way| format!("dhcp: {} is malformed: {way:?}", self.spec.name));
+        let name = &self.spec.name;
+        let note = self.spec.malformed.map(|way| Struck {
+            fault: FaultOrigin::Dhcp(name.clone()),
+            note: format!("dhcp: {name} is malformed: {way:?}"),
+        });
         if let Some(way) = self.spec.malformed {
             corrupt(way, &mut reply, &mut payload);
         }

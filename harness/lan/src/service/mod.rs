@@ -8,7 +8,8 @@ pub(super) mod tftp;
 
 use std::net::SocketAddr;
 
-use super::engine::Route;
+use super::event::Struck;
+use super::route::Route;
 use super::wire::{MacAddr, WireError, udp};
 
 /// A UDP datagram on its way, with the hardware addresses it travels under.
@@ -20,7 +21,7 @@ pub(super) struct Datagram {
     pub dst: SocketAddr,
     pub payload: Vec<u8>,
     /// How it breaks its standard on purpose; becomes the packet's comment in the capture.
-    pub note: Option<String>,
+    pub note: Option<Struck>,
 }
 
 impl Datagram {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Datagram;
-use crate::event::LanEventKind;
+use crate::event::{FaultOrigin, LanEventKind, Struck};
 use crate::spec::{LanSpec, TftpFaultKind};
 use crate::wire::MacAddr;
 use crate::wire::summary::TFTP_TRANSFER_PORTS;
@@ -103,7 +103,8 @@ impl Server {
         let fault = spec.tftp.faults.iter().find(|fault| faulty(&fault.file)).map(|fault| fault.kind.clone());
         match (&fault, found) {
             (Some(TftpFaultKind::Silent), _) => {
-                out.events.push(LanEventKind::Fault { note: format!("tftp: no answer to {}", request.name) });
+                let note = format!("tftp: no answer to {}", request.name);
+                out.events.push(LanEventKind::Fault(Struck { fault: FaultOrigin::Tftp(request.name), note }));
             }
             (Some(TftpFaultKind::Refuse { code, message }), _) => {
                 refuse(datagram, (request.name, *code, message.clone()), out);
@@ -332,7 +333,8 @@ impl Transfer {
                     if !self.stalled {
                         self.stalled = true;
                         let note = format!("tftp: {} stalls after {start} bytes", self.name);
-                        out.events.push(LanEventKind::Fault { note });
+                        let fault = FaultOrigin::Tftp(self.name.clone());
+                        out.events.push(LanEventKind::Fault(Struck { fault, note }));
                     }
                     return;
                 }

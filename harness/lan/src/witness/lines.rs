@@ -1,6 +1,6 @@
 //! What the real parts of a network log, line by line, as `lab.sh` passes it on: the part's name, a space, its words.
 
-use crate::event::LanEventKind;
+use crate::event::{FaultOrigin, LanEventKind, Struck};
 
 /// Reads the lines of one lab.
 #[derive(Debug)]
@@ -58,7 +58,8 @@ impl Reader {
         let (chain, rule) = rule.split_once(" rule ")?;
         let chain = chain.split_whitespace().skip(3).collect::<Vec<_>>().join(" ");
         let note = format!("nftables {chain}: {rule}");
-        Some(((self.taps.len() == 1).then_some(0), LanEventKind::Fault { note }))
+        let fault = FaultOrigin::Firewall { chain, rule: rule.to_owned() };
+        Some(((self.taps.len() == 1).then_some(0), LanEventKind::Fault(Struck { fault, note })))
     }
 }
 
@@ -109,7 +110,9 @@ mod tests {
         let mut reader = Reader::new(vec!["tap0".into()]);
         let line = "nft trace id 8db4ac59 inet firewall output rule udp sport 67 counter packets 0 bytes 0 drop (verdict drop)";
         let note = "nftables inet firewall output: udp sport 67 counter packets 0 bytes 0 drop".to_owned();
-        assert_eq!(reader.take(line), Some((Some(0), LanEventKind::Fault { note })));
+        let rule = "udp sport 67 counter packets 0 bytes 0 drop".to_owned();
+        let fault = FaultOrigin::Firewall { chain: "inet firewall output".to_owned(), rule };
+        assert_eq!(reader.take(line), Some((Some(0), LanEventKind::Fault(Struck { fault, note }))));
         let accepted = reader.take("nft trace id 1 inet firewall output rule accept (verdict accept)");
         assert!(matches!(accepted, Some((None, LanEventKind::Said { .. }))));
     }

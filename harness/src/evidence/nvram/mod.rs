@@ -42,6 +42,14 @@ pub enum NvramError {
         /// What is there instead.
         found: String,
     },
+    /// The volume is one, but no variable store begins in it.
+    #[error("variable store at offset {offset:#x}: signature is {signature}, wanted that of a variable store")]
+    NoStore {
+        /// Offset in the file, bytes.
+        offset: usize,
+        /// The GUID that stands where the store's belongs.
+        signature: Guid,
+    },
     /// The volume is one, but its variable store header is damaged.
     #[error("variable store at offset {offset:#x}: {found}")]
     BadStore {

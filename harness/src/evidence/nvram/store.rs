@@ -34,7 +34,7 @@ const MOST_PROBLEMS: usize = 20;
 /// A store that ends early or holds garbage gives what could be read, with [`VariableStore::problems`].
 ///
 /// # Errors
-/// [`NvramError::NotAVolume`] and [`NvramError::BadStore`] if there is no store to read.
+/// [`NvramError::NotAVolume`], [`NvramError::NoStore`] and [`NvramError::BadStore`] if there is no store to read.
 pub fn decode(bytes: &[u8]) -> Result<VariableStore, NvramError> {
     let mut problems = Vec::new();
     let start = volume_header(bytes, &mut problems)?;
@@ -46,7 +46,7 @@ pub fn decode(bytes: &[u8]) -> Result<VariableStore, NvramError> {
         _ => {
             let mut guid = [0; 16];
             guid.copy_from_slice(&header[..16]);
-            return Err(bad(format!("signature is {}, wanted that of a variable store", Guid(guid))));
+            return Err(NvramError::NoStore { offset: start, signature: Guid(guid) });
         }
     };
     if (header[20], header[21]) != (0x5a, 0xfe) {

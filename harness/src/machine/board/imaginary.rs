@@ -1,7 +1,7 @@
 //! A board that QEMU does not have. Layout, argv and paths follow its facts, which shows that they ask for no board by name.
 
 use super::{BoardFacts, Expander, FirmwareStore, RootBus};
-use crate::machine::layout::PciAddress;
+use crate::machine::pci_address::PciAddress;
 
 pub(super) const FACTS: BoardFacts = BoardFacts {
     name: "imaginary",

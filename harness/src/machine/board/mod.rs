@@ -17,7 +17,7 @@ mod q35;
 
 use serde::{Deserialize, Serialize};
 
-use super::layout::PciAddress;
+use super::pci_address::PciAddress;
 
 /// QEMU's machine type (without its version).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! `pc`: i440FX and PIIX3.
 
 use super::{BoardFacts, Expander, FirmwareStore, FloppyController, RootBus};
-use crate::machine::layout::PciAddress;
+use crate::machine::pci_address::PciAddress;
 
 pub(super) const FACTS: BoardFacts = BoardFacts {
     name: "pc",

@@ -1,7 +1,7 @@
 //! `q35`: Q35 and ICH9.
 
 use super::{BoardFacts, Expander, FirmwareStore, FloppyController, RootBus};
-use crate::machine::layout::PciAddress;
+use crate::machine::pci_address::PciAddress;
 
 pub(super) const FACTS: BoardFacts = BoardFacts {
     name: "q35",

@@ -1,0 +1,242 @@
+//! What OVMF logs.
+
+use super::*;
+
+/// One attempt on the disk in slot 3, as edk2 words it (`BmBoot.c`), ended with `rest`.
+fn bds(rest: &str) -> String {
+    let option = "Boot0001 \"UEFI Misc Device\" from PciRoot(0x0)/Pci(0x3,0x0)";
+    rest.replace("OPTION", option)
+}
+
+#[rstest]
+#[case::v2022_11(fixture!("ovmf-2022.11-blank-virtio-blk"), "Boot0001", "Boot0002")]
+#[case::v2025_02(fixture!("ovmf-2025.02-blank-virtio-blk"), "Boot0001", "Boot0002")]
+#[case::v2026_08(fixture!("ovmf-2026.08-blank-virtio-blk"), "Boot0002", "Boot0003")]
+fn ovmf_falls_through_from_a_blank_disk(#[case] log: &str, #[case] first: &str, #[case] second: &str) {
+    let own = |text: &str, medium: &str| (text.to_owned(), medium.to_owned());
+    let uefi = vec![own("PciRoot(0x0)/Pci(0x4,0x0)", "first"), own("PciRoot(0x0)/Pci(0x6,0x0)", "second")];
+    let trace = read_with(Ovmf, Names { uefi, ..names(log) }, log.as_bytes());
+    let expected = [
+        format!("{first} \"UEFI Misc Device\" \"first\" failed (failed to load (Not Found))"),
+        format!("{second} \"UEFI Misc Device 2\" \"second\" booted (payload ran)"),
+    ];
+    assert_eq!(attempts(&trace), expected);
+    assert_eq!((trace.booted(), trace.contradictions.len()), (Some("second"), 0));
+    let payload = &trace.payloads[0];
+    assert_eq!((payload.via.as_str(), payload.boot_order.as_ref().unwrap().len() >= 3), ("uefi", true));
+    assert_eq!(format!("Boot{:04X}", payload.boot_current.unwrap()), second);
+}
+
+#[test]
+fn ovmf_names_the_optical_drive_by_its_port() {
+    let trace = read(Ovmf, fixture!("ovmf-2022.11-blank-before-optical"));
+    assert_eq!(trace.attempts[1].medium.as_deref(), Some("second"));
+    assert!(trace.attempts[1].target.contains("DVD-ROM"), "{}", trace.attempts[1].target);
+    assert_eq!(trace.booted(), Some("second"));
+}
+
+#[test]
+fn ovmf_names_an_empty_optical_drive_that_it_fails_to_load_from() {
+    let trace = read(Ovmf, fixture!("ovmf-2022.11-empty-optical-drive"));
+    assert!(trace.attempts[0].target.contains("DVD-ROM"));
+    assert_eq!(trace.attempts[0].outcome, Some(Outcome::Failed));
+    assert_eq!(trace.attempts.len(), 2);
+}
+
+#[rstest]
+#[case::v2022_11(fixture!("ovmf-2022.11-returning"))]
+#[case::v2025_02(fixture!("ovmf-2025.02-returning"))]
+#[case::v2026_08(fixture!("ovmf-2026.08-returning"))]
+fn ovmf_goes_on_after_code_that_returns_an_error(#[case] log: &str) {
+    let trace = read(Ovmf, log);
+    let list = attempts(&trace);
+    assert!(list[0].ends_with("\"first\" failed (ran, then returned Not Found)"), "{list:?}");
+    assert!(list[1].ends_with("\"second\" booted (payload ran)"), "{list:?}");
+    assert_eq!((list.len(), trace.payloads.len()), (2, 2));
+}
+
+#[test]
+fn an_option_that_booted_and_fails_after_a_reset_under_the_same_number_failed_there() {
+    let mut reader = Reader::new(Ovmf, Names::default());
+    let option = "Boot0001 \"UEFI Misc Device\" from PciRoot(0x0)/Pci(0x6,0x0)";
+    reader.push(Source::Serial, format!("BdsDxe: starting {option}\r\n").as_bytes());
+    reader.reset();
+    reader.push(Source::Serial, format!("BdsDxe: failed to load {option}: Not Found\r\n").as_bytes());
+    let laps: Vec<(u32, Option<Outcome>)> =
+        reader.trace().attempts.iter().map(|attempt| (attempt.lap, attempt.outcome)).collect();
+    assert_eq!(laps, [(1, Some(Outcome::Booted)), (2, Some(Outcome::Failed))]);
+}
+
+#[rstest]
+#[case::v2022_11(fixture!("ovmf-2022.11-rebooting-port-cf9"))]
+#[case::v2026_08(fixture!("ovmf-2026.08-rebooting-port-cf9"))]
+fn a_reset_under_ovmf_begins_a_lap_where_qmp_says_so(#[case] log: &str) {
+    let mut reader = Reader::new(Ovmf, names(log));
+    let second = log.rfind("BdsDxe: loading").unwrap();
+    reader.push(Source::Serial, &log.as_bytes()[..second]);
+    reader.reset();
+    reader.push(Source::Serial, &log.as_bytes()[second..]);
+    let trace = reader.trace();
+    let laps: Vec<(u32, Option<Outcome>)> =
+        trace.attempts.iter().map(|attempt| (attempt.lap, attempt.outcome)).collect();
+    assert_eq!(laps, [(1, Some(Outcome::Booted)), (2, Some(Outcome::Booted))]);
+}
+
+#[rstest]
+#[case::v2022_11(fixture!("ovmf-2022.11-no-drive"))]
+#[case::v2025_02(fixture!("ovmf-2025.02-no-drive"))]
+fn with_nothing_to_boot_older_ovmf_starts_its_shell(#[case] log: &str) {
+    let trace = read(Ovmf, log);
+    assert_eq!((trace.terminal, trace.attempts.len()), (Some(Terminal::UefiShell), 0));
+}
+
+#[test]
+fn with_nothing_to_boot_newer_ovmf_says_so() {
+    let log = fixture!("ovmf-2026.08-no-drive");
+    let trace = read(Ovmf, log);
+    assert_eq!((trace.terminal, trace.attempts.len()), (Some(Terminal::NoBootableOption), 0));
+    let cut = log.find("was found").unwrap() + "was found".len();
+    let unfinished = read(Ovmf, &log[..cut]);
+    assert_eq!(unfinished.terminal, Some(Terminal::NoBootableOption), "the line need not be complete");
+}
+
+#[rstest]
+#[case::secure_boot(
+    "BdsDxe: failed to load OPTION: Access Denied\r\n",
+    Outcome::Refused,
+    "failed to load (Access Denied)"
+)]
+#[case::violation(
+    "BdsDxe: failed to load OPTION: Security Violation\r\n",
+    Outcome::Refused,
+    "failed to load (Security Violation)"
+)]
+#[case::not_found("BdsDxe: failed to load OPTION: Not Found\r\n", Outcome::Failed, "failed to load (Not Found)")]
+#[case::network("BdsDxe: failed to load OPTION: Time out\r\n", Outcome::TimedOut, "failed to load (Time out)")]
+#[case::start(
+    "BdsDxe: loading OPTION\r\nBdsDxe: failed to start OPTION: Unsupported\r\n",
+    Outcome::Failed,
+    "failed to start (Unsupported)"
+)]
+fn ovmf_says_why_an_option_failed(#[case] log: &str, #[case] outcome: Outcome, #[case] reason: &str) {
+    let trace = read(Ovmf, &bds(log));
+    let attempt = &trace.attempts[0];
+    assert_eq!((attempt.outcome, attempt.reason.as_str()), (Some(outcome), reason));
+    assert_eq!((attempt.medium.as_deref(), trace.attempts.len()), (Some("first"), 1));
+}
+
+#[test]
+fn code_that_returns_success_has_not_booted_either() {
+    let log = bds("BdsDxe: loading OPTION\r\nBdsDxe: starting OPTION\r\n")
+        + &payload_line(NONCE, "first")
+        + "BdsDxe: loading Boot0000 \"UiApp\" from Fv(1)/FvFile(2)\r\n";
+    let trace = read(Ovmf, &log);
+    assert!(attempts(&trace)[0].ends_with("\"first\" failed (ran, then returned to the boot manager)"));
+    assert_eq!(trace.booted(), None);
+}
+
+#[test]
+fn a_reset_before_anything_was_started_is_no_boot() {
+    let mut reader = Reader::new(Ovmf, names(""));
+    reader.push(Source::Serial, bds("BdsDxe: loading OPTION\r\n").as_bytes());
+    reader.reset();
+    assert_eq!(reader.trace().attempts[0].outcome, Some(Outcome::Failed));
+    reader.push(Source::Serial, bds("BdsDxe: loading OPTION\r\nBdsDxe: starting OPTION\r\n").as_bytes());
+    reader.reset();
+    assert_eq!(reader.trace().attempts[1].outcome, Some(Outcome::Booted));
+    assert_eq!(reader.trace().laps, 3);
+}
+
+#[test]
+fn escape_sequences_inside_a_line_do_not_hide_it() {
+    let log = "\x1b[2J\x1b[001;001H\x1b[=3h\x1b[8;056;240tBdsDxe: \x1b[1mfailed to load Boot0001 \"x\" from \
+               PciRoot(0x0)/Pci(0x3,0x0)\x1b[0m: Not Found\r\n";
+    assert_eq!(attempts(&read(Ovmf, log)), ["Boot0001 \"x\" \"first\" failed (failed to load (Not Found))"]);
+}
+
+#[test]
+fn a_crash_of_the_firmware_is_no_end_of_the_search() {
+    let crash = "!!!! X64 Exception Type - 0D(#GP - General Protection)  CPU Apic ID - 00000000 !!!!\r\n\
+        ExceptionData - 0000000000000000\r\nRIP  - 000000000766AB1B, CS  - 0000000000000038\r\n";
+    let trace = read(Ovmf, crash);
+    assert_eq!((trace.terminal.clone(), trace.attempts.len()), (Some(Terminal::CpuException), 0));
+    assert!(trace.shows_life());
+    let trace = read(Ovmf, &(bds("BdsDxe: loading OPTION\r\n") + crash));
+    assert_eq!(trace.attempts[0].reason, "processor exception 0D(#GP - General Protection)");
+    assert_eq!(read(Ovmf, "X64 Exception Type - 0D\r\n").terminal, None);
+}
+
+#[test]
+fn a_payload_that_ovmf_ran_without_a_boot_option_is_an_attempt() {
+    let line = |via: &str, current: &str| {
+        format!(
+            "BOOTWRIGHT/1 nonce={NONCE} medium=first via={via} arch=x64 boot-current={current} boot-order=- tsc=10 end\r\n"
+        )
+    };
+    let trace = read(Ovmf, &line("uefi", "-"));
+    assert_eq!(attempts(&trace), ["no boot option \"first\" booted (payload ran)"]);
+    assert_eq!(read(Ovmf, &line("linux", "-")).attempts, []);
+    let unnamed = read(Ovmf, &line("uefi", "0001"));
+    assert_eq!(attempts(&unnamed), ["Boot0001 \"first\" booted (payload ran)"]);
+    assert_eq!(unnamed.holes.len(), 1, "the option has a name that was not printed: {:?}", unnamed.holes);
+}
+
+#[test]
+fn setup_that_was_opened_is_an_end_until_something_boots_from_it() {
+    let names = names("");
+    let log = bds("BdsDxe: loading OPTION\r\nBdsDxe: starting OPTION\r\n")
+        + "BdsDxe: loading Boot0000 \"UiApp\" from Fv(1)/FvFile(462CAA21-7614-4503-836E-8AB6F4662331)\r\n\
+           BdsDxe: starting Boot0000 \"UiApp\" from Fv(1)/FvFile(462CAA21-7614-4503-836E-8AB6F4662331)\r\n";
+    let trace = read_with(Ovmf, names.clone(), log.as_bytes());
+    assert_eq!(attempts(&trace), ["Boot0001 \"UEFI Misc Device\" \"first\" failed (returned to the boot manager)"]);
+    assert_eq!((trace.terminal, trace.holes), (Some(Terminal::Setup), Vec::new()));
+    let menu_of_2026 = log.replace("462CAA21-7614-4503-836E-8AB6F4662331", "EEC25BDC-67F2-4D95-B1D5-F81B2039D11D");
+    assert_eq!(read_with(Ovmf, names.clone(), menu_of_2026.as_bytes()).terminal, Some(Terminal::Setup));
+    let chosen = log + &uefi_line("first", "0001");
+    let trace = read_with(Ovmf, names, chosen.as_bytes());
+    assert_eq!((trace.terminal.clone(), trace.booted()), (None, Some("first")));
+}
+
+/// A payload's line under UEFI.
+fn uefi_line(medium: &str, current: &str) -> String {
+    let nonce = if medium == "first" { NONCE } else { OTHER_NONCE };
+    format!(
+        "BOOTWRIGHT/1 nonce={nonce} medium={medium} via=uefi arch=x64 boot-current={current} boot-order=0001 tsc=10 end\r\n"
+    )
+}
+
+#[test]
+fn a_payload_that_runs_while_boot_current_names_a_failed_option_was_run_to_recover_the_platform() {
+    let failed = bds("BdsDxe: failed to load OPTION: Not Found\r\n");
+    let trace = read(Ovmf, &(failed.clone() + &uefi_line("second", "0001")));
+    let expected = [
+        "Boot0001 \"UEFI Misc Device\" \"first\" failed (failed to load (Not Found))",
+        "platform recovery \"second\" booted (payload ran)",
+    ];
+    assert_eq!((attempts(&trace), trace.holes.len()), (expected.map(str::to_owned).to_vec(), 0));
+    let trace = read(Ovmf, &(failed + &uefi_line("second", "0002")));
+    assert_eq!(
+        trace.holes,
+        ["the payload of \"second\" ran by Boot0002 without an attempt"],
+        "its sentences are missing"
+    );
+}
+
+#[rstest]
+#[case::lost_line_end("BdsDxe: failed to load OPTION: Not FoundBdsDxe: failed to load OPTION: Not Found\r\n", 0)]
+#[case::lost_middle("BdsDxe: failed to load Boot0001 \"UEFI MiscBdsDxe: failed to load OPTION: Not Found\r\n", 1)]
+#[case::half_a_status("BdsDxe: failed to load OPTION: Not Fou\r\nBdsDxe: failed to load OPTION: Not Found\r\n", 1)]
+#[case::no_result("BdsDxe: loading OPTION\r\nBdsDxe: failed to load Boot0002 \"x\" from Pci(0x1): Not Found\r\n", 1)]
+fn a_sentence_of_which_something_is_missing_is_a_hole(#[case] log: &str, #[case] holes: usize) {
+    let trace = read(Ovmf, &bds(log));
+    assert_eq!(trace.holes.len(), holes, "{:?}", trace.holes);
+}
+
+#[test]
+fn a_sentence_that_a_reset_cut_is_no_hole() {
+    let mut reader = Reader::new(Ovmf, names(""));
+    reader.push(Source::Serial, b"BdsDxe: failed to load Boot0001 \"UEFI Mi\r\n");
+    reader.reset();
+    reader.push(Source::Serial, bds("BdsDxe: failed to load OPTION: Not Found\r\n").as_bytes());
+    assert_eq!(reader.trace().holes, Vec::<String>::new());
+}
