@@ -141,13 +141,12 @@ impl StepError {
     fn fault(&self) -> StepFault {
         match self {
             StepError::NotRefused => StepFault::NotRefused,
-            StepError::NotReached { .. } => StepFault::Deadline,
+            StepError::NotReached { .. } | StepError::Timeout(_) => StepFault::Deadline,
             StepError::Host(_) => StepFault::Host,
             StepError::QemuEnded { exit: Some(exit), .. } if is_from_outside(*exit) => StepFault::Host,
             StepError::Refused { .. }
             | StepError::Answered { .. }
             | StepError::JobFailed { .. }
-            | StepError::Timeout(_)
             | StepError::QemuEnded { .. }
             | StepError::Differs(_) => StepFault::Other,
         }
@@ -222,7 +221,7 @@ mod tests {
                 other => panic!("{other:?}"),
             };
             assert_eq!(fault(end(StepError::Differs(words.to_owned()))), StepFault::Other);
-            assert_eq!(fault(end(StepError::Timeout(words.to_owned()))), StepFault::Other);
+            assert_eq!(fault(end(StepError::Timeout(words.to_owned()))), StepFault::Deadline);
             assert_eq!(fault(end(StepError::NotReached { seconds: 1, last: words.to_owned() })), StepFault::Deadline);
             assert_eq!(fault(end(StepError::impossible(words))), StepFault::Host);
             assert_eq!(fault(end(StepError::NotRefused)), StepFault::NotRefused);

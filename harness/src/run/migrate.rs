@@ -138,6 +138,7 @@ impl Session<'_> {
 
     /// Ends the source, whose end is not the machine's.
     fn leave(&mut self) -> Result<(), StepError> {
+        self.is_no_crash()?;
         self.watch.ignore_end();
         self.vm()?.power_off();
         Ok(())

@@ -1,6 +1,7 @@
 //! Powers a machine off, changes what its story says, and powers it on again.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::error::{RunError, StepError};
 use super::session::{Session, StartMode};
@@ -24,10 +25,19 @@ impl Session<'_> {
     }
 
     fn power_off(&mut self) -> Result<(), StepError> {
+        self.is_no_crash()?;
         self.watch.ignore_end();
         self.vm()?.power_off();
         self.note(HarnessEvent::PoweredOff);
         Ok(())
+    }
+
+    /// That QEMU, if it has ended already, was not ended by a signal: the end that a story makes must not hide another one.
+    pub(super) fn is_no_crash(&self) -> Result<(), StepError> {
+        match self.vm()?.exit(Duration::ZERO).filter(|exit| exit.signal.is_some()) {
+            Some(exit) => Err(StepError::QemuEnded { exit: Some(exit), what: format!("QEMU was {exit}") }),
+            None => Ok(()),
+        }
     }
 
     fn change_while_off(&mut self, done: &WhileOff) -> Result<(), RunError> {

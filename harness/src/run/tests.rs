@@ -339,6 +339,14 @@ fn a_qemu_that_is_killed_from_outside_is_broken_with_the_cause() {
 }
 
 #[test]
+fn a_qemu_that_somebody_terminated_is_broken_although_it_ends_with_success() {
+    let Ended::Broken(reason) = ended_by(Behaviour::IsTerminated) else {
+        panic!("{:?}", ended_by(Behaviour::IsTerminated))
+    };
+    assert_eq!(reason, "somebody ended QEMU by a signal");
+}
+
+#[test]
 fn a_qemu_that_crashes_is_failed() {
     let Ended::Failed(reason) = ended_by(Behaviour::Crashes) else { panic!("{:?}", ended_by(Behaviour::Crashes)) };
     assert!(reason.contains("QEMU ended by itself: killed by signal 11"), "{reason}");

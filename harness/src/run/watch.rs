@@ -12,7 +12,7 @@ use crate::evidence::{Entry, HarnessEvent, NetworkEvent, Observed, Recorder, Sou
 use crate::lan::LanEvent;
 use crate::process::Exit;
 use crate::trace::{Progress, Reader, Snapshot, Terminal, Trace};
-use crate::verdict::conclude::{Awaited, RunEnd, is_from_outside};
+use crate::verdict::conclude::{Awaited, RunEnd};
 use crate::verdict::{Ending, Expectation, describe, is_over, strays};
 
 /// Events of lans that stories can wait for; a hostile guest makes new ones for ever.
@@ -125,8 +125,11 @@ impl Watch {
             self.still_seeing()?;
             if let Some(exit) = self.exit {
                 let what = format!("QEMU was {exit}; last seen: {}", self.last_seen());
-                let outside = is_from_outside(exit);
-                return if outside { Err(StepError::QemuEnded { exit: self.exit, what }) } else { Ok(()) };
+                return if exit.signal.is_some() {
+                    Err(StepError::QemuEnded { exit: self.exit, what })
+                } else {
+                    Ok(())
+                };
             }
             let stopped = self.trace().terminal.as_ref().map(Terminal::words);
             let patience = if stopped.is_some() { FIRMWARE_STOPPED.min(patience) } else { patience };
@@ -264,7 +267,13 @@ impl Watch {
                 self.resets += 1;
                 self.reader.reset();
             }
-            "SHUTDOWN" => self.announced = true,
+            "SHUTDOWN" => {
+                self.announced = true;
+                // SIGTERM, SIGINT and SIGHUP: QEMU ends with success after them (`qemu_system_killed`)
+                if message.pointer("/data/reason").and_then(Value::as_str) == Some("host-signal") {
+                    self.failure.get_or_insert_with(|| "somebody ended QEMU by a signal".to_owned());
+                }
+            }
             _ => {}
         }
     }

@@ -89,6 +89,11 @@ pub enum StepFault {
 }
 
 impl RunEnd {
+    /// Whether a signal ended QEMU.
+    pub fn crashed(&self) -> bool {
+        matches!(self, RunEnd::QemuEnded { exit, .. } if exit.signal.is_some())
+    }
+
     /// Whether the run ended at a deadline and not by what the machine did.
     pub fn gave_up(&self) -> bool {
         matches!(self, RunEnd::GaveUp { .. } | RunEnd::StepFailed { fault: StepFault::Deadline, .. })
@@ -167,6 +172,9 @@ pub fn conclude_boot(expected: &Expectation, trace: &Trace, end: &RunEnd, guest_
         RunEnd::Broken { reason } | RunEnd::StepFailed { fault: StepFault::Host, reason } => {
             return Conclusion::Broken(reason.clone());
         }
+        RunEnd::StepFailed { fault: StepFault::Deadline | StepFault::Other, reason } if !trace.holes.is_empty() => {
+            return Conclusion::Broken(format!("the log of the firmware has a hole: {}; {reason}", trace.holes[0]));
+        }
         RunEnd::StepFailed { reason, .. } => return Conclusion::Fails(reason.clone()),
         RunEnd::Refused { exit, said } => return conclude_refusal(expected, *exit, said),
         RunEnd::QemuStopped | RunEnd::Starved { .. } => return Conclusion::Broken(end.to_string()),
@@ -208,6 +216,9 @@ fn not_its_own(exit: Exit, announced: bool, trace: &Trace) -> Option<&'static st
 
 fn conclude_refusal(expected: &Expectation, exit: Exit, said: &str) -> Conclusion {
     let said = said.replace('\n', " / ");
+    if is_from_outside(exit) {
+        return Conclusion::Broken(format!("somebody ended QEMU before the guest ran ({exit}): {said}"));
+    }
     match &expected.ending {
         // QEMU's own words, which have no class
         Ending::Refused(words) if said.contains(words) => Conclusion::Holds,
@@ -227,6 +238,9 @@ pub fn conclude_control(expected: &Expectation, trace: &Trace, end: &RunEnd, con
         Conclusion::Fails(reason) if !trace.shows_life() && !not_refused => {
             let what = "the control machine showed no sign of life, which refutes nothing";
             Conclusion::Broken(format!("{what}: {reason}"))
+        }
+        Conclusion::Fails(reason) if end.crashed() && !already_refuted(expected, trace) => {
+            Conclusion::Broken(format!("QEMU crashed under the control, which refutes nothing: {reason}"))
         }
         Conclusion::Fails(reason) if end.gave_up() && !already_refuted(expected, trace) => {
             Conclusion::Broken(format!("the control only ran into a deadline, which refutes nothing: {reason}"))

@@ -254,3 +254,28 @@ fn no_word_of_a_reason_decides_about_a_control() {
         assert_eq!(control(&trace("wrong"), &end, Conclusion::Fails(reason())), Conclusion::Holds, "{words}");
     }
 }
+
+#[test]
+fn a_step_that_failed_where_the_log_has_a_hole_blames_nobody() {
+    let hole = Trace { holes: vec!["half a sentence".to_owned()], ..trace("right") };
+    let conclude = |fault| conclude_boot(&Expectation::boots("right"), &hole, &step(fault), "running");
+    assert!(matches!(conclude(StepFault::Deadline), Conclusion::Broken(reason) if reason.contains("half a sentence")));
+    assert!(matches!(conclude(StepFault::Other), Conclusion::Broken(_)));
+    assert!(matches!(conclude(StepFault::NotRefused), Conclusion::Fails(_)), "QEMU said so itself");
+}
+
+#[test]
+fn a_qemu_that_was_killed_before_its_guest_ran_has_refused_nothing() {
+    let killed = RunEnd::Refused { exit: Exit { code: None, signal: Some(9) }, said: String::new() };
+    let conclusion = conclude_boot(&Expectation::qemu_refuses("no such bus"), &Trace::default(), &killed, "never ran");
+    assert!(matches!(conclusion, Conclusion::Broken(reason) if reason.contains("killed by signal 9")));
+}
+
+#[test]
+fn a_control_under_which_qemu_crashed_refutes_only_by_what_was_seen() {
+    let expected = Expectation::boots("right");
+    let crash = RunEnd::QemuEnded { exit: Exit { code: None, signal: Some(11) }, announced: false };
+    let alive = Trace { banner: Some("SeaBIOS".to_owned()), laps: 1, ..Trace::default() };
+    assert!(matches!(conclude_control(&expected, &alive, &crash, fails()), Conclusion::Broken(_)));
+    assert_eq!(conclude_control(&expected, &trace("wrong"), &crash, fails()), Conclusion::Holds);
+}

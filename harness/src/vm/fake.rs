@@ -60,10 +60,12 @@ pub(crate) enum Behaviour {
     IsStopped,
     /// Answers the negotiation and exits with code 0.
     ExitsAtOnce,
+    /// Answers the negotiation and ends as QEMU does after SIGTERM: it announces the signal and exits with code 0.
+    IsTerminated,
 }
 
 use Behaviour::*;
-const ALL: [Behaviour; 23] = [
+const ALL: [Behaviour; 24] = [
     Proper,
     Silent,
     HangsUp,
@@ -87,6 +89,7 @@ const ALL: [Behaviour; 23] = [
     Crashes,
     IsStopped,
     ExitsAtOnce,
+    IsTerminated,
 ];
 
 /// The command that starts the fake; QEMU's arguments may follow it.
@@ -215,6 +218,11 @@ fn play(behaviour: Behaviour, mut qmp: UnixStream, mut serial: std::fs::File) {
             }
             IsStopped => nix::sys::signal::raise(nix::sys::signal::SIGSTOP).unwrap(),
             ExitsAtOnce => std::process::exit(0),
+            IsTerminated => {
+                let event = r#"{"event": "SHUTDOWN", "data": {"guest": false, "reason": "host-signal"}}"#;
+                writeln!(qmp, "{event}").unwrap();
+                std::process::exit(0);
+            }
             FloodsMonitor => {
                 while qmp.write_all("{\"event\": \"RTC_CHANGE\", \"data\": {}}\n".repeat(1000).as_bytes()).is_ok() {}
             }

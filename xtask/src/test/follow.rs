@@ -80,11 +80,12 @@ impl Follower {
         loop {
             let ended = child.try_wait()?;
             self.show();
-            if let Some(status) = ended {
-                return Ok(Some(status.code()));
-            }
+            // Ctrl-C reaches the binary too, which may have ended of it already
             if self.signalled.load(Ordering::Relaxed) {
                 return Ok(None);
+            }
+            if let Some(status) = ended {
+                return Ok(Some(status.code()));
             }
             std::thread::sleep(Duration::from_millis(20));
         }
