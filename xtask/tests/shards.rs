@@ -1,7 +1,5 @@
 //! Shards of a run, by the command line, on a host that has QEMU.
 
-#![expect(clippy::unwrap_used, reason = "a test that fails here has failed")]
-
 use std::path::Path;
 use std::process::{Command, Output};
 
