@@ -46,7 +46,7 @@ pub struct Args {
     pub suite: Option<Suite>,
     /// Where QEMU and firmware come from, repeatable: host, apt, debian:SUITE, file:MANIFEST, dir:BUILD [default: host,
     /// or apt if the host has no QEMU]
-    #[arg(long = "platform", value_name = "NAME")]
+    #[arg(long = "platform", value_name = "NAME", value_parser = platform_name)]
     pub platforms: Vec<PlatformName>,
     /// Mirror for apt and debian:SUITE [default: the one that the host's apt is configured with]
     #[arg(long, value_name = "URL", value_parser = mirror)]
@@ -339,6 +339,16 @@ fn resolve(args: &Args) -> Result<Vec<Platform>, XtaskError> {
         .iter()
         .map(|name| Platform::resolve(name, &options, &mut |step| line.show(step)).map_err(XtaskError::from));
     resolved.collect()
+}
+
+/// A name that a platform goes by; a word must be one that a manifest was kept under, since it is a misspelt one else.
+fn platform_name(given: &str) -> Result<PlatformName, platform::PlatformError> {
+    let name: PlatformName = given.parse()?;
+    if matches!(name, PlatformName::Kept(_)) && !Platform::is_present(&name, &platform::Options::default()) {
+        let hint = "keep a manifest under that name: cargo xtask platform add NAME FILE".to_owned();
+        return Err(platform::PlatformError::UnknownName { given: given.to_owned(), hint });
+    }
+    Ok(name)
 }
 
 fn mirror(given: &str) -> Result<String, String> {
