@@ -21,6 +21,10 @@ const LAN_LIMIT: usize = 10_000;
 /// Resets beyond those that are expected, after which a machine reboots in a loop.
 const RESETS_ALLOWED: u32 = 20;
 
+/// Monitor and serial port are read by two threads, so what the guest printed before its reset may be noted behind the event.
+/// OVMF prints nothing for much longer than this after a reset: it unpacks itself first.
+const RESET_SETTLES: Duration = Duration::from_millis(50);
+
 /// How long firmware that has stopped is watched on for the end of QEMU: another lap may be about to begin.
 const FIRMWARE_STOPPED: Duration = Duration::from_secs(2);
 
@@ -234,8 +238,17 @@ impl Watch {
 
     /// Takes what is new, once there is something or the deadline has passed.
     fn ingest_until(&mut self, deadline: Instant) {
-        let (entries, cursor) = self.recorder.since(self.cursor, deadline);
+        let (mut entries, cursor) = self.recorder.since(self.cursor, deadline);
         self.cursor = cursor;
+        if self.reader.laps_by_reset() && entries.iter().any(|(entry, _)| is_reset(entry)) {
+            let settled = Instant::now() + RESET_SETTLES;
+            while Instant::now() < settled {
+                let (more, cursor) = self.recorder.since(self.cursor, settled);
+                self.cursor = cursor;
+                entries.extend(more);
+            }
+            entries.sort_by_key(|(entry, _)| if is_reset(entry) { entry.at + RESET_SETTLES } else { entry.at });
+        }
         for (entry, bytes) in entries {
             self.ingest(entry, &bytes);
         }
@@ -299,6 +312,10 @@ impl Watch {
             _ => {}
         }
     }
+}
+
+fn is_reset(entry: &Entry) -> bool {
+    matches!(&entry.what, Observed::QmpReceived(message) if message.get("event").and_then(Value::as_str) == Some("RESET"))
 }
 
 #[cfg(test)]

@@ -411,6 +411,11 @@ impl Reader {
         self.trace.payload(payload, &self.names);
     }
 
+    /// Whether a new lap begins with the monitor's event and not with a line of the log.
+    pub fn laps_by_reset(&self) -> bool {
+        matches!(self.parser, Parser::Ovmf(_))
+    }
+
     /// The machine was reset: a new lap begins. Under SeaBIOS the log's own banner says so; for OVMF the QMP event does.
     pub fn reset(&mut self) {
         if let Parser::Ovmf(parser) = &mut self.parser {
