@@ -9,7 +9,8 @@
 //! let path = dir.join("verdict.json");
 //! bootwright::evidence::file::write(&path, b"{}")?;
 //! assert_eq!(std::fs::read(&path)?, b"{}");
-//! # std::fs::remove_dir_all(&dir)
+//! # std::fs::remove_dir_all(&dir)?;
+//! # Ok::<(), std::io::Error>(())
 //! ```
 
 use std::fs::{self, File};
