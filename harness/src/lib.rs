@@ -3,12 +3,13 @@
 //!
 //! Data flows one way, and a module uses only what stands to its left:
 //!
-//! `digest, error -> process -> platform -> image (bootwright-images) -> lan (bootwright-lan) -> evidence -> machine -> vm -> trace -> verdict -> case -> run -> report -> suite -> prelude`
+//! `digest, error -> process -> platform -> image (bootwright-images) -> lan (bootwright-lan) -> evidence -> machine -> boot_server -> vm -> trace -> verdict -> case -> run -> report -> suite -> prelude`
 //!
 //! Whoever writes cases takes [`prelude`]; a crate of cases is run by [`suite::main`].
 
 #![deny(missing_docs)]
 
+pub mod boot_server;
 pub mod case;
 pub mod digest;
 pub mod error;

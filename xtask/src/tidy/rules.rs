@@ -7,9 +7,22 @@ use super::source::{Source, line_of, normal};
 use super::{circles, dependencies, functions, pages, processes};
 
 /// The one direction of data in `harness/src`: a module uses itself and what stands before it.
-pub const ORDER: [&str; 14] = [
-    "digest", "error", "process", "platform", "evidence", "machine", "vm", "trace", "verdict", "case", "run", "report",
-    "suite", "prelude",
+pub const ORDER: [&str; 15] = [
+    "digest",
+    "error",
+    "process",
+    "platform",
+    "evidence",
+    "machine",
+    "boot_server",
+    "vm",
+    "trace",
+    "verdict",
+    "case",
+    "run",
+    "report",
+    "suite",
+    "prelude",
 ];
 /// Longest Rust file, lines.
 const LONGEST_FILE: usize = 800;

@@ -1,0 +1,66 @@
+//! Client system architectures: DHCP option 93 and its values (IANA, "Processor Architecture Types", RFC 5970 section 3.3).
+
+/// HTTP clients among them, which take a reply only with option 60 `HTTPClient` in it (UEFI specification, 24.7.3).
+const BY_HTTP: [u16; 11] = [15, 16, 17, 18, 19, 20, 23, 24, 26, 28, 30];
+
+/// What an architecture is, in words; `None` where nobody has registered it.
+pub fn words(arch: u16) -> Option<&'static str> {
+    Some(match arch {
+        0 => "BIOS by PXE",
+        6 => "UEFI IA32 by PXE",
+        7 => "UEFI x64 by PXE",
+        9 => "UEFI byte code by PXE",
+        10 => "UEFI ARM by PXE",
+        11 => "UEFI AArch64 by PXE",
+        12 => "PowerPC Open Firmware",
+        14 => "POWER OPAL",
+        15 => "UEFI IA32 by HTTP",
+        16 => "UEFI x64 by HTTP",
+        17 => "UEFI byte code by HTTP",
+        18 => "UEFI ARM by HTTP",
+        19 => "UEFI AArch64 by HTTP",
+        20 => "BIOS by HTTP",
+        21 => "U-Boot ARM by PXE",
+        22 => "U-Boot AArch64 by PXE",
+        23 => "U-Boot ARM by HTTP",
+        24 => "U-Boot AArch64 by HTTP",
+        25 => "UEFI RISC-V 32 by PXE",
+        26 => "UEFI RISC-V 32 by HTTP",
+        27 => "UEFI RISC-V 64 by PXE",
+        28 => "UEFI RISC-V 64 by HTTP",
+        29 => "UEFI RISC-V 128 by PXE",
+        30 => "UEFI RISC-V 128 by HTTP",
+        31 => "s390 basic",
+        32 => "s390 extended",
+        _ => return None,
+    })
+}
+
+/// Whether such a client speaks HTTP.
+pub fn is_http(arch: u16) -> bool {
+    BY_HTTP.contains(&arch)
+}
+
+/// An architecture whose decimal number was written where a hexadecimal one is read, if that is what `arch` looks like: 0x16
+/// is 22, and 16 was meant.
+pub fn digits_taken_for_hex(arch: u16) -> Option<u16> {
+    let meant = format!("{arch:x}").parse::<u16>().ok()?;
+    (arch > 16 && matches!(meant, 10 | 11 | 15 | 16 | 18 | 19)).then_some(meant)
+}
+
+/// `16 (UEFI x64 by HTTP)`.
+pub fn named(arch: u16) -> String {
+    words(arch).map_or_else(|| format!("{arch} (registered for nothing)"), |words| format!("{arch} ({words})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_was_meant_decimal_is_seen_in_its_hexadecimal_digits() {
+        assert_eq!([0x16, 0x18, 0x19, 0x10, 7].map(digits_taken_for_hex), [Some(16), Some(18), Some(19), None, None]);
+        assert!(is_http(16) && !is_http(7) && !is_http(22));
+        assert_eq!(named(40), "40 (registered for nothing)");
+    }
+}

@@ -1,0 +1,227 @@
+//! Which client gets which boot file by a dnsmasq file: for the lan, and for what is wrong in it.
+//!
+//! dnsmasq puts each `dhcp-boot` before those that it has read already, and takes the first one with tags whose tags are all
+//! set, else the first without tags (`src/option.c`, `src/dhcp-common.c` of 2.90: `find_boot`).
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use super::addresses::{self, SERVER, Subnet};
+use super::dnsmasq::{Line, is_tag};
+use super::{BootFile, File, Note, arch};
+use crate::lan::{BootAnswer, Compare, DhcpRule, DhcpServer, LanSpec, Match};
+
+/// One `dhcp-match` on the client's architecture.
+struct Arch<'a> {
+    line: usize,
+    tag: &'a str,
+    value: &'a str,
+}
+
+impl Arch<'_> {
+    fn bytes(&self) -> (Vec<u8>, Compare) {
+        match Match::dnsmasq_client_arch(self.value) {
+            Match::OptionBytes { bytes, how, .. } => (bytes, how),
+            _ => (Vec::new(), Compare::Equal),
+        }
+    }
+
+    /// The one architecture that it takes, if it is one.
+    fn number(&self) -> Option<u16> {
+        match self.bytes() {
+            (bytes, Compare::Element | Compare::Prefix) if bytes.len() == 2 => {
+                Some(u16::from_be_bytes([bytes[0], bytes[1]]))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// One `dhcp-boot`.
+struct Boot<'a> {
+    line: usize,
+    tags: Vec<&'a str>,
+    file: &'a str,
+    server: Option<Ipv4Addr>,
+}
+
+/// The rules of a file.
+pub struct Rules<'a> {
+    archs: Vec<Arch<'a>>,
+    /// Tag to what else sets it.
+    matches: BTreeMap<&'a str, Vec<Match>>,
+    boots: Vec<Boot<'a>>,
+    /// Tags under which option 60 is HTTPClient; an empty list is for everybody.
+    http_client: Vec<Vec<&'a str>>,
+    /// A line with a condition that the lan does not know.
+    unknown: Option<(usize, String)>,
+}
+
+impl<'a> Rules<'a> {
+    /// Those of these lines.
+    pub fn of(lines: &'a [Line]) -> Rules<'a> {
+        let mut rules = Rules {
+            archs: Vec::new(),
+            matches: BTreeMap::new(),
+            boots: Vec::new(),
+            http_client: Vec::new(),
+            unknown: None,
+        };
+        lines.iter().for_each(|line| rules.line(line));
+        rules
+    }
+
+    fn line(&mut self, line: &'a Line) {
+        let words: Vec<&str> = line.value.split(',').map(str::trim).collect();
+        let set = words[0].strip_prefix("set:").unwrap_or(words[0]);
+        match line.option.as_str() {
+            "dhcp-match" => match words.get(1).copied() {
+                Some("option:client-arch" | "93") if words.len() == 3 => {
+                    let arch = Arch { line: line.number, tag: set, value: words[2] };
+                    self.matches.entry(set).or_default().push(Match::dnsmasq_client_arch(words[2]));
+                    self.archs.push(arch);
+                }
+                _ => self.does_not_know(line),
+            },
+            "dhcp-vendorclass" => self.by_text(line, set, words.get(1).copied(), Match::VendorClassContains),
+            "dhcp-userclass" => self.by_text(line, set, words.get(1).copied(), Match::UserClassContains),
+            "dhcp-boot" => {
+                let tags: Vec<&str> = words.iter().take_while(|word| is_tag(word)).map(|word| &word[4..]).collect();
+                let file = words.get(tags.len()).copied().unwrap_or_default();
+                let server = words.get(tags.len() + 2).and_then(|word| addresses::address(word));
+                self.boots.push(Boot { line: line.number, tags, file, server });
+            }
+            "dhcp-option" | "dhcp-option-force" => {
+                let tags: Vec<&str> = words.iter().take_while(|word| is_tag(word)).map(|word| &word[4..]).collect();
+                let class = matches!(words.get(tags.len()), Some(&"60" | &"option:vendor-class"));
+                if class && words.get(tags.len() + 1) == Some(&"HTTPClient") {
+                    self.http_client.push(tags);
+                } else if class || matches!(words.get(tags.len()), Some(&"66" | &"67" | &"43")) {
+                    self.does_not_know(line);
+                }
+            }
+            "dhcp-mac" | "dhcp-ignore" | "dhcp-name-match" | "dhcp-host" | "pxe-service" | "dhcp-circuitid" => {
+                self.does_not_know(line);
+            }
+            _ => {}
+        }
+    }
+
+    fn by_text(&mut self, line: &Line, tag: &'a str, text: Option<&str>, how: impl Fn(String) -> Match) {
+        match text {
+            Some(text) => self.matches.entry(tag).or_default().push(how(text.to_owned())),
+            None => self.does_not_know(line),
+        }
+    }
+
+    fn does_not_know(&mut self, line: &Line) {
+        self.unknown.get_or_insert((line.number, format!("{}={}", line.option, line.value)));
+    }
+
+    fn sends_http_client(&self, boot: &Boot<'_>) -> bool {
+        self.http_client.iter().any(|tags| tags.iter().all(|tag| boot.tags.contains(tag)))
+    }
+
+    /// A file is for UEFI too where its rule's architecture says so.
+    pub fn mark_efi(&self, files: &mut [BootFile]) {
+        for file in files {
+            let Some(boot) = self.boots.iter().find(|boot| boot.line == file.line) else { continue };
+            let numbers = self.archs.iter().filter(|arch| boot.tags.contains(&arch.tag)).filter_map(Arch::number);
+            file.efi |= numbers.into_iter().any(|number| !matches!(number, 0 | 20));
+        }
+    }
+
+    /// The same rules on a lan.
+    ///
+    /// # Errors
+    ///
+    /// The first line that the lan has no word for.
+    pub fn lan(&self, lines: &[Line], subnet: Subnet, file: File<'_>) -> Result<LanSpec, Note> {
+        if let Some((line, what)) = &self.unknown {
+            return Err(file.note(*line, format!("the lan has no word for {what}")));
+        }
+        let mut server = server(lines, subnet);
+        let (tagged, plain): (Vec<&Boot>, Vec<&Boot>) = self.boots.iter().rev().partition(|boot| !boot.tags.is_empty());
+        for boot in tagged.into_iter().chain(plain) {
+            let all = boot.tags.iter().map(|tag| Match::AnyOf(self.matches.get(tag).cloned().unwrap_or_default()));
+            let when = if boot.tags.is_empty() { Match::Any } else { Match::All(all.collect()) };
+            let mut answer = BootAnswer::file(addresses::boot_file(boot.file).0);
+            answer.next_server = Some(boot.server.map_or(SERVER, |_| SERVER));
+            answer.vendor_class = self.sends_http_client(boot).then(|| "HTTPClient".to_owned());
+            server.rules.push(DhcpRule { when, answer });
+        }
+        Ok(LanSpec { address: SERVER, ..LanSpec::new().dhcp(server) })
+    }
+
+    /// What is wrong.
+    pub fn warnings(&self, file: File<'_>) -> Vec<Note> {
+        let mut notes: Vec<Note> = self.archs.iter().filter_map(|arch| self.wrong_number(arch, file)).collect();
+        for boot in &self.boots {
+            let http = boot.file.starts_with("http://") || boot.file.starts_with("https://");
+            let arch = self.archs.iter().filter(|arch| boot.tags.contains(&arch.tag));
+            let arch = arch.filter_map(Arch::number).find(|number| arch::is_http(*number));
+            if let Some(number) = arch.filter(|_| http && !self.sends_http_client(boot)) {
+                let tags = boot.tags.iter().map(|tag| format!("tag:{tag},")).collect::<String>();
+                notes.push(file.note(boot.line, format!(
+                    "the answer to architecture {} has no option 60 HTTPClient, without which UEFI ignores it; add dhcp-option-force={tags}60,HTTPClient",
+                    arch::named(number)
+                )));
+            }
+        }
+        notes.sort_by_key(|note| note.line);
+        notes
+    }
+
+    fn wrong_number(&self, rule: &Arch<'_>, file: File<'_>) -> Option<Note> {
+        let value = rule.value;
+        let what = format!("client-arch,{value} ");
+        let hex = u16::from_str_radix(value.trim_start_matches("0x"), 16).ok();
+        let (bytes, how) = rule.bytes();
+        let answer = self.boots.iter().find(|boot| boot.tags.contains(&rule.tag)).map(|boot| boot.file);
+        let fix = |number: u16| format!("write {number}, decimal, for {}", arch::words(number).unwrap_or("it"));
+        if value.contains(':') {
+            let number = rule.number();
+            let meant = number.and_then(arch::digits_taken_for_hex);
+            let read = number.map_or("no architecture".to_owned(), arch::named);
+            let fix = meant.map_or("write the number in decimal digits".to_owned(), fix);
+            return meant
+                .is_some()
+                .then(|| file.note(rule.line, format!("{what}is hexadecimal: architecture {read}; {fix}")));
+        }
+        if how == Compare::Element && bytes == [0] {
+            let fix = hex.filter(|number| *number > 0).map(fix).unwrap_or_default();
+            return Some(file.note(
+                rule.line,
+                format!(
+                    "{what}is one zero byte to dnsmasq, which every architecture below 256 has, BIOS guests' too; {fix}"
+                ),
+            ));
+        }
+        if how == Compare::Contains {
+            let fix = hex.map_or("write the number in decimal digits".to_owned(), fix);
+            return Some(file.note(rule.line, format!("{what}is text to dnsmasq and matches no architecture; {fix}")));
+        }
+        let number = rule.number()?;
+        let by_http = answer.is_some_and(|file| file.starts_with("http"));
+        let meant = arch::digits_taken_for_hex(number)?;
+        (by_http && arch::is_http(meant) && !rule.tag.contains("uboot")).then(|| {
+            file.note(
+                rule.line,
+                format!("{what}is architecture {}, hexadecimal {number:x}; {}", arch::named(number), fix(meant)),
+            )
+        })
+    }
+}
+
+fn server(lines: &[Line], subnet: Subnet) -> DhcpServer {
+    let mut server = DhcpServer { address: SERVER, router: Some(SERVER), dns: None, ..DhcpServer::new("dnsmasq") };
+    let range = lines.iter().find(|line| line.option == "dhcp-range" && line.value.contains('.'));
+    let ends: Vec<Ipv4Addr> =
+        range.into_iter().flat_map(|line| line.value.split(',').filter_map(addresses::address)).collect();
+    if let Some(first) = ends.first() {
+        server.pool_start = subnet.in_lab(*first);
+        let last = ends.get(1).filter(|last| subnet.holds(**last)).unwrap_or(first).octets()[3];
+        server.pool_len = last.saturating_sub(first.octets()[3]).saturating_add(1);
+    }
+    server
+}

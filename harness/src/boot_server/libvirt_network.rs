@@ -1,0 +1,101 @@
+//! A libvirt network: what its dnsmasq would read, line by line as libvirt 9.0 writes it (`src/network/bridge_driver.c`).
+
+use roxmltree::{Document, Node, ParsingOptions};
+
+use super::dnsmasq::{self, Line};
+use super::{BootServer, BootServerError, File, Kind};
+use crate::machine::Bridge;
+
+/// The namespace of options that libvirt hands on.
+const OPTIONS: &str = "http://libvirt.org/schemas/network/dnsmasq/1.0";
+
+/// Nodes that a network has at most.
+const NODES: u32 = 100_000;
+
+/// Reads a network.
+///
+/// # Errors
+///
+/// As [`super::read`], with the line of what is wrong. A document type declaration is refused, so no entity is expanded.
+pub fn read(text: &str, file: File<'_>) -> Result<BootServer, BootServerError> {
+    let options = ParsingOptions { allow_dtd: false, nodes_limit: NODES, ..ParsingOptions::default() };
+    let document = Document::parse_with_options(text, options).map_err(|error| {
+        let line = error.pos().row as usize;
+        file.error(line, format!("broken XML: {error}"), "wanted the output of virsh net-dumpxml")
+    })?;
+    let root = document.root_element();
+    let line = |node: Node<'_, '_>| document.text_pos_at(node.range().start).row as usize;
+    if root.tag_name().name() != "network" {
+        let problem = format!("the root element is <{}>", root.tag_name().name());
+        return Err(file.error(line(root), problem, "wanted a <network>, the output of virsh net-dumpxml"));
+    }
+    let mut lines = Vec::new();
+    let mut add = |number: usize, option: &str, value: String| {
+        lines.push(Line { number, option: option.to_owned(), value });
+    };
+    let child =
+        |node: Node<'_, '_>, name: &str| node.children().find(|child| child.has_tag_name(name)).map(|child| child.id());
+    let ip = root.children().find(|node| node.has_tag_name("ip") && child(*node, "dhcp").is_some());
+    let Some(ip) = ip else {
+        let fix = "wanted <ip><dhcp><range/></dhcp></ip>: without it libvirt starts no DHCP server";
+        return Err(file.error(line(root), "the network gives no addresses", fix));
+    };
+    check_mask(ip, line(ip), file)?;
+    add(line(ip), "strict-order", String::new());
+    if let Some(tftp) = ip.children().find(|node| node.has_tag_name("tftp")) {
+        add(line(tftp), "enable-tftp", String::new());
+        add(line(tftp), "tftp-root", tftp.attribute("root").unwrap_or_default().to_owned());
+    }
+    let dhcp = ip.children().filter(|node| node.has_tag_name("dhcp")).flat_map(|dhcp| dhcp.children());
+    for node in dhcp.filter(Node::is_element) {
+        let attribute = |name: &str| node.attribute(name).unwrap_or_default().to_owned();
+        match node.tag_name().name() {
+            "range" => {
+                add(line(node), "dhcp-range", format!("{},{},255.255.255.0", attribute("start"), attribute("end")))
+            }
+            "bootp" => {
+                let server = node.attribute("server").map(|server| format!(",,{server}")).unwrap_or_default();
+                add(line(node), "dhcp-boot", attribute("file") + &server);
+            }
+            "host" => {
+                let words = ["mac", "ip", "name"].map(|name| attribute(name));
+                let words: Vec<String> = words.into_iter().filter(|word| !word.is_empty()).collect();
+                add(line(node), "dhcp-host", words.join(","));
+            }
+            _ => {}
+        }
+    }
+    add(line(ip), "dhcp-no-override", String::new());
+    add(line(ip), "dhcp-authoritative", String::new());
+    for option in root.descendants().filter(|node| node.has_tag_name((OPTIONS, "option"))) {
+        lines.extend(dnsmasq::line_of(line(option), option.attribute("value").unwrap_or_default()));
+    }
+    let mut server = dnsmasq::read(&lines, Kind::LibvirtNetwork, bridge(root), file)?;
+    for node in root.children().filter(Node::is_element) {
+        let name = node.tag_name().name();
+        if !["name", "uuid", "ip", "bridge", "mac", "options"].contains(&name) {
+            server.ignored.push(file.note(line(node), format!("<{name}>")));
+        }
+    }
+    Ok(server)
+}
+
+/// libvirt's default is STP with a delay of 0.
+fn bridge(root: Node<'_, '_>) -> Bridge {
+    let node = root.children().find(|node| node.has_tag_name("bridge"));
+    let attribute = |name: &str| node.and_then(|node| node.attribute(name));
+    let delay = attribute("delay").and_then(|delay| delay.parse().ok()).unwrap_or(0);
+    if attribute("stp") == Some("off") { Bridge::new() } else { Bridge::new().stp(delay) }
+}
+
+fn check_mask(ip: Node<'_, '_>, line: usize, file: File<'_>) -> Result<(), BootServerError> {
+    let (mask, prefix) = (ip.attribute("netmask"), ip.attribute("prefix"));
+    match (mask, prefix) {
+        (Some("255.255.255.0") | None, None) | (None, Some("24")) => Ok(()),
+        (mask, prefix) => {
+            let found = mask.or(prefix).unwrap_or_default();
+            let fix = "the lab's network is a /24: wanted netmask='255.255.255.0'";
+            Err(file.error(line, format!("the network's mask is {found}"), fix))
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The texts of an article on network boot for libvirt guests, as they stand there, and what must be refused.
+
+use rstest::rstest;
+
+use super::*;
+
+/// The article's rules for x64, completed by a range.
+const ARTICLE_X64: &str = "\
+dhcp-range=192.168.2.10,192.168.2.99
+dhcp-boot=http://boot.home.kraxel.org/pxelinux.0
+#
+dhcp-match=set:efi-x64-pxe,option:client-arch,7
+dhcp-boot=tag:efi-x64-pxe,/arch-x86_64/grubx64.efi,,192.168.2.14
+#
+dhcp-match=set:efi-x64-http,option:client-arch,16
+dhcp-boot=tag:efi-x64-http,http://boot.home.kraxel.org/arch-x86_64/grubx64.efi
+dhcp-option-force=tag:efi-x64-http,60,HTTPClient
+";
+
+/// The article's complete example.
+const NETBOOT_XYZ: &str = "\
+<network xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'>
+  <name>netboot.xyz</name>
+  <forward mode='nat'/>
+  <bridge name='netboot0' stp='on' delay='0'/>
+  <ip address='192.168.123.1' netmask='255.255.255.0'>
+    <dhcp>
+      <range start='192.168.123.10' end='192.168.123.99'/>
+      <bootp file='http://boot.netboot.xyz/ipxe/netboot.xyz.lkrn'/>
+    </dhcp>
+  </ip>
+  <dnsmasq:options>
+    <dnsmasq:option value='dhcp-match=set:efi-x64-http,option:client-arch,16'/>
+    <dnsmasq:option value='dhcp-boot=tag:efi-x64-http,http://boot.netboot.xyz/ipxe/netboot.xyz.efi'/>
+    <dnsmasq:option value='dhcp-option-force=tag:efi-x64-http,60,HTTPClient'/>
+  </dnsmasq:options>
+</network>
+";
+
+/// The article's snippet for ISC dhcpd, completed by a range.
+const ARTICLE_DHCPD: &str = "\
+option arch code 93 = unsigned integer 16;
+
+subnet 192.168.2.0 netmask 255.255.255.0 {
+        range 192.168.2.100 192.168.2.199;
+
+        if (option arch = 00:16) {
+\t\toption vendor-class-identifier \"HTTPClient\";
+\t\tfilename \"http://boot.home.kraxel.org/arch-x86_64/grubx64.efi\";
+\t} else if (option arch = 00:07) {
+\t\tnext-server 192.168.2.14;
+\t\tfilename \"/arch-x86_64/grubx64.efi\";
+\t} else {
+\t\tnext-server 192.168.2.14;
+\t\tfilename \"/pxelinux.0\";
+\t}
+}
+";
+
+fn notes(notes: &[Note]) -> Vec<String> {
+    notes.iter().map(Note::to_string).collect()
+}
+
+#[test]
+fn the_articles_right_rules_have_no_warning_and_go_to_daemon_and_lan() {
+    let server = read(ARTICLE_X64, "d.conf").unwrap();
+    assert_eq!((server.kind, notes(&server.warnings)), (Kind::Dnsmasq, vec![]));
+    let conf = server.bridge.dnsmasq.unwrap();
+    assert!(conf.contains("dhcp-boot=tag:efi-x64-pxe,/arch-x86_64/grubx64.efi,,192.168.122.1\n"), "{conf}");
+    assert!(conf.contains("dhcp-range=192.168.122.10,192.168.122.99\n"), "{conf}");
+    assert!(conf.contains("dhcp-boot=http://192.168.122.1/pxelinux.0\n"), "{conf}");
+    let files: Vec<(&str, bool)> = server.files.iter().map(|file| (file.name.as_str(), file.efi)).collect();
+    assert_eq!(files, [("pxelinux.0", false), ("arch-x86_64/grubx64.efi", true)]);
+    let lan = server.lan.unwrap();
+    let rules = &lan.dhcp[0].rules;
+    assert_eq!(rules.len(), 3);
+    assert_eq!(rules[0].answer.vendor_class.as_deref(), Some("HTTPClient"));
+    assert_eq!(rules[2].when, crate::lan::Match::Any);
+}
+
+#[test]
+fn a_libvirt_network_becomes_what_libvirt_writes_with_the_lines_of_the_xml() {
+    let server = read(NETBOOT_XYZ, "n.xml").unwrap();
+    assert_eq!((server.kind, notes(&server.warnings)), (Kind::LibvirtNetwork, vec![]));
+    assert!(server.bridge.stp && server.bridge.forward_delay == 0);
+    assert_eq!(notes(&server.ignored), ["n.xml:3: <forward>"]);
+    assert!(notes(&server.replaced).contains(
+        &"n.xml:8: dhcp-boot=http://boot.netboot.xyz/ipxe/netboot.xyz.lkrn -> http://192.168.122.1/ipxe/netboot.xyz.lkrn"
+            .to_owned()
+    ));
+    assert!(server.lan.is_ok());
+}
+
+#[test]
+fn the_articles_rule_for_arm_and_what_it_means_to_dnsmasq() {
+    let text = format!(
+        "{ARTICLE_X64}dhcp-match=set:efi-aa64-pxe,option:client-arch,b\n\
+         dhcp-boot=tag:efi-aa64-pxe,/arch-aarch64/grubaa64.efi,,192.168.2.14\n"
+    );
+    let server = read(&text, "d.conf").unwrap();
+    assert_eq!(
+        notes(&server.warnings),
+        [
+            "d.conf:10: client-arch,b is one zero byte to dnsmasq, which every architecture below 256 has, BIOS guests' too; \
+          write 11, decimal, for UEFI AArch64 by PXE"
+        ]
+    );
+}
+
+#[test]
+fn the_articles_dhcpd_snippet_has_sixteen_in_hexadecimal() {
+    let server = read(ARTICLE_DHCPD, "dhcpd.conf").unwrap();
+    assert_eq!(
+        notes(&server.warnings),
+        [
+            "dhcpd.conf:6: arch = 00:16 is hexadecimal: architecture 22 (U-Boot AArch64 by PXE); UEFI x64 by HTTP is 16: write 00:10"
+        ]
+    );
+    let conf = server.bridge.dhcpd.unwrap();
+    assert!(conf.contains("subnet 192.168.122.0 netmask 255.255.255.0"), "{conf}");
+    assert!(conf.contains("range 192.168.122.100 192.168.122.199;"), "{conf}");
+    assert!(conf.contains("filename \"http://192.168.122.1/arch-x86_64/grubx64.efi\";"), "{conf}");
+    assert_eq!(server.lan.unwrap().dhcp[0].rules.len(), 4);
+    let right = read(&ARTICLE_DHCPD.replace("00:16", "00:10"), "dhcpd.conf").unwrap();
+    assert_eq!(notes(&right.warnings), Vec::<String>::new());
+}
+
+#[rstest]
+#[case::dnsmasq(
+    &ARTICLE_X64.replace("dhcp-option-force", "#dhcp-option-force"),
+    "d:8: the answer to architecture 16 (UEFI x64 by HTTP) has no option 60 HTTPClient"
+)]
+#[case::dhcpd(
+    &ARTICLE_DHCPD.replace("00:16", "00:10").replace("option vendor-class-identifier \"HTTPClient\";", ""),
+    "d:8: the answer has no option 60 HTTPClient"
+)]
+#[case::colons(&ARTICLE_X64.replace("arch,16", "arch,00:16"), "d:7: client-arch,00:16 is hexadecimal: architecture 22")]
+#[case::twenty_two(&ARTICLE_X64.replace("arch,16", "arch,22"), "d:7: client-arch,22 is architecture 22")]
+#[case::prefix(&ARTICLE_X64.replace("arch,16", "arch,0x10"), "d:7: client-arch,0x10 is text to dnsmasq")]
+fn a_wrong_rule_is_pointed_out_with_its_line(#[case] text: &str, #[case] wanted: &str) {
+    let warnings = notes(&read(text, "d").unwrap().warnings);
+    assert!(warnings.iter().any(|warning| warning.starts_with(wanted)), "{warnings:?}");
+}
+
+#[rstest]
+#[case::empty("\n\n", "d: the file is empty")]
+#[case::prose("this is no configuration\n", "d: neither dnsmasq's nor dhcpd's configuration")]
+#[case::zero("dhcp-range=1.2.3.4\n\0", "d:2: a zero byte")]
+#[case::no_range("dhcp-boot=a.0\n", "d: no dhcp-range")]
+#[case::script("dhcp-range=10.0.0.1\ndhcp-script=/bin/sh\n", "d:2: dhcp-script runs programs")]
+#[case::xml("<network>\n<ip></network>", "d:2: broken XML")]
+#[case::domain("<domain/>", "d:1: the root element is <domain>")]
+#[case::no_dhcp("<network><ip address='10.0.0.1'/></network>", "d:1: the network gives no addresses")]
+#[case::mask("<network><ip netmask='255.0.0.0'><dhcp/></ip></network>", "d:1: the network's mask is 255.0.0.0")]
+#[case::laughs("<!DOCTYPE a [<!ENTITY b 'c'>]>\n<network>&b;</network>", "d:1: broken XML")]
+#[case::include("subnet 10.0.0.0 netmask 255.255.255.0 { }\ninclude \"/etc/passwd\";", "d:2: include runs programs")]
+#[case::brace("subnet 10.0.0.0 netmask 255.255.255.0 {\n", "d:1: a { without its }")]
+#[case::string("subnet 10.0.0.0 netmask 255.255.255.0 {\n filename \"a; }", "d:2: a string without an end")]
+#[case::wide("subnet 10.0.0.0 netmask 255.0.0.0 { }", "d:1: the subnet's mask is 255.0.0.0")]
+fn what_cannot_be_used_is_refused_with_its_line(#[case] text: &str, #[case] wanted: &str) {
+    let error = read(text, "d").unwrap_err().to_string();
+    assert!(error.starts_with(wanted), "{error}");
+}
+
+#[test]
+fn a_file_that_is_too_long_is_not_read() {
+    let error = read(&"#\n".repeat(LONGEST), "d").unwrap_err();
+    assert!(error.to_string().contains("at most 1 MiB"), "{error}");
+}
