@@ -6,8 +6,7 @@ mod rules;
 
 use bootwright::case::Case;
 use bootwright::machine::{Board, Bridge, Machine, Network};
-use bootwright::trace::Outcome;
-use bootwright::verdict::{Expectation, Expected, OnLan, booted, failed_entry};
+use bootwright::verdict::{Cause, Expectation, Expected, OnLan, booted, timed_out_entry};
 
 use crate::networks::{BIOS_FILE, nic_then_disk};
 
@@ -53,8 +52,8 @@ fn machine(network: Network) -> Machine {
     nic_then_disk(Board::Pc, "virtio-net-pci", network)
 }
 
-fn times_out(reason: &str) -> Expectation {
-    let rom = Expected { outcome: Outcome::TimedOut, ..failed_entry("ROM") }.because(reason);
+fn times_out(causes: impl IntoIterator<Item = Cause>) -> Expectation {
+    let rom = causes.into_iter().fold(timed_out_entry("ROM"), Expected::because_of);
     Expectation::attempts([rom, booted("next")])
 }
 
@@ -94,7 +93,7 @@ fn short_delay() -> Case {
 
 /// 15 s of listening and 15 s of learning, Linux' default, are longer: no discover passes, and the disk runs.
 fn long_delay() -> Case {
-    let why = "no DHCP offer: 4 discovers unanswered; bridge port tap0 was listening";
+    let why = [Cause::NoOfferAfter(4), Cause::PortWas("listening".to_owned())];
     case("forward-delay-15-s")
         .machine(machine(serving(Bridge::new().stp(15))))
         .expect(times_out(why).on_lan(OnLan::NeverAcknowledged))

@@ -6,7 +6,7 @@
 use bootwright::case::Case;
 use bootwright::machine::{Board, DiskClass, Firmware, Machine, Medium};
 use bootwright::verdict::behaviour::Behaviour;
-use bootwright::verdict::{Expectation, Expected, booted, failed, failed_entry};
+use bootwright::verdict::{Cause, Expectation, Expected, booted, failed, failed_entry};
 use bootwright_images::After;
 
 use crate::SLOW_OVMF;
@@ -127,8 +127,8 @@ fn returning(firmware: Firmware, board: Board) -> Case {
         .bootindex(2)
         .strict(true);
     let expectation = match firmware {
-        Firmware::SeaBios => Expectation::nothing_boots([failed("first").because("returned")]),
-        Firmware::Ovmf => Expectation::attempts([failed("first").because("returned"), booted("second")]),
+        Firmware::SeaBios => Expectation::nothing_boots([failed("first").because_of(Cause::Returned)]),
+        Firmware::Ovmf => Expectation::attempts([failed("first").because_of(Cause::Returned), booted("second")]),
     };
     Case::new(id(firmware, board, "returning"))
         .axis("first", "returning")

@@ -6,7 +6,8 @@ use bootwright::case::Case;
 use bootwright::lan::routes::{Answer, BodyFault, Head, Http, Length, Resource};
 use bootwright::lan::{BootAnswer, LanSpec};
 use bootwright::machine::{Board, Network, NicModel};
-use bootwright::verdict::{Expectation, OnLan};
+use bootwright::trace::Protocol;
+use bootwright::verdict::{Cause, Expectation, OnLan, http};
 
 use crate::networks::{BIOS_FILE, Story, answering, falls, network, nic_then_disk, serves};
 use crate::pxe::MODELS;
@@ -40,7 +41,7 @@ fn by_model(board: Board, model: NicModel) -> Case {
         .expect(
             Expectation::boots("served")
                 .without_trying("next")
-                .on_lan(OnLan::AskedBy("http".into(), BIOS_FILE.into()))
+                .on_lan(OnLan::AskedBy(Protocol::Http, BIOS_FILE.into()))
                 .on_lan(OnLan::Fetched(BIOS_FILE.into())),
         )
         .control(control)
@@ -92,42 +93,43 @@ fn scripts() -> Vec<Story> {
         serves("script-chains-http", script(&format!("chain {URL}"))).on_lan(asked()),
         serves("script-chains-tftp", script("chain tftp://10.77.0.1/boot.0"))
             .on_lan(asked())
-            .on_lan(OnLan::AskedBy("tftp".into(), BIOS_FILE.into())),
+            .on_lan(OnLan::AskedBy(Protocol::Tftp, BIOS_FILE.into())),
         serves("script-chains-script", with_second(script("chain second.ipxe")))
             .on_lan(OnLan::Asked("second.ipxe".into()))
-            .on_lan(OnLan::AskedBy("tftp".into(), BIOS_FILE.into())),
+            .on_lan(OnLan::AskedBy(Protocol::Tftp, BIOS_FILE.into())),
         serves("script-tries-again", script(&format!("chain http://10.77.0.1/missing || chain {URL}")))
             .on_lan(OnLan::Asked("missing".into())),
-        falls("script-exits", script("exit 1"), "HTTP /boot.ipxe: all").on_lan(OnLan::NeverAsked(BIOS_FILE.into())),
-        falls("script-that-is-none", script("nonsense"), "HTTP /boot.ipxe: all")
+        falls("script-exits", script("exit 1"), http("boot.ipxe").whole()).on_lan(OnLan::NeverAsked(BIOS_FILE.into())),
+        falls("script-that-is-none", script("nonsense"), http("boot.ipxe").whole())
             .on_lan(OnLan::NeverAsked(BIOS_FILE.into())),
     ]
 }
 
 fn breaks() -> Vec<Story> {
     let status = |status| routed("/boot.0", Answer::Status(status));
+    let nowhere = "http://nowhere.test/boot.0";
     vec![
-        falls("status-404", status(404), "HTTP /boot.0: status 404"),
-        falls("status-403", status(403), "HTTP /boot.0: status 403"),
-        falls("status-500", status(500), "HTTP /boot.0: status 500"),
-        falls("missing-file", by_url("http://10.77.0.1/missing.0"), "HTTP /missing.0: status 404"),
-        falls("reset", routed("/boot.0", Answer::Reset), "HTTP /boot.0: GET left unanswered"),
+        falls("status-404", status(404), http(BIOS_FILE).status(404)),
+        falls("status-403", status(403), http(BIOS_FILE).status(403)),
+        falls("status-500", status(500), http(BIOS_FILE).status(500)),
+        falls("missing-file", by_url("http://10.77.0.1/missing.0"), http("missing.0").status(404)),
+        falls("reset", routed("/boot.0", Answer::Reset), http(BIOS_FILE).unanswered()),
         falls(
             "reset-in-the-body",
             sent(|resource| resource.fault(BodyFault::ResetAfter(600))),
-            format!("HTTP /boot.0: {}", BodyFault::ResetAfter(600)),
+            http(BIOS_FILE).fault(BodyFault::ResetAfter(600)),
         ),
         falls(
             "close-in-the-body",
             sent(|resource| resource.fault(BodyFault::CloseAfter(600))),
-            format!("HTTP /boot.0: {}", BodyFault::CloseAfter(600)),
+            http(BIOS_FILE).fault(BodyFault::CloseAfter(600)),
         ),
-        falls("length-too-large", sent(|resource| resource.length(Length::Claimed(9000))), "HTTP /boot.0"),
+        falls("length-too-large", sent(|resource| resource.length(Length::Claimed(9000))), http(BIOS_FILE).whole()),
         falls(
             "no-server",
             by_url(URL).with_lan(|lan| lan.http(Http { ports: vec![], ..Http::default() })),
-            "never asked for",
+            Cause::NeverAskedFor(URL.to_owned()),
         ),
-        falls("name-that-nobody-knows", by_url("http://nowhere.test/boot.0"), "never asked for"),
+        falls("name-that-nobody-knows", by_url(nowhere), Cause::NeverAskedFor(nowhere.to_owned())),
     ]
 }

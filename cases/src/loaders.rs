@@ -7,7 +7,8 @@ mod uefi;
 use bootwright::case::Case;
 use bootwright::lan::{BootAnswer, LanSpec};
 use bootwright::machine::{Board, Loader, Machine, Network};
-use bootwright::verdict::{Expectation, OnLan, booted, failed_entry};
+use bootwright::trace::Protocol;
+use bootwright::verdict::{Expectation, OnLan, booted, failed_entry, tftp};
 
 use crate::networks::{BIOS_FILE, answering, nic_then_disk};
 
@@ -23,6 +24,11 @@ pub fn cases() -> Vec<Case> {
 #[track_caller]
 fn case(name: &str) -> Case {
     Case::new(format!("pxe::seabios::pc::loader-{name}")).axis("loader", name)
+}
+
+/// The group of cases that load by this protocol.
+fn group_of(protocol: Protocol) -> &'static str {
+    if protocol == Protocol::Http { "http" } else { "pxe" }
 }
 
 fn machine(network: Network) -> Machine {
@@ -75,7 +81,7 @@ fn pxelinux_by(name: &str, place: &str) -> Case {
 
 /// `LOCALBOOT -1` gives the machine back to the BIOS, which goes on to the next device.
 fn pxelinux_gives_up() -> Case {
-    let entry = failed_entry("ROM").because("TFTP pxelinux.cfg/default: all");
+    let entry = failed_entry("ROM").because_of(tftp("pxelinux.cfg/default").whole());
     case("pxelinux-localboot")
         .machine(machine(pxelinux("default", "LOCALBOOT -1")))
         .expect(Expectation::attempts([entry, booted("next")]).on_lan(OnLan::NeverAsked(BIOS_FILE.into())))
@@ -107,6 +113,6 @@ fn ipxe_kernel() -> Case {
             Expectation::boots("served")
                 .without_trying("next")
                 .on_lan(OnLan::AskedInOrder(order))
-                .on_lan(OnLan::AskedBy("http".into(), BIOS_FILE.into())),
+                .on_lan(OnLan::AskedBy(Protocol::Http, BIOS_FILE.into())),
         )
 }

@@ -4,7 +4,7 @@ use bootwright::case::{Case, SourceLine};
 use bootwright::lan::{BootAnswer, DhcpServer, LanSpec, Match};
 use bootwright::machine::{Board, DeviceClass, Firmware, Machine, Medium, Network, NicModel, OptionRom};
 use bootwright::trace::Outcome;
-use bootwright::verdict::{Expectation, Expected, OnLan, booted, failed_entry};
+use bootwright::verdict::{Cause, Expectation, Expected, OnLan, booted, failed_entry};
 
 /// The boot file of BIOS guests.
 pub const BIOS_FILE: &str = "boot.0";
@@ -17,7 +17,7 @@ pub enum Fate {
     /// The served program runs.
     Served,
     /// It ends so, for this reason, and the disk behind it runs.
-    Falls(Outcome, String),
+    Falls(Outcome, Cause),
 }
 
 /// One row: a network, what becomes of a BIOS guest on it, and the network on which that must not happen.
@@ -35,29 +35,27 @@ pub struct Story {
 #[track_caller]
 pub fn serves(name: &'static str, network: Network) -> Story {
     let control = network.clone().without_program(BIOS_FILE);
-    Story { name, network, control, fate: Fate::Served, on_lan: Vec::new(), source: SourceLine::here() }
+    Story { control, ..Story::of(name, network, Fate::Served) }
 }
 
-/// The NIC's entry fails for a reason in which `reason` stands. The negative control is the healthy network.
+/// The NIC's entry fails because of this. The negative control is the healthy network.
 #[track_caller]
-pub fn falls(name: &'static str, network: Network, reason: impl Into<String>) -> Story {
-    Story {
-        name,
-        network,
-        control: healthy(),
-        fate: Fate::Falls(Outcome::Failed, reason.into()),
-        on_lan: Vec::new(),
-        source: SourceLine::here(),
-    }
+pub fn falls(name: &'static str, network: Network, cause: impl Into<Cause>) -> Story {
+    Story::of(name, network, Fate::Falls(Outcome::Failed, cause.into()))
 }
 
-/// Nobody answers the NIC for a reason in which `reason` stands. The negative control is the healthy network.
+/// Nobody answers the NIC because of this. The negative control is the healthy network.
 #[track_caller]
-pub fn times_out(name: &'static str, network: Network, reason: impl Into<String>) -> Story {
-    Story { fate: Fate::Falls(Outcome::TimedOut, reason.into()), ..falls(name, network, "") }
+pub fn times_out(name: &'static str, network: Network, cause: impl Into<Cause>) -> Story {
+    Story::of(name, network, Fate::Falls(Outcome::TimedOut, cause.into()))
 }
 
 impl Story {
+    #[track_caller]
+    fn of(name: &'static str, network: Network, fate: Fate) -> Story {
+        Story { name, network, control: healthy(), fate, on_lan: Vec::new(), source: SourceLine::here() }
+    }
+
     /// Demands something of the exchange.
     pub fn on_lan(mut self, wanted: OnLan) -> Story {
         self.on_lan.push(wanted);
@@ -75,8 +73,8 @@ impl Story {
         let machine = |network: Network| nic_then_disk(board, "virtio-net-pci", network);
         let mut expectation = match self.fate {
             Fate::Served => Expectation::boots("served").without_trying("next"),
-            Fate::Falls(outcome, reason) => {
-                let rom = Expected { outcome, ..failed_entry("ROM") }.because(&reason);
+            Fate::Falls(outcome, cause) => {
+                let rom = Expected { outcome, ..failed_entry("ROM") }.because_of(cause);
                 Expectation::attempts([rom, booted("next")])
             }
         };

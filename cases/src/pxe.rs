@@ -11,7 +11,7 @@ mod wire;
 use bootwright::case::Case;
 use bootwright::lan::{Fault, LanSpec};
 use bootwright::machine::{Board, DeviceName, Firmware, Machine, Medium, NicModel, OptionRom};
-use bootwright::verdict::{Expectation, OnLan, booted, failed, failed_entry, timed_out_entry};
+use bootwright::verdict::{Cause, Expectation, OnLan, booted, failed, failed_entry, timed_out_entry};
 
 use crate::networks::{self, BIOS_FILE, healthy, nic_then_disk, with};
 
@@ -98,7 +98,7 @@ fn two_nics(board: Board, dead_first: bool) -> Case {
             .bootindex(alive)
     };
     let served = Expectation::attempts([booted("served")]).on_lan(OnLan::Silent(DeviceName::nic(0)));
-    let late = Expectation::attempts([timed_out_entry("ROM").because("nic0: no DHCP offer"), booted("served")])
+    let late = Expectation::attempts([timed_out_entry("ROM").over_nic(0).because_of(Cause::NoOffer), booted("served")])
         .on_lan(OnLan::Heard(DeviceName::nic(0)))
         .on_lan(OnLan::Heard(DeviceName::nic(1)));
     case(board, if dead_first { "two-nics-dead-one-first" } else { "two-nics-live-one-first" })
@@ -172,7 +172,7 @@ fn order_letter(board: Board) -> Case {
 fn nothing_else(board: Board) -> Case {
     let machine =
         |network| Machine::new(Firmware::SeaBios, board).network(network).nic("virtio-net-pci", Some(0)).bootindex(1);
-    let rom = timed_out_entry("ROM").because("no DHCP offer: 4 discovers unanswered");
+    let rom = timed_out_entry("ROM").because_of(Cause::NoOfferAfter(4));
     case(board, "dead-network-and-nothing-else")
         .machine(machine(with(|lan| lan.fault(Fault::dead_network()))))
         .expect(Expectation::nothing_boots([rom, failed_entry("Hard Disk"), failed_entry("Floppy")]))
@@ -189,7 +189,7 @@ fn vendor_article() -> Case {
         .ide(0, 1, Medium::vendor_reboot("reboot"))
         .bootindex(2)
         .virtio_blk(Medium::bootable("unselected"));
-    let lap = [timed_out_entry("ROM").because("no DHCP offer: 4 discovers unanswered"), booted("reboot")];
+    let lap = [timed_out_entry("ROM").because_of(Cause::NoOfferAfter(4)), booted("reboot")];
     case(Board::Pc, "vendor-reboot-disk-behind-dead-nic")
         .machine(machine)
         .expect(Expectation::laps(4, lap).without_trying("unselected"))

@@ -19,5 +19,7 @@ pub use crate::machine::{
     Access, Board, Bridge, Clock, Damage, DeviceClass, DeviceName, Firmware, Grub, Loader, Machine, Medium, Network,
     OptionRom, Place, UsbController, VariableStore,
 };
-pub use crate::trace::Outcome;
-pub use crate::verdict::{Expectation, Expected, OnLan, OnStore, booted, failed, failed_entry, timed_out_entry};
+pub use crate::trace::{Outcome, Protocol};
+pub use crate::verdict::{
+    Cause, Expectation, Expected, OnLan, OnStore, booted, failed, failed_entry, http, https, tftp, timed_out_entry,
+};

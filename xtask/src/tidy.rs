@@ -11,6 +11,7 @@ mod modules;
 mod pages;
 mod processes;
 mod rules;
+mod sentences;
 mod source;
 
 use std::error::Error;

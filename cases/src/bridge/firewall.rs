@@ -2,7 +2,7 @@
 
 use bootwright::case::Case;
 use bootwright::machine::Bridge;
-use bootwright::verdict::OnLan;
+use bootwright::verdict::{Cause, OnLan};
 
 use super::{case, machine, served, serving, times_out};
 
@@ -17,13 +17,18 @@ fn rules(hook: &str, rule: &str) -> String {
     )
 }
 
+/// A rule of that table that begins so dropped a packet at this hook.
+fn dropped(hook: &str, rule: &str) -> Cause {
+    Cause::DroppedBy { chain: format!("inet firewall {hook}"), rule: rule.to_owned() }
+}
+
 const DROP_REPLIES: &str = "oifname br0 udp sport 67 meta nftrace set 1 drop";
 
 /// dnsmasq's replies are dropped: it hears every discover, the guest hears nothing.
 fn replies_dropped() -> Case {
     case("firewall-drops-replies")
         .machine(machine(serving(Bridge::new().rules(rules("output", DROP_REPLIES)))))
-        .expect(times_out("nftables inet firewall output: oifname").on_lan(OnLan::RuleStruck("udp sport 67".into())))
+        .expect(times_out([dropped("output", "oifname")]).on_lan(OnLan::RuleStruck("udp sport 67".into())))
         .control(machine(serving(Bridge::new())))
 }
 
@@ -32,7 +37,7 @@ fn requests_dropped() -> Case {
     let rule = "iifname br0 udp dport 67 meta nftrace set 1 drop";
     case("firewall-drops-requests")
         .machine(machine(serving(Bridge::new().rules(rules("input", rule)))))
-        .expect(times_out("nftables inet firewall input: iifname").on_lan(OnLan::NeverAcknowledged))
+        .expect(times_out([dropped("input", "iifname")]).on_lan(OnLan::NeverAcknowledged))
         .control(machine(serving(Bridge::new())))
 }
 
@@ -49,6 +54,6 @@ fn wrong_checksum() -> Case {
     let rule = "oifname br0 udp sport 67 udp checksum set 0x1234";
     case("wrong-udp-checksum")
         .machine(machine(serving(Bridge::new().rules(rules("output", rule)))))
-        .expect(times_out("no DHCP offer was taken: 4 discovers, 4 offers").on_lan(OnLan::NeverAcknowledged))
+        .expect(times_out([Cause::OffersNotTaken(4)]).on_lan(OnLan::NeverAcknowledged))
         .control(machine(serving(Bridge::new())))
 }

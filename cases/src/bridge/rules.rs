@@ -3,8 +3,8 @@
 
 use bootwright::case::Case;
 use bootwright::machine::{Board, Bridge, Machine, Network};
-use bootwright::trace::Outcome;
-use bootwright::verdict::{Expectation, Expected, OnLan, booted, failed_entry};
+use bootwright::trace::{Outcome, Protocol};
+use bootwright::verdict::{Cause, Expectation, Expected, OnLan, booted, failed_entry};
 
 use super::{DNSMASQ, machine};
 use crate::networks::{http_first, ovmf, without_ipv6};
@@ -99,15 +99,15 @@ fn named(group: &str, name: &str) -> Case {
 /// One configuration, three kinds of guest, each with a file of its own. The negative control has the rules' codes wrong, and for
 /// a BIOS guest, which would run what it is given and hang, no file.
 fn three(server: &str, right: impl Fn() -> Network, wrong: impl Fn() -> Network) -> Vec<Case> {
-    let boots = |medium: &str, arch, protocol: &str, file: &str| {
+    let boots = |medium: &str, arch, protocol, file: &str| {
         Expectation::boots(medium)
             .without_trying("next")
             .on_lan(OnLan::Arch(arch))
             .on_lan(OnLan::AcknowledgedBy("192.168.122.1".into()))
-            .on_lan(OnLan::AskedBy(protocol.into(), file.into()))
+            .on_lan(OnLan::AskedBy(protocol, file.into()))
             .on_lan(OnLan::Fetched(file.into()))
     };
-    let bios_protocol = if server == "dnsmasq" { "http" } else { "tftp" };
+    let bios_protocol = if server == "dnsmasq" { Protocol::Http } else { Protocol::Tftp };
     let name = |arch: u16| format!("{server}-arch-{arch}");
     vec![
         named("pxe::seabios", &name(0))
@@ -117,18 +117,18 @@ fn three(server: &str, right: impl Fn() -> Network, wrong: impl Fn() -> Network)
             .control(machine(right().without_program(BIOS_FILE))),
         named("pxe::ovmf", &name(7))
             .machine(by_pxe(right()))
-            .expect(boots("for-pxe", 7, "tftp", PXE_FILE))
+            .expect(boots("for-pxe", 7, Protocol::Tftp, PXE_FILE))
             .control(by_pxe(wrong())),
         named("http::ovmf", &name(16))
             .machine(by_http(right()))
-            .expect(boots("for-http", 16, "http", HTTP_FILE))
+            .expect(boots("for-http", 16, Protocol::Http, HTTP_FILE))
             .control(by_http(wrong())),
     ]
 }
 
 /// The article's ISC rule `00:16` is decimal 22: an HTTP guest gets the BIOS file without HTTPClient and ignores it.
 fn wrong_http_code() -> Case {
-    let entry = Expected { outcome: Outcome::TimedOut, ..failed_entry("HTTPv4").because("no DHCP offer was taken") };
+    let entry = Expected { outcome: Outcome::TimedOut, ..failed_entry("HTTPv4").because_of(Cause::OfferNotTaken) };
     named("http::ovmf", "dhcpd-00-16")
         .machine(by_http(dhcpd("00:07", "00:16")))
         .expect(

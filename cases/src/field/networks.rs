@@ -3,7 +3,7 @@
 use bootwright::case::Case;
 use bootwright::lan::{DhcpServer, Fault, LanSpec};
 use bootwright::machine::{Board, DeviceClass, DeviceName, Firmware, Machine, Medium, Network, OptionRom};
-use bootwright::verdict::{Expectation, OnLan, booted, failed, failed_entry, timed_out_entry};
+use bootwright::verdict::{Cause, Expectation, OnLan, booted, failed, failed_entry, tftp, timed_out_entry};
 
 use super::id::{BOARDS, case};
 use crate::networks::{healthy, network};
@@ -41,7 +41,7 @@ fn second_serves(board: Board) -> Case {
     case(Firmware::SeaBios, board, "two-nics-then-disk-second-serves")
         .machine(nics_then_disk(board, dead(), healthy()))
         .expect(
-            Expectation::attempts([timed_out_entry("ROM").because("nic0: no DHCP offer"), booted("served")])
+            Expectation::attempts([timed_out_entry("ROM").over_nic(0).because_of(Cause::NoOffer), booted("served")])
                 .without_trying("disk"),
         )
         .control(nics_then_disk(board, healthy(), dead()))
@@ -52,8 +52,8 @@ fn second_serves(board: Board) -> Case {
 /// <https://github.com/vagrant-libvirt/vagrant-libvirt/pull/425>
 fn both_dead(board: Board) -> Case {
     let attempts = [
-        timed_out_entry("ROM").because("nic0: no DHCP offer"),
-        timed_out_entry("ROM").because("nic1: no DHCP offer"),
+        timed_out_entry("ROM").over_nic(0).because_of(Cause::NoOffer),
+        timed_out_entry("ROM").over_nic(1).because_of(Cause::NoOffer),
         booted("disk"),
     ];
     case(Firmware::SeaBios, board, "two-nics-then-disk-both-dead")
@@ -99,7 +99,10 @@ fn reversed_slots(board: Board) -> Case {
     };
     case(Firmware::SeaBios, board, "two-nics-none-listed-in-reversed-slots")
         .machine(machine(healthy(), dead()))
-        .expect(Expectation::attempts([timed_out_entry("ROM").because("nic1: no DHCP offer"), booted("served")]))
+        .expect(Expectation::attempts([
+            timed_out_entry("ROM").over_nic(1).because_of(Cause::NoOffer),
+            booted("served"),
+        ]))
         .control(machine(dead(), healthy()))
 }
 
@@ -119,7 +122,7 @@ fn model_without_rom(board: Board) -> Case {
     };
     case(Firmware::SeaBios, board, "nic-without-rom-then-dead-nic")
         .machine(machine(dead()))
-        .expect(Expectation::attempts([timed_out_entry("ROM").because("nic1: no DHCP offer"), booted("disk")]))
+        .expect(Expectation::attempts([timed_out_entry("ROM").over_nic(1).because_of(Cause::NoOffer), booted("disk")]))
         .control(machine(healthy()))
 }
 
@@ -159,7 +162,7 @@ fn falls_through_to_the_floppy(board: Board) -> Case {
     };
     let attempts = [
         failed("disk").because("not a bootable disk"),
-        timed_out_entry("ROM").because("nic0: no DHCP offer"),
+        timed_out_entry("ROM").over_nic(0).because_of(Cause::NoOffer),
         failed("optical").because("Could not read from CDROM"),
         booted("floppy"),
     ];
@@ -179,6 +182,6 @@ fn control_characters(board: Board) -> Case {
     };
     case(Firmware::SeaBios, board, "boot-file-with-control-characters")
         .machine(machine(NAME))
-        .expect(Expectation::attempts([failed_entry("ROM").because("file not found"), booted("next")]))
+        .expect(Expectation::attempts([failed_entry("ROM").because_of(tftp(NAME).not_found()), booted("next")]))
         .control(machine("boot.0"))
 }

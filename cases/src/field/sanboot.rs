@@ -2,7 +2,9 @@
 
 use bootwright::case::Case;
 use bootwright::machine::{Board, Firmware, Machine, Medium, Network};
-use bootwright::verdict::{Expectation, OnLan, booted, failed, failed_entry, timed_out_entry};
+use bootwright::verdict::{
+    Cause, Expectation, Expected, OnLan, booted, failed, failed_entry, http, tftp, timed_out_entry,
+};
 
 use super::id::{BOARDS, case};
 use crate::networks::{answering, network, nic_then_disk, ovmf_by_ipxe, without_ipv6};
@@ -37,6 +39,11 @@ fn listed(board: Board) -> Case {
         .control(machine("exit 1"))
 }
 
+/// The first NIC's entry loads the script, which boots nothing.
+fn script_ran(entry: &str) -> Expected {
+    failed_entry(entry).over_nic(0).because_of(http("boot.ipxe").whole())
+}
+
 /// Only the NIC has a bootindex; the disk is there all the same, and the script finds it.
 ///
 /// <https://github.com/ipxe/ipxe/issues/1334>
@@ -54,10 +61,7 @@ fn unlisted(board: Board) -> Case {
 fn unlisted_strict(board: Board) -> Case {
     case(Firmware::SeaBios, board, "sanboot-of-an-unlisted-disk-strict")
         .machine(nic_alone(board, SANBOOT).strict(true))
-        .expect(
-            Expectation::nothing_boots([failed_entry("ROM").because("nic0: HTTP /boot.ipxe: all")])
-                .without_trying("disk"),
-        )
+        .expect(Expectation::nothing_boots([script_ran("ROM")]).without_trying("disk"))
         .control(nic_alone(board, SANBOOT))
 }
 
@@ -89,11 +93,7 @@ fn second_drive(board: Board) -> Case {
 /// <https://github.com/ipxe/ipxe/issues/776>
 fn blank(board: Board) -> Case {
     let machine = nic_then_disk(board, "virtio-net-pci", script(SANBOOT));
-    let attempts = [
-        failed_entry("ROM").because("nic0: HTTP /boot.ipxe: all"),
-        failed("next").because("not a bootable disk"),
-        failed_entry("Floppy"),
-    ];
+    let attempts = [script_ran("ROM"), failed("next").because("not a bootable disk"), failed_entry("Floppy")];
     case(Firmware::SeaBios, board, "sanboot-of-a-blank-disk")
         .machine(machine.clone().with_blank("next"))
         .expect(Expectation::nothing_boots(attempts))
@@ -107,7 +107,7 @@ fn exits(board: Board, status: u8) -> Case {
     let machine = |text: &str| nic_then_disk(board, "virtio-net-pci", script(text));
     case(Firmware::SeaBios, board, &format!("script-exits-with-{status}"))
         .machine(machine(&format!("exit {status}")))
-        .expect(Expectation::attempts([failed_entry("ROM").because("nic0: HTTP /boot.ipxe: all"), booted("next")]))
+        .expect(Expectation::attempts([script_ran("ROM"), booted("next")]))
         .control(machine(SANBOOT))
 }
 
@@ -119,7 +119,7 @@ fn chains_nothing(board: Board) -> Case {
     case(Firmware::SeaBios, board, "script-chains-what-is-not-there")
         .machine(machine("chain http://10.77.0.1/missing"))
         .expect(
-            Expectation::attempts([failed_entry("ROM").because("HTTP /missing: status 404"), booted("next")])
+            Expectation::attempts([failed_entry("ROM").because_of(http("missing").status(404)), booted("next")])
                 .on_lan(OnLan::Asked("missing".into())),
         )
         .control(machine("chain http://10.77.0.1/boot.0"))
@@ -133,9 +133,9 @@ fn chains_nothing(board: Board) -> Case {
 fn exits_under_ovmf() -> Case {
     let machine = |text: &str| without_ipv6(ovmf_by_ipxe(Board::Q35, script(text)));
     let attempts = [
-        failed_entry("PXEv4").because("nic0: HTTP /boot.ipxe: all"),
-        failed_entry("PXEv4").because("file not found"),
-        timed_out_entry("HTTPv4").because("no DHCP offer was taken"),
+        script_ran("PXEv4"),
+        failed_entry("PXEv4").because_of(tftp("http://10.77.0.1/boot.ipxe").not_found()),
+        timed_out_entry("HTTPv4").because_of(Cause::OfferNotTaken),
         booted("next"),
     ];
     case(Firmware::Ovmf, Board::Q35, "script-exits-with-0")

@@ -4,8 +4,8 @@ use bootwright::case::Case;
 use bootwright::lan::routes::{Answer, BodyFault, Http, Length, Resource};
 use bootwright::lan::{BootAnswer, DhcpServer, Dhcpv6Server, Ipv6, LanSpec, Match};
 use bootwright::machine::{Board, Clock, Machine, Network};
-use bootwright::trace::Outcome;
-use bootwright::verdict::{Expectation, Expected, OnLan, booted, failed_entry};
+use bootwright::trace::{Outcome, Protocol};
+use bootwright::verdict::{Cause, Expectation, Expected, OnLan, Transfer, booted, failed_entry, http};
 
 use crate::SLOW_OVMF;
 use crate::networks::{EFI_FILE, http_first, ovmf, without_ipv6};
@@ -31,17 +31,18 @@ fn breaks() -> Vec<Case> {
         let resource = change(Resource::new(Vec::new()).content_type("application/efi"));
         Answer::Resource(resource)
     };
+    let file = || http(EFI_FILE);
     let table = [
-        ("status-500", Answer::Status(500), "HTTP /boot.efi"),
-        ("reset", Answer::Reset, "HTTP /boot.efi"),
-        ("silence", Answer::Silence, "HTTP /boot.efi"),
-        ("reset-in-the-body", sent(&|resource| resource.fault(BodyFault::ResetAfter(600))), "HTTP /boot.efi"),
-        ("length-too-large", sent(&|resource| resource.length(Length::Claimed(90_000))), "HTTP /boot.efi"),
+        ("status-500", Answer::Status(500), file().status(500)),
+        ("reset", Answer::Reset, file().unanswered()),
+        ("silence", Answer::Silence, file().unanswered()),
+        ("reset-in-the-body", sent(&|resource| resource.fault(BodyFault::ResetAfter(600))), file()),
+        ("length-too-large", sent(&|resource| resource.length(Length::Claimed(90_000))), file()),
     ];
-    let case = |(name, answer, reason): (&str, Answer, &str)| {
+    let case = |(name, answer, cause): (&str, Answer, Transfer)| {
         let network =
             network(BootAnswer::http(URL)).with_lan(|lan| lan.http(Http::default().route("/boot.efi", answer)));
-        falls(name, network, failed_entry("HTTPv4").because(reason), OnLan::Asked(EFI_FILE.into()))
+        falls(name, network, failed_entry("HTTPv4").because_of(cause), OnLan::Asked(EFI_FILE.into()))
     };
     table.into_iter().map(case).chain([stall()]).collect()
 }
@@ -51,8 +52,7 @@ fn stall() -> Case {
     let resource = Resource::new(Vec::new()).content_type("application/efi").fault(BodyFault::StallAfter(600));
     let network = network(BootAnswer::http(URL))
         .with_lan(|lan| lan.http(Http::default().route("/boot.efi", Answer::Resource(resource))));
-    let entry =
-        Expected { outcome: Outcome::TimedOut, ..failed_entry("HTTPv4").because("HTTP /boot.efi: nothing more") };
+    let entry = Expected { outcome: Outcome::TimedOut, ..failed_entry("HTTPv4").because_of(http(EFI_FILE).stalled()) };
     falls("stall-in-the-body", network, entry, OnLan::Asked(EFI_FILE.into()))
 }
 
@@ -84,7 +84,7 @@ fn plain(board: Board) -> Case {
         .without_trying("next")
         .on_lan(OnLan::Arch(16))
         .on_lan(OnLan::VendorClass("HTTPClient:Arch:00016".into()))
-        .on_lan(OnLan::AskedBy("http".into(), EFI_FILE.into()));
+        .on_lan(OnLan::AskedBy(Protocol::Http, EFI_FILE.into()));
     case(board, "plain").control(without_file(&machine)).machine(machine).expect(expectation)
 }
 
@@ -104,7 +104,7 @@ fn redirect() -> Case {
     falls(
         "redirect-is-not-followed",
         network,
-        failed_entry("HTTPv4").because("HTTP /old.efi: status 302"),
+        failed_entry("HTTPv4").because_of(http("old.efi").status(302)),
         OnLan::NeverAsked(EFI_FILE.into()),
     )
 }
@@ -120,13 +120,13 @@ fn chunked() -> Case {
 /// A reply whose option 60 is not HTTPClient is not for an HTTP client, whatever else it says.
 fn without_http_client() -> Case {
     let unmarked = BootAnswer::http(URL).vendor_class(None);
-    let entry = Expected { outcome: Outcome::TimedOut, ..failed_entry("HTTPv4").because("no DHCP offer was taken") };
+    let entry = Expected { outcome: Outcome::TimedOut, ..failed_entry("HTTPv4").because_of(Cause::OfferNotTaken) };
     falls("reply-without-http-client", network(unmarked), entry, OnLan::NeverAsked(EFI_FILE.into()))
 }
 
 fn not_found() -> Case {
     let network = network(BootAnswer::http("http://10.77.0.1/missing.efi"));
-    let entry = failed_entry("HTTPv4").because("HTTP /missing.efi: status 404");
+    let entry = failed_entry("HTTPv4").because_of(http("missing.efi").status(404));
     falls("status-404", network, entry, OnLan::Asked("missing.efi".into()))
 }
 
@@ -146,13 +146,13 @@ fn https(trusted: bool) -> Machine {
 
 /// HTTPS with the authority that the firmware was given.
 fn tls() -> Case {
-    let expectation = Expectation::boots("served").on_lan(OnLan::AskedBy("https".into(), EFI_FILE.into()));
+    let expectation = Expectation::boots("served").on_lan(OnLan::AskedBy(Protocol::Https, EFI_FILE.into()));
     case(Board::Pc, "https").machine(https(true)).expect(expectation).control(https(false))
 }
 
 /// HTTPS with another authority: the firmware refuses the server's certificate.
 fn wrong_authority() -> Case {
-    let entry = Expected { outcome: Outcome::Refused, ..failed_entry("HTTPv4").because("TLS refused") };
+    let entry = Expected { outcome: Outcome::Refused, ..failed_entry("HTTPv4").because_of(Cause::TlsRefused) };
     case(Board::Pc, "https-wrong-authority")
         .machine(https(false))
         .expect(Expectation::attempts([entry, booted("next")]).on_lan(OnLan::TlsRefused))

@@ -3,6 +3,7 @@
 use bootwright::case::Case;
 use bootwright::lan::LanSpec;
 use bootwright::machine::{Clock, Grub, Loader, Machine, Network};
+use bootwright::trace::Protocol;
 use bootwright::verdict::{Expectation, OnLan};
 
 use super::{answering_with, machine, pxelinux};
@@ -18,13 +19,13 @@ const PXELINUX_EXIT: (&str, &str) = ("pxelinux.cfg/default", "DEFAULT one\nPROMP
 pub(super) const SCRIPT_EXIT: (&str, &str) = ("boot.ipxe", "#!ipxe\nexit 1\n");
 
 pub(super) fn cases() -> Vec<Case> {
-    vec![by_pxelinux(), by_script("tftp"), by_script("http"), by_grub()]
+    vec![by_pxelinux(), by_script(Protocol::Tftp), by_script(Protocol::Http), by_grub()]
 }
 
 #[track_caller]
-fn case(protocol: &str, name: &str) -> Case {
-    let group = if protocol == "http" { "http" } else { "pxe" };
-    Case::new(format!("{group}::seabios::pc::kernel-by-{name}")).axis("loader", name).axis("by", protocol)
+fn case(protocol: Protocol, name: &str) -> Case {
+    let group = super::group_of(protocol);
+    Case::new(format!("{group}::seabios::pc::kernel-by-{name}")).axis("loader", name).axis("by", protocol.scheme())
 }
 
 /// The network with a kernel and the initramfs that reports.
@@ -38,29 +39,29 @@ pub(super) fn roomy(machine: Machine) -> Machine {
 }
 
 /// In the negative control the loader's configuration, `config`, has it give up.
-pub(super) fn finished(case: Case, machine: Machine, protocol: &str, (config, text): (&str, &str)) -> Case {
+pub(super) fn finished(case: Case, machine: Machine, protocol: Protocol, (config, text): (&str, &str)) -> Case {
     let gives_up = |lan: LanSpec| lan.file(config, text.as_bytes().to_vec());
     let control = machine.clone().with_network(0, |network| network.with_lan(gives_up));
     case.machine(machine).control(control).expect(
         Expectation::boots("user-space")
             .without_trying("next")
-            .on_lan(OnLan::AskedBy(protocol.into(), KERNEL.into()))
-            .on_lan(OnLan::AskedBy(protocol.into(), INITRAMFS.into())),
+            .on_lan(OnLan::AskedBy(protocol, KERNEL.into()))
+            .on_lan(OnLan::AskedBy(protocol, INITRAMFS.into())),
     )
 }
 
 fn by_pxelinux() -> Case {
     let network = pxelinux("default", &format!("KERNEL {KERNEL}\nINITRD {INITRAMFS}\nAPPEND quiet panic=1"));
-    finished(case("tftp", "pxelinux"), roomy(machine(with_kernel(network))), "tftp", PXELINUX_EXIT)
+    finished(case(Protocol::Tftp, "pxelinux"), roomy(machine(with_kernel(network))), Protocol::Tftp, PXELINUX_EXIT)
 }
 
 /// iPXE's ROM takes a script that names both by TFTP or by HTTP.
-fn by_script(protocol: &str) -> Case {
+fn by_script(protocol: Protocol) -> Case {
     finished(case(protocol, "script"), roomy(machine(with_kernel(scripted(protocol)))), protocol, SCRIPT_EXIT)
 }
 
-pub(super) fn scripted(protocol: &str) -> Network {
-    let base = format!("{protocol}://10.77.0.1");
+pub(super) fn scripted(protocol: Protocol) -> Network {
+    let base = format!("{}://10.77.0.1", protocol.scheme());
     let script =
         format!("#!ipxe\nkernel {base}/{KERNEL} quiet panic=1 initrd={INITRAMFS}\ninitrd {base}/{INITRAMFS}\nboot\n");
     answering_with("boot.ipxe").with_lan(|lan| lan.file("boot.ipxe", script.into_bytes()))
@@ -71,7 +72,8 @@ fn by_grub() -> Case {
     let network = with_kernel(answering_with("core.0"))
         .with_lan(|lan| lan.file("bios/grub.cfg", grub_config()))
         .loader("core.0", Loader::Grub(Grub { efi: false, prefix: "(tftp)/bios".to_owned() }));
-    let case = finished(case("tftp", "grub"), roomy(machine(network)), "tftp", ("bios/grub.cfg", "exit\n"));
+    let case =
+        finished(case(Protocol::Tftp, "grub"), roomy(machine(network)), Protocol::Tftp, ("bios/grub.cfg", "exit\n"));
     let order = ["core.0", "bios/grub.cfg", KERNEL, INITRAMFS].map(str::to_owned).to_vec();
     let expectation = case.expectation.clone().on_lan(OnLan::AskedInOrder(order));
     case.expect(expectation)

@@ -3,6 +3,7 @@
 use bootwright::case::Case;
 use bootwright::lan::{BootAnswer, DhcpServer, LanSpec, Match};
 use bootwright::machine::{Board, Clock, Grub, Loader, Machine, Network};
+use bootwright::trace::Protocol;
 use bootwright::verdict::{Expectation, OnLan};
 
 use super::kernel::{self, KERNEL};
@@ -11,7 +12,7 @@ use crate::networks::{EFI_FILE, ovmf, without_ipv6};
 pub(super) fn cases() -> Vec<Case> {
     let ipxe = [("snponly", Loader::SnpOnly), ("ipxe-efi", Loader::IpxeEfi)];
     let mut cases: Vec<_> = ipxe.into_iter().map(|(name, loader)| chained(name, loader)).collect();
-    cases.extend([grub(), kernel_by_grub(), kernel_by_script("tftp"), kernel_by_script("http")]);
+    cases.extend([grub(), kernel_by_grub(), kernel_by_script(Protocol::Tftp), kernel_by_script(Protocol::Http)]);
     cases
 }
 
@@ -71,17 +72,21 @@ fn roomy(network: Network) -> Machine {
 
 fn kernel_by_grub() -> Case {
     let network = kernel::with_kernel(with_grub(kernel::grub_config()));
-    kernel::finished(case("pxe", "kernel-by-grub"), roomy(network), "tftp", ("efi/grub.cfg", "exit\n"))
+    kernel::finished(case("pxe", "kernel-by-grub"), roomy(network), Protocol::Tftp, ("efi/grub.cfg", "exit\n"))
 }
 
 /// iPXE's script names a kernel with an EFI stub, by TFTP or by HTTP.
-fn kernel_by_script(protocol: &str) -> Case {
+fn kernel_by_script(protocol: Protocol) -> Case {
     let script = kernel::scripted(protocol).lan.files["boot.ipxe"].clone();
     let network = kernel::with_kernel(two_stages("ipxe.efi", "boot.ipxe"))
         .with_lan(|lan| lan.file("boot.ipxe", script))
         .loader("ipxe.efi", Loader::SnpOnly);
-    let group = if protocol == "http" { "http" } else { "pxe" };
-    let case = kernel::finished(case(group, "kernel-by-script"), roomy(network), protocol, kernel::SCRIPT_EXIT);
+    let case = kernel::finished(
+        case(super::group_of(protocol), "kernel-by-script"),
+        roomy(network),
+        protocol,
+        kernel::SCRIPT_EXIT,
+    );
     let expectation = case.expectation.clone().on_lan(OnLan::Asked(KERNEL.into()));
     case.expect(expectation)
 }

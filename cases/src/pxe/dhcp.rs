@@ -6,7 +6,7 @@ use bootwright::case::Case;
 use bootwright::lan::wire::MacAddr;
 use bootwright::lan::{AnswerAfter, BootAnswer, DhcpServer, LanSpec, Malformed, Match};
 use bootwright::machine::{Board, Network};
-use bootwright::verdict::OnLan;
+use bootwright::verdict::{Cause, OnLan, tftp};
 
 use crate::networks::{BIOS_FILE, Story, answering, falls, healthy, network, server, serves, times_out};
 
@@ -28,7 +28,7 @@ fn only(when: Match) -> Network {
 /// Rules over what the client says of itself, as dnsmasq and ISC dhcpd read them.
 fn rules() -> Vec<Story> {
     let elsewhere = || OnLan::Asked("elsewhere.0".into());
-    let nothing = "no boot file in the DHCP offer";
+    let nothing = Cause::NoBootFile;
     let mac = |last| Match::Mac(MacAddr([0x52, 0x54, 0, 0x12, 0x34, last]));
     // SMBIOS holds the first three fields of `-uuid` with their low byte first, and iPXE sends what SMBIOS holds
     let uuid = [0x16, 0x12, 0x07, 0xb0, 0x57, 0x47, 0x5a, 0x4b, 0x80, 0, 0, 0, 0, 0, 0, 1];
@@ -36,21 +36,26 @@ fn rules() -> Vec<Story> {
     let prefix = |class: &str| Match::VendorClassPrefix(class.to_owned());
     vec![
         serves("rule-arch-0", only(Match::Arch(0))).on_lan(OnLan::Arch(0)),
-        falls("rule-arch-7-only", only(Match::Arch(7)), nothing).on_lan(OnLan::NoBootFile),
+        falls("rule-arch-7-only", only(Match::Arch(7)), nothing.clone()).on_lan(OnLan::NoBootFile),
         serves("rule-dnsmasq-11-leaves-bios-alone", wrong_then_right(Match::dnsmasq_client_arch("11")))
             .on_lan(OnLan::NeverAsked("elsewhere.0".into())),
-        falls("rule-dnsmasq-b-takes-bios", wrong_then_right(Match::dnsmasq_client_arch("b")), "elsewhere.0")
-            .on_lan(elsewhere())
-            .control(wrong_then_right(Match::dnsmasq_client_arch("11"))),
+        falls(
+            "rule-dnsmasq-b-takes-bios",
+            wrong_then_right(Match::dnsmasq_client_arch("b")),
+            tftp("elsewhere.0").not_found(),
+        )
+        .on_lan(elsewhere())
+        .control(wrong_then_right(Match::dnsmasq_client_arch("11"))),
         serves("rule-dnsmasq-0", only(Match::dnsmasq_client_arch("0"))),
         serves("rule-isc-00-00", only(Match::isc_arch("00:00"))),
-        falls("rule-isc-00-16", only(Match::isc_arch("00:16")), nothing).control(only(Match::isc_arch("00:00"))),
+        falls("rule-isc-00-16", only(Match::isc_arch("00:16")), nothing.clone())
+            .control(only(Match::isc_arch("00:00"))),
         serves("rule-vendor-class-pxe", only(prefix("PXEClient:Arch:00000"))),
-        falls("rule-vendor-class-http", only(prefix("HTTPClient")), nothing).control(only(prefix("PXEClient"))),
+        falls("rule-vendor-class-http", only(prefix("HTTPClient")), nothing.clone()).control(only(prefix("PXEClient"))),
         serves("rule-user-class-ipxe", only(Match::UserClassContains("iPXE".to_owned())))
             .on_lan(OnLan::UserClass("iPXE".into())),
         serves("rule-mac", only(mac(0x10))),
-        falls("rule-other-mac", only(mac(0x11)), nothing).control(only(mac(0x10))),
+        falls("rule-other-mac", only(mac(0x11)), nothing.clone()).control(only(mac(0x10))),
         serves("rule-uuid", only(Match::Uuid(uuid))).control(only(Match::Uuid(unlike_uuid))),
         serves(
             "file-field-only",
@@ -60,10 +65,14 @@ fn rules() -> Vec<Story> {
             "option-67-only",
             network(answering(BootAnswer { option_67: Some(BIOS_FILE.to_owned()), ..BootAnswer::none() })),
         ),
-        falls("no-boot-file", network(answering(BootAnswer::none())), nothing).on_lan(OnLan::NoBootFile),
-        falls("file-that-is-not-there", network(answering(BootAnswer::file("missing.0"))), "missing.0")
-            .on_lan(OnLan::NeverAsked(BIOS_FILE.into())),
-        falls("path-traversal", network(answering(BootAnswer::file("../boot.0"))), "file not found"),
+        falls("no-boot-file", network(answering(BootAnswer::none())), nothing.clone()).on_lan(OnLan::NoBootFile),
+        falls(
+            "file-that-is-not-there",
+            network(answering(BootAnswer::file("missing.0"))),
+            tftp("missing.0").not_found(),
+        )
+        .on_lan(OnLan::NeverAsked(BIOS_FILE.into())),
+        falls("path-traversal", network(answering(BootAnswer::file("../boot.0"))), tftp("../boot.0").not_found()),
     ]
 }
 
@@ -92,13 +101,14 @@ fn several_servers() -> Vec<Story> {
         serves("proxy-dhcp", lan(vec![bare(), by_proxy.clone()]))
             .on_lan(OnLan::AcknowledgedBy("addresses".into()))
             .control(lan(vec![bare()])),
-        times_out("proxy-dhcp-alone", lan(vec![proxy()]), "DHCP").on_lan(OnLan::NeverAsked(BIOS_FILE.into())),
+        times_out("proxy-dhcp-alone", lan(vec![proxy()]), Cause::OffersNotTaken(4))
+            .on_lan(OnLan::NeverAsked(BIOS_FILE.into())),
         serves("next-server-is-another-host", lan(vec![rogue().rule(Match::Any, to_main)]))
             .on_lan(OnLan::AcknowledgedBy("rogue".into())),
         falls(
             "next-server-that-is-nobody",
             network(answering(BootAnswer::file(BIOS_FILE).next_server(Ipv4Addr::new(10, 77, 0, 99)))),
-            "boot.0 was never asked for",
+            Cause::NeverAskedFor(BIOS_FILE.to_owned()),
         ),
         serves("proxy-dhcp-is-the-boot-server", serving(vec![bare(), proxy()], PROXY))
             .on_lan(OnLan::AcknowledgedBy("addresses".into()))
@@ -109,14 +119,15 @@ fn several_servers() -> Vec<Story> {
         falls(
             "boot-server-that-serves-nothing",
             lan(vec![rogue().boot_file(BIOS_FILE)]),
-            "TFTP boot.0: nobody serves TFTP at 10.77.0.3",
+            tftp(BIOS_FILE).nobody_at(Ipv4Addr::new(10, 77, 0, 3)),
         )
         .on_lan(OnLan::Asked(BIOS_FILE.into()))
         .control(serving(vec![rogue().boot_file(BIOS_FILE)], ROGUE)),
         serves("rogue-server-without-file", lan(vec![rogue(), server()])).on_lan(OnLan::AcknowledgedBy("main".into())),
-        falls("rogue-server-alone", lan(vec![rogue()]), "no boot file").on_lan(OnLan::AcknowledgedBy("rogue".into())),
+        falls("rogue-server-alone", lan(vec![rogue()]), Cause::NoBootFile)
+            .on_lan(OnLan::AcknowledgedBy("rogue".into())),
         serves("nak-once", network(naks_once)).on_lan(OnLan::Naks(1)),
-        times_out("nak-always", network(naks_always), "no DHCP acknowledgment").on_lan(OnLan::Naks(1)),
+        times_out("nak-always", network(naks_always), Cause::NotAcknowledged).on_lan(OnLan::Naks(1)),
     ]
 }
 
@@ -133,10 +144,9 @@ fn late() -> Vec<Story> {
         serves("server-misses-1-discover", after(1)).on_lan(OnLan::Discovers(2, 3)),
         serves("server-misses-2-discovers", after(2)).on_lan(OnLan::Discovers(3, 4)),
         serves("server-misses-3-discovers", after(3)).on_lan(OnLan::Discovers(4, 5)),
-        times_out("server-misses-4-discovers", after(4), "no DHCP offer: 4 discovers unanswered").control(after(3)),
-        times_out("silent-server", network(never), "no DHCP offer: 4 discovers unanswered"),
-        times_out("no-server", Network::new(LanSpec::new()), "no DHCP offer: 4 discovers unanswered")
-            .control(healthy()),
+        times_out("server-misses-4-discovers", after(4), Cause::NoOfferAfter(4)).control(after(3)),
+        times_out("silent-server", network(never), Cause::NoOfferAfter(4)),
+        times_out("no-server", Network::new(LanSpec::new()), Cause::NoOfferAfter(4)).control(healthy()),
     ]
 }
 
@@ -147,14 +157,16 @@ fn malformed() -> Vec<Story> {
         server.malformed = Some(malformed);
         network(server)
     };
+    // the whole field of 128 bytes
+    let unterminated = format!("{BIOS_FILE:x<128}");
     vec![
         serves("malformed-option-past-end", broken(Malformed::OptionPastEnd)),
         serves("malformed-missing-end", broken(Malformed::MissingEnd)),
-        times_out("malformed-short-server-id", broken(Malformed::ShortServerId), "DHCP"),
+        times_out("malformed-short-server-id", broken(Malformed::ShortServerId), Cause::NotAcknowledged),
         serves("malformed-no-message-type", broken(Malformed::NoMessageType)),
         serves("malformed-bad-cookie", broken(Malformed::BadCookie)),
         serves("malformed-empty-bootfile", broken(Malformed::EmptyBootfile)),
-        falls("malformed-unterminated-file", broken(Malformed::UnterminatedFile), "file not found"),
-        times_out("malformed-wrong-xid", broken(Malformed::WrongXid), "DHCP"),
+        falls("malformed-unterminated-file", broken(Malformed::UnterminatedFile), tftp(&unterminated).not_found()),
+        times_out("malformed-wrong-xid", broken(Malformed::WrongXid), Cause::OffersNotTaken(4)),
     ]
 }

@@ -3,7 +3,7 @@
 use bootwright::case::Case;
 use bootwright::lan::{Tftp, TftpFault, TftpFaultKind};
 use bootwright::machine::{Board, Network};
-use bootwright::verdict::OnLan;
+use bootwright::verdict::{OnLan, tftp as by_tftp};
 
 use crate::networks::{BIOS_FILE, Story, falls, server, serves, times_out, with};
 
@@ -35,13 +35,14 @@ fn works() -> Vec<Story> {
 fn breaks() -> Vec<Story> {
     let fault = |kind: TftpFaultKind| tftp(|tftp| tftp.faults.push(TftpFault { file: None, kind }));
     let refuse = |code, message: &str| fault(TftpFaultKind::Refuse { code, message: message.to_owned() });
+    let of_boot_file = || by_tftp(BIOS_FILE);
     let at_block = TftpFaultKind::ErrorAtBlock { block: 2, code: 3, message: "disk full".to_owned() };
     vec![
-        falls("tftp-refuses-access", refuse(2, "access violation"), "error 2 \"access violation\" from the server"),
-        falls("tftp-refuses-undefined", refuse(0, "go away"), "error 0 \"go away\" from the server"),
-        falls("tftp-error-at-block-2", fault(at_block), "error 3 \"disk full\" from the server"),
-        times_out("tftp-never-answers", fault(TftpFaultKind::Silent), "TFTP boot.0: nothing more after 0 bytes"),
-        times_out("tftp-stalls", fault(TftpFaultKind::StallAfter { bytes: 1432 }), "TFTP boot.0: nothing more after"),
-        falls("tftp-server-off", tftp(|tftp| tftp.enabled = false), "nobody serves TFTP at 10.77.0.1"),
+        falls("tftp-refuses-access", refuse(2, "access violation"), of_boot_file().error(2, "access violation")),
+        falls("tftp-refuses-undefined", refuse(0, "go away"), of_boot_file().error(0, "go away")),
+        falls("tftp-error-at-block-2", fault(at_block), of_boot_file().error(3, "disk full")),
+        times_out("tftp-never-answers", fault(TftpFaultKind::Silent), of_boot_file().stalled_after(0)),
+        times_out("tftp-stalls", fault(TftpFaultKind::StallAfter { bytes: 1432 }), of_boot_file().stalled_after(1432)),
+        falls("tftp-server-off", tftp(|tftp| tftp.enabled = false), of_boot_file().nobody_at([10, 77, 0, 1])),
     ]
 }

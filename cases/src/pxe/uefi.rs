@@ -4,7 +4,7 @@ use bootwright::case::Case;
 use bootwright::lan::{BootAnswer, DhcpServer, Dhcpv6Server, Fault, Ipv6, LanSpec, Match};
 use bootwright::machine::{Board, Machine, Network};
 use bootwright::verdict::behaviour::Behaviour;
-use bootwright::verdict::{Expectation, OnLan, booted, failed_entry, timed_out_entry};
+use bootwright::verdict::{Cause, Expectation, OnLan, booted, failed_entry, tftp, timed_out_entry};
 
 use crate::SLOW_OVMF;
 use crate::networks::{BIOS_FILE, EFI_FILE, http_first, nic_then_disk, ovmf, ovmf_by_ipxe, without_ipv6};
@@ -74,8 +74,8 @@ fn ipxe_rom(board: Board) -> Case {
 fn missing_file() -> Case {
     let machine = without_ipv6(ovmf(Board::Pc, efi_network()));
     let attempts = [
-        failed_entry("PXEv4").because("TFTP boot.efi: error 1 \"file not found\""),
-        timed_out_entry("HTTPv4").because("no DHCP offer was taken"),
+        failed_entry("PXEv4").because_of(tftp(EFI_FILE).not_found()),
+        timed_out_entry("HTTPv4").because_of(Cause::OfferNotTaken),
         booted("next"),
     ];
     case(Board::Pc, "file-that-is-not-there")
@@ -89,8 +89,8 @@ fn no_server() -> Case {
     let machine = without_ipv6(ovmf(Board::Pc, efi_network()));
     let dead = machine.clone().with_network(0, |network| network.with_lan(|lan| lan.fault(Fault::dead_network())));
     let attempts = [
-        timed_out_entry("PXEv4").because("no DHCP offer"),
-        timed_out_entry("HTTPv4").because("no DHCP offer"),
+        timed_out_entry("PXEv4").because_of(Cause::NoOffer),
+        timed_out_entry("HTTPv4").because_of(Cause::NoOffer),
         booted("next"),
     ];
     case(Board::Pc, "dead-network").machine(dead).expect(Expectation::attempts(attempts)).control(machine)
@@ -157,7 +157,7 @@ fn isc_rules() -> Vec<Case> {
         case(Board::Pc, "rule-isc-00-16-for-http")
             .machine(machine("00:16"))
             .expect(
-                Expectation::attempts([timed_out_entry("HTTPv4").because("no DHCP offer was taken"), booted("next")])
+                Expectation::attempts([timed_out_entry("HTTPv4").because_of(Cause::OfferNotTaken), booted("next")])
                     .on_lan(OnLan::NoBootFile),
             )
             .control(machine("00:10")),

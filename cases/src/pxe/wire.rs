@@ -7,9 +7,9 @@ use bootwright::lan::wire::dhcpv4::MessageType;
 use bootwright::lan::wire::summary::Message;
 use bootwright::lan::{Fault, LanSpec};
 use bootwright::machine::{Board, Network};
-use bootwright::verdict::OnLan;
+use bootwright::verdict::{Cause, OnLan, tftp};
 
-use crate::networks::{Story, serves, times_out, with};
+use crate::networks::{BIOS_FILE, Story, serves, times_out, with};
 
 pub fn cases() -> Vec<Case> {
     let stories = firewalls().into_iter().chain(bridges()).chain(checksums()).chain(noise());
@@ -27,20 +27,20 @@ fn dhcp(kind: MessageType) -> FrameMatch {
 /// Rules that another program put before those that let the guest's traffic pass.
 fn firewalls() -> Vec<Story> {
     let dropping = |when: FrameMatch| Fault::new("firewall", when, Action::Drop);
-    let unanswered = "DHCP";
+    let untaken = Cause::OffersNotTaken(4);
     vec![
         serves("firewall-drops-1-offer", faulty(dropping(dhcp(MessageType::Offer)).times(1)))
             .on_lan(OnLan::Struck("firewall".into())),
         serves("firewall-drops-3-offers", faulty(dropping(dhcp(MessageType::Offer)).times(3)))
             .on_lan(OnLan::Struck("firewall".into())),
-        times_out("firewall-drops-offers", faulty(dropping(dhcp(MessageType::Offer))), unanswered),
+        times_out("firewall-drops-offers", faulty(dropping(dhcp(MessageType::Offer))), untaken.clone()),
         serves("firewall-drops-1-ack", faulty(dropping(dhcp(MessageType::Ack)).times(1)))
             .on_lan(OnLan::Struck("firewall".into())),
-        times_out("firewall-drops-dhcp-replies", faulty(dropping(FrameMatch::udp_port(68).going(ToGuest))), unanswered),
+        times_out("firewall-drops-dhcp-replies", faulty(dropping(FrameMatch::udp_port(68).going(ToGuest))), untaken),
         times_out(
             "firewall-drops-tftp",
             faulty(dropping(FrameMatch { protocol: Some(17), min_payload: 0, ..FrameMatch::to_guest() }).skip(3)),
-            "TFTP boot.0: nothing more after 0 bytes",
+            tftp(BIOS_FILE).stalled_after(0),
         ),
     ]
 }
@@ -52,10 +52,10 @@ fn bridges() -> Vec<Story> {
         serves("forward-delay-1-discover", delay(1)).on_lan(OnLan::Discovers(2, 3)),
         serves("forward-delay-2-discovers", delay(2)).on_lan(OnLan::Discovers(3, 4)),
         serves("forward-delay-3-discovers", delay(3)).on_lan(OnLan::Discovers(4, 5)),
-        times_out("forward-delay-4-discovers", delay(4), "no DHCP offer: 4 discovers unanswered").control(delay(3)),
+        times_out("forward-delay-4-discovers", delay(4), Cause::NoOfferAfter(4)).control(delay(3)),
         // a trunk port that has no native VLAN: frames without a tag go nowhere
-        times_out("behind-a-trunk-port", with(|lan| lan.vlan(5)), "no DHCP offer: 4 discovers unanswered"),
-        times_out("dead-network", faulty(Fault::dead_network()), "no DHCP offer: 4 discovers unanswered")
+        times_out("behind-a-trunk-port", with(|lan| lan.vlan(5)), Cause::NoOfferAfter(4)),
+        times_out("dead-network", faulty(Fault::dead_network()), Cause::NoOfferAfter(4))
             .on_lan(OnLan::Struck("dead network".into())),
     ]
 }
@@ -65,8 +65,8 @@ fn checksums() -> Vec<Story> {
     let spoilt = |kind, when| Fault::new("checksum", when, Action::UdpChecksum(kind));
     let replies = || FrameMatch::udp_port(68).going(ToGuest);
     vec![
-        times_out("checksum-wrong", faulty(spoilt(UdpChecksum::Wrong, replies())), "DHCP"),
-        times_out("checksum-partial", faulty(spoilt(UdpChecksum::Partial, replies())), "DHCP"),
+        times_out("checksum-wrong", faulty(spoilt(UdpChecksum::Wrong, replies())), Cause::OffersNotTaken(4)),
+        times_out("checksum-partial", faulty(spoilt(UdpChecksum::Partial, replies())), Cause::OffersNotTaken(4)),
         serves("checksum-zero", faulty(spoilt(UdpChecksum::Zero, replies()))),
         serves("checksum-wrong-once", faulty(spoilt(UdpChecksum::Wrong, replies()).times(1)))
             .on_lan(OnLan::Struck("checksum".into())),

@@ -28,7 +28,7 @@ fn disk_behind_a_dead_network() -> Case {
     Case::new("own::seabios::disk-behind-a-dead-network")
         .about("where nobody answers the network, the disk behind it boots")
         .machine(machine(dead))
-        .expect(Expectation::attempts([timed_out_entry("ROM").because("no DHCP offer"), booted("system")]))
+        .expect(Expectation::attempts([timed_out_entry("ROM").because_of(Cause::NoOffer), booted("system")]))
         .control(machine(healthy))
 }
 

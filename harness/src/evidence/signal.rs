@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::lan::LanEventKind;
 use crate::process::Exit;
+use crate::wording;
 
 /// Something that the harness did or noticed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +69,7 @@ pub enum HarnessEvent {
 
 impl fmt::Display for HarnessEvent {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        wording::reworded!(out);
         match self {
             HarnessEvent::Flash { power_on, version, platform, store } => {
                 write!(out, "power-on {power_on} with OVMF_CODE {version} of {platform}, variable store {store}")

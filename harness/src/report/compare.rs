@@ -282,7 +282,8 @@ impl std::fmt::Display for Comparison {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Outcome, sample};
+    use crate::report::sample;
+    use crate::trace::Outcome;
 
     fn find(report: &mut Report, verdict: Verdict) -> &mut CaseResult {
         report.cases.iter_mut().find(|case| case.verdict == verdict).unwrap()

@@ -1,6 +1,7 @@
 //! Facts about the host and known issues, in the report's words.
 
-use super::model::{Accel, Host, KnownIssueInfo};
+use super::model::{Host, KnownIssueInfo};
+use crate::machine::Accelerator;
 use crate::verdict::known_issues::KnownIssue;
 
 /// The machine that runs the cases.
@@ -10,7 +11,7 @@ pub fn host() -> Host {
     Host {
         os: name.map_or_else(|| std::env::consts::OS.to_owned(), |name| name.trim_matches('"').to_owned()),
         cpus: std::thread::available_parallelism().map_or(1, |count| count.get() as u32),
-        accel: vec![Accel::Tcg],
+        accel: vec![Accelerator::Tcg],
     }
 }
 

@@ -12,7 +12,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::folder::write_bytes_atomically;
 use super::text::{self, printable};
-use super::{Accel, CaseResult, Clock, FirmwareInfo, Outcome, Report, ReportError, Verdict, blame};
+use super::{CaseResult, Clock, FirmwareInfo, Report, ReportError, Verdict, blame};
+use crate::machine::Accelerator;
+use crate::trace::Outcome;
 
 const STYLE: &str = include_str!("html/style.css");
 const SCRIPT: &str = include_str!("html/filter.js");
@@ -288,8 +290,8 @@ fn attempts(case: &CaseResult) -> Markup {
 fn clock(case: &CaseResult) -> Markup {
     html! {
         @match case.accel {
-            Some(Accel::Tcg) => span.tag { "tcg" },
-            Some(Accel::Kvm) => span.tag { "kvm" },
+            Some(Accelerator::Tcg) => span.tag { "tcg" },
+            Some(Accelerator::Kvm) => span.tag { "kvm" },
             None => {},
         }
         @match case.clock {

@@ -6,7 +6,8 @@
 //! what it shows. Text that came from a guest is data here and is escaped wherever it is shown.
 //!
 //! ```
-//! use bootwright::report::{Attempt, CaseFolder, CaseKey, CaseResult, Outcome, Run, Verdict, gather};
+//! use bootwright::report::{Attempt, CaseFolder, CaseKey, CaseResult, Run, Verdict, gather};
+//! use bootwright::trace::Outcome;
 //!
 //! # let dir = std::env::temp_dir().join(format!("bootwright-doc-{}", std::process::id()));
 //! let key = CaseKey::new("boot_order::seabios::lower_bootindex_beats_lower_slot", "host");
@@ -34,7 +35,6 @@ pub mod html;
 mod json;
 pub mod junit;
 mod key;
-pub mod listing;
 pub mod merge;
 mod model;
 pub mod progress;
@@ -53,7 +53,7 @@ pub use folder::{CaseFolder, RESULT_FILE, STARTED_FILE};
 pub use json::{Run, gather};
 pub use key::{CaseKey, folder_name};
 pub use model::{
-    Accel, Attempt, CaseResult, Clock, FirmwareInfo, FirmwareKind, Flake, Host, KnownIssueInfo, Outcome, PlatformInfo,
-    QemuInfo, Report, SCHEMA, Totals, Verdict, timestamp,
+    Attempt, CaseResult, Clock, FirmwareInfo, FirmwareKind, Flake, Host, KnownIssueInfo, PlatformInfo, QemuInfo,
+    Report, SCHEMA, Totals, Verdict, timestamp,
 };
 pub use selection::{Selection, Shard, ShardError};

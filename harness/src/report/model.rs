@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{CaseKey, Selection, Shard};
+use crate::machine::Accelerator;
 use crate::platform::Platform;
+use crate::trace::Outcome;
 
 /// Name and version of the format; a reader refuses any other.
 pub const SCHEMA: &str = "bootwright.report/1";
@@ -55,48 +57,6 @@ impl std::fmt::Display for Verdict {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.pad(self.word())
     }
-}
-
-/// How one attempt of the firmware to boot one target ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// Its payload ran.
-    Booted,
-    /// The firmware gave it up.
-    Failed,
-    /// The firmware, or the harness, waited for it in vain.
-    TimedOut,
-    /// A policy refused it: Secure Boot, a missing signature, a server that said no.
-    Refused,
-}
-
-impl Outcome {
-    /// The word used in every rendering, for example `timed-out`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Booted => "booted",
-            Self::Failed => "failed",
-            Self::TimedOut => "timed-out",
-            Self::Refused => "refused",
-        }
-    }
-}
-
-impl std::fmt::Display for Outcome {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.pad(self.word())
-    }
-}
-
-/// What executed the guest's instructions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Accel {
-    /// QEMU's translator.
-    Tcg,
-    /// Linux' KVM.
-    Kvm,
 }
 
 /// Which clock the guest saw.
@@ -172,7 +132,7 @@ pub struct CaseResult {
     /// Id of the known issue behind an `expected-failure` or `unexpected-pass`.
     pub known_issue: Option<String>,
     /// What executed the guest; `None` where no guest ran.
-    pub accel: Option<Accel>,
+    pub accel: Option<Accelerator>,
     /// Which clock the guest saw; `None` where no guest ran.
     pub clock: Option<Clock>,
     /// From start to verdict on the host, seconds.
@@ -283,7 +243,7 @@ pub struct Host {
     /// Logical processors.
     pub cpus: u32,
     /// Accelerators that a probe found to work.
-    pub accel: Vec<Accel>,
+    pub accel: Vec<Accelerator>,
 }
 
 /// One QEMU and its firmware, as far as a reader needs it to repeat the run.

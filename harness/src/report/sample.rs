@@ -2,6 +2,8 @@
 
 use super::json::assemble;
 use super::*;
+use crate::machine::Accelerator;
+use crate::trace::Outcome;
 
 /// What a guest might send to upset a reader.
 pub(super) const HOSTILE: &str =
@@ -18,7 +20,7 @@ pub(super) fn report(count: usize) -> Report {
     run.jobs = 2;
     run.suite = Some("default".into());
     run.seed = Some(4_711);
-    run.host = Host { os: "Debian GNU/Linux 12 (bookworm)".into(), cpus: 2, accel: vec![Accel::Tcg] };
+    run.host = Host { os: "Debian GNU/Linux 12 (bookworm)".into(), cpus: 2, accel: vec![Accelerator::Tcg] };
     run.platforms = vec![platform()];
     run.known_issues = vec![KnownIssueInfo {
         id: "prelaunch-bootorder".into(),
@@ -83,7 +85,7 @@ fn case(index: usize) -> CaseResult {
         case.reason = Some("ended without a verdict (killed?)".into());
         return case;
     }
-    case.accel = Some(Accel::Tcg);
+    case.accel = Some(Accelerator::Tcg);
     case.clock = Some(if firmware == "ovmf" { Clock::Real } else { Clock::Virtual });
     case.guest_seconds = Some(case.wall_seconds * 2.5);
     case.seed = Some(index as u64);

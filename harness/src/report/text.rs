@@ -183,7 +183,8 @@ pub fn closing(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{CaseKey, Outcome};
+    use crate::report::CaseKey;
+    use crate::trace::Outcome;
 
     #[test]
     fn a_failure_reads_like_the_style_page() {

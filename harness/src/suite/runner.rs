@@ -109,7 +109,7 @@ impl Runner {
             false => run(&job.case, platform, &options),
         };
         let mut result = self.classify(job, key, platform, &finished);
-        result.accel = Some(accel(options.accelerator));
+        result.accel = Some(options.accelerator);
         result.seed = Some(options.seed);
         result
     }
@@ -148,6 +148,7 @@ impl Runner {
         let firmware: Vec<(&str, &str)> = firmware.iter().map(|(kind, version)| (*kind, version.as_str())).collect();
         let versions = Versions { qemu: &qemu, firmware: &firmware };
         let attempts: Vec<_> = result.attempts.iter().map(fact).collect();
+        let stale = finished.views.stale();
         let outcome = match &finished.ended {
             Ended::Skipped(reason) => {
                 result.verdict = Verdict::Skipped;
@@ -164,6 +165,7 @@ impl Runner {
                 booted: finished.trace.booted(),
                 terminal: finished.trace.terminal.as_ref().map(|terminal| terminal.name()),
                 attempts: &attempts,
+                stale: &stale,
                 reason,
             }),
         };
@@ -232,19 +234,8 @@ fn firmware_version(platform: &Platform, firmware: Firmware) -> Option<(&'static
     file.map(|file| (firmware.name(), file.version.clone()))
 }
 
-fn accel(accelerator: Accelerator) -> report::Accel {
-    match accelerator {
-        Accelerator::Tcg => report::Accel::Tcg,
-        Accelerator::Kvm => report::Accel::Kvm,
-    }
-}
-
 fn fact(attempt: &report::Attempt) -> known_issues::AttemptFact<'_> {
-    known_issues::AttemptFact {
-        target: &attempt.target,
-        medium: attempt.medium.as_deref(),
-        outcome: attempt.outcome.word(),
-    }
+    known_issues::AttemptFact { target: &attempt.target, medium: attempt.medium.as_deref(), outcome: attempt.outcome }
 }
 
 fn fill(result: &mut CaseResult, finished: &Finished) {
@@ -257,12 +248,8 @@ fn fill(result: &mut CaseResult, finished: &Finished) {
     result.booted = finished.trace.booted().map(str::to_owned);
     result.guest = Some(finished.guest_state.clone());
     for attempt in &finished.trace.attempts {
-        let outcome = match attempt.outcome {
-            Some(Outcome::Booted) => report::Outcome::Booted,
-            Some(Outcome::TimedOut) | None => report::Outcome::TimedOut,
-            Some(Outcome::Failed) => report::Outcome::Failed,
-            Some(Outcome::Refused) => report::Outcome::Refused,
-        };
+        // under way at the end: it was waited for in vain
+        let outcome = attempt.outcome.unwrap_or(Outcome::TimedOut);
         let mut seen = report::Attempt::new(attempt.target.clone(), outcome);
         if let Some(medium) = &attempt.medium {
             seen = seen.medium(medium.clone());
@@ -271,7 +258,7 @@ fn fill(result: &mut CaseResult, finished: &Finished) {
             seen = seen.entry(entry.to_string());
         }
         let unknown = (!attempt.could_be.is_empty()).then(|| one_of(attempt));
-        let reason = unknown.into_iter().chain(Some(attempt.reason.clone()).filter(|reason| !reason.is_empty()));
+        let reason = unknown.into_iter().chain(Some(attempt.reason.to_string()).filter(|reason| !reason.is_empty()));
         let reason = reason.collect::<Vec<_>>().join("; ");
         if !reason.is_empty() {
             seen = seen.reason(reason);

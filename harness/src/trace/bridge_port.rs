@@ -32,6 +32,11 @@ impl BridgePort {
         self.states.last().map_or("disabled", |(state, _)| state)
     }
 
+    /// The state in which the first discover found it that it did not pass.
+    pub fn first_blocked(&self) -> Option<&String> {
+        self.discovers.iter().find(|state| *state != "forwarding")
+    }
+
     /// Why frames did not pass, where that was so: at least one discover found the port in a state that passes none.
     pub fn why(&self) -> Option<String> {
         let mut blocked: Vec<&str> =

@@ -9,7 +9,8 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use super::bridge_port::{BridgePort, Follower};
-use super::{Attempt, Outcome};
+use super::lan_finding::{LanFinding, Nobody, Protocol, Service, TransferEnd, TransferError};
+use super::{Attempt, Finding, Outcome};
 use crate::lan::routes::BodyFault;
 use crate::lan::wire::dhcpv4::MessageType as V4;
 use crate::lan::wire::dhcpv6::MessageType as V6;
@@ -22,10 +23,10 @@ const CONVERSATION_LIMIT: usize = 1000;
 const LIST_LIMIT: usize = 200;
 
 /// A file that the guest asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
-    /// `tftp`, `http` or `https`.
-    pub protocol: String,
+    /// By which protocol.
+    pub protocol: Protocol,
     /// HTTP method; empty for TFTP.
     pub method: String,
     /// The name or path as the guest wrote it.
@@ -39,7 +40,7 @@ pub struct Asked {
     /// All of it was sent.
     pub complete: bool,
     /// The error that ended it.
-    pub error: Option<String>,
+    pub error: Option<TransferError>,
 }
 
 /// What a NIC's client asked for from its first discover to the next client's.
@@ -73,7 +74,7 @@ pub struct Conversation {
     pub faults: Vec<Struck>,
     /// What the guest asked for where nobody answers, each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unserved: Vec<String>,
+    pub unserved: Vec<Nobody>,
     /// TLS handshakes that failed.
     pub tls_refused: Vec<String>,
     /// The port that the NIC is plugged into, on a real bridge.
@@ -109,62 +110,74 @@ impl Conversation {
     }
 
     /// What a real bridge and its firewall did to the exchange.
-    fn real_parts(&self) -> String {
-        let Some(port) = &self.bridge_port else { return String::new() };
-        port.why().into_iter().chain(self.faults.iter().map(Struck::to_string)).map(|why| format!("; {why}")).collect()
+    fn real_parts(&self) -> impl Iterator<Item = LanFinding> {
+        let port = self.bridge_port.clone();
+        let faults = port.iter().flat_map(|_| self.faults.iter().cloned().map(LanFinding::Fault)).collect::<Vec<_>>();
+        port.filter(|port| port.first_blocked().is_some()).map(LanFinding::PortBlocked).into_iter().chain(faults)
     }
 
-    /// Why nothing booted, as far as the lan can tell: the outcome and the reason in words.
-    pub fn why(&self) -> (Outcome, String) {
-        let (discover, offer) = if self.ipv6 { ("solicit", "advertisement") } else { ("discover", "offer") };
-        let protocol = if self.ipv6 { "DHCPv6" } else { "DHCP" };
-        let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
-        let discovers = plural(self.discovers as usize, discover);
+    /// Why nothing booted, as far as the lan can tell: the outcome, and what was seen.
+    pub fn why(&self) -> (Outcome, Vec<LanFinding>) {
+        let ipv6 = self.ipv6;
         if self.offers.is_empty() {
-            return (Outcome::TimedOut, format!("no {protocol} {offer}: {discovers} unanswered{}", self.real_parts()));
+            let first = LanFinding::NoOffer { ipv6, discovers: self.discovers };
+            return (Outcome::TimedOut, [first].into_iter().chain(self.real_parts()).collect());
         }
         if self.requests == 0 && self.acknowledged_by.is_none() && self.asked.is_empty() {
-            let offers = plural(self.offers.len(), offer);
-            let parts = self.real_parts();
-            return (Outcome::TimedOut, format!("no {protocol} {offer} was taken: {discovers}, {offers}{parts}"));
+            let first = LanFinding::OfferNotTaken { ipv6, discovers: self.discovers, offers: self.offers.len() };
+            return (Outcome::TimedOut, [first].into_iter().chain(self.real_parts()).collect());
         }
         if self.acknowledged_by.is_none() && self.asked.is_empty() {
-            let naks = if self.naks > 0 { format!(", {} refused", self.naks) } else { String::new() };
-            let requests = plural(self.requests as usize, "request");
-            return (Outcome::TimedOut, format!("no {protocol} acknowledgment: {requests}{naks}"));
+            let first = LanFinding::NotAcknowledged { ipv6, requests: self.requests, naks: self.naks };
+            return (Outcome::TimedOut, vec![first]);
         }
         if let (Some(refused), false) = (self.tls_refused.last(), self.asked.iter().any(|asked| asked.complete)) {
-            return (Outcome::Refused, format!("TLS refused: {refused}"));
+            return (Outcome::Refused, vec![LanFinding::TlsRefused(refused.clone())]);
         }
         match (self.asked.last(), &self.boot_file) {
             (Some(asked), _) => {
-                let (outcome, words) = asked.why();
+                let (outcome, end) = asked.why();
                 let times = self.asked.iter().filter(|one| one.complete && one.name == asked.name).count();
-                (outcome, if times > 1 { format!("{words}, {times} times") } else { words })
+                let (protocol, name) = (asked.protocol, asked.name.clone());
+                (outcome, vec![LanFinding::Transfer { protocol, name, end, times }])
             }
             (None, Some(file)) => {
-                let nobody: String = self.unserved.iter().map(|nobody| format!("; {nobody}")).collect();
-                (Outcome::Failed, format!("{file} was never asked for{nobody}"))
+                let first = LanFinding::NeverAskedFor(file.clone());
+                let nobody = self.unserved.iter().cloned().map(LanFinding::Nobody);
+                (Outcome::Failed, [first].into_iter().chain(nobody).collect())
             }
-            (None, None) => (Outcome::Failed, format!("no boot file in the {protocol} {offer}")),
+            (None, None) => (Outcome::Failed, vec![LanFinding::NoBootFile { ipv6 }]),
         }
     }
 }
 
 impl Asked {
-    fn why(&self) -> (Outcome, String) {
-        let what = format!("{} {}", self.protocol.to_uppercase(), self.name);
+    /// A file that was asked for, of which nothing is known yet.
+    pub fn of(protocol: Protocol, name: &str) -> Asked {
+        Asked {
+            protocol,
+            method: String::new(),
+            name: name.to_owned(),
+            status: None,
+            found: false,
+            bytes: 0,
+            complete: false,
+            error: None,
+        }
+    }
+
+    fn why(&self) -> (Outcome, TransferEnd) {
         match self {
-            Asked { error: Some(error), .. } => (Outcome::Failed, format!("{what}: {error}")),
-            Asked { complete: true, bytes, .. } => (Outcome::Failed, format!("{what}: all {bytes} bytes sent")),
+            Asked { error: Some(error), .. } => (Outcome::Failed, TransferEnd::Error(error.clone())),
+            Asked { complete: true, bytes, .. } => (Outcome::Failed, TransferEnd::Whole { bytes: *bytes }),
             Asked { status: Some(status), .. } if !(200..300).contains(status) => {
-                (Outcome::Failed, format!("{what}: status {status}"))
+                (Outcome::Failed, TransferEnd::Status(*status))
             }
             Asked { status: None, method, .. } if !method.is_empty() => {
-                (Outcome::Failed, format!("{what}: {method} left unanswered"))
+                (Outcome::Failed, TransferEnd::Unanswered(method.clone()))
             }
-            Asked { found: false, .. } => (Outcome::Failed, format!("{what}: file not found")),
-            Asked { bytes, .. } => (Outcome::TimedOut, format!("{what}: nothing more after {bytes} bytes")),
+            Asked { found: false, .. } => (Outcome::Failed, TransferEnd::NotFound),
+            Asked { bytes, .. } => (Outcome::TimedOut, TransferEnd::Stalled { bytes: *bytes }),
         }
     }
 
@@ -276,26 +289,23 @@ fn take(list: &mut [Conversation], nic: &DeviceName, kind: &LanEventKind) {
             }
         }
         LanEventKind::TftpRequest { name, found, .. } => {
-            let asked = Asked { protocol: "tftp".to_owned(), name: name.clone(), found: *found, ..Asked::default() };
-            push(&mut now.asked, asked);
+            push(&mut now.asked, Asked { found: *found, ..Asked::of(Protocol::Tftp, name) });
         }
         LanEventKind::TftpProgress { name, bytes, .. } => on(now, name, |asked| asked.bytes = *bytes),
         LanEventKind::TftpComplete { name, bytes } => on(now, name, |asked| {
             (asked.bytes, asked.complete) = (*bytes, true);
         }),
         LanEventKind::TftpError { name, code, message, from_guest } => on(now, name, |asked| {
-            let who = if *from_guest { "the guest" } else { "the server" };
-            asked.error = Some(format!("error {code} \"{message}\" from {who}"));
+            let (code, message, from_guest) = (*code, message.clone(), *from_guest);
+            asked.error = Some(TransferError::Tftp { code, message, from_guest });
         }),
         LanEventKind::HttpRequest { method, path, status, secure, .. } => push(
             &mut now.asked,
             Asked {
-                protocol: if *secure { "https" } else { "http" }.to_owned(),
                 method: method.clone(),
-                name: path.clone(),
                 status: *status,
                 found: status.is_some_and(|status| (200..400).contains(&status)),
-                ..Asked::default()
+                ..Asked::of(if *secure { Protocol::Https } else { Protocol::Http }, path)
             },
         ),
         LanEventKind::HttpSent { path, bytes } | LanEventKind::HttpComplete { path, bytes } => {
@@ -303,20 +313,19 @@ fn take(list: &mut [Conversation], nic: &DeviceName, kind: &LanEventKind) {
         }
         LanEventKind::TlsRefused { reason } => push(&mut now.tls_refused, reason.clone()),
         LanEventKind::HttpBodyFault { path, fault, .. } => {
-            let said = fault.to_string();
             if matches!(fault, BodyFault::ResetAfter(_) | BodyFault::CloseAfter(_)) {
                 let unfinished = |asked: &&mut Asked| !asked.complete && asked.method == "GET" && asked.name == *path;
                 let unfinished = now.asked.iter_mut().rev().find(unfinished);
-                unfinished.into_iter().for_each(|asked| asked.error = Some(said.clone()));
+                unfinished.into_iter().for_each(|asked| asked.error = Some(TransferError::Body(*fault)));
             }
-            let note = format!("http: {path}: {said}");
+            let note = format!("http: {path}: {fault}");
             push(&mut now.faults, Struck { fault: FaultOrigin::Http(path.clone()), note });
         }
         LanEventKind::Unserved { request, to } => unserved(now, request, to),
         LanEventKind::Arp { sender, target, answered: false } if sender != target && !sender.is_unspecified() => {
-            add(&mut now.unserved, format!("no host has address {target}"));
+            add(&mut now.unserved, Nobody::HasAddress(*target));
         }
-        LanEventKind::Dns { name, found: false, .. } => add(&mut now.unserved, format!("no host has name {name}")),
+        LanEventKind::Dns { name, found: false, .. } => add(&mut now.unserved, Nobody::HasName(name.clone())),
         LanEventKind::Fault(struck) => add(&mut now.faults, struck.clone()),
         _ => {}
     }
@@ -324,25 +333,15 @@ fn take(list: &mut [Conversation], nic: &DeviceName, kind: &LanEventKind) {
 
 /// A request that nobody answered: a file by TFTP was asked for, whoever was asked.
 fn unserved(now: &mut Conversation, request: &Request, to: &SocketAddr) {
-    let nobody = format!("nobody serves {} at {}", service(request, to), to.ip());
+    let nobody = Nobody::Serves { service: Service::of(request, to), at: to.ip() };
     if let Request::Tftp { name } = request {
-        let error = Some(nobody.clone());
-        let asked = Asked { protocol: "tftp".to_owned(), name: name.clone(), error, ..Asked::default() };
+        let error = Some(TransferError::Nobody(nobody.clone()));
+        let asked = Asked { error, ..Asked::of(Protocol::Tftp, name) };
         if now.asked.last() != Some(&asked) {
             push(&mut now.asked, asked);
         }
     }
     add(&mut now.unserved, nobody);
-}
-
-fn service(request: &Request, to: &SocketAddr) -> String {
-    match request {
-        Request::Tftp { .. } => "TFTP".to_owned(),
-        Request::Dns { .. } => "DNS".to_owned(),
-        Request::BootServer => "port 4011".to_owned(),
-        Request::Tcp => format!("TCP port {}", to.port()),
-        _ => format!("UDP port {}", to.port()),
-    }
 }
 
 fn add<T: PartialEq>(list: &mut Vec<T>, item: T) {
@@ -393,18 +392,14 @@ pub fn explain(attempts: &mut [Attempt], conversations: &[Conversation], codes: 
                 taken[found] = true;
                 conversations[found].why()
             }
-            None => (Outcome::Failed, "nothing was sent".to_owned()),
+            None => (Outcome::Failed, vec![LanFinding::NothingSent]),
         };
         // of the outcome the firmware has the word, where it says more than that it failed
         if attempt.outcome == Some(Outcome::Failed) {
             attempt.outcome = Some(outcome);
         }
-        let code = code.map(|code| format!("; iPXE {code}")).unwrap_or_default();
-        attempt.reason = [format!("{nic}: {seen}{code}"), own]
-            .into_iter()
-            .filter(|part| !part.is_empty())
-            .collect::<Vec<_>>()
-            .join("; ");
+        let seen = seen.into_iter().map(|seen| Finding::OnLan { nic: nic.clone(), seen });
+        attempt.reason = own.behind(seen.chain(code.map(Finding::IpxeError)));
     }
 }
 
@@ -415,6 +410,7 @@ fn key(attempt: &Attempt) -> (bool, bool) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Reason;
     use super::*;
     use crate::lan::DhcpEvent;
     use crate::lan::wire::MacAddr;
@@ -447,18 +443,14 @@ mod tests {
     }
 
     fn attempt() -> Attempt {
-        let outcome = Some(Outcome::Failed);
-        Attempt {
-            target: "ROM".into(),
-            medium: None,
-            entry: None,
-            could_be: Vec::new(),
-            handed_over: false,
-            nic: Some(DeviceName::nic(0)),
-            outcome,
-            reason: "int 18h".into(),
-            lap: 1,
-        }
+        let (nic, outcome) = (Some(DeviceName::nic(0)), Some(Outcome::Failed));
+        Attempt { nic, outcome, reason: Reason::printed("int 18h"), ..Attempt::on("ROM") }
+    }
+
+    /// What a lan saw, as people read it.
+    fn why(conversation: &Conversation) -> (Outcome, String) {
+        let (outcome, seen) = conversation.why();
+        (outcome, seen.iter().map(LanFinding::to_string).collect::<Vec<_>>().join("; "))
     }
 
     #[test]
@@ -467,8 +459,11 @@ mod tests {
         let conversations = conversations(&events, |device| Some(DeviceName::nic(device)));
         let mut attempts = [attempt(), attempt()];
         explain(&mut attempts, &conversations, &[Some("4c126035".into())]);
-        assert_eq!(attempts[0].reason, "nic0: no DHCP offer: 4 discovers unanswered; iPXE 4c126035; int 18h");
-        assert_eq!(attempts[1].reason, "nic0: no DHCP offer: 2 discovers unanswered; int 18h");
+        assert_eq!(
+            attempts[0].reason.to_string(),
+            "nic0: no DHCP offer: 4 discovers unanswered; iPXE 4c126035; int 18h"
+        );
+        assert_eq!(attempts[1].reason.to_string(), "nic0: no DHCP offer: 2 discovers unanswered; int 18h");
         assert_eq!(attempts[0].outcome, Some(Outcome::TimedOut));
     }
 
@@ -478,7 +473,7 @@ mod tests {
         events.extend([dhcp(V4::Request, None, 7, 4), dhcp(V4::Ack, Some("main"), 7, 0)]);
         let request = LanEventKind::TftpRequest { name: "boot.0".into(), options: Vec::new(), found: false };
         events.push(event(request));
-        let (outcome, reason) = conversations(&events, |device| Some(DeviceName::nic(device)))[0].why();
+        let (outcome, reason) = why(&conversations(&events, |device| Some(DeviceName::nic(device)))[0]);
         assert_eq!((outcome, reason.as_str()), (Outcome::Failed, "TFTP boot.0: file not found"));
     }
 
@@ -490,7 +485,7 @@ mod tests {
         events.extend([0; 6].map(|_| event(LanEventKind::Unserved { request: request.clone(), to })));
         let conversation = &conversations(&events, |device| Some(DeviceName::nic(device)))[0];
         let reason = "TFTP boot.0: nobody serves TFTP at 10.77.0.2";
-        assert_eq!(conversation.why(), (Outcome::Failed, reason.to_owned()));
+        assert_eq!(why(conversation), (Outcome::Failed, reason.to_owned()));
         assert_eq!(conversation.asked.len(), 1);
     }
 
@@ -505,7 +500,7 @@ mod tests {
         events.push(dhcp(V4::Ack, Some("main"), 7, 0));
         let nobody = "nobody serves port 4011 at 10.77.0.1; no host has address 10.77.0.9";
         let reason = format!("boot.0 was never asked for; {nobody}");
-        assert_eq!(conversations(&events, |device| Some(DeviceName::nic(device)))[0].why(), (Outcome::Failed, reason));
+        assert_eq!(why(&conversations(&events, |device| Some(DeviceName::nic(device)))[0]), (Outcome::Failed, reason));
     }
 
     #[test]
@@ -516,15 +511,15 @@ mod tests {
             &conversations(&[dhcp(V4::Discover, None, 7, 4)], |device| Some(DeviceName::nic(device))),
             &[],
         );
-        assert_eq!(attempts[0].reason, "int 18h");
+        assert_eq!(attempts[0].reason.to_string(), "int 18h");
     }
 
     #[test]
     fn an_attempt_that_is_under_way_at_the_end_has_its_reason_and_no_outcome() {
-        let mut attempts = [Attempt { outcome: None, reason: String::new(), ..attempt() }];
+        let mut attempts = [Attempt { outcome: None, reason: Reason::default(), ..attempt() }];
         let seen = conversations(&[dhcp(V4::Discover, None, 7, 4)], |device| Some(DeviceName::nic(device)));
         explain(&mut attempts, &seen, &[]);
-        assert_eq!(attempts[0].reason, "nic0: no DHCP offer: 1 discover unanswered");
+        assert_eq!(attempts[0].reason.to_string(), "nic0: no DHCP offer: 1 discover unanswered");
         assert_eq!(attempts[0].outcome, None);
     }
 
@@ -533,7 +528,7 @@ mod tests {
         let mut attempts = [Attempt { outcome: Some(Outcome::Refused), ..attempt() }];
         let seen = conversations(&[dhcp(V4::Discover, None, 7, 4)], |device| Some(DeviceName::nic(device)));
         explain(&mut attempts, &seen, &[]);
-        assert_eq!(attempts[0].reason, "nic0: no DHCP offer: 1 discover unanswered; int 18h");
+        assert_eq!(attempts[0].reason.to_string(), "nic0: no DHCP offer: 1 discover unanswered; int 18h");
         assert_eq!(attempts[0].outcome, Some(Outcome::Refused));
     }
 
@@ -541,6 +536,6 @@ mod tests {
     fn silence_of_the_guest_is_said() {
         let mut attempts = [attempt()];
         explain(&mut attempts, &[], &[]);
-        assert_eq!(attempts[0].reason, "nic0: nothing was sent; int 18h");
+        assert_eq!(attempts[0].reason.to_string(), "nic0: nothing was sent; int 18h");
     }
 }

@@ -21,7 +21,9 @@ mod boot_manager;
 pub mod bridge_port;
 mod entries;
 pub mod exchange;
+pub mod finding;
 mod ipxe;
+pub mod lan_finding;
 pub mod lines;
 pub mod menu;
 mod names;
@@ -37,8 +39,11 @@ use serde::{Deserialize, Serialize};
 use crate::evidence::Source;
 use crate::lan::LanEvent;
 use crate::machine::{DeviceName, Firmware};
+use crate::wording;
+use finding::{Caller, Interruption};
+pub use finding::{Finding, Reason};
+pub use lan_finding::{LanFinding, Protocol};
 pub use names::Names;
-pub use ovmf::RECOVERY;
 pub use payload::Payload;
 pub use snapshot::Snapshot;
 
@@ -52,7 +57,7 @@ const BOOT_ORDER_LIMIT: (usize, usize) = (256, 512);
 const HOLE_LIMIT: usize = 20;
 
 /// How an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// Code of the medium ran.
@@ -66,8 +71,22 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The word used in reports.
+    /// Every end.
+    pub const ALL: [Outcome; 4] = [Outcome::Booted, Outcome::Failed, Outcome::TimedOut, Outcome::Refused];
+
+    /// Its name in reports and known issues.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Booted => "booted",
+            Outcome::Failed => "failed",
+            Outcome::TimedOut => "timed-out",
+            Outcome::Refused => "refused",
+        }
+    }
+
+    /// In a sentence.
     pub fn word(self) -> &'static str {
+        wording::reworded!();
         match self {
             Outcome::Booted => "booted",
             Outcome::Failed => "failed",
@@ -77,11 +96,51 @@ impl Outcome {
     }
 }
 
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.pad(self.name())
+    }
+}
+
+/// By what an attempt is known to have begun.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Start {
+    /// The firmware said what it would boot.
+    #[default]
+    Announced,
+    /// A payload ran that nothing had announced.
+    Unannounced,
+    /// What ran has no boot option: a store that is full has neither options nor consoles, so nothing was printed either.
+    NoOption,
+    /// No sentence announced what ran, and BootCurrent still names an option that failed: edk2's platform recovery
+    /// (`EfiBootManagerProcessLoadOption` of `PlatformRecovery####`), which the boot manager does not speak of.
+    Recovery,
+}
+
+impl Start {
+    /// What is said in place of the name that the firmware gave it.
+    pub fn words(self) -> &'static str {
+        wording::reworded!();
+        match self {
+            Start::Announced => "announced",
+            Start::Unannounced => "unannounced",
+            Start::NoOption => "no boot option",
+            Start::Recovery => "platform recovery",
+        }
+    }
+}
+
 /// One attempt to boot something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
-    /// As the firmware named it, for example `Hard Disk` or `Boot0001 "UEFI Misc Device"`.
+    /// As the firmware named it, for example `Hard Disk` or `Boot0001 "UEFI Misc Device"`; what it was, where the firmware did
+    /// not speak of it.
     pub target: String,
+    /// By what it is known to have begun.
+    #[serde(default, skip_serializing_if = "is_announced")]
+    pub start: Start,
     /// The medium it was, where the evidence names one.
     pub medium: Option<String>,
     /// The device whose entry firmware chose, where the evidence names one.
@@ -98,10 +157,38 @@ pub struct Attempt {
     pub nic: Option<DeviceName>,
     /// How it ended; `None` while it is under way.
     pub outcome: Option<Outcome>,
-    /// The firmware's own words, or what was seen.
-    pub reason: String,
+    /// Why it ended so.
+    #[serde(flatten)]
+    pub reason: Reason,
     /// Power-on, every reset and every return to a snapshot begin a new lap, counted from 1.
     pub lap: u32,
+}
+
+impl Attempt {
+    /// An attempt on what the firmware calls so, under way on the first lap.
+    pub fn on(target: &str) -> Attempt {
+        Attempt {
+            target: target.to_owned(),
+            start: Start::Announced,
+            medium: None,
+            entry: None,
+            could_be: Vec::new(),
+            handed_over: false,
+            nic: None,
+            outcome: None,
+            reason: Reason::default(),
+            lap: 1,
+        }
+    }
+
+    /// Whether this word is in the firmware's own name for it.
+    pub fn is_called(&self, word: &str) -> bool {
+        self.start == Start::Announced && self.target.contains(word)
+    }
+}
+
+fn is_announced(start: &Start) -> bool {
+    *start == Start::Announced
 }
 
 /// The state in which firmware stopped by itself.
@@ -135,6 +222,7 @@ impl Terminal {
 
     /// In words.
     pub fn words(&self) -> &'static str {
+        wording::reworded!();
         match self {
             Terminal::NoBootableDevice => "SeaBIOS stopped at \"No bootable device.\"",
             Terminal::NoBootableOption => "OVMF stopped at \"No bootable option or device was found.\"",
@@ -245,18 +333,15 @@ impl Trace {
     pub(crate) fn begin(&mut self, target: String, medium: Option<String>) {
         if self.attempts.len() < ATTEMPT_LIMIT {
             let lap = self.laps.max(1);
-            self.attempts.push(Attempt {
-                target,
-                medium,
-                entry: None,
-                could_be: Vec::new(),
-                handed_over: false,
-                nic: None,
-                outcome: None,
-                reason: String::new(),
-                lap,
-            });
+            self.attempts.push(Attempt { medium, lap, ..Attempt::on(&target) });
         }
+    }
+
+    /// An attempt begins of which the firmware does not speak.
+    pub(crate) fn begin_unspoken(&mut self, start: Start, medium: Option<String>) {
+        let before = self.attempts.len();
+        self.begin(start.words().to_owned(), medium);
+        self.attempts[before..].iter_mut().for_each(|attempt| attempt.start = start);
     }
 
     /// The attempt that has just begun is by the entry of this device.
@@ -281,20 +366,20 @@ impl Trace {
     }
 
     /// Ends the attempt under way, if one is.
-    pub(crate) fn end(&mut self, outcome: Outcome, reason: &str) {
+    pub(crate) fn end(&mut self, outcome: Outcome, reason: Finding) {
         if let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.outcome.is_none()) {
             attempt.outcome = Some(outcome);
-            attempt.reason = reason.to_owned();
+            attempt.reason = reason.into();
         }
     }
 
     /// Code that ran on this lap came back to the firmware: its attempt failed after all.
-    pub(crate) fn came_back(&mut self, reason: &str) {
+    pub(crate) fn came_back(&mut self, to: Caller) {
         let lap = self.laps.max(1);
         let last = self.attempts.last_mut().filter(|last| last.lap == lap);
         if let Some(attempt) = last.filter(|last| last.outcome == Some(Outcome::Booted)) {
             attempt.outcome = Some(Outcome::Failed);
-            attempt.reason = reason.to_owned();
+            attempt.reason = Finding::Returned { to, reported: true }.into();
         }
     }
 
@@ -312,7 +397,7 @@ impl Trace {
             attempt.medium = Some(medium.clone());
             attempt.could_be.clear();
             attempt.outcome = Some(Outcome::Booted);
-            attempt.reason = "payload ran".to_owned();
+            attempt.reason = Finding::PayloadRan.into();
         }
         if self.payloads.len() < ATTEMPT_LIMIT {
             self.payloads.push(payload);
@@ -419,7 +504,7 @@ impl Reader {
     /// The machine was reset: a new lap begins. Under SeaBIOS the log's own banner says so; for OVMF the QMP event does.
     pub fn reset(&mut self) {
         if let Parser::Ovmf(parser) = &mut self.parser {
-            parser.cut(&mut self.trace, "the machine was reset");
+            parser.cut(&mut self.trace, Interruption::Reset);
             self.trace.laps += 1;
             self.trace.terminal = None;
         }
@@ -451,4 +536,4 @@ fn beginning(line: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -2,7 +2,8 @@
 //! `UefiBootManagerLib/BmBoot.c` of edk2; release builds, 202211 to 202608).
 
 use super::boot_manager::{self, is_setup};
-use super::{Names, Outcome, Payload, Terminal, Trace, beginning};
+use super::finding::{Caller, Interruption, Moment};
+use super::{Finding, Names, Outcome, Payload, Start, Terminal, Trace, beginning};
 
 /// Prompt of builds that end without a shell.
 const NO_OPTION: &str = "No bootable option or device was found";
@@ -12,13 +13,6 @@ const PROMPT: &str = "BdsDxe: ";
 
 /// First line of a crash (`UefiCpuPkg/Library/CpuExceptionHandlerLib`); what follows are registers.
 const EXCEPTION: &str = "!!!! X64 Exception Type - ";
-
-/// What ran without a boot option: a store that is full has neither options nor consoles, so nothing was printed either.
-const NAMELESS: &str = "no boot option";
-
-/// What ran although no sentence announced it and although BootCurrent still names an option that failed: edk2's platform
-/// recovery (`EfiBootManagerProcessLoadOption` of `PlatformRecovery####`), which the boot manager does not speak of.
-pub const RECOVERY: &str = "platform recovery";
 
 /// The texts of `EFI_STATUS` errors (`%r` in `MdePkg/Library/BasePrintLib`): a sentence that ends in one is whole.
 const STATUSES: [&str; 31] = [
@@ -86,12 +80,12 @@ struct Bds<'a> {
 impl Parser {
     pub fn line(&mut self, line: &str, names: &Names, trace: &mut Trace) {
         if line.contains(NO_OPTION) {
-            trace.end(Outcome::Failed, "gave no reason");
+            trace.end(Outcome::Failed, Finding::NoReason);
             trace.terminal = Some(Terminal::NoBootableOption);
         }
         if let Some((_, what)) = line.split_once(EXCEPTION) {
             let what = what.split("  CPU").next().unwrap_or_default().trim();
-            trace.end(Outcome::Failed, &format!("processor exception {what}"));
+            trace.end(Outcome::Failed, Finding::Exception(what.to_owned()));
             trace.terminal = Some(Terminal::CpuException);
         }
         if let Some(own) = own_words(line) {
@@ -145,7 +139,7 @@ impl Parser {
             _ => {
                 let last = trace.attempts.last().filter(|last| last.lap == trace.laps.max(1));
                 if !under_way && last.is_some_and(|last| last.target == bds.target) {
-                    return trace.came_back(&format!("ran, then returned {}", bds.status));
+                    return trace.came_back(Caller::BootManagerWith(bds.status.to_owned()));
                 }
                 if !under_way {
                     self.next_option(trace);
@@ -161,7 +155,7 @@ impl Parser {
                     _ => Outcome::Failed,
                 };
                 let own = self.own_words.take().map(|own| format!(": {own}")).unwrap_or_default();
-                trace.end(outcome, &format!("{} ({}){own}", bds.verb, bds.status));
+                trace.end(outcome, Finding::Printed(format!("{} ({}){own}", bds.verb, bds.status)));
                 self.started = false;
             }
         }
@@ -172,8 +166,8 @@ impl Parser {
         if std::mem::take(&mut self.loaded) {
             trace.hole("an option was read, and what became of it is missing");
         }
-        trace.end(Outcome::Failed, "returned to the boot manager");
-        trace.came_back("ran, then returned to the boot manager");
+        trace.end(Outcome::Failed, Finding::Returned { to: Caller::BootManager, reported: false });
+        trace.came_back(Caller::BootManager);
     }
 
     /// The boot manager speaks again.
@@ -197,7 +191,7 @@ impl Parser {
         }
         let Some(current) = payload.boot_current else {
             if payload.via == "uefi" {
-                trace.begin(NAMELESS.to_owned(), Some(medium.clone()));
+                trace.begin_unspoken(Start::NoOption, Some(medium.clone()));
             }
             return;
         };
@@ -213,7 +207,7 @@ impl Parser {
                 return;
             }
             Some(_) if over.is_none() && !self.in_setup => {
-                trace.begin(RECOVERY.to_owned(), Some(medium.clone()));
+                trace.begin_unspoken(Start::Recovery, Some(medium.clone()));
                 return;
             }
             _ => {}
@@ -229,12 +223,12 @@ impl Parser {
     }
 
     /// The machine left this lap from outside: code that had been started was still running, and a sentence may have been cut.
-    pub fn cut(&mut self, trace: &mut Trace, how: &str) {
-        if self.started {
-            trace.end(Outcome::Booted, &format!("{how} while it ran"));
-        } else {
-            trace.end(Outcome::Failed, &format!("{how} before it ran"));
-        }
+    pub fn cut(&mut self, trace: &mut Trace, by: Interruption) {
+        let (outcome, at) = match self.started {
+            true => (Outcome::Booted, Moment::AfterStart),
+            false => (Outcome::Failed, Moment::BeforeStart),
+        };
+        trace.end(outcome, Finding::Interrupted { by, at });
         self.cut_short = None;
         (self.loaded, self.started, self.in_setup) = (false, false, false);
     }
@@ -242,7 +236,7 @@ impl Parser {
     /// The prompt of a firmware that found nothing may stay on an unfinished line.
     pub fn unfinished_line(&mut self, rest: &str, trace: &mut Trace) {
         if rest.contains(NO_OPTION) && trace.terminal.is_none() {
-            trace.end(Outcome::Failed, "gave no reason");
+            trace.end(Outcome::Failed, Finding::NoReason);
             trace.terminal = Some(Terminal::NoBootableOption);
         }
     }

@@ -2,7 +2,8 @@
 
 use super::bios_names::Kind;
 use super::entries::Entries;
-use super::{Names, Outcome, Payload, Terminal, Trace};
+use super::finding::{Caller, Interruption, Moment};
+use super::{Finding, Names, Outcome, Payload, Start, Terminal, Trace};
 
 /// What the log said about this lap's devices.
 #[derive(Clone, Default)]
@@ -54,7 +55,7 @@ impl Parser {
             if trace.last_of_lap().is_none_or(|last| last.outcome.is_some()) {
                 trace.hole("a failure without an attempt");
             }
-            trace.end(Outcome::Failed, reason);
+            trace.end(Outcome::Failed, Finding::Printed(reason.to_owned()));
         } else if line.starts_with("enter handle_19") {
             self.asked = true;
         } else if line.starts_with("enter handle_18") {
@@ -65,15 +66,15 @@ impl Parser {
             if silent && !self.entered {
                 trace.hole("an attempt without an end");
             }
-            let reason = if self.entered { "returned to the BIOS (int 18h)" } else { "nothing to boot" };
-            trace.end(Outcome::Failed, reason);
-            trace.came_back("ran, then returned to the BIOS (int 18h)");
+            let returned = Finding::Returned { to: Caller::Bios, reported: false };
+            trace.end(Outcome::Failed, if self.entered { returned } else { Finding::NothingToBoot });
+            trace.came_back(Caller::Bios);
             self.entered = false;
         } else if let Some(rest) = line.strip_prefix("No bootable device.") {
             if !std::mem::take(&mut self.asked) {
                 trace.hole("the BIOS gives up without having been asked for the next entry");
             }
-            trace.end(Outcome::Failed, "nothing to boot");
+            trace.end(Outcome::Failed, Finding::NothingToBoot);
             match rest.trim().strip_prefix("Retrying in ").and_then(|rest| rest.split(' ').next()?.parse().ok()) {
                 Some(seconds) => trace.retries.push(seconds),
                 None => trace.terminal = Some(Terminal::NoBootableDevice),
@@ -87,7 +88,7 @@ impl Parser {
         if self.posts == 1 {
             return;
         }
-        self.cut(trace, "the machine was reset");
+        self.cut(trace, Interruption::Reset);
         trace.laps += 1;
         trace.terminal = None;
         trace.boot_order.clear();
@@ -95,12 +96,12 @@ impl Parser {
     }
 
     /// The machine left this lap from outside: code that had been entered was still running.
-    pub fn cut(&self, trace: &mut Trace, how: &str) {
-        if self.entered {
-            trace.end(Outcome::Booted, &format!("its boot sector ran, then {how}"));
-        } else {
-            trace.end(Outcome::Failed, how);
-        }
+    pub fn cut(&self, trace: &mut Trace, by: Interruption) {
+        let (outcome, at) = match self.entered {
+            true => (Outcome::Booted, Moment::InBootSector),
+            false => (Outcome::Failed, Moment::UnderBios),
+        };
+        trace.end(outcome, Finding::Interrupted { by, at });
     }
 
     fn booting(&mut self, target: &str, names: &Names, trace: &mut Trace) {
@@ -111,8 +112,8 @@ impl Parser {
             if trace.last_of_lap().is_some_and(|last| last.outcome.is_none() && !self.entered) {
                 trace.hole("an attempt without an end");
             }
-            trace.end(Outcome::Failed, "gave no reason");
-            trace.came_back("ran, then asked the BIOS to boot again");
+            trace.end(Outcome::Failed, Finding::NoReason);
+            trace.came_back(Caller::BiosAgain);
             self.entered = false;
             trace.begin(name.to_owned(), None);
             self.entry(name, names, trace);
@@ -130,14 +131,14 @@ impl Parser {
         let last = trace.last_of_lap().filter(|last| last.nic.is_some()).cloned();
         match last {
             Some(last) => {
-                trace.came_back("ran, then returned to iPXE");
+                trace.came_back(Caller::Ipxe);
                 trace.begin(last.target, None);
                 trace.over(last.nic.clone());
                 last.entry.into_iter().for_each(|entry| trace.enter(entry, None));
             }
             None => {
                 trace.hole(format!("the payload of \"{}\" ran without an attempt", payload.medium));
-                trace.begin("unannounced".to_owned(), None);
+                trace.begin_unspoken(Start::Unannounced, None);
             }
         }
     }

@@ -3,6 +3,7 @@
 //! Nothing is taken back. What was printed stays in the trace, and the return begins a new lap, on which only that is shown
 //! again which was not over when the snapshot was taken: an attempt under way, a boot menu from which nothing was chosen.
 
+use super::finding::Interruption;
 use super::menu::Menu;
 use super::{Attempt, Parser, Reader, Terminal, lines};
 
@@ -34,10 +35,9 @@ impl Reader {
 
     /// The machine was put back to this snapshot: a new lap begins in the middle.
     pub fn put_back(&mut self, to: &Snapshot) {
-        const HOW: &str = "the machine was put back to a snapshot";
         match &mut self.parser {
-            Parser::SeaBios(parser) => parser.cut(&mut self.trace, HOW),
-            Parser::Ovmf(parser) => parser.cut(&mut self.trace, HOW),
+            Parser::SeaBios(parser) => parser.cut(&mut self.trace, Interruption::PutBack),
+            Parser::Ovmf(parser) => parser.cut(&mut self.trace, Interruption::PutBack),
         }
         (self.parser, self.main) = (to.parser.clone(), to.main.clone());
         let trace = &mut self.trace;
@@ -133,7 +133,7 @@ mod tests {
         says(&mut reader, &[POST, FIRST, BOOTING, &report(0)].concat());
         let booted = |lap| (lap, Some("first"), Some(Outcome::Booted));
         assert_eq!((reader.trace().laps, attempts(&reader)), (2, vec![booted(1), booted(2)]));
-        assert!(reader.trace().attempts[0].reason.contains("put back to a snapshot"));
+        assert!(reader.trace().attempts[0].reason.to_string().contains("put back to a snapshot"));
     }
 
     #[test]

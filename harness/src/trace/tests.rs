@@ -6,6 +6,12 @@ use rstest::rstest;
 
 use super::*;
 
+macro_rules! fixture {
+    ($name:literal) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/trace/fixtures/", $name, ".log"))
+    };
+}
+
 /// The line of a payload with this nonce.
 fn payload_line(nonce: &str, medium: &str) -> String {
     format!("BOOTWRIGHT/1 nonce={nonce} medium={medium} via=bios dl=80 bootorder=- bios-geometry=- tsc=10 end\n")
@@ -62,7 +68,28 @@ fn read_with(firmware: Firmware, names: Names, log: &[u8]) -> Trace {
     reader.trace().clone()
 }
 
-fn read(firmware: Firmware, log: &str) -> Trace {
+/// Every log that is read here.
+pub(crate) const LOGS: [(Firmware, &str); 16] = [
+    (SeaBios, fixture!("seabios-1.16.2-blank-before-optical")),
+    (SeaBios, fixture!("seabios-1.16.2-blank-virtio-blk")),
+    (SeaBios, fixture!("seabios-1.16.2-boot-menu")),
+    (SeaBios, fixture!("seabios-1.16.2-empty-optical-drive")),
+    (SeaBios, fixture!("seabios-1.16.2-no-drive")),
+    (SeaBios, fixture!("seabios-1.16.2-rebooting-port-cf9")),
+    (SeaBios, fixture!("seabios-1.16.2-returning")),
+    (SeaBios, fixture!("seabios-1.17.0-returning")),
+    (Ovmf, fixture!("ovmf-2022.11-blank-before-optical")),
+    (Ovmf, fixture!("ovmf-2022.11-blank-virtio-blk")),
+    (Ovmf, fixture!("ovmf-2022.11-empty-optical-drive")),
+    (Ovmf, fixture!("ovmf-2022.11-no-drive")),
+    (Ovmf, fixture!("ovmf-2022.11-rebooting-port-cf9")),
+    (Ovmf, fixture!("ovmf-2022.11-returning")),
+    (Ovmf, fixture!("ovmf-2025.02-returning")),
+    (Ovmf, fixture!("ovmf-2026.08-returning")),
+];
+
+/// What a log says.
+pub(crate) fn read(firmware: Firmware, log: &str) -> Trace {
     read_with(firmware, names(log), log.as_bytes())
 }
 
@@ -74,12 +101,6 @@ fn attempts(trace: &Trace) -> Vec<String> {
         format!("{}{medium} {outcome} ({})", attempt.target, attempt.reason)
     };
     trace.attempts.iter().map(text).collect()
-}
-
-macro_rules! fixture {
-    ($name:literal) => {
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/trace/fixtures/", $name, ".log"))
-    };
 }
 
 mod hostile;

@@ -11,6 +11,7 @@ use super::views::Views;
 use super::{Difference, Ending, Expectation, already_refuted, compare, describe};
 use crate::process::Exit;
 use crate::trace::Trace;
+use crate::wording;
 
 /// Why a run came to its end.
 #[derive(Clone, Debug, PartialEq)]
@@ -158,9 +159,11 @@ pub fn conclude(expected: &Expectation, observed: &Observed<'_>) -> Conclusion {
         .and(|| expected.check_guest_time(guest_time))
         .and(|| expected.check_store(stores))
         .and(|| if expected.views { views.check() } else { Ok(()) });
-    match (conclusion, views.stale()) {
-        (Conclusion::Fails(reason), Some(stale)) => Conclusion::Fails(format!("{reason}; {stale}")),
-        (conclusion, _) => conclusion,
+    match conclusion {
+        Conclusion::Fails(reason) => {
+            Conclusion::Fails(views.stale().iter().fold(reason, |reason, stale| format!("{reason}; {stale}")))
+        }
+        conclusion => conclusion,
     }
 }
 
@@ -252,6 +255,7 @@ pub fn conclude_control(expected: &Expectation, trace: &Trace, end: &RunEnd, con
 
 impl fmt::Display for Awaited {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        wording::reworded!(out);
         out.write_str(match self {
             Awaited::SignOfLife => "a sign of life from the firmware",
             Awaited::NextStep => "the next step of the boot",
@@ -261,6 +265,7 @@ impl fmt::Display for Awaited {
 
 impl fmt::Display for RunEnd {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        wording::reworded!(out);
         match self {
             RunEnd::Over => out.write_str("the run was over"),
             RunEnd::GaveUp { waited, awaited } => {

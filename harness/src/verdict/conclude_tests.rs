@@ -7,17 +7,7 @@ use crate::trace::{Attempt, Outcome, Terminal};
 use crate::verdict::stores::{self, OnStore};
 
 fn attempt(medium: &str, outcome: Outcome) -> Attempt {
-    Attempt {
-        target: "Hard Disk".to_owned(),
-        medium: Some(medium.to_owned()),
-        entry: None,
-        could_be: Vec::new(),
-        handed_over: false,
-        nic: None,
-        outcome: Some(outcome),
-        reason: String::new(),
-        lap: 1,
-    }
+    Attempt { medium: Some(medium.to_owned()), outcome: Some(outcome), ..Attempt::on("Hard Disk") }
 }
 
 fn trace(medium: &str) -> Trace {
@@ -27,7 +17,12 @@ fn trace(medium: &str) -> Trace {
 /// Views of which two differ, one of them being stale.
 fn differing() -> Views {
     let ran = Some("right".to_owned());
-    Views { ran, asked: Some("a".to_owned()), fw_cfg: Some("b".to_owned()), ..Views::default() }
+    Views {
+        ran,
+        asked: Some(["a"].into_iter().collect()),
+        fw_cfg: Some(["b"].into_iter().collect()),
+        ..Views::default()
+    }
 }
 
 fn sound(store: &stores::Seen) -> Stores {

@@ -38,7 +38,7 @@ fn is_same_entry(wanted: &Expected, attempt: &Attempt) -> bool {
     match (&wanted.target, &attempt.medium) {
         (Target::Medium(medium) | Target::Recovered(medium), Some(seen)) => medium == seen,
         (Target::Medium(_) | Target::Recovered(_), None) => attempt.nic.is_some(),
-        (Target::Named(word), _) => attempt.target.contains(word.as_str()),
+        (Target::Named(word), _) => attempt.is_called(word),
     }
 }
 
@@ -49,9 +49,8 @@ mod tests {
     use crate::verdict::{booted, failed};
 
     fn attempt(lap: u32, medium: &str, outcome: Outcome) -> Attempt {
-        let (target, medium) = ("Hard Disk".to_owned(), Some(medium.to_owned()));
-        let (entry, could_be, handed_over, reason) = (None, Vec::new(), false, String::new());
-        Attempt { target, medium, entry, could_be, handed_over, nic: None, outcome: Some(outcome), reason, lap }
+        let (target, medium) = ("Hard Disk", Some(medium.to_owned()));
+        Attempt { medium, outcome: Some(outcome), lap, ..Attempt::on(target) }
     }
 
     fn verdict(cut_laps: u32, attempts: Vec<Attempt>) -> Result<(), String> {

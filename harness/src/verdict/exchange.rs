@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::lan::FaultOrigin;
 use crate::machine::DeviceName;
+use crate::trace::Protocol;
 use crate::trace::bridge_port::BridgePort;
 use crate::trace::exchange::{Asked, Conversation};
 
@@ -45,8 +46,8 @@ pub enum OnLan {
     BootFile(String),
     /// No answer had a boot file.
     NoBootFile,
-    /// A file was asked for by this protocol (`tftp`, `http`, `https`).
-    AskedBy(String, String),
+    /// A file was asked for by this protocol.
+    AskedBy(Protocol, String),
     /// A file was asked for.
     Asked(String),
     /// A file was never asked for.
@@ -135,7 +136,7 @@ fn words(seen: &[Conversation]) -> String {
         let arch = one.arch.map_or("?".to_owned(), |arch| arch.to_string());
         let asked = one.asked.iter().map(|asked| {
             let end = if asked.complete { "whole" } else { "not whole" };
-            format!(", {} {} {end}", asked.protocol, asked.name)
+            format!(", {} {} {end}", asked.protocol.scheme(), asked.name)
         });
         format!(
             "{} (arch {arch}): {} discovers, {} offers, acknowledged by {}{}",
@@ -156,13 +157,7 @@ mod tests {
     use rstest::rstest;
 
     fn seen() -> Vec<Conversation> {
-        let asked = |name: &str, complete| Asked {
-            protocol: "tftp".into(),
-            name: name.into(),
-            found: complete,
-            complete,
-            ..Asked::default()
-        };
+        let asked = |name: &str, complete| Asked { found: complete, complete, ..Asked::of(Protocol::Tftp, name) };
         // the words are for people: none of them decides
         let struck = |fault| Struck { fault, note: "firewall: udp sport 68".into() };
         vec![Conversation {
@@ -201,7 +196,7 @@ mod tests {
     #[case(OnLan::Naks(1), false)]
     #[case(OnLan::BootFile("other".into()), false)]
     #[case(OnLan::NoBootFile, false)]
-    #[case(OnLan::AskedBy("http".into(), "boot.0".into()), false)]
+    #[case(OnLan::AskedBy(Protocol::Http, "boot.0".into()), false)]
     #[case(OnLan::Asked("missing".into()), true)]
     #[case(OnLan::NeverAsked("missing".into()), false)]
     #[case(OnLan::AskedInOrder(vec!["missing".into(), "boot.0".into()]), true)]

@@ -12,6 +12,7 @@
 //! ```
 
 pub mod behaviour;
+pub mod cause;
 pub mod conclude;
 mod cut;
 pub mod exchange;
@@ -22,7 +23,10 @@ pub mod views;
 
 use serde::{Deserialize, Serialize};
 
-use crate::trace::{Attempt, Outcome, RECOVERY, Terminal, Trace};
+use crate::machine::DeviceName;
+use crate::trace::{Attempt, Outcome, Start, Terminal, Trace};
+use crate::wording;
+pub use cause::{Cause, Transfer, http, https, tftp};
 pub use exchange::OnLan;
 pub use stores::OnStore;
 
@@ -47,9 +51,15 @@ pub struct Expected {
     pub target: Target,
     /// How it must end.
     pub outcome: Outcome,
-    /// Text that the reason must contain; empty for any.
-    #[serde(default)]
-    pub reason: String,
+    /// Words that the firmware must have printed about it; empty for any.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub printed: String,
+    /// What else must be known of its end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub because_of: Vec<Cause>,
+    /// The NIC that it must have gone over; any or none, where `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<DeviceName>,
     /// The device whose entry it must be; the medium's own, or the NIC's that serves it, where `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<String>,
@@ -264,12 +274,25 @@ pub fn failed_entry(name: &str) -> Expected {
 
 impl Expected {
     fn on(target: Target, outcome: Outcome) -> Expected {
-        Expected { target, outcome, reason: String::new(), entry: None }
+        Expected { target, outcome, printed: String::new(), because_of: Vec::new(), over: None, entry: None }
     }
 
-    /// Demands words in the reason.
-    pub fn because(mut self, reason: &str) -> Expected {
-        self.reason = reason.to_owned();
+    /// Demands that the firmware printed these words about it. What the harness saw itself is demanded by
+    /// [`because_of`](Self::because_of): its sentences are for people, and no verdict depends on them.
+    pub fn because(mut self, printed: &str) -> Expected {
+        self.printed = printed.to_owned();
+        self
+    }
+
+    /// Demands that this is known of its end, beside what was demanded before.
+    pub fn because_of(mut self, cause: impl Into<Cause>) -> Expected {
+        self.because_of.push(cause.into());
+        self
+    }
+
+    /// Demands that it went over this NIC, counted from 0 over the machine's NICs in device order.
+    pub fn over_nic(mut self, number: usize) -> Expected {
+        self.over = Some(DeviceName::nic(number));
         self
     }
 
@@ -283,16 +306,17 @@ impl Expected {
     fn matches(&self, attempt: &Attempt) -> bool {
         let target = match &self.target {
             Target::Medium(medium) => attempt.medium.as_deref() == Some(medium),
-            Target::Recovered(medium) => attempt.medium.as_deref() == Some(medium) && attempt.target == RECOVERY,
-            Target::Named(word) => {
-                attempt.medium.is_none() && attempt.could_be.is_empty() && attempt.target.contains(word.as_str())
-            }
+            Target::Recovered(medium) => attempt.medium.as_deref() == Some(medium) && attempt.start == Start::Recovery,
+            Target::Named(word) => attempt.medium.is_none() && attempt.could_be.is_empty() && attempt.is_called(word),
         };
         let entry = match &self.entry {
             Some(wanted) => attempt.entry.as_ref().is_some_and(|entry| entry == wanted.as_str()),
             None => !attempt.handed_over,
         };
-        target && entry && attempt.outcome == Some(self.outcome) && attempt.reason.contains(&self.reason)
+        let printed = self.printed.is_empty() || attempt.reason.has_printed(&self.printed);
+        let known = self.because_of.iter().all(|cause| cause.holds(&attempt.reason));
+        let over = self.over.is_none() || self.over == attempt.nic;
+        target && entry && attempt.outcome == Some(self.outcome) && printed && known && over
     }
 }
 
@@ -310,18 +334,24 @@ impl std::fmt::Display for Expected {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.target {
             Target::Medium(medium) => write!(out, "\"{medium}\" {}", self.outcome.word())?,
-            Target::Recovered(medium) => write!(out, "\"{medium}\" {} by {RECOVERY}", self.outcome.word())?,
+            Target::Recovered(medium) => {
+                write!(out, "\"{medium}\" {} by {}", self.outcome.word(), Start::Recovery.words())?
+            }
             Target::Named(word) => write!(out, "{word} {}", self.outcome.word())?,
         }
         if let Some(entry) = &self.entry {
             write!(out, " by the entry of {entry}")?;
         }
-        if self.reason.is_empty() { Ok(()) } else { write!(out, " ({})", self.reason) }
+        let over = self.over.iter().map(|nic| format!("over {nic}"));
+        let known = over.chain(self.because_of.iter().map(Cause::to_string));
+        let reasons = known.chain(Some(self.printed.clone()).filter(|printed| !printed.is_empty())).collect::<Vec<_>>();
+        if reasons.is_empty() { Ok(()) } else { write!(out, " ({})", reasons.join("; ")) }
     }
 }
 
 /// An attempt in the words of a report: `Hard Disk "wrong" failed (not a bootable disk)`.
 pub fn describe(attempt: &Attempt) -> String {
+    wording::reworded!();
     let medium = attempt.medium.as_ref().map(|medium| format!(" \"{medium}\"")).unwrap_or_default();
     let unknown = if attempt.could_be.is_empty() { String::new() } else { format!(" on {}", one_of(attempt)) };
     let outcome = attempt.outcome.map_or("under way", Outcome::word);
@@ -518,6 +548,7 @@ fn attempts(expected: &Expectation, trace: &Trace) -> Result<(), Difference> {
 
 impl Ending {
     fn words(&self) -> String {
+        wording::reworded!();
         match self {
             Ending::Boots => "a payload to run".to_owned(),
             Ending::NothingBootable => "firmware to stop with nothing bootable".to_owned(),
@@ -541,3 +572,5 @@ fn ended(trace: &Trace) -> String {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wording_tests;

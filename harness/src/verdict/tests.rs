@@ -2,14 +2,13 @@
 
 use rstest::rstest;
 
-use super::views::Views;
+use super::views::{Lines, Views};
 use super::*;
-use crate::trace::{Payload, Terminal};
+use crate::trace::{Finding, Payload, Reason, Terminal};
 
 fn attempt(target: &str, medium: Option<&str>, outcome: Outcome, reason: &str, lap: u32) -> Attempt {
-    let (target, medium, reason) = (target.to_owned(), medium.map(str::to_owned), reason.to_owned());
-    let (entry, could_be, handed_over) = (None, Vec::new(), false);
-    Attempt { target, medium, entry, could_be, handed_over, outcome: Some(outcome), reason, lap, nic: None }
+    let (medium, reason) = (medium.map(str::to_owned), Reason::printed(reason));
+    Attempt { medium, outcome: Some(outcome), reason, lap, ..Attempt::on(target) }
 }
 
 fn disk(medium: &str, outcome: Outcome, reason: &str) -> Attempt {
@@ -196,11 +195,15 @@ fn a_run_is_over_when_its_ending_is_reached_or_firmware_stops(
     assert_eq!(is_over(&expected, &seen), over);
 }
 
+fn lines(text: &str) -> Lines {
+    Lines::of_file(text.replace(" | ", "\n").as_bytes())
+}
+
 fn views(fw_cfg: Option<&str>, boot_current: Option<&str>, ran: Option<&str>) -> Views {
     let own = |text: Option<&str>| text.map(str::to_owned);
     Views {
-        asked: own(Some("a | b")),
-        fw_cfg: own(fw_cfg),
+        asked: Some(lines("a | b")),
+        fw_cfg: fw_cfg.map(lines),
         boot_current: own(boot_current),
         ran: own(ran),
         ..Views::default()
@@ -236,7 +239,7 @@ fn a_boot_order_that_differs_is_shown_too(
     #[case] file: Option<&str>,
     #[case] shown: &str,
 ) {
-    let own = |text: Option<&str>| text.map(str::to_owned);
+    let own = |text: Option<&str>| text.map(lines);
     let agreed = Views {
         asked_devices: own(Some("right | wrong")),
         same_lap: true,
@@ -255,7 +258,7 @@ fn a_boot_order_that_differs_is_shown_too(
 #[test]
 fn a_stale_geometry_is_shown_too() {
     let agreed = views(Some("a | b"), None, Some("right"));
-    let own = |text: &str| Some(text.to_owned());
+    let own = |text: &str| Some(lines(text));
     let stale = Views { asked_geometry: own("a 1 2 3"), bios_geometry: own("a 9 9 9"), ..agreed };
     let text = stale.check().unwrap_err();
     assert!(text.contains("asked for geometry [a 1 2 3], fw_cfg bios-geometry [a 9 9 9]"), "{text}");
@@ -287,9 +290,9 @@ fn views_are_collected_from_machine_payload_and_nvram() {
         Views::of(&machine, &layout, &names, &seen, &options)
     };
     let views = views_at("PciRoot(0x0)/Pci(0x3,0x0)/HD(1,MBR,0x0,0x0,0x0)");
-    assert_eq!(views.fw_cfg.as_deref(), Some("/pci@i0cf8/scsi@3/disk@0,0 | HALT"));
+    assert_eq!(views.fw_cfg, Some(lines("/pci@i0cf8/scsi@3/disk@0,0 | HALT")));
     assert_eq!(views.boot_current.as_deref(), Some("right"));
-    assert_eq!(views.nvram_boot_order.as_deref(), Some("right"));
+    assert_eq!(views.nvram_boot_order, Some(lines("right")));
     assert_eq!(views.check(), Ok(()));
     assert!(views_at("PciRoot(0x0)/Pci(0x4,0x0)").check().is_err());
 }
@@ -344,8 +347,8 @@ fn what_is_only_missing_refutes_nothing(#[case] expected: Expectation, #[case] s
 
 #[test]
 fn an_attempt_without_a_medium_does_not_lead_astray_before_its_end_is_explained() {
-    let expected = Expectation::attempts([failed_entry("ROM").because("no DHCP offer"), booted("next")]);
-    let rom = Attempt { target: "ROM".to_owned(), medium: None, reason: "nothing to boot".to_owned(), ..blank("any") };
+    let expected = Expectation::attempts([failed_entry("ROM").because_of(Cause::NoOffer), booted("next")]);
+    let rom = Attempt { target: "ROM".to_owned(), medium: None, reason: Finding::NothingToBoot.into(), ..blank("any") };
     let seen = trace(vec![rom.clone()], None);
     assert!(already_refuted(&expected, &seen) && !strays(&expected, &seen));
     assert!(strays(&expected, &trace(vec![rom, blank("next")], None)));
@@ -370,12 +373,12 @@ fn a_crash_and_a_search_that_found_nothing_are_not_each_other() {
 #[test]
 fn recovery_is_not_taken_for_a_boot_option_nor_the_other_way_round() {
     let expected = Expectation::attempts([failed("listed"), recovered("unlisted")]);
-    let by = |target: &str| {
-        let unlisted = attempt(target, Some("unlisted"), Outcome::Booted, "payload ran", 1);
-        trace(vec![blank("listed"), unlisted], None)
+    let by = |start| {
+        let unlisted = attempt("platform recovery", Some("unlisted"), Outcome::Booted, "payload ran", 1);
+        trace(vec![blank("listed"), Attempt { start, ..unlisted }], None)
     };
-    assert_eq!(judge(&expected, &by("platform recovery")), Ok(()));
-    let said = judge(&expected, &by("Boot0003 \"UEFI Misc Device\"")).unwrap_err();
+    assert_eq!(judge(&expected, &by(Start::Recovery)), Ok(()));
+    let said = judge(&expected, &by(Start::Announced)).unwrap_err();
     assert!(said.contains("expected \"unlisted\" booted by platform recovery"), "{said}");
     assert!(judge(&expected, &trace(vec![blank("listed")], STOPPED)).is_err());
 }
@@ -440,7 +443,7 @@ fn setup_is_an_end_where_no_story_uses_it() {
 fn a_view_that_must_exist_and_does_not_is_a_difference() {
     let lost = Views { missing: Some("the file has none".to_owned()), ..Views::default() };
     assert_eq!(lost.check().unwrap_err(), "a view of the boot order is missing: the file has none");
-    let kept = Views { unpruned: vec!["other".to_owned()], asked_devices: Some("disk".to_owned()), ..Views::default() };
+    let kept = Views { unpruned: vec!["other".to_owned()], asked_devices: Some(lines("disk")), ..Views::default() };
     let words = "the order that was asked for is [disk], and there are still options of [other]";
     assert_eq!(kept.check().unwrap_err(), words);
 }

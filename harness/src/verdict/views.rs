@@ -2,6 +2,7 @@
 //! read it and as the NVRAM file has it, BootCurrent, the payload that ran. Where two of them exist they must agree.
 
 mod boot_options;
+mod lines;
 
 use serde::Serialize;
 
@@ -9,24 +10,25 @@ use crate::evidence::nvram::BootOptions;
 use crate::machine::layout::Layout;
 use crate::machine::paths;
 use crate::machine::{Access, Firmware, Machine};
-use crate::trace::{Names, Payload, RECOVERY, Trace};
+use crate::trace::{Names, Payload, Start, Trace};
+pub use lines::{FwCfgList, Lines, Stale};
 
 /// The views of one run; `None` where the firmware does not have one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Views {
     /// Media or device paths in the order that the machine's bootindex values ask for, in QEMU's words.
-    pub asked: Option<String>,
+    pub asked: Option<Lines>,
     /// fw_cfg `bootorder` as the guest read it.
-    pub fw_cfg: Option<String>,
+    pub fw_cfg: Option<Lines>,
     /// The devices that have a bootindex, in its order, by their names.
-    pub asked_devices: Option<String>,
+    pub asked_devices: Option<Lines>,
     /// BootOrder as the guest read it: the device of each option, or its description in quotes; several options of one
     /// device in a row are one. What each option stands for is read in the NVRAM file.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub guest_boot_order: Option<String>,
+    pub guest_boot_order: Option<Lines>,
     /// BootOrder in the NVRAM file after the run, in the same words.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub nvram_boot_order: Option<String>,
+    pub nvram_boot_order: Option<Lines>,
     /// The last lap ended with a payload, so that BootOrder in the file is the one that it read.
     #[serde(skip)]
     pub same_lap: bool,
@@ -35,12 +37,12 @@ pub struct Views {
     /// The medium whose payload ran.
     pub ran: Option<String>,
     /// Lines of fw_cfg `bios-geometry` that the machine's logical geometries ask for, sorted.
-    pub asked_geometry: Option<String>,
+    pub asked_geometry: Option<Lines>,
     /// fw_cfg `bios-geometry` as the guest read it, its lines sorted: firmware looks them up by name.
-    pub bios_geometry: Option<String>,
+    pub bios_geometry: Option<Lines>,
     /// Lines of the devices that have a bootindex, in the order in which a boot menu listed them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub menu: Option<String>,
+    pub menu: Option<Lines>,
     /// Whole seconds that OVMF must offer its front page, where the machine asks for the boot menu.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked_timeout: Option<u16>,
@@ -55,7 +57,7 @@ pub struct Views {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unpruned: Vec<String>,
     /// fw_cfg `bootorder` as the host read it through the monitor, where no payload could.
-    pub host: Option<String>,
+    pub host: Option<Lines>,
 }
 
 impl Views {
@@ -68,9 +70,9 @@ impl Views {
         let in_words = |order: &Vec<u16>| boot_options::in_words(names, &empty, options, order);
         let has_options = !options.by_number.is_empty();
         Views {
-            asked: Some(readable(paths::bootorder_file(machine, layout).as_bytes())),
-            asked_devices: Some(boot_options::asked(machine).join(" | ")),
-            fw_cfg: payload.and_then(|payload| payload.bootorder.as_deref()).map(readable),
+            asked: Some(Lines::of_file(paths::bootorder_file(machine, layout).as_bytes())),
+            asked_devices: Some(boot_options::asked(machine).into_iter().collect()),
+            fw_cfg: payload.and_then(|payload| payload.bootorder.as_deref()).map(Lines::of_file),
             guest_boot_order: payload
                 .and_then(|payload| payload.boot_order.as_ref())
                 .filter(|_| has_options)
@@ -79,8 +81,8 @@ impl Views {
             same_lap: trace.booted().is_some() && trace.attempts.last().is_some_and(|last| last.lap == trace.laps),
             boot_current: current.map(|option| medium_of(names, &option.device_path, payload)),
             ran: payload.and_then(|payload| payload.medium_of_nonce.clone()),
-            asked_geometry: Some(sorted(&paths::bios_geometry_lines(machine, layout).join("\n"))),
-            bios_geometry: payload.and_then(|payload| payload.bios_geometry.as_deref()).map(sorted_bytes),
+            asked_geometry: Some(paths::bios_geometry_lines(machine, layout).into_iter().collect::<Lines>().sorted()),
+            bios_geometry: payload.and_then(|payload| payload.bios_geometry.as_deref()).map(sorted),
             menu: menu(machine, layout, trace),
             asked_timeout: front_page_timeout(machine),
             timeout: None,
@@ -97,24 +99,23 @@ impl Views {
 
     /// Adds what the host read in fw_cfg, for a machine whose guest could not tell.
     pub fn with_host(mut self, bootorder: Option<&[u8]>, bios_geometry: Option<&[u8]>) -> Views {
-        self.host = bootorder.map(readable);
-        self.bios_geometry = self.bios_geometry.or(bios_geometry.map(sorted_bytes));
+        self.host = bootorder.map(Lines::of_file);
+        self.bios_geometry = self.bios_geometry.or(bios_geometry.map(sorted));
         self
     }
 
-    /// Says in which way fw_cfg does not hold what the machine asks for; `None` where it does or nobody could read it.
-    pub fn stale(&self) -> Option<String> {
+    /// The lists in fw_cfg that do not hold what the machine asks for, as far as somebody could read them.
+    pub fn stale(&self) -> Vec<Stale> {
         let seen = self.fw_cfg.as_ref().or(self.host.as_ref());
-        let parts =
-            [("bootorder", &self.asked, seen), ("bios-geometry", &self.asked_geometry, self.bios_geometry.as_ref())];
-        let stale: Vec<String> = parts
-            .into_iter()
-            .filter_map(|(name, asked, seen)| {
-                let (asked, seen) = (asked.as_ref()?, seen?);
-                (asked != seen).then(|| format!("fw_cfg {name} is stale: [{seen}], the machine asks for [{asked}]"))
-            })
-            .collect();
-        (!stale.is_empty()).then(|| stale.join("; "))
+        let lists = [
+            (FwCfgList::Bootorder, &self.asked, seen),
+            (FwCfgList::BiosGeometry, &self.asked_geometry, self.bios_geometry.as_ref()),
+        ];
+        let differs = |(list, asked, seen): (_, &Option<Lines>, Option<&Lines>)| {
+            let (asked, seen) = (asked.clone()?, seen?.clone());
+            (asked != seen).then_some(Stale { list, seen, asked })
+        };
+        lists.into_iter().filter_map(differs).collect()
     }
 
     /// Compares what can be compared. Where firmware never came to a payload, BootOrder in the NVRAM file still holds.
@@ -124,8 +125,10 @@ impl Views {
     /// All views side by side, when two of them differ.
     pub fn check(&self) -> Result<(), String> {
         let options_agree = self.boot_order_agrees();
-        let asked_devices = self.asked.as_deref().map(|asked| asked.trim_end_matches("HALT").trim_end_matches(" | "));
-        let menu_agrees = self.menu.is_none() || self.menu.as_deref() == asked_devices;
+        let menu_agrees = self.menu.as_ref().is_none_or(|menu| {
+            let asked = self.asked.as_ref();
+            asked.is_some_and(|asked| asked.devices() == menu.devices())
+        });
         let geometry_agrees = self.bios_geometry.is_none() || self.asked_geometry == self.bios_geometry;
         let timeout_agrees = self.asked_timeout.is_none() || self.asked_timeout == self.timeout;
         let reported_agrees = self.ran.as_ref().is_none_or(|ran| {
@@ -136,19 +139,21 @@ impl Views {
             return Err(format!("a view of the boot order is missing: {missing}"));
         }
         if !self.unpruned.is_empty() {
-            let (kept, asked) = (self.unpruned.join(" | "), self.asked_devices.clone().unwrap_or_default());
+            let kept = self.unpruned.iter().collect::<Lines>();
+            let asked = self.asked_devices.clone().unwrap_or_default();
             return Err(format!("the order that was asked for is [{asked}], and there are still options of [{kept}]"));
         }
         if options_agree && reported_agrees {
             return Ok(());
         }
-        let text = |view: &Option<String>| view.clone().unwrap_or_else(|| "none".to_owned());
+        let text = |view: &Option<Lines>| view.as_ref().map_or_else(|| "none".to_owned(), Lines::to_string);
+        let name = |view: &Option<String>| view.clone().unwrap_or_else(|| "none".to_owned());
         let mut side_by_side = format!(
             "the views of the boot order differ: asked for [{}], fw_cfg bootorder [{}], BootCurrent [{}], ran [{}]",
             text(&self.asked),
             text(&self.fw_cfg),
-            text(&self.boot_current),
-            text(&self.ran),
+            name(&self.boot_current),
+            name(&self.ran),
         );
         if !options_agree {
             let (asked, guest, file) =
@@ -175,9 +180,10 @@ impl Views {
     /// BootOrder begins with the devices that have a bootindex, in its order, as far as firmware made an option for them; the
     /// file holds what the guest read.
     fn boot_order_agrees(&self) -> bool {
-        let asked = self.asked_devices.as_deref().unwrap_or_default();
-        let begins =
-            |order: &Option<String>| order.as_deref().is_none_or(|order| boot_options::begins_with(order, asked));
+        let begins = |order: &Option<Lines>| match (order, &self.asked_devices) {
+            (Some(order), Some(asked)) => order.begins_with(asked),
+            _ => true,
+        };
         let same = match (&self.guest_boot_order, &self.nvram_boot_order) {
             (Some(guest), Some(file)) if self.same_lap => guest == file,
             _ => true,
@@ -206,7 +212,7 @@ fn missing(machine: &Machine, payload: Option<&Payload>, options: &BootOptions) 
 fn unpruned(machine: &Machine, names: &Names, trace: &Trace, options: &BootOptions) -> Vec<String> {
     let asked = boot_options::asked(machine);
     let payload = trace.payloads.last();
-    let ended_there = trace.booted().is_some() && trace.last_of_lap().is_some_and(|last| last.target != RECOVERY);
+    let ended_there = trace.booted().is_some() && trace.last_of_lap().is_some_and(|last| last.start != Start::Recovery);
     let refreshed = trace.menus.iter().any(|menu| menu.lap == trace.laps.max(1));
     let Some(order) = payload.and_then(|payload| payload.boot_order.as_ref()).filter(|_| ended_there && !refreshed)
     else {
@@ -235,14 +241,14 @@ fn medium_of(names: &Names, path: &str, payload: Option<&Payload>) -> String {
 }
 
 /// What the menu that was opened last says of the order that was asked for.
-fn menu(machine: &Machine, layout: &Layout, trace: &Trace) -> Option<String> {
+fn menu(machine: &Machine, layout: &Layout, trace: &Trace) -> Option<Lines> {
     let menu = trace.menus.iter().rev().find(|menu| !menu.entries.is_empty())?;
     let ranked = |&index: &usize| machine.devices[index].bootindex.is_some_and(|rank| rank >= 0);
     let devices = menu.entries.iter().filter_map(|entry| machine.device_named(entry.device.as_ref()?));
     let lines = devices.filter(ranked).filter_map(|index| paths::bootorder_line(machine, layout, index));
     let mut lines: Vec<String> = lines.collect();
     lines.dedup(); // OVMF has several options of one NIC
-    Some(lines.join(" | "))
+    Some(lines.into_iter().collect())
 }
 
 /// How long OVMF offers its front page where QEMU asks for the boot menu: fw_cfg `etc/boot-menu-wait` is in milliseconds and
@@ -253,35 +259,34 @@ fn front_page_timeout(machine: &Machine) -> Option<u16> {
     asked.then(|| u16::try_from(seconds).ok())?
 }
 
-/// Lines separated by a bar; the final NUL and line ends are QEMU's framing.
-fn readable(file: &[u8]) -> String {
-    String::from_utf8_lossy(file).trim_end_matches(['\0', '\n']).replace('\n', " | ")
-}
-
-fn sorted(lines: &str) -> String {
-    let mut lines: Vec<&str> = lines.lines().collect();
-    lines.sort_unstable();
-    lines.join(" | ")
-}
-
-fn sorted_bytes(file: &[u8]) -> String {
-    sorted(String::from_utf8_lossy(file).trim_end_matches('\0'))
+/// Firmware looks geometries up by name: their order says nothing.
+fn sorted(file: &[u8]) -> Lines {
+    Lines::of_file(file).sorted()
 }
 
 #[cfg(test)]
 mod stale {
     use super::*;
 
+    fn lines(text: &str) -> Lines {
+        Lines::of_file(text.replace(" | ", "\n").as_bytes())
+    }
+
     fn views(asked: &str, fw_cfg: Option<&str>) -> Views {
-        Views { asked: Some(asked.to_owned()), fw_cfg: fw_cfg.map(str::to_owned), ..Views::default() }
+        Views { asked: Some(lines(asked)), fw_cfg: fw_cfg.map(lines), ..Views::default() }
+    }
+
+    fn stale(views: &Views) -> Option<String> {
+        let said: Vec<String> = views.stale().iter().map(Stale::to_string).collect();
+        (!said.is_empty()).then(|| said.join("; "))
     }
 
     #[test]
     fn a_menu_in_another_order_than_the_one_asked_for_is_printed_beside_it() {
         let views =
-            Views { ran: Some("x".into()), menu: Some("a | b".into()), ..views("a | b | HALT", Some("a | b | HALT")) };
+            Views { ran: Some("x".into()), menu: Some(lines("a | b")), ..views("a | b | HALT", Some("a | b | HALT")) };
         assert_eq!(views.check(), Ok(()));
-        let swapped = Views { menu: Some("b | a".into()), ..views };
+        let swapped = Views { menu: Some(lines("b | a")), ..views };
         assert!(swapped.check().unwrap_err().ends_with("; boot menu [b | a]"));
     }
 
@@ -307,27 +312,27 @@ mod stale {
 
     #[test]
     fn a_list_that_lacks_a_device_is_printed_beside_what_was_asked_for() {
-        let stale = views("a | b", Some("a")).stale();
+        let stale = stale(&views("a | b", Some("a")));
         assert_eq!(stale.as_deref(), Some("fw_cfg bootorder is stale: [a], the machine asks for [a | b]"));
     }
 
     #[test]
     fn what_the_host_reads_counts_where_no_payload_could() {
-        assert_eq!(views("a", None).stale(), None);
-        let stale = views("a", None).with_host(Some(b""), Some(b"")).stale();
-        assert_eq!(stale.as_deref(), Some("fw_cfg bootorder is stale: [], the machine asks for [a]"));
-        assert_eq!(views("a", None).with_host(Some(b"a\0"), None).stale(), None);
+        assert_eq!(stale(&views("a", None)), None);
+        let read = views("a", None).with_host(Some(b""), Some(b""));
+        assert_eq!(stale(&read).as_deref(), Some("fw_cfg bootorder is stale: [], the machine asks for [a]"));
+        assert_eq!(stale(&views("a", None).with_host(Some(b"a\0"), None)), None);
     }
 
     #[test]
     fn geometry_that_differs_is_stale_in_any_order_but_the_same() {
         let views =
-            Views { asked_geometry: Some(sorted("a 1 2 3\nb 4 5 6")), ran: Some("x".into()), ..Views::default() };
+            Views { asked_geometry: Some(lines("a 1 2 3 | b 4 5 6")), ran: Some("x".into()), ..Views::default() };
         let same = views.clone().with_host(None, Some(b"b 4 5 6\na 1 2 3\0"));
-        assert_eq!((same.stale(), same.check()), (None, Ok(())));
+        assert_eq!((stale(&same), same.check()), (None, Ok(())));
         let differs = views.with_host(None, Some(b"b 4 5 6\0"));
         let text = "fw_cfg bios-geometry is stale: [b 4 5 6], the machine asks for [a 1 2 3 | b 4 5 6]";
-        assert_eq!(differs.stale().as_deref(), Some(text));
+        assert_eq!(stale(&differs).as_deref(), Some(text));
         assert!(differs.check().is_err());
     }
 }

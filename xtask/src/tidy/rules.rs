@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use super::finding::{Finding, Rule};
 use super::source::{Source, line_of, normal};
-use super::{circles, dependencies, functions, pages, processes};
+use super::{circles, dependencies, functions, pages, processes, sentences};
 
 /// The one direction of data in `harness/src`: a module uses itself and what stands before it.
-pub const ORDER: [&str; 15] = [
+pub const ORDER: [&str; 16] = [
     "digest",
     "error",
+    "wording",
     "process",
     "platform",
     "evidence",
@@ -47,7 +48,7 @@ const MIRRORS: [&str; 9] = [
 ];
 
 /// Every rule.
-pub const ALL: [Rule; 14] = [
+pub const ALL: [Rule; 15] = [
     direction,
     circles::circles,
     reachable,
@@ -62,6 +63,7 @@ pub const ALL: [Rule; 14] = [
     no_machine_paths,
     strict_shell,
     processes::started_elsewhere,
+    sentences::compared,
 ];
 
 /// A module of the harness uses only itself and what stands to its left in [`ORDER`].

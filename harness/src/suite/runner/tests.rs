@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::machine::{Machine, Medium};
 use crate::platform::{FirmwareFile, Qemu, QemuVersion};
-use crate::trace::{Attempt, Terminal, Trace};
+use crate::trace::{Attempt, Reason, Terminal, Trace};
 use crate::verdict::Expectation;
 use crate::verdict::views::Views;
 use rstest::rstest;
@@ -65,17 +65,8 @@ fn finished(ended: Ended, trace: Trace) -> Finished {
 }
 
 fn attempt(medium: &str, outcome: Outcome, reason: &str) -> Attempt {
-    Attempt {
-        target: "Hard Disk".to_owned(),
-        medium: Some(medium.to_owned()),
-        outcome: Some(outcome),
-        reason: reason.to_owned(),
-        lap: 1,
-        entry: None,
-        could_be: Vec::new(),
-        handed_over: false,
-        nic: None,
-    }
+    let (medium, reason) = (Some(medium.to_owned()), Reason::printed(reason));
+    Attempt { medium, outcome: Some(outcome), reason, ..Attempt::on("Hard Disk") }
 }
 
 fn passed() -> Finished {
@@ -175,7 +166,7 @@ fn the_result_holds_what_was_seen() {
     assert_eq!((result.wall_seconds, result.guest_seconds), (0.25, Some(2.0)));
     let [seen] = result.attempts.as_slice() else { panic!("{:?}", result.attempts) };
     assert_eq!((seen.target.as_str(), seen.medium.as_deref()), ("Hard Disk", Some("right")));
-    assert_eq!((seen.outcome, seen.reason.as_deref()), (report::Outcome::Failed, Some("not a bootable disk")));
+    assert_eq!((seen.outcome, seen.reason.as_deref()), (Outcome::Failed, Some("not a bootable disk")));
     let result = classify("synthetic::free", false, 7, &passed());
     assert_eq!(result.booted.as_deref(), Some("right"));
 }

@@ -121,7 +121,7 @@ fn with_nothing_to_boot_newer_ovmf_says_so() {
 fn ovmf_says_why_an_option_failed(#[case] log: &str, #[case] outcome: Outcome, #[case] reason: &str) {
     let trace = read(Ovmf, &bds(log));
     let attempt = &trace.attempts[0];
-    assert_eq!((attempt.outcome, attempt.reason.as_str()), (Some(outcome), reason));
+    assert_eq!((attempt.outcome, attempt.reason.to_string().as_str()), (Some(outcome), reason));
     assert_eq!((attempt.medium.as_deref(), trace.attempts.len()), (Some("first"), 1));
 }
 
@@ -162,7 +162,7 @@ fn a_crash_of_the_firmware_is_no_end_of_the_search() {
     assert_eq!((trace.terminal.clone(), trace.attempts.len()), (Some(Terminal::CpuException), 0));
     assert!(trace.shows_life());
     let trace = read(Ovmf, &(bds("BdsDxe: loading OPTION\r\n") + crash));
-    assert_eq!(trace.attempts[0].reason, "processor exception 0D(#GP - General Protection)");
+    assert_eq!(trace.attempts[0].reason.to_string(), "processor exception 0D(#GP - General Protection)");
     assert_eq!(read(Ovmf, "X64 Exception Type - 0D\r\n").terminal, None);
 }
 

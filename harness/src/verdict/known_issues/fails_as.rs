@@ -8,6 +8,9 @@ use std::fmt;
 use regex::Regex;
 use serde::{Serialize, Serializer};
 
+use crate::trace::Outcome;
+use crate::verdict::views::{FwCfgList, Stale};
+
 /// What a failed run showed, borrowed from its verdict.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FailureFacts<'a> {
@@ -18,6 +21,8 @@ pub struct FailureFacts<'a> {
     pub terminal: Option<&'a str>,
     /// Every attempt to boot, in order.
     pub attempts: &'a [AttemptFact<'a>],
+    /// The lists in fw_cfg that did not hold what the machine asks for.
+    pub stale: &'a [Stale],
     /// The verdict's reason, as it stands in the report.
     pub reason: &'a str,
 }
@@ -29,12 +34,9 @@ pub struct AttemptFact<'a> {
     pub target: &'a str,
     /// The medium behind it, where it is known.
     pub medium: Option<&'a str>,
-    /// `booted`, `failed`, `timed-out` or `refused`.
-    pub outcome: &'a str,
+    /// How it ended.
+    pub outcome: Outcome,
 }
-
-/// The words that the report has for the end of an attempt.
-pub const ATTEMPT_OUTCOMES: [&str; 4] = ["booted", "failed", "timed-out", "refused"];
 
 /// The stated way to fail.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -48,7 +50,10 @@ pub struct FailsAs {
     /// The whole ordered list of attempts, if stated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<Vec<AttemptPattern>>,
-    /// A pattern to be found in the reason, if stated.
+    /// In which way fw_cfg `bootorder` is stale, if stated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale_bootorder: Option<StaleAs>,
+    /// A pattern to be found in the reason, if stated: for words of QEMU or firmware in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason_matches: Option<Pattern>,
 }
@@ -71,9 +76,24 @@ pub struct AttemptPattern {
     /// The medium's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub medium: Option<String>,
-    /// One of [`ATTEMPT_OUTCOMES`].
+    /// How it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub outcome: Option<String>,
+    pub outcome: Option<Outcome>,
+}
+
+/// A stated stale list; what is left out may be anything.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct StaleAs {
+    /// How many lines it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lines: Option<usize>,
+    /// A pattern to be found in its first line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<Pattern>,
+    /// A pattern to be found in the first line that the machine asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_first: Option<Pattern>,
 }
 
 /// A regular expression, searched for anywhere unless it is anchored.
@@ -99,6 +119,13 @@ impl FailsAs {
         if let Some(wanted) = &self.attempts {
             found.extend(attempt_differences(wanted, facts.attempts));
         }
+        if let Some(wanted) = &self.stale_bootorder {
+            let seen = facts.stale.iter().find(|stale| stale.list == FwCfgList::Bootorder);
+            if !seen.is_some_and(|seen| wanted.is(seen)) {
+                let seen = seen.map_or_else(|| "it was not".to_owned(), Stale::to_string);
+                found.push(format!("wanted fw_cfg bootorder to be stale{wanted}, seen: {seen}"));
+            }
+        }
         if let Some(wanted) = &self.reason_matches
             && !wanted.found_in(facts.reason)
         {
@@ -109,7 +136,8 @@ impl FailsAs {
 
     /// Whether nothing at all is stated, so that any failure would do.
     pub fn is_empty(&self) -> bool {
-        self.booted.is_none() && self.terminal.is_none() && self.attempts.is_none() && self.reason_matches.is_none()
+        let seen = self.booted.is_none() && self.terminal.is_none() && self.attempts.is_none();
+        seen && self.stale_bootorder.is_none() && self.reason_matches.is_none()
     }
 }
 
@@ -137,11 +165,22 @@ impl BootedAs {
     }
 }
 
+impl StaleAs {
+    fn is(&self, seen: &Stale) -> bool {
+        let found = |pattern: &Option<Pattern>, line: Option<&str>| {
+            pattern.as_ref().is_none_or(|pattern| line.is_some_and(|line| pattern.found_in(line)))
+        };
+        self.lines.is_none_or(|lines| seen.seen.count() == lines)
+            && found(&self.first, seen.seen.first())
+            && found(&self.asked_first, seen.asked.first())
+    }
+}
+
 impl AttemptPattern {
     fn is(&self, seen: &AttemptFact<'_>) -> bool {
         self.target.as_ref().is_none_or(|pattern| pattern.found_in(seen.target))
             && self.medium.as_deref().is_none_or(|name| seen.medium == Some(name))
-            && self.outcome.as_deref().is_none_or(|outcome| seen.outcome == outcome)
+            && self.outcome.is_none_or(|outcome| seen.outcome == outcome)
     }
 }
 
@@ -176,6 +215,21 @@ impl fmt::Display for Pattern {
 impl Serialize for Pattern {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.0.as_str())
+    }
+}
+
+impl fmt::Display for StaleAs {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(lines) = self.lines {
+            write!(out, ", with {lines} lines")?;
+        }
+        if let Some(first) = &self.first {
+            write!(out, ", first /{first}/")?;
+        }
+        match &self.asked_first {
+            Some(asked) => write!(out, ", where the machine asks for /{asked}/ first"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -220,8 +274,8 @@ mod tests {
     use super::*;
 
     const ATTEMPTS: [AttemptFact<'static>; 2] = [
-        AttemptFact { target: "hard disk", medium: Some("decoy"), outcome: "failed" },
-        AttemptFact { target: "floppy", medium: None, outcome: "failed" },
+        AttemptFact { target: "hard disk", medium: Some("decoy"), outcome: Outcome::Failed },
+        AttemptFact { target: "floppy", medium: None, outcome: Outcome::Failed },
     ];
 
     fn facts() -> FailureFacts<'static> {
@@ -229,19 +283,20 @@ mod tests {
             booted: None,
             terminal: Some("no-bootable-device"),
             attempts: &ATTEMPTS,
+            stale: &[],
             reason: "fw_cfg bootorder is stale: \"\"",
         }
     }
 
     fn nothing() -> FailsAs {
-        FailsAs { booted: None, terminal: None, attempts: None, reason_matches: None }
+        FailsAs { booted: None, terminal: None, attempts: None, stale_bootorder: None, reason_matches: None }
     }
 
-    fn attempt(target: Option<&str>, medium: Option<&str>, outcome: Option<&str>) -> AttemptPattern {
+    fn attempt(target: Option<&str>, medium: Option<&str>, outcome: Option<Outcome>) -> AttemptPattern {
         AttemptPattern {
             target: target.map(|text| Pattern::new(text).unwrap()),
             medium: medium.map(str::to_owned),
-            outcome: outcome.map(str::to_owned),
+            outcome,
         }
     }
 
@@ -251,9 +306,10 @@ mod tests {
             booted: Some(BootedAs::Nothing),
             terminal: Some("no-bootable-device".into()),
             attempts: Some(vec![
-                attempt(Some("^hard disk$"), Some("decoy"), Some("failed")),
+                attempt(Some("^hard disk$"), Some("decoy"), Some(Outcome::Failed)),
                 attempt(None, None, None),
             ]),
+            stale_bootorder: None,
             reason_matches: Some(Pattern::new("bootorder is stale").unwrap()),
         };
         assert_eq!(stated.differences(&facts()), Vec::<String>::new());
@@ -270,7 +326,7 @@ mod tests {
         "attempt 1: wanted /CD/ with any outcome, seen: hard disk (medium decoy) failed")]
     #[case::medium(FailsAs { attempts: Some(vec![attempt(None, None, None), attempt(None, Some("right"), None)]), ..nothing() },
         "attempt 2: wanted any target (medium right) with any outcome, seen: floppy (medium none) failed")]
-    #[case::outcome(FailsAs { attempts: Some(vec![attempt(None, None, Some("booted")), attempt(None, None, None)]), ..nothing() },
+    #[case::outcome(FailsAs { attempts: Some(vec![attempt(None, None, Some(Outcome::Booted)), attempt(None, None, None)]), ..nothing() },
         "attempt 1: wanted any target booted, seen: hard disk (medium decoy) failed")]
     #[case::reason(FailsAs { reason_matches: Some(Pattern::new("HALT").unwrap()), ..nothing() },
         "wanted a reason that matches /HALT/, seen: \"fw_cfg bootorder is stale: \\\"\\\"\"")]
@@ -283,5 +339,27 @@ mod tests {
         let stated = FailsAs { booted: Some(BootedAs::Nothing), ..nothing() };
         let seen = FailureFacts { booted: Some("decoy"), ..facts() };
         assert_eq!(stated.differences(&seen), ["wanted that nothing boots, seen: medium \"decoy\" booted"]);
+    }
+
+    fn stale_as(lines: Option<usize>, first: Option<&str>, asked_first: Option<&str>) -> StaleAs {
+        let pattern = |text: Option<&str>| text.map(|text| Pattern::new(text).unwrap());
+        StaleAs { lines, first: pattern(first), asked_first: pattern(asked_first) }
+    }
+
+    #[rstest]
+    #[case::in_any_way(stale_as(None, None, None), true)]
+    #[case::as_it_is(stale_as(Some(1), Some("^/disk@"), Some("^/pci@")), true)]
+    #[case::empty(stale_as(Some(0), None, None), false)]
+    #[case::another_line(stale_as(None, Some("^/pci@"), None), false)]
+    #[case::another_demand(stale_as(None, None, Some("^/disk@")), false)]
+    fn a_stale_order_is_told_by_its_lines(#[case] wanted: StaleAs, #[case] holds: bool) {
+        let stated = FailsAs { stale_bootorder: Some(wanted), ..nothing() };
+        let list = |line: &str| [line].into_iter().collect();
+        let (seen, asked) = (list("/disk@0,0"), list("/pci@i0cf8/scsi@3/disk@0,0"));
+        let stale = [Stale { list: FwCfgList::Bootorder, seen, asked }];
+        assert_eq!(stated.differences(&FailureFacts { stale: &stale, ..facts() }).is_empty(), holds);
+        let geometry = stale.map(|stale| Stale { list: FwCfgList::BiosGeometry, ..stale });
+        assert!(!stated.differences(&FailureFacts { stale: &geometry, ..facts() }).is_empty());
+        assert!(!stated.differences(&facts()).is_empty());
     }
 }

@@ -7,7 +7,9 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::fails_as::{ATTEMPT_OUTCOMES, AttemptPattern, BootedAs, FailsAs, Pattern};
+use super::fails_as::{AttemptPattern, BootedAs, FailsAs, Pattern, StaleAs};
+use crate::trace::Outcome;
+
 use super::{Affected, CaseGlob, KnownIssue, VersionRange};
 
 /// The kinds of firmware that ranges may name, spelt as in the report.
@@ -64,7 +66,16 @@ struct RawFails {
     booted: Option<Spanned<toml::Value>>,
     terminal: Option<Spanned<String>>,
     attempts: Option<Vec<RawAttempt>>,
+    stale_bootorder: Option<RawStale>,
     reason_matches: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawStale {
+    lines: Option<usize>,
+    first: Option<Spanned<String>>,
+    asked_first: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -161,7 +172,7 @@ impl Source<'_> {
         let fails = self.fails(raw.fails.get_ref(), id)?;
         if fails.is_empty() {
             let problem = "it states no way to fail, so any failure would be expected".to_owned();
-            let fix = "state booted, terminal, attempts or reason-matches under fails".to_owned();
+            let fix = "state booted, terminal, attempts, stale-bootorder or reason-matches under fails".to_owned();
             return Err(self.error(fails_at, problem, fix));
         }
         Ok(KnownIssue {
@@ -214,23 +225,34 @@ impl Source<'_> {
             booted,
             terminal: raw.terminal.as_ref().map(|text| text.get_ref().clone()),
             attempts,
+            stale_bootorder: raw.stale_bootorder.as_ref().map(|stale| self.stale(stale, id)).transpose()?,
             reason_matches: self.pattern(raw.reason_matches.as_ref(), id)?,
         })
     }
 
+    fn stale(&self, raw: &RawStale, id: &str) -> Result<StaleAs, KnownIssuesError> {
+        Ok(StaleAs {
+            lines: raw.lines,
+            first: self.pattern(raw.first.as_ref(), id)?,
+            asked_first: self.pattern(raw.asked_first.as_ref(), id)?,
+        })
+    }
+
     fn attempt(&self, raw: &RawAttempt, id: &str) -> Result<AttemptPattern, KnownIssuesError> {
-        if let Some(outcome) = &raw.outcome
-            && !ATTEMPT_OUTCOMES.contains(&outcome.get_ref().as_str())
-        {
-            let at = At { line: self.line(outcome.span().start), issue: Some(id) };
-            let problem =
-                format!("attempt outcome {:?} is not one of {}", outcome.get_ref(), ATTEMPT_OUTCOMES.join(", "));
-            return Err(self.error(at, problem, "use the report's word".into()));
-        }
+        let outcome = raw.outcome.as_ref().map(|named| self.outcome(named, id)).transpose()?;
         Ok(AttemptPattern {
             target: self.pattern(raw.target.as_ref(), id)?,
             medium: raw.medium.as_ref().map(|text| text.get_ref().clone()),
-            outcome: raw.outcome.as_ref().map(|text| text.get_ref().clone()),
+            outcome,
+        })
+    }
+
+    fn outcome(&self, named: &Spanned<String>, id: &str) -> Result<Outcome, KnownIssuesError> {
+        Outcome::ALL.into_iter().find(|outcome| outcome.name() == named.get_ref()).ok_or_else(|| {
+            let at = At { line: self.line(named.span().start), issue: Some(id) };
+            let names = Outcome::ALL.map(Outcome::name).join(", ");
+            let problem = format!("attempt outcome {:?} is not one of {names}", named.get_ref());
+            self.error(at, problem, "use the report's word".into())
         })
     }
 

@@ -29,7 +29,7 @@ mod file;
 mod glob;
 mod version;
 
-pub use fails_as::{ATTEMPT_OUTCOMES, AttemptFact, AttemptPattern, BootedAs, FailsAs, FailureFacts, Pattern};
+pub use fails_as::{AttemptFact, AttemptPattern, BootedAs, FailsAs, FailureFacts, Pattern, StaleAs};
 pub use file::{FIRMWARE_KINDS, KnownIssuesError};
 pub use glob::{CaseGlob, GlobError};
 pub use version::{RangeError, Version, VersionRange};

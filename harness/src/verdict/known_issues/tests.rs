@@ -1,6 +1,9 @@
+use std::sync::OnceLock;
+
 use rstest::rstest;
 
 use super::*;
+use crate::verdict::views::{FwCfgList, Lines, Stale};
 
 const ENTRY: &str = r#"# what QEMU does not do yet
 [[issue]]
@@ -15,6 +18,7 @@ affected = { qemu = ">=2.0, <12", seabios = "*", ovmf = "<2027" }
 booted = false
 terminal = "no-bootable-device"
 attempts = [{ target = "disk", medium = "decoy", outcome = "failed" }]
+stale-bootorder = { lines = 0, asked-first = '^/pci' }
 reason-matches = 'bootorder.*stale'
 "#;
 
@@ -25,11 +29,17 @@ fn issues() -> KnownIssues {
     KnownIssues::parse(ENTRY, "known-issues.toml").unwrap()
 }
 
+static STALE: OnceLock<Vec<Stale>> = OnceLock::new();
+
 fn stated_failure() -> FailureFacts<'static> {
     FailureFacts {
         booted: None,
         terminal: Some("no-bootable-device"),
-        attempts: &[AttemptFact { target: "hard disk", medium: Some("decoy"), outcome: "failed" }],
+        attempts: &[AttemptFact { target: "hard disk", medium: Some("decoy"), outcome: crate::trace::Outcome::Failed }],
+        stale: STALE.get_or_init(|| {
+            let asked = ["/pci@i0cf8/scsi@3/disk@0,0"].into_iter().collect();
+            vec![Stale { list: FwCfgList::Bootorder, seen: Lines::default(), asked }]
+        }),
         reason: "fw_cfg bootorder \"\" is stale",
     }
 }
@@ -183,7 +193,9 @@ fn a_pattern_that_fits_no_case_is_a_warning() {
     13,
     "is not one of booted, failed, timed-out, refused"
 )]
-#[case::bad_regex("bootorder.*stale", "bootorder(", 14, "not a regular expression: unclosed group")]
+#[case::unknown_key_in_a_stale_list("lines = 0", "line = 0", 14, "unknown field `line`")]
+#[case::bad_regex_of_a_line("^/pci", "pci(", 14, "not a regular expression: unclosed group")]
+#[case::bad_regex("bootorder.*stale", "bootorder(", 15, "not a regular expression: unclosed group")]
 fn a_bad_entry_is_refused_with_its_line(
     #[case] from: &str,
     #[case] to: &str,
@@ -211,7 +223,7 @@ fn an_id_given_twice_is_refused() {
     let error = KnownIssues::parse(&format!("{ENTRY}{ENTRY}"), "known-issues.toml").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "known issue \"prelaunch-bootorder\": the id is given twice, first in line 2\n  in: known-issues.toml line 16\n  \
+        "known issue \"prelaunch-bootorder\": the id is given twice, first in line 2\n  in: known-issues.toml line 17\n  \
          fix: give each entry an id of its own, or merge the two"
     );
 }

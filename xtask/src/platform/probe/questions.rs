@@ -217,17 +217,22 @@ fn end_of(finished: &Finished) -> String {
 }
 
 fn served(finished: &Finished, _: &Path) -> String {
+    why_not_served(finished).map_or_else(|| "yes".to_owned(), |why| format!("no: {why}"))
+}
+
+/// Why what a server offers did not run; `None` where it did.
+fn why_not_served(finished: &Finished) -> Option<String> {
     match finished.trace.booted() {
-        Some("served") => "yes".to_owned(),
+        Some("served") => None,
         Some(other) => {
             let tried = finished.trace.attempts.iter().find(|attempt| attempt.medium.as_deref() != Some(other));
-            match tried {
-                Some(tried) if !tried.reason.is_empty() => format!("no: {}", tried.reason),
-                Some(_) => "no: the attempt failed".to_owned(),
-                None => "no: there is no entry for the NIC".to_owned(),
-            }
+            Some(match tried {
+                Some(tried) if !tried.reason.is_empty() => tried.reason.to_string(),
+                Some(_) => "the attempt failed".to_owned(),
+                None => "there is no entry for the NIC".to_owned(),
+            })
         }
-        None => format!("no: {}", end_of(finished)),
+        None => Some(end_of(finished)),
     }
 }
 
@@ -284,12 +289,12 @@ fn secure_boot_state(finished: &Finished, _: &Path) -> String {
     }
 }
 
-fn by_whom(finished: &Finished, evidence: &Path) -> String {
+fn by_whom(finished: &Finished, _: &Path) -> String {
     let ipxe = finished.trace.network.iter().any(|one| one.user_class.as_deref() == Some("iPXE"));
-    match served(finished, evidence).as_str() {
-        "yes" if ipxe => "iPXE in the ROM".to_owned(),
-        "yes" => "OVMF's own stack; the ROM only drives the NIC".to_owned(),
-        other => other.to_owned(),
+    match why_not_served(finished) {
+        None if ipxe => "iPXE in the ROM".to_owned(),
+        None => "OVMF's own stack; the ROM only drives the NIC".to_owned(),
+        Some(why) => format!("no: {why}"),
     }
 }
 
