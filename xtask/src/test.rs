@@ -105,6 +105,11 @@ impl Args {
     fn max_fail(&self) -> Option<u32> {
         if self.fail_fast { Some(1) } else { self.max_fail }
     }
+
+    /// Whether a skipped case is one too many.
+    fn is_strict(&self) -> bool {
+        self.strict || std::env::var_os("CI").is_some()
+    }
 }
 
 /// Runs the subcommand.
@@ -114,11 +119,10 @@ impl Args {
 /// [`XtaskError`] where nothing was selected, a platform cannot be resolved, the boot binary does not build, or results
 /// cannot be written.
 pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
-    let strict = args.strict || std::env::var_os("CI").is_some();
     Ok(match execute(args)? {
         None => ExitCode::SUCCESS,
         Some(ran) if ran.interrupted => ExitCode::from(2),
-        Some(ran) => ExitCode::from(ran.report.exit_code(strict)),
+        Some(ran) => ExitCode::from(ran.report.exit_code(args.is_strict())),
     })
 }
 
@@ -185,7 +189,7 @@ fn run_selected(
     run.suite = Some(settings.suite.to_string());
     run.seed = Some(settings.seed);
     run.shard = settings.shard;
-    run.max_fail = settings.max_fail;
+    (run.max_fail, run.strict) = (settings.max_fail, settings.strict);
     run.selection = Some(selection(args, whole));
     for platform in &platforms {
         run.selected.extend(selected.iter().map(|job| key(job, &platform.name, several_platforms)));
@@ -197,7 +201,7 @@ fn run_selected(
         ..settings
     };
     let begun = Instant::now();
-    let mut follower = follow::Follower::new(&out, run.selected.len() as u64);
+    let mut follower = follow::Follower::new(&out, run.selected.len() as u64, settings.strict);
     run.interrupted = on_each(&platforms, args, &settings, boot, &mut follower)?;
     run.wall_seconds = begun.elapsed().as_secs_f64();
     let interrupted = run.interrupted;
@@ -275,7 +279,7 @@ fn settings(args: &Args) -> Settings {
         shard: args.shard,
         repeat: args.repeat,
         keep: args.keep,
-        strict: args.strict,
+        strict: args.is_strict(),
         pause_on_failure: args.pause_on_failure,
         prelaunch_double: suite::imitates_fixed_prelaunch(|name| std::env::var(name).ok()),
         mirror: args.mirror.clone(),

@@ -82,8 +82,10 @@ pub struct Run {
     pub seed: Option<u64>,
     /// Which part of the selection it is, where it was cut.
     pub shard: Option<Shard>,
-    /// No further case began after so many that were not as expected.
+    /// No further case began after so many that were not fine.
     pub max_fail: Option<u32>,
+    /// A skipped case is not fine.
+    pub strict: bool,
     /// What was selected before that.
     pub selection: Option<Selection>,
     /// What somebody should look at although it changes no verdict: an overdue known issue, a pattern that fits no case.
@@ -108,6 +110,7 @@ impl Run {
             seed: None,
             shard: None,
             max_fail: None,
+            strict: false,
             selection: None,
             warnings: Vec::new(),
             interrupted: false,
@@ -128,7 +131,7 @@ pub fn gather(out_dir: &Path, run: Run) -> Result<Report, ReportError> {
         cases.extend(result_in(out_dir, &folder, run.interrupted));
     }
     let seen: BTreeSet<String> = cases.iter().map(|case| case.evidence.clone()).collect();
-    let unexpected = cases.iter().filter(|case| !case.verdict.is_as_expected()).count();
+    let unexpected = cases.iter().filter(|case| !case.verdict.is_fine(run.strict)).count();
     let stopped = run.max_fail.filter(|&most| unexpected >= most as usize);
     for key in run.selected.iter().filter(|key| !seen.contains(&key.evidence())) {
         let mut case = CaseResult::new(key, Verdict::Broken);
@@ -343,6 +346,19 @@ mod tests {
         let report = gather(dir.path(), run).unwrap();
         assert_eq!((report.totals.failed, report.totals.skipped, report.exit_code(false)), (1, 1, 1));
         assert!(report.cases[1].reason.as_ref().unwrap().starts_with("not run: 1 before it"));
+    }
+
+    #[test]
+    fn in_a_strict_run_a_skipped_case_ends_the_run_too_and_what_it_did_not_begin_is_not_broken() {
+        let dir = tempfile::tempdir().unwrap();
+        leave(dir.path(), "a", None, Verdict::Skipped);
+        let mut run = Run::new("1");
+        run.selected = vec![CaseKey::new("a", "host"), CaseKey::new("b", "host")];
+        (run.max_fail, run.strict) = (Some(1), true);
+        let report = gather(dir.path(), run.clone()).unwrap();
+        assert_eq!((report.totals.skipped, report.totals.broken), (2, 0));
+        run.strict = false;
+        assert_eq!(gather(dir.path(), run).unwrap().totals.broken, 1, "nothing had ended it");
     }
 
     #[test]

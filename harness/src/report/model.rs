@@ -51,6 +51,11 @@ impl Verdict {
     pub fn is_as_expected(self) -> bool {
         matches!(self, Self::Passed | Self::ExpectedFailure | Self::Skipped)
     }
+
+    /// Whether the run may still exit 0 with this verdict: a strict one takes no skip.
+    pub fn is_fine(self, strict: bool) -> bool {
+        self.is_as_expected() && !(strict && self == Self::Skipped)
+    }
 }
 
 impl std::fmt::Display for Verdict {

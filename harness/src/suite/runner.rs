@@ -77,7 +77,7 @@ impl Runner {
             "seconds": result.wall_seconds, "reason": result.reason, "evidence": result.evidence }));
         let out = self.settings.out.display().to_string();
         let run = self.settings.out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let fine = result.verdict.is_as_expected() && !(self.settings.strict && result.verdict == Verdict::Skipped);
+        let fine = result.verdict.is_fine(self.settings.strict);
         if !fine {
             self.unexpected.fetch_add(1, Ordering::SeqCst);
         }

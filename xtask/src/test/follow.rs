@@ -22,8 +22,10 @@ pub struct Follower {
     run: String,
     /// Bytes of the event file already shown.
     seen: u64,
-    /// Cases that were not as expected.
+    /// Cases that were not fine.
     unexpected: u32,
+    /// A skipped one is not.
+    strict: bool,
     progress: Progress,
     signalled: Arc<AtomicBool>,
 }
@@ -31,7 +33,7 @@ pub struct Follower {
 impl Follower {
     /// Begins with nothing seen. Ctrl-C and SIGTERM are noted from now on, so that what has finished is still reported; a
     /// second one ends the process at once.
-    pub fn new(out: &OutDir, total: u64) -> Follower {
+    pub fn new(out: &OutDir, total: u64, strict: bool) -> Follower {
         let signalled = Arc::new(AtomicBool::new(false));
         for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
             signal_hook::flag::register_conditional_shutdown(signal, 130, signalled.clone()).ok();
@@ -39,7 +41,8 @@ impl Follower {
         }
         let mut progress = Progress::detect();
         progress.handle(Event::Total(total));
-        Follower { out: out.dir.clone(), run: out.run.clone(), seen: 0, unexpected: 0, progress, signalled }
+        let (out, run) = (out.dir.clone(), out.run.clone());
+        Follower { out, run, seen: 0, unexpected: 0, strict, progress, signalled }
     }
 
     /// Runs the binary to its end, or ends it when a signal asks for that; true then.
@@ -117,7 +120,7 @@ impl Follower {
                 let result = std::fs::read(file).ok();
                 let result = result.and_then(|bytes| serde_json::from_slice::<CaseResult>(&bytes).ok());
                 let Some(result) = result else { return };
-                self.unexpected += u32::from(!result.verdict.is_as_expected());
+                self.unexpected += u32::from(!result.verdict.is_fine(self.strict));
                 let mut finished = Event::finished(&result, &self.run, &shown(&self.out));
                 if let Event::Finished { id: name, .. } = &mut finished {
                     *name = id;
@@ -128,7 +131,7 @@ impl Follower {
         }
     }
 
-    /// Cases that were not as expected so far.
+    /// Cases that were not fine so far.
     pub fn unexpected(&self) -> u32 {
         self.unexpected
     }
