@@ -158,16 +158,17 @@ fn cases(
         }
     }
     for platform in &run.platforms {
-        let ids = || seen.keys().filter(|(name, ..)| *name == platform.name).map(|(_, id, _)| *id);
-        if let Some(selection) = run.selection.as_ref().filter(|selection| !selection.is_of(ids())) {
+        let of_platform =
+            || seen.keys().filter(|(name, ..)| *name == platform.name).map(|(_, id, round)| (*id, *round));
+        if let Some(selection) = run.selection.as_ref().filter(|selection| !selection.is_of(of_platform())) {
             let name = platform.name.clone();
             if let Some(missing) = missing.remove(&name) {
                 return Err(MergeError::ShardMissing { platform: name, missing });
             }
             return Err(MergeError::OtherCases {
                 platform: name,
-                found: ids().collect::<BTreeSet<_>>().len() as u64,
-                wanted: selection.cases,
+                found: of_platform().count() as u64,
+                wanted: selection.cases.saturating_mul(u64::from(selection.repeat.max(1))),
             });
         }
     }

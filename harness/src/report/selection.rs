@@ -1,5 +1,6 @@
 //! Which cases a run was asked for, so that its parts can be put together again and a missing one is noticed.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -99,9 +100,14 @@ impl Selection {
         Selection { filters, exact, repeat, cases, sha256 }
     }
 
-    /// Whether these are exactly the ids that were selected.
-    pub fn is_of<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> bool {
-        digest(ids) == (self.cases, self.sha256.clone())
+    /// Whether these ids, with their rounds, are exactly those that were selected, each as often as was asked for.
+    pub fn is_of<'a>(&self, cases: impl IntoIterator<Item = (&'a str, Option<u32>)>) -> bool {
+        let mut rounds: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
+        for (id, round) in cases {
+            rounds.entry(id).or_default().insert(round.unwrap_or(1));
+        }
+        let all = |rounds: &BTreeSet<u32>| rounds.iter().copied().eq(1..=self.repeat.max(1));
+        rounds.values().all(all) && digest(rounds.into_keys()) == (self.cases, self.sha256.clone())
     }
 }
 
@@ -123,7 +129,7 @@ impl fmt::Display for Selection {
 }
 
 fn digest<'a>(ids: impl IntoIterator<Item = &'a str>) -> (u64, String) {
-    let ids: std::collections::BTreeSet<&str> = ids.into_iter().collect();
+    let ids: BTreeSet<&str> = ids.into_iter().collect();
     let mut hash = Sha256::new();
     for id in &ids {
         hash.update(id.as_bytes());
@@ -159,7 +165,18 @@ mod tests {
     fn a_selection_knows_its_cases_in_any_order_and_misses_one() {
         let selection = Selection::new(Vec::new(), false, 1, ["b", "a", "a"]);
         assert_eq!(selection.cases, 2);
-        assert!(selection.is_of(["a", "b"]));
-        assert!(!selection.is_of(["a"]) && !selection.is_of(["a", "b", "c"]) && !selection.is_of(["ab"]));
+        let is_of = |ids: &[&'static str]| selection.is_of(ids.iter().map(|id| (*id, None)));
+        assert!(is_of(&["a", "b"]));
+        assert!(!is_of(&["a"]) && !is_of(&["a", "b", "c"]) && !is_of(&["ab"]) && !is_of(&[]));
+    }
+
+    #[test]
+    fn a_selection_misses_a_round_of_a_case_that_was_to_run_several_times() {
+        let selection = Selection::new(Vec::new(), false, 2, ["a", "b"]);
+        let [a, b] = ["a", "b"].map(|id| [(id, Some(1)), (id, Some(2))]);
+        assert!(selection.is_of([a, b].concat()));
+        assert!(!selection.is_of([&a[..], &b[..1]].concat()), "the second round of b is missing");
+        assert!(!selection.is_of([("a", None), ("b", None)]));
+        assert!(!selection.is_of([&a[..], &b[..], &[("b", Some(3))]].concat()), "nobody asked for a third");
     }
 }
