@@ -24,6 +24,14 @@ impl Exit {
     pub fn success(self) -> bool {
         self.code == Some(0)
     }
+
+    /// How the program ended that a shell ran, by the status of the shell: 128 + N stands for signal N.
+    pub fn as_told_by_shell(self) -> Exit {
+        match self.code {
+            Some(code @ 129..=192) => Exit { code: None, signal: Some(code - 128) },
+            _ => self,
+        }
+    }
 }
 
 impl From<ExitStatus> for Exit {
@@ -135,6 +143,17 @@ mod tests {
         // a kill after the end reaches nobody
         child.kill();
         assert!(started.elapsed() < Duration::from_secs(20));
+    }
+
+    #[test]
+    fn a_shell_tells_by_its_status_which_signal_ended_its_program() {
+        let told = |script: &str| {
+            let child = Command::new("sh").args(["-c", script]).spawn(Stdio::null(), Stdio::null(), &[]).unwrap();
+            child.wait().unwrap().as_told_by_shell()
+        };
+        assert_eq!(told("sh -c 'kill -9 $$'; exit $?"), Exit { code: None, signal: Some(9) });
+        assert_eq!(told("exit 85"), Exit { code: Some(85), signal: None });
+        assert_eq!(told("kill -15 $$"), Exit { code: None, signal: Some(15) });
     }
 
     #[test]

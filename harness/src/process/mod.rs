@@ -19,6 +19,7 @@
 
 mod child;
 mod forker;
+mod frozen;
 mod output;
 
 use std::ffi::{OsStr, OsString};
@@ -30,6 +31,7 @@ use std::process::Stdio;
 
 pub use child::{Child, Exit};
 pub use forker::spawn;
+pub use frozen::frozen;
 pub use output::{CommandError, Finished};
 
 /// What is to be run, as data.
@@ -43,12 +45,16 @@ pub struct Command {
     pub env: Vec<(OsString, OsString)>,
     /// Where it runs; where the harness runs if `None`.
     pub directory: Option<PathBuf>,
+    /// It is a shell around the program that counts, and ends as that did: with 128 + N where signal N ended the program
+    /// (POSIX `sh`, 2.8.2).
+    pub in_shell: bool,
 }
 
 impl Command {
     /// A program without arguments.
     pub fn new(program: impl AsRef<OsStr>) -> Command {
-        Command { program: program.as_ref().to_owned(), args: Vec::new(), env: Vec::new(), directory: None }
+        let program = program.as_ref().to_owned();
+        Command { program, args: Vec::new(), env: Vec::new(), directory: None, in_shell: false }
     }
 
     /// Adds an argument.

@@ -171,10 +171,10 @@ pub struct RunningNetworks {
     lab: Option<lab::Readers>,
 }
 
-/// The lans of a run, off, with everything that happened on them.
+/// The lans of a run, off, with everything that happened on them: of each power-on its own.
 #[derive(Default)]
 pub struct NetworkRecord {
-    logs: Vec<(LanLog, Vec<usize>)>,
+    power_ons: Vec<Vec<(LanLog, Vec<usize>)>>,
 }
 
 impl RunningNetworks {
@@ -193,12 +193,18 @@ impl RunningNetworks {
             Network::Lan(lan) => lan.stop(),
             Network::Lab(log) => log,
         };
-        NetworkRecord { logs: self.networks.into_iter().map(|(network, nics)| (log(network), nics)).collect() }
+        let logs = self.networks.into_iter().map(|(network, nics)| (log(network), nics)).collect();
+        NetworkRecord { power_ons: vec![logs] }
     }
 }
 
 impl NetworkRecord {
-    /// Every event, each lan's in order, with the device index of its NIC as port.
+    /// Adds what happened after a later power-on.
+    pub fn add(&mut self, later: NetworkRecord) {
+        self.power_ons.extend(later.power_ons);
+    }
+
+    /// Every event, power-on by power-on and each lan's in order, with the device index of its NIC as port.
     pub fn events(&self) -> Vec<LanEvent> {
         let of_lan = |(log, nics): &(LanLog, Vec<usize>)| {
             let nics = nics.clone();
@@ -207,20 +213,24 @@ impl NetworkRecord {
                 event
             })
         };
-        self.logs.iter().flat_map(of_lan).collect()
+        self.power_ons.iter().flatten().flat_map(of_lan).collect()
     }
 
-    /// Writes `network.pcapng`; a second lan has `network-1.pcapng` and so on.
+    /// Writes `network.pcapng`; a second lan has `network-1.pcapng` and so on. What was captured after a second power-on is
+    /// in `network-power-on-2.pcapng`.
     ///
     /// # Errors
     ///
     /// The file that could not be written.
     pub fn write(&self, folder: &Path) -> Result<(), RunError> {
-        for (index, (log, nics)) in self.logs.iter().enumerate() {
-            let name = if index == 0 { "network.pcapng".to_owned() } else { format!("network-{index}.pcapng") };
-            let path = folder.join(name);
-            let written = file::write_with(&path, |mut out| pcapng::write(log, nics.len(), &mut out));
-            written.map_err(RunError::file("write", &path))?;
+        for (before, logs) in self.power_ons.iter().enumerate() {
+            let behind = if before == 0 { String::new() } else { format!("-power-on-{}", before + 1) };
+            for (index, (log, nics)) in logs.iter().enumerate() {
+                let number = if index == 0 { String::new() } else { format!("-{index}") };
+                let path = folder.join(format!("network{number}{behind}.pcapng"));
+                let written = file::write_with(&path, |mut out| pcapng::write(log, nics.len(), &mut out));
+                written.map_err(RunError::file("write", &path))?;
+            }
         }
         Ok(())
     }
@@ -258,5 +268,29 @@ mod tests {
         assert!(recorder.timeline_jsonl().contains("\"nic\":\"nic0\""));
         record.write(folder.path()).unwrap();
         assert!(folder.path().join("network-1.pcapng").exists());
+    }
+
+    #[test]
+    fn what_was_seen_of_earlier_power_ons_is_kept() {
+        let machine = Machine::pc(Firmware::SeaBios)
+            .network(Network::new(LanSpec::new()))
+            .nic("e1000", None)
+            .nic("e1000", Some(0));
+        let folder = tempfile::tempdir().unwrap();
+        let networks = Networks::of(&machine, folder.path(), |_| Nonce([0; 16])).unwrap();
+        let recorder = Recorder::new();
+        let mut record = NetworkRecord::default();
+        for length in [60_u32, 61] {
+            let (running, far) = networks.power_on(&recorder).unwrap();
+            let mut end = UnixStream::from(far.nics.into_iter().next().unwrap());
+            end.write_all(&[&length.to_be_bytes()[..], &vec![0xff; length as usize]].concat()).unwrap();
+            drop(end);
+            record.add(running.power_off(true, &recorder));
+        }
+        assert!(record.events().len() >= 2, "{:?}", record.events());
+        record.write(folder.path()).unwrap();
+        for name in ["network.pcapng", "network-power-on-2.pcapng"] {
+            assert!(folder.path().join(name).exists(), "{name}");
+        }
     }
 }

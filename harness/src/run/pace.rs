@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::share::Share;
+use crate::process;
 use crate::verdict::conclude::RunEnd;
 
 /// How many times its patience a step may take in host time while QEMU waits for a processor.
@@ -26,6 +27,10 @@ pub struct Pace {
     /// How long QEMU had waited for a processor by then.
     starved: Duration,
     count: fn(u32) -> Share,
+    /// How long this process has not run by now.
+    freeze: fn() -> Duration,
+    /// How much of that is taken into account.
+    frozen: Duration,
 }
 
 /// What it means that a deadline has passed.
@@ -40,10 +45,10 @@ pub enum Overdue {
 impl Pace {
     /// A run begins; that `written` is written to is a sign of life.
     pub fn new(written: Option<PathBuf>) -> Pace {
-        Pace::counting(written, Share::of)
+        Pace::counting(written, Share::of, process::frozen)
     }
 
-    fn counting(written: Option<PathBuf>, count: fn(u32) -> Share) -> Pace {
+    fn counting(written: Option<PathBuf>, count: fn(u32) -> Share, freeze: fn() -> Duration) -> Pace {
         let now = Instant::now();
         Pace {
             begun: now,
@@ -54,10 +59,12 @@ impl Pace {
             counted: now,
             starved: Duration::ZERO,
             count,
+            freeze,
+            frozen: freeze(),
         }
     }
 
-    /// Host time since the run began.
+    /// Host time since the run began, without time in which the harness itself did not run.
     pub fn elapsed(&self) -> Duration {
         self.begun.elapsed()
     }
@@ -71,6 +78,7 @@ impl Pace {
 
     /// There was a sign of life, or another step begins.
     pub fn progressed(&mut self) {
+        self.thaw();
         self.last_progress = Instant::now();
         if self.counted.elapsed() >= RECOUNT {
             let share = self.count_now();
@@ -84,8 +92,9 @@ impl Pace {
     /// # Errors
     ///
     /// That `patience` with the next step, or the time for the whole `run`, is over. Host time in which QEMU waited for a
-    /// processor does not count, up to a limit.
+    /// processor does not count, up to a limit; time in which the harness did not run never counts.
     pub fn check(&mut self, patience: Duration, run: Duration) -> Result<Instant, Overdue> {
+        self.thaw();
         let now = Instant::now();
         let due = |pace: &Pace| (pace.last_progress + patience).min(pace.begun + run);
         if now < due(self) {
@@ -125,6 +134,18 @@ impl Pace {
         (starved > waited / 2).then_some(RunEnd::Starved { waited, starved })
     }
 
+    /// Takes a freeze that has ended out of all deadlines.
+    fn thaw(&mut self) {
+        let frozen = (self.freeze)();
+        let more = frozen.saturating_sub(self.frozen);
+        self.frozen = frozen;
+        if !more.is_zero() {
+            let now = Instant::now();
+            self.begun = (self.begun + more).min(now);
+            self.last_progress = (self.last_progress + more).min(now);
+        }
+    }
+
     fn count_now(&self) -> Share {
         self.process.map(self.count).unwrap_or_default()
     }
@@ -160,7 +181,7 @@ mod tests {
     }
 
     fn pace(count: fn(u32) -> Share) -> Pace {
-        let mut pace = Pace::counting(None, count);
+        let mut pace = Pace::counting(None, count, || Duration::ZERO);
         pace.powered_on(1);
         pace
     }
@@ -193,6 +214,21 @@ mod tests {
     fn a_stopped_qemu_is_the_hosts_fault() {
         let (end, _) = overdue(pace(|_| Share::counted(Duration::ZERO, true)), SHORT, LONG);
         assert_eq!(end, Overdue::Host(RunEnd::QemuStopped));
+    }
+
+    #[test]
+    fn time_in_which_the_harness_itself_was_stopped_does_not_count() {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static FROZEN: AtomicU64 = AtomicU64::new(0);
+        let mut pace =
+            Pace::counting(None, |_| Share::default(), || Duration::from_millis(FROZEN.load(Ordering::SeqCst)));
+        pace.powered_on(1);
+        std::thread::sleep(SHORT * 3);
+        FROZEN.store(SHORT.as_millis() as u64 * 3, Ordering::SeqCst);
+        assert!(pace.check(SHORT, SHORT * 2).is_ok(), "as after Ctrl-Z and fg");
+        let (end, took) = overdue(pace, SHORT, LONG);
+        assert_eq!(end, Overdue::Guest, "what comes after it counts");
+        assert!(took >= SHORT / 2, "{took:?}");
     }
 
     #[test]

@@ -62,8 +62,8 @@ pub struct Session<'a> {
     pub(super) nodes: BTreeSet<usize>,
     /// `None` until the first power-on.
     vm: Option<Vm>,
-    /// The networks of the last power-on, as long as they are on.
-    networks: Option<RunningNetworks>,
+    /// The networks that are on, of the last power-on and, while the machine moves, of the one before.
+    networks: Vec<RunningNetworks>,
     network_record: NetworkRecord,
     /// fw_cfg as the host read it, for a guest that could not tell.
     host_reads: Option<fw_cfg::Lists>,
@@ -104,7 +104,7 @@ impl<'a> Session<'a> {
             recorder,
             watch,
             vm: None,
-            networks: None,
+            networks: Vec::new(),
             network_record: NetworkRecord::default(),
             host_reads: None,
         }
@@ -137,12 +137,12 @@ impl<'a> Session<'a> {
         let Some(vm) = &self.vm else { return LastLook::never("never ran") };
         self.watch.drain();
         let look = LastLook::at(vm);
-        if let Some(networks) = self.networks.take() {
+        for networks in std::mem::take(&mut self.networks) {
             // the parts of a lab write down how they end once QEMU has
             let ended = networks.has_lab() && !self.options.pause_on_failure && vm.quit(LAB_ENDS).is_some();
-            self.network_record = networks.power_off(ended, &self.recorder);
-            self.watch.network(&self.network_record.events());
+            self.network_record.add(networks.power_off(ended, &self.recorder));
         }
+        self.watch.network(&self.network_record.events());
         if !self.case.story.is_empty() && self.watch.trace().payloads.is_empty() {
             self.host_reads = fw_cfg::read(vm).ok();
         }
@@ -230,6 +230,10 @@ impl<'a> Session<'a> {
     /// The machine is another QEMU's from now on; the one before ends.
     pub(super) fn replace_vm(&mut self, vm: Vm) {
         self.vm = Some(vm);
+        let earlier = self.networks.len().saturating_sub(1);
+        for networks in self.networks.drain(..earlier) {
+            self.network_record.add(networks.power_off(false, &self.recorder));
+        }
         // media that were on the command line have their block nodes
         let devices = &self.devices.present().devices;
         self.nodes = (0..devices.len()).filter(|&at| !devices[at].absent).collect();
@@ -285,8 +289,9 @@ impl<'a> Session<'a> {
         let reply = self.options.patience.reply;
         let mut start = Command::new(command.first().cloned().unwrap_or_default());
         start.args(command.iter().skip(1)).args(&argv).envs(env).directory(folder);
+        start.in_shell = wrapped.is_some();
         let vm = Vm::power_on(&start, ports, self.recorder.clone(), reply)?;
-        self.networks = Some(networks);
+        self.networks.push(networks);
         Ok(vm)
     }
 }
