@@ -18,12 +18,15 @@ pub mod nvram;
 mod signal;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 
 pub use budget::{MESSAGES_LIMIT, STREAM_LIMIT, TIMELINE_LIMIT};
 pub use signal::{HarnessEvent, NetworkEvent};
+
+/// Memory of the entries that [`Recorder::since`] gives at once, messages apart.
+const PIECE: usize = 64 << 10;
 
 /// Where a piece of evidence came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -93,6 +96,8 @@ struct State {
 pub struct Recorder {
     inner: Arc<(Mutex<State>, Condvar)>,
     epoch: Instant,
+    /// The same moment on the host's clock.
+    began: SystemTime,
 }
 
 impl Default for Recorder {
@@ -104,12 +109,19 @@ impl Default for Recorder {
 impl Recorder {
     /// Begins an empty timeline at this instant.
     pub fn new() -> Recorder {
-        Recorder { inner: Arc::new((Mutex::new(State::default()), Condvar::new())), epoch: Instant::now() }
+        let inner = Arc::new((Mutex::new(State::default()), Condvar::new()));
+        Recorder { inner, epoch: Instant::now(), began: SystemTime::now() }
     }
 
     /// Host time since the recorder was made.
     pub fn elapsed(&self) -> Duration {
         self.epoch.elapsed()
+    }
+
+    /// Where a moment of the host's clock, as time since the Unix epoch, is in this timeline; at its beginning at the earliest.
+    pub fn at_clock(&self, since_epoch: Duration) -> Duration {
+        let moment = SystemTime::UNIX_EPOCH.checked_add(since_epoch);
+        moment.and_then(|moment| moment.duration_since(self.began).ok()).unwrap_or_default()
     }
 
     /// Appends bytes of a stream.
@@ -196,17 +208,26 @@ impl Recorder {
     }
 
     /// Timeline entries from `cursor` on, with their bytes where they are a stream's, and the next cursor. Waits until
-    /// there is at least one or `deadline` passes.
+    /// there is at least one or `deadline` passes. There may be more than it gives at once: they come in pieces, so that
+    /// whoever takes them can look at its own deadlines in between.
     pub fn since(&self, cursor: usize, deadline: Instant) -> (Vec<(Entry, Vec<u8>)>, usize) {
         let (_, condvar) = &*self.inner;
         let mut state = self.lock();
         loop {
             if state.timeline.len() > cursor {
-                let entries = state.timeline[cursor..]
+                let mut size = 0;
+                let fits = |entry: &&Entry| {
+                    let begun = size > 0;
+                    size += size_of::<Entry>() + state.bytes_of(&entry.what).len();
+                    !begun || size <= PIECE
+                };
+                let entries: Vec<_> = state.timeline[cursor..]
                     .iter()
+                    .take_while(fits)
                     .map(|entry| (entry.clone(), state.bytes_of(&entry.what).to_vec()))
                     .collect();
-                return (entries, state.timeline.len());
+                let next = cursor + entries.len();
+                return (entries, next);
             }
             let now = Instant::now();
             if now >= deadline {
@@ -320,6 +341,31 @@ mod tests {
         let (entries, next) = recorder.since(0, Instant::now() + Duration::from_secs(5));
         thread.join().unwrap();
         assert_eq!((entries[0].1.as_slice(), next), (b"late".as_slice(), 1));
+    }
+
+    #[test]
+    fn what_has_piled_up_comes_in_pieces_and_nothing_is_left_out() {
+        let recorder = Recorder::new();
+        for _ in 0..64 {
+            recorder.bytes(Source::Serial, &[b'x'; 16 << 10]);
+        }
+        let (mut cursor, mut bytes, mut pieces) = (0, 0, 0);
+        while cursor < recorder.cursor() {
+            let (entries, next) = recorder.since(cursor, Instant::now());
+            let piece: usize = entries.iter().map(|(_, bytes)| bytes.len()).sum();
+            assert!(piece <= PIECE, "{piece}");
+            (cursor, bytes, pieces) = (next, bytes + piece, pieces + 1);
+        }
+        assert!(bytes == 1 << 20 && pieces >= 16, "{bytes} {pieces}");
+    }
+
+    #[test]
+    fn a_moment_of_the_hosts_clock_has_its_place_in_the_timeline() {
+        let recorder = Recorder::new();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let later = recorder.at_clock(now + Duration::from_secs(60));
+        assert!((60..62).contains(&later.as_secs()), "{later:?}");
+        assert_eq!(recorder.at_clock(Duration::ZERO), Duration::ZERO);
     }
 
     #[test]

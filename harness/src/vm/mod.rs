@@ -22,6 +22,7 @@
 //! ```
 
 mod output;
+mod port;
 pub mod qmp;
 pub mod serial;
 
@@ -35,15 +36,14 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::poll::{PollFd, PollFlags, poll};
 use serde_json::Value;
 
 use crate::evidence::file::remove_if_there;
 use crate::evidence::{HarnessEvent, Recorder, Source};
 pub use crate::process::Exit;
-use crate::process::{Child, Command};
+use crate::process::{self, Child, Command};
+use port::Port;
 use qmp::{Qmp, QmpError};
 
 /// How long QEMU may take for a greeting or a reply; generous, since a loaded host swaps and pages.
@@ -57,6 +57,9 @@ const LEFTOVER_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// How often a reader that has nothing to read looks whether anybody still wants it, ms.
 const LOOK_UP_MS: u16 = 200;
+
+/// How long the readers of the ports may take for what was printed before an event; a busy host lets them wait.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// QEMU's own output, in the directory that it runs in.
 const LOG: &str = "qemu.log";
@@ -132,9 +135,6 @@ impl Ports {
 
 type Ended = Arc<(Mutex<Option<Exit>>, Condvar)>;
 
-/// Held by a reader while bytes are neither in its socket nor in the timeline.
-type InTransit = Arc<Mutex<()>>;
-
 /// One running QEMU.
 pub struct Vm {
     /// Its monitor.
@@ -142,9 +142,8 @@ pub struct Vm {
     running: Running,
     /// Where the serial port is typed on.
     input: File,
-    /// Second handles of what the readers read: serial port and debug console.
-    outputs: [OwnedFd; 2],
-    in_transit: InTransit,
+    /// Serial port and debug console, as the readers read them.
+    ports: Arc<[Port; 2]>,
     recorder: Recorder,
     patience: Duration,
 }
@@ -165,10 +164,10 @@ impl Vm {
         let folder = command.directory.as_deref().unwrap_or(Path::new("."));
         let created = serial::create(folder, &ports.serial);
         let (_names, pipes) = created.map_err(prepare(&format!("pipes in {}", folder.display())))?;
-        let outputs = [OwnedFd::from(pipes.output), OwnedFd::from(ports.debug_console.0)];
-        let mut readers = Readers::start(&outputs, &recorder)?;
+        let printed = [OwnedFd::from(pipes.output), OwnedFd::from(ports.debug_console.0)].map(Port::new);
+        let printed = Arc::new(printed);
+        let mut readers = Readers::start(&printed, &recorder)?;
         readers.keep_output(own.into(), log)?;
-        let in_transit = readers.in_transit.clone();
         let far = [&ports.qmp.1, &ports.debug_console.1].map(AsFd::as_fd);
         let others = ports.nics.iter().chain(&ports.others).map(AsFd::as_fd);
         let inherited: Vec<_> = far.into_iter().chain(others).collect();
@@ -177,10 +176,10 @@ impl Vm {
         let child = Arc::new(child.map_err(|source| VmError::Spawn { program, source })?);
         drop((ports.qmp.1, ports.debug_console.1, ports.nics, ports.others));
         recorder.harness(HarnessEvent::PoweredOn { process: child.id() });
-        let running = Running::watched(child, readers, pipes.held_open, said, &recorder)?;
-        let qmp = Qmp::connect(ports.qmp.0, recorder.clone(), patience);
+        let running = Running::watched(child, command.in_shell, readers, pipes.held_open, said, &recorder)?;
+        let qmp = Qmp::connect(ports.qmp.0, recorder.clone(), patience, settling(&printed, &recorder));
         let qmp = qmp.map_err(|error| ended_early(error, &running, &recorder, patience))?;
-        Ok(Vm { qmp, running, input: pipes.input, outputs, in_transit, recorder, patience })
+        Ok(Vm { qmp, running, input: pipes.input, ports: printed, recorder, patience })
     }
 
     /// Runs a QMP command; see [`Qmp::execute`].
@@ -218,11 +217,9 @@ impl Vm {
     pub fn wait_until_drained(&self, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
         loop {
-            let in_transit = self.in_transit.try_lock();
-            if in_transit.is_ok() && self.outputs.iter().all(is_empty) {
+            if self.ports.iter().all(Port::is_drained) {
                 return true;
             }
-            drop(in_transit);
             if Instant::now() >= deadline {
                 return false;
             }
@@ -270,6 +267,7 @@ impl Running {
     /// Waits for the end on a thread of its own, which writes it down.
     fn watched(
         child: Arc<Child>,
+        in_shell: bool,
         readers: Readers,
         held_open: File,
         said: File,
@@ -279,6 +277,7 @@ impl Running {
         let (waiting, waited, record) = (ended.clone(), child.clone(), recorder.clone());
         let watch = move || {
             let exit = waited.wait().unwrap_or(Exit { code: None, signal: None });
+            let exit = if in_shell { exit.as_told_by_shell() } else { exit };
             record.guarded("the thread that waits for QEMU", || {
                 drop(held_open);
                 readers.finish();
@@ -341,23 +340,35 @@ fn prepare(what: &str) -> impl FnOnce(std::io::Error) -> VmError {
     move |source| VmError::Prepare { what, source }
 }
 
+/// What is done before an event is noted: everything that the guest printed before it gets into the timeline, see [`port`].
+fn settling(ports: &Arc<[Port; 2]>, recorder: &Recorder) -> impl Fn() + Send + 'static {
+    let (ports, recorder) = (ports.clone(), recorder.clone());
+    move || {
+        let written = [ports[0].written(), ports[1].written()];
+        let (begun, frozen) = (Instant::now(), process::frozen());
+        while !ports.iter().zip(written).all(|(port, written)| port.has_taken(written)) {
+            if begun.elapsed().saturating_sub(process::frozen().saturating_sub(frozen)) > SETTLE_TIMEOUT {
+                return recorder.fail("what the guest printed before an event of QEMU's could not be read in time");
+            }
+            std::thread::sleep(Duration::from_micros(100));
+        }
+    }
+}
+
 /// The threads that carry what QEMU prints into the timeline. Dropping them tells them to end.
 struct Readers {
     threads: Vec<JoinHandle<()>>,
-    in_transit: InTransit,
     unwanted: Arc<AtomicBool>,
 }
 
 impl Readers {
     /// Begins to read the serial port and the debug console.
-    fn start(outputs: &[OwnedFd; 2], recorder: &Recorder) -> Result<Readers, VmError> {
-        let mut readers = Readers { threads: Vec::new(), in_transit: InTransit::default(), unwanted: Arc::default() };
-        for (output, source) in outputs.iter().zip([Source::Serial, Source::DebugConsole]) {
-            let stream = File::from(output.try_clone().map_err(prepare("a second handle"))?);
-            let (recorder, in_transit, unwanted) =
-                (recorder.clone(), readers.in_transit.clone(), readers.unwanted.clone());
+    fn start(ports: &Arc<[Port; 2]>, recorder: &Recorder) -> Result<Readers, VmError> {
+        let mut readers = Readers { threads: Vec::new(), unwanted: Arc::default() };
+        for (place, source) in [Source::Serial, Source::DebugConsole].into_iter().enumerate() {
+            let (ports, recorder, unwanted) = (ports.clone(), recorder.clone(), readers.unwanted.clone());
             let read = move || {
-                let work = || carry(stream, source, &recorder, &in_transit, &unwanted);
+                let work = || ports[place].carry(source, &recorder, &unwanted);
                 recorder.guarded(&format!("the reader of {}", source.name()), work);
             };
             let thread = std::thread::Builder::new().spawn(read).map_err(prepare("a thread that reads a port"))?;
@@ -393,36 +404,6 @@ impl Drop for Readers {
     fn drop(&mut self) {
         self.unwanted.store(true, Ordering::Relaxed);
     }
-}
-
-/// Reads a port until it ends or nobody wants it.
-fn carry(mut stream: File, source: Source, recorder: &Recorder, in_transit: &InTransit, unwanted: &AtomicBool) {
-    let mut buffer = [0; 16 << 10];
-    // waits without holding anything, then reads what it knows to be there
-    while !unwanted.load(Ordering::Relaxed) {
-        match poll(&mut [PollFd::new(stream.as_fd(), PollFlags::POLLIN)], LOOK_UP_MS) {
-            Ok(0) | Err(Errno::EINTR) => continue,
-            Ok(_) => {}
-            Err(_) => break,
-        }
-        let Ok(_in_transit) = in_transit.lock() else { break };
-        let Ok(count @ 1..) = stream.read(&mut buffer) else { break };
-        recorder.bytes(source, &buffer[..count]);
-    }
-}
-
-nix::ioctl_read_bad!(
-    /// Bytes that wait in a pipe or socket (Linux `ioctl_tty(2)`, `unix(7)`, `pipe(7)`).
-    fionread,
-    nix::libc::FIONREAD,
-    nix::libc::c_int
-);
-
-/// Whether a stream holds nothing to read; one that has ended does not.
-fn is_empty(stream: &OwnedFd) -> bool {
-    let mut waiting = 0;
-    // SAFETY: the request stores an int, and `waiting` is one that lives until the call has returned
-    unsafe { fionread(stream.as_raw_fd(), &mut waiting) }.is_ok() && waiting == 0
 }
 
 fn set(ended: &Ended, exit: Exit) {

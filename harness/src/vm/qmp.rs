@@ -15,6 +15,7 @@ use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use serde_json::{Value, json};
 
 use crate::evidence::{Observed, Recorder};
+use crate::process;
 
 /// Longest message that is accepted, in bytes: a full `query-qmp-schema` is under 1 MiB.
 const MESSAGE_LIMIT: usize = 2 << 20;
@@ -120,18 +121,24 @@ pub struct Qmp {
 }
 
 impl Qmp {
-    /// Takes over one end of the monitor's socket and negotiates capabilities.
+    /// Takes over one end of the monitor's socket and negotiates capabilities. `settle` is called before each event is
+    /// noted, so that what QEMU did before it can be noted before it, too.
     ///
     /// # Errors
     ///
     /// [`QmpError`] where QEMU does not greet within `timeout`, sends something else, or hangs up.
-    pub fn connect(stream: UnixStream, recorder: Recorder, timeout: Duration) -> Result<Qmp, QmpError> {
+    pub fn connect(
+        stream: UnixStream,
+        recorder: Recorder,
+        timeout: Duration,
+        settle: impl Fn() + Send + 'static,
+    ) -> Result<Qmp, QmpError> {
         let reader = stream.try_clone().map_err(|error| QmpError::Ended(error.to_string()))?;
         let shared = Shared::default();
         let (state, record) = (shared.clone(), recorder.clone());
         let read = move || {
             let mut reason = LinkEnd::ReaderPanicked;
-            record.guarded("the reader of QMP", || reason = read_messages(reader, &state, &record));
+            record.guarded("the reader of QMP", || reason = read_messages(reader, &state, &record, &settle));
             if reason.is_flood() {
                 // often nobody waits for a message, and the run must not go on
                 record.fail(&reason.to_string());
@@ -229,7 +236,8 @@ impl Qmp {
         timeout: Duration,
         mut ready: impl FnMut(&mut State) -> Option<T>,
     ) -> Result<T, QmpError> {
-        let deadline = Instant::now() + timeout;
+        let mut deadline = Instant::now() + timeout;
+        let mut frozen = process::frozen();
         let mut state = lock(&self.shared);
         loop {
             if let Some(value) = ready(&mut state) {
@@ -238,6 +246,9 @@ impl Qmp {
             if let Some(reason) = &state.ended {
                 return Err(QmpError::Ended(format!("{reason} (waiting for {awaited})")));
             }
+            // QEMU gets the time again in which the harness itself did not run
+            let before = std::mem::replace(&mut frozen, process::frozen());
+            deadline += frozen.saturating_sub(before);
             let now = Instant::now();
             if now >= deadline {
                 let mut last = if state.last.is_empty() { "none".to_owned() } else { state.last.clone() };
@@ -281,7 +292,7 @@ fn lock(shared: &Shared) -> MutexGuard<'_, State> {
 }
 
 /// Reads until the link ends and says why it did.
-fn read_messages(mut stream: UnixStream, shared: &Shared, recorder: &Recorder) -> LinkEnd {
+fn read_messages(mut stream: UnixStream, shared: &Shared, recorder: &Recorder, settle: &dyn Fn()) -> LinkEnd {
     let mut line = Vec::new();
     let mut buffer = vec![0; 64 << 10];
     loop {
@@ -298,7 +309,7 @@ fn read_messages(mut stream: UnixStream, shared: &Shared, recorder: &Recorder) -
                 return LinkEnd::LongMessage(shorten(&line));
             }
             if line.last() == Some(&b'\n') {
-                if let Err(reason) = take(&line, shared, recorder) {
+                if let Err(reason) = take(&line, shared, recorder, settle) {
                     return reason;
                 }
                 line = Vec::new();
@@ -309,7 +320,7 @@ fn read_messages(mut stream: UnixStream, shared: &Shared, recorder: &Recorder) -
 }
 
 /// Takes one message.
-fn take(line: &[u8], shared: &Shared, recorder: &Recorder) -> Result<(), LinkEnd> {
+fn take(line: &[u8], shared: &Shared, recorder: &Recorder, settle: &dyn Fn()) -> Result<(), LinkEnd> {
     if line.iter().all(u8::is_ascii_whitespace) {
         return Ok(());
     }
@@ -317,6 +328,9 @@ fn take(line: &[u8], shared: &Shared, recorder: &Recorder) -> Result<(), LinkEnd
     let Ok(message) = serde_json::from_slice::<Value>(line) else {
         return Err(LinkEnd::NotJson(text));
     };
+    if message.get("event").is_some() {
+        settle();
+    }
     recorder.note(Observed::QmpReceived(message.clone()));
     let mut state = lock(shared);
     state.last = text;
@@ -401,7 +415,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(5);
 
     fn connect(script: Vec<Option<&'static str>>, hold: bool, timeout: Duration) -> Result<Qmp, QmpError> {
-        Qmp::connect(peer(script, hold), Recorder::new(), timeout)
+        Qmp::connect(peer(script, hold), Recorder::new(), timeout, || ())
     }
 
     #[test]
@@ -477,7 +491,7 @@ mod tests {
             while theirs.write_all(message.as_bytes()).is_ok() {}
         });
         let recorder = Recorder::new();
-        let qmp = Qmp::connect(ours, recorder.clone(), LONG).unwrap();
+        let qmp = Qmp::connect(ours, recorder.clone(), LONG, || ()).unwrap();
         let error = qmp.wait_event(0, "NEVER", |_| true, LONG * 12).unwrap_err();
         let state = lock(&qmp.shared);
         assert!(state.replies.is_empty() && state.event_bytes <= EVENT_LIMIT.1);

@@ -181,7 +181,7 @@ fn a_machine_is_drained_when_all_that_it_printed_is_in_the_timeline() {
     let vm = bench.power_on(Behaviour::BannerOnly, LONG).unwrap();
     assert!(vm.wait_until_drained(LONG));
     assert_eq!(bench.recorder.stream(Source::DebugConsole), b"SeaBIOS (version 1.16.2-debian-1.16.2-1)\n");
-    let in_transit = vm.in_transit.lock().unwrap();
+    let in_transit = vm.ports[0].lock();
     assert!(!vm.wait_until_drained(SHORT), "a reader is on its way to the timeline");
     drop(in_transit);
     assert!(vm.wait_until_drained(LONG));
