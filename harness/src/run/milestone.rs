@@ -52,6 +52,16 @@ impl Occurrences {
         Occurrences { source, text: text.as_bytes().to_vec(), next: offset, count: 0 }
     }
 
+    /// Where the text is for the first time; reads on where it has stopped without one.
+    fn first(&mut self, recorder: &Recorder) -> Option<usize> {
+        let new = recorder.stream_from(self.source, self.next);
+        let length = self.text.len();
+        let found = if length == 0 { Some(0) } else { new.windows(length).position(|window| window == self.text) };
+        let at = found.map(|found| self.next + found);
+        self.next += (new.len() + 1).saturating_sub(length.max(1));
+        at
+    }
+
     /// How often the text is there by now; an occurrence never overlaps the one before.
     pub fn count(&mut self, recorder: &Recorder) -> usize {
         let new = recorder.stream_from(self.source, self.next);
@@ -64,6 +74,36 @@ impl Occurrences {
         // the end may be the beginning of another one
         self.next += at.max((new.len() + 1).saturating_sub(length));
         self.count
+    }
+}
+
+/// How far the log of a lap has come, in bytes behind the text with which it begins; reads each byte about once.
+#[derive(Clone, Debug)]
+pub struct LapLog {
+    source: Source,
+    begin: Occurrences,
+    /// Where the lap begins, and its line feeds.
+    begun: Option<(usize, Occurrences)>,
+}
+
+impl LapLog {
+    /// The lap that begins with the first `begin` at or behind this byte of the stream; at this byte where that is empty.
+    pub fn from(source: Source, offset: usize, begin: &str) -> LapLog {
+        LapLog { source, begin: Occurrences::from(source, offset, begin), begun: None }
+    }
+
+    /// Whether more than so many bytes are there, and a line feed among them.
+    pub fn is_beyond(&mut self, bytes: usize, recorder: &Recorder) -> bool {
+        if self.begun.is_none() {
+            let begin = self.begin.first(recorder);
+            self.begun = begin.map(|at| (at, Occurrences::from(self.source, at, "\n")));
+        }
+        match &mut self.begun {
+            Some((at, line_feeds)) => {
+                recorder.stream_len(self.source).saturating_sub(*at) > bytes && line_feeds.count(recorder) > 0
+            }
+            None => false,
+        }
     }
 }
 
@@ -119,6 +159,20 @@ mod tests {
         let says = |times| Milestone::Says { text: "SeaBIOS".into(), times };
         assert!(reached(&says(2), &trace, &[], 2) && !reached(&says(3), &trace, &[], 2));
         assert!(reached(&Milestone::Lap(2), &trace, &[], 0) && !reached(&Milestone::Lap(3), &trace, &[], 0));
+    }
+
+    #[test]
+    fn a_lap_is_counted_from_its_beginning_whatever_the_pieces() {
+        let recorder = Recorder::new();
+        let mut lap = LapLog::from(Source::DebugConsole, 4, "BUILD: ");
+        recorder.bytes(Source::DebugConsole, b"BUILD: old\nBUI");
+        assert!(!lap.is_beyond(0, &recorder), "it is another lap's");
+        recorder.bytes(Source::DebugConsole, b"LD: 1.16");
+        assert!(!lap.is_beyond(0, &recorder), "no whole line");
+        recorder.bytes(Source::DebugConsole, b"\n");
+        assert!(lap.is_beyond(11, &recorder) && !lap.is_beyond(12, &recorder));
+        let mut at_once = LapLog::from(Source::DebugConsole, 4, "");
+        assert!(at_once.is_beyond(18, &recorder) && !at_once.is_beyond(19, &recorder));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::error::{FailedStep, RunError, StepError};
 use super::fw_cfg;
-use super::milestone::{Occurrences, reached};
+use super::milestone::{LapLog, Occurrences, reached};
 use super::session::Session;
 use crate::case::story::{Milestone, Monitor, Step};
 use crate::evidence::{HarnessEvent, Source};
@@ -163,11 +163,8 @@ impl Session<'_> {
             let bytes = (self.draw(number) % u64::from(within.max(1))) as usize;
             let payloads = self.watch.trace().payloads.len();
             self.note(HarnessEvent::DrawnReset { number: number + 1, of: count, bytes });
-            self.watch.until(|trace, _| {
-                let lap = String::from_utf8_lossy(&recorder.stream_from(source, cursor)).into_owned();
-                let behind = lap.find(begin).and_then(|at| lap.get(at..));
-                trace.payloads.len() > payloads || behind.is_some_and(|log| log.len() > bytes && log.contains('\n'))
-            })?;
+            let mut lap = LapLog::from(source, cursor, begin);
+            self.watch.until(|trace, _| trace.payloads.len() > payloads || lap.is_beyond(bytes, &recorder))?;
             self.reset()?;
         }
         Ok(())

@@ -291,9 +291,10 @@ fn flooded(behaviour: Behaviour) -> (Finished, tempfile::TempDir) {
     let seconds = Duration::from_secs(2);
     let patience = Patience { reply: LONG, first_sign: seconds, progress: seconds, refuted: seconds, run: seconds };
     let options = Options::new(folder.path(), 1).patience(patience);
+    let begun = Instant::now();
     let finished = run(&case(Firmware::SeaBios), &platform(behaviour), &options);
-    // its deadline and two seconds more; three times that beside other tests
-    assert!(finished.wall < seconds * 6, "{behaviour:?}: {:?}", finished.wall);
+    // its deadline and two seconds more, of which a busy host has as many as it has processes
+    assert!(finished.wall < seconds * 2, "{behaviour:?}: {:?}", finished.wall);
     (finished, folder)
 }
 

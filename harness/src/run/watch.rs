@@ -21,9 +21,11 @@ const LAN_LIMIT: usize = 10_000;
 /// Resets beyond those that are expected, after which a machine reboots in a loop.
 const RESETS_ALLOWED: u32 = 20;
 
-/// Monitor and serial port are read by two threads, so what the guest printed before its reset may be noted behind the event.
-/// OVMF prints nothing for much longer than this after a reset: it unpacks itself first.
-const RESET_SETTLES: Duration = Duration::from_millis(50);
+/// Host time after a reset in which OVMF prints nothing: it unpacks itself first.
+const QUIET_AFTER_RESET: Duration = Duration::from_millis(100);
+
+/// How long what has piled up may take to be read at a deadline, and once more at the end of the run.
+const LAST_READING: Duration = Duration::from_millis(750);
 
 /// How long firmware that has stopped is watched on for the end of QEMU: another lap may be about to begin.
 const FIRMWARE_STOPPED: Duration = Duration::from_secs(2);
@@ -36,6 +38,8 @@ pub struct Watch {
     cursor: usize,
     /// Events of the lans, the first [`LAN_LIMIT`] of them.
     lan: Vec<NetworkEvent>,
+    /// When the serial port's last bytes of this lap were noted.
+    printed: Option<Duration>,
     resets: u32,
     resets_by_story: u32,
     /// What was known when each snapshot was taken.
@@ -50,6 +54,8 @@ pub struct Watch {
     pace: Pace,
     progress: Progress,
     patience: Patience,
+    /// What had piled up could not be read in time.
+    falls_behind: bool,
 }
 
 impl Watch {
@@ -68,6 +74,7 @@ impl Watch {
             expected: expected.clone(),
             cursor: 0,
             lan: Vec::new(),
+            printed: None,
             resets: 0,
             resets_by_story,
             snapshots: BTreeMap::new(),
@@ -78,6 +85,7 @@ impl Watch {
             pace,
             progress: Progress::default(),
             patience,
+            falls_behind: false,
         }
     }
 
@@ -98,11 +106,16 @@ impl Watch {
     /// What the machine did instead.
     pub fn until(&mut self, mut reached: impl FnMut(&Trace, &[NetworkEvent]) -> bool) -> Result<(), StepError> {
         self.pace.progressed();
+        let mut late = false;
         loop {
             let patience = self.patience_now();
             match self.pace.check(patience, self.patience.run) {
-                Ok(until) => self.ingest_until(until),
+                Ok(until) => {
+                    late = false;
+                    self.ingest_until(until);
+                }
                 Err(Overdue::Host(end)) => return Err(StepError::impossible(end.to_string())),
+                Err(Overdue::Guest) if !std::mem::replace(&mut late, true) && self.catches_up() => {}
                 Err(Overdue::Guest) => {
                     return Err(StepError::NotReached { seconds: patience.as_secs(), last: self.last_seen() });
                 }
@@ -125,6 +138,7 @@ impl Watch {
     /// That it runs on after `patience`, or that the firmware has stopped and will not end it.
     pub fn until_ended(&mut self, patience: Duration) -> Result<(), StepError> {
         self.pace.progressed();
+        let mut late = false;
         loop {
             self.still_seeing()?;
             if let Some(exit) = self.exit {
@@ -139,6 +153,7 @@ impl Watch {
             let patience = if stopped.is_some() { FIRMWARE_STOPPED.min(patience) } else { patience };
             match (self.pace.check(patience, self.patience.run), stopped) {
                 (Ok(until), _) => self.ingest_until(until),
+                (Err(Overdue::Guest), _) if !std::mem::replace(&mut late, true) && self.catches_up() => {}
                 (Err(Overdue::Host(end)), _) => return Err(StepError::impossible(end.to_string())),
                 (Err(Overdue::Guest), Some(words)) => {
                     return Err(StepError::Differs(format!("QEMU still runs: {words}")));
@@ -199,13 +214,18 @@ impl Watch {
             _ => 0,
         };
         let allowed = allowed + self.resets_by_story + RESETS_ALLOWED;
+        let mut late = false;
         loop {
             let alive = self.progress.shows_life();
             let patience = if alive { self.patience_now() } else { self.patience.first_sign };
             match self.pace.check(patience, self.patience.run) {
                 // nothing may come any more from a QEMU that has ended in a step of the story
-                Ok(until) => self.ingest_until(if self.exit.is_some() { Instant::now() } else { until }),
+                Ok(until) => {
+                    late = false;
+                    self.ingest_until(if self.exit.is_some() { Instant::now() } else { until });
+                }
                 Err(Overdue::Host(end)) => return end,
+                Err(Overdue::Guest) if !std::mem::replace(&mut late, true) && self.catches_up() => {}
                 Err(Overdue::Guest) => {
                     let awaited = if alive { Awaited::NextStep } else { Awaited::SignOfLife };
                     return RunEnd::GaveUp { waited: self.pace.elapsed(), awaited };
@@ -229,6 +249,20 @@ impl Watch {
     /// Takes what is still under way: a payload ends QEMU right after its line.
     pub fn drain(&mut self) {
         self.ingest_until(Instant::now() + Duration::from_millis(5));
+        self.catches_up();
+        if self.falls_behind {
+            self.reader.hole("the guest printed more than could be read before the deadline");
+        }
+    }
+
+    /// Takes what has piled up by now; whether there was anything. A watch that comes late must not blame the guest.
+    fn catches_up(&mut self) -> bool {
+        let (begun, from, end) = (Instant::now(), self.cursor, self.recorder.cursor());
+        while self.cursor < end && begun.elapsed() < LAST_READING {
+            self.ingest_until(begun);
+        }
+        self.falls_behind = self.cursor < end;
+        self.cursor > from
     }
 
     /// The networks are off: everything that happened on them, with the device index of its NIC as port.
@@ -238,17 +272,8 @@ impl Watch {
 
     /// Takes what is new, once there is something or the deadline has passed.
     fn ingest_until(&mut self, deadline: Instant) {
-        let (mut entries, cursor) = self.recorder.since(self.cursor, deadline);
+        let (entries, cursor) = self.recorder.since(self.cursor, deadline);
         self.cursor = cursor;
-        if self.reader.laps_by_reset() && entries.iter().any(|(entry, _)| is_reset(entry)) {
-            let settled = Instant::now() + RESET_SETTLES;
-            while Instant::now() < settled {
-                let (more, cursor) = self.recorder.since(self.cursor, settled);
-                self.cursor = cursor;
-                entries.extend(more);
-            }
-            entries.sort_by_key(|(entry, _)| if is_reset(entry) { entry.at + RESET_SETTLES } else { entry.at });
-        }
         for (entry, bytes) in entries {
             self.ingest(entry, &bytes);
         }
@@ -262,6 +287,9 @@ impl Watch {
     fn ingest(&mut self, entry: Entry, bytes: &[u8]) {
         match entry.what {
             Observed::Bytes { source: source @ (Source::Serial | Source::DebugConsole), .. } => {
+                if source == Source::Serial {
+                    self.printed = Some(entry.at);
+                }
                 self.reader.push(source, bytes);
             }
             Observed::QmpReceived(message) => self.ingest_message(&message),
@@ -278,6 +306,7 @@ impl Watch {
         match event {
             "RESET" => {
                 self.resets += 1;
+                self.is_behind_what_was_printed(message);
                 self.reader.reset();
             }
             "SHUTDOWN" => {
@@ -288,6 +317,23 @@ impl Watch {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Holds a reset against what is noted before it. Everything that the guest printed before its reset is there
+    /// ([`crate::vm`] sees to that); what it printed behind it is there too where the event was read much later than QEMU
+    /// sent it, and no byte tells which side it is on.
+    fn is_behind_what_was_printed(&mut self, event: &Value) {
+        let printed = self.printed.take();
+        if !self.reader.laps_by_reset() {
+            return;
+        }
+        let part = |name: &str| event.get("timestamp")?.get(name)?.as_u64();
+        let sent = part("seconds").zip(part("microseconds"));
+        let sent = sent.map(|(seconds, micros)| Duration::from_secs(seconds) + Duration::from_micros(micros));
+        let quiet = sent.map(|sent| self.recorder.at_clock(sent) + QUIET_AFTER_RESET);
+        if printed.zip(quiet).is_some_and(|(printed, quiet)| printed > quiet) {
+            self.reader.hole("whether the guest printed its last words before a reset or behind it cannot be told");
         }
     }
 
@@ -312,10 +358,6 @@ impl Watch {
             _ => {}
         }
     }
-}
-
-fn is_reset(entry: &Entry) -> bool {
-    matches!(&entry.what, Observed::QmpReceived(message) if message.get("event").and_then(Value::as_str) == Some("RESET"))
 }
 
 #[cfg(test)]
@@ -375,6 +417,64 @@ mod tests {
         assert_eq!(watch.until_over(), RunEnd::QemuEnded { exit, announced: false });
     }
 
+    /// A watch of OVMF that has seen a reset which QEMU sent so long ago, right behind something on the serial port.
+    fn reset_sent(ago: Duration, printed: &[u8]) -> Watch {
+        let recorder = Recorder::new();
+        let mut watch = watch(&recorder);
+        watch.reader = Reader::new(Firmware::Ovmf, Names::default());
+        std::thread::sleep(QUIET_AFTER_RESET * 3);
+        recorder.bytes(Source::Serial, printed);
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let sent = now.saturating_sub(ago);
+        let timestamp = serde_json::json!({ "seconds": sent.as_secs(), "microseconds": sent.subsec_micros() });
+        recorder.note(Observed::QmpReceived(serde_json::json!({ "event": "RESET", "timestamp": timestamp })));
+        watch.drain();
+        watch
+    }
+
+    #[test]
+    fn what_is_noted_before_a_reset_was_printed_before_it_or_the_log_has_a_hole() {
+        let watch = reset_sent(Duration::ZERO, b"last words");
+        assert_eq!((watch.trace().laps, &watch.trace().holes[..]), (2, &[][..]));
+        let watch = reset_sent(QUIET_AFTER_RESET * 2, b"last or first words");
+        let wanted = "whether the guest printed its last words before a reset or behind it cannot be told";
+        assert_eq!((watch.trace().laps, watch.trace().holes[0].as_str()), (2, wanted));
+        let watch = reset_sent(QUIET_AFTER_RESET * 2, b"");
+        assert_eq!((watch.trace().laps, &watch.trace().holes[..]), (2, &[][..]), "nothing was printed meanwhile");
+    }
+
+    #[test]
+    fn whatever_a_guest_prints_a_run_ends_within_two_seconds_of_its_deadline() {
+        let seconds = Duration::from_secs(2);
+        let order = "boot order:\n".to_owned() + &format!("1: /{}\n", "a".repeat(507)).repeat(256);
+        for (firmware, source, begin, again) in [
+            (Firmware::SeaBios, Source::DebugConsole, order.as_str(), "Searching bootorder for: /*\n"),
+            (Firmware::SeaBios, Source::DebugConsole, &order, "Booting from DVD/CD...\n"),
+            (Firmware::SeaBios, Source::DebugConsole, "BUILD: 1\n", "1. floppy\n2. disk\n\n"),
+            (Firmware::SeaBios, Source::DebugConsole, "", "\n"),
+            (Firmware::Ovmf, Source::Serial, "", "\x1b[2J\x1b[01;01HBoot Manager\r\n"),
+            (Firmware::Ovmf, Source::Serial, "", "BdsDxe: loading Boot0001 \"x\" from PciRoot(0x0)\r\n"),
+            (Firmware::Ovmf, Source::Serial, "", "x"),
+        ] {
+            let recorder = Recorder::new();
+            let mut watch = watch(&recorder);
+            watch.reader = Reader::new(firmware, Names::default());
+            watch.patience =
+                Patience { reply: seconds, first_sign: seconds, progress: seconds, refuted: seconds, run: seconds };
+            let text = begin.to_owned() + &again.repeat(((8 << 20) - begin.len()) / again.len());
+            // it goes on as fast as it is taken
+            let guest = std::thread::spawn({
+                let recorder = recorder.clone();
+                move || text.as_bytes().chunks(16 << 10).for_each(|piece| recorder.bytes(source, piece))
+            });
+            let begun = Instant::now();
+            watch.until_over();
+            watch.drain();
+            assert!(begun.elapsed() < seconds * 2, "{again:?}: {:?}", begun.elapsed());
+            guest.join().unwrap();
+        }
+    }
+
     #[test]
     fn a_machine_that_resets_without_end_reboots_in_a_loop() {
         let recorder = Recorder::new();
@@ -423,6 +523,15 @@ mod tests {
         recorder.guarded("the reader", || panic!("why"));
         assert_eq!(watch.until_over(), RunEnd::Broken { reason: "the reader panicked: why".to_owned() });
         assert!(matches!(watch.until(|_, _| false), Err(StepError::Host(_))));
+    }
+
+    #[test]
+    fn a_watch_that_comes_late_reads_what_is_there_before_it_gives_up() {
+        let recorder = Recorder::new();
+        let mut watch = watch(&recorder);
+        recorder.harness(HarnessEvent::QemuEnded(Exit { code: Some(85), signal: None }));
+        std::thread::sleep(SHORT * 2);
+        assert!(matches!(watch.until_over(), RunEnd::QemuEnded { .. }));
     }
 
     #[test]

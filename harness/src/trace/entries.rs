@@ -15,6 +15,9 @@ const LAST: u32 = 9999;
 /// Entries kept; SeaBIOS has room for fewer.
 const LIMIT: usize = 256;
 
+/// Bytes of boot order that are compared with what SeaBIOS says that it searches: a lap of twenty devices takes some 10 KiB.
+const SEARCH_LIMIT: usize = 64 << 20;
+
 /// Registered and mapped so far on this lap.
 #[derive(Clone, Default)]
 pub struct Entries {
@@ -25,6 +28,8 @@ pub struct Entries {
     just_registered: usize,
     /// Optical drives, floppies and ROMs that were tried.
     tried: [usize; 4],
+    /// Bytes that were compared, on all laps.
+    compared: usize,
 }
 
 #[derive(Clone)]
@@ -65,6 +70,16 @@ impl Which {
 }
 
 impl Entries {
+    /// Nothing is registered or mapped yet on another lap.
+    pub fn next_lap(&self) -> Entries {
+        Entries { compared: self.compared, ..Entries::default() }
+    }
+
+    /// Whether devices are no longer looked for: the log makes that take too long.
+    pub fn has_given_up(&self) -> bool {
+        self.compared > SEARCH_LIMIT
+    }
+
     /// Takes a line of the log.
     pub fn line(&mut self, line: &str, names: &Names, boot_order: &[String]) {
         let just_registered = std::mem::take(&mut self.just_registered);
@@ -89,6 +104,11 @@ impl Entries {
     }
 
     fn searched(&mut self, pattern: &str, names: &Names, boot_order: &[String]) {
+        let lines = names.bios.iter().map(|name| &name.line).chain(boot_order);
+        self.compared += lines.map(|line| line.len() + pattern.len()).sum::<usize>();
+        if self.has_given_up() {
+            return;
+        }
         // the namespaces of one NVMe controller are searched as that
         let devices = (0..names.bios.len()).filter(|&device| names.bios[device].is_searched_as(pattern));
         let mut devices: Vec<Option<usize>> = devices.map(Some).collect();

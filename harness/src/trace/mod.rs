@@ -496,6 +496,11 @@ impl Reader {
         self.trace.payload(payload, &self.names);
     }
 
+    /// Something is missing from what this reader was given.
+    pub fn hole(&mut self, what: &str) {
+        self.trace.hole(what);
+    }
+
     /// Whether a new lap begins with the monitor's event and not with a line of the log.
     pub fn laps_by_reset(&self) -> bool {
         matches!(self.parser, Parser::Ovmf(_))

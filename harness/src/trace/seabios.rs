@@ -33,7 +33,13 @@ impl Parser {
                 None => self.in_boot_order = false,
             }
         }
+        let gave_up = self.entries.has_given_up();
         self.entries.line(line, names, &trace.boot_order);
+        if self.entries.has_given_up() && !gave_up {
+            trace.hole(
+                "the BIOS searches its boot order again and again: which device is which is not looked up any more",
+            );
+        }
         if self.menu.line(line, names, trace) {
             return;
         }
@@ -92,7 +98,7 @@ impl Parser {
         trace.laps += 1;
         trace.terminal = None;
         trace.boot_order.clear();
-        *self = Parser { posts: self.posts, banners: 1, ..Parser::default() };
+        *self = Parser { posts: self.posts, banners: 1, entries: self.entries.next_lap(), ..Parser::default() };
     }
 
     /// The machine left this lap from outside: code that had been entered was still running.

@@ -197,7 +197,9 @@ pub fn conclude_boot(expected: &Expectation, trace: &Trace, end: &RunEnd, guest_
         Err(Difference::Undecided(unknown)) => return Conclusion::Broken(unknown),
         Err(Difference::Otherwise(difference)) => {
             let last = trace.attempts.last().map(describe).unwrap_or_else(|| "no attempt".to_owned());
-            format!("{difference}; {reason}; last seen: {last}; guest: {guest_state}")
+            // that a payload ends the machine is what it is for, and the guest's state says so
+            let reason = if by_payload { String::new() } else { format!("{reason}; ") };
+            format!("{difference}; {reason}last seen: {last}; guest: {guest_state}")
         }
     })
 }

@@ -101,6 +101,23 @@ fn the_first_part_that_differs_decides_and_stale_lists_are_told_with_it() {
 }
 
 #[test]
+fn a_payload_that_ends_the_machine_is_no_part_of_what_is_wrong() {
+    let ended = |code| {
+        let end = RunEnd::QemuEnded { exit: Exit { code: Some(code), signal: None }, announced: true };
+        let Conclusion::Fails(reason) = conclude_boot(&Expectation::boots("right"), &trace("wrong"), &end, "gone")
+        else {
+            panic!("it must fail")
+        };
+        reason
+    };
+    let rest = "last seen: Hard Disk \"wrong\" booted; guest: gone";
+    let by_payload = ended(PAYLOAD_EXIT);
+    assert!(by_payload.ends_with(rest) && !by_payload.contains("exit code"), "{by_payload}");
+    let by_itself = ended(1);
+    assert!(by_itself.ends_with(&format!("; QEMU ended by itself: exit code 1; {rest}")), "{by_itself}");
+}
+
+#[test]
 fn views_are_compared_only_where_that_is_expected() {
     let mut wrong = Wrong::everywhere();
     (wrong.end, wrong.expected, wrong.trace) = (RunEnd::Over, Expectation::boots("right"), trace("right"));

@@ -68,6 +68,25 @@ fn an_endless_line_in_single_bytes_costs_little() {
 }
 
 #[test]
+fn a_long_boot_order_that_is_searched_again_and_again_costs_seconds_and_is_a_hole() {
+    let names = Names { bios: bios_names(), ..Names::default() };
+    let lap = "BUILD: x\nboot order:\n".to_owned() + &format!("1: /{}\n", "a".repeat(507)).repeat(256);
+    let search = "Searching bootorder for: /*\n";
+    let few = lap.clone() + &search.repeat(20);
+    let one_lap = lap.clone() + &search.repeat((8 << 20) / search.len());
+    let many_laps = (lap + &search.repeat(1000)).repeat(50);
+    for (text, holes) in [(few, 0), (one_lap, 1), (many_laps, 1)] {
+        let begun = Instant::now();
+        let mut reader = Reader::new(Firmware::SeaBios, names.clone());
+        text.as_bytes().chunks(16 << 10).for_each(|piece| reader.push(Source::DebugConsole, piece));
+        let found = reader.trace().holes.iter().filter(|hole| hole.contains("searches its boot order again and again"));
+        assert_eq!(found.count(), holes);
+        // each mebibyte of it took half a minute
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    }
+}
+
+#[test]
 fn eight_mebibytes_of_a_hostile_guest_are_read_in_seconds() {
     let order = "boot order:\n".to_owned() + &"1: x\n".repeat(180_000);
     let names = Names { bios: bios_names(), ..Names::default() };
