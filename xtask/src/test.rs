@@ -150,8 +150,9 @@ pub fn execute(args: &Args) -> Result<Option<Ran>, XtaskError> {
     let settings = settings(args);
     let source = Source::of(args.cases.as_deref(), args.target_dir.as_deref())?;
     let boot = BootBinary::build(&source)?;
-    let mut catalogue = boot.catalogue(&Settings { shard: None, ..settings.clone() })?;
+    let mut catalogue = boot.catalogue(&Settings { shard: None, repeat: 1, ..settings.clone() })?;
     let whole = select::select(&args.filters, args.exact, settings.suite, std::mem::take(&mut catalogue.jobs))?;
+    let whole = select::repeated(whole, args.repeat);
     let selected = in_shard(whole.clone(), args.shard);
     if selected.is_empty() {
         let shard = args.shard.map(|shard| format!(", --shard {shard}")).unwrap_or_default();

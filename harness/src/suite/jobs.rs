@@ -1,6 +1,7 @@
 //! What there is to run: cases, their negative controls, and their repetitions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +11,8 @@ use crate::case::{Case, Suite};
 /// One thing to run: a case or its negative control.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// The case.
-    pub case: Case,
+    /// The case; its rounds share it.
+    pub case: Arc<Case>,
     /// Run its negative control instead.
     pub control: bool,
     /// Repetition, from 1, where cases are repeated.
@@ -50,12 +51,16 @@ impl Job {
     }
 }
 
-/// Every case, in listing order; the full suite adds each case's negative control.
-pub fn jobs(cases: Vec<Case>, settings: &Settings) -> Vec<Job> {
+/// Every case, in listing order, or those of these ids; the full suite adds each case's negative control.
+pub fn jobs(cases: Vec<Case>, settings: &Settings, ids: Option<&HashSet<&str>>) -> Vec<Job> {
     let mut jobs = Vec::new();
     for case in cases {
+        let case = Arc::new(case);
         for control in [false, true] {
             let id = if control { format!("control::{}", case.id) } else { case.id.clone() };
+            if ids.is_some_and(|ids| !ids.contains(id.as_str())) {
+                continue;
+            }
             let suite = if control { Suite::Full } else { case.tier.suite() };
             let selected = suite <= settings.suite && settings.shard.is_none_or(|shard| shard.holds(&id));
             for round in 1..=settings.repeat {
@@ -65,6 +70,14 @@ pub fn jobs(cases: Vec<Case>, settings: &Settings) -> Vec<Job> {
         }
     }
     jobs
+}
+
+/// The id of a job by its name: rounds of one case have one.
+pub fn id_of(name: &str) -> &str {
+    match name.rsplit_once('~') {
+        Some((id, round)) if round.parse::<u32>().is_ok() => id,
+        _ => name,
+    }
 }
 
 /// A job as a program other than the test binary knows it.

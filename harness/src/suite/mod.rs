@@ -18,7 +18,7 @@ mod room;
 mod runner;
 mod settings;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -75,15 +75,14 @@ fn run(cases: Vec<Case>, known_issues: &str) -> Result<ExitCode, String> {
     let arguments = Arguments::from_args();
     let settings = settings()?;
     let known_issues = read_known_issues(&settings, known_issues)?;
-    let mut jobs = jobs(cases, &settings);
-    if let Some(path) = &settings.selection {
-        let names = std::fs::read_to_string(path)
-            .map_err(|error| format!("cannot read the selection {}: {error}", path.display()))?;
-        let names: HashMap<&str, usize> = names.lines().enumerate().map(|(place, name)| (name, place)).collect();
-        jobs.retain(|job| names.contains_key(job.name().as_str()));
-        // whoever selects says in which order, too
-        jobs.sort_by_key(|job| names.get(job.name().as_str()).copied());
-    }
+    let jobs = match &settings.selection {
+        None => jobs(cases, &settings, None),
+        Some(path) => {
+            let names = std::fs::read_to_string(path)
+                .map_err(|error| format!("cannot read the selection {}: {error}", path.display()))?;
+            selected(cases, &settings, &names)
+        }
+    };
     let runner = Arc::new(Runner::new(settings, known_issues));
     let trials = jobs.into_iter().map(|job| {
         let runner = runner.clone();
@@ -91,6 +90,16 @@ fn run(cases: Vec<Case>, known_issues: &str) -> Result<ExitCode, String> {
         Trial::test(name, move || runner.run(&job).map_err(Failed::from)).with_ignored_flag(ignored)
     });
     Ok(libtest_mimic::run(&arguments, trials.collect()).exit_code())
+}
+
+/// The jobs of these names, one on each line, in their order.
+fn selected(cases: Vec<Case>, settings: &Settings, names: &str) -> Vec<Job> {
+    let places: HashMap<&str, usize> = names.lines().enumerate().map(|(place, name)| (name, place)).collect();
+    let ids: HashSet<&str> = names.lines().map(jobs::id_of).collect();
+    let all = jobs(cases, settings, Some(&ids)).into_iter();
+    let mut placed: Vec<(usize, Job)> = all.filter_map(|job| Some((*places.get(job.name().as_str())?, job))).collect();
+    placed.sort_by_key(|(place, _)| *place);
+    placed.into_iter().map(|(_, job)| job).collect()
 }
 
 fn settings() -> Result<Settings, String> {
@@ -113,7 +122,19 @@ fn read_known_issues(settings: &Settings, own: &str) -> Result<KnownIssues, Stri
 mod tests {
     use std::os::unix::ffi::OsStringExt;
 
+    use crate::case::Suite;
+
     use super::*;
+
+    #[test]
+    fn of_many_rounds_those_that_are_named_run_in_the_order_of_their_names() {
+        let settings = Settings { repeat: 2000, suite: Suite::Full, ..Settings::new(std::path::PathBuf::new()) };
+        let cases = ["a::b", "a::b~c", "d"].map(Case::new).to_vec();
+        let names = |text: &str| selected(cases.clone(), &settings, text).iter().map(Job::name).collect::<Vec<_>>();
+        assert_eq!(names("d~2\na::b~1999\ncontrol::d~1\n"), ["d~2", "a::b~1999", "control::d~1"]);
+        assert_eq!(names("a::b~c~7"), ["a::b~c~7"]);
+        assert!(names("a::b\nd~2001").is_empty());
+    }
 
     #[test]
     fn a_variable_that_is_no_text_is_named_and_those_of_others_do_not_matter() {

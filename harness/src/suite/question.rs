@@ -54,7 +54,7 @@ pub(super) fn answer(question: &Question, cases: Vec<Case>, known_issues: &str) 
             let ids: Vec<String> = cases.iter().map(|case| case.id.clone()).collect();
             let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
             let warnings = known_issues.warnings(jiff::Zoned::now().date(), &ids);
-            let jobs = jobs(cases, &settings).into_iter().filter(|job| job.selected);
+            let jobs = jobs(cases, &settings, None).into_iter().filter(|job| job.selected);
             let catalogue = Catalogue {
                 jobs: jobs.map(|job| job.listed()).collect(),
                 known_issues: known_issues.iter().map(known_issue_info).collect(),

@@ -44,6 +44,15 @@ fn nothing_fits(idle: &[&str], exact: bool, suite: Suite) -> XtaskError {
     ))
 }
 
+/// Each job so many times, one round after the other.
+pub fn repeated(jobs: Vec<Listed>, times: u32) -> Vec<Listed> {
+    if times == 1 {
+        return jobs;
+    }
+    let round = |job: &Listed, round| Listed { name: format!("{}~{round}", job.id), round: Some(round), ..job.clone() };
+    jobs.iter().flat_map(|job| (1..=times).map(move |number| round(job, number))).collect()
+}
+
 /// The same jobs, those whose id failed in an earlier run before the others.
 pub fn failed_first(mut jobs: Vec<Listed>, failed: &HashSet<String>) -> Vec<Listed> {
     jobs.sort_by_key(|job| !failed.contains(&job.id));

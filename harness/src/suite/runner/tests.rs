@@ -92,7 +92,7 @@ fn wrong_winner() -> Finished {
 }
 
 fn classify(id: &str, control: bool, qemu: u32, finished: &Finished) -> CaseResult {
-    let job = Job { case: case(id), control, round: None, selected: true };
+    let job = Job { case: case(id).into(), control, round: None, selected: true };
     let key = CaseKey {
         id: job.id(),
         platform: "synthetic".to_owned(),
@@ -179,7 +179,7 @@ fn a_platform_that_cannot_be_resolved_breaks_the_case_and_is_named() {
         "BOOTWRIGHT_PLATFORM" => Some("file:/nonexistent/acme.toml".to_owned()),
         _ => None,
     });
-    let job = Job { case: case("synthetic::free"), control: false, round: None, selected: true };
+    let job = Job { case: case("synthetic::free").into(), control: false, round: None, selected: true };
     let text = Runner::new(settings.unwrap(), KnownIssues::parse("", "none").unwrap()).run(&job).unwrap_err();
     assert!(text.contains("/nonexistent/acme.toml"), "{text}");
     let events = std::fs::read_to_string(out.path().join("events.jsonl")).unwrap();
