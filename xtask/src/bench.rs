@@ -4,6 +4,7 @@
 //! orientation; only ratios are worth comparing. Every number comes from boots that ended as their case expects: a case
 //! that did not is an error, since a fast failure is not fast.
 
+mod endurance;
 mod sample;
 mod tree;
 
@@ -18,6 +19,7 @@ use serde::Serialize;
 
 use crate::XtaskError;
 use crate::test::out_dir;
+use endurance::Endurance;
 use sample::Sample;
 
 /// The boot whose harness is weighed against the bare argv: SeaBIOS runs one disk, as little as a boot can be.
@@ -39,12 +41,15 @@ enum Part {
     Clock,
     /// A whole suite: wall time over processor time, boots per minute, memory
     Suite,
+    /// One run of very many cases: time, memory and descriptors at its end beside those at its beginning; only where it is
+    /// named, since it takes a quarter of an hour
+    Endurance,
 }
 
 /// Options of `cargo xtask bench`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Only these parts [default: all]
+    /// Only these parts [default: all but endurance]
     #[arg(value_enum)]
     parts: Vec<Part>,
     /// How often each variant is measured
@@ -53,6 +58,9 @@ pub struct Args {
     /// The suite that the part "suite" runs: smoke, default or full
     #[arg(long, value_name = "SUITE", default_value = "smoke", value_parser = ["smoke", "default", "full"])]
     suite: String,
+    /// How many cases the part "endurance" runs
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(200..=100_000))]
+    cases: u32,
     /// Print JSON instead of text
     #[arg(long)]
     json: bool,
@@ -67,6 +75,8 @@ struct Figures {
     clock: Vec<Ratio>,
     #[serde(skip_serializing_if = "Option::is_none")]
     suite: Option<SuiteFigures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endurance: Option<Endurance>,
 }
 
 /// Two variants that took turns.
@@ -111,7 +121,7 @@ struct SuiteFigures {
 ///
 /// [`XtaskError`] where a case does not end as it should or its report cannot be read.
 pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
-    let wanted = |part: Part| args.parts.is_empty() || args.parts.contains(&part);
+    let wanted = |part: Part| (args.parts.is_empty() && part != Part::Endurance) || args.parts.contains(&part);
     let scratch = Scratch::new()?;
     let mut figures = Figures::default();
     // built once, so that no measured run builds
@@ -126,6 +136,9 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     }
     if wanted(Part::Suite) {
         figures.suite = Some(suite(&scratch, &args.suite)?);
+    }
+    if wanted(Part::Endurance) {
+        figures.endurance = Some(long_run(&scratch, args.cases)?);
     }
     let text = if args.json {
         serde_json::to_string_pretty(&figures).map_err(XtaskError::from)? + "\n"
@@ -258,6 +271,12 @@ fn suite(scratch: &Scratch, suite: &str) -> Result<SuiteFigures, XtaskError> {
     })
 }
 
+fn long_run(scratch: &Scratch, cases: u32) -> Result<Endurance, XtaskError> {
+    let measured = scratch.test(&["--exact", LEAST_BOOT, "--repeat", &cases.to_string()], "endurance")?;
+    let weighed = Endurance::of(&measured.report, &measured.out, &measured.usage);
+    weighed.ok_or_else(|| XtaskError("too few cases were seen to compare the ends of a run".to_owned()))
+}
+
 impl Ratio {
     fn of(
         what: String,
@@ -281,6 +300,9 @@ impl fmt::Display for Figures {
             let Ratio { what, ratio, first, second, case } = ratio;
             writeln!(out, "{ratio:6.3}  {what}")?;
             writeln!(out, "        {} {}, {} {}; {case}", first.name, first.seconds, second.name, second.seconds)?;
+        }
+        if let Some(endurance) = &self.endurance {
+            write!(out, "{endurance}")?;
         }
         if let Some(suite) = &self.suite {
             writeln!(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use nix::unistd::{SysconfVar, sysconf};
 
@@ -20,6 +20,21 @@ pub struct Usage {
     pub peak_memory: u64,
     /// The most that one process had, by the first 15 bytes of its name.
     peaks: BTreeMap<String, u64>,
+    /// What the harness' own processes had, ten times a second.
+    pub moments: Vec<Moment>,
+}
+
+/// One process at one moment.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// When, by the host's clock.
+    pub at: SystemTime,
+    /// The first 15 bytes of its name.
+    pub name: String,
+    /// Resident memory, bytes.
+    pub resident: u64,
+    /// Open descriptors.
+    pub descriptors: u64,
 }
 
 impl Usage {
@@ -55,6 +70,11 @@ impl Usage {
                 continue;
             }
             sum += process.resident;
+            if process.name.starts_with("boot-") || process.name == "xtask" {
+                let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, |entries| entries.count() as u64);
+                let (at, name, resident) = (SystemTime::now(), process.name.clone(), process.resident);
+                self.moments.push(Moment { at, name, resident, descriptors });
+            }
             let peak = self.peaks.entry(process.name.clone()).or_default();
             *peak = process.resident.max(*peak);
         }
