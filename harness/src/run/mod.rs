@@ -230,4 +230,6 @@ pub fn clear(folder: &Path) -> std::io::Result<()> {
 }
 
 #[cfg(test)]
+mod memory_tests;
+#[cfg(test)]
 mod tests;

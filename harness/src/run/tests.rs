@@ -16,7 +16,7 @@ fn file(path: &Path) -> FirmwareFile {
     FirmwareFile { path: path.to_owned(), version: "1".to_owned(), sha256: String::new() }
 }
 
-fn platform(behaviour: Behaviour) -> Platform {
+pub(super) fn platform(behaviour: Behaviour) -> Platform {
     Platform {
         name: "fake".to_owned(),
         qemu: Qemu {
@@ -36,7 +36,7 @@ fn platform(behaviour: Behaviour) -> Platform {
     }
 }
 
-fn case(firmware: Firmware) -> Case {
+pub(super) fn case(firmware: Firmware) -> Case {
     let machine = Machine::pc(firmware).virtio_blk(Medium::bootable("only")).bootindex(1);
     Case::new("synthetic::case").machine(machine).expect(Expectation::boots("only")).control_blank("only")
 }
@@ -291,7 +291,6 @@ fn flooded(behaviour: Behaviour) -> (Finished, tempfile::TempDir) {
     let seconds = Duration::from_secs(2);
     let patience = Patience { reply: LONG, first_sign: seconds, progress: seconds, refuted: seconds, run: seconds };
     let options = Options::new(folder.path(), 1).patience(patience);
-    let begun = Instant::now();
     let finished = run(&case(Firmware::SeaBios), &platform(behaviour), &options);
     // its deadline and two seconds more, of which a busy host has as many as it has processes
     assert!(finished.wall < seconds * 2, "{behaviour:?}: {:?}", finished.wall);

@@ -21,8 +21,8 @@ const LAN_LIMIT: usize = 10_000;
 /// Resets beyond those that are expected, after which a machine reboots in a loop.
 const RESETS_ALLOWED: u32 = 20;
 
-/// Host time after a reset in which OVMF prints nothing: it unpacks itself first.
-const QUIET_AFTER_RESET: Duration = Duration::from_millis(100);
+/// Host time after a reset in which OVMF prints nothing: it unpacks itself first, which takes it seconds under TCG.
+const QUIET_AFTER_RESET: Duration = Duration::from_millis(200);
 
 /// How long what has piled up may take to be read at a deadline, and once more at the end of the run.
 const LAST_READING: Duration = Duration::from_millis(750);

@@ -19,6 +19,11 @@ impl Bench {
     }
 
     fn power_on(&self, behaviour: Behaviour, patience: Duration) -> Result<Vm, VmError> {
+        self.power_on_in(&[], behaviour, patience)
+    }
+
+    /// Powers on in a shell where words for one are given.
+    fn power_on_in(&self, shell: &[&str], behaviour: Behaviour, patience: Duration) -> Result<Vm, VmError> {
         let ports = Ports::new(Vec::new(), Vec::new()).unwrap();
         let (qmp, debug_console, _) = ports.numbers();
         let sockets = [("qmp", qmp), ("debugcon", debug_console)];
@@ -26,9 +31,10 @@ impl Bench {
         let argv = sockets.map(|(id, number)| format!("socket,id={id},fd={number}")).into_iter().chain([serial]);
         let argv: Vec<String> = argv.collect();
         let env = fake::env(behaviour);
-        let fake = fake::command();
-        let mut command = Command::new(&fake[0]);
-        command.args(&fake[1..]).directory(self.folder.path()).args(argv).envs(env);
+        let words: Vec<_> = shell.iter().map(std::ffi::OsString::from).chain(fake::command()).collect();
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).directory(self.folder.path()).args(argv).envs(env);
+        command.in_shell = !shell.is_empty();
         Vm::power_on(&command, ports, self.recorder.clone(), patience)
     }
 
@@ -162,6 +168,15 @@ fn a_qemu_that_dies_ends_every_waiter_and_leaves_its_last_words() {
     assert_eq!(bench.recorder.stream(Source::Serial), b"last words");
     assert!(bench.recorder.timeline_jsonl().ends_with("\"text\":\"QEMU ended: killed by signal 6\"}\n"));
     bench.assert_gone();
+}
+
+#[test]
+fn a_qemu_that_is_killed_inside_a_wrapper_was_killed_and_did_not_exit() {
+    let bench = Bench::new();
+    let shell = ["sh", "-c", "status=0; \"$@\" || status=$?; exit $status", "lab.sh"];
+    let vm = bench.power_on_in(&shell, Behaviour::IsKilled, LONG).unwrap();
+    assert_eq!(vm.exit(LONG), Some(Exit { code: None, signal: Some(9) }));
+    assert!(bench.recorder.timeline_jsonl().contains("QEMU ended: killed by signal 9"));
 }
 
 #[test]
