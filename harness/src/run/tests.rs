@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Instant;
 
+use super::share::Share;
 use super::*;
 use crate::case::story::{Destination, Drives, Story, WhileOff};
 use crate::machine::{Firmware, Medium};
@@ -291,9 +292,12 @@ fn flooded(behaviour: Behaviour) -> (Finished, tempfile::TempDir) {
     let seconds = Duration::from_secs(2);
     let patience = Patience { reply: LONG, first_sign: seconds, progress: seconds, refuted: seconds, run: seconds };
     let options = Options::new(folder.path(), 1).patience(patience);
+    let waited = Share::waited_by_this_thread();
     let finished = run(&case(Firmware::SeaBios), &platform(behaviour), &options);
-    // its deadline and two seconds more, of which a busy host has as many as it has processes
-    assert!(finished.wall < seconds * 2, "{behaviour:?}: {:?}", finished.wall);
+    let lost = Share::waited_by_this_thread() - waited;
+    // two seconds more than the deadline, which is up to five times as far away where QEMU gets no processor
+    let most = if lost < seconds / 10 { seconds * 2 } else { seconds * 6 + lost };
+    assert!(finished.wall < most, "{behaviour:?}: {:?}, {lost:?} of it without a processor", finished.wall);
     (finished, folder)
 }
 
