@@ -110,7 +110,7 @@ mod tests {
         let begin = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
         let at = |seconds| begin + Duration::from_secs(seconds);
         let moments = vec![moment(at(0), 10, 4), moment(at(2), 20, 6), moment(at(9), 900, 900)];
-        let usage = Usage { moments, ..Usage::default() };
+        let usage = Usage::of_moments(moments);
         let window = Window::of(&[at(0), at(1), at(4)], &usage).unwrap();
         let wanted = Window { seconds_a_case: 2.0, harness_mib: 15.0, xtask_mib: 0.0, descriptors: 5.0 };
         assert_eq!(window, wanted);

@@ -38,6 +38,12 @@ pub struct Moment {
 }
 
 impl Usage {
+    /// Nothing but these, for tests.
+    #[cfg(test)]
+    pub fn of_moments(moments: Vec<Moment>) -> Usage {
+        Usage { moments, ..Usage::default() }
+    }
+
     /// The most resident memory, bytes, of a process whose name begins with this.
     pub fn peak_of(&self, name: &str) -> u64 {
         self.peaks.iter().filter(|(known, _)| known.starts_with(name)).map(|(_, bytes)| *bytes).max().unwrap_or(0)
