@@ -33,13 +33,7 @@ impl Parser {
                 None => self.in_boot_order = false,
             }
         }
-        let gave_up = self.entries.has_given_up();
-        self.entries.line(line, names, &trace.boot_order);
-        if self.entries.has_given_up() && !gave_up {
-            trace.hole(
-                "the BIOS searches its boot order again and again: which device is which is not looked up any more",
-            );
-        }
+        self.register(line, names, trace);
         if self.menu.line(line, names, trace) {
             return;
         }
@@ -85,6 +79,17 @@ impl Parser {
                 Some(seconds) => trace.retries.push(seconds),
                 None => trace.terminal = Some(Terminal::NoBootableDevice),
             }
+        }
+    }
+
+    /// Takes a line that may be about a device that SeaBIOS registers or maps.
+    fn register(&mut self, line: &str, names: &Names, trace: &mut Trace) {
+        let gave_up = self.entries.has_given_up();
+        self.entries.line(line, names, &trace.boot_order);
+        if self.entries.has_given_up() && !gave_up {
+            trace.hole(
+                "the BIOS searches its boot order again and again: which device is which is not looked up any more",
+            );
         }
     }
 
