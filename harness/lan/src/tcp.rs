@@ -21,7 +21,8 @@ use smoltcp::time::{Duration as SmolDuration, Instant as SmolInstant};
 use smoltcp::wire::{EthernetAddress, HardwareAddress, IpCidr};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::wire::{MacAddr, arp, ethernet, icmpv6, ipv6};
+use super::wire::ethernet::{self, MIN_FRAME_LEN};
+use super::wire::{MacAddr, arp, icmpv6, ipv6};
 
 /// Sockets that wait for a connection, per port.
 const LISTENERS: usize = 4;
@@ -521,8 +522,10 @@ impl phy::RxToken for Arrived {
 
 impl phy::TxToken for Leaving<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, write: F) -> R {
-        let mut frame = vec![0; len];
-        let result = write(&mut frame);
+        // a sender pads (IEEE 802.3 clause 4.2.3.3); QEMU's NICs did it in its place up to 8.0, and iPXE's driver for the
+        // NE2000 never gets past a shorter frame
+        let mut frame = vec![0; len.max(MIN_FRAME_LEN)];
+        let result = write(frame.get_mut(..len).unwrap_or_default());
         self.0.push(frame);
         result
     }
