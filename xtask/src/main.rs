@@ -7,6 +7,7 @@
 mod bench;
 mod compare;
 mod doctor;
+mod github;
 mod images;
 mod platform;
 mod qualify;
@@ -41,7 +42,7 @@ enum Xtask {
     Qualify(Box<qualify::Args>),
     /// What changed between two runs or platforms: new failures, new passes, changed traces, slower boots
     Compare(compare::Args),
-    /// Merge the reports of several runs or shards
+    /// Merge the reports of several runs or shards, look at a report in a browser
     Report(report::Args),
     /// Measure speed as ratios within one run: harness, virtual clock, suite
     Bench(bench::Args),

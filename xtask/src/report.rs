@@ -1,5 +1,8 @@
 //! `cargo xtask report`: work on reports that are there.
 
+mod browser;
+mod look;
+
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -25,6 +28,15 @@ enum Command {
         #[arg(long)]
         strict: bool,
     },
+    /// Open the pages of a run in headless Chromium, use the filter, and take pictures; exit status 1 for an error on the
+    /// console, a request outside, an overflow, or a filter that shows what it should not.
+    Look {
+        /// The run's output directory.
+        dir: PathBuf,
+        /// Where the pictures go [default: pictures in the run's directory].
+        #[arg(long, value_name = "DIR")]
+        pictures: Option<PathBuf>,
+    },
 }
 
 /// Does what the subcommand says and returns the exit status of the run that the report is of.
@@ -32,9 +44,20 @@ enum Command {
 /// # Errors
 /// If a report cannot be read, merged or written.
 pub fn run(args: Args) -> Result<u8, Box<dyn Error>> {
-    let Command::Merge { out, dirs, strict } = args.command;
-    let report = merge(&out, &dirs)?;
-    println!("{}", text::closing(&report));
-    println!("{}", out.join("index.html").display());
-    Ok(report.exit_code(strict))
+    match args.command {
+        Command::Merge { out, dirs, strict } => {
+            let report = merge(&out, &dirs)?;
+            println!("{}", text::closing(&report));
+            println!("{}", out.join("index.html").display());
+            crate::github::tell(&report)?;
+            Ok(report.exit_code(strict))
+        }
+        Command::Look { dir, pictures } => {
+            let pictures = pictures.unwrap_or_else(|| dir.join("pictures"));
+            let looks = look::look(&dir, &pictures)?;
+            looks.iter().for_each(|look| println!("{look}"));
+            println!("pictures: {}", pictures.display());
+            Ok(u8::from(!looks.iter().all(look::Look::is_clean)))
+        }
+    }
 }

@@ -211,6 +211,7 @@ fn run_selected(
     // a full disk takes the report's files, not the verdicts
     follower.finish(&report, written.is_ok().then_some(&out));
     written?;
+    crate::github::tell(&report)?;
     Ok(Ran { report, out: out.dir, interrupted })
 }
 

@@ -5,6 +5,7 @@
 //! JavaScript; the script only filters.
 
 mod matrix;
+mod timeline;
 
 use std::path::Path;
 
@@ -22,6 +23,8 @@ const SCRIPT: &str = include_str!("html/filter.js");
 const MOST_FILES: usize = 64;
 /// How many cases of a section that wants attention are open from the start.
 const MOST_OPEN: usize = 12;
+/// How many cases of a section have their timeline drawn.
+const MOST_DRAWN: usize = 100;
 /// How many cases the list of the slowest has.
 const SLOWEST: usize = 10;
 
@@ -141,7 +144,7 @@ fn filter(report: &Report) -> Markup {
             @for (axis, values) in &view { (menu(axis, values)) }
             @if !folded.is_empty() {
                 details.more {
-                    summary { (folded.len()) " more axes" }
+                    summary { (folded.len()) @if folded.len() == 1 { " more axis" } @else { " more axes" } }
                     @for (axis, values) in &folded { (menu(axis, values)) " " }
                 }
             }
@@ -209,14 +212,15 @@ fn section(report: &Report, verdict: Verdict, out_dir: &Path) -> Markup {
             section.verdict #(verdict) {
                 h2 class=(verdict) { (verdict) " " span.count { (report.totals.get(verdict)) } }
                 @for (index, case) in report.cases.iter().filter(|case| case.verdict == verdict).enumerate() {
-                    (case_details(case, report, index < open, out_dir))
+                    @let drawn = index < MOST_DRAWN && !matches!(verdict, Verdict::Passed | Verdict::Skipped);
+                    (case_details(case, report, (index < open, drawn), out_dir))
                 }
             }
         }
     }
 }
 
-fn case_details(case: &CaseResult, report: &Report, open: bool, out_dir: &Path) -> Markup {
+fn case_details(case: &CaseResult, report: &Report, (open, drawn): (bool, bool), out_dir: &Path) -> Markup {
     let (group, name) = case.id.rsplit_once("::").map_or(("", case.id.as_str()), |(group, name)| (group, name));
     let axes: Vec<String> =
         case.axes.iter().map(|(axis, value)| format!("{}={}", printable(axis), printable(value))).collect();
@@ -238,6 +242,7 @@ fn case_details(case: &CaseResult, report: &Report, open: bool, out_dir: &Path) 
                 @if let Some(about) = &case.about { p.about { (printable(about)) } }
                 @if let Some(reason) = &case.reason { p.reason { (text::reason(reason)) } }
                 @if !case.attempts.is_empty() { (attempts(case)) }
+                @if drawn { (timeline::picture(&out_dir.join(&case.evidence))) }
                 @if let Some(detail) = &case.detail {
                     pre { (detail.lines().take(200).map(printable).collect::<Vec<_>>().join("\n")) }
                 }
@@ -514,6 +519,12 @@ mod tests {
         let out = std::env::var_os("BOOTWRIGHT_SAMPLE_PAGE").map_or(dir.path().to_path_buf(), Into::into);
         store(&sample::report(200), &out.join("index.html"), &out).unwrap();
         store(&sample::report(0), &out.join("empty.html"), &out).unwrap();
+        // what `cargo xtask report look` opens in a browser: 3,000 cases on three platforms
+        let large = out.join("large");
+        std::fs::create_dir_all(&large).unwrap();
+        let report = sample::on_platforms(3000, &["debian:bookworm", "debian:trixie", "debian:sid"]);
+        report.store(&large.join("report.json")).unwrap();
+        store(&report, &large.join("index.html"), &large).unwrap();
         assert!(out.join("index.html").metadata().unwrap().len() < 2 << 20);
     }
 }

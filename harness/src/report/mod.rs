@@ -31,6 +31,7 @@ pub mod compare;
 mod error;
 mod facts;
 mod folder;
+pub mod github;
 pub mod html;
 mod json;
 pub mod junit;

@@ -31,6 +31,25 @@ pub(super) fn report(count: usize) -> Report {
     assemble(run, cases)
 }
 
+/// The same cases on several platforms; on each but the first another one fails.
+pub(super) fn on_platforms(count: usize, names: &[&str]) -> Report {
+    let mut whole = report(count);
+    let (cases, platforms) = (std::mem::take(&mut whole.cases), std::mem::take(&mut whole.platforms));
+    for (place, name) in names.iter().enumerate() {
+        whole.platforms.extend(platforms.iter().cloned().map(|known| PlatformInfo { name: (*name).into(), ..known }));
+        whole.cases.extend(cases.iter().cloned().map(|mut case| {
+            case.platform = (*name).into();
+            case.evidence = case.evidence.replacen("cases/", &format!("cases/@{name}/"), 1);
+            case
+        }));
+        if let Some(case) = whole.cases.iter_mut().rev().nth(place).filter(|_| place > 0) {
+            (case.verdict, case.reason) = (Verdict::Failed, Some("nothing booted".into()));
+        }
+    }
+    whole.totals = Totals::of(&whole.cases);
+    whole
+}
+
 fn platform() -> PlatformInfo {
     let file = |kind, version: &str, file: &str, digit: &str| FirmwareInfo {
         kind,

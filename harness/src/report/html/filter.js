@@ -10,8 +10,11 @@
     element,
     verdict: element.dataset.verdict,
     axes: new Set(element.dataset.axes.split(" ")),
-    text: (element.textContent + " " + element.dataset.axes + " " + element.dataset.verdict).toLowerCase(),
+    text: null,
   }));
+  // of ten thousand cases that is megabytes; most readers never ask
+  const text = (item) => item.text
+    ??= (item.element.textContent + " " + item.element.dataset.axes + " " + item.verdict).toLowerCase();
 
   const apply = () => {
     const words = query.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -22,7 +25,7 @@
       const matches = verdicts.has(item.verdict)
         && axes.every((axis) => item.axes.has(axis))
         && words.every((word) => word.length > 1 && word[0] === "-"
-          ? !item.text.includes(word.slice(1)) : item.text.includes(word));
+          ? !text(item).includes(word.slice(1)) : text(item).includes(word));
       item.element.hidden = !matches;
       count += matches ? 1 : 0;
     }
