@@ -2,13 +2,14 @@
 
 use bootwright::case::Case;
 use bootwright::machine::{Board, Firmware, Machine, Medium, Network};
+use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{
     Cause, Expectation, Expected, OnLan, booted, failed, failed_entry, http, tftp, timed_out_entry,
 };
 
 use super::id::{BOARDS, case};
 use crate::networks::{answering, network, nic_then_disk, ovmf_by_ipxe, without_ipv6};
-use bootwright::lan::BootAnswer;
+use bootwright::lan::{BootAnswer, LanSpec};
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -126,20 +127,23 @@ fn chains_nothing(board: Board) -> Case {
 }
 
 /// iPXE as option ROM under OVMF goes on to the next entry whatever a script's status: to OVMF's own entries of the NIC, which
-/// take the URL for a file's name or have no use for it, then to the disk.
+/// take the URL for a file's name or have no use for it, then to the disk. Where the ROM is a driver only, these are all there are.
+///
+/// In the control the script fails in another way, and there is a file of the URL's name.
 ///
 /// <https://github.com/tianocore/edk2/issues/10357>
 /// <https://github.com/ipxe/ipxe/issues/601>
 fn exits_under_ovmf() -> Case {
-    let machine = |text: &str| without_ipv6(ovmf_by_ipxe(Board::Q35, script(text)));
-    let attempts = [
-        script_ran("PXEv4"),
+    let machine = |network: Network| without_ipv6(ovmf_by_ipxe(Board::Q35, network));
+    let own = [
         failed_entry("PXEv4").because_of(tftp("http://10.77.0.1/boot.ipxe").not_found()),
         timed_out_entry("HTTPv4").because_of(Cause::OfferNotTaken),
         booted("next"),
     ];
+    let there = |lan: LanSpec| lan.file("http://10.77.0.1/boot.ipxe", b"no program".to_vec());
     case(Firmware::Ovmf, Board::Q35, "script-exits-with-0")
-        .machine(machine("exit 0"))
-        .expect(Expectation::attempts(attempts))
-        .control(machine("chain http://10.77.0.1/missing"))
+        .machine(machine(script("exit 0")))
+        .expect(Expectation::attempts([script_ran("PXEv4")].into_iter().chain(own.clone())))
+        .expect_where(Behaviour::EfiRomIsDriverOnly, Expectation::attempts(own))
+        .control(machine(script("chain http://10.77.0.1/missing").with_lan(there)))
 }

@@ -100,6 +100,7 @@ fn answer(question: &Question, platform: &Platform, folder: &Path) -> Answer {
     // the run is over when the payload has run or firmware has stopped
     let case = Case::new(format!("probe::{}", question.name))
         .machine(question.machine.clone())
+        .story(question.story.clone())
         .expect(Expectation::boots(question.ends_with).without_views());
     let patience = Patience { first_sign: PATIENCE, progress: PATIENCE, ..Patience::default() };
     let options = run::Options::new(&evidence, 1).accelerator(question.accelerator).patience(patience);

@@ -219,10 +219,11 @@ fn why_no_lists(said: &str) -> (&'static str, &'static str) {
             "the host's archive keyring lacks the key that signs this release: apt-get install --only-upgrade \
              debian-archive-keyring (as root), or use a release that the host's keyring knows",
         )
-    } else if has(&["is not signed"]) {
-        ("the archive is not signed, so nothing of it can be trusted", "give a signed mirror by --mirror URL")
+    // apt calls a repository with a bad signature unsigned as well
     } else if has(&["BADSIG", "were invalid", "Bad signature"]) {
         ("the archive's signature is wrong, so nothing of it can be trusted", "give another mirror by --mirror URL")
+    } else if has(&["is not signed"]) {
+        ("the archive is not signed, so nothing of it can be trusted", "give a signed mirror by --mirror URL")
     } else if has(&["404  Not Found", "404 Not Found", "does not have a Release file"]) {
         ("the mirror has no such suite", "correct the name, or give another mirror by --mirror URL")
     } else if has(&["not valid yet"]) {

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+use crate::process::Command;
 
 /// A host with stand-ins for the package tools that refuse to run, and the given files.
 fn host(files: &[(&str, &str)]) -> (tempfile::TempDir, Options) {
@@ -142,6 +143,81 @@ fn a_fetch_that_fails_leaves_nothing_and_says_what_the_tool_said() {
     let home = dir.path().join("cache/releases/debian-sid");
     let left: Vec<_> = std::fs::read_dir(home).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| name == "lock" || name == "trees"), "{left:?}");
+}
+
+/// An archive in a directory, with one empty list of packages, signed by a key of its own, that was good until 2020. `None`
+/// where this host has no gpg.
+fn expired_archive(dir: &Path) -> Option<Options> {
+    let home = dir.join("gnupg");
+    std::fs::create_dir_all(&home).unwrap();
+    std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let gpg = |words: &[&str]| {
+        let mut command = Command::new("gpg");
+        command.args(["--batch", "--quiet", "--homedir"]).arg(&home).args(["--passphrase", ""]).args(words);
+        command.read(b"", std::time::Duration::from_secs(120))
+    };
+    let made = gpg(&["--quick-generate-key", "archive@example.org", "ed25519", "sign", "never"]);
+    if made.is_err() {
+        assert!(std::env::var_os("CI").is_none(), "CI must have gpg: install gnupg");
+        return None;
+    }
+    let lists = dir.join("mirror/dists/sid/main/binary-amd64");
+    std::fs::create_dir_all(&lists).unwrap();
+    std::fs::write(lists.join("Packages"), "").unwrap();
+    let release = dir.join("mirror/dists/sid/Release");
+    let text = format!(
+        "Origin: Test\nSuite: sid\nCodename: sid\nArchitectures: amd64\nComponents: main\n\
+         Date: Wed, 01 Jan 2020 00:00:00 UTC\nValid-Until: Wed, 08 Jan 2020 00:00:00 UTC\n\
+         SHA256:\n {} 0 main/binary-amd64/Packages\n",
+        crate::digest::sha256(b"")
+    );
+    std::fs::write(&release, text).unwrap();
+    let signed = release.with_file_name("InRelease");
+    let (from, to) = (release.to_str().unwrap(), signed.to_str().unwrap());
+    assert!(gpg(&["--clearsign", "--output", to, from]).unwrap().exit.success());
+    let keys = dir.join("usr/share/keyrings");
+    std::fs::create_dir_all(&keys).unwrap();
+    let ring = keys.join("debian-archive-keyring.gpg");
+    assert!(gpg(&["--export", "--output", ring.to_str().unwrap()]).unwrap().exit.success());
+    // the agent that gpg started would outlive the test
+    let mut end = Command::new("gpgconf");
+    end.arg("--homedir").arg(&home).args(["--kill", "all"]).read(b"", std::time::Duration::from_secs(60)).ok();
+    std::fs::remove_file(&release).unwrap();
+    std::fs::create_dir_all(dir.join("etc")).unwrap();
+    std::fs::write(dir.join("etc/os-release"), DEBIAN.1).unwrap();
+    // an administrator may have turned the check off for the whole host
+    let bin = dir.join("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    std::fs::write(bin.join("apt-config"), "#!/bin/sh\n").unwrap();
+    std::fs::set_permissions(bin.join("apt-config"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let real = Surroundings::of_this_process();
+    let path = std::env::join_paths([bin].into_iter().chain(std::env::split_paths(&real.path))).unwrap();
+    let surroundings = Surroundings { root: dir.to_owned(), path, config_home: None, cache: Some(dir.join("cache")) };
+    let mirror = Some(format!("file:{}", dir.join("mirror").display()));
+    Some(Options { surroundings, mirror, ..Options::default() })
+}
+
+#[test]
+fn an_expired_archive_is_taken_where_that_is_asked_for_and_its_signature_is_verified_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(mut options) = expired_archive(dir.path()) else { return };
+    if options.surroundings.program("apt-get").is_none() {
+        assert!(std::env::var_os("CI").is_none(), "CI must have apt-get");
+        return;
+    }
+    let said = |options: &Options| resolve(&debian("sid"), options, false, None, &mut |_| {}).unwrap_err().to_string();
+    let refused = said(&options);
+    assert!(refused.contains("the archive has expired") && refused.contains("--accept-expired"), "{refused}");
+    options.accept_expired = true;
+    let taken = said(&options);
+    assert!(!taken.contains("expired") && taken.contains("resolving "), "its lists, which are empty: {taken}");
+    let signed = dir.path().join("mirror/dists/sid/InRelease");
+    let text = std::fs::read_to_string(&signed).unwrap();
+    std::fs::write(&signed, text.replace("Origin: Test", "Origin: Evil")).unwrap();
+    let forged = said(&options);
+    assert!(forged.contains("signature is wrong"), "{forged}");
+    std::fs::remove_file(dir.path().join("usr/share/keyrings/debian-archive-keyring.gpg")).unwrap();
+    assert!(said(&options).contains("nothing can be verified"));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::report::{Report, ReportError};
 
 const STYLE: &str = "body{font:14px/1.5 system-ui,sans-serif;margin:2em auto;max-width:1100px;padding:0 1em}\
 table{border-collapse:collapse;margin:.5em 0 1.5em}th,td{border:1px solid #ccd;padding:.25em .6em;text-align:left;\
-vertical-align:top;overflow-wrap:anywhere}code{font-size:12px}.red{color:#c62828}.green{color:#1a7f4b}";
+vertical-align:top}code{font-size:12px;overflow-wrap:anywhere}.red{color:#c62828}.green{color:#1a7f4b}";
 
 /// Writes `qualification.json` and `qualification.html` into the run's output directory.
 ///

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use bootwright::case::story::{Milestone, Story};
 use bootwright::lan::{BootAnswer, DhcpServer, Dhcpv6Server, Ipv6, LanSpec, Match};
-use bootwright::machine::{Accelerator, Board, DeviceClass, Firmware, Machine, Medium, Network, OptionRom};
+use bootwright::machine::{Accelerator, Board, Clock, DeviceClass, Firmware, Machine, Medium, Network, OptionRom};
 use bootwright::platform::Platform;
 use bootwright::run::Finished;
 use bootwright::trace::Outcome;
@@ -16,6 +17,8 @@ pub struct Question {
     pub asks: &'static str,
     /// The machine that answers.
     pub machine: Machine,
+    /// What is done with it.
+    pub story: Story,
     /// Who executes it.
     pub accelerator: Accelerator,
     /// With the Secure Boot build in place of the plain one.
@@ -51,7 +54,8 @@ fn question(
     read: fn(&Finished, &Path) -> String,
 ) -> Question {
     let accelerator = Accelerator::Tcg;
-    Question { name, asks, machine, accelerator, secure_boot_build: false, ends_with, silence: None, read }
+    let story = Story::new();
+    Question { name, asks, machine, story, accelerator, secure_boot_build: false, ends_with, silence: None, read }
 }
 
 fn disk(firmware: Firmware) -> Machine {
@@ -96,6 +100,15 @@ fn listed_and_unlisted(firmware: Firmware) -> Machine {
     )
 }
 
+/// A bootable disk at each of these LUNs, the first of them first in the order. From 256 on a LUN is addressed otherwise (SAM-5
+/// section 4.7), and OVMF drops an order with a line that it cannot read.
+fn luns(firmware: Firmware, luns: &[u16]) -> Machine {
+    let board = if firmware == Firmware::Ovmf { Board::Q35 } else { Board::Pc };
+    (1..).zip(luns).fold(Machine::new(firmware, board), |machine, (rank, lun)| {
+        machine.virtio_scsi(0, *lun, Medium::bootable(&format!("lun-{lun}"))).bootindex(rank)
+    })
+}
+
 fn seabios() -> Vec<Question> {
     let firmware = Firmware::SeaBios;
     let mut all = vec![
@@ -125,6 +138,7 @@ fn seabios() -> Vec<Question> {
             served,
         ),
     ];
+    all.push(question("seabios.lun", ASKS_LUN, luns(firmware, &[256, 255, 8, 7, 1]), "lun-1", highest_lun));
     let kvm = question("seabios.kvm", "whether a payload boots under KVM", disk(firmware), "disk", ran);
     all.push(Question { accelerator: Accelerator::Kvm, silence: Some("no: no sign of life"), ..kvm });
     all
@@ -179,9 +193,38 @@ fn ovmf() -> Vec<Question> {
             by_whom,
         ),
     ];
+    all.push(question("ovmf.lun", ASKS_LUN, luns(firmware, &[8, 7, 1]), "lun-1", highest_lun));
+    all.extend([https(), setup()]);
     let kvm = question("ovmf.kvm", "whether a payload boots under KVM", disk(firmware), "disk", ran);
     all.push(Question { accelerator: Accelerator::Kvm, silence: Some("no: no sign of life"), ..kvm });
     all
+}
+
+const ASKS_LUN: &str =
+    "the highest LUN that a bootindex on virtio-scsi reaches, of 1, 7, 8 and, under SeaBIOS, 255 and 256";
+
+/// HTTPS with the authority that the firmware was given; TLS is much arithmetic, so time passes slower than in other questions.
+fn https() -> Question {
+    let url = BootAnswer::http("https://10.77.0.1/boot.efi");
+    let lan = LanSpec::new().dhcp(DhcpServer::new("main").rule(Match::Any, url));
+    let network = Network::new(lan).efi_program("boot.efi", "served").https(&["10.77.0.1"], true);
+    let machine = ["IPv4PXESupport", "IPv6PXESupport"]
+        .into_iter()
+        .fold(own_stack(network), |machine, what| machine.fw_cfg(&format!("opt/org.tianocore/{what}"), "n"));
+    let machine = machine.with_clock(Clock::Virtual { shift: 5 });
+    question("ovmf.https", "HTTPS boot with an authority of its own", machine, "served", served)
+}
+
+/// F2 on the serial port in the wait of the boot menu, once both consoles have wiped their screens twice. A reset ends the setup, so that
+/// the disk's payload ends the run.
+fn setup() -> Question {
+    let machine = disk(Firmware::Ovmf).boot_menu(Some(5_000)).with_clock(Clock::Real);
+    let story = Story::new()
+        .wait(Milestone::Says { text: "\x1b[2J".to_owned(), times: 4 })
+        .enter("\x1b[N", "\x1b[44;80H")
+        .reset();
+    let asked = question("ovmf.setup", "whether F2 opens a setup", machine, "disk", opens_setup);
+    Question { story, ..asked }
 }
 
 fn secure_boot() -> Vec<Question> {
@@ -199,6 +242,21 @@ fn secure_boot() -> Vec<Question> {
         Question { secure_boot_build: true, ..unsigned },
         Question { secure_boot_build: true, silence: Some("no: no sign of life; it needs SMM"), ..without_smm },
     ]
+}
+
+fn opens_setup(finished: &Finished, _: &Path) -> String {
+    match (finished.trace.menus.is_empty(), finished.trace.booted()) {
+        (false, _) => "yes".to_owned(),
+        (true, Some(_)) => "no: it went on to boot".to_owned(),
+        (true, None) => format!("no: {}", end_of(finished)),
+    }
+}
+
+fn highest_lun(finished: &Finished, _: &Path) -> String {
+    match finished.trace.payloads.last().and_then(|payload| payload.medium.strip_prefix("lun-")) {
+        Some(lun) => lun.to_owned(),
+        None => format!("none: {}", end_of(finished)),
+    }
 }
 
 fn ran(finished: &Finished, _: &Path) -> String {
