@@ -209,7 +209,7 @@ fn board(argv: &mut Argv, machine: &Machine) {
     }
     argv.two("-machine", &option(machine.board.name(), &words));
     argv.two("-m", &machine.ram_mib_or_default().to_string());
-    if let Some(cpu) = &machine.cpu {
+    if let Some(cpu) = machine.cpu_or_default() {
         // not an option list: QEMU splits model and features at single commas itself (`parse_cpu_option`)
         argv.two("-cpu", cpu);
     }

@@ -367,6 +367,9 @@ pub struct BootOptions {
     pub menu_key: Option<u8>,
 }
 
+/// The CPU model of machines with OVMF that choose none.
+const OVMF_CPU: &str = "qemu64,+pdpe1gb";
+
 /// A machine to power on.
 #[must_use = "words about a machine give a new one back"]
 #[non_exhaustive]
@@ -380,7 +383,7 @@ pub struct Machine {
     /// RAM in MiB; `None` takes what the firmware needs, see [`Machine::ram_mib_or_default`].
     #[serde(default)]
     pub ram_mib: Option<u32>,
-    /// `-cpu`, QEMU's default where `None`.
+    /// `-cpu`; `None` takes the measured default of [`Machine::cpu_or_default`].
     #[serde(default)]
     pub cpu: Option<String>,
     /// Who executes it.
@@ -437,6 +440,14 @@ impl Machine {
                 Firmware::Ovmf => Clock::Real,
             },
         }
+    }
+
+    /// What stands behind `-cpu`: what was asked for; else, for OVMF under TCG, QEMU's own default with pages of 1 GiB, without
+    /// which OVMF writes and splits half a million page table entries (measured: see `docs/adr/0010-ovmf-cpu.md`); else `None`,
+    /// QEMU's own default.
+    pub fn cpu_or_default(&self) -> Option<&str> {
+        let own = (self.firmware, self.accelerator) == (Firmware::Ovmf, Accelerator::Tcg);
+        self.cpu.as_deref().or(own.then_some(OVMF_CPU))
     }
 
     /// RAM in MiB: what was asked for, or else enough for its firmware.
