@@ -21,11 +21,13 @@ pub fn cases() -> Vec<Case> {
                 .machine(machine)
                 .expect(Expectation::boots("only"))
                 .control_blank("only")
-                .smoke_if((firmware == Firmware::SeaBios && board == Board::Pc) || class == DiskClass::VirtioBlk);
+                .smoke_if((firmware == Firmware::SeaBios && board == Board::Pc) || class == DiskClass::VirtioBlk)
+                .cold("the cold case of its class on its board");
             cases.push(case);
         }
         cases.extend(layouts(firmware, board));
     }
+    cases.extend([Board::Pc, Board::Q35].map(plain_cpu));
     cases.extend([Board::Pc, Board::Q35].map(floppy));
     cases
 }
@@ -35,6 +37,16 @@ fn floppy(board: Board) -> Case {
     Case::new(format!("alone::seabios::{}::floppy", board.name()))
         .axis("class", "floppy")
         .machine(Machine::new(Firmware::SeaBios, board).floppy(Medium::bootable("only")).bootindex(1))
+        .expect(Expectation::boots("only"))
+        .control_blank("only")
+}
+
+/// OVMF boots on QEMU's own CPU model, without the pages of 1 GiB that its machines have otherwise.
+fn plain_cpu(board: Board) -> Case {
+    Case::new(format!("alone::ovmf::{}::plain-cpu", board.name()))
+        .axis("class", DiskClass::VirtioBlk.name())
+        .about("OVMF boots on QEMU's own CPU model, which has no pages of 1 GiB")
+        .machine(Machine::new(Firmware::Ovmf, board).cpu("qemu64").virtio_blk(Medium::bootable("only")).bootindex(1))
         .expect(Expectation::boots("only"))
         .control_blank("only")
 }

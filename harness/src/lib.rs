@@ -3,7 +3,7 @@
 //!
 //! Data flows one way, and a module uses only what stands to its left:
 //!
-//! `digest, error, wording -> process -> platform -> image (bootwright-images) -> lan (bootwright-lan) -> evidence -> machine -> boot_server -> vm -> trace -> verdict -> case -> run -> report -> suite -> prelude`
+//! `digest, error, wording -> process -> platform -> image (bootwright-images) -> lan (bootwright-lan) -> evidence -> machine -> boot_server -> vm -> trace -> verdict -> case -> run -> warm -> report -> suite -> prelude`
 //!
 //! Whoever writes cases takes [`prelude`]; a crate of cases is run by [`suite::main`].
 
@@ -24,6 +24,7 @@ pub mod suite;
 pub mod trace;
 pub mod verdict;
 pub mod vm;
+pub mod warm;
 mod wording;
 
 pub use bootwright_images as images;

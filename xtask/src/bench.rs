@@ -6,21 +6,23 @@
 
 mod endurance;
 mod sample;
+mod scratch;
 mod tree;
+mod warm;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
-use bootwright::report::{Clock, Report};
+use bootwright::report::Clock;
 use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::XtaskError;
-use crate::test::out_dir;
 use endurance::Endurance;
 use sample::Sample;
+use scratch::Scratch;
 
 /// The boot whose harness is weighed against the bare argv: SeaBIOS runs one disk, as little as a boot can be.
 const LEAST_BOOT: &str = "alone::seabios::pc::virtio-blk";
@@ -39,6 +41,8 @@ enum Part {
     Harness,
     /// Virtual over real clock, for boots that wait
     Clock,
+    /// Warm over cold start of UEFI machines, with a comparison of all that they did; only where it is named
+    Warm,
     /// A whole suite: wall time over processor time, boots per minute, memory
     Suite,
     /// One run of very many cases: time, memory and descriptors at its end beside those at its beginning; only where it is
@@ -61,6 +65,12 @@ pub struct Args {
     /// How many cases the part "endurance" runs
     #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(200..=100_000))]
     cases: u32,
+    /// How many machines the part "warm" compares
+    #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    machines: u32,
+    /// The platform that the part "warm" runs on [default: as cargo xtask test]
+    #[arg(long, value_name = "NAME")]
+    platform: Option<String>,
     /// Print JSON instead of text
     #[arg(long)]
     json: bool,
@@ -77,6 +87,7 @@ struct Figures {
     suite: Option<SuiteFigures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     endurance: Option<Endurance>,
+    warm: Option<warm::WarmFigures>,
 }
 
 /// Two variants that took turns.
@@ -140,6 +151,10 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     if wanted(Part::Endurance) {
         figures.endurance = Some(long_run(&scratch, args.cases)?);
     }
+    if args.parts.contains(&Part::Warm) {
+        figures.warm = Some(warm::measure(&scratch, args.machines, args.platform.as_deref())?);
+    }
+    let equal = figures.warm.as_ref().is_none_or(|warm| warm.differences.is_empty());
     let text = if args.json {
         serde_json::to_string_pretty(&figures).map_err(XtaskError::from)? + "\n"
     } else {
@@ -148,65 +163,7 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     use std::io::Write;
     // a reader that went away is no failure
     std::io::stdout().write_all(text.as_bytes()).ok();
-    Ok(ExitCode::SUCCESS)
-}
-
-/// A directory below `target/bootwright` for the runs that are measured; goes when the measuring ends.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Result<Scratch, XtaskError> {
-        let dir = out_dir::runs().join(format!("bench-{}", std::process::id()));
-        std::fs::create_dir_all(&dir).map_err(|error| XtaskError(format!("{}: {error}", dir.display())))?;
-        Ok(Scratch(dir))
-    }
-
-    /// Runs `cargo xtask test` with these arguments into a directory of this name, which must not exist.
-    fn test(&self, args: &[&str], name: &str) -> Result<Measured, XtaskError> {
-        eprintln!("bench: {name}: test {}", args.join(" "));
-        let out = self.0.join(name);
-        let program = std::env::current_exe().map_err(XtaskError::from)?;
-        let mut command = Command::new(program);
-        command.arg("test").args(args).arg("--out").arg(&out);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
-        let begun = Instant::now();
-        let usage = tree::run(&mut command).map_err(|error| XtaskError(format!("cannot run a test: {error}")))?;
-        let wall_seconds = begun.elapsed().as_secs_f64();
-        let report = Report::load(&out.join("report.json")).map_err(XtaskError::from)?;
-        if let Some(case) = report.cases.iter().find(|case| !case.verdict.is_as_expected()) {
-            let reason = case.reason.as_deref().unwrap_or("no reason");
-            let verdict = case.verdict.word();
-            return Err(XtaskError(format!(
-                "{} is {verdict}, so its time means nothing: {reason}\n  see: cargo xtask test --exact {}",
-                case.id, case.id
-            )));
-        }
-        Ok(Measured { out, report, usage, wall_seconds })
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).ok();
-    }
-}
-
-/// One run of `cargo xtask test`.
-struct Measured {
-    out: PathBuf,
-    report: Report,
-    usage: tree::Usage,
-    wall_seconds: f64,
-}
-
-impl Measured {
-    /// Host seconds from power-on to the end of the only case.
-    fn seconds(&self) -> Result<f64, XtaskError> {
-        match self.report.cases.as_slice() {
-            [case] => Ok(case.wall_seconds),
-            cases => Err(XtaskError(format!("wanted a report of one case, it has {}", cases.len()))),
-        }
-    }
+    Ok(if equal { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn harness(scratch: &Scratch, rounds: u32) -> Result<Ratio, XtaskError> {
@@ -304,6 +261,7 @@ impl fmt::Display for Figures {
         if let Some(endurance) = &self.endurance {
             write!(out, "{endurance}")?;
         }
+        self.warm.as_ref().map_or(Ok(()), |warm| warm.fmt(out))?;
         if let Some(suite) = &self.suite {
             writeln!(
                 out,

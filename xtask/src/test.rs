@@ -16,7 +16,7 @@ use bootwright::evidence::file;
 use bootwright::machine::Clock;
 use bootwright::platform::{self, Platform, PlatformName};
 use bootwright::report::{self, CaseKey, Report, Run, Selection, Shard};
-use bootwright::suite::{self, AcceleratorChoice, Catalogue, Listed, SELECTION_FILE, Settings};
+use bootwright::suite::{self, AcceleratorChoice, Catalogue, Listed, SELECTION_FILE, Settings, WarmChoice};
 
 use crate::XtaskError;
 use boot_binary::BootBinary;
@@ -80,6 +80,13 @@ pub struct Args {
     /// Keep media of passing cases too
     #[arg(long)]
     keep: bool,
+    /// Start every machine with a reset; this is the default
+    #[arg(long, conflicts_with = "warm")]
+    cold: bool,
+    /// Let machines with OVMF start from a proven state of a machine without devices, which is made where the cache lacks it
+    /// (docs/performance.md)
+    #[arg(long)]
+    warm: bool,
     /// Leave the machine of a failed case paused until Ctrl-C
     #[arg(long)]
     pause_on_failure: bool,
@@ -287,6 +294,7 @@ fn settings(args: &Args) -> Settings {
         mirror: args.mirror.clone(),
         known_issues: args.known_issues.clone(),
         max_fail: args.max_fail(),
+        warm: if args.warm { WarmChoice::Always } else { WarmChoice::Never },
         ..unset
     }
 }

@@ -2,9 +2,8 @@
 
 use std::process::Command;
 
-use bootwright::machine::Accelerator;
 use bootwright::platform::{self, Platform, PlatformName};
-use bootwright::run::{Ended, Options, Patience, run};
+use bootwright::run::{Ended, Options, run};
 
 /// `None` where a program is not installed, which CI must not lack.
 fn program(name: &str) -> Option<()> {
@@ -24,16 +23,7 @@ fn ran(id: &str) -> Option<tempfile::TempDir> {
     let folder = tempfile::tempdir().unwrap();
     let case = crate::all().into_iter().find(|case| case.id == id).unwrap();
     let platform = Platform::resolve(&PlatformName::Host, &platform::Options::default(), &mut |_| ()).unwrap();
-    let options = Options {
-        folder: folder.path().to_path_buf(),
-        seed: 1,
-        accelerator: Accelerator::Tcg,
-        clock: None,
-        keep: false,
-        prelaunch_double: false,
-        pause_on_failure: false,
-        patience: Patience::default(),
-    };
+    let options = Options::new(folder.path(), 1);
     assert_eq!(run(&case, &platform, &options).ended, Ended::Passed, "{id}");
     Some(folder)
 }

@@ -139,6 +139,9 @@ pub struct Case {
     /// Which suites have it.
     #[serde(default)]
     pub tier: Tier,
+    /// Why its machine always starts with a reset and never from a proven state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cold: Option<String>,
 }
 
 impl Case {
@@ -157,6 +160,7 @@ impl Case {
             control: None,
             beside: None,
             tier: Tier::Default,
+            cold: None,
         }
     }
 
@@ -261,6 +265,12 @@ impl Case {
         if condition && self.tier != Tier::Smoke {
             self.tier = Tier::Long(reason.to_owned());
         }
+        self
+    }
+
+    /// Always starts with a reset, for a reason such as `the cold case of its class`.
+    pub fn cold(mut self, reason: &str) -> Case {
+        self.cold = Some(reason.to_owned());
         self
     }
 

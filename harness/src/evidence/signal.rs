@@ -61,6 +61,13 @@ pub enum HarnessEvent {
     SnapshotRestored(String),
     /// The machine has moved to another QEMU.
     Migrated,
+    /// The machine goes on from the state of a base instead of a reset.
+    Restored {
+        /// The base's key.
+        base: String,
+        /// Where in the firmware it was stopped.
+        point: String,
+    },
     /// From here on nothing proves anything about the guest: why.
     Failure(String),
     /// Something that nobody decides by.
@@ -85,6 +92,7 @@ impl fmt::Display for HarnessEvent {
             HarnessEvent::SnapshotTaken(name) => write!(out, "the machine is saved as {name}"),
             HarnessEvent::SnapshotRestored(name) => write!(out, "the machine is put back to {name}"),
             HarnessEvent::Migrated => out.write_str("the machine is at its destination"),
+            HarnessEvent::Restored { base, point } => write!(out, "warm start at {point}, base {base}"),
             HarnessEvent::Failure(text) | HarnessEvent::Note(text) => out.write_str(text),
         }
     }

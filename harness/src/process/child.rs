@@ -4,11 +4,12 @@ use std::fmt;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, SysconfVar, sysconf};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,11 +59,13 @@ impl fmt::Display for Exit {
 pub struct Child {
     inner: Mutex<std::process::Child>,
     id: u32,
+    /// User and system time that it had used when it was waited for.
+    processor: OnceLock<Duration>,
 }
 
 impl Child {
     pub(super) fn new(child: std::process::Child) -> Child {
-        Child { id: child.id(), inner: Mutex::new(child) }
+        Child { id: child.id(), inner: Mutex::new(child), processor: OnceLock::new() }
     }
 
     /// Its number.
@@ -87,7 +90,15 @@ impl Child {
             let end = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
             while waitid(Id::Pid(Pid::from_raw(number)), end) == Err(Errno::EINTR) {}
         }
+        if let Some(used) = processor_time(self.id) {
+            self.processor.get_or_init(|| used);
+        }
         self.lock().wait().map(Exit::from)
+    }
+
+    /// User and system time that it used, to a hundredth of a second; `None` until [`Child::wait`] has seen its end.
+    pub fn processor(&self) -> Option<Duration> {
+        self.processor.get().copied()
     }
 
     /// How it ended, if it has.
@@ -112,6 +123,16 @@ impl Drop for Child {
         self.kill();
         self.wait().ok();
     }
+}
+
+/// What the kernel has counted for a process that has ended and was not waited for, or one that runs (`proc_pid_stat(5)`,
+/// fields 14 and 15). The name before them may hold anything.
+fn processor_time(process: u32) -> Option<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+    let hertz = sysconf(SysconfVar::CLK_TCK).ok()??;
+    Some(Duration::from_secs_f64(ticks as f64 / hertz as f64))
 }
 
 #[cfg(test)]
@@ -154,6 +175,19 @@ mod tests {
         assert_eq!(told("sh -c 'kill -9 $$'; exit $?"), Exit { code: None, signal: Some(9) });
         assert_eq!(told("exit 85"), Exit { code: Some(85), signal: None });
         assert_eq!(told("kill -15 $$"), Exit { code: None, signal: Some(15) });
+    }
+
+    #[test]
+    fn the_time_of_a_process_that_has_ended_is_known() {
+        let busy = Command::new("sh").args(["-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"]).spawn(
+            Stdio::null(),
+            Stdio::null(),
+            &[],
+        );
+        let busy = busy.unwrap();
+        assert_eq!(busy.processor(), None);
+        busy.wait().unwrap();
+        assert!(busy.processor().is_some_and(|used| used > Duration::ZERO), "{:?}", busy.processor());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::folder::write_bytes_atomically;
 use super::text::{self, printable};
-use super::{CaseResult, Clock, FirmwareInfo, Report, ReportError, Verdict, blame};
+use super::{CaseResult, Clock, FirmwareInfo, Report, ReportError, Start, Verdict, blame};
 use crate::machine::Accelerator;
 use crate::trace::Outcome;
 
@@ -253,6 +253,8 @@ fn case_details(case: &CaseResult, report: &Report, (open, drawn): (bool, bool),
                     dt { "axes" } dd { @for axis in &axes { span.tag { (axis) } } (clock(case)) }
                     dt { "time" } dd { (seconds(case.wall_seconds)) " on the host"
                         @if let Some(guest) = case.guest_seconds { ", " (seconds(guest)) " by the guest's clock" } }
+                    @if let Some(base) = &case.base { dt { "started" } dd { "warm, from base " (printable(base)) } }
+                    @if let Some(why) = &case.cold_because { dt { "started" } dd { "cold: " (printable(why)) } }
                     @if let Some(source) = &case.source { dt { "written" } dd { code { (printable(source)) } } }
                     @if let Some(seed) = case.seed { dt { "seed" } dd { (seed) } }
                     dt { "evidence" } dd { (evidence(case, out_dir)) }
@@ -304,6 +306,7 @@ fn clock(case: &CaseResult) -> Markup {
             Some(Clock::Real) => span.tag { "real clock" },
             None => {},
         }
+        @if case.start == Some(Start::Warm) { span.tag { "warm start" } }
     }
 }
 

@@ -64,6 +64,16 @@ impl std::fmt::Display for Verdict {
     }
 }
 
+/// What a machine began with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// A reset.
+    Cold,
+    /// The proven state of a machine without devices.
+    Warm,
+}
+
 /// Which clock the guest saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -140,8 +150,20 @@ pub struct CaseResult {
     pub accel: Option<Accelerator>,
     /// Which clock the guest saw; `None` where no guest ran.
     pub clock: Option<Clock>,
+    /// How the machine came to its firmware's boot manager; `None` where no guest ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Start>,
+    /// What it started from, where that was no reset: the base and the point at which that had been stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// Why it started with a reset, where it could have been otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cold_because: Option<String>,
     /// From start to verdict on the host, seconds.
     pub wall_seconds: f64,
+    /// User and system time of its QEMUs, seconds; `None` where none was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processor_seconds: Option<f64>,
     /// How long the guest ran by its own clock, seconds; `None` where no guest ran.
     pub guest_seconds: Option<f64>,
     /// Name of the medium whose payload ran; `None` if none did.
@@ -185,7 +207,11 @@ impl CaseResult {
             known_issue: None,
             accel: None,
             clock: None,
+            start: None,
+            base: None,
+            cold_because: None,
             wall_seconds: 0.0,
+            processor_seconds: None,
             guest_seconds: None,
             booted: None,
             attempts: Vec::new(),
@@ -215,11 +241,12 @@ impl CaseResult {
         for attempt in &mut self.attempts {
             attempt.reason = attempt.reason.as_deref().map(|reason| reason.replace(['\n', '\r'], " "));
         }
-        for line in [&mut self.about, &mut self.source] {
+        for line in [&mut self.about, &mut self.source, &mut self.base, &mut self.cold_because] {
             *line = line.as_deref().map(|line| line.replace(['\n', '\r'], " "));
         }
         self.wall_seconds = duration(self.wall_seconds);
         self.guest_seconds = self.guest_seconds.map(duration);
+        self.processor_seconds = self.processor_seconds.map(duration);
         self
     }
 

@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+mod base;
 mod command_script;
 pub mod damage;
 mod device_state;
@@ -42,11 +43,15 @@ mod share;
 mod snapshot;
 mod steps;
 mod variable_store;
+mod warm_start;
 mod watch;
+mod why_cold;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+pub use base::{Base, Bases, Start, base_machine};
 pub use error::{FailedStep, RunError, StepError};
 pub use machine_file::{MachineFile, build_media_again};
 pub use options::{Options, Patience};
@@ -104,6 +109,10 @@ pub struct Finished {
     pub views: Views,
     /// The run ended at a deadline of [`Patience`] and not by what the machine did.
     pub gave_up: bool,
+    /// User and system time of its QEMUs, where it could be read.
+    pub processor: Option<Duration>,
+    /// How the machine came to its boot manager at its first power-on.
+    pub start: Start,
 }
 
 impl Finished {
@@ -117,6 +126,8 @@ impl Finished {
             guest_state: "never powered on".to_owned(),
             views: Views::default(),
             gave_up: false,
+            processor: None,
+            start: Start::Cold(None),
         }
     }
 }
@@ -180,20 +191,100 @@ fn run_machine(case: &Case, control: bool, machine: &Machine, platform: &Platfor
     if let Some(missing) = requirements::missing(case, platform) {
         return Finished::without_guest(case, Ended::Skipped(missing));
     }
+    let machine = with_choices(machine, options);
+    let cold = |why| run_from(case, control, &machine, platform, options, Origin::Reset { why });
+    let Some(bases) = &options.bases else { return cold(None) };
+    let base = match why_cold::why_cold(case, &machine, platform, options) {
+        Some(reason) => Err(reason),
+        None => bases.base_of(&machine, platform),
+    };
+    match base {
+        Ok(base) => {
+            warm_then_cold(run_from(case, control, &machine, platform, options, Origin::Base(base)), options, cold)
+        }
+        Err(reason) => cold(Some(reason)),
+    }
+}
+
+/// The machine with what the run chooses for it.
+fn with_choices(machine: &Machine, options: &Options) -> Machine {
     let mut machine = machine.clone();
     machine.accelerator = options.accelerator;
     machine.clock = machine.clock.or(options.clock);
     if machine.accelerator == Accelerator::Kvm {
         machine.clock = Some(Clock::Real);
     }
-    shielded(case, || match Prepared::of(case, control, machine, platform, options) {
-        Ok(prepared) => run_prepared(case, control, platform, options, prepared),
+    machine
+}
+
+/// Runs a case from this base and nothing else, whatever comes of it: for whoever holds a base against a reset.
+pub fn run_from_base(case: &Case, platform: &Platform, options: &Options, base: Arc<Base>) -> Finished {
+    let machine = with_choices(&case.machine, options);
+    run_from(case, false, &machine, platform, options, Origin::Base(base))
+}
+
+/// What a machine's first power-on begins with.
+enum Origin {
+    /// A reset; why that, where it was a choice.
+    Reset { why: Option<String> },
+    /// A proven state.
+    Base(Arc<Base>),
+}
+
+/// A warm start blames nobody: what fails is started again cold, and only what fails then is the firmware's fault. A state
+/// that QEMU did not load is as if there were none.
+fn warm_then_cold(warm: Finished, options: &Options, cold: impl FnOnce(Option<String>) -> Finished) -> Finished {
+    let refused = match (&warm.ended, &warm.start) {
+        (_, Start::Cold(Some(refused))) => Some(refused.clone()),
+        (Ended::Failed(_), _) => None,
+        _ => return warm,
+    };
+    if let Err(error) = warm_start::set_aside(&options.folder) {
+        let ended = Ended::Broken(format!("cannot set the evidence of the warm start aside: {error}"));
+        return Finished { ended, ..warm };
+    }
+    let Ended::Failed(reason) = &warm.ended else { return cold(refused) };
+    let again = cold(Some("it failed when it was started warm".to_owned()));
+    match again.ended {
+        Ended::Passed => {
+            let what = "started warm it fails, started cold it passes: the base is not as good as a reset, or the case is a \
+                        flake; see warm/ in its evidence, and run it with --cold";
+            Finished { ended: Ended::Broken(format!("{what}; warm: {reason}")), ..again }
+        }
+        _ => again,
+    }
+}
+
+fn run_from(
+    case: &Case,
+    control: bool,
+    machine: &Machine,
+    platform: &Platform,
+    options: &Options,
+    origin: Origin,
+) -> Finished {
+    shielded(case, || match Prepared::of(case, control, machine.clone(), platform, options) {
+        Ok(prepared) => run_prepared(case, control, platform, options, prepared, origin),
         Err(error) => Finished::without_guest(case, Ended::Broken(chain(&error))),
     })
 }
 
-fn run_prepared(case: &Case, control: bool, platform: &Platform, options: &Options, prepared: Prepared) -> Finished {
-    let mut session = Session::new(case, platform, options, prepared);
+fn run_prepared(
+    case: &Case,
+    control: bool,
+    platform: &Platform,
+    options: &Options,
+    prepared: Prepared,
+    origin: Origin,
+) -> Finished {
+    let (base, mut start) = match origin {
+        Origin::Reset { why } => (None, Start::Cold(why)),
+        Origin::Base(base) => {
+            let start = Start::Warm { base: base.key.clone(), point: base.point.clone() };
+            (Some(base), start)
+        }
+    };
+    let mut session = Session::new(case, platform, options, prepared).starting_from(base);
     let told = session.start().and_then(|()| session.run_steps().map_err(Into::into));
     let end = told.map_or_else(|end| end, |()| session.watch());
     let look = session.stop(&end);
@@ -205,6 +296,9 @@ fn run_prepared(case: &Case, control: bool, platform: &Platform, options: &Optio
     if conclusion == Conclusion::Holds && !options.keep {
         session.drop_media();
     }
+    if let Some(refused) = session.refused.take() {
+        start = Start::Cold(Some(refused));
+    }
     Finished {
         ended: conclusion.into(),
         trace: seen.trace,
@@ -214,6 +308,8 @@ fn run_prepared(case: &Case, control: bool, platform: &Platform, options: &Optio
         guest_state: seen.guest_state,
         views: seen.views,
         gave_up: end.gave_up(),
+        processor: session.processor(),
+        start,
     }
 }
 

@@ -1,8 +1,10 @@
 //! Choices of a run that are not the case's own.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::base::Bases;
 use crate::machine::{Accelerator, Clock};
 use crate::vm::REPLY_TIMEOUT;
 
@@ -26,6 +28,8 @@ pub struct Options {
     pub pause_on_failure: bool,
     /// How long QEMU and the guest may take.
     pub patience: Patience,
+    /// What machines may start from instead of a reset; all start cold where `None`.
+    pub bases: Option<Arc<dyn Bases>>,
 }
 
 impl Options {
@@ -40,6 +44,7 @@ impl Options {
             prelaunch_double: false,
             pause_on_failure: false,
             patience: Patience::default(),
+            bases: None,
         }
     }
 
@@ -71,6 +76,12 @@ impl Options {
     #[must_use]
     pub fn pause_on_failure(self, pause: bool) -> Options {
         Options { pause_on_failure: pause, ..self }
+    }
+
+    /// What machines may start from instead of a reset.
+    #[must_use]
+    pub fn bases(self, bases: Option<Arc<dyn Bases>>) -> Options {
+        Options { bases, ..self }
     }
 
     /// How long QEMU and the guest may take.

@@ -5,8 +5,10 @@
 //! in the files beside it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::base::Base;
 use super::device_state::DeviceState;
 use super::error::{RunError, StepError};
 use super::flash::Flash;
@@ -67,6 +69,12 @@ pub struct Session<'a> {
     network_record: NetworkRecord,
     /// fw_cfg as the host read it, for a guest that could not tell.
     host_reads: Option<fw_cfg::Lists>,
+    /// What its first power-on begins with instead of a reset.
+    base: Option<Arc<Base>>,
+    /// User and system time of the QEMUs that have ended.
+    processor: Option<Duration>,
+    /// Why the base's state could not be loaded.
+    pub(super) refused: Option<String>,
 }
 
 /// Everything that is known once the machine is off.
@@ -107,7 +115,15 @@ impl<'a> Session<'a> {
             networks: Vec::new(),
             network_record: NetworkRecord::default(),
             host_reads: None,
+            base: None,
+            processor: None,
+            refused: None,
         }
+    }
+
+    /// The first power-on begins with this state instead of a reset.
+    pub fn starting_from(self, base: Option<Arc<Base>>) -> Session<'a> {
+        Session { base, ..self }
     }
 
     /// Powers the machine on for the first time.
@@ -116,6 +132,9 @@ impl<'a> Session<'a> {
     ///
     /// How the run ended thereby.
     pub fn start(&mut self) -> Result<(), RunEnd> {
+        if let Some(base) = self.base.clone() {
+            return self.start_warm(&base);
+        }
         let machine = self.prepared.machine.clone();
         match self.power_on(&machine, StartMode::Cold) {
             Ok(vm) => {
@@ -151,7 +170,18 @@ impl<'a> Session<'a> {
             pause(vm, self.options);
         }
         vm.power_off();
+        self.count_processor();
         look
+    }
+
+    /// User and system time of all its QEMUs; `None` where none has ended.
+    pub fn processor(&self) -> Option<Duration> {
+        self.processor
+    }
+
+    fn count_processor(&mut self) {
+        let used = self.vm.as_ref().and_then(Vm::processor);
+        self.processor = used.map(|used| self.processor.unwrap_or_default() + used).or(self.processor);
     }
 
     /// Reads the variable store, collects the views and writes the evidence.
@@ -229,6 +259,7 @@ impl<'a> Session<'a> {
 
     /// The machine is another QEMU's from now on; the one before ends.
     pub(super) fn replace_vm(&mut self, vm: Vm) {
+        self.count_processor();
         self.vm = Some(vm);
         let earlier = self.networks.len().saturating_sub(1);
         for networks in self.networks.drain(..earlier) {

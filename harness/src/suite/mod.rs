@@ -26,12 +26,13 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::case::Case;
+use crate::machine::Firmware;
 use crate::verdict::known_issues::KnownIssues;
 
 pub use jobs::{Job, Listed, jobs};
 pub use question::{Catalogue, Question};
 pub use runner::{Runner, default_platform};
-pub use settings::{AcceleratorChoice, Settings, SettingsError, Wanted, imitates_fixed_prelaunch};
+pub use settings::{AcceleratorChoice, Settings, SettingsError, Wanted, WarmChoice, imitates_fixed_prelaunch};
 
 /// Name of the file in the output directory that lists a run's tests.
 pub const SELECTION_FILE: &str = "selection.txt";
@@ -83,7 +84,8 @@ fn run(cases: Vec<Case>, known_issues: &str) -> Result<ExitCode, String> {
             selected(cases, &settings, &names)
         }
     };
-    let runner = Arc::new(Runner::new(settings, known_issues));
+    let uefi = jobs.iter().filter(|job| job.selected && job.case.machine.firmware == Firmware::Ovmf).count();
+    let runner = Arc::new(Runner::new(settings, known_issues, uefi));
     let trials = jobs.into_iter().map(|job| {
         let runner = runner.clone();
         let (name, ignored) = (job.name(), !job.selected);

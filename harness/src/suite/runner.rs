@@ -3,8 +3,8 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use serde_json::json;
 
@@ -12,14 +12,18 @@ use crate::case::Case;
 use crate::machine::{Accelerator, Clock, Firmware, Machine, Medium};
 use crate::platform::{self, Platform, PlatformName};
 use crate::report::{self, CaseFolder, CaseKey, CaseResult, Verdict};
-use crate::run::{Ended, Finished, Options, Patience, run, run_control};
+use crate::run::{Bases, Ended, Finished, Options, Patience, Start, run, run_control};
 use crate::trace::Outcome;
 use crate::verdict::known_issues::{self, Classification, FailureFacts, KnownIssues, Versions};
 use crate::verdict::{Expectation, one_of};
+use crate::warm::WarmBases;
 
 use super::jobs::Job;
 use super::room::{Needs, Room};
-use super::settings::Settings;
+use super::settings::{Settings, WarmChoice};
+
+/// So many jobs with OVMF are worth a base that is not in the cache: making and proving one costs about ten boots.
+const WORTH_A_BASE: usize = 12;
 
 /// Runs jobs on the platform of the settings, which is resolved at the first job.
 pub struct Runner {
@@ -31,12 +35,21 @@ pub struct Runner {
     room: Room,
     /// Cases that were not as expected so far.
     unexpected: AtomicU32,
+    /// What machines may start from instead of a reset.
+    bases: Option<Arc<dyn Bases>>,
 }
 
 impl Runner {
-    /// A runner that has not looked at the host yet.
-    pub fn new(settings: Settings, known_issues: KnownIssues) -> Runner {
+    /// A runner that has not looked at the host yet, for so many jobs: a base for warm starts is not made for a few.
+    pub fn new(settings: Settings, known_issues: KnownIssues, jobs: usize) -> Runner {
+        let bases = match settings.warm {
+            WarmChoice::Never => None,
+            WarmChoice::Worth => WarmBases::of_this_user(jobs >= WORTH_A_BASE),
+            WarmChoice::Always => WarmBases::of_this_user(true),
+        };
+        let bases = bases.map(|bases| Arc::new(bases) as Arc<dyn Bases>);
         Runner {
+            bases,
             settings,
             known_issues,
             platform: OnceLock::new(),
@@ -103,6 +116,7 @@ impl Runner {
             prelaunch_double: self.settings.prelaunch_double,
             pause_on_failure: self.settings.pause_on_failure,
             patience: Patience::default(),
+            bases: self.bases.clone(),
         };
         let finished = match job.control {
             true => run_control(&job.case, platform, &options),
@@ -133,6 +147,7 @@ impl Runner {
                 pause_on_failure: false,
                 prelaunch_double: false,
                 patience: Patience::default(),
+                bases: None,
             };
             let kvm = Path::new("/dev/kvm").exists() && run(&probe, platform, &options).ended == Ended::Passed;
             if kvm { Accelerator::Kvm } else { Accelerator::Tcg }
@@ -244,6 +259,17 @@ fn fill(result: &mut CaseResult, finished: &Finished) {
         Clock::Real => report::Clock::Real,
     });
     result.wall_seconds = finished.wall.as_secs_f64();
+    match &finished.start {
+        Start::Warm { base, point } => {
+            result.start = Some(report::Start::Warm);
+            result.base = Some(format!("{base} at {point}"));
+        }
+        Start::Cold(why) => {
+            result.start = Some(report::Start::Cold);
+            result.cold_because = why.clone();
+        }
+    }
+    result.processor_seconds = finished.processor.map(|used| used.as_secs_f64());
     result.guest_seconds = finished.guest.map(|guest| guest.as_secs_f64());
     result.booted = finished.trace.booted().map(str::to_owned);
     result.guest = Some(finished.guest_state.clone());

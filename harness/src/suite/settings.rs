@@ -47,6 +47,8 @@ pub struct Settings {
     pub known_issues: Option<PathBuf>,
     /// `BOOTWRIGHT_MAX_FAIL`: no further case begins after so many that are not as expected.
     pub max_fail: Option<u32>,
+    /// `BOOTWRIGHT_WARM`: `never` (default), `worth` or `always`: whether machines with OVMF may start from a proven state.
+    pub warm: WarmChoice,
 }
 
 /// A variable that does not say what it should.
@@ -87,6 +89,7 @@ impl Settings {
             selection: None,
             known_issues: None,
             max_fail: None,
+            warm: WarmChoice::Never,
         }
     }
 
@@ -117,6 +120,7 @@ impl Settings {
             selection: path(SELECTION),
             known_issues: path(KNOWN_ISSUES),
             max_fail: parse::<Count>(MAX_FAIL, get(MAX_FAIL))?.map(|count| count.0),
+            warm: parse(WARM, get(WARM))?.unwrap_or(unset.warm),
             ..unset
         })
     }
@@ -143,6 +147,7 @@ impl Settings {
             (REPEAT, self.repeat.to_string()),
             (SELECTION, path(&self.selection)),
             (KNOWN_ISSUES, path(&self.known_issues)),
+            (WARM, self.warm.to_string()),
             (MAX_FAIL, word(self.max_fail.as_ref().map(|count| count as &dyn Display))),
         ]
     }
@@ -164,6 +169,7 @@ const SHARD: &str = "BOOTWRIGHT_SHARD";
 const REPEAT: &str = "BOOTWRIGHT_REPEAT";
 const SELECTION: &str = "BOOTWRIGHT_SELECTION";
 const KNOWN_ISSUES: &str = "BOOTWRIGHT_KNOWN_ISSUES";
+const WARM: &str = "BOOTWRIGHT_WARM";
 const MAX_FAIL: &str = "BOOTWRIGHT_MAX_FAIL";
 
 fn parse<T>(variable: &'static str, found: Option<String>) -> Result<Option<T>, SettingsError>
@@ -189,6 +195,36 @@ impl Display for Suite {
             Suite::Smoke => "smoke",
             Suite::Default => "default",
             Suite::Full => "full",
+        })
+    }
+}
+
+/// Whether machines with OVMF may start from a proven state instead of a reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WarmChoice {
+    /// Every machine starts with a reset.
+    Never,
+    /// They may; a state that is not in the cache is made where enough machines are to run.
+    Worth,
+    /// They may; a state that is not in the cache is made for a single machine too.
+    Always,
+}
+
+impl FromStr for WarmChoice {
+    type Err = Wanted;
+
+    fn from_str(text: &str) -> Result<WarmChoice, Wanted> {
+        let all = [WarmChoice::Never, WarmChoice::Worth, WarmChoice::Always];
+        all.into_iter().find(|choice| choice.to_string() == text).ok_or(Wanted("never, worth or always"))
+    }
+}
+
+impl Display for WarmChoice {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(match self {
+            WarmChoice::Never => "never",
+            WarmChoice::Worth => "worth",
+            WarmChoice::Always => "always",
         })
     }
 }
@@ -335,6 +371,7 @@ mod tests {
             selection: Some("selection.txt".into()),
             known_issues: Some("issues.toml".into()),
             max_fail: Some(3),
+            warm: WarmChoice::Always,
         };
         let real = Settings { clock: Some(Clock::Real), suite: Suite::Default, ..plain.clone() };
         for settings in [plain, full, real] {
@@ -350,6 +387,7 @@ mod tests {
     #[case::an_unknown_accelerator(ACCEL, "hvf", "tcg, kvm or auto")]
     #[case::an_unknown_clock(CLOCK, "slow", "virtual or real")]
     #[case::a_seed_in_words(SEED, "one", "a whole number")]
+    #[case::an_unknown_start(WARM, "1", "never, worth or always")]
     #[case::no_failure(MAX_FAIL, "0", "a number from 1")]
     #[case::no_repetition(REPEAT, "0", "a number from 1 to 10000")]
     fn a_value_that_makes_no_sense_is_refused(

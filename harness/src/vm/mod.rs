@@ -21,10 +21,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod gdb;
 mod output;
 mod port;
 pub mod qmp;
 pub mod serial;
+mod state_file;
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -45,6 +47,7 @@ pub use crate::process::Exit;
 use crate::process::{self, Child, Command};
 use port::Port;
 use qmp::{Qmp, QmpError};
+pub use state_file::StateError;
 
 /// How long QEMU may take for a greeting or a reply; generous, since a loaded host swaps and pages.
 pub const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -230,6 +233,11 @@ impl Vm {
     /// How QEMU ended, waiting for that at most `patience`.
     pub fn exit(&self, patience: Duration) -> Option<Exit> {
         self.running.exit(patience)
+    }
+
+    /// User and system time that QEMU used; `None` until it has ended.
+    pub fn processor(&self) -> Option<Duration> {
+        self.running.child.processor()
     }
 
     /// Asks QEMU to end by itself, so that what it is wrapped in can end too, and waits for that at most `patience`.

@@ -7,7 +7,7 @@ use super::source::{Source, line_of, normal};
 use super::{circles, dependencies, functions, pages, processes, sentences};
 
 /// The one direction of data in `harness/src`: a module uses itself and what stands before it.
-pub const ORDER: [&str; 16] = [
+pub const ORDER: [&str; 17] = [
     "digest",
     "error",
     "wording",
@@ -21,6 +21,7 @@ pub const ORDER: [&str; 16] = [
     "verdict",
     "case",
     "run",
+    "warm",
     "report",
     "suite",
     "prelude",

@@ -61,6 +61,8 @@ fn finished(ended: Ended, trace: Trace) -> Finished {
         guest_state: "running".to_owned(),
         views: Views::default(),
         gave_up: false,
+        processor: None,
+        start: Start::Cold(None),
     }
 }
 
@@ -101,7 +103,7 @@ fn classify(id: &str, control: bool, qemu: u32, finished: &Finished) -> CaseResu
         several_platforms: false,
     };
     let issues = KnownIssues::parse(ISSUES, "known-issues.toml").unwrap();
-    let runner = Runner::new(Settings::read(|_| None).unwrap(), issues);
+    let runner = Runner::new(Settings::read(|_| None).unwrap(), issues, 1);
     runner.classify(&job, &key, &platform(qemu), finished)
 }
 
@@ -180,7 +182,7 @@ fn a_platform_that_cannot_be_resolved_breaks_the_case_and_is_named() {
         _ => None,
     });
     let job = Job { case: case("synthetic::free").into(), control: false, round: None, selected: true };
-    let text = Runner::new(settings.unwrap(), KnownIssues::parse("", "none").unwrap()).run(&job).unwrap_err();
+    let text = Runner::new(settings.unwrap(), KnownIssues::parse("", "none").unwrap(), 1).run(&job).unwrap_err();
     assert!(text.contains("/nonexistent/acme.toml"), "{text}");
     let events = std::fs::read_to_string(out.path().join("events.jsonl")).unwrap();
     assert!(events.contains("\"verdict\":\"broken\""), "{events}");

@@ -1,0 +1,154 @@
+//! Which machines start with a reset although they could start from a base's state, and why.
+
+use super::options::Options;
+use crate::case::story::Step;
+use crate::case::{Case, Tier};
+use crate::machine::{Accelerator, BootOptions, DeviceClass, Firmware, Machine, Network, Place};
+use crate::platform::{Platform, QemuVersion};
+
+/// The first QEMU that can save and load an NVMe controller.
+const NVME_MIGRATES: QemuVersion = QemuVersion { major: 11, minor: 0, micro: 0 };
+
+/// Why a case's machine starts cold at its first power-on; `None` where nothing is against a warm start.
+pub fn why_cold(case: &Case, machine: &Machine, platform: &Platform, options: &Options) -> Option<String> {
+    let reason = case_is_cold(case, options).or_else(|| machine_is_cold(machine, platform))?;
+    Some(reason.to_owned())
+}
+
+fn case_is_cold<'a>(case: &'a Case, options: &Options) -> Option<&'a str> {
+    let story_is_plain = |step: &Step| matches!(step, Step::Wait(_) | Step::Press { .. } | Step::Enter { .. });
+    if options.pause_on_failure {
+        return Some("a machine that may be left paused is the real one");
+    }
+    if case.tier == Tier::Smoke {
+        return Some("the smoke suite starts cold");
+    }
+    if let Some(reason) = &case.cold {
+        return Some(reason);
+    }
+    if case.beside.is_some() {
+        return Some("another machine runs beside it");
+    }
+    (!case.story.steps.iter().all(story_is_plain)).then_some("its story does more than wait and type")
+}
+
+/// Everything that the guest could have read before the base was stopped, or that QEMU cannot load.
+fn machine_is_cold(machine: &Machine, platform: &Platform) -> Option<&'static str> {
+    let boot = BootOptions { strict: None, ..machine.boot.clone() };
+    let served = |network: &Network| network.https.is_some();
+    let conditions = [
+        (machine.firmware != Firmware::Ovmf, "its firmware is not OVMF"),
+        (machine.accelerator != Accelerator::Tcg, "KVM starts cold"),
+        (machine.paused, "it is powered on paused"),
+        (machine.bridge().is_some(), "it is on a real bridge"),
+        (machine.cpu.is_some(), "it has a CPU model of its own"),
+        (machine.ram_mib.is_some(), "it has RAM of its own choice"),
+        (!machine.fw_cfg.is_empty() || machine.networks.iter().any(served), "it has fw_cfg entries of its own"),
+        (boot != BootOptions::default(), "it has boot options besides strict"),
+        (machine.vga || machine.serial_console || machine.extra_serial_ports > 0, "it has other consoles"),
+        (!machine.variable_store.is_default(), "it has a variable store of its own"),
+    ];
+    let of_machine = conditions.into_iter().find_map(|(holds, reason)| holds.then_some(reason));
+    of_machine.or_else(|| device_is_cold(machine, platform))
+}
+
+fn device_is_cold(machine: &Machine, platform: &Platform) -> Option<&'static str> {
+    machine.devices.iter().find_map(|device| match (&device.class, device.place) {
+        (_, Place::Expander) => Some("it has a device on an expander bus"),
+        (DeviceClass::Floppy { .. }, _) => Some("it has a floppy drive"),
+        (DeviceClass::Nvme | DeviceClass::NvmeNamespace { .. }, _) if platform.qemu.version < NVME_MIGRATES => {
+            Some("this QEMU cannot load the state of an NVMe controller")
+        }
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::story::{Milestone, Story};
+    use crate::machine::{Access, Board, Medium, VariableStore};
+    use crate::platform::Qemu;
+
+    fn platform(major: u32) -> Platform {
+        Platform {
+            name: "host".to_owned(),
+            qemu: Qemu {
+                command: vec!["qemu".into()],
+                path: "/bin/sh".into(),
+                version: QemuVersion { major, minor: 0, micro: 0 },
+                package: String::new(),
+                sandbox: true,
+                sha256: String::new(),
+                data_dirs: Vec::new(),
+                env: Vec::new(),
+            },
+            seabios: None,
+            ovmf: None,
+            ovmf_secure_boot: None,
+            option_roms: Vec::new(),
+        }
+    }
+
+    fn plain() -> Machine {
+        Machine::pc(Firmware::Ovmf).virtio_blk(Medium::bootable("only")).bootindex(1).strict(true)
+    }
+
+    fn why(case: &Case, machine: &Machine) -> Option<String> {
+        why_cold(case, machine, &platform(10), &Options::new("out", 1))
+    }
+
+    #[test]
+    fn a_machine_with_its_devices_and_nothing_else_of_its_own_may_start_warm() {
+        let case = Case::new("a::b").story(Story::new().wait(Milestone::Lap(1)));
+        for board in [Board::Pc, Board::Q35] {
+            assert_eq!(why(&case, &Machine { board, ..plain() }), None);
+        }
+        assert_eq!(why(&case, &plain().rng()), None);
+    }
+
+    #[test]
+    fn whatever_the_guest_could_have_read_before_keeps_a_machine_cold() {
+        let case = Case::new("a::b");
+        let own_store = VariableStore::with_access(Access::ReadOnly);
+        let cold = [
+            plain().cpu("max"),
+            plain().fw_cfg("opt/a", "b"),
+            plain().variable_store(own_store),
+            plain().floppy(Medium::bootable("b")),
+            plain().nvme(Medium::bootable("b")),
+            Machine { ram_mib: Some(256), ..plain() },
+            Machine { paused: true, ..plain() },
+            Machine { vga: true, ..plain() },
+            Machine { extra_serial_ports: 1, ..plain() },
+            Machine { accelerator: Accelerator::Kvm, ..plain() },
+            Machine { firmware: Firmware::SeaBios, ..plain() },
+            Machine { boot: BootOptions { menu: Some(true), ..BootOptions::default() }, ..plain() },
+        ];
+        for machine in cold {
+            assert!(why(&case, &machine).is_some(), "{machine:?}");
+        }
+        let mut expander = plain();
+        expander.devices[0].place = Place::Expander;
+        assert!(why(&case, &expander).is_some());
+        let nvme = plain().nvme(Medium::bootable("b"));
+        assert_eq!(why_cold(&case, &nvme, &platform(11), &Options::new("out", 1)), None);
+    }
+
+    #[test]
+    fn a_case_that_asks_for_it_or_does_more_than_wait_starts_cold() {
+        let case = Case::new("a::b");
+        let cold = [
+            case.clone().smoke(),
+            case.clone().cold("the cold one of its class"),
+            case.clone().story(Story::new().reset()),
+            case.clone().story(Story::new().power_cycle(&[])),
+            case.clone().beside(plain(), crate::verdict::Expectation::boots("only")),
+        ];
+        for case in cold {
+            assert!(why(&case, &plain()).is_some(), "{case:?}");
+        }
+        let paused = Options::new("out", 1).pause_on_failure(true);
+        assert!(why_cold(&case, &plain(), &platform(10), &paused).is_some());
+    }
+}

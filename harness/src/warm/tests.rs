@@ -1,0 +1,90 @@
+//! The whole way, with the host's own QEMU and OVMF: a base is made, proven, found again; a point that is no beginning as good
+//! as a reset is refused. Nothing is shown where the host has neither.
+
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::*;
+use crate::evidence::Source;
+use crate::machine::{Board, Clock, Firmware};
+use crate::platform::{self, PlatformName};
+use crate::vm::gdb::Gdb;
+
+/// The host's platform; `None` where it has no QEMU or no OVMF, which in CI is an error.
+fn host() -> Option<Platform> {
+    let found = Platform::resolve(&PlatformName::Host, &platform::Options::default(), &mut |_| ());
+    let found = found.ok().filter(|platform| platform.ovmf.is_some());
+    assert!(found.is_some() || std::env::var_os("CI").is_none(), "the host has no QEMU with OVMF");
+    found
+}
+
+fn machine(board: Board) -> Machine {
+    base_machine(&Machine { clock: Some(Clock::Real), ..Machine::new(Firmware::Ovmf, board) })
+}
+
+#[test]
+fn whatever_the_guest_could_read_is_in_the_key() {
+    use crate::platform::{FirmwareFile, Ovmf, Qemu, QemuVersion};
+    let file = |sha256: &str| FirmwareFile { path: "/fw".into(), version: "1".to_owned(), sha256: sha256.to_owned() };
+    let platform = |code: &str, vars: &str, qemu: &str| Platform {
+        name: "host".to_owned(),
+        qemu: Qemu {
+            command: vec!["qemu".into()],
+            path: "/bin/sh".into(),
+            version: QemuVersion { major: 10, minor: 0, micro: 0 },
+            package: String::new(),
+            sandbox: true,
+            sha256: qemu.to_owned(),
+            data_dirs: Vec::new(),
+            env: Vec::new(),
+        },
+        seabios: None,
+        ovmf: Some(Ovmf { code: file(code), vars: file(vars), requires_smm: false, enrolled_keys: false }),
+        ovmf_secure_boot: None,
+        option_roms: Vec::new(),
+    };
+    let plain = machine(Board::Pc);
+    let key = |machine: &Machine, platform: &Platform| Key::of(machine, platform).unwrap().digest();
+    let own = key(&plain, &platform("a", "b", "c"));
+    assert_eq!(own, key(&plain, &platform("a", "b", "c")));
+    let others = [
+        key(&plain, &platform("x", "b", "c")),
+        key(&plain, &platform("a", "x", "c")),
+        key(&plain, &platform("a", "b", "x")),
+        key(&machine(Board::Q35), &platform("a", "b", "c")),
+        key(&plain.clone().cpu("max"), &platform("a", "b", "c")),
+        key(&plain.clone().fw_cfg("opt/a", "b"), &platform("a", "b", "c")),
+        key(&Machine { ram_mib: Some(256), ..plain.clone() }, &platform("a", "b", "c")),
+        key(&Machine { clock: Some(Clock::Virtual { shift: 9 }), ..plain }, &platform("a", "b", "c")),
+    ];
+    assert!(others.iter().all(|other| *other != own), "{others:?}");
+}
+
+/// A machine without devices that has gone on until its boot manager has printed something has read its boot order: it has
+/// none. A base of it boots machines in the wrong order or not at all, and nothing but the probe machines tells.
+#[test]
+fn a_point_behind_the_reading_of_the_boot_order_is_refused() {
+    let Some(platform) = host() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let machine = machine(Board::Pc);
+    let key = Key::of(&machine, &platform).unwrap();
+    let capture = Capture { machine: &machine, platform: &platform, folder: dir.path().canonicalize().unwrap() };
+    let (near, far) = UnixStream::pair().unwrap();
+    let (vm, recorder) = capture.power_on(Some(far.into())).unwrap();
+    let mut gdb = Gdb::new(near);
+    gdb.run_on().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while recorder.stream_len(Source::Serial) == 0 {
+        assert!(Instant::now() < deadline, "no word on the serial port");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    gdb.interrupt(Duration::from_secs(60)).unwrap();
+    let planted = Arc::new(capture.saved(&vm, &recorder, "a planted point", &key).unwrap());
+    vm.execute("query-status", Value::Null).unwrap();
+    drop(vm);
+    let proof = Proof::begin(&machine, &platform, dir.path().join("probes")).unwrap();
+    let why = proof.differs(&planted).unwrap().expect("the planted point was taken");
+    assert!(why.starts_with("probe machine 0: "), "{why}");
+}
