@@ -186,7 +186,7 @@ impl Cell {
         let place = match self.place {
             Place::Root => "",
             Place::PciBridge => "-behind-bridge",
-            Place::RootPort => "-behind-root-port",
+            Place::RootPort | Place::Port { .. } => "-behind-root-port",
             Place::Expander => "-behind-expander",
         };
         let geometry = if self.geometry { "-with-lchs" } else { "" };

@@ -58,7 +58,7 @@ pub fn read(text: &str, file: File<'_>) -> Result<BootServer, BootServerError> {
                 add(line(node), "dhcp-boot", attribute("file") + &server);
             }
             "host" => {
-                let words = ["mac", "ip", "name"].map(|name| attribute(name));
+                let words = ["mac", "ip", "name"].map(attribute);
                 let words: Vec<String> = words.into_iter().filter(|word| !word.is_empty()).collect();
                 add(line(node), "dhcp-host", words.join(","));
             }

@@ -205,13 +205,14 @@ impl<'a> Planner<'a> {
 
     fn reserve_explicit_slots(&mut self) {
         let promised = self.machine.devices.iter().filter_map(|device| {
-            let bus = match device.place {
-                Place::Root => self.board.root.id,
-                Place::PciBridge => "bridge0",
-                Place::Expander => "expander0",
+            let (bus, slot) = match device.place {
+                Place::Root => (self.board.root.id, device.slot?),
+                Place::PciBridge => ("bridge0", device.slot?),
+                Place::Expander => ("expander0", device.slot?),
+                Place::Port { slot, .. } => (self.board.root.id, slot),
                 Place::RootPort => return None,
             };
-            Some((bus.to_owned(), device.slot?))
+            Some((bus.to_owned(), slot))
         });
         self.promised = promised.collect();
     }
@@ -283,10 +284,33 @@ impl<'a> Planner<'a> {
             Place::RootPort => {
                 let driver = self.board.root_port.ok_or_else(|| self.not_on_board(index, "a pcie-root-port"))?;
                 let at = self.next_on_root(index)?;
-                self.behind_port(driver, at, index)
+                self.behind_port(driver, at, index, false)
+            }
+            Place::Port { slot, function } => {
+                let driver = self.board.root_port.ok_or_else(|| self.not_on_board(index, "a pcie-root-port"))?;
+                let bus = self.board.root.id;
+                self.make_visible(driver, slot, function, index)?;
+                let address = self.take(bus, index, Some(slot), function)?;
+                let at = PciPlace { bus: bus.to_owned(), address, path: PciPath::on_root(address) };
+                self.behind_port(driver, at, index, true)
             }
             Place::Expander => self.behind_expander(index, device),
         }
+    }
+
+    /// Nobody looks at the functions of a slot that has none at 0: adds an idle port there where no device has one.
+    fn make_visible(&mut self, driver: &'static str, slot: u8, function: u8, index: usize) -> Result<(), LayoutError> {
+        let bus = self.board.root.id;
+        let has_zero = |device: &Device| device.place == Place::Port { slot, function: 0 };
+        let zero = (bus.to_owned(), PciAddress::slot(slot));
+        if function == 0 || self.taken.contains(&zero) || self.machine.devices.iter().any(has_zero) {
+            return Ok(());
+        }
+        let address = self.take(bus, index, Some(slot), 0)?;
+        let at = PciPlace { bus: bus.to_owned(), address, path: PciPath::on_root(address) };
+        let chassis = Value::from(200 + i64::from(slot));
+        self.add_controller(&format!("idle-port{slot}"), driver, Some(("chassis", chassis)), at, true);
+        Ok(())
     }
 
     fn behind_expander(&mut self, index: usize, device: &Device) -> Result<PciPlace, LayoutError> {
@@ -305,7 +329,7 @@ impl<'a> Planner<'a> {
         let port = self.board.root_port.ok_or_else(|| self.not_on_board(index, "a pcie-root-port"))?;
         let address = self.take(id, index, None, 0)?;
         let path = PciPath { root: EXPANDER_BUS, hops: vec![address] };
-        self.behind_port(port, PciPlace { bus: id.to_owned(), address, path }, index)
+        self.behind_port(port, PciPlace { bus: id.to_owned(), address, path }, index, false)
     }
 
     fn behind(&mut self, bridge: &str, index: usize, device: &Device) -> Result<PciPlace, LayoutError> {
@@ -314,10 +338,16 @@ impl<'a> Planner<'a> {
     }
 
     /// Adds a root port, whose one slot has number 0, and plugs the device into it.
-    fn behind_port(&mut self, driver: &'static str, at: PciPlace, index: usize) -> Result<PciPlace, LayoutError> {
+    fn behind_port(
+        &mut self,
+        driver: &'static str,
+        at: PciPlace,
+        index: usize,
+        shares_slot: bool,
+    ) -> Result<PciPlace, LayoutError> {
         let id = format!("port{index}");
         let chassis = Value::from(index as i64 + 1);
-        self.add_controller(&id, driver, Some(("chassis", chassis)), at, false);
+        self.add_controller(&id, driver, Some(("chassis", chassis)), at, shares_slot);
         let address = self.take(&id, index, Some(0), 0)?;
         let path = self.path_behind(&id, address);
         Ok(PciPlace { bus: id, address, path })

@@ -281,6 +281,14 @@ pub enum Place {
     PciBridge,
     /// Behind a `pcie-root-port` (q35).
     RootPort,
+    /// Behind a `pcie-root-port` that is this function of the root bus (q35). Several ports may share a slot, as libvirt
+    /// places them.
+    Port {
+        /// The port's slot on the root bus.
+        slot: u8,
+        /// The port's function, 0 to 7.
+        function: u8,
+    },
     /// Behind an expander root bus: `pxb` on pc, `pxb-pcie` with a root port on q35.
     Expander,
 }

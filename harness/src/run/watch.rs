@@ -210,7 +210,7 @@ impl Watch {
     /// Waits until the expectation's run is over, or cannot be any more.
     pub fn until_over(&mut self) -> RunEnd {
         let allowed = match self.expected.ending {
-            Ending::Laps(laps) => laps,
+            Ending::Laps(laps) | Ending::Settles { laps } => laps,
             _ => 0,
         };
         let allowed = allowed + self.resets_by_story + RESETS_ALLOWED;

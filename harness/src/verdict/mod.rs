@@ -81,6 +81,13 @@ pub enum Ending {
     Laps(u32),
     /// QEMU refuses the machine before its guest runs, with these words.
     Refused(String),
+    /// The run comes to any end of these by itself: a payload runs, firmware stops, or so many laps have begun. Nothing is
+    /// said of the attempts before it: for a run that answers a question and asserts nothing. A machine that hangs, evidence
+    /// with a hole or a contradiction and views that differ still fail it.
+    Settles {
+        /// So many laps are an end.
+        laps: u32,
+    },
 }
 
 /// What a case expects.
@@ -163,6 +170,11 @@ impl Expectation {
         let each: Vec<Expected> = each.into_iter().collect();
         let count = each.len() * laps.saturating_sub(1) as usize;
         Expectation::of(each.into_iter().cycle().take(count).collect(), Ending::Laps(laps))
+    }
+
+    /// The run comes to an end by itself, whichever: see [`Ending::Settles`].
+    pub fn settles(laps: u32) -> Expectation {
+        Expectation::of(Vec::new(), Ending::Settles { laps })
     }
 
     /// QEMU refuses the machine with these words, and no guest runs.
@@ -380,6 +392,7 @@ pub fn is_over(expected: &Expectation, trace: &Trace) -> bool {
         }
         Ending::NothingBootable | Ending::Crashes | Ending::OpensSetup => stopped,
         Ending::Refused(_) => stopped || trace.booted().is_some(),
+        Ending::Settles { laps } => stopped || trace.booted().is_some() || trace.laps >= laps,
     }
 }
 
@@ -404,7 +417,7 @@ pub fn already_refuted(expected: &Expectation, trace: &Trace) -> bool {
     let never = |attempt: &Attempt| expected.never.iter().any(|name| is_on(attempt, name));
     let differs = |(position, attempt): (usize, &Attempt)| match expected.attempts.get(position) {
         Some(wanted) => attempt.outcome.is_some() && !wanted.matches(attempt),
-        None => !matches!(expected.ending, Ending::Laps(_)),
+        None => !matches!(expected.ending, Ending::Laps(_) | Ending::Settles { .. }),
     };
     trace.attempts.iter().any(never) || whole(expected, trace).enumerate().any(differs)
 }
@@ -503,6 +516,7 @@ pub fn compare(expected: &Expectation, trace: &Trace) -> Result<(), Difference> 
         Ending::Crashes => trace.terminal == Some(Terminal::CpuException),
         Ending::Laps(laps) => trace.laps >= laps,
         Ending::Refused(_) => false,
+        Ending::Settles { .. } => is_over(expected, trace),
     };
     if !fits {
         return Err(format!("expected {}, saw {}", expected.ending.words(), ended(trace)).into());
@@ -511,7 +525,7 @@ pub fn compare(expected: &Expectation, trace: &Trace) -> Result<(), Difference> 
         Ending::Laps(laps) => menu.lap < laps,
         _ => true,
     });
-    if expected.ending != Ending::OpensSetup {
+    if !matches!(expected.ending, Ending::OpensSetup | Ending::Settles { .. }) {
         menu::judge(&expected.menus, &offered.cloned().collect::<Vec<_>>())?;
     }
     Ok(exchange::judge(&expected.network, &trace.network)?)
@@ -525,6 +539,9 @@ fn attempts(expected: &Expectation, trace: &Trace) -> Result<(), Difference> {
         _ => whole(expected, trace).collect(),
     };
     cut::judge(expected, trace)?;
+    if matches!(expected.ending, Ending::Settles { .. }) {
+        return Ok(());
+    }
     for (position, wanted) in expected.attempts.iter().enumerate() {
         let number = position + 1;
         match seen.get(position) {
@@ -556,6 +573,7 @@ impl Ending {
             Ending::Crashes => "firmware to crash".to_owned(),
             Ending::Laps(laps) => format!("the machine to begin lap {laps}"),
             Ending::Refused(words) => format!("QEMU to refuse the machine with \"{words}\""),
+            Ending::Settles { .. } => "a payload to run or firmware to stop".to_owned(),
         }
     }
 }

@@ -456,3 +456,20 @@ fn what_another_devices_entry_ran_in_a_drive_is_expected_by_that_entry_only() {
     assert!(judge(&Expectation::attempts([booted("first").by_entry_of("nic1")]), &trace).is_err());
     assert_eq!(judge(&Expectation::attempts([booted("first").by_entry_of("nic0")]), &trace), Ok(()));
 }
+
+#[test]
+fn a_run_that_is_only_to_settle_must_come_to_an_end_by_itself() {
+    let settles = Expectation::settles(3);
+    let stopped = trace(vec![blank("a"), blank("b")], STOPPED);
+    let looped = Trace { laps: 3, ..trace(vec![blank("a")], None) };
+    for seen in [trace(vec![blank("a"), ran("b")], None), stopped, looped] {
+        assert!(is_over(&settles, &seen));
+        assert_eq!(judge(&settles, &seen), Ok(()));
+    }
+    let hangs = trace(vec![blank("a")], None);
+    assert!(!is_over(&settles, &hangs));
+    assert!(judge(&settles, &hangs).unwrap_err().starts_with("expected a payload to run or firmware to stop, saw"));
+    let holed = Trace { holes: vec!["half a sentence".to_owned()], ..trace(vec![ran("a")], None) };
+    assert!(judge(&settles, &holed).is_err());
+    assert!(!already_refuted(&settles, &hangs));
+}

@@ -7,7 +7,7 @@ use super::source::{Source, line_of, normal};
 use super::{circles, dependencies, functions, pages, processes, sentences};
 
 /// The one direction of data in `harness/src`: a module uses itself and what stands before it.
-pub const ORDER: [&str; 17] = [
+pub const ORDER: [&str; 18] = [
     "digest",
     "error",
     "wording",
@@ -20,6 +20,7 @@ pub const ORDER: [&str; 17] = [
     "trace",
     "verdict",
     "case",
+    "guest",
     "run",
     "warm",
     "report",

@@ -1,7 +1,7 @@
 //! Places that exist: the ranges of slots, units, targets and ports.
 
 use super::LayoutError;
-use crate::machine::{Device, DeviceClass, ScsiAdapter, UsbController};
+use crate::machine::{Device, DeviceClass, Place, ScsiAdapter, UsbController};
 
 /// Refuses a device at a place that no machine has.
 pub(super) fn check(index: usize, device: &Device) -> Result<(), LayoutError> {
@@ -11,10 +11,10 @@ pub(super) fn check(index: usize, device: &Device) -> Result<(), LayoutError> {
         }
         Err(LayoutError::NoSuchPlace { device: index, what, wanted, least, most })
     };
-    if let Some(slot) = device.slot {
+    for (slot, function) in functions(device) {
         within("PCI slot", slot.into(), 0, 31)?;
+        within("PCI function", function.into(), 0, 7)?;
     }
-    within("PCI function", device.function.into(), 0, 7)?;
     let has_adapter = match &device.class {
         DeviceClass::VirtioScsi { lun, .. } => {
             within("LUN", (*lun).into(), 0, 16_383)?;
@@ -63,6 +63,15 @@ pub(super) fn check(index: usize, device: &Device) -> Result<(), LayoutError> {
         return Err(LayoutError::NoAdapter { device: index });
     }
     Ok(())
+}
+
+/// Slot and function of the device, and of the port that it asks for.
+fn functions(device: &Device) -> impl Iterator<Item = (u8, u8)> {
+    let port = match device.place {
+        Place::Port { slot, function } => Some((slot, function)),
+        _ => None,
+    };
+    [(device.slot.unwrap_or_default(), device.function)].into_iter().chain(port)
 }
 
 /// Root ports of a USB host controller as QEMU makes it.

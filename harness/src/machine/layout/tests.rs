@@ -197,3 +197,24 @@ fn a_size_that_a_medium_brings_along_is_kept() {
     let layout = Layout::of(&pc().virtio_blk(medium)).unwrap();
     assert_eq!(layout.devices[0].sectors, Some(123_456));
 }
+
+#[test]
+fn ports_that_share_a_slot_have_one_at_function_0() {
+    let port = |function| Place::Port { slot: 1, function };
+    let two = Machine::q35(Firmware::SeaBios).virtio_blk(Medium::bootable("a")).place(port(0));
+    let two = two.virtio_blk(Medium::bootable("b")).place(port(3));
+    let layout = Layout::of(&two).unwrap();
+    let at: Vec<_> = layout
+        .controllers
+        .iter()
+        .map(|port| (port.id.as_str(), port.at.address.to_string(), port.multifunction))
+        .collect();
+    assert_eq!(at, [("port0", "0x1.0x0".to_owned(), true), ("port1", "0x1.0x3".to_owned(), true)]);
+    let alone = Machine::q35(Firmware::SeaBios).virtio_blk(Medium::bootable("b")).place(port(3));
+    let layout = Layout::of(&alone).unwrap();
+    assert_eq!(layout.controllers.iter().map(|port| port.id.as_str()).collect::<Vec<_>>(), ["idle-port1", "port0"]);
+    let none = Machine::pc(Firmware::SeaBios).virtio_blk(Medium::bootable("a")).place(port(0));
+    assert!(matches!(Layout::of(&none), Err(LayoutError::NotOnBoard { .. })));
+    let twice = two.virtio_blk(Medium::bootable("c")).place(port(3));
+    assert!(matches!(Layout::of(&twice), Err(LayoutError::Taken { .. })));
+}

@@ -1,0 +1,51 @@
+//! The firmware that a guest asks for.
+
+/// The firmware that a guest asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GuestFirmware {
+    /// SeaBIOS.
+    Bios,
+    /// UEFI.
+    Uefi(Uefi),
+}
+
+/// UEFI firmware as a guest asks for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Uefi {
+    /// The file with its code and its line; `None` where libvirt chooses.
+    pub code: Option<(String, u32)>,
+    /// The file with its variables and its line.
+    pub variables: Option<(String, u32)>,
+    /// The template that the variables are copied from.
+    pub template: Option<String>,
+    /// A build that knows Secure Boot is asked for, or refused.
+    pub secure_boot: Option<bool>,
+    /// Keys are enrolled, or must not be.
+    pub enrolled_keys: Option<bool>,
+    /// System management mode.
+    pub smm: Option<bool>,
+    /// Where the choice is written.
+    pub line: u32,
+}
+
+impl GuestFirmware {
+    /// The UEFI part.
+    pub fn uefi(&self) -> Option<&Uefi> {
+        match self {
+            GuestFirmware::Bios => None,
+            GuestFirmware::Uefi(uefi) => Some(uefi),
+        }
+    }
+}
+
+/// Whether a file is UEFI firmware by its name, as distributions name them.
+pub(super) fn is_uefi_file(path: &str) -> bool {
+    let name = path.to_ascii_lowercase();
+    ["ovmf", "edk2", "aavmf", "qemu_efi", "uefi"].iter().any(|word| name.contains(word))
+}
+
+/// Whether a file is a build with Secure Boot by its name.
+pub(super) fn is_secure_build(path: &str) -> bool {
+    let name = path.to_ascii_lowercase();
+    ["secboot", "secure", ".ms.", "snakeoil"].iter().any(|word| name.contains(word))
+}

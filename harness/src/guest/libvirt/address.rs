@@ -1,0 +1,77 @@
+//! `<address>` and `<boot>` of a device.
+
+use super::super::GuestError;
+use super::super::xml::Element;
+
+/// Where a device sits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Address {
+    /// A PCI function.
+    Pci {
+        /// Index of the PCI controller.
+        bus: u8,
+        slot: u8,
+        function: u8,
+    },
+    /// A unit of a disk controller.
+    Drive { controller: u8, bus: u8, target: u8, unit: u16 },
+    /// A USB port.
+    Usb { port: u8 },
+}
+
+/// Kinds of devices in the order in which libvirt gives them PCI addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Group {
+    Filesystems,
+    Interfaces,
+    Sounds,
+    Controllers,
+    Disks,
+    HostDevices,
+    Balloons,
+    Rngs,
+}
+
+/// The rank in a device's `<boot>`.
+pub(super) fn boot_order(element: Element<'_, '_>) -> Result<Option<u32>, GuestError> {
+    let Some(boot) = element.child("boot") else { return Ok(None) };
+    match boot.number::<u32>("order")? {
+        Some(0) => Err(boot.attribute_error("order", "0", "a number from 1")),
+        None => Err(boot.error("<boot> in a device has no order", "write <boot order='1'/>")),
+        order => Ok(order),
+    }
+}
+
+impl Address {
+    /// The address in a device, where it has one of these kinds.
+    pub fn of(element: Element<'_, '_>) -> Result<Option<Address>, GuestError> {
+        let Some(address) = element.child("address") else { return Ok(None) };
+        Ok(match address.attribute("type") {
+            Some("pci") => {
+                let slot: u8 = address.number("slot")?.unwrap_or_default();
+                let function: u8 = address.number("function")?.unwrap_or_default();
+                if slot > 31 || function > 7 {
+                    let what = format!("no PCI function is at slot {slot}, function {function}");
+                    return Err(address.error(what, "slots go to 0x1f, functions to 0x7"));
+                }
+                Some(Address::Pci { bus: address.number("bus")?.unwrap_or_default(), slot, function })
+            }
+            Some("drive") => Some(Address::Drive {
+                controller: address.number("controller")?.unwrap_or_default(),
+                bus: address.number("bus")?.unwrap_or_default(),
+                target: address.number("target")?.unwrap_or_default(),
+                unit: address.number("unit")?.unwrap_or_default(),
+            }),
+            Some("usb") => {
+                let port = address.attribute("port").unwrap_or("1");
+                // behind a hub it is `1.2`
+                let first = port.split('.').next().unwrap_or_default().parse();
+                Some(Address::Usb {
+                    port: first.map_err(|_| address.attribute_error("port", port, "a port such as 1"))?,
+                })
+            }
+            None => return Err(address.error("<address> has no type", "write type='pci', 'drive' or 'usb'")),
+            Some(_) => None,
+        })
+    }
+}

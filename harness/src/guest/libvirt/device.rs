@@ -1,0 +1,125 @@
+//! Disks and interfaces of a domain as devices of a machine.
+
+use super::super::plain::plain_device;
+use super::super::{GuestDevice, GuestError};
+use super::address::Address;
+use super::controller::ScsiModel;
+use super::disk::{Bus, Disk, Kind};
+use super::domain::Domain;
+use super::interface::Interface;
+use super::pci::{Owner, Places};
+use crate::machine::{Board, DeviceClass, Nic, ScsiAdapter};
+
+/// Controller, target and unit of a SCSI target without an address: 15 on each adapter, whose own number is 7.
+fn scsi_unit(index: u16) -> (u8, u8, u16) {
+    let unit = index % 15;
+    ((index / 15) as u8, 0, if unit >= 7 { unit + 1 } else { unit })
+}
+
+/// A disk as a device.
+///
+/// # Errors
+///
+/// [`GuestError`] where libvirt or this machine has no such controller.
+pub(super) fn of_disk(
+    disk: &Disk,
+    bootindex: Option<i64>,
+    domain: &Domain,
+    places: &Places,
+    board: Option<Board>,
+) -> Result<GuestDevice, GuestError> {
+    let (class, owner, kind) = class(disk, domain, board)?;
+    let optical = disk.kind == Kind::Cdrom;
+    let mut device = plain_device(class, optical, bootindex);
+    if let Some((place, slot, function)) = places.of_owner(&owner) {
+        (device.place, device.slot, device.function) = (place, slot, function);
+    }
+    let word = match disk.bus {
+        _ if optical => " CD",
+        Bus::Fdc | Bus::Virtio => "",
+        _ => " disk",
+    };
+    let (name, line, source) = (disk.name.clone(), disk.line, disk.source.clone());
+    Ok(GuestDevice { name, line, device, kind: kind + word, source, network: None })
+}
+
+/// Class, whose PCI function it is behind, and what it is in words.
+fn class(disk: &Disk, domain: &Domain, board: Option<Board>) -> Result<(DeviceClass, Owner, String), GuestError> {
+    let unit = match disk.address {
+        Some(Address::Drive { bus, unit, .. }) => Some((bus, unit as u8)),
+        _ => None,
+    };
+    let index = disk.index;
+    Ok(match disk.bus {
+        Bus::Virtio => (DeviceClass::VirtioBlk, Owner::Disk(disk.name.clone()), "virtio disk".to_owned()),
+        Bus::Ide if board == Some(Board::Q35) => {
+            let what = "IDE controllers are unsupported for this machine type (libvirt)";
+            return Err(refusal(disk, what, "use bus='sata' on q35"));
+        }
+        Bus::Ide => {
+            let (channel, unit) = unit.unwrap_or(((index % 4 / 2) as u8, (index % 2) as u8));
+            (DeviceClass::Ide { channel, unit }, Owner::None, "IDE".to_owned())
+        }
+        Bus::Sata => {
+            let port = unit.map_or((index % 6) as u8, |(_, unit)| unit);
+            (DeviceClass::Ahci { port }, Owner::Sata, "SATA".to_owned())
+        }
+        Bus::Scsi => scsi_class(disk, domain)?,
+        Bus::Usb => {
+            let controller = domain.usb(board);
+            let port = match disk.address {
+                Some(Address::Usb { port }) => port,
+                _ => domain.usb_port(&disk.name),
+            };
+            (DeviceClass::UsbStorage { controller, port }, Owner::Usb, format!("USB ({})", controller.word()))
+        }
+        Bus::Fdc => {
+            let unit = unit.map_or((index % 2) as u8, |(_, unit)| unit);
+            (DeviceClass::Floppy { unit }, Owner::None, "floppy".to_owned())
+        }
+    })
+}
+
+fn scsi_class(disk: &Disk, domain: &Domain) -> Result<(DeviceClass, Owner, String), GuestError> {
+    let (hba, target, lun) = match disk.address {
+        Some(Address::Drive { controller, target, unit, .. }) => (controller, target, unit),
+        _ => scsi_unit(disk.index),
+    };
+    let (class, kind) = match domain.scsi(hba) {
+        ScsiModel::Virtio => (DeviceClass::VirtioScsi { hba, target, lun }, "virtio-scsi".to_owned()),
+        // libvirt makes the unit the target there
+        ScsiModel::Other(adapter @ ScsiAdapter::Lsi53c895a) => {
+            (DeviceClass::Scsi { adapter, hba, target: lun as u8, lun: 0 }, "SCSI (LSI 53c895a)".to_owned())
+        }
+        ScsiModel::Other(adapter) => {
+            (DeviceClass::Scsi { adapter, hba, target, lun }, format!("SCSI ({})", adapter.device()))
+        }
+        ScsiModel::Unknown => {
+            return Err(refusal(disk, "its SCSI controller's model cannot be had here", "use model='virtio-scsi'"));
+        }
+    };
+    Ok((class, Owner::Scsi(hba), kind))
+}
+
+fn refusal(disk: &Disk, what: &str, fix: &str) -> GuestError {
+    GuestError { what: format!("{}: {what}", disk.name), fix: fix.to_owned(), ..disk.error.clone() }
+}
+
+/// The card, where its model is known; `index` is its place among the interfaces, `number` counts those that are known.
+pub(super) fn of_interface(
+    interface: &Interface,
+    index: usize,
+    number: usize,
+    bootindex: Option<i64>,
+    places: &Places,
+) -> Option<GuestDevice> {
+    let model = interface.model.clone()?;
+    let kind = format!("{} NIC", model.name().trim_end_matches("-pci"));
+    let nic = Nic { model, rom: interface.rom.clone(), lan: None };
+    let mut device = plain_device(DeviceClass::Nic(nic), false, bootindex);
+    if let Some((place, slot, function)) = places.of_owner(&Owner::Nic(index)) {
+        (device.place, device.slot, device.function) = (place, slot, function);
+    }
+    let (name, line, network) = (format!("nic{number}"), interface.line, Some(interface.plug.clone()));
+    Some(GuestDevice { name, line, device, kind, source: None, network })
+}

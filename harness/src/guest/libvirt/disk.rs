@@ -1,0 +1,164 @@
+//! `<disk>`: its bus, its unit, and what is in it.
+
+use super::super::xml::Element;
+use super::super::{GuestError, Notes};
+use super::address::{Address, boot_order};
+use super::os::Class;
+
+/// A disk of the domain.
+#[derive(Clone, Debug)]
+pub(super) struct Disk {
+    /// Its target.
+    pub name: String,
+    pub bus: Bus,
+    pub kind: Kind,
+    /// The number that its target stands for: `vdc` is 2.
+    pub index: u16,
+    pub boot: Option<u32>,
+    pub address: Option<Address>,
+    pub source: Option<String>,
+    pub line: u32,
+    /// An error about it, without words.
+    pub error: GuestError,
+}
+
+/// What a disk hangs off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bus {
+    Virtio,
+    Ide,
+    Scsi,
+    Sata,
+    Usb,
+    Fdc,
+}
+
+/// What a disk is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Disk,
+    Cdrom,
+    Floppy,
+}
+
+impl Kind {
+    pub fn class(self) -> Class {
+        match self {
+            Kind::Disk => Class::Disk,
+            Kind::Cdrom => Class::Cdrom,
+            Kind::Floppy => Class::Floppy,
+        }
+    }
+}
+
+const KNOWN: [&str; 25] = [
+    "driver",
+    "auth",
+    "source",
+    "backingStore",
+    "backenddomain",
+    "geometry",
+    "blockio",
+    "mirror",
+    "target",
+    "iotune",
+    "throttlefilters",
+    "readonly",
+    "shareable",
+    "transient",
+    "serial",
+    "wwn",
+    "vendor",
+    "product",
+    "encryption",
+    "boot",
+    "alias",
+    "address",
+    "diskSecret",
+    "acpi",
+    "privateData",
+];
+
+/// Reads a disk; `None` for one on a bus that cannot be had here, which is noted.
+pub(super) fn read(element: Element<'_, '_>, notes: &mut Notes) -> Result<Option<Disk>, GuestError> {
+    element.knows(&KNOWN)?;
+    let kind = match element.attribute("device") {
+        None | Some("disk" | "lun") => Kind::Disk,
+        Some("cdrom") => Kind::Cdrom,
+        Some("floppy") => Kind::Floppy,
+        Some(other) => return Err(element.attribute_error("device", other, "disk, cdrom, floppy or lun")),
+    };
+    let target = element
+        .child("target")
+        .ok_or_else(|| element.error("<disk> has no <target>", "write <target dev='vda' bus='virtio'/>"))?;
+    let name = target.attribute("dev").ok_or_else(|| target.error("<target> has no dev", "write dev='vda'"))?;
+    let index = index_of(name).ok_or_else(|| {
+        target.attribute_error("dev", name, "hd, sd, vd, fd or xvd with letters behind it, as in vda")
+    })?;
+    let word = target.attribute("bus").unwrap_or_else(|| default_bus(name, kind));
+    let bus = match word {
+        "virtio" => Bus::Virtio,
+        "ide" => Bus::Ide,
+        "scsi" => Bus::Scsi,
+        "sata" => Bus::Sata,
+        "usb" => Bus::Usb,
+        "fdc" => Bus::Fdc,
+        "sd" | "nvme" | "xen" | "uml" => {
+            notes.ignored(element.line(), format!("{name}: a disk on bus '{word}' cannot be had here"));
+            return Ok(None);
+        }
+        other => return Err(target.attribute_error("bus", other, "virtio, ide, scsi, sata, usb or fdc")),
+    };
+    if (kind == Kind::Floppy) != (bus == Bus::Fdc) {
+        let what = format!("a {} cannot be on bus '{word}'", element.attribute("device").unwrap_or("disk"));
+        return Err(element.error(what, "a floppy is on fdc, and nothing else is"));
+    }
+    if let Some(boot) = element.child("boot")
+        && boot.attribute("loadparm").is_some()
+    {
+        notes.ignored(boot.line(), "loadparm: only s390x reads it");
+    }
+    Ok(Some(Disk {
+        name: name.to_owned(),
+        bus,
+        kind,
+        index,
+        boot: boot_order(element)?,
+        address: Address::of(element)?,
+        source: source(element),
+        line: element.line(),
+        error: element.error("", ""),
+    }))
+}
+
+/// What is in it: a path, a device, a volume or a URL.
+fn source(element: Element<'_, '_>) -> Option<String> {
+    let source = element.child("source")?;
+    let plain = ["file", "dev", "dir"].into_iter().find_map(|name| source.attribute(name));
+    let volume = || Some(format!("{}/{}", source.attribute("pool")?, source.attribute("volume")?));
+    let remote = || Some(format!("{}:{}", source.attribute("protocol")?, source.attribute("name").unwrap_or_default()));
+    let other = || source.attribute("type").map(|kind| format!("{kind} source"));
+    plain.map(str::to_owned).or_else(volume).or_else(remote).or_else(other)
+}
+
+/// The number behind a target's letters: `a` is 0, `z` 25, `aa` 26 (`virDiskNameParse`).
+fn index_of(name: &str) -> Option<u16> {
+    let letters =
+        ["fd", "hd", "vd", "sd", "xvd", "ubd", "nvme"].into_iter().find_map(|prefix| name.strip_prefix(prefix))?;
+    let letters = letters.trim_end_matches(|c: char| c.is_ascii_digit());
+    if letters.is_empty() || letters.len() > 3 || !letters.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        return None;
+    }
+    Some(letters.bytes().fold(0, |sum, letter| sum * 26 + u16::from(letter - b'a') + 1) - 1)
+}
+
+fn default_bus(name: &str, kind: Kind) -> &'static str {
+    match (kind, name.as_bytes().first()) {
+        (Kind::Floppy, _) | (_, Some(b'f')) => "fdc",
+        (_, Some(b'h')) => "ide",
+        (_, Some(b'v')) => "virtio",
+        (_, Some(b'x')) => "xen",
+        (_, Some(b's')) => "scsi",
+        _ => "ide",
+    }
+}

@@ -1,0 +1,351 @@
+//! libvirt's domain XML, by libvirt's own rules: which bus a target is on, where a device without an address goes, which
+//! devices `<boot dev=...>` reaches, and what QEMU is told.
+//!
+//! The rules are those of libvirt's `src/conf/domain_conf.c` and `src/qemu/qemu_domain_address.c`; tests hold them against
+//! command lines that libvirt 9.0 and 11.3 made.
+
+mod address;
+mod controller;
+mod device;
+mod disk;
+mod domain;
+mod interface;
+mod os;
+mod pci;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use super::xml::{Element, Xml};
+use super::{Guest, GuestDevice, GuestError, GuestFirmware, Notes, Origin, Plug};
+use crate::machine::Board;
+pub(super) use os::board as board_of;
+
+use address::{Address, Group, boot_order};
+use domain::Domain;
+
+/// Elements of `<domain>` that firmware does not see.
+const UNSEEN: [&str; 38] = [
+    "uuid",
+    "genid",
+    "hwuuid",
+    "title",
+    "description",
+    "metadata",
+    "memory",
+    "maxMemory",
+    "currentMemory",
+    "memoryBacking",
+    "memtune",
+    "blkiotune",
+    "numatune",
+    "vcpu",
+    "vcpus",
+    "iothreads",
+    "iothreadids",
+    "defaultiothread",
+    "cputune",
+    "features",
+    "clock",
+    "on_poweroff",
+    "on_reboot",
+    "on_crash",
+    "on_lockfailure",
+    "pm",
+    "perf",
+    "sysinfo",
+    "resource",
+    "seclabel",
+    "idmap",
+    "keywrap",
+    "launchSecurity",
+    "throttlegroups",
+    "bootloader",
+    "bootloader_args",
+    "id",
+    "fibrechannel",
+];
+/// Those that it sees.
+const SEEN: [&str; 4] = ["name", "os", "cpu", "devices"];
+/// Elements of `<devices>` that no firmware boots from.
+const NEVER_BOOTED: [&str; 28] = [
+    "emulator",
+    "lease",
+    "filesystem",
+    "smartcard",
+    "serial",
+    "parallel",
+    "console",
+    "channel",
+    "input",
+    "tpm",
+    "graphics",
+    "sound",
+    "audio",
+    "video",
+    "redirfilter",
+    "hub",
+    "watchdog",
+    "memballoon",
+    "shmem",
+    "memory",
+    "panic",
+    "iommu",
+    "vsock",
+    "nvram",
+    "crypto",
+    "pstore",
+    "rng",
+    "acpiTable",
+];
+/// Those that it may boot from.
+const BOOTED: [&str; 5] = ["disk", "interface", "controller", "hostdev", "redirdev"];
+
+/// Reads a domain. `attached` are further texts, each one device as `virsh attach-device` takes it, with their names.
+///
+/// # Errors
+///
+/// [`GuestError`]: no XML, no domain, an element that libvirt does not know, or what libvirt itself would refuse.
+pub fn read(file: &str, text: &str, attached: &[(&str, &str)]) -> Result<Guest, GuestError> {
+    let xml = Xml::parse(file, text)?;
+    let root = xml.root();
+    if root.name() != "domain" {
+        let what = format!("<{}> is no domain", root.name());
+        return Err(root.error(what, "give the <domain> that virsh dumpxml prints, or a <network>"));
+    }
+    match root.attribute("type") {
+        None | Some("kvm" | "qemu" | "hvf") => {}
+        Some(other) => return Err(root.attribute_error("type", other, "kvm or qemu (QEMU runs no other domain)")),
+    }
+    root.knows(&[&UNSEEN[..], &SEEN[..]].concat())?;
+    let parsed: Vec<Xml<'_>> = attached.iter().map(|(file, text)| Xml::parse(file, text)).collect::<Result<_, _>>()?;
+    let parts: Vec<Element<'_, '_>> = parsed.iter().map(Xml::root).collect();
+    Reader::default().domain(file, root, &parts)
+}
+
+/// What is being read.
+#[derive(Default)]
+struct Reader {
+    notes: Notes,
+    domain: Domain,
+    rng: bool,
+    /// Ranks of `<boot order=...>`, with the line of each.
+    orders: BTreeMap<u32, u32>,
+}
+
+impl Reader {
+    fn domain(mut self, file: &str, root: Element<'_, '_>, attached: &[Element<'_, '_>]) -> Result<Guest, GuestError> {
+        let name = root.child("name").map_or("unnamed", |name| name.text()).to_owned();
+        let os = root
+            .child("os")
+            .ok_or_else(|| root.error("the domain has no <os>", "name its type: <os><type>hvm</type></os>"))?;
+        let os = os::read(os, &mut self.notes)?;
+        self.note_unseen(root);
+        if let Some(devices) = root.child("devices") {
+            devices.knows(&[&BOOTED[..], &NEVER_BOOTED[..]].concat())?;
+            for element in devices.children() {
+                self.device(element, os.board)?;
+            }
+        }
+        for element in attached {
+            if !BOOTED.contains(&element.name()) {
+                let what = format!("<{}> is no device that a guest boots from", element.name());
+                return Err(element.error(what, "give a <disk> or an <interface>, as virsh attach-device takes it"));
+            }
+            self.device(*element, os.board)?;
+        }
+        self.check_order(&os)?;
+        let by_class = os.classes.first().map(|(_, line)| *line);
+        let classes = self.classes(&os);
+        let devices = self.devices(&os, &classes)?;
+        let cpu = cpu(root, &mut self.notes);
+        Ok(Guest {
+            file: file.to_owned(),
+            origin: Origin::Libvirt,
+            name,
+            architecture: os.architecture,
+            machine_type: os.machine_type,
+            board: os.board,
+            firmware: os.firmware,
+            cpu,
+            rng: self.rng,
+            boot: os.boot,
+            serial_console: os.serial_console,
+            kernel: os.kernel,
+            devices,
+            typed: Vec::new(),
+            line: os.line,
+            by_class,
+            notes: self.notes,
+        })
+    }
+
+    fn note_unseen(&mut self, root: Element<'_, '_>) {
+        for element in root.children().filter(|child| child.namespace().is_some()) {
+            let words = format!("<{}> of another namespace: QEMU may be told more than is known here", element.name());
+            self.notes.ignored(element.line(), words);
+        }
+        for (name, instead) in [("memory", "the firmware gets what it needs"), ("vcpu", "one processor")] {
+            if let Some(element) = root.child(name) {
+                let unit = element.attribute("unit").map(|unit| format!(" {unit}")).unwrap_or_default();
+                self.notes.replaced(element.line(), format!("<{name}> {}{unit}: {instead}", element.text()));
+            }
+        }
+    }
+
+    fn device(&mut self, element: Element<'_, '_>, board: Option<Board>) -> Result<(), GuestError> {
+        match element.name() {
+            "disk" => {
+                if let Some(disk) = disk::read(element, &mut self.notes)? {
+                    self.rank(element, disk.boot)?;
+                    if let Some(twin) = self.domain.disks.iter().find(|other| other.name == disk.name) {
+                        let what = format!("target '{}' is given twice, first on line {}", disk.name, twin.line);
+                        return Err(element.error(what, "give each disk a target dev of its own"));
+                    }
+                    self.domain.insert(disk);
+                }
+            }
+            "interface" => {
+                let interface = interface::read(element, &mut self.notes)?;
+                self.rank(element, interface.boot)?;
+                self.domain.interfaces.push(interface);
+            }
+            "controller" => self.domain.controllers.push(controller::read(element, &self.domain.controllers, board)?),
+            "hostdev" | "redirdev" => {
+                let order = boot_order(element)?;
+                self.rank(element, order)?;
+                let rank = order.map(|order| format!(" with boot order {order}")).unwrap_or_default();
+                let words = format!("<{}>{rank}: a device of the host cannot be had here", element.name());
+                self.notes.ignored(element.line(), words);
+                if element.attribute("type") == Some("pci") {
+                    self.domain.others.push((Group::HostDevices, Address::of(element)?));
+                }
+            }
+            "rng" if element.attribute("model").is_none_or(|model| model.starts_with("virtio")) => {
+                self.rng = true;
+                self.notes.took(element.line(), "<rng>: virtio-rng-pci");
+                self.domain.others.push((Group::Rngs, Address::of(element)?));
+            }
+            name => self.never_booted(name, element)?,
+        }
+        Ok(())
+    }
+
+    fn never_booted(&mut self, name: &str, element: Element<'_, '_>) -> Result<(), GuestError> {
+        let model = element.child("model").and_then(|model| model.attribute("type"));
+        let own_model = element.attribute("model");
+        match name {
+            "video" if model != Some("none") => self.domain.has_video = true,
+            "filesystem" => self.domain.others.push((Group::Filesystems, Address::of(element)?)),
+            "sound" if own_model != Some("usb") => self.domain.others.push((Group::Sounds, Address::of(element)?)),
+            "memballoon" if own_model != Some("none") => {
+                self.domain.others.push((Group::Balloons, Address::of(element)?))
+            }
+            "tpm" => {
+                self.notes.ignored(element.line(), "<tpm>: firmware measures what it boots, and chooses nothing by it")
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Notes a rank, which no other device may have.
+    fn rank(&mut self, element: Element<'_, '_>, order: Option<u32>) -> Result<(), GuestError> {
+        let Some(order) = order else { return Ok(()) };
+        let boot = element.child("boot").unwrap_or(element);
+        match self.orders.insert(order, boot.line()) {
+            None => Ok(()),
+            Some(line) => {
+                let what = format!("boot order '{order}' is used for more than one device, first on line {line}");
+                Err(boot.error(what, "give each device that may boot an order of its own"))
+            }
+        }
+    }
+
+    fn check_order(&self, os: &os::Os) -> Result<(), GuestError> {
+        let per_device = self.domain.disks.iter().find(|disk| disk.boot.is_some()).map(|disk| disk.line);
+        let per_device =
+            per_device.or_else(|| self.domain.interfaces.iter().find(|nic| nic.boot.is_some()).map(|nic| nic.line));
+        match (&os.boot_element, per_device.or_else(|| self.orders.values().next().copied())) {
+            (Some(error), Some(line)) => {
+                let mut error = error.clone();
+                error.what = format!(
+                    "per-device boot elements cannot be used together with os/boot elements (libvirt): <boot dev=...> here, \
+                     <boot order=...> in the device on line {line}"
+                );
+                error.fix =
+                    "keep one kind: remove <boot dev=...> and give every device that may boot a <boot order=...>"
+                        .to_owned();
+                Err(error)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Rank of each class that `<boot dev=...>` names; the hard disk where nothing is said at all.
+    fn classes(&self, os: &os::Os) -> BTreeMap<os::Class, i64> {
+        if os.classes.is_empty() && self.orders.is_empty() {
+            return BTreeMap::from([(os::Class::Disk, 1)]);
+        }
+        os.classes.iter().enumerate().rev().map(|(index, (class, _))| (*class, index as i64 + 1)).collect()
+    }
+
+    fn devices(&mut self, os: &os::Os, classes: &BTreeMap<os::Class, i64>) -> Result<Vec<GuestDevice>, GuestError> {
+        let places = pci::Places::of(&self.domain, os.board)?;
+        let mut left = classes.clone();
+        let mut devices = Vec::new();
+        for disk in &self.domain.disks {
+            // the first of its class takes the rank, also where it has one of its own
+            let class = if disk.boot.is_none() { left.remove(&disk.kind.class()) } else { None };
+            let bootindex = disk.boot.map(i64::from).or(class);
+            devices.push(device::of_disk(disk, bootindex, &self.domain, &places, os.board)?);
+        }
+        let mut nics = 0;
+        for (index, interface) in self.domain.interfaces.iter().enumerate() {
+            let class = if interface.boot.is_none() { left.remove(&os::Class::Network) } else { None };
+            let bootindex = interface.boot.map(i64::from).or(class);
+            let device = device::of_interface(interface, index, nics, bootindex, &places);
+            nics += usize::from(device.is_some());
+            devices.extend(device);
+        }
+        for device in &devices {
+            let what = match (&device.source, &device.network) {
+                (Some(source), _) => format!("{source}: a medium of our own"),
+                (None, Some(Plug::Network(name))) => format!("network '{name}': a network of our own"),
+                (None, Some(Plug::User(_))) => "QEMU's user network: a network of our own".to_owned(),
+                (None, Some(Plug::Host(what))) => format!("{what}: a network of our own"),
+                (None, Some(Plug::Nothing)) => "the link is down: it stays without a network".to_owned(),
+                (None, None) => "an empty drive stays empty".to_owned(),
+            };
+            let rank = device.device.bootindex.map_or("no rank".to_owned(), |rank| format!("bootindex {rank}"));
+            self.notes.took(device.line, format!("{}: {}, {rank}", device.name, device.kind));
+            self.notes.replaced(device.line, format!("{}: {what}", device.name));
+        }
+        Ok(devices)
+    }
+}
+
+/// `-cpu`. QEMU's translator has no processor of the host.
+fn cpu(root: Element<'_, '_>, notes: &mut Notes) -> Option<String> {
+    let element = root.child("cpu")?;
+    let model = element.child("model").map(|model| model.text()).filter(|model| !model.is_empty());
+    match (element.attribute("mode"), model) {
+        (None | Some("custom"), Some(model)) => {
+            notes.replaced(element.line(), format!("<cpu> {model}: QEMU's default"));
+            None
+        }
+        (Some(mode @ ("host-passthrough" | "host-model" | "maximum")), _) => {
+            notes.replaced(element.line(), format!("<cpu mode='{mode}'>: -cpu max"));
+            Some("max".to_owned())
+        }
+        _ => None,
+    }
+}
+
+impl Guest {
+    /// Whether libvirt would choose the firmware file itself.
+    pub fn chooses_firmware(&self) -> bool {
+        matches!(&self.firmware, GuestFirmware::Uefi(uefi) if uefi.code.is_none())
+    }
+}

@@ -1,0 +1,258 @@
+//! Which PCI function each device gets: the address that the XML has, or the one that libvirt gives.
+//!
+//! On pc devices take the next free slots, on q35 each gets a root port of its own; network cards first, then controllers,
+//! then disks (`qemuDomainAssignDevicePCISlots` and `qemuDomainAssignPCIAddresses` in libvirt's
+//! `src/qemu/qemu_domain_address.c`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::address::{Address, Group};
+use super::controller::{Kind, UsbModel, usb_model};
+use super::disk::Bus;
+use super::domain::Domain;
+use crate::guest::GuestError;
+use crate::machine::{Board, Place};
+
+/// A PCI device of ours.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Owner {
+    /// Nobody that firmware boots from.
+    None,
+    /// The interface with this number.
+    Nic(usize),
+    /// The virtio disk with this target.
+    Disk(String),
+    /// The SCSI adapter with this index.
+    Scsi(u8),
+    /// The USB host controller.
+    Usb,
+    /// The AHCI controller that a board without one gets.
+    Sata,
+}
+
+/// The place of each.
+pub(super) struct Places(BTreeMap<Owner, (Place, Option<u8>, u8)>);
+
+impl Places {
+    /// Gives every PCI device of a domain its place.
+    pub fn of(domain: &Domain, board: Option<Board>) -> Result<Places, GuestError> {
+        let mut planner = Planner::new(domain, board);
+        let mut wanted = wanted(domain, board);
+        wanted.sort_by_key(|wanted| wanted.group);
+        for one in wanted.iter().filter(|one| one.address.is_some()) {
+            planner.give(one);
+        }
+        for one in wanted.iter().filter(|one| one.address.is_none()) {
+            planner.give(one);
+        }
+        Ok(Places(planner.given))
+    }
+
+    /// Place, slot and function of a device.
+    pub fn of_owner(&self, owner: &Owner) -> Option<(Place, Option<u8>, u8)> {
+        self.0.get(owner).copied()
+    }
+}
+
+/// A device that needs a PCI function.
+struct Wanted {
+    group: Group,
+    owner: Owner,
+    address: Option<Address>,
+}
+
+fn wanted(domain: &Domain, board: Option<Board>) -> Vec<Wanted> {
+    let mut all = Vec::new();
+    let mut add = |group, owner, address| all.push(Wanted { group, owner, address });
+    for (index, interface) in domain.interfaces.iter().enumerate() {
+        add(Group::Interfaces, Owner::Nic(index), interface.address);
+    }
+    let (mut has_usb, mut scsi, mut ich9) = (false, BTreeSet::new(), false);
+    for controller in &domain.controllers {
+        match controller.kind {
+            Kind::Scsi(_) => {
+                scsi.insert(controller.index);
+                add(Group::Controllers, Owner::Scsi(controller.index), controller.address);
+            }
+            Kind::Usb(model) => {
+                let first = !std::mem::replace(&mut has_usb, true);
+                let owner = if first { Owner::Usb } else { Owner::None };
+                let fixed = usb_address(model, board, &mut ich9);
+                if model != UsbModel::None && fixed != Fixed::Shared {
+                    let address = controller.address.or(fixed.address());
+                    add(Group::Controllers, owner, address);
+                }
+            }
+            Kind::Sata if board == Some(Board::Pc) => add(Group::Controllers, Owner::Sata, controller.address),
+            Kind::OtherOnPci => add(Group::Controllers, Owner::None, controller.address),
+            _ => {}
+        }
+    }
+    let on = |bus| domain.disks.iter().filter(move |disk| disk.bus == bus);
+    let indices: BTreeSet<u8> = on(Bus::Scsi)
+        .map(|disk| match disk.address {
+            Some(Address::Drive { controller, .. }) => controller,
+            _ => (disk.index / 15) as u8,
+        })
+        .collect();
+    for index in indices.difference(&scsi) {
+        add(Group::Controllers, Owner::Scsi(*index), None);
+    }
+    let has_sata = domain.controllers.iter().any(|controller| controller.kind == Kind::Sata);
+    if board == Some(Board::Pc) && !has_sata && on(Bus::Sata).next().is_some() {
+        add(Group::Controllers, Owner::Sata, None);
+    }
+    if !has_usb {
+        let fixed = usb_address(usb_model(None, board), board, &mut ich9);
+        add(Group::Controllers, Owner::Usb, fixed.address());
+    }
+    for disk in on(Bus::Virtio) {
+        add(Group::Disks, Owner::Disk(disk.name.clone()), disk.address);
+    }
+    for (group, address) in &domain.others {
+        add(*group, Owner::None, *address);
+    }
+    all
+}
+
+/// Where a USB host controller goes whose address is not free to choose.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fixed {
+    No,
+    At(Address),
+    /// A further function of a slot that is taken.
+    Shared,
+}
+
+impl Fixed {
+    fn address(self) -> Option<Address> {
+        match self {
+            Fixed::At(address) => Some(address),
+            _ => None,
+        }
+    }
+}
+
+fn usb_address(model: UsbModel, board: Option<Board>, ich9: &mut bool) -> Fixed {
+    use crate::machine::UsbController::Uhci;
+    match (model, board) {
+        (UsbModel::Known(Uhci), Some(Board::Pc)) => Fixed::At(Address::Pci { bus: 0, slot: 1, function: 2 }),
+        (UsbModel::Ich9(_), _) if std::mem::replace(ich9, true) => Fixed::Shared,
+        // function 0 of the slot, since nothing else of the group is there to make the others visible
+        (UsbModel::Ich9(_), Some(Board::Q35)) => Fixed::At(Address::Pci { bus: 0, slot: 0x1d, function: 0 }),
+        _ => Fixed::No,
+    }
+}
+
+struct Planner {
+    board: Option<Board>,
+    given: BTreeMap<Owner, (Place, Option<u8>, u8)>,
+    taken: BTreeSet<u8>,
+    /// Root ports by the index of their controller: slot and function.
+    ports: BTreeMap<u8, (u8, u8)>,
+    bridges: BTreeSet<u8>,
+    used: BTreeSet<u8>,
+    /// Slot and function of the next port.
+    next_port: (u8, u8),
+}
+
+impl Planner {
+    fn new(domain: &Domain, board: Option<Board>) -> Planner {
+        let mut taken = BTreeSet::from([0]);
+        match board {
+            // PIIX3, then the display, whose slot stays free where there is none
+            Some(Board::Pc) => taken.extend([1, 2]),
+            _ => {
+                taken.insert(31);
+                if domain.has_video {
+                    taken.insert(1);
+                }
+            }
+        }
+        let mut planner = Planner {
+            board,
+            given: BTreeMap::new(),
+            taken,
+            ports: BTreeMap::new(),
+            bridges: BTreeSet::new(),
+            used: BTreeSet::new(),
+            next_port: (0, 8),
+        };
+        let on_root = domain.addresses().filter_map(|address| match address {
+            Address::Pci { bus: 0, slot, .. } => Some(slot),
+            _ => None,
+        });
+        planner.taken.extend(on_root);
+        for controller in &domain.controllers {
+            match (controller.kind, controller.address) {
+                (Kind::RootPort, Some(Address::Pci { slot, function, .. })) => {
+                    planner.ports.insert(controller.index, (slot, function));
+                }
+                (Kind::RootPort, _) => {
+                    let at = planner.port();
+                    planner.ports.insert(controller.index, at);
+                }
+                (Kind::Bridge, _) => {
+                    planner.bridges.insert(controller.index);
+                }
+                _ => {}
+            }
+        }
+        let used = domain.addresses().filter_map(|address| match address {
+            Address::Pci { bus, .. } if bus > 0 => Some(bus),
+            _ => None,
+        });
+        planner.used.extend(used);
+        planner
+    }
+
+    /// The function of the root bus that the next port becomes.
+    fn port(&mut self) -> (u8, u8) {
+        let (slot, function) = self.next_port;
+        let at = if function < 8 {
+            (slot, function)
+        } else {
+            let slot = (1..31).find(|slot| !self.taken.contains(slot)).unwrap_or(30);
+            self.taken.insert(slot);
+            (slot, 0)
+        };
+        self.next_port = (at.0, at.1 + 1);
+        at
+    }
+
+    fn give(&mut self, wanted: &Wanted) {
+        let place = match wanted.address {
+            Some(Address::Pci { bus: 0, slot, function }) => {
+                // a function beside 0 needs one at 0, which the board has in these slots only
+                let has_zero = matches!((self.board, slot), (Some(Board::Pc), 1) | (Some(Board::Q35), 31));
+                (Place::Root, Some(slot), if has_zero { function } else { 0 })
+            }
+            Some(Address::Pci { bus, slot, .. }) => match self.ports.get(&bus) {
+                Some(&(slot, function)) => (Place::Port { slot, function }, None, 0),
+                None if self.bridges.contains(&bus) => (Place::PciBridge, Some(slot.max(1)), 0),
+                None if self.board == Some(Board::Q35) => (Place::RootPort, None, 0),
+                None => (Place::PciBridge, Some(slot.max(1)), 0),
+            },
+            _ if self.board == Some(Board::Q35) => {
+                let free = self.ports.keys().find(|index| !self.used.contains(index)).copied();
+                let index = free.unwrap_or_else(|| {
+                    let index = self.ports.keys().chain(&self.bridges).max().copied().unwrap_or(0) + 1;
+                    let at = self.port();
+                    self.ports.insert(index, at);
+                    index
+                });
+                self.used.insert(index);
+                let (slot, function) = self.ports[&index];
+                (Place::Port { slot, function }, None, 0)
+            }
+            _ => {
+                let slot = (1..31).find(|slot| !self.taken.contains(slot)).unwrap_or(30);
+                self.taken.insert(slot);
+                (Place::Root, Some(slot), 0)
+            }
+        };
+        if wanted.owner != Owner::None {
+            self.given.insert(wanted.owner.clone(), place);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! A guest as a machine: its devices with media of our own in them, and networks of our own.
+
+use std::collections::BTreeSet;
+
+use super::network::{GuestNetwork, assumed, user};
+use super::{At, Guest, GuestError, GuestFirmware, Plug};
+use crate::lan::LanSpec;
+use crate::machine::{DeviceClass, Firmware, Machine, Medium, Network};
+
+impl Guest {
+    /// The machine, with a bootable medium in every drive that is not empty and an answer on every network.
+    ///
+    /// # Errors
+    ///
+    /// [`GuestError`] where the guest is none that can be powered on here.
+    pub fn machine(&self) -> Result<Machine, GuestError> {
+        self.machine_with(&[], &BTreeSet::new())
+    }
+
+    /// The machine on these networks, in which the devices of `dead` (by their places in [`Guest::devices`]) have nothing
+    /// to boot: a blank medium, or silence on the network.
+    ///
+    /// # Errors
+    ///
+    /// As [`Guest::machine`].
+    pub fn machine_with(&self, networks: &[GuestNetwork], dead: &BTreeSet<usize>) -> Result<Machine, GuestError> {
+        let Some(board) = self.board else {
+            return Err(GuestError {
+                what: format!(
+                    "a guest of architecture {} with machine {} cannot be powered on here",
+                    self.architecture, self.machine_type
+                ),
+                file: self.file.clone(),
+                at: At { line: self.line.max(1), column: 1 },
+                fix: "x86_64 with machine pc or q35 can".to_owned(),
+            });
+        };
+        let firmware = match self.firmware {
+            GuestFirmware::Bios => Firmware::SeaBios,
+            GuestFirmware::Uefi(_) => Firmware::Ovmf,
+        };
+        let mut machine = Machine::new(firmware, board);
+        machine.cpu = self.cpu.clone();
+        machine.rng = self.rng;
+        machine.boot = self.boot.clone();
+        machine.serial_console = self.serial_console;
+        for (index, guest_device) in self.devices.iter().enumerate() {
+            let mut device = guest_device.device.clone();
+            let is_dead = dead.contains(&index);
+            if let DeviceClass::Nic(nic) = &mut device.class {
+                if guest_device.network != Some(Plug::Nothing) {
+                    nic.lan = Some(machine.networks.len());
+                    let network = if is_dead {
+                        Network::new(LanSpec::new())
+                    } else {
+                        lan(guest_device.network.as_ref(), networks)
+                    };
+                    machine.networks.push(network);
+                }
+            } else if guest_device.source.is_some() {
+                let name = &guest_device.name;
+                device.medium = Some(if is_dead { Medium::blank(name) } else { Medium::bootable(name) });
+            }
+            machine.devices.push(device);
+        }
+        Ok(machine)
+    }
+}
+
+/// The network that a NIC finds.
+fn lan(plug: Option<&Plug>, networks: &[GuestNetwork]) -> Network {
+    match plug {
+        Some(Plug::User(boot_file)) => user(boot_file.as_deref()),
+        Some(Plug::Network(name)) => {
+            let known = networks.iter().find(|network| network.name == *name);
+            known.and_then(GuestNetwork::lan).unwrap_or_else(assumed)
+        }
+        _ => assumed(),
+    }
+}

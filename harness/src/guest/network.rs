@@ -1,0 +1,220 @@
+//! libvirt's network XML beside a guest: its name, its bridge, and the boot server that [`crate::boot_server`] reads in it.
+
+use super::xml::Xml;
+use super::{At, GuestError};
+use crate::boot_server::{self, BootServer, BootServerError};
+use crate::lan::wire::MacAddr;
+use crate::lan::wire::dhcpv4::{Repr, option};
+use crate::lan::{BootAnswer, DhcpServer, LanSpec, Match};
+use crate::machine::Network;
+
+/// Elements of `<network>`.
+const KNOWN: [&str; 17] = [
+    "name",
+    "uuid",
+    "metadata",
+    "title",
+    "description",
+    "forward",
+    "bridge",
+    "mac",
+    "mtu",
+    "domain",
+    "dns",
+    "ip",
+    "route",
+    "bandwidth",
+    "vlan",
+    "virtualport",
+    "portgroup",
+];
+
+/// A libvirt network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GuestNetwork {
+    /// The file that describes it, as it was named.
+    pub file: String,
+    /// Its name there.
+    pub name: String,
+    /// Line of its `<bridge>`; 0 where it has none.
+    pub bridge_line: u32,
+    /// Addresses, boot files and rules.
+    pub server: BootServer,
+}
+
+/// Reads a network.
+///
+/// # Errors
+///
+/// [`GuestError`]: no XML, no network, an element that libvirt does not know, or what [`boot_server::read`] refuses.
+pub fn read(file: &str, text: &str) -> Result<GuestNetwork, GuestError> {
+    let xml = Xml::parse(file, text)?;
+    let root = xml.root();
+    if root.name() != "network" {
+        let what = format!("<{}> is no network", root.name());
+        return Err(root.error(what, "give the <network> that virsh net-dumpxml prints"));
+    }
+    root.knows(&KNOWN)?;
+    let mut bridge_line = 0;
+    if let Some(bridge) = root.child("bridge") {
+        bridge_line = bridge.line();
+        bridge.switch("stp")?;
+        bridge.number::<u8>("delay")?;
+    }
+    let (without_hosts, hosts) = blank_hosts(&xml, text);
+    let mut server = boot_server::read(&without_hosts, file).map_err(refused)?;
+    for line in hosts {
+        let what = "<host>: addresses are given out in order here".to_owned();
+        server.replaced.push(boot_server::Note { file: file.to_owned(), line: line as usize, what });
+    }
+    let name = root.child("name").map_or("unnamed", |name| name.text()).to_owned();
+    Ok(GuestNetwork { file: file.to_owned(), name, bridge_line, server })
+}
+
+/// The text with space in place of every `<host>` of its DHCP server, and their lines: a fixed address is for a hardware
+/// address that no NIC has here, and no lan can give it.
+fn blank_hosts(xml: &Xml<'_>, text: &str) -> (String, Vec<u32>) {
+    let root = xml.root();
+    let dhcp = root.children().filter_map(|ip| ip.child("dhcp")).flat_map(|dhcp| dhcp.children().collect::<Vec<_>>());
+    let (mut blank, mut lines) = (text.to_owned(), Vec::new());
+    for host in dhcp.filter(|child| child.name() == "host") {
+        let range = host.range();
+        let space: String = text[range.clone()].bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect();
+        blank.replace_range(range, &space);
+        lines.push(host.line());
+    }
+    (blank, lines)
+}
+
+/// The error of a boot server's reader as one of ours.
+fn refused(error: BootServerError) -> GuestError {
+    let at = At { line: error.line.unwrap_or(1) as u32, column: 1 };
+    GuestError { what: error.problem, file: error.file, at, fix: error.fix }
+}
+
+/// The network on which a guest boots whose own is not known: a server with a boot file for each kind of firmware, whose
+/// program is called `boot-server`.
+pub fn assumed() -> Network {
+    let server = DhcpServer::new("assumed")
+        .rule(Match::Arch(0), BootAnswer::file("boot.0"))
+        .rule(Match::Arch(16), BootAnswer::http("http://10.77.0.1/boot.efi"))
+        .rule(Match::Any, BootAnswer::file("boot.efi"));
+    let network = Network::new(LanSpec::new().dhcp(server));
+    network.bios_program("boot.0", "boot-server").efi_program("boot.efi", "boot-server")
+}
+
+/// QEMU's user network: an address, and a boot file where one is offered.
+pub fn user(boot_file: Option<&str>) -> Network {
+    let server = DhcpServer::new("user");
+    match boot_file {
+        None => Network::new(LanSpec::new().dhcp(server)),
+        Some(file) if file.to_ascii_lowercase().ends_with(".efi") => {
+            Network::new(LanSpec::new().dhcp(server.boot_file(file))).efi_program(file, "boot-server")
+        }
+        Some(file) => Network::new(LanSpec::new().dhcp(server.boot_file(file))).bios_program(file, "boot-server"),
+    }
+}
+
+impl GuestNetwork {
+    /// The lan that it is for a guest, with programs of our own for its boot files; `None` where the lan cannot do what it
+    /// says.
+    pub fn lan(&self) -> Option<Network> {
+        let mut network = Network::new(self.server.lan.clone().ok()?);
+        for (number, file) in self.server.files.iter().enumerate() {
+            let medium = medium(number, &file.name);
+            network = match file.efi {
+                true => network.efi_program(&file.name, &medium),
+                false => network.bios_program(&file.name, &medium),
+            };
+        }
+        Some(network)
+    }
+
+    /// What a client of an architecture (option 93) is answered by the rules.
+    pub fn offered(&self, architecture: u16) -> Option<BootAnswer> {
+        let client = client(architecture);
+        let servers = &self.server.lan.as_ref().ok()?.dhcp;
+        let mut rules = servers.iter().flat_map(|server| &server.rules);
+        rules.find(|rule| rule.when.matches(&client)).map(|rule| rule.answer.clone())
+    }
+
+    /// How long the bridge forwards nothing after a guest was plugged in, in seconds: listening, then learning (IEEE 802.1D).
+    pub fn silent_seconds(&self) -> u32 {
+        if self.server.bridge.stp { 2 * u32::from(self.server.bridge.forward_delay) } else { 0 }
+    }
+}
+
+/// The name under which the program for a boot file reports.
+fn medium(number: usize, file: &str) -> String {
+    let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
+    let base: String = file.rsplit('/').next().unwrap_or_default().chars().map(plain).take(18).collect();
+    format!("net{number}-{}", base.trim_matches('-')).trim_end_matches('-').to_owned()
+}
+
+/// A DHCPDISCOVER of a client of this architecture.
+fn client(architecture: u16) -> Repr {
+    let none = std::net::Ipv4Addr::UNSPECIFIED;
+    let kind = if boot_server::arch::is_http(architecture) { "HTTPClient" } else { "PXEClient" };
+    let class = format!("{kind}:Arch:{architecture:05}:UNDI:003001");
+    Repr {
+        reply: false,
+        xid: 1,
+        secs: 0,
+        broadcast: true,
+        client_ip: none,
+        your_ip: none,
+        next_server: none,
+        relay_ip: none,
+        client_mac: MacAddr([0x52, 0x54, 0, 0x12, 0x34, 0x10]),
+        server_name: Vec::new(),
+        boot_file: Vec::new(),
+        options: vec![
+            (option::CLIENT_ARCH, architecture.to_be_bytes().to_vec()),
+            (option::VENDOR_CLASS, class.into_bytes()),
+        ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn data(name: &str) -> GuestNetwork {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/libvirt").join(name);
+        read(name, &std::fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    fn file(network: &GuestNetwork, architecture: u16) -> Option<String> {
+        network.offered(architecture).and_then(|answer| answer.file_field.or(answer.option_67))
+    }
+
+    #[test]
+    fn bridge_and_boot_file_are_read() {
+        let network = data("n1.xml");
+        assert_eq!((network.name.as_str(), network.silent_seconds(), network.bridge_line), ("pxe1", 30, 2));
+        assert_eq!([0, 7, 16].map(|arch| file(&network, arch)), [(); 3].map(|()| Some("pxelinux.0".to_owned())));
+        let media: Vec<String> = network.lan().unwrap().media().map(str::to_owned).collect();
+        assert_eq!(media, ["net0-pxelinux-0"]);
+    }
+
+    #[test]
+    fn each_architecture_has_its_own_answer() {
+        let network = data("n2.xml");
+        assert_eq!(file(&network, 16).as_deref(), Some("http://192.168.122.1/bootx64.efi"));
+        assert_eq!(network.offered(16).unwrap().vendor_class.as_deref(), Some("HTTPClient"));
+        assert_eq!(file(&network, 7).as_deref(), Some("http://192.168.122.1/x.efi"));
+    }
+
+    #[rstest]
+    #[case::no_network("<domain/>", "<domain> is no network")]
+    #[case::an_unknown_element("<network><dhcp/></network>", "no <dhcp> in <network>")]
+    #[case::no_addresses("<network><name>a</name></network>", "the network gives no addresses")]
+    #[case::a_delay_in_words("<network><bridge delay='long'/></network>", "delay='long'")]
+    #[case::a_strange_switch("<network><bridge stp='perhaps'/></network>", "stp='perhaps'")]
+    fn a_network_that_makes_no_sense_is_refused(#[case] xml: &str, #[case] wanted: &str) {
+        let error = read("a.xml", xml).unwrap_err();
+        assert!(error.to_string().contains(wanted), "{error}");
+        assert_eq!(error.at.line, 1);
+    }
+}

@@ -1,0 +1,190 @@
+//! `-device`: the ones that firmware may boot from.
+
+use super::Reader;
+use super::buses::{Adapter, At, Buses, Placed};
+use super::options::Parts;
+use super::words::Word;
+use crate::guest::plain::plain_device;
+use crate::guest::{GuestDevice, GuestError, Plug};
+use crate::machine::{Board, DeviceClass, Nic, NicModel, OptionRom, UsbController};
+
+/// Class, whether optical, what it is in words, and its place.
+type Drive = (DeviceClass, bool, String, At);
+
+/// Longest name of a medium, in characters.
+const LONGEST_NAME: usize = 24;
+
+impl Reader<'_> {
+    /// The device, where firmware may boot from it.
+    pub(super) fn device(
+        &mut self,
+        parts: &Parts,
+        word: &Word,
+        buses: &Buses,
+        before: &[GuestDevice],
+    ) -> Result<Option<GuestDevice>, GuestError> {
+        let driver = parts.first.as_str();
+        if driver.is_empty() {
+            return Err(self.error(word, "-device names no driver", "write -device DRIVER,key=value"));
+        }
+        if driver.starts_with("virtio-rng") {
+            self.rng = true;
+            self.notes.took(word.at.line, "virtio-rng-pci");
+            return Ok(None);
+        }
+        let bootindex = match parts.get("bootindex") {
+            None => None,
+            Some(text) => Some(text.parse::<i64>().map_err(|_| {
+                self.error(
+                    word,
+                    format!("bootindex={text}: a number is wanted"),
+                    "give a number from 0, the lowest is first",
+                )
+            })?),
+        };
+        if let Some(model) = nic_model(driver) {
+            return Ok(Some(self.nic(parts, word, model, bootindex, buses, before)));
+        }
+        let Some((class, optical, kind, at)) = self.drive_class(parts, word, buses)? else {
+            if bootindex.is_some() {
+                let words = format!("{driver} with bootindex {}: cannot be had here", bootindex.unwrap_or_default());
+                self.notes.ignored(word.at.line, words);
+            }
+            return Ok(None);
+        };
+        let bootindex = match class {
+            DeviceClass::Floppy { unit } => bootindex.or(self.floppies[usize::from(unit.min(1))]),
+            _ => bootindex,
+        };
+        let mut device = plain_device(class, optical, bootindex);
+        (device.place, device.slot, device.function) = at;
+        let source = match parts.get("drive") {
+            None => None,
+            Some(drive) => match self.drives.file_of(drive) {
+                Some(file) if file == "none" || file.is_empty() => None,
+                Some(file) => Some(file),
+                None => {
+                    let what = format!("no -drive and no -blockdev is called \"{drive}\"");
+                    return Err(self.error(word, what, format!("define it: -drive if=none,id={drive},file=...")));
+                }
+            },
+        };
+        let name = self.free_name(parts.get("id").or(parts.get("drive")), before);
+        Ok(Some(GuestDevice { name, line: word.at.line, device, kind, source, network: None }))
+    }
+
+    fn nic(
+        &self,
+        parts: &Parts,
+        word: &Word,
+        model: NicModel,
+        bootindex: Option<i64>,
+        buses: &Buses,
+        before: &[GuestDevice],
+    ) -> GuestDevice {
+        let rom = match (parts.get("romfile"), parts.get("rombar")) {
+            (Some(""), _) => OptionRom::Empty,
+            (_, Some("0")) => OptionRom::NoBar,
+            _ => OptionRom::Default,
+        };
+        let number = before.iter().filter(|device| device.device.is_nic()).count();
+        let kind = format!("{} NIC", model.name().trim_end_matches("-pci"));
+        let mut device = plain_device(DeviceClass::Nic(Nic { model, rom, lan: None }), false, bootindex);
+        (device.place, device.slot, device.function) = buses.pci(parts);
+        let plug =
+            parts.get("netdev").map_or(Plug::Nothing, |id| self.netdevs.get(id).cloned().unwrap_or(Plug::Nothing));
+        let name = format!("nic{number}");
+        GuestDevice { name, line: word.at.line, device, kind, source: None, network: Some(plug) }
+    }
+
+    /// A medium's name out of a device's id: lower case, digits and `-`, short, and no other device's.
+    fn free_name(&self, id: Option<&str>, before: &[GuestDevice]) -> String {
+        let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
+        let name: String = id.unwrap_or_default().chars().map(plain).take(LONGEST_NAME - 3).collect();
+        let name = if name.is_empty() { format!("disk{}", before.len()) } else { name };
+        match before.iter().any(|device| device.name == name) {
+            true => format!("{name}-{}", before.len()),
+            false => name,
+        }
+    }
+
+    /// What a drive is, where its driver is one of a drive.
+    fn drive_class(&self, parts: &Parts, word: &Word, buses: &Buses) -> Result<Option<Drive>, GuestError> {
+        let number = |key: &str| parts.get(key).and_then(|text| text.parse::<u16>().ok());
+        let driver = parts.first.as_str();
+        let bus = parts.get("bus").unwrap_or_default();
+        let none: At = (crate::machine::Place::Root, None, 0);
+        let optical = driver.ends_with("-cd");
+        let word_of = |optical| if optical { "CD" } else { "disk" };
+        Ok(Some(match driver {
+            "virtio-blk-pci"
+            | "virtio-blk"
+            | "virtio-blk-pci-transitional"
+            | "virtio-blk-pci-non-transitional"
+            | "vhost-user-blk-pci" => (DeviceClass::VirtioBlk, false, "virtio disk".to_owned(), buses.pci(parts)),
+            "nvme" => (DeviceClass::Nvme, false, "NVMe disk".to_owned(), buses.pci(parts)),
+            "ide-hd" | "ide-cd" | "ide-drive" => {
+                let port = bus.rsplit('.').next().and_then(|port| port.parse().ok()).unwrap_or_default();
+                match buses.adapter(bus).filter(|placed| placed.adapter == Adapter::Ahci) {
+                    Some(placed) => {
+                        (DeviceClass::Ahci { port }, optical, format!("SATA {}", word_of(optical)), placed.at)
+                    }
+                    None if self.board == Some(Board::Pc) => {
+                        let unit = number("unit").unwrap_or_default() as u8;
+                        (DeviceClass::Ide { channel: port, unit }, optical, format!("IDE {}", word_of(optical)), none)
+                    }
+                    None => (DeviceClass::Ahci { port }, optical, format!("SATA {}", word_of(optical)), none),
+                }
+            }
+            "scsi-hd" | "scsi-cd" | "scsi-disk" | "scsi-block" | "scsi-generic" => {
+                return self.scsi_class(parts, word, buses, optical).map(Some);
+            }
+            "usb-storage" | "usb-bot" => usb_class(parts, buses),
+            "floppy" => {
+                let unit = number("unit").unwrap_or_default() as u8;
+                (DeviceClass::Floppy { unit }, false, "floppy".to_owned(), none)
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    fn scsi_class(&self, parts: &Parts, word: &Word, buses: &Buses, optical: bool) -> Result<Drive, GuestError> {
+        let number = |key: &str| parts.get(key).and_then(|text| text.parse::<u16>().ok());
+        let bus = parts.get("bus").unwrap_or_default();
+        let is_scsi = |adapter| matches!(adapter, Adapter::VirtioScsi | Adapter::Scsi(_));
+        let placed = if bus.is_empty() { buses.any(is_scsi) } else { buses.adapter(bus) };
+        let Some(Placed { adapter, index, at }) = placed.filter(|placed| is_scsi(placed.adapter)) else {
+            let what = format!("nothing on the line is the SCSI bus \"{bus}\"");
+            return Err(self.error(word, what, "define the adapter: -device virtio-scsi-pci,id=scsi0"));
+        };
+        let (target, lun) = (number("scsi-id").unwrap_or_default() as u8, number("lun").unwrap_or_default());
+        let what = if optical { "CD" } else { "disk" };
+        Ok(match adapter {
+            Adapter::Scsi(adapter) => {
+                let kind = format!("SCSI ({}) {what}", adapter.device());
+                (DeviceClass::Scsi { adapter, hba: index, target, lun }, optical, kind, at)
+            }
+            _ => (DeviceClass::VirtioScsi { hba: index, target, lun }, optical, format!("virtio-scsi {what}"), at),
+        })
+    }
+}
+
+fn usb_class(parts: &Parts, buses: &Buses) -> Drive {
+    let named = parts.get("bus").and_then(|bus| buses.adapter(bus));
+    let placed = named.or_else(|| buses.any(|adapter| matches!(adapter, Adapter::Usb(_))));
+    let (controller, at) = match placed {
+        Some(Placed { adapter: Adapter::Usb(controller), at, .. }) => (controller, at),
+        _ => (UsbController::Uhci, (crate::machine::Place::Root, None, 0)),
+    };
+    let port = parts.get("port").and_then(|port| port.split('.').next()?.parse().ok()).unwrap_or(1);
+    (DeviceClass::UsbStorage { controller, port }, false, format!("USB ({}) disk", controller.word()), at)
+}
+
+/// The card that a driver is.
+fn nic_model(driver: &str) -> Option<NicModel> {
+    match driver {
+        "virtio-net" => Some(NicModel::VirtioNet),
+        "e1000-82540em" => Some(NicModel::E1000),
+        other => other.parse().ok(),
+    }
+}

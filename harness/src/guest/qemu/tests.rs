@@ -1,0 +1,130 @@
+use super::*;
+use crate::machine::{DeviceClass, OptionRom, Place};
+
+fn guest(line: &str) -> Guest {
+    read("line", &words::split("line", line).unwrap()).unwrap()
+}
+
+fn refusal(line: &str) -> GuestError {
+    words::split("line", line).and_then(|words| read("line", &words)).unwrap_err()
+}
+
+fn order(guest: &Guest) -> Vec<(&str, Option<i64>)> {
+    guest
+        .order()
+        .into_iter()
+        .map(|index| (guest.devices[index].name.as_str(), guest.devices[index].device.bootindex))
+        .collect()
+}
+
+/// The line of Proxmox' `qm showcmd` for a guest with a virtio-scsi disk, a CD and a card, by its default board.
+const PROXMOX: &str = "/usr/bin/kvm -id 100 -name 'web,debug-threads=on' -no-shutdown \
+  -chardev 'socket,id=qmp,path=/var/run/qemu-server/100.qmp,server=on,wait=off' -mon 'chardev=qmp,mode=control' \
+  -pidfile /var/run/qemu-server/100.pid -daemonize -smbios 'type=1,uuid=5f0c' -smp '2,sockets=1,cores=2,maxcpus=2' \
+  -nodefaults -boot 'menu=on,strict=on,reboot-timeout=1000,splash=/usr/share/qemu-server/bootsplash.jpg' \
+  -vnc 'unix:/var/run/qemu-server/100.vnc,password=on' -cpu kvm64,enforce,+kvm_pv_eoi -m 2048 \
+  -device 'pci-bridge,id=pci.1,chassis_nr=1,bus=pci.0,addr=0x1e' -device 'pci-bridge,id=pci.2,chassis_nr=2,bus=pci.0,addr=0x1f' \
+  -device 'piix3-usb-uhci,id=uhci,bus=pci.0,addr=0x1.0x2' -device 'usb-tablet,id=tablet,bus=uhci.0,port=1' \
+  -device 'VGA,id=vga,bus=pci.0,addr=0x2' -device 'virtio-balloon-pci,id=balloon0,bus=pci.0,addr=0x3' \
+  -iscsi 'initiator-name=iqn.1993-08.org.debian:01:a' \
+  -drive 'if=none,id=drive-ide2,media=cdrom,aio=io_uring' -device 'ide-cd,bus=ide.1,unit=0,drive=drive-ide2,id=ide2,bootindex=101' \
+  -device 'virtio-scsi-pci,id=scsihw0,bus=pci.0,addr=0x5' \
+  -drive 'file=/dev/pve/vm-100-disk-0,if=none,id=drive-scsi0,format=raw,cache=none' \
+  -device 'scsi-hd,bus=scsihw0.0,channel=0,scsi-id=0,lun=0,drive=drive-scsi0,id=scsi0,bootindex=100' \
+  -netdev 'type=tap,id=net0,ifname=tap100i0,script=/var/lib/qemu-server/pve-bridge,vhost=on' \
+  -device 'virtio-net-pci,mac=BC:24:11:00:00:01,netdev=net0,bus=pci.0,addr=0x12,id=net0,bootindex=102' \
+  -machine 'type=pc+pve0'";
+
+#[test]
+fn a_line_of_proxmox_keeps_places_ranks_and_its_empty_drive() {
+    let guest = guest(&PROXMOX.replace("pc+pve0", "pc-i440fx-8.1+pve0"));
+    assert_eq!(order(&guest), [("scsi0", Some(100)), ("ide2", Some(101)), ("nic0", Some(102))]);
+    assert_eq!((guest.board, guest.boot.strict, guest.boot.reboot_timeout), (Some(Board::Pc), Some(true), Some(1000)));
+    let by_name = |name: &str| guest.devices.iter().find(|device| device.name == name).unwrap();
+    assert_eq!(by_name("scsi0").device.slot, Some(5));
+    assert_eq!(by_name("ide2").source, None);
+    assert_eq!(by_name("nic0").device.slot, Some(0x12));
+    assert_eq!(by_name("nic0").network, Some(Plug::Host("tap device tap100i0 of the host".to_owned())));
+}
+
+#[test]
+fn uefi_is_seen_behind_drives_block_nodes_and_bios() {
+    let drive = "qemu-kvm -drive file=/usr/share/OVMF/OVMF_CODE.fd,if=pflash,format=raw,unit=0,readonly=on \
+                 -drive file=/nvram/a_VARS.fd,if=pflash,format=raw,unit=1";
+    let node = "qemu-kvm -blockdev '{\"driver\":\"file\",\"filename\":\"/usr/share/OVMF/OVMF_CODE.fd\",\"node-name\":\"s0\"}' \
+                -blockdev '{\"node-name\":\"f0\",\"driver\":\"raw\",\"file\":\"s0\"}' \
+                -blockdev driver=file,filename=/nvram/a_VARS.fd,node-name=f1 -machine q35,pflash0=f0,pflash1=f1,smm=on";
+    for line in [drive, node] {
+        let guest = guest(line);
+        let uefi = guest.firmware.uefi().unwrap();
+        assert_eq!(uefi.code.as_ref().unwrap().0, "/usr/share/OVMF/OVMF_CODE.fd");
+        assert_eq!(uefi.variables.as_ref().unwrap().0, "/nvram/a_VARS.fd");
+    }
+    assert!(guest("qemu-kvm -bios /usr/share/ovmf/OVMF.fd").firmware.uefi().is_some());
+    assert!(guest("qemu-kvm -bios bios.bin -machine q35,smm=on").firmware.uefi().is_none());
+}
+
+#[test]
+fn what_ps_prints_before_the_program_is_skipped_and_options_of_a_vendors_build_are_noted() {
+    let line = "root 1 0 ? 00:01 /usr/libexec/qemu-kvm -c 0x1 -n 4 --proc-type=secondary -- -name guest=one,debug-threads=on \
+                -vnc -k en-us -device virtio-net-pci,rombar=0";
+    let guest = guest(line);
+    assert_eq!(guest.name, "one");
+    assert!(matches!(&guest.devices[0].device.class, DeviceClass::Nic(nic) if nic.rom == OptionRom::NoBar));
+    assert!(guest.notes.0.iter().any(|note| note.words == "-c is not known here"));
+}
+
+#[test]
+fn short_options_and_floppy_ranks_are_understood() {
+    let guest = guest("qemu-system-x86_64 -hda a.img -cdrom b.iso -global isa-fdc.bootindexA=2 -device floppy,unit=0");
+    assert_eq!(guest.devices[0].device.class, DeviceClass::Ide { channel: 0, unit: 0 });
+    assert!(guest.devices[1].device.optical);
+    assert_eq!(guest.devices[2].device.bootindex, Some(2));
+    assert_eq!(guest.boot.strict, None);
+}
+
+#[test]
+fn a_device_behind_a_port_and_one_behind_a_bridge_are_told_apart() {
+    let line = "qemu-system-x86_64 -machine q35 -device pcie-root-port,id=p1,addr=0x1c.0x2,bus=pcie.0 \
+                -device virtio-blk-pci,bus=p1,drive=d -drive if=none,id=d,file=a -device e1000,bus=pci.0,addr=0x12";
+    let guest = guest(line);
+    assert_eq!(guest.devices[0].device.place, Place::Port { slot: 0x1c, function: 2 });
+    assert_eq!(guest.devices[1].device.place, Place::PciBridge);
+}
+
+#[rstest::rstest]
+#[case::no_qemu("ls l", "no word of the text is a QEMU program")]
+#[case::a_drive_that_is_not_there("kvm -device virtio-blk-pci,drive=d0", "no -drive and no -blockdev is called \"d0\"")]
+#[case::a_bus_that_is_not_there("kvm -drive if=none,id=a,file=b -device scsi-hd,drive=a,bus=s.0", "SCSI bus \"s.0\"")]
+#[case::a_rank_twice(
+    "kvm -device e1000,bootindex=1 -device virtio-net-pci,bootindex=1",
+    "bootindex 1 is used by two devices, nic0 and nic1"
+)]
+#[case::a_rank_in_words("kvm -device e1000,bootindex=first", "bootindex=first: a number is wanted")]
+#[case::broken_json("kvm -device '{\"driver\":'", "this is no JSON")]
+#[case::an_open_quote("kvm -name 'one", "the quote ' has no end")]
+#[case::an_unknown_interface("kvm -drive if=ipx,file=a", "QEMU knows no drive of if=ipx")]
+#[case::a_drive_without_a_name("kvm -drive if=none,file=a", "-drive if=none has no id")]
+#[case::a_timeout_out_of_range("kvm -boot reboot-timeout=70000", "QEMU takes -1 to 65535")]
+fn a_line_that_makes_no_sense_is_refused(#[case] line: &str, #[case] wanted: &str) {
+    let error = refusal(line);
+    assert!(error.to_string().contains(wanted), "{error}");
+    assert!(error.at.line == 1 && error.at.column >= 1);
+}
+
+#[test]
+fn options_alone_and_what_is_typed_make_a_story() {
+    use crate::guest::hmp;
+    let line = words::split("line", "-device virtio-scsi-pci,id=scsi0,num_queues=4 \\\n-S \\\n").unwrap();
+    let typed = "(qemu) drive_add 0 file=boot.qcow2,if=none,id=drive0\n(qemu) device_add\nscsi-hd,drive=drive0,bus=scsi0.0,\
+                 channel=0,scsi-id=0,lun=1,bootindex=1\n(qemu) drive_add 0 file=second.qcow2,if=none,id=drive1\n\
+                 (qemu) device_add scsi-hd,drive=drive1,bus=scsi0.0,channel=0,scsi-id=0,lun=2,bootindex=-1\n";
+    let guest = read_typed("line", &line, "typed", &hmp::read("typed", typed).unwrap()).unwrap();
+    assert_eq!(order(&guest), [("drive0", Some(1)), ("drive1", Some(-1))]);
+    let steps: Vec<String> = guest.typed.iter().map(ToString::to_string).collect();
+    assert_eq!(steps, ["plug \"drive0\" by the human monitor", "plug \"drive1\" by the human monitor", "cont"]);
+    assert!(guest.devices.iter().all(|device| device.device.absent) && !guest.is_selected(1));
+    let unknown = hmp::read("typed", "device_del nobody").unwrap();
+    let error = read_typed("line", &line, "typed", &unknown).unwrap_err();
+    assert_eq!((error.file.as_str(), error.what.as_str()), ("typed", "no device is called \"nobody\""));
+}

@@ -1,0 +1,358 @@
+//! What is known to go wrong with guests like this one, told from its description alone.
+//!
+//! Each warning has a word of its own, a line, and what to do. What firmware does is shown by booting; these say why.
+
+use std::fmt;
+
+use super::network::GuestNetwork;
+use super::{Guest, GuestFirmware, Origin, Uefi};
+use crate::boot_server::arch;
+use crate::machine::{Board, DeviceClass};
+
+/// Seconds after which iPXE's DHCP client gives up (`docs/firmware-behaviour.md`).
+const IPXE_PATIENCE: u32 = 15;
+/// The architectures of x86 guests: BIOS, UEFI by PXE, UEFI by HTTP.
+pub const ARCHITECTURES: [u16; 3] = [0, 7, 16];
+
+/// A warning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// Its word, stable.
+    pub word: &'static str,
+    /// The file and line; 0 where it is about the whole file.
+    pub place: (String, u32),
+    /// What is wrong, and what to do.
+    pub words: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (file, line) = &self.place;
+        let line = if *line == 0 { String::new() } else { format!(":{line}") };
+        write!(out, "{file}{line}: {} [{}]", self.words, self.word)
+    }
+}
+
+/// What a guest's description gives reason to warn of.
+pub fn of_guest(guest: &Guest) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let mut warn =
+        |word, line, words: String| warnings.push(Warning { word, place: (guest.file.clone(), line), words });
+    unselected(guest, &mut warn);
+    one_hard_disk(guest, &mut warn);
+    first_of_class(guest, &mut warn);
+    if let Some((path, line)) = &guest.kernel {
+        warn("direct-kernel", *line, format!("{path} runs before every device: none of them is tried while it loads"));
+    }
+    match &guest.firmware {
+        GuestFirmware::Bios => {
+            if guest.boot.reboot_timeout.is_none_or(|timeout| timeout < 0) {
+                let words = "no reboot timeout: once everything has failed the guest stays at \"No bootable device.\" for \
+                             ever; <bios rebootTimeout='5000'/> (-boot reboot-timeout=5000) makes it try again";
+                warn("reboot-timeout", guest.line, words.to_owned());
+            }
+        }
+        GuestFirmware::Uefi(uefi) => {
+            if guest.boot.reboot_timeout.is_some() {
+                let words = "a reboot timeout is read by SeaBIOS only: under UEFI it does nothing".to_owned();
+                warn("reboot-timeout", guest.line, words);
+            }
+            secure_boot(guest, uefi, &mut warn);
+            let has_nic = guest.devices.iter().any(|device| device.device.is_nic());
+            if has_nic && !guest.rng {
+                let words = "no virtio-rng: OVMF since 2025 has no network entry on processors without RDRAND; add \
+                             <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>";
+                warn("no-rng", guest.line, words.to_owned());
+            }
+        }
+    }
+    warnings
+}
+
+fn unselected(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
+    let any_selected = (0..guest.devices.len()).any(|index| guest.is_selected(index));
+    // SeaBIOS has one entry for hard disks, and a selected one takes it
+    let is_bios = guest.firmware.uefi().is_none();
+    let taken = is_bios && (0..guest.devices.len()).any(|index| guest.is_selected(index) && is_hard_disk(guest, index));
+    let nic_first = guest.order().first().is_some_and(|&index| guest.devices[index].device.is_nic());
+    for (index, device) in guest.devices.iter().enumerate() {
+        let is_drive = !device.device.is_nic() && device.source.is_some();
+        let never = taken && is_hard_disk(guest, index);
+        if !any_selected || !is_drive || never || guest.is_selected(index) {
+            continue;
+        }
+        let behind = if nic_first { " behind network boot" } else { "" };
+        let words = match (guest.firmware.uefi().is_some(), guest.boot.strict == Some(true)) {
+            (false, true) => format!(
+                "{} is not selected{behind}: strict=on keeps SeaBIOS from it; a QEMU without strict=on runs it once everything else has failed",
+                device.name
+            ),
+            (false, false) => {
+                format!(
+                    "{} is not selected{behind}, and SeaBIOS runs it all the same once everything else has failed",
+                    device.name
+                )
+            }
+            (true, _) => format!(
+                "{} is not selected{behind}: OVMF does not read strict=on, and from 2025.05 on runs any disk with a loader once all options have failed",
+                device.name
+            ),
+        };
+        warn("unselected-disk", device.line, words);
+    }
+}
+
+fn is_hard_disk(guest: &Guest, index: usize) -> bool {
+    let device = &guest.devices[index].device;
+    !device.is_nic() && !device.optical && !matches!(device.class, DeviceClass::Floppy { .. })
+}
+
+/// SeaBIOS tries one hard disk.
+fn one_hard_disk(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
+    if guest.firmware.uefi().is_some() {
+        return;
+    }
+    let is_disk = |index: &usize| is_hard_disk(guest, *index) && guest.is_selected(*index);
+    let disks: Vec<usize> = guest.order().into_iter().filter(is_disk).collect();
+    for &index in disks.iter().skip(1) {
+        let (first, device) = (&guest.devices[disks[0]], &guest.devices[index]);
+        let words = format!(
+            "{} is selected behind {}: SeaBIOS tries one hard disk only, and this one never",
+            device.name, first.name
+        );
+        warn("one-hard-disk", device.line, words);
+    }
+}
+
+fn first_of_class(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
+    let Some(line) = guest.by_class else { return };
+    let class = |index: usize| {
+        let device = &guest.devices[index].device;
+        match &device.class {
+            DeviceClass::Nic(_) => "network",
+            DeviceClass::Floppy { .. } => "fd",
+            _ if device.optical => "cdrom",
+            _ => "hd",
+        }
+    };
+    for index in (0..guest.devices.len()).filter(|&index| !guest.is_selected(index)) {
+        let first = (0..guest.devices.len()).find(|&other| guest.is_selected(other) && class(other) == class(index));
+        if let Some(first) = first {
+            let (word, first, name) = (class(index), &guest.devices[first].name, &guest.devices[index].name);
+            let words = format!(
+                "<boot dev='{word}'> reaches {first} only: {name} has no rank; give each device a <boot order=...>"
+            );
+            warn("first-of-class", line, words);
+        }
+    }
+}
+
+fn secure_boot(guest: &Guest, uefi: &Uefi, warn: &mut impl FnMut(&'static str, u32, String)) {
+    let chosen = guest.chooses_firmware() && uefi.secure_boot.is_none() && uefi.enrolled_keys.is_none();
+    if chosen && guest.board == Some(Board::Q35) {
+        let words = "libvirt 9 to 11 choose the Secure Boot build with Microsoft's keys here: unsigned media are refused; \
+                     <firmware><feature enabled='no' name='enrolled-keys'/></firmware> asks for the one without keys";
+        warn("secure-boot-by-default", uefi.line, words.to_owned());
+    } else if uefi.secure_boot == Some(true) && uefi.enrolled_keys != Some(false) {
+        let words = "the Secure Boot build is asked for: with keys enrolled it refuses unsigned media, which boots here do not show";
+        warn("secure-boot", uefi.line, words.to_owned());
+    }
+    if let (Some((variables, line)), None, Origin::Qemu) = (&uefi.variables, &uefi.template, guest.origin) {
+        let words = format!(
+            "{variables} holds the boot order that this guest's firmware keeps: nothing here says which template it is copied from, \
+             and it has to move with the guest's disks"
+        );
+        warn("variables-of-one-guest", *line, words);
+    }
+    if let (Some((variables, line)), Some(template)) = (&uefi.variables, &uefi.template)
+        && variables == template
+    {
+        warn(
+            "variables-are-the-template",
+            *line,
+            format!("{variables} is the template itself: every guest writes into it"),
+        );
+    }
+}
+
+/// What several guests have in common that each should have alone.
+pub fn of_guests(guests: &[Guest]) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    for (index, guest) in guests.iter().enumerate() {
+        let own = guest.firmware.uefi().and_then(|uefi| uefi.variables.as_ref());
+        let Some((path, line)) = own else { continue };
+        for other in &guests[..index] {
+            let theirs = other.firmware.uefi().and_then(|uefi| uefi.variables.as_ref());
+            if theirs.is_some_and(|(other, _)| other == path) {
+                let words = format!(
+                    "{path} is the variable store of {} too ({}): the boot order of one guest is the other's; give each a copy",
+                    other.name, other.file
+                );
+                warnings.push(Warning { word: "shared-variables", place: (guest.file.clone(), *line), words });
+            }
+        }
+    }
+    warnings
+}
+
+/// Firmware files that a platform does not have; `has` tells whether it has one.
+pub fn of_files(guest: &Guest, platform: &str, has: impl Fn(&str) -> bool) -> Vec<Warning> {
+    let Some(uefi) = guest.firmware.uefi() else { return Vec::new() };
+    let code = uefi.code.as_ref().map(|(path, line)| (path.as_str(), *line));
+    let store = uefi.variables.as_ref().filter(|_| guest.origin == Origin::Qemu && uefi.template.is_none());
+    let store = store.map(|(path, line)| (path.as_str(), *line));
+    let template =
+        uefi.template.as_deref().map(|path| (path, uefi.variables.as_ref().map_or(uefi.line, |(_, line)| *line)));
+    let missing = code.into_iter().chain(template).chain(store).filter(|(path, _)| !has(path));
+    let warning = |(path, line): (&str, u32)| {
+        let words = match store {
+            Some((store, _)) if store == path => {
+                format!("{path} is not there on {platform}, and nothing makes it: QEMU does not start without it")
+            }
+            _ => format!(
+                "{path} is not there on {platform}: a path of firmware is its distribution's; <os firmware='efi'> finds it"
+            ),
+        };
+        Warning { word: "missing-firmware", place: (guest.file.clone(), line), words }
+    };
+    let mut warnings: Vec<Warning> = missing.map(warning).collect();
+    if let Some((path, line)) = code.filter(|(path, _)| has(path)) {
+        let words = format!(
+            "{path} is a path of one distribution's release: elsewhere the guest does not start; <os firmware='efi'> finds it"
+        );
+        warnings.push(Warning { word: "fixed-firmware-path", place: (guest.file.clone(), line), words });
+    }
+    warnings
+}
+
+/// What a network's description gives reason to warn of.
+pub fn of_network(network: &GuestNetwork) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let mut warn =
+        |word, line, words: String| warnings.push(Warning { word, place: (network.file.clone(), line), words });
+    let silent = network.silent_seconds();
+    if silent >= IPXE_PATIENCE {
+        let delay = network.server.bridge.forward_delay;
+        let words = format!(
+            "the bridge forwards nothing for {silent} s after a guest was plugged in (listening and learning, {delay} s each), and iPXE gives \
+             up after {IPXE_PATIENCE} s; delay='0' or stp='off' makes it answer at once"
+        );
+        warn("bridge-delay", network.bridge_line, words);
+    }
+    for architecture in ARCHITECTURES {
+        let Some(answer) = network.offered(architecture) else { continue };
+        let file = answer.file_field.or(answer.option_67).unwrap_or_default();
+        let (is_efi, is_bios) = (file.to_ascii_lowercase().ends_with(".efi"), is_bios_program(&file));
+        let line = network.server.files.iter().find(|known| known.given == file).map_or(0, |known| known.line as u32);
+        let who = arch::named(architecture);
+        if architecture == 0 && is_efi {
+            warn("wrong-program", line, format!("clients of architecture {who} are given {file}, a program for UEFI"));
+        } else if architecture != 0 && is_bios {
+            warn("wrong-program", line, format!("clients of architecture {who} are given {file}, a program for BIOS"));
+        } else if architecture == 16 && answer.vendor_class.as_deref() != Some("HTTPClient") && !file.is_empty() {
+            let words = format!(
+                "clients of architecture {who} are given {file} without HTTPClient in option 60, and take no such answer"
+            );
+            warn("no-http-class", line, words);
+        }
+    }
+    for note in &network.server.warnings {
+        warn("boot-server", note.line as u32, note.what.clone());
+    }
+    warnings
+}
+
+/// Whether a file is a BIOS program by its name, as boot servers name them.
+fn is_bios_program(file: &str) -> bool {
+    [".0", ".kpxe", ".kkpxe", ".pxe", ".lkrn", ".bios"].iter().any(|end| file.to_ascii_lowercase().ends_with(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guest::{libvirt, network};
+
+    fn data(name: &str) -> String {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/libvirt").join(name);
+        std::fs::read_to_string(path).unwrap()
+    }
+
+    fn guest(name: &str) -> Guest {
+        libvirt::read(name, &data(name), &[]).unwrap()
+    }
+
+    fn words(warnings: &[Warning]) -> Vec<&str> {
+        warnings.iter().map(|warning| warning.word).collect()
+    }
+
+    #[test]
+    fn a_guest_by_classes_with_an_unselected_disk_behind_its_network_is_warned_of_both() {
+        let warnings = of_guest(&guest("d1.xml"));
+        assert_eq!(words(&warnings), ["unselected-disk", "first-of-class", "first-of-class"]);
+        assert!(
+            warnings[0].to_string().starts_with("d1.xml:10: fda is not selected behind network boot: strict=on keeps")
+        );
+    }
+
+    #[test]
+    fn a_guest_with_nothing_to_say_against_it_is_not_warned_of() {
+        let xml = "<domain><os><type machine='pc'>hvm</type><bios rebootTimeout='0'/></os><devices>\
+            <disk><source file='a'/><target dev='vda' bus='virtio'/><boot order='1'/></disk></devices></domain>";
+        assert!(of_guest(&libvirt::read("a", xml, &[]).unwrap()).is_empty());
+        assert!(
+            of_network(&network::read("n2", &data("n2.xml")).unwrap())
+                .iter()
+                .all(|warning| warning.word != "bridge-delay")
+        );
+    }
+
+    #[test]
+    fn a_secure_boot_build_is_named_where_libvirt_chooses_it_and_where_it_is_asked_for() {
+        assert!(words(&of_guest(&guest("d5q35.xml"))).contains(&"secure-boot-by-default"));
+        assert!(!words(&of_guest(&guest("d5pc.xml"))).iter().any(|word| word.starts_with("secure-boot")));
+        assert!(words(&of_guest(&guest("d2.xml"))).contains(&"secure-boot"));
+        assert!(!words(&of_guest(&guest("d3.xml"))).iter().any(|word| word.starts_with("secure-boot")));
+    }
+
+    #[test]
+    fn two_guests_with_one_variable_store_and_a_path_that_is_not_there_are_named() {
+        let one = guest("d2.xml");
+        let other = Guest { name: "twin".to_owned(), file: "twin.xml".to_owned(), ..one.clone() };
+        let shared = of_guests(&[one.clone(), other, guest("d3.xml")]);
+        assert_eq!(words(&shared), ["shared-variables"]);
+        assert_eq!(shared[0].place, ("twin.xml".to_owned(), 3));
+        let files = of_files(&one, "debian:trixie", |path| path.ends_with("VARS_4M.fd"));
+        assert_eq!(words(&files), ["missing-firmware"]);
+        assert_eq!(words(&of_files(&one, "host", |_| true)), ["fixed-firmware-path"]);
+    }
+
+    #[test]
+    fn a_variable_store_that_nothing_makes_is_named_where_no_libvirt_makes_it() {
+        use crate::guest::qemu;
+        let line = "qemu-kvm -drive if=pflash,unit=0,file=/usr/share/OVMF/OVMF_CODE.fd -drive if=pflash,unit=1,file=/nvram/a_VARS.fd";
+        let guest = qemu::read("line", &qemu::words::split("line", line).unwrap()).unwrap();
+        assert!(words(&of_guest(&guest)).contains(&"variables-of-one-guest"));
+        let files = of_files(&guest, "host", |_| false);
+        assert_eq!(words(&files), ["missing-firmware", "missing-firmware"]);
+        assert!(files[1].words.contains("QEMU does not start without it"), "{}", files[1]);
+        assert!(!words(&of_guest(&self::guest("d2.xml"))).contains(&"variables-of-one-guest"));
+    }
+
+    #[test]
+    fn a_bridge_that_outlasts_the_client_and_a_program_for_other_firmware_are_named() {
+        let warnings = of_network(&network::read("n1.xml", &data("n1.xml")).unwrap());
+        assert_eq!(words(&warnings)[..3], ["bridge-delay", "wrong-program", "wrong-program"]);
+        assert!(warnings[0].words.contains("for 30 s"), "{}", warnings[0]);
+    }
+
+    #[test]
+    fn a_second_selected_disk_is_never_tried_by_seabios() {
+        let disk = |name: &str, order: u8| {
+            format!("<disk><source file='a'/><target dev='{name}'/><boot order='{order}'/></disk>")
+        };
+        let disks = disk("vda", 1) + &disk("vdb", 2);
+        let xml = format!("<domain><os><type>hvm</type></os><devices>{disks}</devices></domain>");
+        let warnings = of_guest(&libvirt::read("a", &xml, &[]).unwrap());
+        assert_eq!(words(&warnings), ["one-hard-disk", "reboot-timeout"]);
+    }
+}
