@@ -7,6 +7,7 @@
 mod bench;
 mod compare;
 mod doctor;
+mod explain;
 mod github;
 mod images;
 mod platform;
@@ -32,6 +33,8 @@ struct CommandLine {
 enum Xtask {
     /// Run boot cases
     Test(Box<test::Args>),
+    /// Which device a libvirt guest or a QEMU command line boots, after which others, and what happens when each fails
+    Explain(Box<explain::Args>),
     /// Build boot media to look at, mount or boot by hand
     Images(images::Args),
     /// Show, fetch and list platforms: one QEMU with one set of firmware
@@ -68,6 +71,7 @@ impl XtaskError {
 fn main() -> ExitCode {
     let outcome = match CommandLine::parse().subcommand {
         Xtask::Test(args) => test::run(&args),
+        Xtask::Explain(args) => explain::run(&args),
         Xtask::Images(args) => images::run(&args),
         Xtask::Platform(args) => platform::run(args).map_err(XtaskError::from),
         Xtask::Doctor(args) => doctor::run(args).map_err(XtaskError::from),

@@ -3,7 +3,7 @@
 pub mod boot_binary;
 mod follow;
 pub mod out_dir;
-mod select;
+pub mod select;
 pub mod source;
 
 use std::collections::HashSet;
@@ -261,14 +261,19 @@ fn write_selection(selected: &[Listed], out: &Path) -> Result<PathBuf, XtaskErro
     Ok(path)
 }
 
-fn write(report: &Report, out: &out_dir::OutDir) -> Result<(), XtaskError> {
+/// Writes the report in every form.
+///
+/// # Errors
+///
+/// [`XtaskError`] where a file cannot be written.
+pub fn write(report: &Report, out: &out_dir::OutDir) -> Result<(), XtaskError> {
     report.store(&out.dir.join("report.json")).map_err(XtaskError::from)?;
     report::junit::store(report, &out.dir.join("junit.xml"), &shown(&out.dir)).map_err(XtaskError::from)?;
     report::html::store(report, &out.dir.join("index.html"), &out.dir).map_err(XtaskError::from)
 }
 
 /// A path as a reader would type it: relative to the current directory where it lies below.
-fn shown(path: &Path) -> String {
+pub fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(&here).unwrap_or(path).display().to_string()
 }
@@ -356,7 +361,11 @@ fn resolve(args: &Args) -> Result<Vec<Platform>, XtaskError> {
 }
 
 /// A name that a platform goes by; a word must be one that a manifest was kept under, since it is a misspelt one else.
-fn platform_name(given: &str) -> Result<PlatformName, platform::PlatformError> {
+///
+/// # Errors
+///
+/// [`platform::PlatformError`] for a name of none.
+pub fn platform_name(given: &str) -> Result<PlatformName, platform::PlatformError> {
     let name: PlatformName = given.parse()?;
     if matches!(name, PlatformName::Kept(_)) && !Platform::is_present(&name, &platform::Options::default()) {
         let hint = "keep a manifest under that name: cargo xtask platform add NAME FILE".to_owned();
@@ -365,11 +374,17 @@ fn platform_name(given: &str) -> Result<PlatformName, platform::PlatformError> {
     Ok(name)
 }
 
-fn mirror(given: &str) -> Result<String, String> {
+/// The URL of a mirror.
+///
+/// # Errors
+///
+/// What was wanted.
+pub fn mirror(given: &str) -> Result<String, String> {
     let wanted = "wanted http://, https:// or file:/ and a path, as a sources.list would have it";
     if platform::is_mirror(given) { Ok(given.to_owned()) } else { Err(wanted.to_owned()) }
 }
 
-fn cores() -> u32 {
+/// Processors of this host.
+pub fn cores() -> u32 {
     std::thread::available_parallelism().map_or(1, |count| count.get() as u32)
 }

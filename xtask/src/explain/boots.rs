@@ -1,0 +1,173 @@
+//! Boots the variants of guests as cases of a run: evidence, report and replay are those of any case.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use bootwright::case::Suite;
+use bootwright::platform::{self, Platform};
+use bootwright::report::progress::{Event, Progress};
+use bootwright::report::{self, CaseKey, CaseResult, RESULT_FILE, Report, Run, Selection};
+use bootwright::suite::{self, Job, Runner, Settings};
+use bootwright::trace::Trace;
+use bootwright::verdict::known_issues::KnownIssues;
+
+use super::answers::went_astray;
+use super::args::{Args, Asked};
+use crate::XtaskError;
+use crate::test::{cores, out_dir, shown};
+
+/// A run that has come to its end.
+pub struct Ran {
+    /// The platforms, in the order in which they were asked for.
+    pub platforms: Vec<Platform>,
+    /// What it came to.
+    pub report: Report,
+    out: PathBuf,
+}
+
+impl Ran {
+    /// A variant's result on a platform, and what was seen.
+    pub fn of(&self, id: &str, platform: &str) -> Option<(&CaseResult, Option<Trace>)> {
+        let result = self.report.cases.iter().find(|case| case.id == id && case.platform == platform)?;
+        let path = self.out.join(&result.evidence).join("trace.json");
+        let seen = std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+        let trace = seen.and_then(|seen| serde_json::from_value(seen.get("trace")?.clone()).ok());
+        Some((result, trace))
+    }
+
+    /// Exit status: 1 where all that did not come to an end ran a program that was not for them, else the report's.
+    pub fn exit_code(&self) -> u8 {
+        let mut odd = self.report.cases.iter().filter(|case| !case.verdict.is_as_expected());
+        let astray = |case: &CaseResult| self.of(&case.id, &case.platform).and_then(|(_, trace)| trace);
+        match self.report.exit_code(false) {
+            2 if odd.all(|case| astray(case).is_some_and(|trace| went_astray(&trace))) => 1,
+            code => code,
+        }
+    }
+
+    /// The folder of the run, as a reader would type it.
+    pub fn folder(&self) -> String {
+        shown(&self.out)
+    }
+}
+
+/// Runs every variant on every platform.
+///
+/// # Errors
+///
+/// [`XtaskError`] where a platform cannot be resolved or results cannot be written.
+pub fn run(args: &Args, asked: &[Asked]) -> Result<Ran, XtaskError> {
+    let known_issues =
+        KnownIssues::parse(bootwright_cases::KNOWN_ISSUES, "known-issues.toml").map_err(XtaskError::from)?;
+    let platforms = resolve(args)?;
+    let out = out_dir::claim(args.out.as_deref())?;
+    let unset = Settings::new(out.dir.clone());
+    let settings = Settings {
+        suite: Suite::Full,
+        seed: args.seed.unwrap_or(unset.seed),
+        accelerator: args.accel,
+        clock: args.clock,
+        keep: args.keep,
+        mirror: args.mirror.clone(),
+        several_platforms: platforms.len() > 1,
+        ..unset
+    };
+    let variants = asked.iter().flat_map(|asked| &asked.variants);
+    let jobs: Vec<Job> = variants
+        .map(|variant| Job { case: variant.case.clone().into(), control: false, round: None, selected: true })
+        .collect();
+    let threads = args.jobs.unwrap_or_else(cores);
+    let mut run = described(&out.run, &platforms, &jobs, &settings, threads);
+    let begun = Instant::now();
+    let mut progress = Progress::detect();
+    progress.handle(Event::Total((jobs.len() * platforms.len()) as u64));
+    let progress = Mutex::new(progress);
+    for platform in &platforms {
+        let settings = Settings { platform: Some(platform.name.clone()), ..settings.clone() };
+        let runner = Runner::new(settings.clone(), known_issues.clone(), jobs.len());
+        run_all(&runner, &jobs, threads, |job| {
+            let key = key(job, &platform.name, settings.several_platforms);
+            let result = std::fs::read(out.dir.join(key.evidence()).join(RESULT_FILE));
+            let result = result.ok().and_then(|bytes| serde_json::from_slice::<CaseResult>(&bytes).ok());
+            if let (Some(result), Ok(mut progress)) = (result, progress.lock()) {
+                progress.handle(Event::finished(&result, &out.run, &shown(&out.dir)));
+            }
+        });
+    }
+    if let Ok(progress) = progress.into_inner() {
+        progress.finish();
+    }
+    run.wall_seconds = begun.elapsed().as_secs_f64();
+    let report = report::gather(&out.dir, run).map_err(XtaskError::from)?;
+    crate::test::write(&report, &out)?;
+    Ok(Ran { platforms, report, out: out.dir })
+}
+
+fn described(name: &str, platforms: &[Platform], jobs: &[Job], settings: &Settings, threads: u32) -> Run {
+    let mut run = Run::new(name.to_owned());
+    run.jobs = threads;
+    run.host = report::host();
+    run.platforms = platforms.iter().map(report::PlatformInfo::from).collect();
+    run.suite = Some(settings.suite.to_string());
+    run.seed = Some(settings.seed);
+    run.selection = Some(Selection::new(Vec::new(), false, 1, jobs.iter().map(|job| job.case.id.as_str())));
+    for platform in platforms {
+        run.selected.extend(jobs.iter().map(|job| key(job, &platform.name, settings.several_platforms)));
+    }
+    run
+}
+
+/// Runs the jobs on so many threads; `finished` hears of each.
+fn run_all(runner: &Runner, jobs: &[Job], threads: u32, finished: impl Fn(&Job) + Sync) {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some(job) = jobs.get(next.fetch_add(1, Ordering::SeqCst)) {
+            // the reason is in the result too
+            runner.run(job).ok();
+            finished(job);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads.min(jobs.len() as u32) {
+            scope.spawn(work);
+        }
+        work();
+    });
+}
+
+fn key(job: &Job, platform: &str, several_platforms: bool) -> CaseKey {
+    CaseKey { id: job.id(), platform: platform.to_owned(), axes: job.case.axes.clone(), round: None, several_platforms }
+}
+
+fn resolve(args: &Args) -> Result<Vec<Platform>, XtaskError> {
+    let names = match args.platforms.as_slice() {
+        [] => vec![suite::default_platform()],
+        names => names.to_vec(),
+    };
+    let options = platform::Options { mirror: args.mirror.clone(), ..platform::Options::default() };
+    let mut line = crate::platform::ProgressLine::default();
+    let resolved = names
+        .iter()
+        .map(|name| Platform::resolve(name, &options, &mut |step| line.show(step)).map_err(XtaskError::from));
+    resolved.collect()
+}
+
+/// Whether a platform has a file that a guest names by its path: on the host by that path, in an unpacked release below its
+/// root.
+pub fn has(platform: &Platform, path: &str) -> bool {
+    let firmware = platform
+        .ovmf
+        .as_ref()
+        .map(|ovmf| ovmf.code.path.as_path())
+        .or(platform.seabios.as_ref().map(|file| file.path.as_path()));
+    let root = firmware.and_then(root_of).unwrap_or_else(|| PathBuf::from("/"));
+    root.join(path.trim_start_matches('/')).exists()
+}
+
+/// What stands before `usr/share` in a path.
+fn root_of(path: &Path) -> Option<PathBuf> {
+    let text = path.to_str()?;
+    text.find("/usr/share/").map(|at| PathBuf::from(format!("{}/", &text[..at])))
+}

@@ -1,0 +1,135 @@
+//! Reads the files that describe guests and networks. Nothing is written.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bootwright::guest::network::{self, GuestNetwork};
+use bootwright::guest::qemu::{self, words};
+use bootwright::guest::xml::Xml;
+use bootwright::guest::{Guest, Plug, hmp, libvirt};
+
+use super::args::{Args, refused};
+use super::file::text;
+use super::libvirt as schema;
+use crate::XtaskError;
+
+/// The file of a guest that no file describes.
+pub const MADE_UP: &str = "made up";
+
+/// Everything that was given.
+pub struct Input {
+    /// The guests.
+    pub guests: Vec<Guest>,
+    /// The networks.
+    pub networks: Vec<GuestNetwork>,
+    /// The file of each guest that is a libvirt domain.
+    domains: Vec<Option<PathBuf>>,
+}
+
+impl Input {
+    /// The libvirt domains with their files.
+    pub fn domains(&self) -> impl Iterator<Item = (&Guest, &Path)> {
+        self.guests.iter().zip(&self.domains).filter_map(|(guest, path)| Some((guest, path.as_deref()?)))
+    }
+}
+
+/// Reads everything.
+///
+/// # Errors
+///
+/// [`XtaskError`] for the first file that cannot be read or taken.
+pub fn read(args: &Args) -> Result<Input, XtaskError> {
+    let mut input = Input { guests: Vec::new(), networks: Vec::new(), domains: Vec::new() };
+    let attached =
+        args.attached.iter().map(|path| Ok((shown(path), text(path)?))).collect::<Result<Vec<_>, XtaskError>>()?;
+    let attached: Vec<(&str, &str)> = attached.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let typed = args.hmp.as_deref().map(|path| Ok::<_, XtaskError>((shown(path), text(path)?))).transpose()?;
+    let (typed_file, commands) = match &typed {
+        None => ("", Vec::new()),
+        Some((name, text)) => (name.as_str(), hmp::read(name, text).map_err(|error| refused(&error))?),
+    };
+    for path in &args.files {
+        let (name, text) = (shown(path), text(path)?);
+        if !text.trim_start().starts_with('<') {
+            let words = words::split(&name, &text).map_err(|error| refused(&error))?;
+            let guest = qemu::read_typed(&name, &words, typed_file, &commands).map_err(|error| refused(&error))?;
+            input.guests.push(guest);
+            input.domains.push(None);
+            continue;
+        }
+        let root = Xml::parse(&name, &text).map_err(|error| refused(&error))?.root().name().to_owned();
+        if root == "network" {
+            input.networks.push(network::read(&name, &text).map_err(|error| refused(&error))?);
+            schema::validate(path, "network.rng")?;
+        } else {
+            input.guests.push(libvirt::read(&name, &text, &attached).map_err(|error| refused(&error))?);
+            schema::validate(path, "domain.rng")?;
+            input.domains.push(Some(path.clone()));
+        }
+    }
+    if let Some(pid) = args.pid {
+        input.guests.push(of_process(pid)?);
+        input.domains.push(None);
+    }
+    if typed.is_some() && input.domains.iter().all(Option::is_some) {
+        return Err(XtaskError("--hmp goes with a QEMU command line: no file given is one".to_owned()));
+    }
+    if !attached.is_empty() && input.domains.iter().all(Option::is_none) {
+        return Err(XtaskError("--attach goes with a libvirt domain: no file given is one".to_owned()));
+    }
+    names_once(&input)?;
+    if input.guests.is_empty() {
+        made_up(&mut input)?;
+    }
+    Ok(input)
+}
+
+/// Two guests of one name would have one folder.
+fn names_once(input: &Input) -> Result<(), XtaskError> {
+    for (index, guest) in input.guests.iter().enumerate() {
+        if let Some(twin) = input.guests[..index].iter().find(|other| other.name == guest.name) {
+            let (file, other) = (&guest.file, &twin.file);
+            return Err(XtaskError(format!(
+                "{file} and {other} both describe a guest \"{}\"\n  fix: explain them one after the other, or rename one",
+                guest.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A BIOS client and a UEFI client for networks that come without a guest.
+fn made_up(input: &mut Input) -> Result<(), XtaskError> {
+    for network in &input.networks {
+        for (firmware, attribute) in [("bios", ""), ("uefi", " firmware='efi'")] {
+            let xml = format!(
+                "<domain type='kvm'><name>{firmware}-client-of-{}</name><os{attribute}><type machine='q35'>hvm</type></os><devices>\
+                 <interface type='network'><source network='n'/><model type='virtio'/><boot order='1'/></interface>\
+                 <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng></devices></domain>",
+                network.name.replace(['<', '&'], "-")
+            );
+            let mut guest = libvirt::read(MADE_UP, &xml, &[]).map_err(|error| refused(&error))?;
+            for device in &mut guest.devices {
+                device.network = Some(Plug::Network(network.name.clone()));
+            }
+            input.guests.push(guest);
+            input.domains.push(None);
+        }
+    }
+    Ok(())
+}
+
+fn of_process(pid: u32) -> Result<Guest, XtaskError> {
+    let path = format!("/proc/{pid}/cmdline");
+    let bytes = fs::read(&path).map_err(|error| XtaskError(format!("--pid {pid}: cannot read {path}: {error}")))?;
+    if bytes.is_empty() {
+        return Err(XtaskError(format!(
+            "--pid {pid}: that process has no command line (a thread of the kernel, or one that has ended)"
+        )));
+    }
+    qemu::read(&format!("pid {pid}"), &words::of_process(&bytes)).map_err(|error| refused(&error))
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}

@@ -1,0 +1,93 @@
+//! libvirt's own opinion, where libvirt is there: its schema, and the command line that it would make.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use bootwright::guest::Guest;
+use bootwright::guest::compare::differences;
+use bootwright::guest::qemu::{self, words};
+use bootwright::report::text::printable;
+
+use super::args::refused;
+use super::file::text;
+use crate::XtaskError;
+
+/// Where libvirt installs its schemas.
+const SCHEMAS: &str = "/usr/share/libvirt/schemas";
+/// The variable that names another folder of them.
+const SCHEMAS_VARIABLE: &str = "BOOTWRIGHT_LIBVIRT_SCHEMAS";
+
+/// Holds a file against libvirt's RELAX NG schema, where the schema and xmllint are there.
+///
+/// # Errors
+///
+/// [`XtaskError`] with xmllint's words where the file does not hold.
+pub fn validate(path: &Path, schema: &str) -> Result<(), XtaskError> {
+    let folder = std::env::var_os(SCHEMAS_VARIABLE).unwrap_or_else(|| SCHEMAS.into());
+    let schema = Path::new(&folder).join(schema);
+    if !schema.is_file() {
+        return Ok(());
+    }
+    let checked = Command::new("xmllint")
+        .args(["--noout", "--nonet", "--relaxng"])
+        .args([&schema, path])
+        .stdin(Stdio::null())
+        .output();
+    let Ok(checked) = checked else {
+        eprintln!("note: {} is there, xmllint is not: the schema is not checked", schema.display());
+        return Ok(());
+    };
+    if checked.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&checked.stderr);
+    let first: Vec<String> = said.lines().take(3).map(printable).collect();
+    Err(XtaskError(format!(
+        "libvirt's schema refuses the file\n  {}\n  schema: {}",
+        first.join("\n  "),
+        schema.display()
+    )))
+}
+
+/// Compares a guest as it was read with the command line that libvirt makes of it, and prints what differs. Without a
+/// recorded one virsh is asked, where there is one.
+///
+/// # Errors
+///
+/// [`XtaskError`] where a recorded line cannot be read.
+pub fn compare(guest: &Guest, domain: &Path, recorded: Option<&Path>) -> Result<(), XtaskError> {
+    let (line, whose) = match recorded {
+        Some(path) => (text(path)?, path.display().to_string()),
+        None => match native(domain) {
+            Some(line) => (line, "virsh domxml-to-native".to_owned()),
+            None => return Ok(()),
+        },
+    };
+    let words = words::split(&whose, &line).map_err(|error| refused(&error))?;
+    let other = qemu::read(&whose, &words).map_err(|error| refused(&error))?;
+    let found = differences(guest, &other);
+    say!("\ncompared with {whose}:");
+    if found.is_empty() {
+        say!("  the same in all that matters to a boot");
+    }
+    for line in found {
+        say!("  {line}");
+    }
+    Ok(())
+}
+
+/// What virsh makes of a domain, without a daemon.
+fn native(domain: &Path) -> Option<String> {
+    let asked = Command::new("virsh")
+        .args(["-c", "qemu:///session", "domxml-to-native", "qemu-argv"])
+        .arg(domain)
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
+    if !asked.status.success() {
+        let said = String::from_utf8_lossy(&asked.stderr);
+        eprintln!("note: virsh does not translate the domain: {}", printable(said.lines().next().unwrap_or_default()));
+        return None;
+    }
+    Some(String::from_utf8_lossy(&asked.stdout).into_owned())
+}

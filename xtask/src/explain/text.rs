@@ -1,0 +1,165 @@
+//! What `cargo xtask explain` prints.
+
+use bootwright::boot_server::arch;
+use bootwright::guest::network::GuestNetwork;
+use bootwright::guest::variants::{Variant, reboot_xml};
+use bootwright::guest::warnings::{ARCHITECTURES, Warning};
+use bootwright::guest::{Fate, Guest, Plug};
+use bootwright::platform::Platform;
+use bootwright::report::text::printable;
+
+use super::answers::{self, Seen};
+use super::boots::Ran;
+use super::input::MADE_UP;
+
+/// Prints what was read of a guest.
+pub fn guest(guest: &Guest) {
+    let firmware = if guest.firmware.uefi().is_some() { "UEFI" } else { "BIOS" };
+    let where_from = if guest.file == MADE_UP { "made up for the network".to_owned() } else { printable(&guest.file) };
+    say!("\nguest \"{}\" ({where_from}): {}, {firmware}", printable(&guest.name), printable(&guest.machine_type));
+    if guest.file == MADE_UP {
+        return;
+    }
+    for (fate, heading) in [(Fate::Took, "taken"), (Fate::Replaced, "replaced"), (Fate::Ignored, "ignored")] {
+        let notes: Vec<String> = guest.notes.of(fate).map(ToString::to_string).collect();
+        if !notes.is_empty() {
+            say!("  {heading}");
+        }
+        for note in notes {
+            say!("    {}", printable(&note));
+        }
+    }
+    if guest.board.is_none() {
+        say!("  order by the description alone");
+        for index in guest.order() {
+            let device = &guest.devices[index];
+            let rank = device.device.bootindex.map_or_else(|| "-".to_owned(), |rank| rank.to_string());
+            say!("    {rank:>3} {} {}", device.name, device.kind);
+        }
+    }
+}
+
+/// Prints what a network gives to whom.
+pub fn network(network: &GuestNetwork) {
+    say!("\nnetwork \"{}\" ({})", printable(&network.name), printable(&network.file));
+    let rows = ARCHITECTURES.map(|architecture| {
+        let answer = network.offered(architecture);
+        let file = answer.as_ref().and_then(|answer| answer.file_field.clone().or(answer.option_67.clone()));
+        let class =
+            answer.and_then(|answer| answer.vendor_class).map(|class| format!(", as {class}")).unwrap_or_default();
+        let file = file.filter(|file| !file.is_empty());
+        vec![arch::named(architecture), file.map_or("no boot file".to_owned(), |file| file + &class)]
+    });
+    table(&["client", "boot file"], &rows);
+    for note in network.server.replaced.iter().chain(&network.server.ignored) {
+        say!("    line {}: {}", note.line, printable(&note.what));
+    }
+}
+
+/// Prints the two tables of a guest on a platform.
+pub fn answers(guest: &Guest, variants: &[Variant], platform: &Platform, ran: &Ran) {
+    let seen: Vec<Seen<'_>> = variants
+        .iter()
+        .filter_map(|variant| {
+            let (result, trace) = ran.of(&variant.case.id, &platform.name)?;
+            let mut trace = trace.unwrap_or_default();
+            answers::call_by_the_owners_names(guest, variant, &mut trace);
+            Some(Seen { variant, result, trace })
+        })
+        .collect();
+    let version = match guest.firmware.uefi() {
+        Some(_) => platform.ovmf.as_ref().map(|ovmf| format!("OVMF {}", ovmf.code.version)),
+        None => platform.seabios.as_ref().map(|file| format!("SeaBIOS {}", file.version)),
+    };
+    let version = version.unwrap_or_else(|| "no firmware".to_owned());
+    say!("\n\"{}\" on {}: QEMU {}, {version}\n", printable(&guest.name), platform.name, platform.qemu.version);
+    let rows: Vec<Vec<String>> = guest
+        .order()
+        .into_iter()
+        .map(|index| {
+            let device = &guest.devices[index];
+            let rank =
+                device.device.bootindex.filter(|rank| *rank >= 0).map_or("-".to_owned(), |rank| rank.to_string());
+            let tried = answers::tried(guest, index, &seen);
+            let fails =
+                if tried.starts_with("yes") { answers::when_it_fails(guest, index, &seen) } else { "-".to_owned() };
+            let reason = answers::fails_with(guest, index, &seen);
+            vec![rank, device.name.clone(), what_it_is(guest, index), tried, fails, reason]
+        })
+        .collect();
+    table(&["rank", "device", "what it is", "tried", "when it fails", "it fails with"], &rows);
+    say!();
+    let rows: Vec<Vec<String>> =
+        seen.iter().map(|seen| vec![seen.variant.words.clone(), answers::attempts(seen), answers::end(seen)]).collect();
+    table(&["when", "tried, in this order", "end"], &rows);
+}
+
+fn what_it_is(guest: &Guest, index: usize) -> String {
+    let device = &guest.devices[index];
+    let at = match &device.network {
+        Some(Plug::Network(name)) => format!(", network {name}"),
+        Some(Plug::User(_)) => ", user network".to_owned(),
+        Some(Plug::Host(what)) => format!(", {what}"),
+        Some(Plug::Nothing) => ", no link".to_owned(),
+        None if device.source.is_none() => ", empty".to_owned(),
+        None => String::new(),
+    };
+    let line =
+        if device.line == 0 || guest.file == MADE_UP { String::new() } else { format!(" (line {})", device.line) };
+    format!("{}{at}{line}", device.kind)
+}
+
+/// Prints rows with columns as wide as they need.
+fn table(heads: &[&str], rows: &[Vec<String>]) {
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain([heads[column].len()]).max().unwrap_or_default()
+    };
+    let print = |cells: Vec<&str>| {
+        let last = cells.len().saturating_sub(1);
+        let padded = cells.iter().enumerate().map(|(column, cell)| match column == last {
+            true => (*cell).to_owned(),
+            false => format!("{cell:<0$}", width(column)),
+        });
+        say!("  {}", padded.collect::<Vec<_>>().join("  "));
+    };
+    print(heads.to_vec());
+    for row in &rows {
+        print(row.iter().map(String::as_str).collect());
+    }
+}
+
+/// Prints the way around an unselected disk, where there is one.
+pub fn way_around(guest: &Guest) {
+    let Some(xml) = reboot_xml(guest) else { return };
+    say!(
+        "\na way around the unselected disk of \"{}\": a disk that resets the guest (tried above)",
+        printable(&guest.name)
+    );
+    say!("  cargo xtask images vendor-reboot --out DIR makes its image; virsh attach-device NAME FILE --config takes:");
+    for line in xml.lines() {
+        say!("    {line}");
+    }
+}
+
+/// Prints the warnings.
+pub fn warnings(warnings: &[Warning]) {
+    let mut told: Vec<String> = Vec::new();
+    for warning in warnings {
+        let line = printable(&warning.to_string());
+        if !told.contains(&line) {
+            told.push(line);
+        }
+    }
+    say!("\n{}", if told.is_empty() { "no warnings" } else { "warnings" });
+    for line in told {
+        say!("  {line}");
+    }
+}
+
+/// Prints where the evidence is.
+pub fn closing(ran: &Ran) {
+    let folder = ran.folder();
+    say!("\nevidence of every boot: {folder}/index.html");
+}
