@@ -3,7 +3,7 @@
 //!
 //! Data flows one way, and a module uses only what stands to its left:
 //!
-//! `digest, error, wording -> process -> platform -> image (bootwright-images) -> lan (bootwright-lan) -> evidence -> machine -> boot_server -> vm -> trace -> verdict -> case -> guest -> run -> warm -> report -> suite -> prelude`
+//! `digest, error, wording -> process -> platform -> image (bootwright-images) -> lan (bootwright-lan) -> evidence -> foreign -> machine -> boot_server -> vm -> trace -> verdict -> case -> guest -> run -> warm -> report -> suite -> prelude`
 //!
 //! Whoever writes cases takes [`prelude`]; a crate of cases is run by [`suite::main`].
 
@@ -14,6 +14,7 @@ pub mod case;
 pub mod digest;
 pub mod error;
 pub mod evidence;
+pub mod foreign;
 pub mod guest;
 pub mod machine;
 pub mod platform;

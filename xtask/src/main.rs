@@ -5,6 +5,7 @@
 //! or nothing selected.
 
 mod bench;
+mod boot;
 mod compare;
 mod doctor;
 mod explain;
@@ -33,6 +34,8 @@ struct CommandLine {
 enum Xtask {
     /// Run boot cases
     Test(Box<test::Args>),
+    /// Boot your own medium, network folder or kernel over firmware, buses and platforms: does it boot, and how far
+    Boot(Box<boot::Args>),
     /// Which device a libvirt guest or a QEMU command line boots, after which others, and what happens when each fails
     Explain(Box<explain::Args>),
     /// Build boot media to look at, mount or boot by hand
@@ -71,6 +74,7 @@ impl XtaskError {
 fn main() -> ExitCode {
     let outcome = match CommandLine::parse().subcommand {
         Xtask::Test(args) => test::run(&args),
+        Xtask::Boot(args) => boot::run(&args),
         Xtask::Explain(args) => explain::run(&args),
         Xtask::Images(args) => images::run(&args),
         Xtask::Platform(args) => platform::run(args).map_err(XtaskError::from),

@@ -348,11 +348,20 @@ fn written(outcome: std::io::Result<()>) -> Result<(), XtaskError> {
 }
 
 fn resolve(args: &Args) -> Result<Vec<Platform>, XtaskError> {
-    let names = match args.platforms.as_slice() {
+    resolve_platforms(&args.platforms, args.mirror.as_deref())
+}
+
+/// The platforms of these names, or the default one.
+///
+/// # Errors
+///
+/// The first that cannot be resolved.
+pub fn resolve_platforms(names: &[PlatformName], mirror: Option<&str>) -> Result<Vec<Platform>, XtaskError> {
+    let names = match names {
         [] => vec![suite::default_platform()],
         names => names.to_vec(),
     };
-    let options = platform::Options { mirror: args.mirror.clone(), ..platform::Options::default() };
+    let options = platform::Options { mirror: mirror.map(str::to_owned), ..platform::Options::default() };
     let mut line = crate::platform::ProgressLine::default();
     let resolved = names
         .iter()

@@ -2,6 +2,7 @@
 
 use super::addresses::{self, SERVER, Subnet};
 use super::dhcpd_rules::Rules;
+use super::dhcpd_words::{Token, balanced, tokens};
 use super::dnsmasq::LIGHTTPD;
 use super::{BootFile, BootServer, BootServerError, File, Kind};
 use crate::machine::Bridge;
@@ -11,52 +12,6 @@ const TFTP_ONLY: &str = "port=0\ninterface=br0\nbind-dynamic\nenable-tftp\ntftp-
 
 /// Statements that run programs or read other files.
 const REFUSED: [&str; 2] = ["include", "execute"];
-
-/// A word, a string (with its quotes) or a mark of the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Token<'a> {
-    /// From 1.
-    pub line: usize,
-    /// As it stands there.
-    pub text: &'a str,
-    at: usize,
-}
-
-impl<'a> Token<'a> {
-    /// A string without its quotes; `None` for anything else.
-    pub fn string(&self) -> Option<&'a str> {
-        self.text.strip_prefix('"')?.strip_suffix('"')
-    }
-}
-
-/// Splits a file as dhcpd does (`common/conflex.c`).
-///
-/// # Errors
-///
-/// A string without an end.
-fn tokens<'a>(text: &'a str, file: File<'_>) -> Result<Vec<Token<'a>>, BootServerError> {
-    let mut tokens = Vec::new();
-    let (mut at, mut line) = (0, 1);
-    while let Some(c) = text[at..].chars().next() {
-        let rest = &text[at..];
-        let length = match c {
-            '#' => rest.find('\n').unwrap_or(rest.len()),
-            '"' => {
-                let end = rest[1..].find('"').map(|end| end + 2);
-                end.ok_or_else(|| file.error(line, "a string without an end", "close it with \""))?
-            }
-            c if c.is_whitespace() || "{};(),=".contains(c) => c.len_utf8(),
-            _ => rest.find(|c: char| c.is_whitespace() || "{};(),=\"#".contains(c)).unwrap_or(rest.len()),
-        };
-        let word = &rest[..length];
-        if c != '#' && !c.is_whitespace() {
-            tokens.push(Token { line, text: word, at });
-        }
-        line += word.matches('\n').count();
-        at += length;
-    }
-    Ok(tokens)
-}
 
 /// Reads a file.
 ///
@@ -80,7 +35,7 @@ pub fn read(text: &str, file: File<'_>) -> Result<BootServer, BootServerError> {
     rewriter.conf += &text[rewriter.copied..];
     let rules = Rules::of(&tokens, file);
     let mut files = rewriter.files;
-    files.dedup_by(|a, b| a.name == b.name);
+    files.dedup_by(|a, b| a.given == b.given);
     Ok(BootServer {
         kind: Kind::Dhcpd,
         bridge: Bridge::new().dnsmasq(TFTP_ONLY).dhcpd(rewriter.conf).lighttpd(LIGHTTPD),
@@ -90,18 +45,6 @@ pub fn read(text: &str, file: File<'_>) -> Result<BootServer, BootServerError> {
         replaced: rewriter.replaced,
         ignored: Vec::new(),
     })
-}
-
-fn balanced(tokens: &[Token<'_>], file: File<'_>) -> Result<(), BootServerError> {
-    let mut open: Vec<usize> = Vec::new();
-    for token in tokens {
-        match token.text {
-            "{" => open.push(token.line),
-            "}" if open.pop().is_none() => return Err(file.error(token.line, "a } without its {", "take it out")),
-            _ => {}
-        }
-    }
-    open.pop().map_or(Ok(()), |line| Err(file.error(line, "a { without its }", "close the block")))
 }
 
 fn subnet(tokens: &[Token<'_>], file: File<'_>) -> Result<Subnet, BootServerError> {
@@ -145,7 +88,8 @@ impl Rewriter<'_> {
         if before == "filename" {
             let (given, name) = addresses::boot_file(token.string()?);
             let efi = addresses::is_efi(&name);
-            self.files.push(BootFile { line: token.line, given: given.clone(), name, efi });
+            let elsewhere = addresses::is_elsewhere(&name);
+            self.files.push(BootFile { line: token.line, given: given.clone(), name, efi, elsewhere });
             return Some(format!("\"{given}\""));
         }
         if before == "next-server" {

@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 
 use super::addresses::{self, SERVER, Subnet};
-use super::dhcpd::Token;
+use super::dhcpd_words::Token;
 use super::{File, Note, arch};
 use crate::lan::{BootAnswer, DhcpRule, DhcpServer, LanSpec, Match};
 

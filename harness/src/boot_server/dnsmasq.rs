@@ -1,20 +1,10 @@
 //! A dnsmasq file: which of its lines the lab's dnsmasq gets, which are put otherwise, which are left out.
 
 use super::addresses::{self, SERVER, Subnet};
+use super::dnsmasq_lines::{Line, is_tag};
 use super::dnsmasq_rules::Rules;
 use super::{BootFile, BootServer, BootServerError, File, Kind};
 use crate::machine::Bridge;
-
-/// One line: its number in the file, option and value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// From 1.
-    pub number: usize,
-    /// Before the equals sign.
-    pub option: String,
-    /// Behind it; empty where there is none.
-    pub value: String,
-}
 
 /// Options that are handed on as they are. dnsmasq itself says what is wrong with their values.
 const KEPT: [&str; 27] = [
@@ -57,22 +47,6 @@ const REFUSED: [&str; 5] = ["dhcp-script", "dhcp-luascript", "conf-script", "con
 /// Document root and TFTP root are the same folder.
 pub const LIGHTTPD: &str = "server.document-root = \"/srv/tftp\"\nserver.bind = \"192.168.122.1\"\nserver.port = 80\n";
 
-/// The lines of a file that are not empty and no comment.
-pub fn lines_of(text: &str) -> Vec<Line> {
-    let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line));
-    lines.filter_map(|(number, line)| line_of(number, line)).collect()
-}
-
-/// One line as dnsmasq splits it; `None` for a comment.
-pub fn line_of(number: usize, text: &str) -> Option<Line> {
-    let text = text.split(" #").next().unwrap_or_default().trim();
-    if text.is_empty() || text.starts_with('#') {
-        return None;
-    }
-    let (option, value) = text.split_once('=').unwrap_or((text, ""));
-    Some(Line { number, option: option.trim().to_owned(), value: value.trim().to_owned() })
-}
-
 /// Reads lines, which may be those that libvirt writes for a network.
 ///
 /// # Errors
@@ -92,7 +66,7 @@ pub fn read(lines: &[Line], kind: Kind, bridge: Bridge, file: File<'_>) -> Resul
     let rules = Rules::of(lines);
     let bridge = bridge.dnsmasq(format!("{FIXED}{}", reader.conf)).lighttpd(LIGHTTPD);
     let mut files = reader.files;
-    files.dedup_by(|a, b| a.name == b.name);
+    files.dedup_by(|a, b| a.given == b.given);
     rules.mark_efi(&mut files);
     Ok(BootServer {
         kind,
@@ -171,7 +145,8 @@ impl Reader<'_> {
         if let Some(word) = words.get_mut(tags) {
             let (given, name) = addresses::boot_file(word);
             let efi = addresses::is_efi(&name);
-            self.files.push(BootFile { line: line.number, given: given.clone(), name, efi });
+            let elsewhere = addresses::is_elsewhere(&name);
+            self.files.push(BootFile { line: line.number, given: given.clone(), name, efi, elsewhere });
             *word = given;
         }
         if let Some(name) = words.get_mut(tags + 1) {
@@ -193,10 +168,4 @@ impl Reader<'_> {
         };
         value.split(',').map(|one| word(one.trim())).collect::<Vec<_>>().join(",")
     }
-}
-
-/// Whether a word of a value is a condition: `tag:x`, or `net:x` in older files.
-pub fn is_tag(word: &str) -> bool {
-    let word = word.trim();
-    word.starts_with("tag:") || word.starts_with("net:") || word.starts_with('#')
 }

@@ -2,8 +2,8 @@
 
 use roxmltree::{Document, Node, ParsingOptions};
 
-use super::dnsmasq::{self, Line};
-use super::{BootServer, BootServerError, File, Kind};
+use super::dnsmasq_lines::{Line, line_of};
+use super::{BootServer, BootServerError, File, Kind, dnsmasq};
 use crate::machine::Bridge;
 
 /// The namespace of options that libvirt hands on.
@@ -46,29 +46,13 @@ pub fn read(text: &str, file: File<'_>) -> Result<BootServer, BootServerError> {
         add(line(tftp), "enable-tftp", String::new());
         add(line(tftp), "tftp-root", tftp.attribute("root").unwrap_or_default().to_owned());
     }
-    let dhcp = ip.children().filter(|node| node.has_tag_name("dhcp")).flat_map(|dhcp| dhcp.children());
-    for node in dhcp.filter(Node::is_element) {
-        let attribute = |name: &str| node.attribute(name).unwrap_or_default().to_owned();
-        match node.tag_name().name() {
-            "range" => {
-                add(line(node), "dhcp-range", format!("{},{},255.255.255.0", attribute("start"), attribute("end")))
-            }
-            "bootp" => {
-                let server = node.attribute("server").map(|server| format!(",,{server}")).unwrap_or_default();
-                add(line(node), "dhcp-boot", attribute("file") + &server);
-            }
-            "host" => {
-                let words = ["mac", "ip", "name"].map(attribute);
-                let words: Vec<String> = words.into_iter().filter(|word| !word.is_empty()).collect();
-                add(line(node), "dhcp-host", words.join(","));
-            }
-            _ => {}
-        }
+    for node in dhcp_of(ip) {
+        add(line(node), option_of(node), value_of(node));
     }
     add(line(ip), "dhcp-no-override", String::new());
     add(line(ip), "dhcp-authoritative", String::new());
     for option in root.descendants().filter(|node| node.has_tag_name((OPTIONS, "option"))) {
-        lines.extend(dnsmasq::line_of(line(option), option.attribute("value").unwrap_or_default()));
+        lines.extend(line_of(line(option), option.attribute("value").unwrap_or_default()));
     }
     let mut server = dnsmasq::read(&lines, Kind::LibvirtNetwork, bridge(root), file)?;
     for node in root.children().filter(Node::is_element) {
@@ -78,6 +62,36 @@ pub fn read(text: &str, file: File<'_>) -> Result<BootServer, BootServerError> {
         }
     }
     Ok(server)
+}
+
+/// The elements of its `<dhcp>` that libvirt has an option for.
+fn dhcp_of<'a, 'input>(ip: Node<'a, 'input>) -> impl Iterator<Item = Node<'a, 'input>> {
+    let inside = ip.children().filter(|node| node.has_tag_name("dhcp")).flat_map(|dhcp| dhcp.children());
+    inside.filter(|node| node.is_element() && !option_of(*node).is_empty())
+}
+
+fn option_of(node: Node<'_, '_>) -> &'static str {
+    match node.tag_name().name() {
+        "range" => "dhcp-range",
+        "bootp" => "dhcp-boot",
+        "host" => "dhcp-host",
+        _ => "",
+    }
+}
+
+fn value_of(node: Node<'_, '_>) -> String {
+    let attribute = |name: &str| node.attribute(name).unwrap_or_default().to_owned();
+    match option_of(node) {
+        "dhcp-range" => format!("{},{},255.255.255.0", attribute("start"), attribute("end")),
+        "dhcp-boot" => {
+            let server = node.attribute("server").map(|server| format!(",,{server}")).unwrap_or_default();
+            attribute("file") + &server
+        }
+        _ => {
+            let words = ["mac", "ip", "name"].map(attribute);
+            words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(",")
+        }
+    }
 }
 
 /// libvirt's default is STP with a delay of 0.

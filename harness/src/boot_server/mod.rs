@@ -17,7 +17,9 @@ mod addresses;
 pub mod arch;
 mod dhcpd;
 mod dhcpd_rules;
+mod dhcpd_words;
 mod dnsmasq;
+mod dnsmasq_lines;
 mod dnsmasq_rules;
 mod libvirt_network;
 
@@ -44,9 +46,9 @@ impl Kind {
     /// In words.
     pub fn words(self) -> &'static str {
         match self {
-            Kind::Dnsmasq => "dnsmasq configuration",
-            Kind::LibvirtNetwork => "libvirt network",
-            Kind::Dhcpd => "ISC dhcpd configuration",
+            Kind::Dnsmasq => "a dnsmasq configuration",
+            Kind::LibvirtNetwork => "a libvirt network",
+            Kind::Dhcpd => "an ISC dhcpd configuration",
         }
     }
 }
@@ -79,6 +81,8 @@ pub struct BootFile {
     pub name: String,
     /// For UEFI guests, as far as name and rule tell; else for BIOS guests.
     pub efi: bool,
+    /// For a processor other than x86, or by a rule whose architecture is none of x86, as far as name and rule tell.
+    pub elsewhere: bool,
 }
 
 /// What was read.
@@ -90,7 +94,7 @@ pub struct BootServer {
     pub bridge: Bridge,
     /// The same for the lan, or with its line why the lan cannot do it.
     pub lan: Result<LanSpec, Note>,
-    /// The files that guests are told to boot, in the order of the file; each name once.
+    /// The files that guests are told to boot, in the order of the file; each once.
     pub files: Vec<BootFile>,
     /// What is wrong, in the order of the file.
     pub warnings: Vec<Note>,
@@ -153,7 +157,7 @@ pub fn read(text: &str, name: &str) -> Result<BootServer, BootServerError> {
     match kind_of(text) {
         Some(Kind::LibvirtNetwork) => libvirt_network::read(text, file),
         Some(Kind::Dhcpd) => dhcpd::read(text, file),
-        Some(Kind::Dnsmasq) => dnsmasq::read(&dnsmasq::lines_of(text), Kind::Dnsmasq, Bridge::new(), file),
+        Some(Kind::Dnsmasq) => dnsmasq::read(&dnsmasq_lines::lines_of(text), Kind::Dnsmasq, Bridge::new(), file),
         None => Err(file.error(None, "neither dnsmasq's nor dhcpd's configuration nor a libvirt network", WANTED)),
     }
 }

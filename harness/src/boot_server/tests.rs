@@ -70,7 +70,9 @@ fn the_articles_right_rules_have_no_warning_and_go_to_daemon_and_lan() {
     assert!(conf.contains("dhcp-range=192.168.122.10,192.168.122.99\n"), "{conf}");
     assert!(conf.contains("dhcp-boot=http://192.168.122.1/pxelinux.0\n"), "{conf}");
     let files: Vec<(&str, bool)> = server.files.iter().map(|file| (file.name.as_str(), file.efi)).collect();
-    assert_eq!(files, [("pxelinux.0", false), ("arch-x86_64/grubx64.efi", true)]);
+    let grub = ("arch-x86_64/grubx64.efi", true);
+    assert_eq!(files, [("pxelinux.0", false), grub, grub]);
+    assert!(server.files.iter().all(|file| !file.elsewhere));
     let lan = server.lan.unwrap();
     let rules = &lan.dhcp[0].rules;
     assert_eq!(rules.len(), 3);
@@ -104,6 +106,12 @@ fn the_articles_rule_for_arm_and_what_it_means_to_dnsmasq() {
             "d.conf:10: client-arch,b is one zero byte to dnsmasq, which every architecture below 256 has, BIOS guests' too; \
           write 11, decimal, for UEFI AArch64 by PXE"
         ]
+    );
+    let elsewhere: Vec<usize> = server.files.iter().filter(|file| file.elsewhere).map(|file| file.line).collect();
+    assert_eq!(elsewhere, [11]);
+    let named_otherwise = text.replace("/arch-aarch64/grubaa64.efi", "/boot.efi");
+    assert!(
+        read(&named_otherwise, "d.conf").unwrap().files.iter().any(|file| file.name == "boot.efi" && file.elsewhere)
     );
 }
 

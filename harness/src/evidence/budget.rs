@@ -23,7 +23,7 @@ const OWN_STEPS: usize = 20_000;
 pub(super) struct Budget {
     messages: usize,
     /// Bytes that were not kept, by stream.
-    bytes: [u64; 3],
+    bytes: [u64; 4],
     /// Messages and events that were not kept.
     entries: u64,
 }
@@ -68,7 +68,7 @@ impl Budget {
 
     /// What was not kept, in words; `None` where everything was.
     pub(super) fn missing(&self) -> Option<String> {
-        let sources = [Source::Serial, Source::DebugConsole, Source::QemuStderr];
+        let sources = [Source::Serial, Source::DebugConsole, Source::QemuStderr, Source::Screen];
         let streams = sources.iter().zip(self.bytes).filter(|(_, count)| *count > 0);
         let mut parts: Vec<String> =
             streams.map(|(source, count)| format!("{count} bytes of {}", source.name())).collect();

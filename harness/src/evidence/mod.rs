@@ -37,6 +37,8 @@ pub enum Source {
     DebugConsole,
     /// QEMU's standard error.
     QemuStderr,
+    /// The VGA text screen, line by line as lines change.
+    Screen,
 }
 
 impl Source {
@@ -46,6 +48,7 @@ impl Source {
             Source::Serial => "serial",
             Source::DebugConsole => "debugcon",
             Source::QemuStderr => "qemu",
+            Source::Screen => "screen",
         }
     }
 }
@@ -86,6 +89,7 @@ struct State {
     serial: Vec<u8>,
     debug_console: Vec<u8>,
     qemu_stderr: Vec<u8>,
+    screen: Vec<u8>,
     budget: budget::Budget,
     failure: Option<String>,
     timeline: Vec<Entry>,
@@ -131,6 +135,7 @@ impl Recorder {
             Source::Serial => &mut state.serial,
             Source::DebugConsole => &mut state.debug_console,
             Source::QemuStderr => &mut state.qemu_stderr,
+            Source::Screen => &mut state.screen,
         };
         let offset = stream.len();
         let kept = bytes.len().min(STREAM_LIMIT - offset);
@@ -183,7 +188,8 @@ impl Recorder {
     /// About how much memory the evidence takes.
     pub fn bytes_held(&self) -> usize {
         let state = self.lock();
-        let streams = state.serial.len() + state.debug_console.len() + state.qemu_stderr.len();
+        let streams = [&state.serial, &state.debug_console, &state.qemu_stderr, &state.screen];
+        let streams: usize = streams.map(Vec::len).iter().sum();
         streams + state.budget.held(state.timeline.len())
     }
 
@@ -320,6 +326,7 @@ impl State {
             Source::Serial => &self.serial,
             Source::DebugConsole => &self.debug_console,
             Source::QemuStderr => &self.qemu_stderr,
+            Source::Screen => &self.screen,
         }
     }
 

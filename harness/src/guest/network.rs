@@ -120,7 +120,9 @@ impl GuestNetwork {
     /// says.
     pub fn lan(&self) -> Option<Network> {
         let mut network = Network::new(self.server.lan.clone().ok()?);
-        for (number, file) in self.server.files.iter().enumerate() {
+        let mut named = std::collections::BTreeSet::new();
+        let files = self.server.files.iter().filter(|file| named.insert(&file.name));
+        for (number, file) in files.enumerate() {
             let medium = medium(number, &file.name);
             network = match file.efi {
                 true => network.efi_program(&file.name, &medium),

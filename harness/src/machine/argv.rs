@@ -62,6 +62,8 @@ pub fn argv(machine: &Machine, layout: &Layout, files: &Files, wiring: &Wiring) 
     board(&mut argv, machine);
     clock(&mut argv, machine);
     firmware(&mut argv, machine, files);
+    secure_boot(&mut argv, machine);
+    kernel(&mut argv, machine);
     for (name, file) in &files.fw_cfg {
         argv.two("-fw_cfg", &join(&[("name", text(name)), ("file", text(file.display()))]));
     }
@@ -171,12 +173,27 @@ pub fn mac(index: usize) -> String {
 
 /// The `-blockdev` description of a medium as key and value; stories add media with the same words.
 pub fn blockdev_properties(device: &Device, index: usize, file: &std::path::Path) -> Vec<(&'static str, Value)> {
+    let foreign = device.medium.as_ref().and_then(|medium| medium.file.as_ref());
+    let driver = match foreign {
+        Some(image) if device.optical => image.format.driver(),
+        Some(_) => "qcow2",
+        None => "raw",
+    };
     let mut words = vec![
-        ("driver", text("raw")),
+        ("driver", text(driver)),
         ("node-name", text(format!("medium{index}"))),
         ("file.driver", text("file")),
         ("file.filename", text(file.display())),
     ];
+    // the overlay names nothing below it, so that nobody else can
+    if let Some(image) = foreign.filter(|_| !device.optical) {
+        words.extend([
+            ("backing.driver", text(image.format.driver())),
+            ("backing.read-only", true.into()),
+            ("backing.file.driver", text("file")),
+            ("backing.file.filename", text(image.path.display())),
+        ]);
+    }
     if device.optical {
         words.push(("read-only", true.into()));
     } else {
@@ -206,6 +223,9 @@ fn board(argv: &mut Argv, machine: &Machine) {
     let ipxe = machine.firmware == Firmware::SeaBios && machine.plugged_nics().next().is_some();
     if machine.serial_console || ipxe {
         words.push(("graphics", false.into()));
+    }
+    if machine.secure_boot {
+        words.push(("smm", true.into()));
     }
     argv.two("-machine", &option(machine.board.name(), &words));
     argv.two("-m", &machine.ram_mib_or_default().to_string());
@@ -246,6 +266,26 @@ fn firmware(argv: &mut Argv, machine: &Machine, files: &Files) {
             ];
             argv.two("-drive", &join(&words));
         }
+    }
+}
+
+/// The build that enforces Secure Boot keeps its variables out of reach of the operating system, which a sleep could undo.
+fn secure_boot(argv: &mut Argv, machine: &Machine) {
+    if machine.secure_boot {
+        argv.two("-global", "driver=cfi.pflash01,property=secure,value=on");
+        argv.two("-global", "ICH9-LPC.disable_s3=1");
+    }
+}
+
+/// The kernel that QEMU hands over.
+fn kernel(argv: &mut Argv, machine: &Machine) {
+    let Some(kernel) = &machine.kernel else { return };
+    argv.two("-kernel", &kernel.kernel.display().to_string());
+    if let Some(initrd) = &kernel.initrd {
+        argv.two("-initrd", &initrd.display().to_string());
+    }
+    if let Some(append) = &kernel.append {
+        argv.two("-append", append);
     }
 }
 

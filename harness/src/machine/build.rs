@@ -12,8 +12,8 @@
 //! ```
 
 use super::{
-    Accelerator, BlockSize, Board, BootOptions, Clock, Device, DeviceClass, Firmware, Machine, Medium, Network, Nic,
-    NicModel, OptionRom, Place, ScsiAdapter, UsbController, Value, VariableStore,
+    Accelerator, BlockSize, Board, BootOptions, Clock, Device, DeviceClass, Firmware, KernelFiles, Machine, Medium,
+    Network, Nic, NicModel, OptionRom, Place, ScsiAdapter, UsbController, Value, VariableStore,
 };
 
 impl Machine {
@@ -45,6 +45,8 @@ impl Machine {
             devices: Vec::new(),
             fw_cfg: Vec::new(),
             networks: Vec::new(),
+            kernel: None,
+            secure_boot: false,
             variable_store: VariableStore::default(),
         }
     }
@@ -253,6 +255,18 @@ impl Machine {
     /// Adds a standard VGA adapter.
     pub fn vga(mut self) -> Machine {
         self.vga = true;
+        self
+    }
+
+    /// Has QEMU hand a kernel to the firmware.
+    pub fn kernel(mut self, kernel: KernelFiles) -> Machine {
+        self.kernel = Some(kernel);
+        self
+    }
+
+    /// Enforces Secure Boot.
+    pub fn secure_boot(mut self) -> Machine {
+        self.secure_boot = true;
         self
     }
 

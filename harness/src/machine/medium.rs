@@ -1,7 +1,11 @@
 //! What is put into a drive, by the words that cases use.
 
+use std::path::PathBuf;
+
 use bootwright_images::{After, Boots, Content, FatType, MediumKind, MediumSpec, PartitionTable};
 use serde::{Deserialize, Serialize};
+
+use crate::foreign::Format;
 
 /// A named medium to build for one machine. Names are unique within a machine.
 #[must_use = "words about a medium give a new one back"]
@@ -15,11 +19,39 @@ pub struct Medium {
     /// Size in 512-byte sectors, hard disks only; `None` lets the machine choose a size no other disk of it has.
     #[serde(default)]
     pub sectors: Option<u64>,
+    /// An image that somebody else made, in place of [`Medium::content`]. It is only read: what a guest writes goes into an
+    /// overlay in the evidence folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<ImageFile>,
+}
+
+/// A Linux kernel and what QEMU gives it: `-kernel`, `-initrd`, `-append`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct KernelFiles {
+    /// The kernel, absolute.
+    pub kernel: PathBuf,
+    /// The initial RAM disk, absolute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initrd: Option<PathBuf>,
+    /// The kernel's command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub append: Option<String>,
+}
+
+/// An image file that somebody else made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ImageFile {
+    /// Where it is, absolute.
+    pub path: PathBuf,
+    /// How its bytes lie.
+    pub format: Format,
 }
 
 impl Medium {
     fn new(name: &str, content: Content) -> Medium {
-        Medium { name: name.to_owned(), content, sectors: None }
+        Medium { name: name.to_owned(), content, sectors: None, file: None }
     }
 
     /// Bootable by BIOS and UEFI; the payload reports and ends the machine.
@@ -36,6 +68,12 @@ impl Medium {
     /// A valid boot sector that reports and then hangs.
     pub fn hanging(name: &str) -> Medium {
         Medium::then(name, After::Hang)
+    }
+
+    /// An image that somebody else made, of so many bytes.
+    pub fn image_file(name: &str, path: impl Into<PathBuf>, format: Format, bytes: u64) -> Medium {
+        let file = Some(ImageFile { path: path.into(), format });
+        Medium { sectors: Some(bytes.div_ceil(512)), file, ..Medium::new(name, Content::Blank) }
     }
 
     /// All zero.

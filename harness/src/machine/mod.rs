@@ -42,7 +42,7 @@ pub use device_name::DeviceName;
 pub use disk_class::{DiskClass, Hotplug, UnknownDiskClass};
 pub use layout::LayoutError;
 pub use loader::{Grub, Loader};
-pub use medium::Medium;
+pub use medium::{ImageFile, KernelFiles, Medium};
 pub use network::{Https, Network, Program, Served};
 pub use nic_model::{NicModel, OtherNic, UefiDriver, UnknownNic};
 pub use property::Value;
@@ -427,6 +427,12 @@ pub struct Machine {
     /// Networks that NICs are plugged into, by [`Nic::lan`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub networks: Vec<Network>,
+    /// A Linux kernel that QEMU hands to the firmware.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<KernelFiles>,
+    /// UEFI firmware that enforces Secure Boot, with the vendors' keys enrolled; q35 alone has what it needs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secure_boot: bool,
     /// What UEFI firmware keeps its variables in.
     #[serde(default, skip_serializing_if = "VariableStore::is_default")]
     pub variable_store: VariableStore,

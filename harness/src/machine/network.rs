@@ -15,6 +15,8 @@
 //! assert_eq!(machine.networks[0].media().collect::<Vec<_>>(), ["served"]);
 //! ```
 
+use std::path::PathBuf;
+
 use bootwright_images::{After, ImageError, Nonce, payload};
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +96,9 @@ pub struct Network {
     /// Programs that others wrote, by the file name under which they are offered.
     #[serde(default)]
     pub loaders: Vec<(String, Loader)>,
+    /// A folder of the host whose files are offered by their names in it; read when the machine is powered on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
     /// HTTPS, if there is any.
     #[serde(default)]
     pub https: Option<Https>,
@@ -105,7 +110,7 @@ pub struct Network {
 impl Network {
     /// A network that offers no program yet.
     pub fn new(lan: LanSpec) -> Network {
-        Network { lan, served: Vec::new(), loaders: Vec::new(), https: None, bridge: None }
+        Network { lan, served: Vec::new(), loaders: Vec::new(), folder: None, https: None, bridge: None }
     }
 
     /// A network of real parts, on which programs and files lie in `/srv/tftp`.
@@ -131,6 +136,12 @@ impl Network {
     /// Offers a program that others wrote.
     pub fn loader(mut self, file: &str, loader: Loader) -> Network {
         self.loaders.push((file.to_owned(), loader));
+        self
+    }
+
+    /// Offers the files of a folder.
+    pub fn folder(mut self, folder: impl Into<PathBuf>) -> Network {
+        self.folder = Some(folder.into());
         self
     }
 

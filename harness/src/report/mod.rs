@@ -55,6 +55,6 @@ pub use json::{Run, gather};
 pub use key::{CaseKey, folder_name};
 pub use model::{
     Attempt, CaseResult, Clock, FirmwareInfo, FirmwareKind, Flake, Host, KnownIssueInfo, PlatformInfo, QemuInfo,
-    Report, SCHEMA, Start, Totals, Verdict, timestamp,
+    Reached, Report, SCHEMA, Start, Totals, Verdict, timestamp,
 };
 pub use selection::{Selection, Shard, ShardError};

@@ -193,6 +193,25 @@ pub struct CaseResult {
     /// Where the case is written, for example `cases/src/resets.rs:65`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// How far a medium that somebody else made came; left out for others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached: Option<Reached>,
+}
+
+/// How far a medium that somebody else made came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reached {
+    /// `nothing`, `firmware`, `started`, `loader`, `kernel` or `userspace`.
+    pub stage: String,
+    /// The program that was recognised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
+    /// Its words; guest-controlled text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// What stopped it, where something said so; guest-controlled text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
 }
 
 impl CaseResult {
@@ -223,6 +242,7 @@ impl CaseResult {
             round: key.round,
             about: None,
             source: None,
+            reached: None,
         }
     }
 

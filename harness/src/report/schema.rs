@@ -32,6 +32,8 @@ fn the_schema_and_the_types_have_the_same_fields() {
     (case.detail, case.guest, case.seed) = (Some("x".into()), Some("x".into()), Some(1));
     (case.start, case.base) = (Some(super::Start::Warm), Some("x".into()));
     (case.cold_because, case.processor_seconds) = (Some("x".into()), Some(1.0));
+    let (program, text, stopped) = (Some("GRUB".into()), Some("GNU GRUB".into()), Some("x".into()));
+    case.reached = Some(super::Reached { stage: "loader".into(), program, text, stopped });
     let flake = super::Flake { id: "x".into(), platform: "host".into(), totals: report.totals };
     report.flakes.push(flake);
     report.shard = super::Shard::new(1, 3);

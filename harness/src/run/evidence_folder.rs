@@ -80,6 +80,10 @@ impl EvidenceFolder {
         let serial = recorder.stream(Source::Serial);
         self.bytes("serial.log", &serial)?;
         self.bytes("debugcon.log", &recorder.stream(Source::DebugConsole))?;
+        let vga_text = recorder.stream(Source::Screen);
+        if !vga_text.is_empty() {
+            self.bytes("vga-text.log", &vga_text)?;
+        }
         self.text("qmp.jsonl", &recorder.qmp_jsonl())?;
         let timeline = self.path.join("timeline.jsonl");
         let written = file::write_with(&timeline, |out| recorder.write_timeline(out));

@@ -10,7 +10,7 @@ use crate::case::story::{Code, Story};
 use crate::digest;
 use crate::error::chain;
 use crate::evidence::HarnessEvent;
-use crate::machine::Access;
+use crate::machine::{Access, Machine};
 use crate::platform::{FirmwareFile, Options, Ovmf, Platform, PlatformError, PlatformName};
 
 /// What is in the flash, and what was at each power-on.
@@ -34,11 +34,24 @@ impl Flash {
     /// # Errors
     ///
     /// What is missing, and the command that fetches it.
-    pub fn of(story: &Story, platform: &Platform) -> Result<Flash, RunError> {
+    pub fn of(story: &Story, machine: &Machine, platform: &Platform) -> Result<Flash, RunError> {
         let releases = releases(story, platform)?;
-        let ovmf = platform.ovmf.as_ref().ok_or_else(|| RunError::new("the platform has no OVMF"))?;
+        let ovmf = Flash::build(machine, platform)?;
         let own = Installed { of: platform.name.clone(), file: ovmf.code.clone() };
         Ok(Flash { now: own.clone(), own, releases, power_ons: Vec::new() })
+    }
+
+    /// The platform's build of OVMF that a machine wants.
+    ///
+    /// # Errors
+    ///
+    /// That the platform has none.
+    pub fn build<'a>(machine: &Machine, platform: &'a Platform) -> Result<&'a Ovmf, RunError> {
+        let (build, what) = match machine.secure_boot {
+            true => (&platform.ovmf_secure_boot, "the platform has no OVMF with Secure Boot"),
+            false => (&platform.ovmf, "the platform has no OVMF"),
+        };
+        build.as_ref().ok_or_else(|| RunError::new(what))
     }
 
     /// Installs another OVMF_CODE, which stays until the next one.
@@ -145,13 +158,23 @@ mod tests {
         }
     }
 
+    fn machine() -> Machine {
+        Machine::q35(crate::machine::Firmware::Ovmf)
+    }
+
+    #[test]
+    fn secure_boot_wants_the_build_that_has_it() {
+        let error = Flash::build(&machine().secure_boot(), &platform()).unwrap_err();
+        assert_eq!(error.to_string(), "the platform has no OVMF with Secure Boot");
+    }
+
     #[test]
     fn a_release_that_is_not_in_the_cache_is_named_with_the_command_that_fetches_it() {
         let story = Story::new().power_cycle_with(WhileOff::new().code_of("debian:no-such-suite"));
         let missing = missing(&story, &platform()).unwrap();
         let words = "debian:no-such-suite is not in the cache: cargo xtask platform fetch debian:no-such-suite";
         assert_eq!(missing, words);
-        assert!(Flash::of(&story, &platform()).is_err());
+        assert!(Flash::of(&story, &machine(), &platform()).is_err());
     }
 
     #[test]
@@ -162,7 +185,7 @@ mod tests {
 
     #[test]
     fn each_power_on_is_told_with_what_is_in_the_flash() {
-        let mut flash = Flash::of(&Story::new(), &platform()).unwrap();
+        let mut flash = Flash::of(&Story::new(), &machine(), &platform()).unwrap();
         let event = flash.powered_on(Access::Absent, Path::new("/nonexistent"));
         assert_eq!(event.to_string(), "power-on 1 with OVMF_CODE 2022.11 of host, variable store absent");
         assert!(flash.install(&Code::Release("debian:sid".into())).unwrap_err().to_string().contains("not looked for"));

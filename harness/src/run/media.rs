@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use super::error::RunError;
 use super::evidence_folder::EvidenceFolder;
 use super::seed::nonce;
-use crate::machine::Machine;
+use crate::evidence::file;
+use crate::foreign;
 use crate::machine::layout::Layout;
+use crate::machine::{ImageFile, Machine};
 
 /// What was built for the drives of a machine.
 pub struct Media {
@@ -37,6 +39,12 @@ pub fn build(
             media.files.push(None);
             continue;
         };
+        if let Some(file) = &medium.file {
+            let below = attached(folder, device.optical, &medium.name, file, medium.sectors)?;
+            media.sectors.insert(medium.name.clone(), medium.sectors.unwrap_or_default());
+            media.files.push(Some(below));
+            continue;
+        }
         let nonce = nonce(seed, case, &medium.name);
         let spec = medium.spec(kind, placed.sectors);
         let image = bootwright_images::build(&spec, nonce).map_err(|error| RunError::because("medium", error))?;
@@ -48,4 +56,24 @@ pub fn build(
         media.files.push(Some(path));
     }
     Ok(media)
+}
+
+/// What QEMU opens of an image that somebody else made: the image itself in an optical drive, which is read-only, an overlay of
+/// it anywhere else.
+fn attached(
+    folder: &EvidenceFolder,
+    optical: bool,
+    name: &str,
+    image: &ImageFile,
+    sectors: Option<u64>,
+) -> Result<PathBuf, RunError> {
+    foreign::regular(&image.path, "the image that the medium names")
+        .map_err(|error| RunError::because("medium", error))?;
+    if optical {
+        return Ok(image.path.clone());
+    }
+    let path = folder.medium(name);
+    let bytes = foreign::overlay::empty(sectors.unwrap_or_default().saturating_mul(512));
+    file::write(&path, &bytes).map_err(RunError::file("write", &path))?;
+    Ok(path)
 }

@@ -42,6 +42,7 @@ mod session;
 mod share;
 mod snapshot;
 mod steps;
+mod text_watch;
 mod variable_store;
 mod warm_start;
 mod watch;

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::error::RunError;
 use super::lab;
 use crate::evidence::{NetworkEvent, Observed, Recorder, file};
+use crate::foreign;
 use crate::lan::tls::Authority;
 use crate::lan::{Lan, LanEvent, LanEventKind, LanLog, LanSpec, pcapng};
 use crate::machine::{DeviceName, Loader, Machine};
@@ -48,6 +49,7 @@ impl Networks {
             for medium in network.media() {
                 networks.nonces.insert(medium.to_owned(), nonce(medium).to_string());
             }
+            lan = with_folder(lan, network.folder.as_deref())?;
             lan = with_loaders(lan, &network.loaders, index, folder)?;
             if let Some(https) = &network.https {
                 let path = folder.join(format!("cacerts-{index}.siglist"));
@@ -111,6 +113,19 @@ impl Networks {
         far.nics = ends.into_values().collect();
         Ok((running, far))
     }
+}
+
+/// The lan with the files of a folder; one that the lan offers already stays.
+fn with_folder(mut lan: LanSpec, folder: Option<&Path>) -> Result<LanSpec, RunError> {
+    let Some(folder) = folder else { return Ok(lan) };
+    let files = foreign::folder::files(folder).map_err(|error| RunError::because("the folder to serve", error))?;
+    for (name, path) in files {
+        if !lan.files.contains_key(&name) {
+            let bytes = std::fs::read(&path).map_err(RunError::file("read", &path))?;
+            lan = lan.file(name, bytes);
+        }
+    }
+    Ok(lan)
 }
 
 /// Adds the programs of others that a network serves, and says in the evidence which they are.

@@ -69,6 +69,11 @@ impl Pace {
         self.begun.elapsed()
     }
 
+    /// Host time since the last sign of life.
+    pub fn silent(&self) -> Duration {
+        self.last_progress.elapsed()
+    }
+
     /// Another QEMU runs from now on.
     pub fn powered_on(&mut self, process: u32) {
         self.starved += self.waited();

@@ -66,13 +66,13 @@ impl Prepared {
         match machine.firmware {
             Firmware::SeaBios => files.bios = platform.seabios.as_ref().map(|file| file.path.clone()),
             Firmware::Ovmf => {
-                let ovmf = platform.ovmf.as_ref().ok_or_else(|| RunError::new("the platform has no OVMF"))?;
+                let ovmf = Flash::build(&machine, platform)?;
                 files.code = Some(ovmf.code.path.clone());
                 let damage = machine.variable_store.damage.as_ref();
                 let copy = VariableStoreFile::copy_of(&ovmf.vars.path, damage, folder.path())?;
                 files.vars = Some(copy.path());
                 store = Some(copy);
-                flash = Some(Flash::of(&case.story, platform)?);
+                flash = Some(Flash::of(&case.story, &machine, platform)?);
             }
         }
         let names = Names::of(&machine, &layout, &media.nonces, &media.sectors);

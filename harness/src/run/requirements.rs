@@ -10,11 +10,23 @@ use crate::platform::{Platform, QemuVersion};
 pub fn missing(case: &Case, platform: &Platform) -> Option<String> {
     match case.machine.firmware {
         Firmware::SeaBios if platform.seabios.is_none() => Some("the platform has no SeaBIOS".to_owned()),
+        Firmware::Ovmf if case.machine.secure_boot => secure_boot_missing(platform),
         Firmware::Ovmf if platform.ovmf.is_none() => Some("the platform has no OVMF".to_owned()),
         _ => loaders::missing(&case.machine)
             .or_else(|| lab::missing(&case.machine))
             .or_else(|| commands_missing(&case.story, &platform.qemu.version))
             .or_else(|| flash::missing(&case.story, platform)),
+    }
+}
+
+/// What a platform lacks to refuse what is not signed.
+fn secure_boot_missing(platform: &Platform) -> Option<String> {
+    match &platform.ovmf_secure_boot {
+        None => Some("the platform has no OVMF with Secure Boot".to_owned()),
+        Some(ovmf) if !ovmf.enrolled_keys => {
+            Some("the platform's OVMF with Secure Boot has no keys enrolled: it would refuse nothing".to_owned())
+        }
+        Some(_) => None,
     }
 }
 

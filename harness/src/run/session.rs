@@ -25,9 +25,10 @@ use crate::case::Case;
 use crate::error::chain;
 use crate::evidence::{HarnessEvent, Recorder};
 use crate::machine::argv::{self, Files, Wiring};
-use crate::machine::{Clock, Machine};
+use crate::machine::{Clock, Firmware, Machine};
 use crate::platform::Platform;
 use crate::process::Command;
+use crate::trace::guest_text::Watcher;
 use crate::trace::{Reader, Trace};
 use crate::verdict::conclude::{Conclusion, Observed, RunEnd, conclude, conclude_boot};
 use crate::verdict::stores::Stores;
@@ -98,7 +99,11 @@ impl<'a> Session<'a> {
     /// A machine that is ready and off.
     pub fn new(case: &'a Case, platform: &'a Platform, options: &'a Options, prepared: Prepared) -> Session<'a> {
         let recorder = Recorder::new();
-        let reader = Reader::new(prepared.machine.firmware, prepared.names.clone());
+        let mut reader = Reader::new(prepared.machine.firmware, prepared.names.clone());
+        if let Some(reach) = case.expectation.reach() {
+            let rom = prepared.machine.firmware == Firmware::SeaBios && prepared.machine.has_nic();
+            reader = reader.watching(Watcher::new(&reach.patterns(), rom));
+        }
         let pace = Pace::new(prepared.store.as_ref().map(VariableStoreFile::path));
         let watch = Watch::new(&recorder, reader, &case.expectation, case.story.resets(), options.patience, pace);
         Session {
@@ -148,13 +153,17 @@ impl<'a> Session<'a> {
 
     /// Watches the machine until the expectation's run is over, or cannot be any more.
     pub fn watch(&mut self) -> RunEnd {
-        self.watch.until_over()
+        match self.case.expectation.reach() {
+            Some(reach) => self.watch_text(reach),
+            None => self.watch.until_over(),
+        }
     }
 
     /// Takes what is still under way, looks at the guest a last time and powers machine and networks off.
     pub fn stop(&mut self, end: &RunEnd) -> LastLook {
         let Some(vm) = &self.vm else { return LastLook::never("never ran") };
         self.watch.drain();
+        self.picture();
         let look = LastLook::at(vm);
         for networks in std::mem::take(&mut self.networks) {
             // the parts of a lab write down how they end once QEMU has

@@ -246,6 +246,40 @@ impl Watch {
         }
     }
 
+    /// Takes what comes within `time`; the end of the run where all of `limit` is over or the host is at fault. What a medium that
+    /// somebody else made does next is waited for as long as its whole run may take.
+    pub fn look(&mut self, time: Duration, limit: Duration) -> Option<RunEnd> {
+        let until = Instant::now() + time;
+        while Instant::now() < until && self.exit.is_none() {
+            self.ingest_until(until);
+        }
+        match self.pace.check(limit, limit) {
+            Ok(_) => None,
+            Err(Overdue::Host(end)) => Some(end),
+            Err(Overdue::Guest) => {
+                let alive = self.progress.shows_life();
+                let awaited = if alive { Awaited::NextStep } else { Awaited::SignOfLife };
+                Some(RunEnd::GaveUp { waited: self.pace.elapsed(), awaited })
+            }
+        }
+    }
+
+    /// How the run ended, if QEMU has ended or nothing that comes proves anything any more.
+    pub fn end_of_qemu(&self) -> Option<RunEnd> {
+        let broken = self.failure.clone().map(|reason| RunEnd::Broken { reason });
+        broken.or_else(|| self.qemu_ended())
+    }
+
+    /// Host time since the last sign of life.
+    pub fn silent(&self) -> Duration {
+        self.pace.silent()
+    }
+
+    /// Resets so far.
+    pub fn resets(&self) -> u32 {
+        self.resets
+    }
+
     /// Takes what is still under way: a payload ends QEMU right after its line.
     pub fn drain(&mut self) {
         self.ingest_until(Instant::now() + Duration::from_millis(5));
@@ -286,7 +320,7 @@ impl Watch {
 
     fn ingest(&mut self, entry: Entry, bytes: &[u8]) {
         match entry.what {
-            Observed::Bytes { source: source @ (Source::Serial | Source::DebugConsole), .. } => {
+            Observed::Bytes { source: source @ (Source::Serial | Source::DebugConsole | Source::Screen), .. } => {
                 if source == Source::Serial {
                     self.printed = Some(entry.at);
                 }

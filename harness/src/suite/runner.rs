@@ -13,9 +13,9 @@ use crate::machine::{Accelerator, Clock, Firmware, Machine, Medium};
 use crate::platform::{self, Platform, PlatformName};
 use crate::report::{self, CaseFolder, CaseKey, CaseResult, Verdict};
 use crate::run::{Bases, Ended, Finished, Options, Patience, Start, run, run_control};
-use crate::trace::Outcome;
+use crate::trace::{Outcome, Trace};
 use crate::verdict::known_issues::{self, Classification, FailureFacts, KnownIssues, Versions};
-use crate::verdict::{Expectation, one_of};
+use crate::verdict::{Expectation, one_of, reach};
 use crate::warm::WarmBases;
 
 use super::jobs::Job;
@@ -157,6 +157,7 @@ impl Runner {
     fn classify(&self, job: &Job, key: &CaseKey, platform: &Platform, finished: &Finished) -> CaseResult {
         let mut result = CaseResult::new(key, Verdict::Passed);
         fill(&mut result, finished);
+        result.reached = job.case.expectation.reach().map(|_| reached(&finished.trace));
         result.negative_of = job.control.then(|| job.case.id.clone());
         let qemu = platform.qemu.version.to_string();
         let firmware = firmware_version(platform, job.case.machine.firmware);
@@ -251,6 +252,16 @@ fn firmware_version(platform: &Platform, firmware: Firmware) -> Option<(&'static
 
 fn fact(attempt: &report::Attempt) -> known_issues::AttemptFact<'_> {
     known_issues::AttemptFact { target: &attempt.target, medium: attempt.medium.as_deref(), outcome: attempt.outcome }
+}
+
+fn reached(trace: &Trace) -> report::Reached {
+    let furthest = trace.guest.furthest();
+    report::Reached {
+        stage: trace.stage().word().to_owned(),
+        program: furthest.map(|sighting| sighting.program.clone()),
+        text: furthest.map(|sighting| sighting.text.clone()),
+        stopped: reach::why_not_further(trace),
+    }
 }
 
 fn fill(result: &mut CaseResult, finished: &Finished) {

@@ -22,6 +22,7 @@ pub mod bridge_port;
 mod entries;
 pub mod exchange;
 pub mod finding;
+pub mod guest_text;
 mod ipxe;
 pub mod lan_finding;
 pub mod lines;
@@ -29,6 +30,7 @@ pub mod menu;
 mod names;
 mod ovmf;
 pub mod payload;
+pub mod picture;
 mod readable;
 mod screen;
 mod seabios;
@@ -42,6 +44,7 @@ use crate::machine::{DeviceName, Firmware};
 use crate::wording;
 use finding::{Caller, Interruption};
 pub use finding::{Finding, Reason};
+pub use guest_text::{GuestText, Sighting, Stage};
 pub use lan_finding::{LanFinding, Protocol};
 pub use names::Names;
 pub use payload::Payload;
@@ -264,6 +267,9 @@ pub struct Trace {
     /// What the guest's NICs said to the lan and got, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub network: Vec<exchange::Conversation>,
+    /// What the text of a medium that somebody else made says.
+    #[serde(default, skip_serializing_if = "GuestText::is_empty")]
+    pub guest: GuestText,
 }
 
 /// How far a boot has come: it goes on as long as this changes.
@@ -428,6 +434,8 @@ pub struct Reader {
     parser: Parser,
     names: Names,
     main: lines::Splitter,
+    /// Reads the text of media that somebody else made.
+    watcher: Option<guest_text::Watcher>,
     trace: Trace,
 }
 
@@ -438,13 +446,33 @@ impl Reader {
             Firmware::SeaBios => Parser::SeaBios(seabios::Parser::default()),
             Firmware::Ovmf => Parser::Ovmf(ovmf::Parser::default()),
         };
-        Reader { parser, names, main: lines::Splitter::default(), trace: Trace { laps: 1, ..Trace::default() } }
+        Reader {
+            parser,
+            names,
+            main: lines::Splitter::default(),
+            watcher: None,
+            trace: Trace { laps: 1, ..Trace::default() },
+        }
+    }
+
+    /// The same reader, which also reads what the guest's own programs print.
+    #[must_use]
+    pub fn watching(mut self, watcher: guest_text::Watcher) -> Reader {
+        self.watcher = Some(watcher);
+        self
     }
 
     /// Takes bytes of a stream. SeaBIOS is read from the debug console, where the BIOS payload prints too; OVMF is read
     /// from the serial port, which its console and the payload share. So order within a trace never depends on how two
     /// streams were interleaved by the host.
     pub fn push(&mut self, source: Source, bytes: &[u8]) {
+        self.firmware(source, bytes);
+        if let Some(watcher) = &mut self.watcher {
+            watcher.push(source, bytes, &mut self.trace);
+        }
+    }
+
+    fn firmware(&mut self, source: Source, bytes: &[u8]) {
         let wanted = match self.parser {
             Parser::SeaBios(_) => Source::DebugConsole,
             Parser::Ovmf(_) => Source::Serial,

@@ -15,9 +15,11 @@ pub mod behaviour;
 pub mod cause;
 pub mod conclude;
 mod cut;
+pub mod ending;
 pub mod exchange;
 pub mod known_issues;
 mod menu;
+pub mod reach;
 pub mod stores;
 pub mod views;
 
@@ -27,7 +29,9 @@ use crate::machine::DeviceName;
 use crate::trace::{Attempt, Outcome, Start, Terminal, Trace};
 use crate::wording;
 pub use cause::{Cause, Transfer, http, https, tftp};
+pub use ending::Ending;
 pub use exchange::OnLan;
+pub use reach::{Answer, Reach};
 pub use stores::OnStore;
 
 /// What an expected attempt is on.
@@ -63,31 +67,6 @@ pub struct Expected {
     /// The device whose entry it must be; the medium's own, or the NIC's that serves it, where `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<String>,
-}
-
-/// How a run must end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
-pub enum Ending {
-    /// The payload of the last attempt's medium ran.
-    Boots,
-    /// Firmware stopped by itself; each firmware and version has its own word for it.
-    NothingBootable,
-    /// Firmware opened its setup and stays there.
-    OpensSetup,
-    /// Firmware crashed: it printed a processor exception.
-    Crashes,
-    /// The machine was reset until this many laps had begun; the run is stopped there.
-    Laps(u32),
-    /// QEMU refuses the machine before its guest runs, with these words.
-    Refused(String),
-    /// The run comes to any end of these by itself: a payload runs, firmware stops, or so many laps have begun. Nothing is
-    /// said of the attempts before it: for a run that answers a question and asserts nothing. A machine that hangs, evidence
-    /// with a hole or a contradiction and views that differ still fail it.
-    Settles {
-        /// So many laps are an end.
-        laps: u32,
-    },
 }
 
 /// What a case expects.
@@ -382,6 +361,9 @@ pub fn one_of(attempt: &Attempt) -> String {
 /// Whether the trace has reached the point at which the expectation's run is over. A payload that ran before its turn does
 /// not end the run: it may come back to the firmware.
 pub fn is_over(expected: &Expectation, trace: &Trace) -> bool {
+    if let Some(reach) = expected.reach() {
+        return reach.is_over(trace);
+    }
     // where a story uses setup, opening it is no end
     let used = trace.terminal == Some(Terminal::Setup) && !expected.menus.is_empty();
     let stopped = trace.terminal.is_some() && !used;
@@ -391,7 +373,7 @@ pub fn is_over(expected: &Expectation, trace: &Trace) -> bool {
             stopped || (trace.booted().is_some() && whole(expected, trace).count() >= expected.attempts.len())
         }
         Ending::NothingBootable | Ending::Crashes | Ending::OpensSetup => stopped,
-        Ending::Refused(_) => stopped || trace.booted().is_some(),
+        Ending::Refused(_) | Ending::Reaches(_) => stopped || trace.booted().is_some(),
         Ending::Settles { laps } => stopped || trace.booted().is_some() || trace.laps >= laps,
     }
 }
@@ -414,6 +396,9 @@ fn is_zero(number: &u32) -> bool {
 /// Whether what has been seen contradicts the expectation whatever comes later: a trace that was given up at a deadline
 /// refutes nothing by what it lacks.
 pub fn already_refuted(expected: &Expectation, trace: &Trace) -> bool {
+    if expected.reach().is_some() {
+        return false;
+    }
     let never = |attempt: &Attempt| expected.never.iter().any(|name| is_on(attempt, name));
     let differs = |(position, attempt): (usize, &Attempt)| match expected.attempts.get(position) {
         Some(wanted) => attempt.outcome.is_some() && !wanted.matches(attempt),
@@ -477,6 +462,10 @@ pub fn judge(expected: &Expectation, trace: &Trace) -> Result<(), String> {
 ///
 /// The first difference, or what is not known.
 pub fn compare(expected: &Expectation, trace: &Trace) -> Result<(), Difference> {
+    if let Some(reach) = expected.reach() {
+        reach.judge(trace)?;
+        return Ok(exchange::judge(&expected.network, &trace.network)?);
+    }
     if let Some(hole) = trace.holes.first() {
         // SeaBIOS speaks on the debug console, OVMF on the serial port; OVMF has no banner
         let log = if trace.banner.is_some() { "debug console's" } else { "serial" };
@@ -515,7 +504,7 @@ pub fn compare(expected: &Expectation, trace: &Trace) -> Result<(), Difference> 
         Ending::OpensSetup => trace.terminal == Some(Terminal::Setup),
         Ending::Crashes => trace.terminal == Some(Terminal::CpuException),
         Ending::Laps(laps) => trace.laps >= laps,
-        Ending::Refused(_) => false,
+        Ending::Refused(_) | Ending::Reaches(_) => false,
         Ending::Settles { .. } => is_over(expected, trace),
     };
     if !fits {
@@ -561,21 +550,6 @@ fn attempts(expected: &Expectation, trace: &Trace) -> Result<(), Difference> {
         return Err(format!("attempt {number}: expected no further attempt, saw {}", describe(extra)).into());
     }
     Ok(())
-}
-
-impl Ending {
-    fn words(&self) -> String {
-        wording::reworded!();
-        match self {
-            Ending::Boots => "a payload to run".to_owned(),
-            Ending::NothingBootable => "firmware to stop with nothing bootable".to_owned(),
-            Ending::OpensSetup => "firmware to open its setup".to_owned(),
-            Ending::Crashes => "firmware to crash".to_owned(),
-            Ending::Laps(laps) => format!("the machine to begin lap {laps}"),
-            Ending::Refused(words) => format!("QEMU to refuse the machine with \"{words}\""),
-            Ending::Settles { .. } => "a payload to run or firmware to stop".to_owned(),
-        }
-    }
 }
 
 /// How the run ended, in words.

@@ -7,13 +7,14 @@ use super::source::{Source, line_of, normal};
 use super::{circles, dependencies, functions, pages, processes, sentences};
 
 /// The one direction of data in `harness/src`: a module uses itself and what stands before it.
-pub const ORDER: [&str; 18] = [
+pub const ORDER: [&str; 19] = [
     "digest",
     "error",
     "wording",
     "process",
     "platform",
     "evidence",
+    "foreign",
     "machine",
     "boot_server",
     "vm",

@@ -22,11 +22,12 @@ const LOOKS: [&str; 11] = [
     "== Some(\"",
 ];
 
-/// Readers of what firmware prints: all of their phrases are its own.
-const READERS: [&str; 7] = [
+/// Readers of what firmware and the guest's programs print: all of their phrases are those programs' own.
+const READERS: [&str; 8] = [
     "harness/src/trace/seabios.rs",
     "harness/src/trace/ovmf.rs",
     "harness/src/trace/entries.rs",
+    "harness/src/trace/guest_text.rs",
     "harness/src/trace/ipxe.rs",
     "harness/src/trace/menu.rs",
     "harness/src/trace/names.rs",

@@ -1,0 +1,177 @@
+//! How far a medium that somebody else made must come: it has no nonce, so what its programs print decides.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Difference, describe};
+use crate::trace::{Stage, Terminal, Trace};
+
+/// What must become of such a boot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Reach {
+    /// How far it must come; `None`: firmware must find nothing to boot and stop by itself.
+    pub stage: Option<Stage>,
+    /// Patterns that the guest must print.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expect: Vec<String>,
+    /// Patterns that it must not print.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reject: Vec<String>,
+    /// What is typed once something was printed, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<Answer>,
+    /// Watch on once it has come so far, as long as something new is printed, to say how far it comes.
+    #[serde(default)]
+    pub go_on: bool,
+    /// Longest host time, seconds.
+    pub seconds: u32,
+}
+
+/// Something that is typed on the serial port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Answer {
+    /// The pattern that must be printed first; `None`: a boot loader must be recognised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// What is typed.
+    pub text: String,
+}
+
+impl Reach {
+    /// Every pattern that somebody waits for.
+    pub fn patterns(&self) -> Vec<String> {
+        let answers = self.answers.iter().filter_map(|answer| answer.after.clone());
+        self.expect.iter().chain(&self.reject).cloned().chain(answers).collect()
+    }
+
+    /// Whether everything that was wanted was seen.
+    pub fn is_met(&self, trace: &Trace) -> bool {
+        self.judge(trace).is_ok()
+    }
+
+    /// Whether the run is over.
+    pub fn is_over(&self, trace: &Trace) -> bool {
+        let found = |pattern: &String| trace.guest.found.iter().any(|(one, _)| one == pattern);
+        if self.reject.iter().any(found) || trace.terminal.is_some() {
+            return true;
+        }
+        match self.stage {
+            None => trace.stage() >= Stage::Started,
+            Some(_) => {
+                let met = self.is_met(trace);
+                (met && (!self.go_on || trace.stage() == Stage::Userspace)) || (trace.guest.stopped.is_some() && !met)
+            }
+        }
+    }
+
+    /// Compares.
+    ///
+    /// # Errors
+    ///
+    /// How far it came instead, and what stopped it.
+    pub fn judge(&self, trace: &Trace) -> Result<(), Difference> {
+        let line = |pattern: &String| trace.guest.found.iter().find(|(one, _)| one == pattern).map(|(_, line)| line);
+        for pattern in &self.reject {
+            if let Some(line) = line(pattern) {
+                return Err(format!("the guest printed what --reject {pattern} forbids: {line}").into());
+            }
+        }
+        let stage = trace.stage();
+        let Some(wanted) = self.stage else { return nothing_boots(trace) };
+        if stage < wanted {
+            return Err(format!("wanted {}, came to {}", wanted.word(), came_to(trace)).into());
+        }
+        match self.expect.iter().find(|pattern| line(pattern).is_none()) {
+            Some(pattern) => {
+                Err(format!("the guest never printed --expect {pattern}; it came to {}", came_to(trace)).into())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn nothing_boots(trace: &Trace) -> Result<(), Difference> {
+    if trace.stage() >= Stage::Started {
+        return Err(format!("nothing was to boot here, but it came to {}", came_to(trace)).into());
+    }
+    match &trace.terminal {
+        Some(Terminal::CpuException) | None => {
+            Err(format!("firmware did not stop by itself: {}", came_to(trace)).into())
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// How far a boot came and what stopped it, in words: `kernel (Linux version 6.1.0); stopped: Kernel panic - not syncing: ...`.
+pub fn came_to(trace: &Trace) -> String {
+    let mut words = trace.stage().word().to_owned();
+    if let Some(sighting) = trace.guest.furthest() {
+        words += &format!(" ({}: {})", sighting.program, sighting.text);
+    }
+    match why_not_further(trace) {
+        Some(why) => format!("{words}; {why}"),
+        None => words,
+    }
+}
+
+/// What stopped a boot, where something said so.
+pub fn why_not_further(trace: &Trace) -> Option<String> {
+    if let Some(stopped) = &trace.guest.stopped {
+        return Some(format!("{} stopped: {}", stopped.program, stopped.text));
+    }
+    let failed = trace.attempts.iter().rfind(|attempt| attempt.outcome.is_some() && !attempt.reason.is_empty());
+    let failed = failed.filter(|_| trace.stage() <= Stage::Started).map(describe);
+    match (&trace.terminal, failed) {
+        (Some(terminal), Some(failed)) => Some(format!("{failed}; {}", terminal.words())),
+        (Some(terminal), None) => Some(terminal.words().to_owned()),
+        (None, failed) => failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::{GuestText, Sighting};
+
+    fn reach(stage: Option<Stage>) -> Reach {
+        Reach { stage, expect: Vec::new(), reject: Vec::new(), answers: Vec::new(), go_on: false, seconds: 60 }
+    }
+
+    fn trace(stage: Stage) -> Trace {
+        let sighting = Sighting { stage, program: "GRUB".to_owned(), text: "GNU GRUB  version 2".to_owned() };
+        let guest = GuestText { sightings: vec![sighting], ..GuestText::default() };
+        Trace { banner: Some("SeaBIOS".to_owned()), guest, ..Trace::default() }
+    }
+
+    #[test]
+    fn a_stage_that_was_not_reached_is_told_with_the_one_that_was() {
+        let error = reach(Some(Stage::Kernel)).judge(&trace(Stage::Loader)).unwrap_err();
+        assert_eq!(error.words(), "wanted kernel, came to loader (GRUB: GNU GRUB  version 2)");
+        assert!(reach(Some(Stage::Loader)).is_met(&trace(Stage::Loader)));
+        assert!(!reach(Some(Stage::Started)).is_met(&Trace::default()));
+    }
+
+    #[test]
+    fn nothing_boots_only_where_firmware_says_so_and_nothing_was_entered() {
+        let nothing = reach(None);
+        assert!(nothing.judge(&Trace::default()).is_err(), "silence proves nothing");
+        let stopped = Trace { terminal: Some(Terminal::UefiShell), ..Trace::default() };
+        assert!(nothing.is_met(&stopped) && nothing.is_over(&stopped));
+        let booted = Trace { terminal: Some(Terminal::UefiShell), ..trace(Stage::Started) };
+        assert!(!nothing.is_met(&booted));
+    }
+
+    #[test]
+    fn what_is_forbidden_fails_though_the_rest_was_seen() {
+        let mut forbidding = reach(Some(Stage::Loader));
+        forbidding.reject.push("GRUB".to_owned());
+        let mut trace = trace(Stage::Loader);
+        assert!(forbidding.is_met(&trace));
+        trace.guest.found.push(("GRUB".to_owned(), "GNU GRUB".to_owned()));
+        assert!(forbidding.judge(&trace).unwrap_err().words().contains("forbids: GNU GRUB"));
+        let mut expecting = reach(Some(Stage::Loader));
+        expecting.expect.push("login".to_owned());
+        assert!(expecting.judge(&trace).unwrap_err().words().starts_with("the guest never printed --expect login"));
+    }
+}
