@@ -3,7 +3,7 @@
 use bootwright::guest::Guest;
 use bootwright::guest::variants::{REBOOT, Variant};
 use bootwright::report::{CaseResult, Verdict};
-use bootwright::trace::{Attempt, Outcome, Trace};
+use bootwright::trace::{Attempt, LanFinding, Outcome, Trace};
 
 /// What was seen of a variant.
 pub struct Seen<'a> {
@@ -123,8 +123,8 @@ pub fn attempts(seen: &Seen<'_>) -> String {
 
 /// Whether a BIOS guest has run a program for UEFI that its network gave it: whatever follows is that program's doing.
 pub fn went_astray(trace: &Trace) -> bool {
-    let given =
-        trace.attempts.last().is_some_and(|last| last.nic.is_some() && last.reason.to_string().contains(".efi"));
+    let fetched = |finding: &LanFinding| matches!(finding, LanFinding::Transfer { name, .. } if name.contains(".efi"));
+    let given = trace.attempts.last().is_some_and(|last| last.nic.is_some() && last.reason.on_lan().any(fetched));
     // OVMF has no banner
     given && trace.banner.is_some()
 }
