@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
-use bootwright::report::Clock;
+use bootwright::machine::ClockKind;
 use clap::ValueEnum;
 use serde::Serialize;
 
@@ -195,8 +195,8 @@ fn clock(scratch: &Scratch, what: &str, case: &str, rounds: u32) -> Result<Ratio
     let (mut faster, mut slower) = (Vec::new(), Vec::new());
     let word = case.replace(':', "-");
     for round in 1..=rounds {
-        for (clock, times) in [(Clock::Virtual, &mut faster), (Clock::Real, &mut slower)] {
-            let choice: &[&str] = if clock == Clock::Real { &["--clock", "real"] } else { &[] };
+        for (clock, times) in [(ClockKind::Virtual, &mut faster), (ClockKind::Real, &mut slower)] {
+            let choice: &[&str] = if clock == ClockKind::Real { &["--clock", "real"] } else { &[] };
             let name = format!("{word}-{round}-{clock:?}").to_lowercase();
             let measured = scratch.test(&[&["--exact", case], choice].concat(), &name)?;
             if measured.report.cases.iter().any(|case| case.clock != Some(clock)) {

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use bootwright::case::Suite;
 use bootwright::platform::{Platform, PlatformName};
-use bootwright::report::{self, CaseKey, Report, Run};
+use bootwright::report::{self, CaseKey, Course, Report};
 use bootwright::suite::{AcceleratorChoice, Job, Runner, Settings};
 use bootwright::verdict::known_issues::KnownIssues;
 
@@ -142,14 +142,15 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     let platforms = test::resolve_platforms(&args.platforms, args.mirror.as_deref())?;
     let out = out_dir::claim(args.out.as_deref())?;
     let begun = Instant::now();
-    let mut run = Run::new(out.run.clone());
+    let mut run = Report::new(out.run.clone());
     run.jobs = args.jobs.unwrap_or_else(test::cores);
     run.host = report::host();
     run.platforms = platforms.iter().map(report::PlatformInfo::from).collect();
     let several = platforms.len() > 1;
     let jobs: Vec<Job> = cells.iter().flat_map(|cell| jobs(cell, args.control)).collect();
+    let mut course = Course::default();
     for platform in &platforms {
-        run.selected.extend(jobs.iter().map(|job| key(job, &platform.name, several)));
+        course.selected.extend(jobs.iter().map(|job| key(job, &platform.name, several)));
     }
     let settings = Settings {
         suite: Suite::Full,
@@ -161,7 +162,7 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     run.seed = Some(settings.seed);
     boot_all(&jobs, &platforms, &settings, run.jobs as usize);
     run.wall_seconds = begun.elapsed().as_secs_f64();
-    let report = report::gather(&out.dir, run).map_err(XtaskError::from)?;
+    let report = report::gather(&out.dir, run, &course).map_err(XtaskError::from)?;
     test::write(&report, &out)?;
     say(table::of(&cells, &report, &test::shown(&out.dir)));
     say(server::agreement(&cells, &report, &out.dir));

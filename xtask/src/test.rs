@@ -15,7 +15,7 @@ use bootwright::case::Suite;
 use bootwright::evidence::file;
 use bootwright::machine::Clock;
 use bootwright::platform::{self, Platform, PlatformName};
-use bootwright::report::{self, CaseKey, Report, Run, Selection, Shard};
+use bootwright::report::{self, CaseKey, Course, Report, Selection, Shard};
 use bootwright::suite::{self, AcceleratorChoice, Catalogue, Listed, SELECTION_FILE, Settings, WarmChoice};
 
 use crate::XtaskError;
@@ -188,7 +188,7 @@ fn run_selected(
     let selected = select::failed_first(in_shard(whole.to_vec(), args.shard), &out_dir::failed_in_last_run());
     let out = out_dir::claim(args.out.as_deref())?;
     let several_platforms = platforms.len() > 1;
-    let mut run = Run::new(out.run.clone());
+    let mut run = Report::new(out.run.clone());
     run.jobs = args.jobs.unwrap_or_else(cores);
     run.host = report::host();
     run.platforms = platforms.iter().map(report::PlatformInfo::from).collect();
@@ -197,10 +197,10 @@ fn run_selected(
     run.suite = Some(settings.suite.to_string());
     run.seed = Some(settings.seed);
     run.shard = settings.shard;
-    (run.max_fail, run.strict) = (settings.max_fail, settings.strict);
     run.selection = Some(selection(args, whole));
+    let mut course = Course { max_fail: settings.max_fail, strict: settings.strict, ..Course::default() };
     for platform in &platforms {
-        run.selected.extend(selected.iter().map(|job| key(job, &platform.name, several_platforms)));
+        course.selected.extend(selected.iter().map(|job| key(job, &platform.name, several_platforms)));
     }
     let settings = Settings {
         out: out.dir.clone(),
@@ -209,17 +209,16 @@ fn run_selected(
         ..settings
     };
     let begun = Instant::now();
-    let mut follower = follow::Follower::new(&out, run.selected.len() as u64, settings.strict);
-    run.interrupted = on_each(&platforms, args, &settings, boot, &mut follower)?;
+    let mut follower = follow::Follower::new(&out, course.selected.len() as u64, settings.strict);
+    course.interrupted = on_each(&platforms, args, &settings, boot, &mut follower)?;
     run.wall_seconds = begun.elapsed().as_secs_f64();
-    let interrupted = run.interrupted;
-    let report = report::gather(&out.dir, run).map_err(XtaskError::from)?;
+    let report = report::gather(&out.dir, run, &course).map_err(XtaskError::from)?;
     let written = write(&report, &out);
     // a full disk takes the report's files, not the verdicts
     follower.finish(&report, written.is_ok().then_some(&out));
     written?;
     crate::github::tell(&report)?;
-    Ok(Ran { report, out: out.dir, interrupted })
+    Ok(Ran { report, out: out.dir, interrupted: course.interrupted })
 }
 
 /// Runs the selection on one platform after another; whether it was interrupted.

@@ -20,6 +20,7 @@ pub mod argv;
 mod board;
 pub mod bridge;
 mod build;
+mod clock;
 mod device_name;
 mod disk_class;
 pub mod layout;
@@ -38,6 +39,7 @@ use serde::{Deserialize, Serialize};
 
 pub use board::{Board, BoardFacts, Expander, FirmwareStore, FloppyController, RootBus};
 pub use bridge::Bridge;
+pub use clock::{Clock, ClockKind};
 pub use device_name::DeviceName;
 pub use disk_class::{DiskClass, Hotplug, UnknownDiskClass};
 pub use layout::LayoutError;
@@ -67,19 +69,6 @@ impl Firmware {
             Firmware::Ovmf => "ovmf",
         }
     }
-}
-
-/// How guest time passes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
-pub enum Clock {
-    /// `-icount shift=N,sleep=off`: one guest instruction is 2^shift ns, and an idle guest's time jumps. TCG only.
-    Virtual {
-        /// Binary logarithm of nanoseconds per instruction.
-        shift: u8,
-    },
-    /// Guest time is host time.
-    Real,
 }
 
 /// What executes the guest's instructions.

@@ -16,8 +16,8 @@ const MOST_CASES: usize = 50;
 /// escaped, so that nothing a guest sent can be a command.
 ///
 /// ```
-/// # use bootwright::report::{CaseKey, CaseResult, Run, Verdict, gather, github};
-/// # let mut report = gather(std::path::Path::new("no-such-directory"), Run::new("0007"))?;
+/// # use bootwright::report::{CaseKey, CaseResult, Report, Verdict, github};
+/// # let mut report = Report::new("0007");
 /// let mut case = CaseResult::new(&CaseKey::new("alone::seabios::pc::nvme", "host"), Verdict::Failed);
 /// case.source = Some("cases/src/alone.rs:19".into());
 /// case.reason = Some("nothing booted".into());

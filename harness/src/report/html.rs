@@ -13,8 +13,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::folder::write_bytes_atomically;
 use super::text::{self, printable};
-use super::{CaseResult, Clock, FirmwareInfo, Report, ReportError, Start, Verdict, blame};
-use crate::machine::Accelerator;
+use super::{CaseResult, FirmwareInfo, Report, ReportError, Start, Verdict, blame};
+use crate::machine::{Accelerator, ClockKind};
 use crate::trace::Outcome;
 
 const STYLE: &str = include_str!("html/style.css");
@@ -302,8 +302,8 @@ fn clock(case: &CaseResult) -> Markup {
             None => {},
         }
         @match case.clock {
-            Some(Clock::Virtual) => span.tag { "virtual clock" },
-            Some(Clock::Real) => span.tag { "real clock" },
+            Some(ClockKind::Virtual) => span.tag { "virtual clock" },
+            Some(ClockKind::Real) => span.tag { "real clock" },
             None => {},
         }
         @if case.start == Some(Start::Warm) { span.tag { "warm start" } }

@@ -9,10 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::ReportError;
 use super::folder::{RESULT_FILE, STARTED_FILE, write_atomically};
-use super::{
-    CaseKey, CaseResult, Flake, Host, KnownIssueInfo, PlatformInfo, Report, SCHEMA, Selection, Shard, Totals, Verdict,
-    timestamp,
-};
+use super::{CaseKey, CaseResult, Flake, Report, SCHEMA, Totals, Verdict};
 
 /// Largest result of one case that is read, bytes.
 const LARGEST_RESULT: u64 = 16 << 20;
@@ -57,85 +54,37 @@ impl Report {
     }
 }
 
-/// What is known of a run apart from its cases.
-#[derive(Clone, Debug)]
-pub struct Run {
-    /// Id of the run.
-    pub run: String,
-    /// RFC 3339, UTC.
-    pub started: String,
-    /// Duration, seconds.
-    pub wall_seconds: f64,
-    /// How many cases ran at once.
-    pub jobs: u32,
-    /// The machine that ran them.
-    pub host: Host,
-    /// The platforms that they ran on.
-    pub platforms: Vec<PlatformInfo>,
-    /// Every known issue; the report keeps those that a case refers to.
-    pub known_issues: Vec<KnownIssueInfo>,
+/// How a run went, as far as the report itself does not say: what tells a case that is missing from one that was not to run.
+#[derive(Clone, Debug, Default)]
+pub struct Course {
     /// What was selected: a case of these without any trace of a start becomes broken. Empty: not known.
     pub selected: Vec<CaseKey>,
-    /// The suite that was asked for.
-    pub suite: Option<String>,
-    /// The seed that the cases' seeds come from.
-    pub seed: Option<u64>,
-    /// Which part of the selection it is, where it was cut.
-    pub shard: Option<Shard>,
-    /// No further case began after so many that were not fine.
+    /// No further case began after this many that were not fine.
     pub max_fail: Option<u32>,
     /// A skipped case is not fine.
     pub strict: bool,
-    /// What was selected before that.
-    pub selection: Option<Selection>,
-    /// What somebody should look at although it changes no verdict: an overdue known issue, a pattern that fits no case.
-    pub warnings: Vec<String>,
     /// Somebody ended it (Ctrl-C, SIGTERM) before its end: what has no verdict was interrupted.
     pub interrupted: bool,
 }
 
-impl Run {
-    /// A run that starts now, with one job and nothing else known.
-    pub fn new(run: impl Into<String>) -> Self {
-        Self {
-            run: run.into(),
-            started: timestamp(),
-            wall_seconds: 0.0,
-            jobs: 1,
-            host: Host::default(),
-            platforms: Vec::new(),
-            known_issues: Vec::new(),
-            selected: Vec::new(),
-            suite: None,
-            seed: None,
-            shard: None,
-            max_fail: None,
-            strict: false,
-            selection: None,
-            warnings: Vec::new(),
-            interrupted: false,
-        }
-    }
-}
-
-/// Makes a report of everything that the cases left below `out_dir`.
+/// Completes the report of a run with everything that its cases left below `out_dir`.
 ///
 /// A case that was started but has no result, one whose result cannot be read, and a selected one that never started
 /// are `broken`, with the reason.
 ///
 /// # Errors
 /// [`ReportError::Read`] if the directory of the cases cannot be listed; that it does not exist is no error.
-pub fn gather(out_dir: &Path, run: Run) -> Result<Report, ReportError> {
+pub fn gather(out_dir: &Path, run: Report, course: &Course) -> Result<Report, ReportError> {
     let mut cases = Vec::new();
     for folder in case_folders(out_dir)? {
-        cases.extend(result_in(out_dir, &folder, run.interrupted));
+        cases.extend(result_in(out_dir, &folder, course.interrupted));
     }
     let seen: BTreeSet<String> = cases.iter().map(|case| case.evidence.clone()).collect();
-    let unexpected = cases.iter().filter(|case| !case.verdict.is_fine(run.strict)).count();
-    let stopped = run.max_fail.filter(|&most| unexpected >= most as usize);
-    for key in run.selected.iter().filter(|key| !seen.contains(&key.evidence())) {
+    let unexpected = cases.iter().filter(|case| !case.verdict.is_fine(course.strict)).count();
+    let stopped = course.max_fail.filter(|&most| unexpected >= most as usize);
+    for key in course.selected.iter().filter(|key| !seen.contains(&key.evidence())) {
         let mut case = CaseResult::new(key, Verdict::Broken);
-        let why = if run.interrupted { "was interrupted" } else { "ended" };
+        let why = if course.interrupted { "was interrupted" } else { "ended" };
         case.reason = Some(format!("never started: the run {why} before its turn"));
         if let Some(most) = stopped {
             case.verdict = Verdict::Skipped;
@@ -146,29 +95,15 @@ pub fn gather(out_dir: &Path, run: Run) -> Result<Report, ReportError> {
     Ok(assemble(run, cases))
 }
 
-/// Sorts, counts and finds flakes.
-pub(super) fn assemble(run: Run, mut cases: Vec<CaseResult>) -> Report {
+/// Puts the cases into the report, sorted and counted, with their flakes, and keeps the known issues that one refers to.
+pub(super) fn assemble(mut report: Report, mut cases: Vec<CaseResult>) -> Report {
     cases.sort_by(|a, b| (&a.platform, &a.id, a.round).cmp(&(&b.platform, &b.id, b.round)));
     let referred: BTreeSet<&str> = cases.iter().filter_map(|case| case.known_issue.as_deref()).collect();
-    let known_issues = run.known_issues.into_iter().filter(|issue| referred.contains(issue.id.as_str())).collect();
-    Report {
-        schema: SCHEMA.into(),
-        run: run.run,
-        started: run.started,
-        wall_seconds: run.wall_seconds,
-        jobs: run.jobs,
-        host: run.host,
-        platforms: run.platforms,
-        totals: Totals::of(&cases),
-        flakes: flakes(&cases),
-        known_issues,
-        suite: run.suite,
-        seed: run.seed,
-        shard: run.shard,
-        selection: run.selection,
-        warnings: run.warnings,
-        cases,
-    }
+    report.known_issues.retain(|issue| referred.contains(issue.id.as_str()));
+    report.totals = Totals::of(&cases);
+    report.flakes = flakes(&cases);
+    report.cases = cases;
+    report
 }
 
 fn flakes(cases: &[CaseResult]) -> Vec<Flake> {
@@ -283,7 +218,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let key = CaseKey::new("a::killed", "host");
         CaseFolder::new(dir.path(), &key).start(&key).unwrap();
-        let report = gather(dir.path(), Run::new("1")).unwrap();
+        let report = gather(dir.path(), Report::new("1"), &Course::default()).unwrap();
         assert_eq!(report.cases[0].id, "a::killed");
         assert_eq!(report.cases[0].reason.as_deref(), Some("ended without a verdict (killed?)"));
         assert_eq!((report.totals.broken, report.exit_code(false)), (1, 2));
@@ -294,8 +229,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let keys = ["a::started", "b::waiting"].map(|id| CaseKey::new(id, "host"));
         CaseFolder::new(dir.path(), &keys[0]).start(&keys[0]).unwrap();
-        let run = Run { interrupted: true, selected: keys.to_vec(), ..Run::new("1") };
-        let report = gather(dir.path(), run).unwrap();
+        let course = Course { interrupted: true, selected: keys.to_vec(), ..Course::default() };
+        let report = gather(dir.path(), Report::new("1"), &course).unwrap();
         let reasons: Vec<_> = report.cases.iter().filter_map(|case| case.reason.as_deref()).collect();
         assert_eq!(
             reasons,
@@ -309,7 +244,7 @@ mod tests {
         leave(dir.path(), "a", None, Verdict::Passed);
         let key = CaseKey::new("a", "host");
         CaseFolder::new(dir.path(), &key).start(&key).unwrap();
-        let report = gather(dir.path(), Run::new("1")).unwrap();
+        let report = gather(dir.path(), Report::new("1"), &Course::default()).unwrap();
         assert_eq!(report.totals.broken, 1);
     }
 
@@ -318,7 +253,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         leave(dir.path(), "a", None, Verdict::Passed);
         std::fs::write(dir.path().join("cases/a").join(RESULT_FILE), b"{\"id\": \"a\"").unwrap();
-        let report = gather(dir.path(), Run::new("1")).unwrap();
+        let report = gather(dir.path(), Report::new("1"), &Course::default()).unwrap();
         let reason = report.cases[0].reason.clone().unwrap();
         assert!(reason.contains("not a result of a case") && reason.contains("EOF"), "{reason}");
     }
@@ -327,9 +262,9 @@ mod tests {
     fn a_selected_case_that_never_started_is_broken() {
         let dir = tempfile::tempdir().unwrap();
         leave(dir.path(), "a", None, Verdict::Passed);
-        let mut run = Run::new("1");
-        run.selected = vec![CaseKey::new("a", "host"), CaseKey::new("b", "host")];
-        let report = gather(dir.path(), run).unwrap();
+        let course =
+            Course { selected: vec![CaseKey::new("a", "host"), CaseKey::new("b", "host")], ..Course::default() };
+        let report = gather(dir.path(), Report::new("1"), &course).unwrap();
         assert_eq!((report.totals.passed, report.totals.broken), (1, 1));
     }
 
@@ -337,13 +272,13 @@ mod tests {
     fn what_a_run_that_was_to_stop_early_did_not_begin_is_skipped_and_it_failed() {
         let dir = tempfile::tempdir().unwrap();
         leave(dir.path(), "a", None, Verdict::Failed);
-        let mut run = Run::new("1");
-        run.selected = vec![CaseKey::new("a", "host"), CaseKey::new("b", "host")];
-        run.max_fail = Some(2);
-        let report = gather(dir.path(), run.clone()).unwrap();
+        let mut course =
+            Course { selected: vec![CaseKey::new("a", "host"), CaseKey::new("b", "host")], ..Course::default() };
+        course.max_fail = Some(2);
+        let report = gather(dir.path(), Report::new("1"), &course).unwrap();
         assert_eq!((report.totals.failed, report.totals.broken), (1, 1));
-        run.max_fail = Some(1);
-        let report = gather(dir.path(), run).unwrap();
+        course.max_fail = Some(1);
+        let report = gather(dir.path(), Report::new("1"), &course).unwrap();
         assert_eq!((report.totals.failed, report.totals.skipped, report.exit_code(false)), (1, 1, 1));
         assert!(report.cases[1].reason.as_ref().unwrap().starts_with("not run: 1 before it"));
     }
@@ -352,19 +287,19 @@ mod tests {
     fn in_a_strict_run_a_skipped_case_ends_the_run_too_and_what_it_did_not_begin_is_not_broken() {
         let dir = tempfile::tempdir().unwrap();
         leave(dir.path(), "a", None, Verdict::Skipped);
-        let mut run = Run::new("1");
-        run.selected = vec![CaseKey::new("a", "host"), CaseKey::new("b", "host")];
-        (run.max_fail, run.strict) = (Some(1), true);
-        let report = gather(dir.path(), run.clone()).unwrap();
+        let mut course =
+            Course { selected: vec![CaseKey::new("a", "host"), CaseKey::new("b", "host")], ..Course::default() };
+        (course.max_fail, course.strict) = (Some(1), true);
+        let report = gather(dir.path(), Report::new("1"), &course).unwrap();
         assert_eq!((report.totals.skipped, report.totals.broken), (2, 0));
-        run.strict = false;
-        assert_eq!(gather(dir.path(), run).unwrap().totals.broken, 1, "nothing had ended it");
+        course.strict = false;
+        assert_eq!(gather(dir.path(), Report::new("1"), &course).unwrap().totals.broken, 1, "nothing had ended it");
     }
 
     #[test]
     fn no_case_at_all_is_exit_2() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(gather(dir.path(), Run::new("1")).unwrap().exit_code(false), 2);
+        assert_eq!(gather(dir.path(), Report::new("1"), &Course::default()).unwrap().exit_code(false), 2);
     }
 
     #[test]
@@ -374,7 +309,7 @@ mod tests {
         leave(dir.path(), "steady", Some(2), Verdict::Passed);
         leave(dir.path(), "flaky", Some(1), Verdict::Passed);
         leave(dir.path(), "flaky", Some(2), Verdict::Skipped);
-        let report = gather(dir.path(), Run::new("1")).unwrap();
+        let report = gather(dir.path(), Report::new("1"), &Course::default()).unwrap();
         assert_eq!(report.flakes.len(), 1);
         assert_eq!((report.flakes[0].id.as_str(), report.flakes[0].totals.passed), ("flaky", 1));
         assert_eq!(report.exit_code(false), 1);
@@ -395,7 +330,7 @@ mod tests {
         for (verdicts, strict, wanted) in cases {
             let key = CaseKey::new("a", "host");
             let results = verdicts.iter().map(|&verdict| CaseResult::new(&key, verdict)).collect();
-            assert_eq!(assemble(Run::new("1"), results).exit_code(strict), wanted, "{verdicts:?} strict={strict}");
+            assert_eq!(assemble(Report::new("1"), results).exit_code(strict), wanted, "{verdicts:?} strict={strict}");
         }
     }
 
@@ -403,7 +338,7 @@ mod tests {
     fn a_report_comes_back_as_it_went() {
         let dir = tempfile::tempdir().unwrap();
         leave(dir.path(), "a", None, Verdict::ExpectedFailure);
-        let report = gather(dir.path(), Run::new("1")).unwrap();
+        let report = gather(dir.path(), Report::new("1"), &Course::default()).unwrap();
         let file = dir.path().join("report.json");
         report.store(&file).unwrap();
         assert_eq!(Report::load(&file).unwrap(), report);
@@ -427,7 +362,7 @@ mod tests {
         for hostile in ["../../etc", "/etc", "", "cases/../../x"] {
             case.evidence = hostile.into();
             let file = dir.path().join("report.json");
-            assemble(Run::new("1"), vec![case.clone()]).store(&file).unwrap();
+            assemble(Report::new("1"), vec![case.clone()]).store(&file).unwrap();
             assert!(matches!(Report::load(&file), Err(ReportError::Evidence { .. })), "{hostile:?}");
         }
     }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::json::assemble;
-use super::{CaseResult, KnownIssueInfo, PlatformInfo, Report, Run, Selection, Shard};
+use super::{CaseResult, KnownIssueInfo, PlatformInfo, Report, Selection, Shard};
 pub use error::MergeError;
 
 /// A report that was read, and where.
@@ -41,10 +41,10 @@ pub fn merge(out_dir: &Path, shards: &[PathBuf]) -> Result<Report, MergeError> {
 }
 
 /// What the run was, taken from its parts.
-fn whole_run(parts: &[Part], selection: Selection) -> Result<Run, MergeError> {
+fn whole_run(parts: &[Part], selection: Selection) -> Result<Report, MergeError> {
     let (_, first) = parts.first().ok_or(MergeError::Nothing)?;
     let reports = || parts.iter().map(|(_, report)| report);
-    let mut run = Run::new(first.run.clone());
+    let mut run = Report::new(first.run.clone());
     run.started = reports().map(|report| report.started.clone()).min().unwrap_or_default();
     run.wall_seconds = reports().map(|report| report.wall_seconds).fold(0.0, f64::max);
     run.jobs = reports().fold(0, |jobs: u32, report| jobs.saturating_add(report.jobs));
@@ -130,7 +130,7 @@ type Move = (PathBuf, String);
 /// All cases with their new places, held to be those that were selected.
 fn cases(
     parts: &[Part],
-    run: &Run,
+    run: &Report,
     mut missing: BTreeMap<String, String>,
 ) -> Result<(Vec<CaseResult>, Vec<Move>), MergeError> {
     let several = run.platforms.len() > 1;

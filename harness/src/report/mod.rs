@@ -6,7 +6,7 @@
 //! what it shows. Text that came from a guest is data here and is escaped wherever it is shown.
 //!
 //! ```
-//! use bootwright::report::{Attempt, CaseFolder, CaseKey, CaseResult, Run, Verdict, gather};
+//! use bootwright::report::{Attempt, CaseFolder, CaseKey, CaseResult, Course, Report, Verdict, gather};
 //! use bootwright::trace::Outcome;
 //!
 //! # let dir = std::env::temp_dir().join(format!("bootwright-doc-{}", std::process::id()));
@@ -18,7 +18,7 @@
 //! result.attempts.push(Attempt::new("Booting from Hard Disk...", Outcome::Booted).medium("right"));
 //! folder.finish(&result)?;
 //!
-//! let report = gather(&dir, Run::new("0007"))?;
+//! let report = gather(&dir, Report::new("0007"), &Course::default())?;
 //! assert_eq!(report.totals.passed, 1);
 //! assert_eq!(report.exit_code(false), 0);
 //! report.store(&dir.join("report.json"))?;
@@ -51,10 +51,10 @@ mod schema;
 pub use error::ReportError;
 pub use facts::{host, known_issue_info};
 pub use folder::{CaseFolder, RESULT_FILE, STARTED_FILE};
-pub use json::{Run, gather};
+pub use json::{Course, gather};
 pub use key::{CaseKey, folder_name};
 pub use model::{
-    Attempt, CaseResult, Clock, FirmwareInfo, FirmwareKind, Flake, Host, KnownIssueInfo, PlatformInfo, QemuInfo,
-    Reached, Report, SCHEMA, Start, Totals, Verdict, timestamp,
+    Attempt, CaseResult, FirmwareInfo, FirmwareKind, Flake, Host, KnownIssueInfo, PlatformInfo, QemuInfo, Reached,
+    Report, SCHEMA, Start, Totals, Verdict, timestamp,
 };
 pub use selection::{Selection, Shard, ShardError};

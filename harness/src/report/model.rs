@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{CaseKey, Selection, Shard};
-use crate::machine::Accelerator;
+use crate::machine::{Accelerator, ClockKind};
 use crate::platform::Platform;
 use crate::trace::Outcome;
 
@@ -74,16 +74,6 @@ pub enum Start {
     Warm,
 }
 
-/// Which clock the guest saw.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Clock {
-    /// Instruction-counted; an idle guest's time jumps.
-    Virtual,
-    /// The host's.
-    Real,
-}
-
 /// One entry of the ordered list of what the firmware tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
@@ -149,7 +139,7 @@ pub struct CaseResult {
     /// What executed the guest; `None` where no guest ran.
     pub accel: Option<Accelerator>,
     /// Which clock the guest saw; `None` where no guest ran.
-    pub clock: Option<Clock>,
+    pub clock: Option<ClockKind>,
     /// How the machine came to its firmware's boot manager; `None` where no guest ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Start>,
@@ -491,7 +481,7 @@ pub struct Report {
     pub cases: Vec<CaseResult>,
     /// Number of cases by verdict.
     pub totals: Totals,
-    /// The known issues that cases refer to.
+    /// The known issues that cases refer to; while the run goes on, every one that they may.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known_issues: Vec<KnownIssueInfo>,
     /// Cases whose repetitions disagree.
@@ -515,6 +505,28 @@ pub struct Report {
 }
 
 impl Report {
+    /// The report of a run that starts now, with one job, no case, and nothing else known.
+    pub fn new(run: impl Into<String>) -> Self {
+        Self {
+            schema: SCHEMA.into(),
+            run: run.into(),
+            started: timestamp(),
+            wall_seconds: 0.0,
+            jobs: 1,
+            host: Host::default(),
+            platforms: Vec::new(),
+            cases: Vec::new(),
+            totals: Totals::default(),
+            known_issues: Vec::new(),
+            flakes: Vec::new(),
+            suite: None,
+            seed: None,
+            shard: None,
+            selection: None,
+            warnings: Vec::new(),
+        }
+    }
+
     /// The same report with the cases of one platform alone.
     #[must_use]
     pub fn on_platform(mut self, name: &str) -> Report {

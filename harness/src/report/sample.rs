@@ -2,7 +2,7 @@
 
 use super::json::assemble;
 use super::*;
-use crate::machine::Accelerator;
+use crate::machine::{Accelerator, ClockKind};
 use crate::trace::Outcome;
 
 /// What a guest might send to upset a reader.
@@ -14,7 +14,7 @@ const DISKS: [&str; 6] = ["virtio-blk", "virtio-scsi", "ide", "ahci", "nvme", "u
 /// A report of `count` cases; every verdict occurs from 12 cases on.
 pub(super) fn report(count: usize) -> Report {
     let cases = (0..count).map(case).collect();
-    let mut run = Run::new("0007");
+    let mut run = Report::new("0007");
     run.started = "2026-01-31T08:00:00Z".into();
     run.wall_seconds = 141.25;
     run.jobs = 2;
@@ -105,7 +105,7 @@ fn case(index: usize) -> CaseResult {
         return case;
     }
     case.accel = Some(Accelerator::Tcg);
-    case.clock = Some(if firmware == "ovmf" { Clock::Real } else { Clock::Virtual });
+    case.clock = Some(if firmware == "ovmf" { ClockKind::Real } else { ClockKind::Virtual });
     case.guest_seconds = Some(case.wall_seconds * 2.5);
     case.seed = Some(index as u64);
     let wrong =

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Run, gather, sample};
+use super::{Report, sample};
 
 fn violations(report: &Value) -> Vec<String> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/report.schema.json");
@@ -16,8 +16,7 @@ fn violations(report: &Value) -> Vec<String> {
 
 #[test]
 fn reports_of_every_shape_hold_to_the_schema() {
-    let empty = gather(Path::new("no-such-directory"), Run::new("1")).unwrap();
-    for report in [empty, sample::report(1), sample::report(200)] {
+    for report in [Report::new("1"), sample::report(1), sample::report(200)] {
         let value = serde_json::to_value(report).unwrap();
         assert_eq!(violations(&value), Vec::<String>::new());
     }

@@ -134,9 +134,8 @@ pub fn counts(totals: &Totals) -> String {
 /// The last line of a run.
 ///
 /// ```
-/// # use bootwright::report::{CaseKey, CaseResult, Run, Verdict, gather, text};
-/// # let report = gather(std::path::Path::new("no-such-directory"), Run::new("0007"))?;
-/// assert_eq!(text::summary(&report), "0 cases in 0.0 s with 1 job: no case");
+/// # use bootwright::report::{CaseKey, CaseResult, Report, Verdict, text};
+/// assert_eq!(text::summary(&Report::new("0007")), "0 cases in 0.0 s with 1 job: no case");
 /// # Ok::<(), bootwright::report::ReportError>(())
 /// ```
 pub fn summary(report: &Report) -> String {

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use serde_json::json;
 
 use crate::case::Case;
-use crate::machine::{Accelerator, Clock, Firmware, Machine, Medium};
+use crate::machine::{Accelerator, Firmware, Machine, Medium};
 use crate::platform::{self, Platform, PlatformName};
 use crate::report::{self, CaseFolder, CaseKey, CaseResult, Verdict};
 use crate::run::{Bases, Ended, Finished, Options, Patience, Start, run, run_control};
@@ -265,10 +265,7 @@ fn reached(trace: &Trace) -> report::Reached {
 }
 
 fn fill(result: &mut CaseResult, finished: &Finished) {
-    result.clock = Some(match finished.clock {
-        Clock::Virtual { .. } => report::Clock::Virtual,
-        Clock::Real => report::Clock::Real,
-    });
+    result.clock = Some(finished.clock.kind());
     result.wall_seconds = finished.wall.as_secs_f64();
     match &finished.start {
         Start::Warm { base, point } => {

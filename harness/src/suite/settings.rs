@@ -277,15 +277,6 @@ impl FromStr for Clock {
     }
 }
 
-impl Display for Clock {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.pad(match self {
-            Clock::Virtual { .. } => "virtual",
-            Clock::Real => "real",
-        })
-    }
-}
-
 struct Seed(u64);
 
 impl FromStr for Seed {

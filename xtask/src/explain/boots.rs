@@ -8,7 +8,7 @@ use std::time::Instant;
 use bootwright::case::Suite;
 use bootwright::platform::{self, Platform};
 use bootwright::report::progress::{Event, Progress};
-use bootwright::report::{self, CaseKey, CaseResult, RESULT_FILE, Report, Run, Selection};
+use bootwright::report::{self, CaseKey, CaseResult, Course, RESULT_FILE, Report, Selection};
 use bootwright::suite::{self, Job, Runner, Settings};
 use bootwright::trace::Trace;
 use bootwright::verdict::known_issues::KnownIssues;
@@ -80,6 +80,10 @@ pub fn run(args: &Args, asked: &[Asked]) -> Result<Ran, XtaskError> {
         .collect();
     let threads = args.jobs.unwrap_or_else(cores);
     let mut run = described(&out.run, &platforms, &jobs, &settings, threads);
+    let mut course = Course::default();
+    for platform in &platforms {
+        course.selected.extend(jobs.iter().map(|job| key(job, &platform.name, settings.several_platforms)));
+    }
     let begun = Instant::now();
     let mut progress = Progress::detect();
     progress.handle(Event::Total((jobs.len() * platforms.len()) as u64));
@@ -100,22 +104,19 @@ pub fn run(args: &Args, asked: &[Asked]) -> Result<Ran, XtaskError> {
         progress.finish();
     }
     run.wall_seconds = begun.elapsed().as_secs_f64();
-    let report = report::gather(&out.dir, run).map_err(XtaskError::from)?;
+    let report = report::gather(&out.dir, run, &course).map_err(XtaskError::from)?;
     crate::test::write(&report, &out)?;
     Ok(Ran { platforms, report, out: out.dir })
 }
 
-fn described(name: &str, platforms: &[Platform], jobs: &[Job], settings: &Settings, threads: u32) -> Run {
-    let mut run = Run::new(name.to_owned());
+fn described(name: &str, platforms: &[Platform], jobs: &[Job], settings: &Settings, threads: u32) -> Report {
+    let mut run = Report::new(name.to_owned());
     run.jobs = threads;
     run.host = report::host();
     run.platforms = platforms.iter().map(report::PlatformInfo::from).collect();
     run.suite = Some(settings.suite.to_string());
     run.seed = Some(settings.seed);
     run.selection = Some(Selection::new(Vec::new(), false, 1, jobs.iter().map(|job| job.case.id.as_str())));
-    for platform in platforms {
-        run.selected.extend(jobs.iter().map(|job| key(job, &platform.name, settings.several_platforms)));
-    }
     run
 }
 

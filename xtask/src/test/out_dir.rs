@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn the_last_run_that_left_a_report_tells_what_failed() {
-        use bootwright::report::{CaseFolder, CaseKey, CaseResult, Run, Verdict, gather};
+        use bootwright::report::{CaseFolder, CaseKey, CaseResult, Course, Report, Verdict, gather};
         let dir = tempfile::tempdir().unwrap();
         assert!(last_report(dir.path()).is_none());
         for (number, verdict) in [("0009", Verdict::Failed), ("0010", Verdict::Broken)] {
@@ -134,7 +134,7 @@ mod tests {
                 let key = CaseKey::new(id, "host");
                 CaseFolder::new(&out, &key).finish(&CaseResult::new(&key, verdict)).unwrap();
             }
-            gather(&out, Run::new(number)).unwrap().store(&out.join("report.json")).unwrap();
+            gather(&out, Report::new(number), &Course::default()).unwrap().store(&out.join("report.json")).unwrap();
         }
         fs::create_dir(dir.path().join("0011")).unwrap();
         let failed = unexpected(&last_report(dir.path()).unwrap());

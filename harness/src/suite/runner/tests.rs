@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::machine::{Machine, Medium};
+use crate::machine::{Clock, Machine, Medium};
 use crate::platform::{FirmwareFile, Qemu, QemuVersion};
 use crate::trace::{Attempt, Reason, Terminal, Trace};
 use crate::verdict::Expectation;
