@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use bootwright::case::Case;
-use bootwright::case::permute::{Axes, AxisValue, Combination, Coverage, PairCoverage, PermuteError};
+use bootwright::case::axes::{Axes, AxesError, AxisValue, Combination, Coverage, PairCoverage};
 use serde::Serialize;
 
 /// Two axes and the values that do not meet; no value stands for every value.
@@ -154,7 +154,7 @@ type Key<'a> = (&'a str, Vec<&'a str>);
 /// # Errors
 ///
 /// What is wrong with an axis' name or value.
-pub fn of(cases: &[Case]) -> Result<Vec<GroupCoverage>, PermuteError> {
+pub fn of(cases: &[Case]) -> Result<Vec<GroupCoverage>, AxesError> {
     let mut groups: Vec<(Key<'_>, Vec<&Case>)> = Vec::new();
     for case in cases {
         let group = case.id.split("::").next().unwrap_or_default();
@@ -167,7 +167,7 @@ pub fn of(cases: &[Case]) -> Result<Vec<GroupCoverage>, PermuteError> {
     groups.into_iter().map(|((group, _), members)| account(group, &members)).collect()
 }
 
-fn account(group: &str, cases: &[&Case]) -> Result<GroupCoverage, PermuteError> {
+fn account(group: &str, cases: &[&Case]) -> Result<GroupCoverage, AxesError> {
     let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (axis, value) in cases.iter().flat_map(|case| &case.axes) {
         let known = values.entry(axis.clone()).or_default();
@@ -213,8 +213,7 @@ fn narrowed(pair: &Pair, known: &BTreeMap<String, Vec<String>>) -> Option<Narrow
 }
 
 fn combination(case: &Case) -> Combination {
-    let values = case.axes.iter().map(|(axis, value)| AxisValue { axis: axis.clone(), value: value.clone() });
-    Combination { values: values.collect(), noise: Vec::new() }
+    Combination::new(case.axes.iter().map(|(axis, value)| (axis.as_str(), value.as_str())))
 }
 
 /// Whether a pair of values is one of those, in either order.

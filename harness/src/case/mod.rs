@@ -21,8 +21,8 @@
 //! assert!(!case.is_vacuous());
 //! ```
 
+pub mod axes;
 pub mod file;
-pub mod permute;
 pub mod story;
 
 use std::collections::BTreeMap;

@@ -16,7 +16,7 @@ const TOGETHER: [&str; 24] = [
     "cases/src/resets.rs",
     "harness/lan/src/engine.rs",
     "harness/src/boot_server/mod.rs",
-    "harness/src/case/permute/mod.rs",
+    "harness/src/case/axes/mod.rs",
     "harness/src/evidence/mod.rs",
     "harness/src/evidence/nvram/mod.rs",
     "harness/src/foreign/mod.rs",

@@ -1,17 +1,17 @@
-//! Collects axes and exclusions, and refuses misspelt ones before any combination exists.
+//! Collects axes and exclusions, and refuses misspelt ones before any combination is looked at.
 
 use std::cell::RefCell;
 
-use super::{Axes, Axis, ENUMERATION_LIMIT, Exclusion, PermuteError};
+use super::{Axes, AxesError, Axis, Exclusion, TABLE_LIMIT};
 
 /// A predicate over the axes that its exclusion declares.
 type Predicate = Box<dyn Fn(&At<'_>) -> bool>;
 
-/// Axes and exclusions as a case names them; nothing is checked before [`AxesBuilder::build`].
+/// Axes and exclusions as they are named; nothing is checked before [`AxesBuilder::build`].
+#[must_use = "words about axes give a new builder back"]
 #[derive(Default)]
 pub struct AxesBuilder {
-    core: Vec<Axis>,
-    noise: Vec<Axis>,
+    axes: Vec<Axis>,
     exclusions: Vec<(Vec<String>, String, Predicate)>,
 }
 
@@ -24,15 +24,9 @@ pub struct At<'a> {
 }
 
 impl AxesBuilder {
-    /// Adds an axis that makes the id.
+    /// Adds an axis.
     pub fn axis<'v>(mut self, name: &str, values: impl IntoIterator<Item = &'v str>) -> Self {
-        self.core.push(Axis::new(name, values));
-        self
-    }
-
-    /// Adds an axis that must not matter: its value is chosen by a hash of the id and does not stand in it.
-    pub fn noise<'v>(mut self, name: &str, values: impl IntoIterator<Item = &'v str>) -> Self {
-        self.noise.push(Axis::new(name, values));
+        self.axes.push(Axis::new(name, values));
         self
     }
 
@@ -47,22 +41,21 @@ impl AxesBuilder {
     ///
     /// # Errors
     ///
-    /// [`PermuteError`] for names that are empty, repeated or unfit for an id, axes without values, exclusions without
+    /// [`AxesError`] for names that are empty, repeated or unfit for an id, axes without values, exclusions without
     /// a reason or with a predicate that asks for an axis or a value which does not exist.
-    pub fn build(self) -> Result<Axes, PermuteError> {
-        let core = self.core.len();
-        let axes: Vec<Axis> = self.core.into_iter().chain(self.noise).collect();
+    pub fn build(self) -> Result<Axes, AxesError> {
+        let axes = self.axes;
         check_names("axis".to_owned(), axes.iter().map(|axis| axis.name.as_str()))?;
         for axis in &axes {
             check_names(format!("value of axis {:?}", axis.name), axis.values.iter().map(String::as_str))?;
             if axis.values.is_empty() {
-                return Err(PermuteError::NoValues { axis: axis.name.clone() });
+                return Err(AxesError::NoValues { axis: axis.name.clone() });
             }
         }
         let exclusions = self.exclusions.into_iter();
         let exclusions = exclusions.map(|(over, reason, predicate)| tabulate(&axes, &over, reason, &predicate));
         let exclusions = exclusions.collect::<Result<Vec<_>, _>>()?;
-        Ok(Axes { axes, core, exclusions })
+        Ok(Axes { axes, exclusions })
     }
 }
 
@@ -93,37 +86,37 @@ impl At<'_> {
     }
 }
 
-fn check_names<'n>(what: String, names: impl Iterator<Item = &'n str>) -> Result<(), PermuteError> {
+fn check_names<'n>(what: String, names: impl Iterator<Item = &'n str>) -> Result<(), AxesError> {
     let fit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-.+".contains(c);
     let mut seen = Vec::new();
     for name in names {
         if name.is_empty() || !name.chars().all(fit) {
-            return Err(PermuteError::Name { what, name: name.to_owned() });
+            return Err(AxesError::Name { what, name: name.to_owned() });
         }
         if seen.contains(&name) {
-            return Err(PermuteError::Twice { what, name: name.to_owned() });
+            return Err(AxesError::Twice { what, name: name.to_owned() });
         }
         seen.push(name);
     }
     Ok(())
 }
 
-fn tabulate(axes: &[Axis], over: &[String], reason: String, predicate: &Predicate) -> Result<Exclusion, PermuteError> {
+fn tabulate(axes: &[Axis], over: &[String], reason: String, predicate: &Predicate) -> Result<Exclusion, AxesError> {
     if reason.trim().is_empty() {
-        return Err(PermuteError::NoReason { axes: over.join(", ") });
+        return Err(AxesError::NoReason { axes: over.join(", ") });
     }
     let mut indices = Vec::new();
     for name in over {
         match axes.iter().position(|axis| axis.name == *name) {
             Some(index) => indices.push(index),
-            None => return Err(PermuteError::Unknown { reason, asked: format!("axis {name:?}") }),
+            None => return Err(AxesError::Unknown { reason, asked: format!("axis {name:?}") }),
         }
     }
     indices.sort_unstable();
     indices.dedup();
     let size = indices.iter().try_fold(1_usize, |size, &axis| size.checked_mul(axes[axis].values.len()));
-    let Some(size) = size.filter(|&size| size <= ENUMERATION_LIMIT) else {
-        return Err(PermuteError::TooMany { what: format!("exclusion {reason:?}"), limit: ENUMERATION_LIMIT });
+    let Some(size) = size.filter(|&size| size <= TABLE_LIMIT) else {
+        return Err(AxesError::TooMany { what: format!("exclusion {reason:?}"), limit: TABLE_LIMIT });
     };
     let mut forbidden = Vec::with_capacity(size);
     for entry in 0..size {
@@ -136,7 +129,7 @@ fn tabulate(axes: &[Axis], over: &[String], reason: String, predicate: &Predicat
         let at = At { axes, given, misspelt: RefCell::new(None) };
         forbidden.push(predicate(&at));
         if let Some(asked) = at.misspelt.into_inner() {
-            return Err(PermuteError::Unknown { reason, asked });
+            return Err(AxesError::Unknown { reason, asked });
         }
     }
     Ok(Exclusion { reason, axes: indices, forbidden })

@@ -5,16 +5,16 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Axes, AxisValue, Combination, PermuteError};
+use super::{Axes, AxesError, AxisValue, Combination};
 
 /// The account of a set of combinations over its axes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Coverage {
     /// How many combinations were looked at.
     pub combinations: usize,
-    /// Every value of every axis, noise included.
+    /// Every value of every axis.
     pub values: Vec<ValueCoverage>,
-    /// Every pair of values of two axes that make the id.
+    /// Every pair of values of two axes.
     pub pairs: Vec<PairCoverage>,
     /// Combinations that an exclusion forbids: id and reason.
     pub violations: Vec<(String, String)>,
@@ -26,8 +26,6 @@ pub struct ValueCoverage {
     /// The value.
     #[serde(flatten)]
     pub value: AxisValue,
-    /// Whether its axis is noise.
-    pub noise: bool,
     /// In how many combinations it occurs.
     pub count: usize,
 }
@@ -69,9 +67,9 @@ impl Axes {
     ///
     /// # Errors
     ///
-    /// [`PermuteError::Foreign`] for a combination of other axes, [`PermuteError::TooMany`] where the exclusions are
+    /// [`AxesError::Foreign`] for a combination of other axes, [`AxesError::TooMany`] where the exclusions are
     /// too entangled to search.
-    pub fn coverage(&self, combinations: &[Combination]) -> Result<Coverage, PermuteError> {
+    pub fn coverage(&self, combinations: &[Combination]) -> Result<Coverage, AxesError> {
         let mut covered: BTreeMap<_, (String, usize)> = BTreeMap::new();
         let mut counts: Vec<Vec<usize>> = self.axes.iter().map(|axis| vec![0; axis.values.len()]).collect();
         let mut violations = Vec::new();
@@ -101,12 +99,8 @@ impl Axes {
             pairs.push(PairCoverage { first: self.value(first, left), second: self.value(second, right), state });
         }
         let values = counts.iter().enumerate().flat_map(|(axis, counts)| {
-            let noise = axis >= self.core;
-            counts.iter().enumerate().map(move |(value, &count)| ValueCoverage {
-                value: self.value(axis, value),
-                noise,
-                count,
-            })
+            let counted = move |(value, &count)| ValueCoverage { value: self.value(axis, value), count };
+            counts.iter().enumerate().map(counted)
         });
         Ok(Coverage { combinations: combinations.len(), values: values.collect(), pairs, violations })
     }
@@ -157,7 +151,7 @@ impl fmt::Display for Coverage {
             writeln!(out, "missing: {pair}")?;
         }
         for value in self.unused() {
-            writeln!(out, "unused: {}{}", value.value, if value.noise { " (noise)" } else { "" })?;
+            writeln!(out, "unused: {}", value.value)?;
         }
         for (id, reason) in &self.violations {
             writeln!(out, "forbidden but present: {id}: {reason}")?;
