@@ -119,13 +119,6 @@ pub enum Step {
         /// The device.
         device: String,
     },
-    /// Tries to plug in a device and demands QEMU's refusal.
-    PlugRefused {
-        /// The device.
-        device: String,
-        /// Text that the refusal must contain.
-        words: String,
-    },
     /// `device_del`.
     Unplug {
         /// The device.
@@ -145,15 +138,6 @@ pub enum Step {
         device: String,
         /// Its new rank.
         bootindex: i64,
-    },
-    /// Tries to set a bootindex and demands QEMU's refusal.
-    SetBootindexRefused {
-        /// The device.
-        device: String,
-        /// The rank that is refused.
-        bootindex: i64,
-        /// Text that the refusal must contain.
-        words: String,
     },
     /// A line typed at the human monitor; `{name}` stands for the file of that medium.
     Type {
@@ -208,23 +192,16 @@ pub enum Step {
         /// The drives that it holds.
         drives: Drives,
     },
-    /// Tries to take a snapshot and demands QEMU's refusal.
-    SnapshotRefused {
-        /// The drives that it is to hold.
-        drives: Drives,
-        /// Text that the refusal must contain.
-        words: String,
-    },
     /// Puts the machine back to a snapshot (`snapshot-load`, `loadvm` by hand). A running machine runs on from there.
     Restore {
         /// Its name.
         name: String,
     },
-    /// Tries to put the machine back and demands that QEMU fails. It is stopped then, in whatever state.
-    RestoreRefused {
-        /// The snapshot's name.
-        name: String,
-        /// Texts one of which the failure must contain: releases of QEMU word it differently.
+    /// Tries a step and demands QEMU's refusal. After a [`Step::Restore`] that fails the machine is stopped, in whatever state.
+    Refused {
+        /// The step.
+        step: Box<Step>,
+        /// Texts one of which the refusal must contain: releases of QEMU word it differently.
         words: Vec<String>,
     },
 }
@@ -232,8 +209,11 @@ pub enum Step {
 impl Step {
     /// Whether drives must have overlays for it.
     pub fn needs_overlays(&self) -> bool {
-        use Step::{Restore, RestoreRefused, Snapshot, SnapshotRefused};
-        matches!(self, Snapshot { .. } | SnapshotRefused { .. } | Restore { .. } | RestoreRefused { .. })
+        match self {
+            Step::Snapshot { .. } | Step::Restore { .. } => true,
+            Step::Refused { step, .. } => step.needs_overlays(),
+            _ => false,
+        }
     }
 }
 
@@ -247,6 +227,12 @@ impl Story {
     pub fn step(mut self, step: Step) -> Story {
         self.steps.push(step);
         self
+    }
+
+    /// Demands that QEMU refuses a step, with one of these texts.
+    pub fn refused(self, step: Step, words: &[&str]) -> Story {
+        let words = words.iter().map(|&text| text.to_owned()).collect();
+        self.step(Step::Refused { step: Box::new(step), words })
     }
 
     /// Plugs in a device over QMP.
@@ -266,7 +252,7 @@ impl Story {
 
     /// Demands that QEMU refuses to plug in a device, with these words.
     pub fn plug_refused(self, device: &str, words: &str) -> Story {
-        self.step(Step::PlugRefused { device: device.to_owned(), words: words.to_owned() })
+        self.refused(Step::Plug { device: device.to_owned(), by: Monitor::Qmp }, &[words])
     }
 
     /// Unplugs a device that goes at once.
@@ -291,8 +277,7 @@ impl Story {
 
     /// Demands that QEMU refuses a bootindex, with these words.
     pub fn set_bootindex_refused(self, device: &str, bootindex: i64, words: &str) -> Story {
-        let words = words.to_owned();
-        self.step(Step::SetBootindexRefused { device: device.to_owned(), bootindex, words })
+        self.refused(Step::SetBootindex { device: device.to_owned(), bootindex }, &[words])
     }
 
     /// Types a line at the human monitor.
@@ -395,7 +380,7 @@ impl Story {
 
     /// Demands that QEMU refuses a snapshot of these drives, with these words.
     pub fn snapshot_refused(self, drives: Drives, words: &str) -> Story {
-        self.step(Step::SnapshotRefused { drives, words: words.to_owned() })
+        self.refused(Step::Snapshot { name: "refused".to_owned(), drives }, &[words])
     }
 
     /// Puts the machine back to a snapshot.
@@ -405,8 +390,7 @@ impl Story {
 
     /// Demands that QEMU cannot put the machine back, with one of these texts; the machine is stopped then.
     pub fn restore_refused(self, name: &str, words: &[&str]) -> Story {
-        let words = words.iter().map(|&text| text.to_owned()).collect();
-        self.step(Step::RestoreRefused { name: name.to_owned(), words })
+        self.refused(Step::Restore { name: name.to_owned() }, words)
     }
 
     /// How often the story itself resets the machine.
@@ -459,16 +443,12 @@ impl fmt::Display for Step {
             Step::Plug { device, by: Monitor::Qmp } => write!(out, "plug \"{device}\""),
             Step::Plug { device, by: Monitor::Human } => write!(out, "plug \"{device}\" by the human monitor"),
             Step::PlugReleased { device } => write!(out, "plug \"{device}\" again once it is released"),
-            Step::PlugRefused { device, words } => write!(out, "plug \"{device}\", refused with \"{words}\""),
             Step::Unplug { device, unplugged: Unplugged::AtOnce } => write!(out, "unplug \"{device}\""),
             Step::Unplug { device, unplugged: Unplugged::AtReset } => {
                 write!(out, "unplug \"{device}\" at the next reset")
             }
             Step::Released { device } => write!(out, "wait until \"{device}\" is released"),
             Step::SetBootindex { device, bootindex } => write!(out, "set bootindex of \"{device}\" to {bootindex}"),
-            Step::SetBootindexRefused { device, bootindex, words } => {
-                write!(out, "set bootindex of \"{device}\" to {bootindex}, refused with \"{words}\"")
-            }
             Step::Type { line, .. } => write!(out, "type \"{line}\""),
             Step::Press { keys, confirmed_by } => write!(out, "press {}, answered {confirmed_by:?}", keys.join(", ")),
             Step::Enter { text, confirmed_by } => write!(out, "enter {text:?}, answered {confirmed_by:?}"),
@@ -484,11 +464,56 @@ impl fmt::Display for Step {
             Step::PowerCycleWith(done) => done.fmt(out),
             Step::Migrate(destination) => destination.fmt(out),
             Step::Snapshot { name, drives } => write!(out, "snapshot \"{name}\" of {drives}"),
-            Step::SnapshotRefused { drives, words } => write!(out, "snapshot of {drives}, refused with \"{words}\""),
             Step::Restore { name } => write!(out, "restore \"{name}\""),
-            Step::RestoreRefused { name, words } => {
-                write!(out, "restore \"{name}\", refused with \"{}\"", words.join("\" or \""))
+            Step::Refused { step, words } => {
+                match step.as_ref() {
+                    // there will be none by its name
+                    Step::Snapshot { drives, .. } => write!(out, "snapshot of {drives}"),
+                    step => step.fmt(out),
+                }?;
+                write!(out, ", refused with \"{}\"", words.join("\" or \""))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusals() -> Story {
+        Story::new()
+            .plug_refused("a", "no bus")
+            .set_bootindex_refused("a", 1, "taken")
+            .snapshot_refused(Drives::Raw, "not writable")
+            .restore_refused("b", &["gone", "not found"])
+    }
+
+    #[test]
+    fn a_step_that_is_to_be_refused_reads_as_the_step_and_the_words() {
+        let steps: Vec<String> = refusals().steps.iter().map(Step::to_string).collect();
+        let wanted = [
+            "plug \"a\", refused with \"no bus\"",
+            "set bootindex of \"a\" to 1, refused with \"taken\"",
+            &format!("snapshot of {}, refused with \"not writable\"", Drives::Raw),
+            "restore \"b\", refused with \"gone\" or \"not found\"",
+        ];
+        assert_eq!(steps, wanted);
+    }
+
+    #[test]
+    fn a_step_needs_overlays_whether_or_not_it_is_to_be_refused() {
+        let needs: Vec<bool> = refusals().steps.iter().map(Step::needs_overlays).collect();
+        assert_eq!(needs, [false, false, true, true]);
+    }
+
+    #[test]
+    fn a_refusal_reads_back_from_json() {
+        let text = serde_json::to_string(&refusals()).unwrap();
+        assert!(
+            text.starts_with(r#"[{"refused":{"step":{"plug":{"device":"a","by":"qmp"}},"words":["no bus"]}}"#),
+            "{text}"
+        );
+        assert_eq!(serde_json::from_str::<Story>(&text).unwrap(), refusals());
     }
 }
