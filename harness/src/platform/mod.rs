@@ -22,6 +22,8 @@ mod probe;
 mod progress;
 mod release;
 mod resolve;
+#[cfg(test)]
+pub(crate) mod sample;
 mod surroundings;
 mod varstore;
 mod version;

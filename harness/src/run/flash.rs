@@ -132,30 +132,11 @@ fn release(name: &str, own: &Ovmf, platform: &Platform) -> Result<FirmwareFile, 
 mod tests {
     use super::*;
     use crate::case::story::WhileOff;
-    use crate::platform::{Qemu, QemuVersion};
-
-    fn file(name: &str) -> FirmwareFile {
-        FirmwareFile { path: format!("/fw/{name}").into(), version: "2022.11".to_owned(), sha256: "ab".to_owned() }
-    }
+    use crate::platform::sample;
 
     fn platform() -> Platform {
-        Platform {
-            name: "host".to_owned(),
-            qemu: Qemu {
-                command: vec!["qemu".into()],
-                path: "/bin/sh".into(),
-                version: QemuVersion { major: 7, minor: 2, micro: 22 },
-                package: String::new(),
-                sandbox: true,
-                sha256: String::new(),
-                data_dirs: Vec::new(),
-                env: Vec::new(),
-            },
-            seabios: None,
-            ovmf: Some(Ovmf { code: file("CODE"), vars: file("VARS"), requires_smm: false, enrolled_keys: false }),
-            ovmf_secure_boot: None,
-            option_roms: Vec::new(),
-        }
+        let file = |name: &str| sample::file(&format!("/fw/{name}"), "2022.11", "ab");
+        Platform { ovmf: Some(sample::ovmf(file("CODE"), file("VARS"))), ..sample::platform(7, 2) }
     }
 
     fn machine() -> Machine {

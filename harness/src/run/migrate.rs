@@ -4,12 +4,13 @@
 
 use std::fs::File;
 use std::io::Seek;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::device_state::DeviceState;
 use super::error::{RunError, StepError};
@@ -17,16 +18,9 @@ use super::session::{Session, StartMode};
 use crate::case::story::{Destination, Order};
 use crate::evidence::{HarnessEvent, Source};
 use crate::machine::Machine;
-use crate::platform::QemuVersion;
 use crate::vm::Vm;
 use crate::vm::qmp::QmpError;
-
-/// The name by which both QEMUs know the descriptor that the state goes through.
-const CHANNEL: &str = "state";
-
-/// The first QEMU that saves to a file by its name (`file:`). From 11.1 on it refuses `fd:` for a file; before 8.2 there was
-/// nothing else.
-const BY_FILE_NAME: QemuVersion = QemuVersion { major: 8, minor: 2, micro: 0 };
+use crate::vm::transfer::{Channel, Direction, Transfer, TransferError, knows_files};
 
 /// The file that the state is saved to, in the folder in which both QEMUs run.
 const STATE_FILE: &str = "migration-state";
@@ -70,25 +64,26 @@ impl Session<'_> {
         let (near, far) = UnixStream::pair().map_err(cannot_prepare("a socket pair"))?;
         let patience = self.watch.patience();
         let destination = self.destination(machine, to)?;
-        let arriving = begin(&destination, far.as_fd(), "migrate-incoming")
+        let arriving = destination
+            .begin_transfer(Direction::In, Channel::Descriptor(far.as_fd()))
             .map_err(|error| self.died_or(error.into(), &destination))?;
-        let leaving = begin(self.vm()?, near.as_fd(), "migrate")?;
+        let leaving = self.vm()?.begin_transfer(Direction::Out, Channel::Descriptor(near.as_fd()))?;
         // both have copies; a QEMU that ends must be noticed by the other
         drop((near, far));
         // a destination that cannot take the state ends, whatever the source makes of that
-        if let Err(error) = completed(&destination, arriving, patience, "the destination") {
+        if let Err(error) = completed(&destination, &arriving, patience, "the destination") {
             let source = self.vm()?.execute("query-migrate", Value::Null).unwrap_or_default();
             let status = source.get("status").and_then(Value::as_str).unwrap_or("unknown");
             return Err(self.died_or(error, &destination).and_also(&format!("status of the source: {status}")));
         }
-        completed(self.vm()?, leaving, patience, "the source")?;
+        completed(self.vm()?, &leaving, patience, "the source")?;
         self.leave()?;
         Ok(destination)
     }
 
     /// Source first, destination afterwards, through a file.
     fn save(&mut self, machine: &Machine, to: &Destination) -> Result<Vm, StepError> {
-        if self.platform.qemu.version < BY_FILE_NAME {
+        if !knows_files(self.platform.qemu.version) {
             return self.save_by_descriptor(machine, to);
         }
         let file = self.prepared.folder.path().join(STATE_FILE);
@@ -100,15 +95,16 @@ impl Session<'_> {
 
     /// Through a file of the evidence folder, in which both QEMUs run.
     fn save_by_name(&mut self, machine: &Machine, to: &Destination) -> Result<Vm, StepError> {
-        let uri = format!("file:{STATE_FILE}");
+        let channel = Channel::File(Path::new(STATE_FILE));
         let patience = self.watch.patience();
-        let leaving = begin_at(self.vm()?, &uri, "migrate")?;
-        completed(self.vm()?, leaving, patience, "the source")?;
+        let leaving = self.vm()?.begin_transfer(Direction::Out, channel)?;
+        completed(self.vm()?, &leaving, patience, "the source")?;
         self.leave()?;
         let destination = self.destination(machine, to)?;
-        let arriving = begin_at(&destination, &uri, "migrate-incoming")
+        let arriving = destination
+            .begin_transfer(Direction::In, channel)
             .map_err(|error| self.died_or(error.into(), &destination))?;
-        completed(&destination, arriving, patience, "the destination")
+        completed(&destination, &arriving, patience, "the destination")
             .map_err(|error| self.died_or(error, &destination))?;
         Ok(destination)
     }
@@ -118,14 +114,15 @@ impl Session<'_> {
         let state = memfd_create("bootwright-state", MFdFlags::MFD_CLOEXEC);
         let mut state = File::from(state.map_err(Into::into).map_err(cannot_prepare("a file for the state"))?);
         let patience = self.watch.patience();
-        let leaving = begin(self.vm()?, state.as_fd(), "migrate")?;
-        completed(self.vm()?, leaving, patience, "the source")?;
+        let leaving = self.vm()?.begin_transfer(Direction::Out, Channel::Descriptor(state.as_fd()))?;
+        completed(self.vm()?, &leaving, patience, "the source")?;
         self.leave()?;
         state.rewind().map_err(cannot_prepare("the file of the state"))?;
         let destination = self.destination(machine, to)?;
-        let arriving = begin(&destination, state.as_fd(), "migrate-incoming")
+        let arriving = destination
+            .begin_transfer(Direction::In, Channel::Descriptor(state.as_fd()))
             .map_err(|error| self.died_or(error.into(), &destination))?;
-        completed(&destination, arriving, patience, "the destination")
+        completed(&destination, &arriving, patience, "the destination")
             .map_err(|error| self.died_or(error, &destination))?;
         Ok(destination)
     }
@@ -157,40 +154,18 @@ impl Session<'_> {
     }
 }
 
-/// Hands over the descriptor and begins the transfer; the cursor of the events from then on.
-fn begin(vm: &Vm, channel: BorrowedFd<'_>, command: &str) -> Result<usize, QmpError> {
-    vm.give(CHANNEL, channel)?;
-    begin_at(vm, &format!("fd:{CHANNEL}"), command)
-}
-
-/// Begins the transfer; the cursor of the events from then on.
-fn begin_at(vm: &Vm, uri: &str, command: &str) -> Result<usize, QmpError> {
-    let events = json!({ "capabilities": [{ "capability": "events", "state": true }] });
-    vm.execute("migrate-set-capabilities", events)?;
-    let cursor = vm.qmp.event_cursor();
-    vm.execute(command, json!({ "uri": uri }))?;
-    Ok(cursor)
-}
-
 /// Waits for the end of one side's transfer.
-fn completed(vm: &Vm, cursor: usize, patience: Duration, side: &str) -> Result<(), StepError> {
-    let status = |data: &Value| data.get("status").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let over = |data: &Value| matches!(status(data).as_str(), "completed" | "failed" | "cancelled");
-    match vm.qmp.wait_event(cursor, "MIGRATION", over, patience) {
-        Ok((event, _)) if status(&event.data) == "completed" => Ok(()),
-        Ok((event, _)) => {
-            let query = vm.execute("query-migrate", Value::Null).unwrap_or_default();
-            let why = query.get("error-desc").and_then(Value::as_str).unwrap_or("no reason given");
-            Err(StepError::Differs(format!("migration {} at {side}: {why}", status(&event.data))))
+fn completed(vm: &Vm, transfer: &Transfer, patience: Duration, side: &str) -> Result<(), StepError> {
+    vm.end_transfer(transfer, patience).map_err(|error| match error {
+        TransferError::Failed { status, why } => StepError::Differs(format!("migration {status} at {side}: {why}")),
+        TransferError::Qmp(QmpError::Ended(reason)) => {
+            StepError::QemuEnded { exit: None, what: format!("{side} ended in the middle: {reason}") }
         }
-        Err(QmpError::Ended(reason)) => {
-            Err(StepError::QemuEnded { exit: None, what: format!("{side} ended in the middle: {reason}") })
+        TransferError::Qmp(QmpError::Timeout { seconds, .. }) => {
+            StepError::Timeout(format!("migration not completed at {side} in {seconds:.1} s of host time"))
         }
-        Err(QmpError::Timeout { seconds, .. }) => {
-            Err(StepError::Timeout(format!("migration not completed at {side} in {seconds:.1} s of host time")))
-        }
-        Err(other) => Err(other.into()),
-    }
+        TransferError::Qmp(other) => other.into(),
+    })
 }
 
 fn cannot_prepare(what: &'static str) -> impl FnOnce(std::io::Error) -> StepError {

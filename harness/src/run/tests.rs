@@ -9,32 +9,18 @@ use super::share::Share;
 use super::*;
 use crate::case::story::{Destination, Drives, Story, WhileOff};
 use crate::machine::{Firmware, Medium};
-use crate::platform::{FirmwareFile, Ovmf, Qemu, QemuVersion};
+use crate::platform::{FirmwareFile, Ovmf, Qemu, sample};
 use crate::verdict::Expectation;
 use crate::vm::fake::{self, Behaviour};
 
 fn file(path: &Path) -> FirmwareFile {
-    FirmwareFile { path: path.to_owned(), version: "1".to_owned(), sha256: String::new() }
+    sample::file(&path.display().to_string(), "1", "")
 }
 
 pub(super) fn platform(behaviour: Behaviour) -> Platform {
-    Platform {
-        name: "fake".to_owned(),
-        qemu: Qemu {
-            command: fake::command(),
-            path: "/bin/sh".into(),
-            version: QemuVersion { major: 99, minor: 0, micro: 0 },
-            package: String::new(),
-            sandbox: true,
-            sha256: String::new(),
-            data_dirs: Vec::new(),
-            env: fake::env(behaviour),
-        },
-        seabios: Some(file(Path::new("/fw/bios.bin"))),
-        ovmf: None,
-        ovmf_secure_boot: None,
-        option_roms: Vec::new(),
-    }
+    let bare = sample::platform(99, 0);
+    let qemu = Qemu { command: fake::command(), env: fake::env(behaviour), ..bare.qemu };
+    Platform { name: "fake".to_owned(), qemu, seabios: Some(file(Path::new("/fw/bios.bin"))), ..bare }
 }
 
 pub(super) fn case(firmware: Firmware) -> Case {

@@ -68,34 +68,14 @@ mod tests {
     use super::*;
     use crate::case::story::{Milestone, Story};
     use crate::machine::{Access, Board, Medium, VariableStore};
-    use crate::platform::Qemu;
-
-    fn platform(major: u32) -> Platform {
-        Platform {
-            name: "host".to_owned(),
-            qemu: Qemu {
-                command: vec!["qemu".into()],
-                path: "/bin/sh".into(),
-                version: QemuVersion { major, minor: 0, micro: 0 },
-                package: String::new(),
-                sandbox: true,
-                sha256: String::new(),
-                data_dirs: Vec::new(),
-                env: Vec::new(),
-            },
-            seabios: None,
-            ovmf: None,
-            ovmf_secure_boot: None,
-            option_roms: Vec::new(),
-        }
-    }
+    use crate::platform::sample::platform;
 
     fn plain() -> Machine {
         Machine::pc(Firmware::Ovmf).virtio_blk(Medium::bootable("only")).bootindex(1).strict(true)
     }
 
     fn why(case: &Case, machine: &Machine) -> Option<String> {
-        why_cold(case, machine, &platform(10), &Options::new("out", 1))
+        why_cold(case, machine, &platform(10, 0), &Options::new("out", 1))
     }
 
     #[test]
@@ -132,7 +112,7 @@ mod tests {
         expander.devices[0].place = Place::Expander;
         assert!(why(&case, &expander).is_some());
         let nvme = plain().nvme(Medium::bootable("b"));
-        assert_eq!(why_cold(&case, &nvme, &platform(11), &Options::new("out", 1)), None);
+        assert_eq!(why_cold(&case, &nvme, &platform(11, 0), &Options::new("out", 1)), None);
     }
 
     #[test]
@@ -149,6 +129,6 @@ mod tests {
             assert!(why(&case, &plain()).is_some(), "{case:?}");
         }
         let paused = Options::new("out", 1).pause_on_failure(true);
-        assert!(why_cold(&case, &plain(), &platform(10), &paused).is_some());
+        assert!(why_cold(&case, &plain(), &platform(10, 0), &paused).is_some());
     }
 }

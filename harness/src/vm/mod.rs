@@ -27,6 +27,7 @@ mod port;
 pub mod qmp;
 pub mod serial;
 mod state_file;
+pub(crate) mod transfer;
 
 use std::fs::File;
 use std::io::{Read, Seek};

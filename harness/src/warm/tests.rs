@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::*;
 use crate::evidence::Source;
 use crate::machine::{Board, Clock, Firmware};
-use crate::platform::{self, PlatformName};
+use crate::platform::{self, PlatformName, Qemu, sample};
 use crate::vm::gdb::Gdb;
 
 /// The host's platform; `None` where it has no QEMU or no OVMF, which in CI is an error.
@@ -26,24 +26,11 @@ fn machine(board: Board) -> Machine {
 
 #[test]
 fn whatever_the_guest_could_read_is_in_the_key() {
-    use crate::platform::{FirmwareFile, Ovmf, Qemu, QemuVersion};
-    let file = |sha256: &str| FirmwareFile { path: "/fw".into(), version: "1".to_owned(), sha256: sha256.to_owned() };
-    let platform = |code: &str, vars: &str, qemu: &str| Platform {
-        name: "host".to_owned(),
-        qemu: Qemu {
-            command: vec!["qemu".into()],
-            path: "/bin/sh".into(),
-            version: QemuVersion { major: 10, minor: 0, micro: 0 },
-            package: String::new(),
-            sandbox: true,
-            sha256: qemu.to_owned(),
-            data_dirs: Vec::new(),
-            env: Vec::new(),
-        },
-        seabios: None,
-        ovmf: Some(Ovmf { code: file(code), vars: file(vars), requires_smm: false, enrolled_keys: false }),
-        ovmf_secure_boot: None,
-        option_roms: Vec::new(),
+    let file = |sha256: &str| sample::file("/fw", "1", sha256);
+    let platform = |code: &str, vars: &str, qemu: &str| {
+        let bare = sample::platform(10, 0);
+        let qemu = Qemu { sha256: qemu.to_owned(), ..bare.qemu };
+        Platform { qemu, ovmf: Some(sample::ovmf(file(code), file(vars))), ..bare }
     };
     let plain = machine(Board::Pc);
     let key = |machine: &Machine, platform: &Platform| Key::of(machine, platform).unwrap().digest();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::machine::{Clock, Machine, Medium};
-use crate::platform::{FirmwareFile, Qemu, QemuVersion};
+use crate::platform::sample;
 use crate::trace::{Attempt, Reason, Terminal, Trace};
 use crate::verdict::Expectation;
 use crate::verdict::views::Views;
@@ -31,24 +31,8 @@ fn case(id: &str) -> Case {
 }
 
 fn platform(major: u32) -> Platform {
-    let seabios = FirmwareFile { path: "/fw/bios.bin".into(), version: "1.16.2".to_owned(), sha256: String::new() };
-    Platform {
-        name: "synthetic".to_owned(),
-        qemu: Qemu {
-            command: vec!["/bin/false".into()],
-            path: "/bin/false".into(),
-            version: QemuVersion { major, minor: 2, micro: 0 },
-            package: String::new(),
-            sandbox: true,
-            sha256: String::new(),
-            data_dirs: Vec::new(),
-            env: Vec::new(),
-        },
-        seabios: Some(seabios),
-        ovmf: None,
-        ovmf_secure_boot: None,
-        option_roms: Vec::new(),
-    }
+    let seabios = Some(sample::file("/fw/bios.bin", "1.16.2", ""));
+    Platform { name: "synthetic".to_owned(), seabios, ..sample::platform(major, 2) }
 }
 
 fn finished(ended: Ended, trace: Trace) -> Finished {
