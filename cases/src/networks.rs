@@ -2,7 +2,7 @@
 
 use bootwright::case::{Case, SourceLine};
 use bootwright::lan::{BootAnswer, DhcpServer, LanSpec, Match};
-use bootwright::machine::{Board, DeviceClass, Firmware, Machine, Medium, Network, NicModel, OptionRom};
+use bootwright::machine::{Board, Firmware, Machine, Medium, Network, NicModel, OptionRom};
 use bootwright::trace::Outcome;
 use bootwright::verdict::{Cause, Expectation, Expected, OnLan, booted, failed_entry};
 
@@ -131,7 +131,7 @@ pub fn with(change: impl FnOnce(LanSpec) -> LanSpec) -> Network {
 
 /// An OVMF machine with a virtio NIC that OVMF's own stack drives first, and a bootable disk second.
 pub fn ovmf(board: Board, network: Network) -> Machine {
-    without_rom(ovmf_by_ipxe(board, network), OptionRom::Empty)
+    ovmf_by_ipxe(board, network).rom_of_each_nic(&OptionRom::Empty)
 }
 
 /// The same machine with iPXE's EFI ROM on the NIC.
@@ -143,24 +143,4 @@ pub fn ovmf_by_ipxe(board: Board, network: Network) -> Machine {
         .virtio_blk(Medium::bootable("next"))
         .bootindex(2)
         .rng()
-}
-
-/// OVMF leaves PXE out, so that HTTP boot comes first.
-pub fn http_first(machine: Machine) -> Machine {
-    machine.fw_cfg("opt/org.tianocore/IPv4PXESupport", "n").fw_cfg("opt/org.tianocore/IPv6PXESupport", "n")
-}
-
-/// OVMF leaves IPv6 out.
-pub fn without_ipv6(machine: Machine) -> Machine {
-    machine.fw_cfg("opt/org.tianocore/IPv6Support", "n")
-}
-
-/// The machine with another ROM on each NIC.
-pub fn without_rom(mut machine: Machine, rom: OptionRom) -> Machine {
-    for device in &mut machine.devices {
-        if let DeviceClass::Nic(nic) = &mut device.class {
-            nic.rom = rom.clone();
-        }
-    }
-    machine
 }

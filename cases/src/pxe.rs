@@ -13,25 +13,13 @@ use bootwright::lan::{Fault, LanSpec};
 use bootwright::machine::{Board, DeviceName, Firmware, Machine, Medium, NicModel, OptionRom};
 use bootwright::verdict::{Cause, Expectation, OnLan, booted, failed, failed_entry, timed_out_entry};
 
-use crate::networks::{self, BIOS_FILE, healthy, nic_then_disk, with};
-
-/// NIC models that SeaBIOS boots from: those with an iPXE ROM in QEMU, one for each of its ROM files.
-pub const MODELS: [NicModel; 8] = [
-    NicModel::VirtioNet,
-    NicModel::E1000,
-    NicModel::E1000e,
-    NicModel::Rtl8139,
-    NicModel::Vmxnet3,
-    NicModel::Pcnet,
-    NicModel::Ne2kPci,
-    NicModel::I82550,
-];
+use crate::networks::{BIOS_FILE, healthy, nic_then_disk, with};
 
 /// All cases of this group.
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for board in [Board::Pc, Board::Q35] {
-        cases.extend(MODELS.map(|model| by_model(board, model)));
+        cases.extend(NicModel::one_for_each_rom().into_iter().map(|model| by_model(board, model)));
         cases.extend([(OptionRom::Empty, "empty"), (OptionRom::NoBar, "no-bar")].map(|rom| without_rom(board, rom)));
         cases.extend([two_nics(board, true), two_nics(board, false), same_lan(board)]);
         cases.push(empty_rom_file(board));
@@ -67,7 +55,7 @@ fn by_model(board: Board, model: NicModel) -> Case {
 /// A NIC whose ROM the BIOS cannot see is no boot device, and says nothing on the network.
 fn without_rom(board: Board, (rom, name): (OptionRom, &str)) -> Case {
     let machine = nic_then_disk(board, "virtio-net-pci", healthy());
-    let off = networks::without_rom(machine.clone(), rom);
+    let off = machine.clone().rom_of_each_nic(&rom);
     case(board, &format!("rom-{name}"))
         .axis("rom", name)
         .machine(off)
@@ -80,7 +68,7 @@ fn empty_rom_file(board: Board) -> Case {
     let machine = nic_then_disk(board, "virtio-net-pci", healthy());
     case(board, "rom-empty-file")
         .axis("rom", "empty-file")
-        .machine(networks::without_rom(machine.clone(), OptionRom::EmptyFile))
+        .machine(machine.clone().rom_of_each_nic(&OptionRom::EmptyFile))
         .expect(Expectation::qemu_refuses("romfile \"/dev/null\" is empty"))
         .control(machine)
 }

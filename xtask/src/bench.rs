@@ -15,6 +15,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
+use bootwright::case::Suite;
 use bootwright::machine::ClockKind;
 use clap::ValueEnum;
 use serde::Serialize;
@@ -60,8 +61,8 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
     /// The suite that the part "suite" runs: smoke, default or full
-    #[arg(long, value_name = "SUITE", default_value = "smoke", value_parser = ["smoke", "default", "full"])]
-    suite: String,
+    #[arg(long, value_name = "SUITE", default_value_t = Suite::Smoke)]
+    suite: Suite,
     /// How many cases the part "endurance" runs
     #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(200..=100_000))]
     cases: u32,
@@ -146,7 +147,7 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
         }
     }
     if wanted(Part::Suite) {
-        figures.suite = Some(suite(&scratch, &args.suite)?);
+        figures.suite = Some(suite(&scratch, args.suite)?);
     }
     if wanted(Part::Endurance) {
         figures.endurance = Some(long_run(&scratch, args.cases)?);
@@ -208,15 +209,15 @@ fn clock(scratch: &Scratch, what: &str, case: &str, rounds: u32) -> Result<Ratio
     Ratio::of(format!("virtual over real clock: {what}"), case, ("virtual", faster), ("real", slower))
 }
 
-fn suite(scratch: &Scratch, suite: &str) -> Result<SuiteFigures, XtaskError> {
-    let measured = scratch.test(&["--suite", suite], "suite")?;
+fn suite(scratch: &Scratch, suite: Suite) -> Result<SuiteFigures, XtaskError> {
+    let measured = scratch.test(&["--suite", &suite.to_string()], "suite")?;
     let cases = measured.report.cases.len() as u32;
     let jobs = measured.report.jobs;
     let wall = measured.report.wall_seconds;
     let processor = measured.usage.processor.as_secs_f64();
     eprintln!("bench: suite: {:.1} s with building and reporting", measured.wall_seconds);
     Ok(SuiteFigures {
-        suite: suite.to_owned(),
+        suite: suite.to_string(),
         cases,
         jobs,
         wall_seconds: wall,

@@ -7,7 +7,7 @@ use bootwright::trace::{Outcome, Protocol};
 use bootwright::verdict::{Cause, Expectation, Expected, OnLan, booted, failed_entry};
 
 use super::{DNSMASQ, machine};
-use crate::networks::{http_first, ovmf, without_ipv6};
+use crate::networks::ovmf;
 
 const PXE_FILE: &str = "arch-x86_64/grubx64.efi";
 const HTTP_FILE: &str = "arch-x86_64/http.efi";
@@ -84,11 +84,11 @@ subnet 192.168.122.0 netmask 255.255.255.0 {{
 }
 
 fn by_http(network: Network) -> Machine {
-    without_ipv6(http_first(ovmf(Board::Pc, network)))
+    ovmf(Board::Pc, network).without_pxe().without_ipv6()
 }
 
 fn by_pxe(network: Network) -> Machine {
-    without_ipv6(ovmf(Board::Pc, network))
+    ovmf(Board::Pc, network).without_ipv6()
 }
 
 #[track_caller]

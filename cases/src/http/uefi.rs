@@ -8,7 +8,7 @@ use bootwright::trace::{Outcome, Protocol};
 use bootwright::verdict::{Cause, Expectation, Expected, OnLan, Transfer, booted, failed_entry, http};
 
 use crate::SLOW_OVMF;
-use crate::networks::{EFI_FILE, http_first, ovmf, without_ipv6};
+use crate::networks::{EFI_FILE, ovmf};
 
 const URL: &str = "http://10.77.0.1/boot.efi";
 
@@ -70,7 +70,7 @@ fn network(answer: BootAnswer) -> Network {
 }
 
 fn machine(board: Board, network: Network) -> Machine {
-    without_ipv6(http_first(ovmf(board, network)))
+    ovmf(board, network).without_pxe().without_ipv6()
 }
 
 fn without_file(machine: &Machine) -> Machine {
@@ -92,7 +92,7 @@ fn plain(board: Board) -> Case {
 fn ipv6() -> Case {
     let server = Dhcpv6Server::new("six").http_url(16, "http://[fd77::1]/boot.efi");
     let network = Network::new(LanSpec::new().ipv6(Ipv6::with_dhcp(server))).efi_program(EFI_FILE, "served");
-    let machine = http_first(ovmf(Board::Pc, network)).fw_cfg("opt/org.tianocore/IPv4Support", "n");
+    let machine = ovmf(Board::Pc, network).without_pxe().fw_cfg("opt/org.tianocore/IPv4Support", "n");
     let expectation = Expectation::boots("served").on_lan(OnLan::AcknowledgedBy("six".into()));
     case(Board::Pc, "ipv6").control(without_file(&machine)).machine(machine).expect(expectation)
 }

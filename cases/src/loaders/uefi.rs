@@ -7,7 +7,7 @@ use bootwright::trace::Protocol;
 use bootwright::verdict::{Expectation, OnLan};
 
 use super::kernel::{self, KERNEL};
-use crate::networks::{EFI_FILE, ovmf, without_ipv6};
+use crate::networks::{EFI_FILE, ovmf};
 
 pub(super) fn cases() -> Vec<Case> {
     let ipxe = [("snponly", Loader::SnpOnly), ("ipxe-efi", Loader::IpxeEfi)];
@@ -22,7 +22,7 @@ fn case(group: &str, name: &str) -> Case {
 }
 
 fn machine(network: Network) -> Machine {
-    without_ipv6(ovmf(Board::Pc, network))
+    ovmf(Board::Pc, network).without_ipv6()
 }
 
 /// Whoever calls itself iPXE gets `then`, everybody else the loader.

@@ -7,7 +7,7 @@ use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Cause, Expectation, OnLan, booted, failed_entry, tftp, timed_out_entry};
 
 use crate::SLOW_OVMF;
-use crate::networks::{BIOS_FILE, EFI_FILE, http_first, nic_then_disk, ovmf, ovmf_by_ipxe, without_ipv6};
+use crate::networks::{BIOS_FILE, EFI_FILE, nic_then_disk, ovmf, ovmf_by_ipxe};
 
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![own_stack(Board::Pc), own_stack(Board::Q35), ipxe_rom(Board::Pc), ipxe_rom(Board::Q35)];
@@ -72,7 +72,7 @@ fn ipxe_rom(board: Board) -> Case {
 
 /// The file is not there: PXE says so, HTTP boot ignores a reply that is not for it, the disk runs.
 fn missing_file() -> Case {
-    let machine = without_ipv6(ovmf(Board::Pc, efi_network()));
+    let machine = ovmf(Board::Pc, efi_network()).without_ipv6();
     let attempts = [
         failed_entry("PXEv4").because_of(tftp(EFI_FILE).not_found()),
         timed_out_entry("HTTPv4").because_of(Cause::OfferNotTaken),
@@ -86,7 +86,7 @@ fn missing_file() -> Case {
 
 /// Nobody answers: every option of the NIC is given up, then the disk runs.
 fn no_server() -> Case {
-    let machine = without_ipv6(ovmf(Board::Pc, efi_network()));
+    let machine = ovmf(Board::Pc, efi_network()).without_ipv6();
     let dead = machine.clone().with_network(0, |network| network.with_lan(|lan| lan.fault(Fault::dead_network())));
     let attempts = [
         timed_out_entry("PXEv4").because_of(Cause::NoOffer),
@@ -100,7 +100,7 @@ fn no_server() -> Case {
 fn ipv6() -> Case {
     let server = Dhcpv6Server::new("six").boot_url(Some(7), "tftp://[fd77::1]/boot.efi");
     let network = Network::new(LanSpec::new().ipv6(Ipv6::with_dhcp(server))).efi_program(EFI_FILE, "served");
-    let machine = ovmf(Board::Pc, network).fw_cfg("opt/org.tianocore/IPv4PXESupport", "n");
+    let machine = ovmf(Board::Pc, network).without_ipv4_pxe();
     let expectation = Expectation::boots("served")
         .on_lan(OnLan::Arch(7))
         .on_lan(OnLan::AcknowledgedBy("six".into()))
@@ -124,7 +124,7 @@ fn three_guests() -> Vec<Case> {
             .efi_program("http.efi", "for-http")
     };
     let right = || network(server("0", "7", "16"));
-    let http = |network| http_first(ovmf(Board::Pc, network));
+    let http = |network| ovmf(Board::Pc, network).without_pxe();
     vec![
         Case::new("pxe::seabios::pc::three-guests-arch-0")
             .machine(nic_then_disk(Board::Pc, "virtio-net-pci", right()))
@@ -148,7 +148,7 @@ fn isc_rules() -> Vec<Case> {
         Network::new(LanSpec::new().dhcp(DhcpServer::new("main").rule(Match::isc_arch(value), answer)))
             .efi_program(EFI_FILE, "served")
     };
-    let machine = |value: &str| without_ipv6(http_first(ovmf(Board::Pc, network(value))));
+    let machine = |value: &str| ovmf(Board::Pc, network(value)).without_pxe().without_ipv6();
     vec![
         case(Board::Pc, "rule-isc-00-10-for-http")
             .machine(machine("00:10"))

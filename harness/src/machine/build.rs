@@ -189,7 +189,7 @@ impl Machine {
     pub fn rom(self, rom: OptionRom) -> Machine {
         self.on_last(|device| {
             if let DeviceClass::Nic(nic) = &mut device.class {
-                nic.rom = rom;
+                nic.rom = rom.clone();
             }
         })
     }
@@ -292,6 +292,31 @@ impl Machine {
     pub fn with_clock(mut self, clock: Clock) -> Machine {
         self.clock = Some(clock);
         self
+    }
+
+    /// The same machine with this option ROM on each NIC.
+    pub fn rom_of_each_nic(mut self, rom: &OptionRom) -> Machine {
+        for device in &mut self.devices {
+            if let DeviceClass::Nic(nic) = &mut device.class {
+                nic.rom = rom.clone();
+            }
+        }
+        self
+    }
+
+    /// OVMF boots nothing by PXE over IPv4 (fw_cfg `opt/org.tianocore/IPv4PXESupport`, edk2's `NetworkPkg`).
+    pub fn without_ipv4_pxe(self) -> Machine {
+        self.fw_cfg("opt/org.tianocore/IPv4PXESupport", "n")
+    }
+
+    /// OVMF boots nothing by PXE, so that HTTP comes first.
+    pub fn without_pxe(self) -> Machine {
+        self.without_ipv4_pxe().fw_cfg("opt/org.tianocore/IPv6PXESupport", "n")
+    }
+
+    /// OVMF has no IPv6 (fw_cfg `opt/org.tianocore/IPv6Support`).
+    pub fn without_ipv6(self) -> Machine {
+        self.fw_cfg("opt/org.tianocore/IPv6Support", "n")
     }
 
     /// Sends firmware's text console to the first serial port.

@@ -130,10 +130,39 @@ impl NicModel {
         }
     }
 
-    /// Whether QEMU brings an iPXE option ROM for it (`romfile` in the model's class in QEMU's `hw/net`). igb and tulip
-    /// have none.
+    /// The file of the iPXE option ROM that QEMU brings for it (`romfile` in the model's class in QEMU's `hw/net`); `None` for
+    /// a model that has none or that the harness knows nothing of.
+    pub fn rom_file(&self) -> Option<&'static str> {
+        use NicModel as Model;
+        match self {
+            Model::VirtioNet | Model::VirtioNetTransitional | Model::VirtioNetNonTransitional => Some("efi-virtio.rom"),
+            Model::E1000 => Some("efi-e1000.rom"),
+            Model::E1000e => Some("efi-e1000e.rom"),
+            Model::Rtl8139 => Some("efi-rtl8139.rom"),
+            Model::Vmxnet3 => Some("efi-vmxnet3.rom"),
+            Model::Pcnet => Some("efi-pcnet.rom"),
+            Model::Ne2kPci => Some("efi-ne2k_pci.rom"),
+            Model::I82550 | Model::I82551 | Model::I82557a | Model::I82559er | Model::I82801 => {
+                Some("pxe-eepro100.rom")
+            }
+            Model::Igb | Model::Tulip | Model::Other(_) | Model::Unknown(_) => None,
+        }
+    }
+
+    /// The models that share no ROM file: the first one of each of QEMU's iPXE ROMs.
+    pub fn one_for_each_rom() -> Vec<NicModel> {
+        let mut models: Vec<NicModel> = Vec::new();
+        for model in NicModel::KNOWN {
+            if model.rom_file().is_some() && models.iter().all(|other| other.rom_file() != model.rom_file()) {
+                models.push(model);
+            }
+        }
+        models
+    }
+
+    /// Whether QEMU brings an iPXE option ROM for it, as far as is known: igb and tulip have none.
     pub fn has_ipxe_rom(&self) -> bool {
-        !matches!(self, NicModel::Igb | NicModel::Tulip)
+        self.rom_file().is_some() || matches!(self, NicModel::Other(_) | NicModel::Unknown(_))
     }
 
     /// What drives it under OVMF; `None` where nothing does: the eepro100 family has a ROM for BIOS only.
@@ -256,6 +285,15 @@ mod tests {
         for text in ["\"e1001\"", "{\"other\":\"a,b\"}", "{\"another\":\"x\"}", "{}", "{\"other\":\"x\",\"y\":\"z\"}"] {
             assert!(serde_json::from_str::<NicModel>(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn one_model_stands_for_each_rom() {
+        let names: Vec<String> = NicModel::one_for_each_rom().iter().map(NicModel::to_string).collect();
+        let wanted = ["virtio-net-pci", "e1000", "e1000e", "rtl8139", "vmxnet3", "pcnet", "ne2k_pci", "i82550"];
+        assert_eq!(names, wanted);
+        let without = NicModel::KNOWN.into_iter().filter(|model| !model.has_ipxe_rom());
+        assert_eq!(without.collect::<Vec<_>>(), [NicModel::Igb, NicModel::Tulip]);
     }
 
     #[test]

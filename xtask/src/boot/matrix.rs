@@ -302,11 +302,8 @@ pub fn with_nic(machine: Machine, network: Network, bus: Bus, http: bool) -> Mac
     if !uefi {
         return machine;
     }
-    let machine = machine.rom(OptionRom::Empty).fw_cfg("opt/org.tianocore/IPv6Support", "n");
-    let without_pxe = |machine: Machine| {
-        machine.fw_cfg("opt/org.tianocore/IPv4PXESupport", "n").fw_cfg("opt/org.tianocore/IPv6PXESupport", "n")
-    };
-    if http { without_pxe(machine) } else { machine }
+    let machine = machine.rom(OptionRom::Empty).without_ipv6();
+    if http { machine.without_pxe() } else { machine }
 }
 
 /// Our own network, which gives each firmware its file.

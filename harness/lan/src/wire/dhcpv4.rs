@@ -82,38 +82,27 @@ fn fill_field(field: &mut [u8], codes: &[u8], options: &mut Vec<&(u8, Vec<u8>)>)
     true
 }
 
-/// Value of option 53 (RFC 2131 section 3.1, table 2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MessageType {
-    /// DHCPDISCOVER (1), of a client that looks for servers.
-    Discover,
-    /// DHCPOFFER (2), of a server, with an address.
-    Offer,
-    /// DHCPREQUEST (3), of a client that takes an offer, or keeps an address.
-    Request,
-    /// DHCPDECLINE (4), of a client that found the address in use.
-    Decline,
-    /// DHCPACK (5), of a server, with the parameters.
-    Ack,
-    /// DHCPNAK (6), of a server that refuses.
-    Nak,
-    /// DHCPRELEASE (7), of a client that gives its address back.
-    Release,
-    /// DHCPINFORM (8), of a client that has an address and wants parameters.
-    Inform,
-}
-
-impl MessageType {
-    /// The type with that number.
-    pub fn from_number(number: u8) -> Option<Self> {
-        use MessageType::*;
-        [Discover, Offer, Request, Decline, Ack, Nak, Release, Inform].get(usize::from(number).checked_sub(1)?).copied()
-    }
-
-    /// The number in option 53.
-    pub fn number(self) -> u8 {
-        self as u8 + 1
+numbered! {
+    /// Value of option 53 (RFC 2131 section 3.1, table 2).
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum MessageType {
+        /// DHCPDISCOVER (1), of a client that looks for servers.
+        Discover = 1,
+        /// DHCPOFFER (2), of a server, with an address.
+        Offer = 2,
+        /// DHCPREQUEST (3), of a client that takes an offer, or keeps an address.
+        Request = 3,
+        /// DHCPDECLINE (4), of a client that found the address in use.
+        Decline = 4,
+        /// DHCPACK (5), of a server, with the parameters.
+        Ack = 5,
+        /// DHCPNAK (6), of a server that refuses.
+        Nak = 6,
+        /// DHCPRELEASE (7), of a client that gives its address back.
+        Release = 7,
+        /// DHCPINFORM (8), of a client that has an address and wants parameters.
+        Inform = 8,
     }
 }
 

@@ -47,57 +47,33 @@ pub mod option {
     pub const CLIENT_ARCH: u16 = 61;
 }
 
-/// Message type (RFC 8415 section 7.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MessageType {
-    /// SOLICIT (1), of a client that looks for servers.
-    Solicit,
-    /// ADVERTISE (2), of a server that could serve.
-    Advertise,
-    /// REQUEST (3), of a client, to the server it chose.
-    Request,
-    /// CONFIRM (4), of a client that may have moved to another link.
-    Confirm,
-    /// RENEW (5), of a client, to the server that gave its address.
-    Renew,
-    /// REBIND (6), of a client, to any server.
-    Rebind,
-    /// REPLY (7), of a server, with addresses and options.
-    Reply,
-    /// RELEASE (8), of a client that gives its address back.
-    Release,
-    /// DECLINE (9), of a client that found the address in use.
-    Decline,
-    /// RECONFIGURE (10), of a server that has new parameters.
-    Reconfigure,
-    /// INFORMATION-REQUEST (11), of a client that wants no address.
-    InformationRequest,
-}
-
-impl MessageType {
-    /// The type with that number; relay messages have none here.
-    pub fn from_number(number: u8) -> Option<Self> {
-        use MessageType::*;
-        let all = [
-            Solicit,
-            Advertise,
-            Request,
-            Confirm,
-            Renew,
-            Rebind,
-            Reply,
-            Release,
-            Decline,
-            Reconfigure,
-            InformationRequest,
-        ];
-        all.get(usize::from(number).checked_sub(1)?).copied()
-    }
-
-    /// The number on the wire.
-    pub fn number(self) -> u8 {
-        self as u8 + 1
+numbered! {
+    /// Message type (RFC 8415 section 7.3); relay messages have none here.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum MessageType {
+        /// SOLICIT (1), of a client that looks for servers.
+        Solicit = 1,
+        /// ADVERTISE (2), of a server that could serve.
+        Advertise = 2,
+        /// REQUEST (3), of a client, to the server it chose.
+        Request = 3,
+        /// CONFIRM (4), of a client that may have moved to another link.
+        Confirm = 4,
+        /// RENEW (5), of a client, to the server that gave its address.
+        Renew = 5,
+        /// REBIND (6), of a client, to any server.
+        Rebind = 6,
+        /// REPLY (7), of a server, with addresses and options.
+        Reply = 7,
+        /// RELEASE (8), of a client that gives its address back.
+        Release = 8,
+        /// DECLINE (9), of a client that found the address in use.
+        Decline = 9,
+        /// RECONFIGURE (10), of a server that has new parameters.
+        Reconfigure = 10,
+        /// INFORMATION-REQUEST (11), of a client that wants no address.
+        InformationRequest = 11,
     }
 }
 

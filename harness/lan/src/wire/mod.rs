@@ -13,6 +13,35 @@
 //! # Ok::<(), bootwright_lan::wire::WireError>(())
 //! ```
 
+/// An enum whose variants have numbers on the wire, each named once.
+macro_rules! numbered {
+    (
+        $(#[$of_all:meta])*
+        pub enum $name:ident { $($(#[$of_one:meta])* $variant:ident = $number:literal,)+ }
+    ) => {
+        $(#[$of_all])*
+        #[repr(u8)]
+        pub enum $name {
+            $($(#[$of_one])* $variant = $number,)+
+        }
+
+        impl $name {
+            /// The one with that number.
+            pub fn from_number(number: u8) -> Option<Self> {
+                match number {
+                    $($number => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+
+            /// The number on the wire.
+            pub fn number(self) -> u8 {
+                self as u8
+            }
+        }
+    };
+}
+
 pub mod arp;
 pub mod checksum;
 pub mod dhcpv4;

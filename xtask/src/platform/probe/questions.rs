@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bootwright::case::story::{Milestone, Story};
 use bootwright::lan::{BootAnswer, DhcpServer, Dhcpv6Server, Ipv6, LanSpec, Match};
-use bootwright::machine::{Accelerator, Board, Clock, DeviceClass, Firmware, Machine, Medium, Network, OptionRom};
+use bootwright::machine::{Accelerator, Board, Clock, Firmware, Machine, Medium, Network, OptionRom};
 use bootwright::platform::Platform;
 use bootwright::run::Finished;
 use bootwright::trace::Outcome;
@@ -58,15 +58,17 @@ fn question(
     Question { name, asks, machine, story, accelerator, secure_boot_build: false, ends_with, silence: None, read }
 }
 
+fn usual_board(firmware: Firmware) -> Board {
+    if firmware == Firmware::Ovmf { Board::Q35 } else { Board::Pc }
+}
+
 fn disk(firmware: Firmware) -> Machine {
-    let board = if firmware == Firmware::Ovmf { Board::Q35 } else { Board::Pc };
-    Machine::new(firmware, board).virtio_blk(Medium::bootable("disk")).bootindex(1)
+    Machine::new(firmware, usual_board(firmware)).virtio_blk(Medium::bootable("disk")).bootindex(1)
 }
 
 /// A NIC first, a disk behind it: `served` or `next` runs.
 fn nic(firmware: Firmware, network: Network) -> Machine {
-    let board = if firmware == Firmware::Ovmf { Board::Q35 } else { Board::Pc };
-    Machine::new(firmware, board)
+    Machine::new(firmware, usual_board(firmware))
         .network(network)
         .nic("virtio-net-pci", Some(0))
         .bootindex(1)
@@ -74,9 +76,14 @@ fn nic(firmware: Firmware, network: Network) -> Machine {
         .bootindex(2)
 }
 
-/// The NIC driven by OVMF itself, with a random source.
+/// The NIC driven by OVMF itself, without a random source.
+fn bare_stack(network: Network) -> Machine {
+    nic(Firmware::Ovmf, network).rom_of_each_nic(&OptionRom::Empty)
+}
+
+/// The same with one.
 fn own_stack(network: Network) -> Machine {
-    nic(Firmware::Ovmf, network).rng().without_roms()
+    bare_stack(network).rng()
 }
 
 fn boot_file(name: &str) -> LanSpec {
@@ -92,8 +99,7 @@ fn efi_network() -> Network {
 }
 
 fn listed_and_unlisted(firmware: Firmware) -> Machine {
-    let board = if firmware == Firmware::Ovmf { Board::Q35 } else { Board::Pc };
-    Machine::new(firmware, board).virtio_blk(Medium::blank("listed")).bootindex(1).virtio_scsi(
+    Machine::new(firmware, usual_board(firmware)).virtio_blk(Medium::blank("listed")).bootindex(1).virtio_scsi(
         0,
         0,
         Medium::bootable("unlisted"),
@@ -103,8 +109,7 @@ fn listed_and_unlisted(firmware: Firmware) -> Machine {
 /// A bootable disk at each of these LUNs, the first of them first in the order. From 256 on a LUN is addressed otherwise (SAM-5
 /// section 4.7), and OVMF drops an order with a line that it cannot read.
 fn luns(firmware: Firmware, luns: &[u16]) -> Machine {
-    let board = if firmware == Firmware::Ovmf { Board::Q35 } else { Board::Pc };
-    (1..).zip(luns).fold(Machine::new(firmware, board), |machine, (rank, lun)| {
+    (1..).zip(luns).fold(Machine::new(firmware, usual_board(firmware)), |machine, (rank, lun)| {
         machine.virtio_scsi(0, *lun, Medium::bootable(&format!("lun-{lun}"))).bootindex(rank)
     })
 }
@@ -150,11 +155,8 @@ fn ovmf() -> Vec<Question> {
     let six = Network::new(LanSpec::new().ipv6(Ipv6::with_dhcp(six))).efi_program("boot.efi", "served");
     let http =
         LanSpec::new().dhcp(DhcpServer::new("main").rule(Match::Any, BootAnswer::http("http://10.77.0.1/boot.efi")));
-    let http = own_stack(Network::new(http).efi_program("boot.efi", "served"));
-    let http = ["IPv4PXESupport", "IPv6PXESupport"]
-        .into_iter()
-        .fold(http, |machine, what| machine.fw_cfg(&format!("opt/org.tianocore/{what}"), "n"));
-    let without_random = own_stack(efi_network()).without_rng();
+    let http = own_stack(Network::new(http).efi_program("boot.efi", "served")).without_pxe();
+    let without_random = bare_stack(efi_network());
     let mut all = vec![
         question("ovmf.time", "seconds of host time to the first boot option's payload", disk(firmware), "disk", ran),
         question("ovmf.end", "how it stops when nothing boots", Machine::q35(firmware), "none", end),
@@ -177,13 +179,7 @@ fn ovmf() -> Vec<Question> {
         ),
         question("ovmf.pxe", "network boot by its own stack", own_stack(efi_network()), "served", served),
         question("ovmf.pxe-without-rng", "the same without a random source", without_random, "served", served),
-        question(
-            "ovmf.pxe-ipv6",
-            "the same over IPv6",
-            own_stack(six).fw_cfg("opt/org.tianocore/IPv4PXESupport", "n"),
-            "served",
-            served,
-        ),
+        question("ovmf.pxe-ipv6", "the same over IPv6", own_stack(six).without_ipv4_pxe(), "served", served),
         question("ovmf.http", "HTTP boot by its own stack", http, "served", served),
         question(
             "ovmf.rom",
@@ -208,10 +204,7 @@ fn https() -> Question {
     let url = BootAnswer::http("https://10.77.0.1/boot.efi");
     let lan = LanSpec::new().dhcp(DhcpServer::new("main").rule(Match::Any, url));
     let network = Network::new(lan).efi_program("boot.efi", "served").https(&["10.77.0.1"], true);
-    let machine = ["IPv4PXESupport", "IPv6PXESupport"]
-        .into_iter()
-        .fold(own_stack(network), |machine, what| machine.fw_cfg(&format!("opt/org.tianocore/{what}"), "n"));
-    let machine = machine.with_clock(Clock::Virtual { shift: 5 });
+    let machine = own_stack(network).without_pxe().with_clock(Clock::Virtual { shift: 5 });
     question("ovmf.https", "HTTPS boot with an authority of its own", machine, "served", served)
 }
 
@@ -372,28 +365,6 @@ fn refuses(finished: &Finished, _: &Path) -> String {
 fn starts(finished: &Finished, _: &Path) -> String {
     if finished.trace.shows_life() { "yes: it does not need SMM" } else { "no: no sign of life; it needs SMM" }
         .to_owned()
-}
-
-/// Changes of a whole machine that only a probe makes.
-trait Without {
-    fn without_roms(self) -> Self;
-    fn without_rng(self) -> Self;
-}
-
-impl Without for Machine {
-    fn without_roms(mut self) -> Machine {
-        for device in &mut self.devices {
-            if let DeviceClass::Nic(nic) = &mut device.class {
-                nic.rom = OptionRom::Empty;
-            }
-        }
-        self
-    }
-
-    fn without_rng(mut self) -> Machine {
-        self.rng = false;
-        self
-    }
 }
 
 #[cfg(test)]
