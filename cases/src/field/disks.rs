@@ -1,7 +1,7 @@
 //! Disks of one size, disks larger than a number, sectors of 4096 bytes, and ISO images that are given as disks.
 
 use bootwright::case::Case;
-use bootwright::machine::{Board, DeviceClass, DiskClass, Firmware, Machine, Medium};
+use bootwright::machine::{Board, DeviceClass, DiskClass, Firmware, Machine, Medium, UsbController};
 use bootwright::verdict::{Expectation, failed, failed_entry};
 
 use super::id::{BOARDS, case};
@@ -16,6 +16,7 @@ pub fn cases() -> Vec<Case> {
         let other = classes::disks(board).into_iter().filter(ordered);
         cases.extend(other.map(|class| same_size_unlisted(board, class)));
         cases.extend([same_size_of_two_classes(board), modulo(board), iso_as_disk(board), sectors_of_4096(board)]);
+        cases.extend([iso_as_usb_disk(board), of_3000_gib(board)]);
     }
     cases.extend([same_size_of_ovmf(), iso_as_disk_of_ovmf()]);
     cases
@@ -81,15 +82,28 @@ fn same_size_of_two_classes(board: Board) -> Case {
 /// No report of the size was found; that a blank disk in front is the end, is in
 /// <https://github.com/deckhouse/virtualization/pull/250>.
 fn modulo(board: Board) -> Case {
+    huge(board, "size-beyond-32-bits", (1 << 32) + SECTORS)
+}
+
+/// A blank disk of 3,000 GiB, whose size SeaBIOS prints as 1,996,488,704 sectors: it is tried by its own name.
+///
+/// No report of the size was found; that a blank disk in front is the end, is in
+/// <https://github.com/deckhouse/virtualization/pull/250>.
+fn of_3000_gib(board: Board) -> Case {
+    huge(board, "blank-disk-of-3000-gib", 3000 << 21)
+}
+
+#[track_caller]
+fn huge(board: Board, name: &str, sectors: u64) -> Case {
     let machine = |huge: i64, small: i64| {
         Machine::new(Firmware::SeaBios, board)
-            .virtio_blk(of_size(Medium::blank("huge"), (1 << 32) + SECTORS))
+            .virtio_blk(of_size(Medium::blank("huge"), sectors))
             .bootindex(huge)
             .virtio_blk(of_size(Medium::bootable("small"), SECTORS))
             .bootindex(small)
             .strict(true)
     };
-    case(Firmware::SeaBios, board, "size-beyond-32-bits")
+    case(Firmware::SeaBios, board, name)
         .machine(machine(1, 2))
         .expect(Expectation::nothing_boots([failed("huge").because("not a bootable disk")]).without_trying("small"))
         .control(machine(2, 1))
@@ -105,6 +119,18 @@ fn iso_as_disk(board: Board) -> Case {
         .machine(machine(new().cdrom(DeviceClass::VirtioBlk, Medium::bootable("iso"))))
         .expect(Expectation::nothing_boots([failed("iso").because("not a bootable disk")]))
         .control(machine(new().virtio_blk(Medium::bootable("iso"))))
+}
+
+/// The same in a USB stick: QEMU's mass storage calls itself a disk whatever is in it.
+///
+/// <https://github.com/dmacvicar/terraform-provider-libvirt/issues/713>
+fn iso_as_usb_disk(board: Board) -> Case {
+    let stick = DeviceClass::UsbStorage { controller: UsbController::Xhci, port: 1 };
+    let new = || Machine::new(Firmware::SeaBios, board);
+    case(Firmware::SeaBios, board, "iso-in-a-usb-disk")
+        .machine(new().cdrom(stick.clone(), Medium::bootable("iso")).bootindex(1).strict(true))
+        .expect(Expectation::nothing_boots([failed("iso").because("not a bootable disk")]))
+        .control(new().disk(stick, Medium::bootable("iso")).bootindex(1).strict(true))
 }
 
 /// SeaBIOS has no use for a disk with sectors of 4096 bytes.

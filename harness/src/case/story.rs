@@ -403,6 +403,22 @@ impl Story {
         self.steps.iter().map(resets).sum()
     }
 
+    /// Whether it does more to the machine than to press keys, to wait, and to reset it or take its power.
+    pub fn changes_machine(&self) -> bool {
+        let harmless = |step: &Step| {
+            matches!(
+                step,
+                Step::Press { .. }
+                    | Step::Enter { .. }
+                    | Step::Cont
+                    | Step::Reset
+                    | Step::RandomResets { .. }
+                    | Step::Wait { .. }
+            )
+        };
+        !self.steps.iter().all(harmless)
+    }
+
     /// Whether nothing happens.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()

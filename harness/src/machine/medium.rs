@@ -91,6 +91,14 @@ impl Medium {
         Medium::new(name, Content::VendorReboot)
     }
 
+    /// What its program does once its line is printed; `None` where it holds no program of ours.
+    pub fn after(&self) -> Option<After> {
+        match &self.content {
+            Content::Bootable { after, .. } => Some(*after),
+            _ => None,
+        }
+    }
+
     /// The same medium with another partition table (hard disks).
     pub fn table(mut self, wanted: PartitionTable) -> Medium {
         if let Content::Bootable { table, .. } = &mut self.content {

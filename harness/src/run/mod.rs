@@ -329,4 +329,6 @@ pub fn clear(folder: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod memory_tests;
 #[cfg(test)]
+mod recording;
+#[cfg(test)]
 mod tests;

@@ -75,7 +75,8 @@ impl Prepared {
                 flash = Some(Flash::of(&case.story, &machine, platform)?);
             }
         }
-        let names = Names::of(&machine, &layout, &media.nonces, &media.sectors);
+        let names =
+            Names::of(&machine, &layout, &media.nonces, &media.sectors).changed_by(case.story.changes_machine());
         folder.machine(&MachineFile {
             case: case.id.clone(),
             control,

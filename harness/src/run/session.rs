@@ -171,6 +171,7 @@ impl<'a> Session<'a> {
             self.network_record.add(networks.power_off(ended, &self.recorder));
         }
         self.watch.network(&self.network_record.events());
+        self.watch.finish(*end == RunEnd::Over);
         if !self.case.story.is_empty() && self.watch.trace().payloads.is_empty() {
             self.host_reads = fw_cfg::read(vm).ok();
         }

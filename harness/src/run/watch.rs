@@ -299,6 +299,11 @@ impl Watch {
         self.cursor > from
     }
 
+    /// Nothing more comes. `over` says that the run had come to its end by what was read.
+    pub fn finish(&mut self, over: bool) {
+        self.reader.finish(over);
+    }
+
     /// The networks are off: everything that happened on them, with the device index of its NIC as port.
     pub fn network(&mut self, events: &[LanEvent]) {
         self.reader.network(events, &self.recorder.stream(Source::Serial));
@@ -341,7 +346,10 @@ impl Watch {
             "RESET" => {
                 self.resets += 1;
                 self.is_behind_what_was_printed(message);
-                self.reader.reset();
+                match message.pointer("/data/guest").and_then(Value::as_bool) {
+                    Some(true) => self.reader.reset_by_guest(),
+                    _ => self.reader.reset(),
+                }
             }
             "SHUTDOWN" => {
                 self.announced = true;

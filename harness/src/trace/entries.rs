@@ -30,6 +30,10 @@ pub struct Entries {
     tried: [usize; 4],
     /// Bytes that were compared, on all laps.
     compared: usize,
+    /// Disks that SeaBIOS has found unfit.
+    unfit: Vec<usize>,
+    /// It has found one unfit whose place only firmware knows.
+    unfit_unknown: bool,
 }
 
 #[derive(Clone)]
@@ -95,11 +99,26 @@ impl Entries {
                     name.kind == Kind::Disk && (0x60..0x90).contains(&name.driver.0) && name.driver.0 != 0x61
                 })
             };
-            if let Some(place) = self.registered.iter().rposition(scsi) {
-                self.registered.remove(place);
+            self.found_unfit(scsi);
+        } else if line.contains(" block size ") && line.ends_with(" is unsupported") {
+            // said before it is registered, but for a strict order, which is searched before its driver begins
+            let address = line.split(' ').nth(1);
+            match names.bios.iter().position(|name| name.address.as_deref().is_some_and(|at| Some(at) == address)) {
+                Some(device) => {
+                    self.registered.retain(|known| known.device != Some(device));
+                    self.unfit.push(device);
+                }
+                None => self.unfit_unknown = true,
             }
         } else if let Some(mapped) = mapped(line).filter(|_| self.mapped.len() < LIMIT) {
             self.mapped.push(mapped);
+        }
+    }
+
+    /// The last that was registered of some is no drive.
+    fn found_unfit(&mut self, is_one: impl Fn(&Registered) -> bool) {
+        if let Some(place) = self.registered.iter().rposition(is_one) {
+            self.unfit.extend(self.registered.remove(place).device);
         }
     }
 
@@ -130,15 +149,31 @@ impl Entries {
 
     /// The device that is tried now. `letters` are those of `-boot order=` that hold on this lap; `chosen` says that
     /// somebody opened the boot menu, whose choice comes before all.
-    pub fn next(&mut self, kind: Kind, names: &Names, letters: &str, chosen: bool) -> Which {
+    pub fn next(&mut self, kind: Kind, names: &Names, boot_order: &[String], letters: &str, chosen: bool) -> Which {
         let turn = self.tried[kind as usize];
         self.tried[kind as usize] += 1;
+        if self.lacks_one(kind, names, boot_order) {
+            let all = (0..names.bios.len()).filter(|&device| is_medium_of(&names.bios[device], kind));
+            return Which::one_of(all.collect());
+        }
         match kind {
             Kind::Disk => self.first_disk(names, letters, chosen),
             // drive 0x00 is the one that is mapped first, however often it is tried
             Kind::Floppy => self.turn(0, kind, names, letters, chosen),
             Kind::Optical | Kind::Rom => self.turn(turn, kind, names, letters, chosen),
         }
+    }
+
+    /// Whether a device is not registered although nothing explains that: the line that registers it is missing, and who
+    /// comes first cannot be told.
+    fn lacks_one(&self, kind: Kind, names: &Names, boot_order: &[String]) -> bool {
+        let strict = boot_order.last().is_some_and(|last| last == "HALT");
+        let left_out = |name: &BiosName| strict && !boot_order.contains(&name.line);
+        let registered = |device: usize| self.registered.iter().any(|known| known.device == Some(device));
+        let lacks = |(device, name): (usize, &BiosName)| {
+            is_medium_of(name, kind) && !left_out(name) && !registered(device) && !self.unfit.contains(&device)
+        };
+        names.fixed && !self.unfit_unknown && names.bios.iter().enumerate().any(lacks)
     }
 
     fn turn(&self, turn: usize, kind: Kind, names: &Names, letters: &str, chosen: bool) -> Which {
@@ -175,10 +210,13 @@ impl Entries {
 
     /// Drive 0x80.
     fn first_disk(&self, names: &Names, letters: &str, chosen: bool) -> Which {
-        let Some(first) = self.mapped.first() else { return Which::default() };
-        let is_disk = |device: &usize| names.bios[*device].kind == Kind::Disk && names.bios[*device].medium.is_some();
+        let is_disk = |device: &usize| is_medium_of(&names.bios[*device], Kind::Disk);
         let all = (0..names.bios.len()).filter(is_disk);
         let registered = self.registered.iter().filter_map(|registered| registered.device).filter(is_disk).count();
+        let Some(first) = self.mapped.first() else {
+            let lost = names.fixed && !self.unfit_unknown && registered > 0;
+            return if lost { Which::one_of(all.collect()) } else { Which::default() };
+        };
         if registered > 0 && registered != self.mapped.len() {
             // a line of either kind is missing, perhaps the first
             return Which::one_of(all.collect());
@@ -224,6 +262,10 @@ impl Entries {
         let place = pointers.iter().position(|pointer| *pointer == first.pointer)?;
         disks.get(place).copied().filter(|_| disks.len() == pointers.len())
     }
+}
+
+fn is_medium_of(name: &BiosName, kind: Kind) -> bool {
+    name.kind == kind && name.medium.is_some()
 }
 
 /// SeaBIOS reads three letters out of CMOS memory: the first one's kind has priority 101, the next 102, 103; a kind that is
@@ -281,21 +323,21 @@ mod tests {
         let names = names(&two_disks(), &[40_960, (1 << 32) + 40_960]);
         let mapped = ["drive 0x000e8b60: PCHS=40/16/63 s=40960", "drive 0x000e8bd0: PCHS=40/16/63 s=40960"];
         let log = [&[FIRST, SECOND], &mapped[..]].concat();
-        assert_eq!(entries(&names, &ORDER, &log).next(Kind::Disk, &names, "cad", false), Which::known(1));
+        assert_eq!(entries(&names, &ORDER, &log).next(Kind::Disk, &names, &[], "cad", false), Which::known(1));
         let swapped = [FIRST, SECOND, mapped[1], mapped[0]];
         let open = Which { device: None, could_be: vec![0, 1] };
         assert_eq!(
-            entries(&names, &ORDER, &swapped).next(Kind::Disk, &names, "cad", false),
+            entries(&names, &ORDER, &swapped).next(Kind::Disk, &names, &[], "cad", false),
             open,
             "witnesses disagree"
         );
         assert_eq!(
-            entries(&names, &ORDER, &log[1..]).next(Kind::Disk, &names, "cad", false),
+            entries(&names, &ORDER, &log[1..]).next(Kind::Disk, &names, &[], "cad", false),
             open,
             "a line is missing"
         );
         assert_eq!(
-            entries(&names, &ORDER, &swapped).next(Kind::Disk, &names, "cad", true),
+            entries(&names, &ORDER, &swapped).next(Kind::Disk, &names, &[], "cad", true),
             Which::known(0),
             "a choice"
         );
@@ -305,9 +347,9 @@ mod tests {
     fn a_size_that_no_other_has_names_a_disk_whatever_the_order_should_be() {
         let names = names(&two_disks(), &[100, 200]);
         let log = [FIRST, SECOND, "drive 0x000e8bd0: PCHS=1/1/1 s=100", "drive 0x000e8b60: PCHS=1/1/1 s=200"];
-        assert_eq!(entries(&names, &ORDER, &log).next(Kind::Disk, &names, "cad", false), Which::known(0));
+        assert_eq!(entries(&names, &ORDER, &log).next(Kind::Disk, &names, &[], "cad", false), Which::known(0));
         let foreign = [FIRST, SECOND, "drive 0x000e8bd0: PCHS=1/1/1 s=300", "drive 0x000e8b60: PCHS=1/1/1 s=200"];
-        assert_eq!(entries(&names, &ORDER, &foreign).next(Kind::Disk, &names, "cad", false), Which::default());
+        assert_eq!(entries(&names, &ORDER, &foreign).next(Kind::Disk, &names, &[], "cad", false), Which::default());
     }
 
     #[test]
@@ -322,7 +364,7 @@ mod tests {
             "Searching bootorder for: /pci@i0cf8/*@1,1/drive@1/disk@0",
         ];
         let mut entries = entries(&names, &[], &log);
-        let tried: Vec<Which> = (0..3).map(|_| entries.next(Kind::Optical, &names, "d", false)).collect();
+        let tried: Vec<Which> = (0..3).map(|_| entries.next(Kind::Optical, &names, &[], "d", false)).collect();
         assert_eq!(tried, [Which::known(1), Which::known(0), Which::default()]);
     }
 
@@ -337,9 +379,9 @@ mod tests {
             "Searching bootorder for: /pci@i0cf8/isa@1/fdc@03f0/floppy@1",
         ];
         let order = ["/pci@i0cf8/isa@1/fdc@03f0/floppy@1", "/pci@i0cf8/isa@1/fdc@03f0/floppy@0"];
-        assert_eq!(entries(&names, &order, &log).next(Kind::Floppy, &names, "cad", false), Which::known(1));
-        assert_eq!(entries(&names, &[], &log).next(Kind::Floppy, &names, "cad", false), Which::known(0));
-        let open = entries(&names, &[], &log).next(Kind::Floppy, &names, "cad", true);
+        assert_eq!(entries(&names, &order, &log).next(Kind::Floppy, &names, &[], "cad", false), Which::known(1));
+        assert_eq!(entries(&names, &[], &log).next(Kind::Floppy, &names, &[], "cad", false), Which::known(0));
+        let open = entries(&names, &[], &log).next(Kind::Floppy, &names, &[], "cad", true);
         assert_eq!(open, Which { device: None, could_be: vec![0, 1] });
     }
 
@@ -351,7 +393,7 @@ mod tests {
         let log =
             [SECOND, "Searching bootorder for: /pci@i0cf8/*@9", "Searching bootorder for: /rom@genroms/kvmvapic.bin"];
         let mut entries = entries(&names, &[], &log);
-        let tried: Vec<Which> = (0..3).map(|_| entries.next(Kind::Rom, &names, "n", false)).collect();
+        let tried: Vec<Which> = (0..3).map(|_| entries.next(Kind::Rom, &names, &[], "n", false)).collect();
         assert_eq!(tried, [Which::known(2), Which::known(1), Which::default()]);
     }
 
@@ -367,6 +409,6 @@ mod tests {
             SECOND,
             "drive 0x000e8bd0: PCHS=1/1/1 s=7",
         ];
-        assert_eq!(entries(&names, &ORDER[..1], &log).next(Kind::Disk, &names, "cad", false), Which::known(1));
+        assert_eq!(entries(&names, &ORDER[..1], &log).next(Kind::Disk, &names, &[], "cad", false), Which::known(1));
     }
 }

@@ -19,6 +19,7 @@
 mod bios_names;
 mod boot_manager;
 pub mod bridge_port;
+pub(crate) mod damage;
 mod entries;
 pub mod exchange;
 pub mod finding;
@@ -29,6 +30,7 @@ pub mod lines;
 pub mod menu;
 mod names;
 mod ovmf;
+mod owners;
 pub mod payload;
 pub mod picture;
 mod readable;
@@ -47,6 +49,7 @@ pub use finding::{Finding, Reason};
 pub use guest_text::{GuestText, Sighting, Stage};
 pub use lan_finding::{LanFinding, Protocol};
 pub use names::Names;
+pub(crate) use ovmf::number as option_number;
 pub use payload::Payload;
 pub use snapshot::Snapshot;
 
@@ -330,6 +333,11 @@ impl Trace {
         }
     }
 
+    /// Whether not everything was kept.
+    pub(crate) fn is_cut(&self) -> bool {
+        !self.cut.is_empty()
+    }
+
     fn was_cut(&mut self, what: String) {
         if !self.cut.contains(&what) {
             self.cut.push(what);
@@ -430,6 +438,7 @@ enum Parser {
 }
 
 /// Keeps a [`Trace`] of one virtual machine.
+#[derive(Clone)]
 pub struct Reader {
     parser: Parser,
     names: Names,
@@ -496,12 +505,20 @@ impl Reader {
     }
 
     fn line(&mut self, line: &str) {
+        if line.is_empty() {
+            return self.said(line);
+        }
         if let Some(payload) = Payload::parse(line) {
             return self.payload(payload.identify(&self.names));
         }
         if Payload::is_part(line) {
-            self.trace.hole(format!("a payload's line is not whole: {}", beginning(line)));
+            return self.trace.hole(format!("a payload's line is not whole: {}", beginning(line)));
         }
+        self.said(line);
+    }
+
+    /// The firmware has printed a line.
+    fn said(&mut self, line: &str) {
         match &mut self.parser {
             Parser::SeaBios(parser) => parser.line(line, &self.names, &mut self.trace),
             Parser::Ovmf(parser) => parser.line(line, &self.names, &mut self.trace),
@@ -510,6 +527,9 @@ impl Reader {
 
     /// A payload that reports where no attempt is under way has one of its own, unless it says more than one line.
     fn payload(&mut self, payload: Payload) {
+        if payload.is_damaged(&self.names) {
+            return self.trace.hole(format!("a payload's line is not whole: medium={}", payload.medium));
+        }
         let last = self.trace.last_of_lap();
         let under_way = last.is_some_and(|last| last.outcome.is_none());
         let again = last.is_some_and(|last| {
@@ -534,6 +554,17 @@ impl Reader {
         matches!(self.parser, Parser::Ovmf(_))
     }
 
+    /// Nothing more comes: what was begun and not ended is missing. `over` says that the run had come to its end by what was
+    /// read, and not by a deadline or the end of QEMU.
+    pub fn finish(&mut self, over: bool) {
+        let rest = self.main.rest();
+        match &mut self.parser {
+            Parser::SeaBios(parser) if !over => parser.finish(&rest, &mut self.trace),
+            Parser::SeaBios(_) => {}
+            Parser::Ovmf(parser) => parser.finish(&rest, over, &mut self.trace),
+        }
+    }
+
     /// The machine was reset: a new lap begins. Under SeaBIOS the log's own banner says so; for OVMF the QMP event does.
     pub fn reset(&mut self) {
         if let Parser::Ovmf(parser) = &mut self.parser {
@@ -543,16 +574,32 @@ impl Reader {
         }
     }
 
+    /// The same, and the guest did it: under OVMF a program that an option led to, since the boot manager has no other reason.
+    pub fn reset_by_guest(&mut self) {
+        if let Parser::Ovmf(parser) = &mut self.parser {
+            parser.reset_by_guest(&mut self.trace);
+        }
+        self.reset();
+    }
+
     /// Takes what the lans saw, once all of it has arrived, and the serial port's text: each attempt over a NIC is given
     /// its reason. The port of each event is the NIC's device index.
     pub fn network(&mut self, events: &[LanEvent], serial: &[u8]) {
-        self.trace.network = exchange::conversations(events, |device| self.names.nic_of_device(device).cloned());
+        let seen = exchange::conversations(events, |device| self.names.nic_of_device(device).cloned());
+        self.conversations(seen, serial);
+    }
+
+    /// The same where the events are grouped already.
+    pub fn conversations(&mut self, conversations: Vec<exchange::Conversation>, serial: &[u8]) {
+        self.trace.network = conversations;
         let starts = match self.parser {
             Parser::SeaBios(_) => ipxe::starts(serial),
             Parser::Ovmf(_) => Vec::new(),
         };
         ipxe::name_nics(&starts, &self.names, &mut self.trace.attempts);
+        let by_roms = starts.iter().filter(|start| start.address.is_some()).count();
         let codes: Vec<Option<String>> = starts.into_iter().map(|start| start.code).collect();
+        owners::check(&mut self.trace, matches!(self.parser, Parser::SeaBios(_)), by_roms);
         exchange::explain(&mut self.trace.attempts, &self.trace.network, &codes);
     }
 

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use bootwright_images::After;
+
 use super::bios_names::{BiosName, Kind};
 use crate::machine::layout::Layout;
 use crate::machine::menu_names::menu_name;
-use crate::machine::{DeviceClass, DeviceName, Machine, paths};
+use crate::machine::{Device, DeviceClass, DeviceName, Machine, Medium, paths};
 
 /// What QEMU's `pc` and `q35` boards boot from in which order where nothing says otherwise.
 const DEFAULT_ORDER: &str = "cad";
@@ -25,6 +27,11 @@ pub struct Names {
     pub menu: Vec<(String, DeviceName)>,
     /// NICs, in device order.
     pub nics: Vec<NicName>,
+    /// Devices neither come nor go, and nobody but firmware changes the order: what the machine has at power-on it has on every
+    /// lap, so that a log that lacks one of them has lost it.
+    pub fixed: bool,
+    /// Media whose programs print a line as soon as they run.
+    pub reporting: Vec<String>,
 }
 
 /// How a NIC is recognised.
@@ -51,10 +58,13 @@ impl Names {
     ) -> Names {
         let order = machine.boot.order.clone().unwrap_or_else(|| DEFAULT_ORDER.to_owned());
         let once = machine.boot.once.clone().unwrap_or_else(|| order.clone());
-        let mut names = Names { letters: [once, order], ..Names::default() };
+        let fixed = !machine.devices.iter().any(|device| device.absent || writes_order(device));
+        let mut names = Names { letters: [once, order], fixed, ..Names::default() };
         for (medium, nonce) in nonces {
             names.nonces.insert(nonce.clone(), medium.clone());
         }
+        let media = machine.devices.iter().filter_map(|device| device.medium.as_ref());
+        names.reporting = media.filter(|medium| medium.after().is_some()).map(|medium| medium.name.clone()).collect();
         for (index, device) in machine.devices.iter().enumerate() {
             let Some(own) = machine.name_of(index) else { continue };
             let size = device.medium_name().and_then(|medium| sectors.get(medium)).copied().unwrap_or_default();
@@ -75,6 +85,17 @@ impl Names {
             }
         }
         names
+    }
+
+    /// The same for a machine that a story may change.
+    pub fn changed_by(mut self, story: bool) -> Names {
+        self.fixed &= !story;
+        self
+    }
+
+    /// Whether the program of a medium prints a line as soon as it runs.
+    pub fn reports(&self, medium: &str) -> bool {
+        self.reporting.iter().any(|known| known == medium)
     }
 
     /// Letters of `-boot order=` that hold on a lap.
@@ -131,4 +152,10 @@ impl Names {
         });
         matches.max_by_key(|(known, _)| known.len()).map(|(_, medium)| medium.as_str())
     }
+}
+
+/// Whether a program in a device writes BootNext or BootOrder.
+fn writes_order(device: &Device) -> bool {
+    let after = device.medium.as_ref().and_then(Medium::after);
+    after.is_some_and(|after| matches!(after, After::WriteBootNext | After::WriteBootOrder))
 }

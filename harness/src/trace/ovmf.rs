@@ -3,10 +3,13 @@
 
 use super::boot_manager::{self, is_setup};
 use super::finding::{Caller, Interruption, Moment};
-use super::{Finding, Names, Outcome, Payload, Start, Terminal, Trace, beginning};
+use super::{Finding, Names, Outcome, Payload, Start, Terminal, Trace, beginning, damage};
 
 /// Prompt of builds that end without a shell.
 const NO_OPTION: &str = "No bootable option or device was found";
+
+/// The same whole.
+const NO_OPTION_LINE: &str = "BdsDxe: No bootable option or device was found.";
 
 /// How the boot manager's sentences begin.
 const PROMPT: &str = "BdsDxe: ";
@@ -64,6 +67,8 @@ pub struct Parser {
     setup: boot_manager::Parser,
     /// Setup was started, and the boot manager has said nothing since.
     in_setup: bool,
+    /// This lap began at a snapshot, in the middle of what was tried.
+    put_back: bool,
 }
 
 /// A `BdsDxe:` line, taken apart.
@@ -79,7 +84,9 @@ struct Bds<'a> {
 
 impl Parser {
     pub fn line(&mut self, line: &str, names: &Names, trace: &mut Trace) {
+        let head = line.split(PROMPT).next().unwrap_or_default();
         if line.contains(NO_OPTION) {
+            self.flush(trace);
             trace.end(Outcome::Failed, Finding::NoReason);
             trace.terminal = Some(Terminal::NoBootableOption);
         }
@@ -88,19 +95,39 @@ impl Parser {
             trace.end(Outcome::Failed, Finding::Exception(what.to_owned()));
             trace.terminal = Some(Terminal::CpuException);
         }
+        let prompt = !line.contains(NO_OPTION) && damage::of_prompt(head, NO_OPTION_LINE);
+        if !self.started && (damage::of_boot_manager(head) || prompt) {
+            trace.hole(format!("half a sentence of the boot manager: {}", beginning(head.trim())));
+        }
         if let Some(own) = own_words(line) {
             self.own_words = Some(own.to_owned());
         }
         for piece in parse(line) {
-            if let Some(what) = self.cut_short.take() {
-                trace.hole(what);
-            }
+            self.flush(trace);
             match piece {
                 Ok(bds) => self.boot_manager(&bds, names, trace),
                 Err(fragment) => {
                     self.cut_short = Some(format!("half a sentence of the boot manager: {}", beginning(fragment)))
                 }
             }
+        }
+    }
+
+    /// Half a sentence that no reset has cut.
+    fn flush(&mut self, trace: &mut Trace) {
+        if let Some(what) = self.cut_short.take() {
+            trace.hole(what);
+        }
+    }
+
+    /// Nothing more comes.
+    pub fn finish(&mut self, rest: &str, over: bool, trace: &mut Trace) {
+        self.flush(trace);
+        if std::mem::take(&mut self.loaded) && trace.terminal.is_some() {
+            trace.hole("an option was read, and what became of it is missing");
+        }
+        if !over && (rest.contains(PROMPT) || damage::of_boot_manager(rest)) {
+            trace.hole(format!("the log ends in the middle of a sentence: {}", beginning(rest.trim())));
         }
     }
 
@@ -137,6 +164,12 @@ impl Parser {
                 (self.loaded, self.started) = (bds.verb == "loading", bds.verb == "starting");
             }
             _ => {
+                let last = trace.attempts.last().filter(|last| last.lap == trace.laps.max(1));
+                // a program's own status: what it said before it returned is missing
+                let silent = under_way && bds.verb == "failed to start" && bds.status == "Not Found";
+                if silent && last.and_then(|last| last.medium.as_ref()).is_some_and(|medium| names.reports(medium)) {
+                    trace.hole("a program has run and returned, and its line is missing");
+                }
                 let last = trace.attempts.last().filter(|last| last.lap == trace.laps.max(1));
                 if !under_way && last.is_some_and(|last| last.target == bds.target) {
                     return trace.came_back(Caller::BootManagerWith(bds.status.to_owned()));
@@ -182,9 +215,7 @@ impl Parser {
     /// asks it to load, and the boot manager prints its line only after that call; of what setup boots it prints none
     /// (`PlatformBmPrintScLib` hears BDS alone), nor of what it runs to recover the platform. BootCurrent names the entry.
     pub fn unannounced(&mut self, payload: &Payload, names: &Names, trace: &mut Trace) {
-        if let Some(what) = self.cut_short.take() {
-            trace.hole(what);
-        }
+        self.flush(trace);
         let Some(medium) = &payload.medium_of_nonce else { return };
         if trace.terminal == Some(Terminal::Setup) {
             trace.terminal = None;
@@ -222,6 +253,18 @@ impl Parser {
         }
     }
 
+    /// A program has reset the machine: it was started, and so was announced.
+    pub fn reset_by_guest(&mut self, trace: &mut Trace) {
+        let lap = trace.laps.max(1);
+        let none =
+            trace.last_of_lap().is_none() && trace.terminal.is_none() && !trace.menus.iter().any(|m| m.lap == lap);
+        if none && !self.put_back && !trace.is_cut() {
+            trace.hole("the guest has reset the machine, and the log has no attempt before");
+        } else if self.loaded {
+            trace.hole("an option was read, and what became of it is missing");
+        }
+    }
+
     /// The machine left this lap from outside: code that had been started was still running, and a sentence may have been cut.
     pub fn cut(&mut self, trace: &mut Trace, by: Interruption) {
         let (outcome, at) = match self.started {
@@ -230,7 +273,12 @@ impl Parser {
         };
         trace.end(outcome, Finding::Interrupted { by, at });
         self.cut_short = None;
-        (self.loaded, self.started, self.in_setup) = (false, false, false);
+        (self.loaded, self.started, self.in_setup, self.put_back) = (false, false, false, false);
+    }
+
+    /// The machine goes on where it was when a snapshot was taken.
+    pub fn goes_on(&mut self) {
+        self.put_back = true;
     }
 
     /// The prompt of a firmware that found nothing may stay on an unfinished line.
@@ -282,7 +330,7 @@ fn sentence(said: &str) -> Option<Bds<'_>> {
 }
 
 /// `Boot0001 "UEFI Misc Device"` has the number 1.
-fn number(target: &str) -> Option<u16> {
+pub fn number(target: &str) -> Option<u16> {
     let digits = target.strip_prefix("Boot")?.get(..4)?;
     u16::from_str_radix(digits, 16).ok()
 }

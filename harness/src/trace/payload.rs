@@ -7,6 +7,20 @@ use super::Names;
 /// How every payload line begins.
 const MAGIC: &str = "BOOTWRIGHT/1 ";
 
+/// What the line of a UEFI program has behind the medium's name.
+const OF_UEFI: [&str; 10] = [
+    "arch",
+    "boot-current",
+    "boot-order",
+    "boot-next",
+    "secure-boot",
+    "device-path",
+    "file-path",
+    "bootorder",
+    "bios-geometry",
+    "tsc",
+];
+
 /// One payload line. Fields that this version does not know are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payload {
@@ -51,28 +65,39 @@ impl Payload {
     pub fn parse(line: &str) -> Option<Payload> {
         let fields = line.split_once(MAGIC)?.1.trim_end().strip_suffix(" end")?;
         let mut payload = Payload::default();
+        let mut seen = Vec::new();
         for field in fields.split(' ') {
             let (key, value) = field.split_once('=')?;
+            seen.push(key);
             let value = Some(value).filter(|&value| value != "-");
             match key {
                 "nonce" => payload.nonce = value?.to_owned(),
                 "medium" => payload.medium = value?.to_owned(),
                 "via" => payload.via = value?.to_owned(),
-                "dl" => payload.dl = value.and_then(|value| u8::from_str_radix(value, 16).ok()),
-                "geometry" => payload.geometry = value.and_then(geometry),
-                "bootorder" => payload.bootorder = value.and_then(percent_decoded),
-                "bios-geometry" => payload.bios_geometry = value.and_then(percent_decoded),
-                "boot-current" => payload.boot_current = value.and_then(number),
-                "boot-order" => payload.boot_order = value.and_then(|list| list.split(',').map(number).collect()),
-                "boot-next" => payload.boot_next = value.and_then(number),
-                "secure-boot" => payload.secure_boot = value.and_then(|value| value.parse().ok()),
-                "device-path" => payload.device_path = value.and_then(hex),
-                "file-path" => payload.file_path = value.and_then(hex),
-                "tsc" => payload.tsc = value.and_then(|value| u64::from_str_radix(value, 16).ok()),
+                "dl" => payload.dl = read(value, byte)?,
+                "geometry" => payload.geometry = read(value, geometry)?,
+                "bootorder" => payload.bootorder = read(value, percent_decoded)?,
+                "bios-geometry" => payload.bios_geometry = read(value, percent_decoded)?,
+                "boot-current" => payload.boot_current = read(value, number)?,
+                "boot-order" => payload.boot_order = read(value, |list| list.split(',').map(number).collect())?,
+                "boot-next" => payload.boot_next = read(value, number)?,
+                "secure-boot" => payload.secure_boot = read(value, |value| value.parse().ok())?,
+                "device-path" => payload.device_path = read(value, hex)?,
+                "file-path" => payload.file_path = read(value, hex)?,
+                "tsc" => payload.tsc = read(value, |value| u64::from_str_radix(value, 16).ok())?,
                 _ => {}
             }
         }
-        let whole = payload.nonce.len() == 32 && !payload.medium.is_empty() && !payload.via.is_empty();
+        let has_all = match payload.via.as_str() {
+            "bios" => ["dl", "bootorder", "bios-geometry", "tsc"].iter().all(|key| seen.contains(key)),
+            "uefi" => OF_UEFI.iter().all(|key| seen.contains(key)),
+            "linux" => ["bootorder", "bios-geometry", "tsc"].iter().all(|key| seen.contains(key)),
+            other => {
+                other.bytes().all(|byte| byte.is_ascii_alphanumeric())
+                    && !["bios", "uefi", "linux"].iter().any(|known| super::damage::is_left_of(other, known))
+            }
+        };
+        let whole = payload.nonce.len() == 32 && !payload.medium.is_empty() && has_all;
         whole.then_some(payload)
     }
 
@@ -82,6 +107,12 @@ impl Payload {
         line.contains("BOOTWRIGHT/1") || has_end
     }
 
+    /// Whether its nonce is of this run, and its name is what is left of that medium's.
+    pub fn is_damaged(&self, names: &Names) -> bool {
+        let known = names.nonces.get(&self.nonce);
+        known.is_some_and(|medium| *medium != self.medium && super::damage::is_left_of(&self.medium, medium))
+    }
+
     /// Names the medium of this run that the payload belongs to.
     pub fn identify(mut self, names: &Names) -> Payload {
         self.medium_of_nonce = names.nonces.get(&self.nonce).filter(|medium| **medium == self.medium).cloned();
@@ -89,8 +120,22 @@ impl Payload {
     }
 }
 
+/// What a field holds, if it has a value; `None` where the value is not whole.
+fn read<T>(value: Option<&str>, reads: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
+    match value {
+        Some(value) => reads(value).map(Some),
+        None => Some(None),
+    }
+}
+
+/// Four digits.
 fn number(text: &str) -> Option<u16> {
-    u16::from_str_radix(text, 16).ok()
+    u16::from_str_radix(text, 16).ok().filter(|_| text.len() == 4)
+}
+
+/// Two digits.
+fn byte(text: &str) -> Option<u8> {
+    u8::from_str_radix(text, 16).ok().filter(|_| text.len() == 2)
 }
 
 fn geometry(text: &str) -> Option<(u32, u32, u32)> {

@@ -3,7 +3,7 @@
 use super::bios_names::Kind;
 use super::entries::Entries;
 use super::finding::{Caller, Interruption, Moment};
-use super::{Finding, Names, Outcome, Payload, Start, Terminal, Trace};
+use super::{Finding, Names, Outcome, Payload, Start, Terminal, Trace, beginning, damage};
 
 /// What the log said about this lap's devices.
 #[derive(Clone, Default)]
@@ -20,21 +20,34 @@ pub struct Parser {
     menu: super::menu::Parser,
     /// Ways through POST so far.
     posts: u32,
+    /// The boot order of this lap was listed.
+    listed: bool,
+    /// The first line was read.
+    begun: bool,
+    /// The last thing said was why an entry failed.
+    failed: bool,
+    /// Which of [`ONCE`] were printed on this lap.
+    once: [bool; ONCE.len()],
 }
+
+/// Lines that POST prints once.
+const ONCE: [&str; 4] =
+    ["Found QEMU fw_cfg", "=== PCI bus & bridge init ===", "=== PCI device probing ===", "All threads complete."];
 
 impl Parser {
     pub fn line(&mut self, line: &str, names: &Names, trace: &mut Trace) {
-        if line.starts_with("Booting from ") && trace.is_full() {
+        if (line.starts_with("Booting from ") && trace.is_full()) || self.is_list_or_cut(line, trace) {
             return;
         }
-        if self.in_boot_order {
-            match numbered(line) {
-                Some(path) => return trace.listed(path),
-                None => self.in_boot_order = false,
-            }
+        if ONCE.iter().position(|once| *once == line).is_some_and(|at| std::mem::replace(&mut self.once[at], true)) {
+            trace.hole("POST begins again, and the line that begins a lap is missing");
+        }
+        let menu = self.menu.line(line, names, trace);
+        if !menu && (damage::of_seabios(line) || numbered(line).is_some_and(|(_, path)| is_path(path))) {
+            trace.hole(format!("a line is not whole: {}", beginning(line)));
         }
         self.register(line, names, trace);
-        if self.menu.line(line, names, trace) {
+        if menu {
             return;
         }
         if line.starts_with("SeaBIOS (version") {
@@ -49,6 +62,9 @@ impl Parser {
         } else if line == "boot order:" {
             trace.boot_order.clear();
             self.in_boot_order = true;
+            if std::mem::replace(&mut self.listed, true) {
+                trace.hole("the boot order is listed again, and the line that begins a lap is missing");
+            }
         } else if let Some(target) = line.strip_prefix("Booting from ") {
             self.booting(target, names, trace);
         } else if let Some(reason) = line.strip_prefix("Boot failed: ") {
@@ -56,29 +72,65 @@ impl Parser {
                 trace.hole("a failure without an attempt");
             }
             trace.end(Outcome::Failed, Finding::Printed(reason.to_owned()));
+            self.failed = true;
         } else if line.starts_with("enter handle_19") {
             self.asked = true;
         } else if line.starts_with("enter handle_18") {
-            if std::mem::replace(&mut self.asked, true) {
-                trace.hole("the BIOS goes on to the next entry before it has tried one");
-            }
-            let silent = trace.last_of_lap().is_some_and(|last| last.outcome.is_none() && last.target != "ROM");
-            if silent && !self.entered {
-                trace.hole("an attempt without an end");
-            }
-            let returned = Finding::Returned { to: Caller::Bios, reported: false };
-            trace.end(Outcome::Failed, if self.entered { returned } else { Finding::NothingToBoot });
-            trace.came_back(Caller::Bios);
-            self.entered = false;
+            self.next_entry(trace);
         } else if let Some(rest) = line.strip_prefix("No bootable device.") {
-            if !std::mem::take(&mut self.asked) {
-                trace.hole("the BIOS gives up without having been asked for the next entry");
+            self.gives_up(rest, trace);
+        }
+    }
+
+    /// Whether a line is of the boot order's list, says nothing, or was cut short by a reset.
+    fn is_list_or_cut(&mut self, line: &str, trace: &mut Trace) -> bool {
+        if line.is_empty() && self.begun && !self.in_boot_order {
+            return true;
+        }
+        // a reset may come in the middle of a line: SeaBIOS finds that it has run already (`handle_resume` in `src/resume.c`)
+        if line.contains("In resume (status=") {
+            (self.in_boot_order, self.menu) = (false, super::menu::Parser::default());
+            return true;
+        }
+        if !std::mem::replace(&mut self.begun, true) && !line.starts_with("SeaBIOS (version") {
+            trace.hole("the log does not begin with SeaBIOS' banner");
+        }
+        let listed = numbered(line).filter(|_| self.in_boot_order);
+        self.in_boot_order = listed.is_some();
+        if let Some((number, path)) = listed {
+            if number != trace.boot_order.len() + 1 && !trace.is_cut() {
+                trace.hole(format!("line {} of the boot order is missing", trace.boot_order.len() + 1));
             }
-            trace.end(Outcome::Failed, Finding::NothingToBoot);
-            match rest.trim().strip_prefix("Retrying in ").and_then(|rest| rest.split(' ').next()?.parse().ok()) {
-                Some(seconds) => trace.retries.push(seconds),
-                None => trace.terminal = Some(Terminal::NoBootableDevice),
-            }
+            trace.listed(path);
+        }
+        listed.is_some()
+    }
+
+    /// int 18h: an entry has failed, or a program gives up.
+    fn next_entry(&mut self, trace: &mut Trace) {
+        self.failed = false;
+        if std::mem::replace(&mut self.asked, true) {
+            trace.hole("the BIOS goes on to the next entry before it has tried one");
+        }
+        let silent = trace.last_of_lap().is_some_and(|last| last.outcome.is_none() && last.target != "ROM");
+        if silent && !self.entered {
+            trace.hole("an attempt without an end");
+        }
+        let returned = Finding::Returned { to: Caller::Bios, reported: false };
+        trace.end(Outcome::Failed, if self.entered { returned } else { Finding::NothingToBoot });
+        trace.came_back(Caller::Bios);
+        self.entered = false;
+    }
+
+    /// No entry is left: `rest` says whether it will try again.
+    fn gives_up(&mut self, rest: &str, trace: &mut Trace) {
+        if !std::mem::take(&mut self.asked) {
+            trace.hole("the BIOS gives up without having been asked for the next entry");
+        }
+        trace.end(Outcome::Failed, Finding::NothingToBoot);
+        match rest.trim().strip_prefix("Retrying in ").and_then(|rest| rest.split(' ').next()?.parse().ok()) {
+            Some(seconds) => trace.retries.push(seconds),
+            None => trace.terminal = Some(Terminal::NoBootableDevice),
         }
     }
 
@@ -103,7 +155,27 @@ impl Parser {
         trace.laps += 1;
         trace.terminal = None;
         trace.boot_order.clear();
-        *self = Parser { posts: self.posts, banners: 1, entries: self.entries.next_lap(), ..Parser::default() };
+        *self = Parser {
+            posts: self.posts,
+            banners: 1,
+            begun: true,
+            entries: self.entries.next_lap(),
+            ..Parser::default()
+        };
+    }
+
+    /// Nothing more comes of a log that has not come to its end. The BIOS tries the next entry or gives up as soon as it is
+    /// asked to, and is asked as soon as one has failed: nothing in between can hang.
+    pub fn finish(&self, rest: &str, trace: &mut Trace) {
+        if !rest.is_empty() {
+            trace.hole(format!("the log ends in the middle of a line: {}", beginning(rest)));
+        } else if self.asked {
+            trace.hole("the BIOS was asked for the next entry, and what it did is missing");
+        } else if self.banners > 2 {
+            trace.hole("a lap begins, and the line that says so is missing");
+        } else if self.failed {
+            trace.hole("an entry has failed, and what the BIOS did then is missing");
+        }
     }
 
     /// The machine left this lap from outside: code that had been entered was still running.
@@ -134,6 +206,10 @@ impl Parser {
             }
             // "Booting from 0000:7c00": the boot sector was valid and is entered; a ROM is entered in the same words
             self.entered = trace.attempts.last().is_none_or(|last| last.target != "ROM");
+            // boot sectors are loaded there, ROMs never are
+            if target == "0000:7c00" && !self.entered {
+                trace.hole("a boot sector is entered without an attempt");
+            }
         }
     }
 
@@ -165,7 +241,7 @@ impl Parser {
         };
         let lap = trace.laps.max(1);
         let opened = trace.menus.iter().any(|menu| menu.lap == lap && !menu.entries.is_empty());
-        let which = self.entries.next(kind, names, names.letters_on(lap), opened);
+        let which = self.entries.next(kind, names, &trace.boot_order, names.letters_on(lap), opened);
         let name = |device: usize| names.bios.get(device);
         if let Some(known) = which.device.and_then(name) {
             trace.enter(known.name.clone(), known.medium.clone());
@@ -178,7 +254,12 @@ impl Parser {
 }
 
 /// `1: /pci@i0cf8/...`
-fn numbered(line: &str) -> Option<&str> {
+fn numbered(line: &str) -> Option<(usize, &str)> {
     let (number, path) = line.split_once(": ")?;
-    number.trim().parse::<u32>().ok().map(|_| path)
+    number.trim().parse().ok().map(|number| (number, path))
+}
+
+/// Whether it is what a boot order lists.
+fn is_path(text: &str) -> bool {
+    text.starts_with("/pci@") || text.starts_with("/rom@") || text == "HALT"
 }

@@ -40,6 +40,9 @@ impl Reader {
             Parser::Ovmf(parser) => parser.cut(&mut self.trace, Interruption::PutBack),
         }
         (self.parser, self.main) = (to.parser.clone(), to.main.clone());
+        if let Parser::Ovmf(parser) = &mut self.parser {
+            parser.goes_on();
+        }
         let trace = &mut self.trace;
         trace.laps += 1;
         trace.terminal = to.terminal.clone();

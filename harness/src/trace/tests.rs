@@ -35,6 +35,8 @@ fn names(log: &str) -> Names {
         letters: ["cad".to_owned(), "cad".to_owned()],
         menu: Vec::new(),
         nics: Vec::new(),
+        fixed: false,
+        reporting: Vec::new(),
         uefi: vec![
             own("PciRoot(0x0)/Pci(0x3,0x0)", "first"),
             own("PciRoot(0x0)/Pci(0x4,0x0)", "second"),

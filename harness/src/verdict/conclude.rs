@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::stores::Stores;
 use super::views::Views;
-use super::{Difference, Ending, Expectation, already_refuted, compare, describe};
+use super::{Difference, Ending, Expectation, already_refuted, compare, describe, log_of};
 use crate::process::Exit;
 use crate::trace::Trace;
 use crate::wording;
@@ -159,12 +159,27 @@ pub fn conclude(expected: &Expectation, observed: &Observed<'_>) -> Conclusion {
         .and(|| expected.check_guest_time(guest_time))
         .and(|| expected.check_store(stores))
         .and(|| if expected.views { views.check() } else { Ok(()) });
+    let conclusion = match (conclusion, lost(observed)) {
+        (broken @ Conclusion::Broken(_), _) => broken,
+        (_, Some(lost)) => Conclusion::Broken(lost),
+        (conclusion, None) => conclusion,
+    };
     match conclusion {
         Conclusion::Fails(reason) => {
             Conclusion::Fails(views.stale().iter().fold(reason, |reason, stale| format!("{reason}; {stale}")))
         }
         conclusion => conclusion,
     }
+}
+
+/// What the log must have lost, by other witnesses. A run that was over was ended by something that was read.
+fn lost(observed: &Observed<'_>) -> Option<String> {
+    let hole = match observed.end {
+        RunEnd::Refused { .. } | RunEnd::Broken { .. } => return None,
+        RunEnd::GaveUp { .. } => observed.views.hole.as_ref().or(observed.views.silent.as_ref())?,
+        _ => observed.views.hole.as_ref()?,
+    };
+    Some(format!("the {} log has a hole: {hole}", log_of(observed.trace)))
 }
 
 /// The part of [`conclude`] that is known as long as the machine is still there.
@@ -188,7 +203,7 @@ pub fn conclude_boot(expected: &Expectation, trace: &Trace, end: &RunEnd, guest_
         RunEnd::GaveUp { .. } | RunEnd::ResetLoop { .. } => end.to_string(),
     };
     let by_payload = matches!(end, RunEnd::QemuEnded { exit, .. } if exit.code == Some(PAYLOAD_EXIT));
-    if by_payload && trace.terminal.is_none() && trace.booted().is_none() {
+    if by_payload && trace.booted().is_none() {
         let what = "the log of the firmware has a hole: a payload has ended the machine, and its line is missing";
         return Conclusion::Broken(what.to_owned());
     }

@@ -467,9 +467,7 @@ pub fn compare(expected: &Expectation, trace: &Trace) -> Result<(), Difference> 
         return Ok(exchange::judge(&expected.network, &trace.network)?);
     }
     if let Some(hole) = trace.holes.first() {
-        // SeaBIOS speaks on the debug console, OVMF on the serial port; OVMF has no banner
-        let log = if trace.banner.is_some() { "debug console's" } else { "serial" };
-        return Err(Difference::Undecided(format!("the {log} log has a hole: {hole}")));
+        return Err(Difference::Undecided(format!("the {} log has a hole: {hole}", log_of(trace))));
     }
     if let Some(contradiction) = trace.contradictions.first() {
         return Err(format!("the evidence contradicts itself: {contradiction}").into());
@@ -518,6 +516,11 @@ pub fn compare(expected: &Expectation, trace: &Trace) -> Result<(), Difference> 
         menu::judge(&expected.menus, &offered.cloned().collect::<Vec<_>>())?;
     }
     Ok(exchange::judge(&expected.network, &trace.network)?)
+}
+
+/// SeaBIOS speaks on the debug console, OVMF on the serial port; OVMF has no banner.
+fn log_of(trace: &Trace) -> &'static str {
+    if trace.banner.is_some() { "debug console's" } else { "serial" }
 }
 
 /// Compares the list of attempts.

@@ -2,6 +2,7 @@
 //! read it and as the NVRAM file has it, BootCurrent, the payload that ran. Where two of them exist they must agree.
 
 mod boot_options;
+mod holes;
 mod lines;
 
 use serde::Serialize;
@@ -58,6 +59,12 @@ pub struct Views {
     pub unpruned: Vec<String>,
     /// fw_cfg `bootorder` as the host read it through the monitor, where no payload could.
     pub host: Option<Lines>,
+    /// What the log of the firmware must have lost, by what store and payload tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hole: Option<String>,
+    /// What it must have lost if firmware is silent and does not end.
+    #[serde(skip)]
+    pub silent: Option<String>,
 }
 
 impl Views {
@@ -89,6 +96,8 @@ impl Views {
             missing: missing(machine, payload, options),
             unpruned: unpruned(machine, names, trace, options),
             host: None,
+            hole: holes::hole(machine, layout, names, trace, options),
+            silent: holes::silent(machine, names, trace, options),
         }
     }
 

@@ -23,8 +23,9 @@ const LOOKS: [&str; 11] = [
 ];
 
 /// Readers of what firmware and the guest's programs print: all of their phrases are those programs' own.
-const READERS: [&str; 8] = [
+const READERS: [&str; 9] = [
     "harness/src/trace/seabios.rs",
+    "harness/src/trace/damage.rs",
     "harness/src/trace/ovmf.rs",
     "harness/src/trace/entries.rs",
     "harness/src/trace/guest_text.rs",

@@ -70,7 +70,8 @@ fn an_endless_line_in_single_bytes_costs_little() {
 #[test]
 fn a_long_boot_order_that_is_searched_again_and_again_costs_seconds_and_is_a_hole() {
     let names = Names { bios: bios_names(), ..Names::default() };
-    let lap = "BUILD: x\nboot order:\n".to_owned() + &format!("1: /{}\n", "a".repeat(507)).repeat(256);
+    let order: String = (1..=256).map(|number| format!("{number}: /{}\n", "a".repeat(507))).collect();
+    let lap = "BUILD: x\nboot order:\n".to_owned() + &order;
     let search = "Searching bootorder for: /*\n";
     let few = lap.clone() + &search.repeat(20);
     let one_lap = lap.clone() + &search.repeat((8 << 20) / search.len());

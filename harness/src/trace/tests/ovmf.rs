@@ -170,7 +170,8 @@ fn a_crash_of_the_firmware_is_no_end_of_the_search() {
 fn a_payload_that_ovmf_ran_without_a_boot_option_is_an_attempt() {
     let line = |via: &str, current: &str| {
         format!(
-            "BOOTWRIGHT/1 nonce={NONCE} medium=first via={via} arch=x64 boot-current={current} boot-order=- tsc=10 end\r\n"
+            "BOOTWRIGHT/1 nonce={NONCE} medium=first via={via} arch=x64 boot-current={current} boot-order=- boot-next=- \
+             secure-boot=0 device-path=- file-path=- bootorder=- bios-geometry=- tsc=10 end\r\n"
         )
     };
     let trace = read(Ovmf, &line("uefi", "-"));
@@ -201,7 +202,8 @@ fn setup_that_was_opened_is_an_end_until_something_boots_from_it() {
 fn uefi_line(medium: &str, current: &str) -> String {
     let nonce = if medium == "first" { NONCE } else { OTHER_NONCE };
     format!(
-        "BOOTWRIGHT/1 nonce={nonce} medium={medium} via=uefi arch=x64 boot-current={current} boot-order=0001 tsc=10 end\r\n"
+        "BOOTWRIGHT/1 nonce={nonce} medium={medium} via=uefi arch=x64 boot-current={current} boot-order=0001 \
+         boot-next=- secure-boot=0 device-path=- file-path=- bootorder=- bios-geometry=- tsc=10 end\r\n"
     )
 }
 

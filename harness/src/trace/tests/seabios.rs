@@ -146,7 +146,7 @@ fn a_guest_that_retries_for_ever_fills_no_memory() {
 )]
 #[case::no_beginning("enter handle_19:\nBoot failed: not a bootable disk\nenter handle_18:\n", 2)]
 #[case::payload(
-    "enter handle_19:\nBOOTWRIGHT/1 nonce=00112233445566778899aabbccddeeff medium=first via=bios dl=80 end\n",
+    "enter handle_19:\nBOOTWRIGHT/1 nonce=00112233445566778899aabbccddeeff medium=first via=bios dl=80 bootorder=- bios-geometry=- tsc=1 end\n",
     1
 )]
 #[case::half_a_payload(
@@ -154,7 +154,7 @@ fn a_guest_that_retries_for_ever_fills_no_memory() {
     1
 )]
 fn a_step_that_seabios_never_leaves_out_and_that_is_missing_is_a_hole(#[case] log: &str, #[case] holes: usize) {
-    let trace = read(SeaBios, log);
+    let trace = read(SeaBios, &format!("SeaBIOS (version 1.16.2)\n{log}"));
     assert_eq!(trace.holes.len(), holes, "{:?}", trace.holes);
 }
 
