@@ -348,7 +348,7 @@ impl Watch {
                 self.is_behind_what_was_printed(message);
                 match message.pointer("/data/guest").and_then(Value::as_bool) {
                     Some(true) => self.reader.reset_by_guest(),
-                    _ => self.reader.reset(),
+                    _ => self.reader.reset_from_outside(),
                 }
             }
             "SHUTDOWN" => {
@@ -385,7 +385,7 @@ impl Watch {
                 self.pace.powered_on(process);
                 self.announced = false;
             }
-            HarnessEvent::PoweredOff => self.reader.reset(),
+            HarnessEvent::PoweredOff => self.reader.reset_from_outside(),
             HarnessEvent::Failure(reason) => drop(self.failure.get_or_insert(reason)),
             HarnessEvent::SnapshotTaken(name) => drop(self.snapshots.insert(name, self.reader.snapshot())),
             HarnessEvent::SnapshotRestored(name) => {

@@ -438,11 +438,14 @@ enum Parser {
 }
 
 /// Keeps a [`Trace`] of one virtual machine.
-#[derive(Clone)]
 pub struct Reader {
     parser: Parser,
     names: Names,
     main: lines::Splitter,
+    /// Lines of payloads in whose middle SeaBIOS said that it was reset.
+    payloads_cut: usize,
+    /// Resets from outside, which may come in the middle of anything.
+    resets_from_outside: usize,
     /// Reads the text of media that somebody else made.
     watcher: Option<guest_text::Watcher>,
     trace: Trace,
@@ -459,6 +462,8 @@ impl Reader {
             parser,
             names,
             main: lines::Splitter::default(),
+            payloads_cut: 0,
+            resets_from_outside: 0,
             watcher: None,
             trace: Trace { laps: 1, ..Trace::default() },
         }
@@ -512,7 +517,10 @@ impl Reader {
             return self.payload(payload.identify(&self.names));
         }
         if Payload::is_part(line) {
-            return self.trace.hole(format!("a payload's line is not whole: {}", beginning(line)));
+            match matches!(self.parser, Parser::SeaBios(_)) && seabios::was_cut_by_reset(line) {
+                true => self.payloads_cut += 1,
+                false => return self.trace.hole(format!("a payload's line is not whole: {}", beginning(line))),
+            }
         }
         self.said(line);
     }
@@ -558,6 +566,10 @@ impl Reader {
     /// read, and not by a deadline or the end of QEMU.
     pub fn finish(&mut self, over: bool) {
         let rest = self.main.rest();
+        // a payload resets the machine itself only behind its line
+        if self.payloads_cut > self.resets_from_outside {
+            self.trace.hole("a payload's line is not whole, and nobody but the guest reset the machine");
+        }
         match &mut self.parser {
             Parser::SeaBios(parser) if !over => parser.finish(&rest, &mut self.trace),
             Parser::SeaBios(_) => {}
@@ -579,6 +591,12 @@ impl Reader {
         if let Parser::Ovmf(parser) = &mut self.parser {
             parser.reset_by_guest(&mut self.trace);
         }
+        self.reset();
+    }
+
+    /// The same, and somebody outside did it, who does not wait for the end of a line.
+    pub fn reset_from_outside(&mut self) {
+        self.resets_from_outside += 1;
         self.reset();
     }
 

@@ -87,8 +87,7 @@ impl Parser {
         if line.is_empty() && self.begun && !self.in_boot_order {
             return true;
         }
-        // a reset may come in the middle of a line: SeaBIOS finds that it has run already (`handle_resume` in `src/resume.c`)
-        if line.contains("In resume (status=") {
+        if was_cut_by_reset(line) {
             (self.in_boot_order, self.menu) = (false, super::menu::Parser::default());
             return true;
         }
@@ -251,6 +250,11 @@ impl Parser {
             trace.over(trace.attempts.last().and_then(|last| last.entry.clone()));
         }
     }
+}
+
+/// Whether a reset came in the middle of this line: SeaBIOS says that it has run already (`handle_resume` in `src/resume.c`).
+pub fn was_cut_by_reset(line: &str) -> bool {
+    line.contains("In resume (status=")
 }
 
 /// `1: /pci@i0cf8/...`

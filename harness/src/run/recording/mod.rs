@@ -109,7 +109,26 @@ impl<'a> Prepared<'a> {
     pub fn conclude(&self, log: &[Event], expected: &[Expectation]) -> Vec<Conclusion> {
         let Prepared { recording, layout, names } = self;
         let machine = &recording.case.machine;
-        let mut reader = Reader::new(machine.firmware, names.clone());
+        let (mut reader, over) = self.read(log, expected);
+        let mut given_up = if over.contains(&false) { Some(self.read(log, &[]).0) } else { None };
+        reader.finish(true);
+        given_up.iter_mut().for_each(|reader| reader.finish(false));
+        let one = |(expected, &over): (&Expectation, &bool)| {
+            let reader = given_up.as_ref().filter(|_| !over).unwrap_or(&reader);
+            let views = Views::of(machine, layout, names, reader.trace(), &recording.store.boot_options());
+            let views = views.with_timeout(recording.store.timeout);
+            let (trace, guest_state, end) = (reader.trace(), "running", self.end(over));
+            // guest time is the machine's own and stands in no log
+            let guest_time = expected.guest_seconds.map(|(least, _)| std::time::Duration::from_secs(least));
+            let observed = Observed { trace, end: &end, guest_state, guest_time, stores: None, views: &views };
+            conclude(expected, &observed)
+        };
+        expected.iter().zip(&over).map(one).collect()
+    }
+
+    /// What a reader makes of a log, and for which expectations the run would be over by it.
+    fn read(&self, log: &[Event], expected: &[Expectation]) -> (Reader, Vec<bool>) {
+        let mut reader = Reader::new(self.recording.case.machine.firmware, self.names.clone());
         let (mut over, mut serial) = (vec![false; expected.len()], Vec::new());
         for event in log {
             match event {
@@ -120,26 +139,12 @@ impl<'a> Prepared<'a> {
                 }
                 Event::DebugConsole(text) => reader.push(Source::DebugConsole, &bytes(text)),
                 Event::GuestReset => reader.reset_by_guest(),
-                Event::Reset | Event::PoweredOff => reader.reset(),
+                Event::Reset | Event::PoweredOff => reader.reset_from_outside(),
             }
             over.iter_mut().zip(expected).for_each(|(over, expected)| *over |= is_over(expected, reader.trace()));
         }
-        reader.conversations(recording.network.clone(), &serial);
-        let ends = over.iter().map(|&over| self.end(over)).collect::<Vec<_>>();
-        let mut given_up = reader.clone();
-        reader.finish(true);
-        given_up.finish(false);
-        let one = |(expected, end): (&Expectation, &RunEnd)| {
-            let reader = if *end == RunEnd::Over { &reader } else { &given_up };
-            let views = Views::of(machine, layout, names, reader.trace(), &recording.store.boot_options());
-            let views = views.with_timeout(recording.store.timeout);
-            let (trace, guest_state) = (reader.trace(), "running");
-            // guest time is the machine's own and stands in no log
-            let guest_time = expected.guest_seconds.map(|(least, _)| std::time::Duration::from_secs(least));
-            let observed = Observed { trace, end, guest_state, guest_time, stores: None, views: &views };
-            conclude(expected, &observed)
-        };
-        expected.iter().zip(&ends).map(one).collect()
+        reader.conversations(self.recording.network.clone(), &serial);
+        (reader, over)
     }
 
     /// How a run ends whose evidence this is.

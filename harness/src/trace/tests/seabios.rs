@@ -96,6 +96,31 @@ fn every_reset_under_seabios_begins_a_lap() {
 }
 
 #[test]
+fn a_reset_from_outside_may_cut_a_payloads_line_and_no_other_may() {
+    let post = "SeaBIOS (version 1.16.2)\nBUILD: gcc\nenter handle_19:\n  NULL\n";
+    let line = payload_line(NONCE, "first");
+    let part = &line[..line.len() / 2];
+    let boot = "Booting from Hard Disk...\nBooting from 0000:7c00\n";
+    let cut = |from_outside: bool, behind: &str| {
+        let mut reader = Reader::new(SeaBios, names(""));
+        reader.push(Source::DebugConsole, format!("{post}{boot}{part}").as_bytes());
+        match from_outside {
+            true => reader.reset_from_outside(),
+            false => reader.reset_by_guest(),
+        }
+        reader.push(Source::DebugConsole, format!("{behind}\n{post}{boot}{line}").as_bytes());
+        reader.finish(true);
+        let trace = reader.trace();
+        (trace.laps, trace.booted().map(str::to_owned), trace.holes.clone())
+    };
+    let resume = "In resume (status=0)";
+    let (laps, booted, holes) = cut(true, resume);
+    assert_eq!((laps, booted.as_deref(), &holes[..]), (2, Some("first"), &[][..]));
+    assert!(!cut(false, resume).2.is_empty(), "the guest resets behind its line");
+    assert!(!cut(true, "ATA controller 1").2.is_empty(), "nothing says that the reset came here");
+}
+
+#[test]
 fn seabios_announces_each_retry() {
     let post = "SeaBIOS (version 1.17.0)\nBUILD: gcc\nenter handle_19:\n  NULL\n";
     let lap = "Booting from Hard Disk...\nBoot failed: not a bootable disk\n\nenter handle_18:\n  NULL\n";
