@@ -5,7 +5,8 @@
 
 use super::finding::Interruption;
 use super::menu::Menu;
-use super::{Attempt, Parser, Reader, Terminal, lines};
+use super::reader::Parser;
+use super::{Attempt, Reader, Terminal, lines};
 
 /// What a reader knew when a snapshot was taken.
 #[derive(Clone)]
@@ -59,8 +60,9 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Names, Outcome, Source};
+    use super::super::{Names, Outcome};
     use super::*;
+    use crate::evidence::Source;
     use crate::machine::Firmware;
 
     const NONCES: [(&str, &str); 2] =

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use rstest::rstest;
 
 use super::*;
+use crate::evidence::Source;
+use crate::machine::Firmware;
 
 macro_rules! fixture {
     ($name:literal) => {

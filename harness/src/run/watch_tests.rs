@@ -1,0 +1,200 @@
+//! When a run is watched to its end, and what is held against it.
+
+use super::super::share::Share;
+use super::*;
+use crate::machine::Firmware;
+use crate::trace::Names;
+
+const SHORT: Duration = Duration::from_millis(100);
+
+fn watch(recorder: &Recorder) -> Watch {
+    let patience =
+        Patience { reply: SHORT, first_sign: SHORT, progress: SHORT, refuted: SHORT, run: Duration::from_secs(9) };
+    Watch::new(
+        recorder,
+        Reader::new(Firmware::SeaBios, Names::default()),
+        &Expectation::boots("a"),
+        0,
+        patience,
+        Pace::new(None),
+    )
+}
+
+/// One of each signal that somebody decides by.
+fn signals() -> Vec<HarnessEvent> {
+    let exit = Exit { code: Some(0), signal: None };
+    vec![
+        HarnessEvent::QemuEnded(exit),
+        HarnessEvent::PoweredOff,
+        HarnessEvent::SnapshotTaken("a".to_owned()),
+        HarnessEvent::SnapshotRestored("a".to_owned()),
+    ]
+}
+
+#[test]
+fn the_sentence_of_a_signal_is_no_signal() {
+    for signal in signals() {
+        let recorder = Recorder::new();
+        let mut watch = watch(&recorder);
+        recorder.harness(HarnessEvent::Note(signal.to_string()));
+        watch.drain();
+        let untouched = Trace { laps: 1, ..Trace::default() };
+        assert_eq!((watch.exit, watch.snapshots.len(), watch.trace()), (None, 0, &untouched), "{signal}");
+    }
+}
+
+#[test]
+fn an_end_of_qemu_that_the_story_brings_about_is_not_the_machines_own() {
+    let recorder = Recorder::new();
+    let mut watch = watch(&recorder);
+    watch.ignore_end();
+    let exit = Exit { code: None, signal: Some(9) };
+    recorder.harness(HarnessEvent::QemuEnded(exit));
+    watch.drain();
+    assert_eq!(watch.exit, None);
+    recorder.harness(HarnessEvent::QemuEnded(exit));
+    assert_eq!(watch.until_over(), RunEnd::QemuEnded { exit, announced: false });
+}
+
+/// A watch of OVMF that has seen a reset which QEMU sent so long ago, right behind something on the serial port.
+fn reset_sent(ago: Duration, printed: &[u8]) -> Watch {
+    let recorder = Recorder::new();
+    let mut watch = watch(&recorder);
+    watch.reader = Reader::new(Firmware::Ovmf, Names::default());
+    std::thread::sleep(QUIET_AFTER_RESET * 3);
+    recorder.bytes(Source::Serial, printed);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let sent = now.saturating_sub(ago);
+    let timestamp = serde_json::json!({ "seconds": sent.as_secs(), "microseconds": sent.subsec_micros() });
+    recorder.note(Observed::QmpReceived(serde_json::json!({ "event": "RESET", "timestamp": timestamp })));
+    watch.drain();
+    watch
+}
+
+#[test]
+fn what_is_noted_before_a_reset_was_printed_before_it_or_the_log_has_a_hole() {
+    let watch = reset_sent(Duration::ZERO, b"last words");
+    assert_eq!((watch.trace().laps, &watch.trace().holes[..]), (2, &[][..]));
+    let watch = reset_sent(QUIET_AFTER_RESET * 2, b"last or first words");
+    let wanted = "whether the guest printed its last words before a reset or behind it cannot be told";
+    assert_eq!((watch.trace().laps, watch.trace().holes[0].as_str()), (2, wanted));
+    let watch = reset_sent(QUIET_AFTER_RESET * 2, b"");
+    assert_eq!((watch.trace().laps, &watch.trace().holes[..]), (2, &[][..]), "nothing was printed meanwhile");
+}
+
+#[test]
+fn whatever_a_guest_prints_a_run_ends_within_two_seconds_of_its_deadline() {
+    let seconds = Duration::from_secs(2);
+    let order = "boot order:\n".to_owned() + &format!("1: /{}\n", "a".repeat(507)).repeat(256);
+    for (firmware, source, begin, again) in [
+        (Firmware::SeaBios, Source::DebugConsole, order.as_str(), "Searching bootorder for: /*\n"),
+        (Firmware::SeaBios, Source::DebugConsole, &order, "Booting from DVD/CD...\n"),
+        (Firmware::SeaBios, Source::DebugConsole, "BUILD: 1\n", "1. floppy\n2. disk\n\n"),
+        (Firmware::SeaBios, Source::DebugConsole, "", "\n"),
+        (Firmware::Ovmf, Source::Serial, "", "\x1b[2J\x1b[01;01HBoot Manager\r\n"),
+        (Firmware::Ovmf, Source::Serial, "", "BdsDxe: loading Boot0001 \"x\" from PciRoot(0x0)\r\n"),
+        (Firmware::Ovmf, Source::Serial, "", "x"),
+    ] {
+        let recorder = Recorder::new();
+        let mut watch = watch(&recorder);
+        watch.reader = Reader::new(firmware, Names::default());
+        watch.patience =
+            Patience { reply: seconds, first_sign: seconds, progress: seconds, refuted: seconds, run: seconds };
+        let text = begin.to_owned() + &again.repeat(((8 << 20) - begin.len()) / again.len());
+        // it goes on as fast as it is taken
+        let guest = std::thread::spawn({
+            let recorder = recorder.clone();
+            move || text.as_bytes().chunks(16 << 10).for_each(|piece| recorder.bytes(source, piece))
+        });
+        let (begun, waited) = (Instant::now(), Share::waited_by_this_thread());
+        watch.until_over();
+        watch.drain();
+        let (took, lost) = (begun.elapsed(), Share::waited_by_this_thread() - waited);
+        assert!(took < seconds * 2 + lost, "{again:?}: {took:?}, {lost:?} of it without a processor");
+        guest.join().unwrap();
+    }
+}
+
+#[test]
+fn a_machine_that_resets_without_end_reboots_in_a_loop() {
+    let recorder = Recorder::new();
+    let mut watch = watch(&recorder);
+    for _ in 0..30 {
+        recorder.note(Observed::QmpReceived(serde_json::json!({ "event": "RESET" })));
+    }
+    assert_eq!(watch.until_over(), RunEnd::ResetLoop { resets: 30 });
+}
+
+#[test]
+fn a_wait_for_the_end_of_qemu_ends_soon_after_firmware_has_stopped() {
+    let recorder = Recorder::new();
+    let mut watch = watch(&recorder);
+    recorder.bytes(Source::DebugConsole, b"SeaBIOS (version 1)\nNo bootable device.\n");
+    let begun = Instant::now();
+    let error = watch.until_ended(Duration::from_secs(60)).unwrap_err();
+    assert_eq!(error.to_string(), "QEMU still runs: SeaBIOS stopped at \"No bootable device.\"");
+    assert!(begun.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn an_end_of_qemu_that_was_waited_for_does_not_end_the_run_twice() {
+    let recorder = Recorder::new();
+    let mut watch = watch(&recorder);
+    recorder.harness(HarnessEvent::QemuEnded(Exit { code: Some(85), signal: None }));
+    watch.until_ended(SHORT).unwrap();
+    let begun = Instant::now();
+    assert!(matches!(watch.until_over(), RunEnd::QemuEnded { .. }));
+    assert!(begun.elapsed() < SHORT);
+}
+
+#[test]
+fn an_end_that_somebody_else_brought_about_is_not_the_one_that_was_waited_for() {
+    let recorder = Recorder::new();
+    let mut watch = watch(&recorder);
+    recorder.harness(HarnessEvent::QemuEnded(Exit { code: None, signal: Some(9) }));
+    let error = watch.until_ended(SHORT).unwrap_err();
+    assert_eq!(error.to_string(), "QEMU was killed by signal 9; last seen: no attempt");
+}
+
+#[test]
+fn a_panic_of_a_reader_breaks_the_run_at_once() {
+    let recorder = Recorder::new();
+    let mut watch = watch(&recorder);
+    recorder.guarded("the reader", || panic!("why"));
+    assert_eq!(watch.until_over(), RunEnd::Broken { reason: "the reader panicked: why".to_owned() });
+    assert!(matches!(watch.until(|_, _| false), Err(StepError::Host(_))));
+}
+
+#[test]
+fn a_watch_that_comes_late_reads_what_is_there_before_it_gives_up() {
+    let recorder = Recorder::new();
+    let mut watch = watch(&recorder);
+    recorder.harness(HarnessEvent::QemuEnded(Exit { code: Some(85), signal: None }));
+    std::thread::sleep(SHORT * 2);
+    assert!(matches!(watch.until_over(), RunEnd::QemuEnded { .. }));
+}
+
+#[test]
+fn an_event_of_qemu_is_a_sign_of_life() {
+    let recorder = Recorder::new();
+    let mut watch = watch(&recorder);
+    let begun = Instant::now();
+    let guest = std::thread::spawn(move || {
+        for _ in 0..6 {
+            std::thread::sleep(SHORT / 2);
+            recorder.note(Observed::QmpReceived(serde_json::json!({ "event": "RTC_CHANGE" })));
+        }
+    });
+    let end = watch.until_over();
+    guest.join().unwrap();
+    assert!(matches!(end, RunEnd::GaveUp { .. }) && begun.elapsed() >= SHORT * 3, "{end} {:?}", begun.elapsed());
+}
+
+#[test]
+fn silence_is_given_up_and_says_what_was_awaited() {
+    let recorder = Recorder::new();
+    let end = watch(&recorder).until_over();
+    assert!(matches!(end, RunEnd::GaveUp { awaited: Awaited::SignOfLife, .. }), "{end}");
+    let error = watch(&recorder).until(|_, _| false).unwrap_err();
+    assert_eq!(error.to_string(), "not reached in 0 s of host time; last seen: no attempt");
+}
