@@ -18,7 +18,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// What a panic said, as `catch_unwind` and `join` give it.
-pub fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+pub(crate) fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     text.unwrap_or_else(|| "no message".to_owned())

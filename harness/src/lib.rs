@@ -11,7 +11,7 @@
 
 pub mod boot_server;
 pub mod case;
-pub mod digest;
+mod digest;
 pub mod error;
 pub mod evidence;
 pub mod foreign;

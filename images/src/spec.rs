@@ -46,6 +46,7 @@ impl Nonce {
 /// What a payload does once its line is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum After {
     /// Ends the virtual machine by `isa-debug-exit` at port 0xf4, value 0x2a (QEMU's exit status 85).
     #[default]
@@ -72,6 +73,7 @@ pub enum After {
 /// The kind of device that a medium goes into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum MediumKind {
     /// A hard disk image, 512-byte sectors.
     Disk,
@@ -87,6 +89,7 @@ pub enum MediumKind {
 /// How a hard disk is partitioned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum PartitionTable {
     /// MBR with one ESP (type 0xef).
     #[default]
@@ -100,6 +103,7 @@ pub enum PartitionTable {
 /// FAT variant of the ESP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum FatType {
     /// 12-bit entries.
     Fat12,
@@ -126,6 +130,7 @@ pub enum Boots {
 /// What is on a medium.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Content {
     /// A payload that prints its line.
     Bootable {

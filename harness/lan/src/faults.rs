@@ -173,6 +173,7 @@ impl FrameMatch {
 /// What happens to a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Action {
     /// It is lost.
     Drop,

@@ -37,13 +37,13 @@ pub fn words(arch: u16) -> Option<&'static str> {
 }
 
 /// Whether such a client speaks HTTP.
-pub fn is_http(arch: u16) -> bool {
+pub(crate) fn is_http(arch: u16) -> bool {
     BY_HTTP.contains(&arch)
 }
 
 /// An architecture whose decimal number was written where a hexadecimal one is read, if that is what `arch` looks like: 0x16
 /// is 22, and 16 was meant.
-pub fn digits_taken_for_hex(arch: u16) -> Option<u16> {
+pub(crate) fn digits_taken_for_hex(arch: u16) -> Option<u16> {
     let meant = format!("{arch:x}").parse::<u16>().ok()?;
     (arch > 16 && matches!(meant, 10 | 11 | 15 | 16 | 18 | 19)).then_some(meant)
 }

@@ -166,7 +166,7 @@ const WANTED: &str =
     "wanted a dnsmasq file (lines such as dhcp-range=...), a libvirt <network> or an ISC dhcpd file (subnet ... { })";
 
 /// Which of the three a text is, by its first words; `None` where by none.
-pub fn kind_of(text: &str) -> Option<Kind> {
+pub(crate) fn kind_of(text: &str) -> Option<Kind> {
     if text.trim_start().starts_with('<') {
         return Some(Kind::LibvirtNetwork);
     }

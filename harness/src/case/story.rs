@@ -56,6 +56,7 @@ pub enum Unplugged {
 /// A point that the boot is to reach before the story goes on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Milestone {
     /// The n-th lap has begun; power-on begins lap 1.
     Lap(u32),
@@ -91,6 +92,7 @@ pub enum Milestone {
 /// A moment of a network boot, as the lan sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum LanMoment {
     /// A NIC has sent a DHCPDISCOVER.
     Discover,
@@ -105,6 +107,7 @@ pub enum LanMoment {
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Step {
     /// Plugs in a device that the machine defines as absent, with its medium.
     Plug {
@@ -208,7 +211,7 @@ pub enum Step {
 
 impl Step {
     /// Whether drives must have overlays for it.
-    pub fn needs_overlays(&self) -> bool {
+    pub(crate) fn needs_overlays(&self) -> bool {
         match self {
             Step::Snapshot { .. } | Step::Restore { .. } => true,
             Step::Refused { step, .. } => step.needs_overlays(),
@@ -404,7 +407,7 @@ impl Story {
     }
 
     /// Whether it does more to the machine than to press keys, to wait, and to reset it or take its power.
-    pub fn changes_machine(&self) -> bool {
+    pub(crate) fn changes_machine(&self) -> bool {
         let harmless = |step: &Step| {
             matches!(
                 step,

@@ -4,7 +4,7 @@ use std::mem::size_of;
 
 use serde_json::Value;
 
-use super::{Entry, NetworkEvent, Observed, Source};
+use super::{NetworkEvent, Observed, Source};
 
 /// Raw bytes kept per stream; what a guest sends beyond that is counted, not kept.
 pub const STREAM_LIMIT: usize = 8 << 20;
@@ -84,8 +84,9 @@ impl Budget {
     }
 
     /// Memory of entries and messages.
+    #[cfg(test)]
     pub(super) fn held(&self, entries: usize) -> usize {
-        self.messages + entries * size_of::<Entry>()
+        self.messages + entries * size_of::<super::Entry>()
     }
 }
 

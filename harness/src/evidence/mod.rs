@@ -30,6 +30,7 @@ const PIECE: usize = 64 << 10;
 
 /// Where a piece of evidence came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Source {
     /// First serial port.
     Serial,
@@ -55,6 +56,7 @@ impl Source {
 
 /// What was observed.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Observed {
     /// Bytes of a stream, by position so that they are stored once.
     Bytes {
@@ -123,7 +125,7 @@ impl Recorder {
     }
 
     /// Where a moment of the host's clock, as time since the Unix epoch, is in this timeline; at its beginning at the earliest.
-    pub fn at_clock(&self, since_epoch: Duration) -> Duration {
+    pub(crate) fn at_clock(&self, since_epoch: Duration) -> Duration {
         let moment = SystemTime::UNIX_EPOCH.checked_add(since_epoch);
         moment.and_then(|moment| moment.duration_since(self.began).ok()).unwrap_or_default()
     }
@@ -151,7 +153,7 @@ impl Recorder {
 
     /// Does the work of a thread that carries evidence. A panic of it is noted: what is missing then must not be taken for
     /// something that the guest did not do.
-    pub fn guarded(&self, thread: &str, work: impl FnOnce()) {
+    pub(crate) fn guarded(&self, thread: &str, work: impl FnOnce()) {
         if let Err(panic) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
             let message = crate::error::panic_message(panic.as_ref());
             self.fail(&format!("{thread} panicked: {message}"));
@@ -186,7 +188,8 @@ impl Recorder {
     }
 
     /// About how much memory the evidence takes.
-    pub fn bytes_held(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn bytes_held(&self) -> usize {
         let state = self.lock();
         let streams = [&state.serial, &state.debug_console, &state.qemu_stderr, &state.screen];
         let streams: usize = streams.map(Vec::len).iter().sum();
@@ -199,12 +202,12 @@ impl Recorder {
     }
 
     /// What was received on one stream from this byte on; empty where it is not there yet.
-    pub fn stream_from(&self, source: Source, offset: usize) -> Vec<u8> {
+    pub(crate) fn stream_from(&self, source: Source, offset: usize) -> Vec<u8> {
         self.lock().stream(source).get(offset..).unwrap_or_default().to_vec()
     }
 
     /// Number of bytes kept of one stream so far.
-    pub fn stream_len(&self, source: Source) -> usize {
+    pub(crate) fn stream_len(&self, source: Source) -> usize {
         self.lock().stream(source).len()
     }
 
@@ -247,7 +250,8 @@ impl Recorder {
     }
 
     /// The whole timeline as lines of JSON.
-    pub fn timeline_jsonl(&self) -> String {
+    #[cfg(test)]
+    pub(crate) fn timeline_jsonl(&self) -> String {
         let mut out = Vec::new();
         // a vector takes everything
         self.write_timeline(&mut out).ok();
@@ -259,7 +263,7 @@ impl Recorder {
     /// # Errors
     ///
     /// Those of `out`.
-    pub fn write_timeline(&self, out: &mut dyn std::io::Write) -> std::io::Result<()> {
+    pub(crate) fn write_timeline(&self, out: &mut dyn std::io::Write) -> std::io::Result<()> {
         let state = self.lock();
         for entry in &state.timeline {
             let at = entry.at.as_secs_f64();
@@ -285,7 +289,7 @@ impl Recorder {
     }
 
     /// QMP traffic alone, both directions, as lines of JSON.
-    pub fn qmp_jsonl(&self) -> String {
+    pub(crate) fn qmp_jsonl(&self) -> String {
         let state = self.lock();
         let mut out = String::new();
         for entry in &state.timeline {

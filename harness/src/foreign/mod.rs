@@ -15,7 +15,7 @@ mod disk;
 mod efi;
 pub mod folder;
 mod optical;
-pub mod overlay;
+pub(crate) mod overlay;
 mod qcow2;
 mod source;
 

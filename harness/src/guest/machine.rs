@@ -23,7 +23,11 @@ impl Guest {
     /// # Errors
     ///
     /// As [`Guest::machine`].
-    pub fn machine_with(&self, networks: &[GuestNetwork], dead: &BTreeSet<usize>) -> Result<Machine, GuestError> {
+    pub(crate) fn machine_with(
+        &self,
+        networks: &[GuestNetwork],
+        dead: &BTreeSet<usize>,
+    ) -> Result<Machine, GuestError> {
         let Some(board) = self.board else {
             return Err(GuestError {
                 what: format!(

@@ -94,7 +94,7 @@ fn refused(error: BootServerError) -> GuestError {
 
 /// The network on which a guest boots whose own is not known: a server with a boot file for each kind of firmware, whose
 /// program is called `boot-server`.
-pub fn assumed() -> Network {
+pub(crate) fn assumed() -> Network {
     let server = DhcpServer::new("assumed")
         .rule(Match::Arch(0), BootAnswer::file("boot.0"))
         .rule(Match::Arch(16), BootAnswer::http("http://10.77.0.1/boot.efi"))
@@ -141,7 +141,7 @@ impl GuestNetwork {
     }
 
     /// How long the bridge forwards nothing after a guest was plugged in, in seconds: listening, then learning (IEEE 802.1D).
-    pub fn silent_seconds(&self) -> u32 {
+    pub(crate) fn silent_seconds(&self) -> u32 {
         if self.server.bridge.stp { 2 * u32::from(self.server.bridge.forward_delay) } else { 0 }
     }
 }

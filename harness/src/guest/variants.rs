@@ -252,7 +252,7 @@ impl Asker<'_> {
 
 /// Class and rank of the disk that resets the guest, where it is of use: behind a selected network card, before a disk that
 /// is not selected, under SeaBIOS.
-pub fn reboot_place(guest: &Guest) -> Option<(DeviceClass, i64)> {
+pub(crate) fn reboot_place(guest: &Guest) -> Option<(DeviceClass, i64)> {
     let selected = |index: &usize| guest.is_selected(*index);
     let all: Vec<usize> = (0..guest.devices.len()).collect();
     let has_nic = all.iter().any(|index| selected(index) && guest.devices[*index].device.is_nic());

@@ -206,7 +206,7 @@ impl<'d, 'a> Element<'d, 'a> {
     }
 
     /// The error of an attribute whose value is none.
-    pub fn attribute_error(&self, name: &str, value: &str, wanted: &str) -> GuestError {
+    pub(crate) fn attribute_error(&self, name: &str, value: &str, wanted: &str) -> GuestError {
         let at = self.node.attribute_node(name).map_or(self.at(), |attribute| self.place(attribute.range().start));
         GuestError {
             what: format!("<{}> has {name}='{value}', and {wanted} is wanted", self.name()),

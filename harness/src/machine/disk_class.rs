@@ -17,6 +17,7 @@ use super::{Board, DeviceClass, Machine, Medium, ScsiAdapter, UsbController};
 
 /// A class of drive, disk or optical.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum DiskClass {
     /// A `virtio-blk-pci` disk.
     VirtioBlk,
@@ -46,6 +47,7 @@ pub enum DiskClass {
 
 /// What QEMU makes of plugging and unplugging a drive on its board's root bus while the machine is powered on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Hotplug {
     /// It comes and goes at once (SCSI, USB).
     AtOnce,
@@ -123,7 +125,7 @@ impl DiskClass {
     }
 
     /// Whether it is a PCI function of its own rather than a unit of an adapter.
-    pub fn is_pci_function(self) -> bool {
+    pub(crate) fn is_pci_function(self) -> bool {
         matches!(self, DiskClass::VirtioBlk | DiskClass::Nvme)
     }
 

@@ -16,10 +16,10 @@ use super::{Device, DeviceClass, Machine, Network, Nic, NicModel, Place, Unknown
 pub use error::LayoutError;
 
 /// The PCI bus number of the expander root bus.
-pub const EXPANDER_BUS: u8 = 0x80;
+pub(crate) const EXPANDER_BUS: u8 = 0x80;
 
 /// Root-bus slot of the `virtio-rng-pci` of machines that have one.
-pub const RNG_SLOT: u8 = 0x1e;
+pub(crate) const RNG_SLOT: u8 = 0x1e;
 
 /// The way from a root bus to a PCI function: one address for each bridge, then the function itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 /// A program of a distribution's package that a lan offers under a file name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Loader {
     /// Syslinux' network boot program for BIOS.
     Pxelinux,

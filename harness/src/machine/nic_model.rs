@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A model of network interface card.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum NicModel {
     /// `virtio-net-pci`.
     VirtioNet,
@@ -54,6 +55,7 @@ pub struct OtherNic(String);
 
 /// What drives a NIC under OVMF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum UefiDriver {
     /// OVMF itself.
     Firmware,

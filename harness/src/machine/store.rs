@@ -31,6 +31,7 @@ impl Access {
 /// What is done to the file of a variable store before its machine is powered on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Damage {
     /// The header of its firmware volume is erased: all ones, as flash is after an erase that nothing followed.
     ErasedVolumeHeader,

@@ -150,7 +150,7 @@ impl Platform {
     /// # Errors
     ///
     /// [`PlatformError`]: `name` is no release, it is not in the cache, or its tree is broken.
-    pub fn ovmf_of_release(
+    pub(crate) fn ovmf_of_release(
         name: &PlatformName,
         qemu: QemuVersion,
         options: &Options,

@@ -61,7 +61,7 @@ impl Qemu {
     }
 
     /// The command that starts this QEMU, with its leading arguments, environment and `-L` directories.
-    pub fn to_command(&self) -> Command {
+    pub(crate) fn to_command(&self) -> Command {
         let mut words = self.command.iter();
         let mut command = Command::new(words.next().map_or(self.path.as_os_str(), |word| word.as_os_str()));
         command.args(words).envs(self.env.iter().map(|(key, value)| (key, value)));
@@ -76,7 +76,7 @@ impl Qemu {
     /// # Errors
     ///
     /// As [`Qemu::capabilities`].
-    pub fn search_dirs(&self) -> Result<Vec<PathBuf>, PlatformError> {
+    pub(crate) fn search_dirs(&self) -> Result<Vec<PathBuf>, PlatformError> {
         let mut command = self.to_command();
         command.args(["-L", "help"]);
         let program = command.to_string();

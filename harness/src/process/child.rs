@@ -27,7 +27,7 @@ impl Exit {
     }
 
     /// How the program ended that a shell ran, by the status of the shell: 128 + N stands for signal N.
-    pub fn as_told_by_shell(self) -> Exit {
+    pub(crate) fn as_told_by_shell(self) -> Exit {
         match self.code {
             Some(code @ 129..=192) => Exit { code: None, signal: Some(code - 128) },
             _ => self,

@@ -112,7 +112,7 @@ impl Command {
 }
 
 /// `text` as one word of a POSIX shell, quoted where it must be.
-pub fn shell_word(text: &str) -> String {
+pub(crate) fn shell_word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,~".contains(c);
     if !text.is_empty() && !text.starts_with('~') && text.chars().all(plain) {
         text.into()

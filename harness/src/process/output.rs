@@ -68,7 +68,7 @@ impl Command {
     /// # Errors
     ///
     /// As [`Command::read`].
-    pub fn read_watched(
+    pub(crate) fn read_watched(
         &self,
         input: &[u8],
         limit: Duration,

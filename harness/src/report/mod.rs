@@ -26,7 +26,7 @@
 //! # Ok::<(), bootwright::report::ReportError>(())
 //! ```
 
-pub mod blame;
+pub(crate) mod blame;
 pub mod compare;
 mod error;
 mod facts;

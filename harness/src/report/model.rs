@@ -123,6 +123,7 @@ impl Attempt {
 /// The fields down to [`evidence`](Self::evidence) are always there (`null` where nothing is known); those below it are
 /// left out where they say nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct CaseResult {
     /// Stable id, for example `boot_order::seabios::lower_bootindex_beats_lower_slot`.
     pub id: String,
@@ -190,6 +191,7 @@ pub struct CaseResult {
 
 /// How far a medium that somebody else made came.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Reached {
     /// `nothing`, `firmware`, `started`, `loader`, `kernel` or `userspace`.
     pub stage: String,
@@ -239,7 +241,7 @@ impl CaseResult {
     /// The same result in the shape that the schema asks for: reasons on one line (further lines go to `detail`), a
     /// reason wherever the case did not pass, and durations that are numbers.
     #[must_use]
-    pub fn tidied(mut self) -> Self {
+    pub(crate) fn tidied(mut self) -> Self {
         if let Some((first, more)) = self.reason.as_deref().and_then(|reason| reason.split_once(['\n', '\r'])) {
             let below = self.detail.as_deref().map(|detail| format!("\n{detail}")).unwrap_or_default();
             self.detail = Some(format!("{}{below}", more.trim_start_matches('\n')));
@@ -316,6 +318,7 @@ pub struct QemuInfo {
 /// What a firmware file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum FirmwareKind {
     /// SeaBIOS.
     Seabios,
@@ -462,6 +465,7 @@ impl Totals {
 
 /// The results of one run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Report {
     /// [`SCHEMA`].
     pub schema: String,

@@ -101,7 +101,7 @@ impl Selection {
     }
 
     /// Whether these ids, with their rounds, are exactly those that were selected, each as often as was asked for.
-    pub fn is_of<'a>(&self, cases: impl IntoIterator<Item = (&'a str, Option<u32>)>) -> bool {
+    pub(crate) fn is_of<'a>(&self, cases: impl IntoIterator<Item = (&'a str, Option<u32>)>) -> bool {
         let mut rounds: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
         for (id, round) in cases {
             rounds.entry(id).or_default().insert(round.unwrap_or(1));

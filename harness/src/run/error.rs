@@ -11,6 +11,7 @@ use crate::vm::qmp::QmpError;
 
 /// What the harness or the host could not do. It is never the firmware's or QEMU's fault, so a case that meets one is broken.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RunError {
     /// Something else than the machine: a file, a template, a story that asks for what cannot be.
     #[error("{what}")]
@@ -49,6 +50,7 @@ impl RunError {
 
 /// Why a step did not come to its end. Each but [`StepError::Host`] is QEMU's or the firmware's doing.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StepError {
     /// QEMU did what the step demands that it refuses; so it said itself, whether or not the guest ran.
     #[error("QEMU did not refuse")]

@@ -24,7 +24,7 @@ use crate::machine::{Bridge, Machine};
 use crate::process::Command;
 
 /// Namespaces of the lab; the first process in them is killed when `unshare` ends.
-pub const UNSHARE: [&str; 8] =
+pub(crate) const UNSHARE: [&str; 8] =
     ["unshare", "--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--kill-child=KILL"];
 
 /// How long it may take to find out whether a lab can be made.

@@ -16,7 +16,7 @@
 
 mod base;
 mod command_script;
-pub mod damage;
+pub(crate) mod damage;
 mod device_state;
 mod error;
 mod evidence_folder;
@@ -30,13 +30,13 @@ mod machine_file;
 mod media;
 mod migrate;
 mod milestone;
-pub mod network;
+pub(crate) mod network;
 mod options;
 mod overlays;
 mod pace;
 mod power_cycle;
 mod prepare;
-pub mod requirements;
+pub(crate) mod requirements;
 mod seed;
 mod session;
 mod share;
@@ -70,6 +70,7 @@ use session::Session;
 
 /// How a case ended, before known issues are looked at.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Ended {
     /// The expectation held.
     Passed,
@@ -93,6 +94,7 @@ impl From<Conclusion> for Ended {
 
 /// A finished case.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Finished {
     /// The verdict.
     pub ended: Ended,
@@ -177,7 +179,7 @@ fn shielded(case: &Case, work: impl FnOnce() -> Finished) -> Finished {
 }
 
 /// Runs a case's negative control: passes exactly when the expectation does not hold for the control machine.
-pub fn run_control(case: &Case, platform: &Platform, options: &Options) -> Finished {
+pub(crate) fn run_control(case: &Case, platform: &Platform, options: &Options) -> Finished {
     let case = &case.on(&Behaviours::of(platform));
     match &case.control {
         Some(control) => run_machine(case, true, control, platform, options),
@@ -219,7 +221,7 @@ fn with_choices(machine: &Machine, options: &Options) -> Machine {
 }
 
 /// Runs a case from this base and nothing else, whatever comes of it: for whoever holds a base against a reset.
-pub fn run_from_base(case: &Case, platform: &Platform, options: &Options, base: Arc<Base>) -> Finished {
+pub(crate) fn run_from_base(case: &Case, platform: &Platform, options: &Options, base: Arc<Base>) -> Finished {
     let machine = with_choices(&case.machine, options);
     run_from(case, false, &machine, platform, options, Origin::Base(base))
 }

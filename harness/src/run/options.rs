@@ -66,12 +66,6 @@ impl Options {
         Options { keep, ..self }
     }
 
-    /// Whether a fixed QEMU is imitated; see [`Options::prelaunch_double`].
-    #[must_use]
-    pub fn imitate_fixed_qemu(self, imitate: bool) -> Options {
-        Options { prelaunch_double: imitate, ..self }
-    }
-
     /// Whether the machine is left paused when the case fails.
     #[must_use]
     pub fn pause_on_failure(self, pause: bool) -> Options {

@@ -99,7 +99,7 @@ impl BiosName {
 
     /// Whether SeaBIOS registers this device where it says that it searches the boot order for `pattern`. A pattern that
     /// ends above the device is its adapter's, except where a function is one drive or one boot ROM.
-    pub fn is_searched_as(&self, pattern: &str) -> bool {
+    pub(crate) fn is_searched_as(&self, pattern: &str) -> bool {
         let own_function = |rest: &str| match rest.strip_prefix('/') {
             Some(rest) => {
                 !rest.contains('/')
@@ -111,7 +111,7 @@ impl BiosName {
     }
 
     /// Whether a mapped drive of so many sectors, modulo 2^32 as SeaBIOS prints them, may be this one.
-    pub fn has_size(&self, sectors: u32) -> bool {
+    pub(crate) fn has_size(&self, sectors: u32) -> bool {
         self.sectors as u32 == sectors
     }
 }

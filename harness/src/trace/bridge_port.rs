@@ -33,7 +33,7 @@ impl BridgePort {
     }
 
     /// The state in which the first discover found it that it did not pass.
-    pub fn first_blocked(&self) -> Option<&String> {
+    pub(crate) fn first_blocked(&self) -> Option<&String> {
         self.discovers.iter().find(|state| *state != "forwarding")
     }
 

@@ -77,6 +77,7 @@ pub enum Caller {
 /// What ends a lap from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Interruption {
     /// A reset.
     Reset,

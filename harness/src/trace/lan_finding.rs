@@ -73,6 +73,7 @@ pub enum LanFinding {
 /// The protocol by which a file is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Protocol {
     /// TFTP.
     Tftp,
@@ -147,6 +148,7 @@ pub enum Nobody {
 /// What a request that nobody answered was for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Service {
     /// A file by TFTP.
     Tftp,

@@ -18,21 +18,21 @@
 
 mod bios_names;
 mod boot_manager;
-pub mod bridge_port;
+pub(crate) mod bridge_port;
 pub(crate) mod damage;
 mod entries;
 pub mod exchange;
-pub mod finding;
+pub(crate) mod finding;
 pub mod guest_text;
 mod ipxe;
-pub mod lan_finding;
-pub mod lines;
-pub mod menu;
+pub(crate) mod lan_finding;
+pub(crate) mod lines;
+pub(crate) mod menu;
 mod names;
 mod ovmf;
 mod owners;
-pub mod payload;
-pub mod picture;
+pub(crate) mod payload;
+pub(crate) mod picture;
 mod readable;
 mod reader;
 mod screen;
@@ -65,6 +65,7 @@ const HOLE_LIMIT: usize = 20;
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Outcome {
     /// Code of the medium ran.
     Booted,
@@ -188,7 +189,7 @@ impl Attempt {
     }
 
     /// Whether this word is in the firmware's own name for it.
-    pub fn is_called(&self, word: &str) -> bool {
+    pub(crate) fn is_called(&self, word: &str) -> bool {
         self.start == Start::Announced && self.target.contains(word)
     }
 }
@@ -200,6 +201,7 @@ fn is_announced(start: &Start) -> bool {
 /// The state in which firmware stopped by itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Terminal {
     /// SeaBIOS printed `No bootable device.` and halted.
     NoBootableDevice,

@@ -88,7 +88,7 @@ impl Names {
     }
 
     /// The same for a machine that a story may change.
-    pub fn changed_by(mut self, story: bool) -> Names {
+    pub(crate) fn changed_by(mut self, story: bool) -> Names {
         self.fixed &= !story;
         self
     }
@@ -99,26 +99,26 @@ impl Names {
     }
 
     /// Letters of `-boot order=` that hold on a lap.
-    pub fn letters_on(&self, lap: u32) -> &str {
+    pub(crate) fn letters_on(&self, lap: u32) -> &str {
         let [first, later] = &self.letters;
         if lap <= 1 { first } else { later }
     }
 
     /// The NIC at a PCI function, as iPXE writes it: `00:04.0`.
-    pub fn nic_at_address(&self, address: &str) -> Option<&DeviceName> {
+    pub(crate) fn nic_at_address(&self, address: &str) -> Option<&DeviceName> {
         let at = |name: &&BiosName| name.kind == Kind::Rom && name.address.as_deref() == Some(address);
         self.bios.iter().find(at).map(|name| &name.name)
     }
 
     /// Whether a medium is in a drive of the machine, and not served to it over a network.
-    pub fn is_in_drive(&self, medium: &str) -> bool {
+    pub(crate) fn is_in_drive(&self, medium: &str) -> bool {
         self.bios.iter().any(|name| name.medium.as_deref() == Some(medium))
             || self.uefi.iter().any(|(_, known)| known == medium)
     }
 
     /// The device that has this name in SeaBIOS' boot menu, where it is the only one. An optical drive's name is followed by
     /// the label of the volume in it: `DVD/CD [...] (LABEL)`.
-    pub fn device_in_menu(&self, name: &str) -> Option<&DeviceName> {
+    pub(crate) fn device_in_menu(&self, name: &str) -> Option<&DeviceName> {
         let labelled = name.starts_with("DVD/CD [") && name.ends_with(')');
         let name = name.rsplit_once(" (").filter(|_| labelled).map_or(name, |(drive, _)| drive);
         let mut known = self.menu.iter().filter(|(known, _)| known == name);
@@ -127,7 +127,7 @@ impl Names {
     }
 
     /// The NIC at a UEFI device path.
-    pub fn nic_at(&self, path: &str) -> Option<&NicName> {
+    pub(crate) fn nic_at(&self, path: &str) -> Option<&NicName> {
         self.nics.iter().find(|nic| {
             let rest = path.strip_prefix(nic.path.as_str()).filter(|_| !nic.path.is_empty());
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -135,18 +135,18 @@ impl Names {
     }
 
     /// The device at a UEFI device path.
-    pub fn device_at(&self, path: &str) -> Option<DeviceName> {
+    pub(crate) fn device_at(&self, path: &str) -> Option<DeviceName> {
         let medium = self.medium_at(path).map(DeviceName::medium);
         medium.or_else(|| self.nic_at(path).map(|nic| nic.name.clone()))
     }
 
     /// The name of a NIC, by its place among the machine's devices.
-    pub fn nic_of_device(&self, device: usize) -> Option<&DeviceName> {
+    pub(crate) fn nic_of_device(&self, device: usize) -> Option<&DeviceName> {
         self.nics.iter().find(|nic| nic.device == device).map(|nic| &nic.name)
     }
 
     /// The medium at a UEFI device path: the longest known path that is the same or ends at a node boundary of it.
-    pub fn medium_at(&self, path: &str) -> Option<&str> {
+    pub(crate) fn medium_at(&self, path: &str) -> Option<&str> {
         let matches = self.uefi.iter().filter(|(known, _)| {
             path.strip_prefix(known.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         });

@@ -102,19 +102,19 @@ impl Payload {
     }
 
     /// Whether a line that is no payload line was one: it has a beginning or an end of one.
-    pub fn is_part(line: &str) -> bool {
+    pub(crate) fn is_part(line: &str) -> bool {
         let has_end = line.trim_end().ends_with(" end") && line.contains(" tsc=");
         line.contains("BOOTWRIGHT/1") || has_end
     }
 
     /// Whether its nonce is of this run, and its name is what is left of that medium's.
-    pub fn is_damaged(&self, names: &Names) -> bool {
+    pub(crate) fn is_damaged(&self, names: &Names) -> bool {
         let known = names.nonces.get(&self.nonce);
         known.is_some_and(|medium| *medium != self.medium && super::damage::is_left_of(&self.medium, medium))
     }
 
     /// Names the medium of this run that the payload belongs to.
-    pub fn identify(mut self, names: &Names) -> Payload {
+    pub(crate) fn identify(mut self, names: &Names) -> Payload {
         self.medium_of_nonce = names.nonces.get(&self.nonce).filter(|medium| **medium == self.medium).cloned();
         self
     }

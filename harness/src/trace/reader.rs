@@ -134,7 +134,7 @@ impl Reader {
     }
 
     /// Whether a new lap begins with the monitor's event and not with a line of the log.
-    pub fn laps_by_reset(&self) -> bool {
+    pub(crate) fn laps_by_reset(&self) -> bool {
         matches!(self.parser, Parser::Ovmf(_))
     }
 
@@ -163,7 +163,7 @@ impl Reader {
     }
 
     /// The same, and the guest did it: under OVMF a program that an option led to, since the boot manager has no other reason.
-    pub fn reset_by_guest(&mut self) {
+    pub(crate) fn reset_by_guest(&mut self) {
         if let Parser::Ovmf(parser) = &mut self.parser {
             parser.reset_by_guest(&mut self.trace);
         }
@@ -171,7 +171,7 @@ impl Reader {
     }
 
     /// The same, and somebody outside did it, who does not wait for the end of a line.
-    pub fn reset_from_outside(&mut self) {
+    pub(crate) fn reset_from_outside(&mut self) {
         self.resets_from_outside += 1;
         self.reset();
     }

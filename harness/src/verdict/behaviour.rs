@@ -23,6 +23,7 @@ use crate::platform::{FirmwareFile, Platform};
 /// A difference between versions of firmware that is no defect of either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Behaviour {
     /// OVMF makes no boot option of an AHCI drive without a medium.
     EmptyAhciDriveIsNoOption,
@@ -49,7 +50,7 @@ pub struct Row {
 }
 
 /// Every behaviour, with the versions that have it.
-pub const TABLE: [Row; 3] = [
+pub(crate) const TABLE: [Row; 3] = [
     Row {
         behaviour: Behaviour::EmptyAhciDriveIsNoOption,
         name: "empty-ahci-drive-is-no-option",

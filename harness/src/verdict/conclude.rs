@@ -15,6 +15,7 @@ use crate::wording;
 
 /// Why a run came to its end.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum RunEnd {
     /// The trace reached the point at which the expectation's run is over.
     Over,
@@ -69,6 +70,7 @@ pub enum RunEnd {
 
 /// What a run waited for when it was given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Awaited {
     /// Anything from the firmware.
     SignOfLife,
@@ -78,6 +80,7 @@ pub enum Awaited {
 
 /// What a failed step means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum StepFault {
     /// QEMU did what it had to refuse: a finding, whether or not the guest ran.
     NotRefused,
@@ -120,7 +123,7 @@ pub struct Observed<'a> {
 
 /// What follows for the expectation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Conclusion {
+pub(crate) enum Conclusion {
     /// It holds.
     Holds,
     /// It does not: what was seen instead.

@@ -8,6 +8,7 @@ use crate::wording;
 /// How a run must end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Ending {
     /// The payload of the last attempt's medium ran.
     Boots,

@@ -21,6 +21,7 @@ use crate::trace::exchange::{Asked, Conversation};
 /// One thing that must hold for all conversations of a run together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum OnLan {
     /// Some client named itself by this architecture (option 93, decimal).
     Arch(u16),

@@ -12,16 +12,16 @@
 //! ```
 
 pub mod behaviour;
-pub mod cause;
-pub mod conclude;
+pub(crate) mod cause;
+pub(crate) mod conclude;
 mod cut;
-pub mod ending;
-pub mod exchange;
+pub(crate) mod ending;
+pub(crate) mod exchange;
 pub mod known_issues;
 mod menu;
-pub mod reach;
+pub(crate) mod reach;
 pub mod stores;
-pub mod views;
+pub(crate) mod views;
 
 use serde::{Deserialize, Serialize};
 
@@ -152,7 +152,7 @@ impl Expectation {
     }
 
     /// The run comes to an end by itself, whichever: see [`Ending::Settles`].
-    pub fn settles(laps: u32) -> Expectation {
+    pub(crate) fn settles(laps: u32) -> Expectation {
         Expectation::of(Vec::new(), Ending::Settles { laps })
     }
 
@@ -172,7 +172,7 @@ impl Expectation {
     /// # Errors
     ///
     /// That it was shorter or longer, or could not be read.
-    pub fn check_guest_time(&self, guest: Option<std::time::Duration>) -> Result<(), String> {
+    pub(crate) fn check_guest_time(&self, guest: Option<std::time::Duration>) -> Result<(), String> {
         let Some((least, most)) = self.guest_seconds else { return Ok(()) };
         let Some(guest) = guest else {
             return Err(format!("guest time could not be read; expected {least} to {most} s of it"));
@@ -226,7 +226,7 @@ impl Expectation {
     /// # Errors
     ///
     /// The first thing that is otherwise.
-    pub fn check_store(&self, stores: Option<&stores::Stores>) -> Result<(), String> {
+    pub(crate) fn check_store(&self, stores: Option<&stores::Stores>) -> Result<(), String> {
         let nothing = || "the machine has no variable store to look at".to_owned();
         self.store.iter().try_for_each(|wanted| wanted.check(stores.ok_or_else(nothing)?))
     }
@@ -353,14 +353,14 @@ pub fn describe(attempt: &Attempt) -> String {
 }
 
 /// The devices that an attempt may have been on.
-pub fn one_of(attempt: &Attempt) -> String {
+pub(crate) fn one_of(attempt: &Attempt) -> String {
     let devices: Vec<String> = attempt.could_be.iter().map(|device| format!("\"{device}\"")).collect();
     format!("one of {}, which the evidence does not tell apart", devices.join(", "))
 }
 
 /// Whether the trace has reached the point at which the expectation's run is over. A payload that ran before its turn does
 /// not end the run: it may come back to the firmware.
-pub fn is_over(expected: &Expectation, trace: &Trace) -> bool {
+pub(crate) fn is_over(expected: &Expectation, trace: &Trace) -> bool {
     if let Some(reach) = expected.reach() {
         return reach.is_over(trace);
     }
@@ -395,7 +395,7 @@ fn is_zero(number: &u32) -> bool {
 
 /// Whether what has been seen contradicts the expectation whatever comes later: a trace that was given up at a deadline
 /// refutes nothing by what it lacks.
-pub fn already_refuted(expected: &Expectation, trace: &Trace) -> bool {
+pub(crate) fn already_refuted(expected: &Expectation, trace: &Trace) -> bool {
     if expected.reach().is_some() {
         return false;
     }
@@ -409,7 +409,7 @@ pub fn already_refuted(expected: &Expectation, trace: &Trace) -> bool {
 
 /// Whether a boot that is still under way has gone another way than expected, by what cannot be explained otherwise later:
 /// how an attempt over a network ended is known in full only at the end.
-pub fn strays(expected: &Expectation, trace: &Trace) -> bool {
+pub(crate) fn strays(expected: &Expectation, trace: &Trace) -> bool {
     let never = |attempt: &Attempt| expected.never.iter().any(|name| is_on(attempt, name));
     let differs = |(position, attempt): (usize, &Attempt)| {
         let wanted = expected.attempts.get(position);

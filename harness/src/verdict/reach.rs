@@ -46,12 +46,12 @@ impl Reach {
     }
 
     /// Whether everything that was wanted was seen.
-    pub fn is_met(&self, trace: &Trace) -> bool {
+    pub(crate) fn is_met(&self, trace: &Trace) -> bool {
         self.judge(trace).is_ok()
     }
 
     /// Whether the run is over.
-    pub fn is_over(&self, trace: &Trace) -> bool {
+    pub(crate) fn is_over(&self, trace: &Trace) -> bool {
         let found = |pattern: &String| trace.guest.found.iter().any(|(one, _)| one == pattern);
         if self.reject.iter().any(found) || trace.terminal.is_some() {
             return true;

@@ -32,6 +32,7 @@ pub struct Stores {
 /// One thing that must be so of the variable store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum OnStore {
     /// Every variable that was there when the machine was off is there at the end with the same attributes and the same
     /// value, but for what firmware keeps for itself (see [`is_housekeeping`]); of several times that it was off, at each. Of

@@ -102,12 +102,12 @@ impl Views {
     }
 
     /// Adds the variable Timeout as the guest left it.
-    pub fn with_timeout(self, timeout: Option<u16>) -> Views {
+    pub(crate) fn with_timeout(self, timeout: Option<u16>) -> Views {
         Views { timeout, ..self }
     }
 
     /// Adds what the host read in fw_cfg, for a machine whose guest could not tell.
-    pub fn with_host(mut self, bootorder: Option<&[u8]>, bios_geometry: Option<&[u8]>) -> Views {
+    pub(crate) fn with_host(mut self, bootorder: Option<&[u8]>, bios_geometry: Option<&[u8]>) -> Views {
         self.host = bootorder.map(Lines::of_file);
         self.bios_geometry = self.bios_geometry.or(bios_geometry.map(sorted));
         self

@@ -21,11 +21,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-pub mod gdb;
+pub(crate) mod gdb;
 mod output;
 mod port;
-pub mod qmp;
-pub mod serial;
+pub(crate) mod qmp;
+pub(crate) mod serial;
 mod state_file;
 pub(crate) mod transfer;
 
@@ -209,7 +209,7 @@ impl Vm {
     /// # Errors
     ///
     /// The pipe's error, and that QEMU has ended.
-    pub fn type_on_serial(&self, bytes: &[u8]) -> std::io::Result<()> {
+    pub(crate) fn type_on_serial(&self, bytes: &[u8]) -> std::io::Result<()> {
         use std::io::Write;
         if self.exit(Duration::ZERO).is_some() {
             return Err(std::io::ErrorKind::BrokenPipe.into());
@@ -218,7 +218,7 @@ impl Vm {
     }
 
     /// Waits until everything that a stopped guest has printed is in the timeline; whether it is, after at most `patience`.
-    pub fn wait_until_drained(&self, patience: Duration) -> bool {
+    pub(crate) fn wait_until_drained(&self, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
         loop {
             if self.ports.iter().all(Port::is_drained) {

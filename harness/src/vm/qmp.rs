@@ -127,7 +127,7 @@ impl Qmp {
     /// # Errors
     ///
     /// [`QmpError`] where QEMU does not greet within `timeout`, sends something else, or hangs up.
-    pub fn connect(
+    pub(crate) fn connect(
         stream: UnixStream,
         recorder: Recorder,
         timeout: Duration,
@@ -207,7 +207,7 @@ impl Qmp {
     }
 
     /// Number of events received so far: a cursor for [`Qmp::wait_event`].
-    pub fn event_cursor(&self) -> usize {
+    pub(crate) fn event_cursor(&self) -> usize {
         lock(&self.shared).events.len()
     }
 
@@ -216,7 +216,7 @@ impl Qmp {
     /// # Errors
     ///
     /// [`QmpError::Timeout`] or [`QmpError::Ended`].
-    pub fn wait_event(
+    pub(crate) fn wait_event(
         &self,
         cursor: usize,
         name: &str,

@@ -42,7 +42,7 @@ impl Vm {
     /// # Errors
     ///
     /// [`StateError`].
-    pub fn save_state(&self, file: &Path, version: QemuVersion, patience: Duration) -> Result<(), StateError> {
+    pub(crate) fn save_state(&self, file: &Path, version: QemuVersion, patience: Duration) -> Result<(), StateError> {
         self.execute("migrate-set-parameters", json!({ "max-bandwidth": BANDWIDTH }))?;
         let open = || File::options().write(true).create_new(true).open(file);
         self.transfer(Direction::Out, file, open, version, patience)
@@ -53,7 +53,7 @@ impl Vm {
     /// # Errors
     ///
     /// [`StateError`]; QEMU may have ended.
-    pub fn load_state(&self, file: &Path, version: QemuVersion, patience: Duration) -> Result<(), StateError> {
+    pub(crate) fn load_state(&self, file: &Path, version: QemuVersion, patience: Duration) -> Result<(), StateError> {
         self.transfer(Direction::In, file, || File::open(file), version, patience)
     }
 

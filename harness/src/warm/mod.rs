@@ -53,7 +53,7 @@ impl WarmBases {
     }
 
     /// Bases in the user's cache directory; `None` where there is none.
-    pub fn of_this_user(make: bool) -> Option<WarmBases> {
+    pub(crate) fn of_this_user(make: bool) -> Option<WarmBases> {
         let cache = Surroundings::of_this_process().cache?;
         Some(WarmBases::new(cache.join("warm"), make))
     }

@@ -24,6 +24,7 @@ pub struct DhcpRule {
 /// A test on a client's message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Match {
     /// Every client.
     Any,

@@ -74,6 +74,7 @@ pub struct Route {
 /// What a request for a path gets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Answer {
     /// Bytes.
     Resource(Resource),
@@ -197,6 +198,7 @@ pub enum Head {
 /// What goes wrong in a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum BodyFault {
     /// After so many bytes nothing more comes; the connection stays open.
     StallAfter(u64),

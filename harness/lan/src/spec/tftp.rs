@@ -61,6 +61,7 @@ pub struct TftpFault {
 /// What goes wrong in a TFTP transfer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum TftpFaultKind {
     /// The request is not answered.
     Silent,

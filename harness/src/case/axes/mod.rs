@@ -40,7 +40,7 @@ pub struct Axes {
 
 /// One axis and its values, both in the order in which they were named.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Axis {
+pub(crate) struct Axis {
     /// Its name, for example `firmware`.
     pub name: String,
     /// Its values, for example `seabios`.

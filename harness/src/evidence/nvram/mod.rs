@@ -262,7 +262,7 @@ impl BootOptions {
 }
 
 /// The number in `Boot` and four upper-case hex digits.
-pub fn boot_number(name: &str) -> Option<u16> {
+pub(crate) fn boot_number(name: &str) -> Option<u16> {
     let digits = name.strip_prefix("Boot")?;
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte);
     (digits.len() == 4 && digits.bytes().all(is_digit)).then(|| u16::from_str_radix(digits, 16).ok())?

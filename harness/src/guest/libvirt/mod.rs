@@ -345,7 +345,7 @@ fn cpu(root: Element<'_, '_>, notes: &mut Notes) -> Option<String> {
 
 impl Guest {
     /// Whether libvirt would choose the firmware file itself.
-    pub fn chooses_firmware(&self) -> bool {
+    pub(crate) fn chooses_firmware(&self) -> bool {
         matches!(&self.firmware, GuestFirmware::Uefi(uefi) if uefi.code.is_none())
     }
 }

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pci_address::PciAddress;
 
-/// QEMU's machine type (without its version).
+/// QEMU's machine type (without its version). Exhaustive for the same reason as [`Firmware`](super::Firmware).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Board {
@@ -92,6 +92,7 @@ pub enum Expander {
 
 /// Where UEFI firmware and its variable store lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FirmwareStore {
     /// Two flash devices.
     Pflash {

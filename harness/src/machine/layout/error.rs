@@ -4,6 +4,7 @@ use crate::machine::UnknownNic;
 
 /// A machine that cannot be laid out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum LayoutError {
     /// Two functions want the same address.
     #[error("slot {slot:#04x} function {function} of bus \"{bus}\" is taken: give device {device} another slot")]

@@ -3,7 +3,7 @@
 use super::{Event, bytes, text};
 
 /// A log without some of its bytes, and which.
-pub struct Cut {
+pub(crate) struct Cut {
     /// What was cut out, for people.
     pub what: String,
     /// What is left.

@@ -13,7 +13,7 @@ use super::{Event, Kept, Recording, Store, text};
 use crate::machine::layout::Layout;
 
 /// Where the recordings are.
-pub const BOOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/run/recording/boots");
+pub(crate) const BOOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/run/recording/boots");
 
 /// How much later a reset counts than the monitor told it, in seconds (as in `watch.rs`).
 const RESET_SETTLES: f64 = 0.05;

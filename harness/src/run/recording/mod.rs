@@ -51,7 +51,7 @@ pub struct Kept {
 /// What the variable store held at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Store {
+pub(crate) struct Store {
     order: Option<Vec<u16>>,
     options: Vec<Kept>,
     timeout: Option<u16>,
@@ -60,7 +60,7 @@ pub struct Store {
 /// A boot that really happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Recording {
+pub(crate) struct Recording {
     /// The machine, and what was expected of it.
     pub case: MachineFile,
     /// Size of each medium in a drive, by name.
@@ -90,7 +90,7 @@ impl Store {
 }
 
 /// A recording with what is the same for all its logs.
-pub struct Prepared<'a> {
+pub(crate) struct Prepared<'a> {
     recording: &'a Recording,
     layout: Layout,
     names: Names,

@@ -195,7 +195,7 @@ impl Pattern {
     }
 
     /// Whether the pattern occurs in `text`.
-    pub fn found_in(&self, text: &str) -> bool {
+    pub(crate) fn found_in(&self, text: &str) -> bool {
         self.0.is_match(text)
     }
 }

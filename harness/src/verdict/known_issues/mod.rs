@@ -173,7 +173,7 @@ impl KnownIssues {
     }
 
     /// Every issue that says of this case, on these versions, that it fails.
-    pub fn covering<'a>(&'a self, case_id: &str, versions: &Versions<'_>) -> Vec<&'a KnownIssue> {
+    pub(crate) fn covering<'a>(&'a self, case_id: &str, versions: &Versions<'_>) -> Vec<&'a KnownIssue> {
         self.issues.iter().filter(|issue| issue.covers(case_id, versions)).collect()
     }
 

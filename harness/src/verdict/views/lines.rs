@@ -17,7 +17,7 @@ pub struct Lines(Vec<String>);
 
 impl Lines {
     /// The lines of a fw_cfg file; the final NUL and line ends are QEMU's framing.
-    pub fn of_file(file: &[u8]) -> Lines {
+    pub(crate) fn of_file(file: &[u8]) -> Lines {
         let text = String::from_utf8_lossy(file);
         let text = text.trim_end_matches(['\0', '\n']);
         if text.is_empty() { Lines::default() } else { text.split('\n').collect() }
@@ -49,7 +49,7 @@ impl Lines {
 
     /// Whether the list begins with the devices that were asked for. Those that it does not have do not count: firmware made
     /// no option for them.
-    pub fn begins_with(&self, asked: &Lines) -> bool {
+    pub(crate) fn begins_with(&self, asked: &Lines) -> bool {
         let due: Vec<&String> = asked.0.iter().filter(|device| self.0.contains(device)).collect();
         due.len() <= self.0.len() && due.iter().zip(&self.0).all(|(due, seen)| *due == seen)
     }
