@@ -36,6 +36,9 @@ const BEGINNINGS: [&str; 9] = [
 
 const BANNER: &str = "SeaBIOS (version ";
 
+/// How SeaBIOS came to a drive's logical geometry (`setup_translation` in `src/block.c`); the last one is a user's `lchs`.
+const TRANSLATIONS: [&str; 5] = ["none", "lba", "large", "r-echs", "host-supplied"];
+
 /// Of anything shorter nobody knows what it was.
 const SHORTEST: usize = 4;
 
@@ -127,7 +130,7 @@ fn is_drive(rest: &str) -> bool {
         let (translation, rest) = rest.split_once(" LCHS=")?;
         let (logical, sectors) = rest.split_once(" s=")?;
         let ((cylinders, physical), (_, logical)) = (triple(physical)?, triple(logical)?);
-        let known = ["none", "lba", "large", "rechs"].contains(&translation);
+        let known = TRANSLATIONS.contains(&translation);
         let digits = pointer.len() == 8 && u64::from_str_radix(pointer, 16).is_ok();
         // a geometry is not larger than its disk, whose size is printed modulo 2^32; two cylinders are the least
         let sectors: u64 = sectors.parse().ok()?;
@@ -209,6 +212,8 @@ mod tests {
 
     #[rstest]
     #[case::drive(DRIVE, false)]
+    #[case::lchs_of_a_user("drive 0x000e8bd0: PCHS=32/16/63 translation=host-supplied LCHS=65/16/32 s=32768", false)]
+    #[case::half_a_translation("drive 0x000e8bd0: PCHS=32/16/63 translation=host LCHS=65/16/32 s=32768", true)]
     #[case::lost_digit_of_the_pointer("drive 0x00e8bd0: PCHS=32/16/63 translation=none LCHS=32/16/63 s=32768", true)]
     #[case::lost_digit_of_the_size("drive 0x000e8bd0: PCHS=32/16/63 translation=none LCHS=32/16/63 s=3276", true)]
     #[case::lost_name("drive 0x000e8bd0: PCHS=32/16/63 transltion=none LCHS=32/16/63 s=32768", true)]

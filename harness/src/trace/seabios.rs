@@ -30,9 +30,9 @@ pub struct Parser {
     once: [bool; ONCE.len()],
 }
 
-/// Lines that POST prints once.
-const ONCE: [&str; 4] =
-    ["Found QEMU fw_cfg", "=== PCI bus & bridge init ===", "=== PCI device probing ===", "All threads complete."];
+/// Lines that POST prints once. How often it waits for its threads depends on which were still running (`wait_threads` in
+/// `src/stacks.c`).
+const ONCE: [&str; 3] = ["Found QEMU fw_cfg", "=== PCI bus & bridge init ===", "=== PCI device probing ==="];
 
 impl Parser {
     pub fn line(&mut self, line: &str, names: &Names, trace: &mut Trace) {
