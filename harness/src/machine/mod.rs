@@ -30,7 +30,7 @@ pub(crate) mod menu_names;
 mod network;
 mod nic_model;
 mod order;
-pub(crate) mod paths;
+pub mod paths;
 mod pci_address;
 mod property;
 mod store;

@@ -26,7 +26,7 @@
 //! # Ok::<(), bootwright::report::ReportError>(())
 //! ```
 
-pub(crate) mod blame;
+pub mod blame;
 pub mod compare;
 mod error;
 mod facts;

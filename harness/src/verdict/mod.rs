@@ -16,7 +16,7 @@ pub(crate) mod cause;
 pub(crate) mod conclude;
 mod cut;
 pub(crate) mod ending;
-pub(crate) mod exchange;
+pub mod exchange;
 pub mod known_issues;
 mod menu;
 pub(crate) mod reach;
