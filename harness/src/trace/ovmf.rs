@@ -96,7 +96,8 @@ impl Parser {
             trace.terminal = Some(Terminal::CpuException);
         }
         let prompt = !line.contains(NO_OPTION) && damage::of_prompt(head, NO_OPTION_LINE);
-        if !self.started && (damage::of_boot_manager(head) || prompt) {
+        let elsewhere = self.started || self.in_program_of_its_own(trace);
+        if !elsewhere && (damage::of_boot_manager(head) || prompt) {
             trace.hole(format!("half a sentence of the boot manager: {}", beginning(head.trim())));
         }
         if let Some(own) = own_words(line) {
@@ -113,6 +114,11 @@ impl Parser {
         }
     }
 
+    /// The shell or setup is on the screen, which print device paths too.
+    fn in_program_of_its_own(&self, trace: &Trace) -> bool {
+        self.in_setup || trace.terminal == Some(Terminal::UefiShell)
+    }
+
     /// Half a sentence that no reset has cut.
     fn flush(&mut self, trace: &mut Trace) {
         if let Some(what) = self.cut_short.take() {
@@ -126,7 +132,8 @@ impl Parser {
         if std::mem::take(&mut self.loaded) && trace.terminal.is_some() {
             trace.hole("an option was read, and what became of it is missing");
         }
-        if !over && (rest.contains(PROMPT) || damage::of_boot_manager(rest)) {
+        let elsewhere = self.in_program_of_its_own(trace);
+        if !over && (rest.contains(PROMPT) || !elsewhere && damage::of_boot_manager(rest)) {
             trace.hole(format!("the log ends in the middle of a sentence: {}", beginning(rest.trim())));
         }
     }

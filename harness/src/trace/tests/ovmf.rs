@@ -242,3 +242,15 @@ fn a_sentence_that_a_reset_cut_is_no_hole() {
     reader.push(Source::Serial, bds("BdsDxe: failed to load OPTION: Not Found\r\n").as_bytes());
     assert_eq!(reader.trace().holes, Vec::<String>::new());
 }
+
+#[rstest]
+#[case::in_the_shell(true, 0)]
+#[case::in_the_boot_manager(false, 1)]
+fn a_device_path_that_the_shell_prints_is_no_half_sentence(#[case] in_shell: bool, #[case] holes: usize) {
+    let shell = "Fv(7CB8BDC9-F8EB-4F34-AAEA-3EE4AF6516A1)/FvFile(7C04A583-9E3E-4F1C-AD65-E05268D0B4D1)";
+    let verbs =
+        ["loading", "starting"].map(|verb| format!("BdsDxe: {verb} Boot0002 \"EFI Internal Shell\" from {shell}\r\n"));
+    let verbs = if in_shell { verbs.concat() } else { String::new() };
+    let trace = read(Ovmf, &format!("{verbs}          PciRoot(0x0)/Pci(0x1F,0x2)/Sata(0x2,0xFFFF,0x0)\r\n"));
+    assert_eq!(trace.holes.len(), holes, "{:?}", trace.holes);
+}
