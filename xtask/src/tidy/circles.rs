@@ -8,7 +8,7 @@ use super::source::{Source, line_of};
 
 /// Modules whose own file and parts are one thing in several files: what a part takes from the file that it lies below does
 /// not count there. Everywhere else it does.
-const TOGETHER: [&str; 24] = [
+const TOGETHER: [&str; 25] = [
     "cases/src/bridge.rs",
     "cases/src/loaders.rs",
     "cases/src/menu.rs",
@@ -30,6 +30,7 @@ const TOGETHER: [&str; 24] = [
     "harness/src/verdict/known_issues/mod.rs",
     "harness/src/verdict/mod.rs",
     "harness/src/vm/mod.rs",
+    "images/build/main.rs",
     "xtask/src/boot.rs",
     "xtask/src/main.rs",
     "xtask/src/test.rs",
@@ -40,14 +41,33 @@ type Uses<'a> = BTreeMap<&'a str, BTreeMap<&'a str, (&'a Source, usize)>>;
 
 /// No two files of a crate use each other, by way of others neither; see [`TOGETHER`].
 pub fn circles(sources: &[Source]) -> Vec<Finding> {
-    let roots = sources
-        .iter()
-        .filter(|source| ["lib.rs", "main.rs"].iter().any(|name| source.path.ends_with(&format!("src/{name}"))));
+    // a crate's root has one of these names wherever it lies: programs of media and build scripts are not below `src`
+    let roots = sources.iter().filter(|source| source.is_rust() && ["lib", "main"].contains(&source.stem()));
     let mut findings = Vec::new();
     for one in roots.filter_map(|root| Crate::read(&root.path, sources)) {
         findings.extend(circles_of(one.edges()));
+        findings.extend(needless(&one.edges(), sources));
     }
     findings
+}
+
+/// Modules in [`TOGETHER`] whose parts no longer take anything from them, or that do not use their parts.
+fn needless(edges: &[(&Source, usize, &Source)], sources: &[Source]) -> Vec<Finding> {
+    let of_crate: BTreeSet<&str> = edges.iter().flat_map(|(from, _, to)| [from.path.as_str(), &to.path]).collect();
+    let listed = sources.iter().filter(|source| of_crate.contains(source.path.as_str()));
+    let listed = listed.filter(|source| TOGETHER.contains(&source.path.as_str()));
+    let is_idle = |module: &&Source| {
+        let from_above = edges.iter().any(|(from, _, to)| to.path == module.path && below(from, module));
+        let from_below = edges.iter().any(|(from, _, to)| from.path == module.path && below(to, module));
+        !(from_above && from_below)
+    };
+    let idle = listed.filter(is_idle).map(|module| Finding {
+        path: module.path.clone(),
+        line: 1,
+        what: "the module and its parts use each other no longer".to_owned(),
+        fix: "take it from TOGETHER in xtask/src/tidy/circles.rs",
+    });
+    idle.collect()
 }
 
 fn circles_of<'a>(edges: Vec<(&'a Source, usize, &'a Source)>) -> Vec<Finding> {
@@ -147,6 +167,30 @@ mod tests {
     fn a_parent_that_uses_a_child_which_uses_it_is_found() {
         let lib = ("lib.rs", "mod part;\nuse part::Part;\npub struct Whole(Part);");
         assert_one(&of(&[lib, ("part.rs", "use super::Whole;\npub struct Part;")]), "a/src/lib.rs:2:");
+    }
+
+    #[test]
+    fn a_circle_in_a_crate_that_has_no_src_is_found() {
+        let files = [
+            ("a/payload/main.rs", "mod one;\nmod two;"),
+            ("a/payload/one.rs", "use crate::two::Two;\npub struct One;"),
+            ("a/payload/two.rs", "use crate::one::One;\npub struct Two;"),
+        ];
+        assert_one(&found(circles, &files), "a/payload/one.rs -> a/payload/two.rs -> a/payload/one.rs");
+    }
+
+    #[test]
+    fn a_module_and_parts_that_no_longer_use_each_other_leave_the_list() {
+        let both = |part| {
+            let lib = ("xtask/src/main.rs", "mod test;");
+            [
+                lib,
+                ("xtask/src/test.rs", "mod part;\nuse part::Part;\npub struct Whole(Part);"),
+                ("xtask/src/test/part.rs", part),
+            ]
+        };
+        assert_eq!(found(circles, &both("use super::Whole;\npub struct Part;")), NONE);
+        assert_one(&found(circles, &both("pub struct Part;")), "xtask/src/test.rs:1: the module and its parts");
     }
 
     #[test]
