@@ -29,10 +29,15 @@ fn every_machine_and_control_can_be_laid_out() {
 }
 
 #[test]
-fn every_case_written_and_read_back_is_equal() {
+fn every_case_written_as_a_file_and_read_back_is_equal_and_could_run() {
+    use bootwright::case::file::{self, Format};
     for case in all() {
-        let text = serde_json::to_string(&case).unwrap();
-        let back: Case = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", case.id));
-        assert_eq!(back, case);
+        for format in [Format::Toml, Format::Json] {
+            let text = file::write(&case, format).unwrap_or_else(|error| panic!("{}: {error}", case.id));
+            let back =
+                file::read(&text, format, "a.toml").unwrap_or_else(|error| panic!("{}: {error}\n{text}", case.id));
+            assert_eq!(back, case, "{text}");
+        }
+        file::check(&case).unwrap_or_else(|wrong| panic!("{}: {wrong:?}", case.id));
     }
 }

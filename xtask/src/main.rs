@@ -6,6 +6,7 @@
 
 mod bench;
 mod boot;
+mod case;
 mod compare;
 mod doctor;
 mod explain;
@@ -38,6 +39,8 @@ enum Xtask {
     Boot(Box<boot::Args>),
     /// Which device a libvirt guest or a QEMU command line boots, after which others, and what happens when each fails
     Explain(Box<explain::Args>),
+    /// A case as a file: export one, make a failing one smaller, print the schema
+    Case(case::Args),
     /// Build boot media to look at, mount or boot by hand
     Images(images::Args),
     /// Show, fetch and list platforms: one QEMU with one set of firmware
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Xtask::Test(args) => test::run(&args),
         Xtask::Boot(args) => boot::run(&args),
         Xtask::Explain(args) => explain::run(&args),
+        Xtask::Case(args) => case::run(&args),
         Xtask::Images(args) => images::run(&args),
         Xtask::Platform(args) => platform::run(args).map_err(XtaskError::from),
         Xtask::Doctor(args) => doctor::run(args).map_err(XtaskError::from),

@@ -96,6 +96,9 @@ pub struct Args {
     /// A crate of cases outside this repository, by its folder, instead of the project's own
     #[arg(long, value_name = "PATH", conflicts_with = "coverage")]
     cases: Option<PathBuf>,
+    /// A case written as data (docs/case-files.md), or a folder of such files, in place of the project's own; repeatable
+    #[arg(long = "case-file", value_name = "F", conflicts_with = "coverage")]
+    case_files: Vec<PathBuf>,
     /// Where that crate is built [default: where cargo would]
     #[arg(long, value_name = "DIR", requires = "cases")]
     target_dir: Option<PathBuf>,
@@ -154,7 +157,7 @@ pub fn execute(args: &Args) -> Result<Option<Ran>, XtaskError> {
     }
     args.known_issues.as_deref().map_or(Ok(()), |path| out_dir::is_text("--known-issues", path))?;
     select::each_once(&args.platforms)?;
-    let settings = settings(args);
+    let settings = Settings { case_files: case_files(&args.case_files)?, ..settings(args) };
     let source = Source::of(args.cases.as_deref(), args.target_dir.as_deref())?;
     let boot = BootBinary::build(&source)?;
     let mut catalogue = boot.catalogue(&Settings { shard: None, repeat: 1, ..settings.clone() })?;
@@ -275,6 +278,13 @@ pub fn write(report: &Report, out: &out_dir::OutDir) -> Result<(), XtaskError> {
 pub fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(&here).unwrap_or(path).display().to_string()
+}
+
+/// The files by their absolute paths, once all of them are known to hold a case.
+fn case_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, XtaskError> {
+    paths.iter().try_for_each(|path| out_dir::is_text("--case-file", path))?;
+    bootwright::case::file::read_all(paths).map_err(XtaskError::from)?;
+    paths.iter().map(|path| std::path::absolute(path).map_err(XtaskError::from)).collect()
 }
 
 fn suite(args: &Args) -> Suite {

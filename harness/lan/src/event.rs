@@ -14,7 +14,7 @@ use super::wire::dhcpv4::MessageType;
 use super::wire::dhcpv6;
 
 /// Which way a frame went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {
     /// Sent by the guest.

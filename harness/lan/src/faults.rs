@@ -26,7 +26,7 @@ use super::wire::summary::{Message, Summary};
 use super::wire::{checksum, ethernet, ipv4};
 
 /// Something that goes wrong on the wire.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Fault {
     /// Name in notes.
@@ -83,7 +83,7 @@ impl Fault {
 }
 
 /// When a fault ends, for each NIC on its own. Once ended it does not come back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Until {
     /// When the guest has sent so many DHCP discovers (or DHCPv6 solicits), which are lost too. The next one passes.
@@ -98,11 +98,15 @@ pub enum Until {
     /// When so many frames of the guest have come.
     GuestFrames(u32),
     /// After so much host time from the first frame. Meaningful with a real clock only.
-    HostTime(#[serde(with = "text_form::duration")] Duration),
+    HostTime(
+        #[serde(with = "text_form::duration")]
+        #[schemars(with = "text_form::DurationText")]
+        Duration,
+    ),
 }
 
 /// Which frames a fault may happen to; every field that is given must fit.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct FrameMatch {
     /// Which way.
@@ -171,7 +175,7 @@ impl FrameMatch {
 }
 
 /// What happens to a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Action {
@@ -195,7 +199,11 @@ pub enum Action {
         frames: u8,
     },
     /// It comes so much host time later.
-    Delay(#[serde(with = "text_form::duration")] Duration),
+    Delay(
+        #[serde(with = "text_form::duration")]
+        #[schemars(with = "text_form::DurationText")]
+        Duration,
+    ),
     /// It ends after so many bytes.
     Truncate {
         /// Bytes that are left, Ethernet header included.
@@ -217,7 +225,7 @@ impl Action {
 }
 
 /// A way to get a UDP checksum wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum UdpChecksum {
     /// The field is off by some bits.

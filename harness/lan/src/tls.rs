@@ -60,7 +60,7 @@ pub struct Authority {
 }
 
 /// What kind of key a server has. The authority's own is always RSA.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum KeyKind {
@@ -78,7 +78,7 @@ pub enum KeyKind {
 }
 
 /// When a server's certificate is valid.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Validity {
@@ -92,14 +92,16 @@ pub enum Validity {
 }
 
 /// A server's certificate and key.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Identity {
     /// Certificate, DER.
     #[serde(with = "text_form::bytes")]
+    #[schemars(with = "text_form::Bytes")]
     pub certificate: Vec<u8>,
     /// Private key, PKCS #8 DER.
     #[serde(with = "text_form::bytes")]
+    #[schemars(with = "text_form::Bytes")]
     pub key: Vec<u8>,
 }
 

@@ -23,7 +23,9 @@
 
 pub mod axes;
 pub mod file;
+pub mod minimize;
 pub mod story;
+mod written;
 
 use std::collections::BTreeMap;
 
@@ -35,7 +37,7 @@ use crate::verdict::behaviour::{Behaviour, Behaviours};
 use story::Story;
 
 /// How much runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Suite {
     /// Under a minute in all: one case of everything that must never break.
@@ -47,7 +49,7 @@ pub enum Suite {
 }
 
 /// Where a case belongs, and why.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tier {
     /// In every suite.
@@ -79,7 +81,7 @@ impl Tier {
 }
 
 /// A line of source code, as the compiler names its file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SourceLine {
     /// The file, relative to the workspace that has it.
@@ -107,40 +109,31 @@ impl std::fmt::Display for SourceLine {
 #[must_use = "words about a case give a new one back"]
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(from = "written::Written", into = "written::Written")]
 pub struct Case {
     /// Stable name, groups separated by `::`.
     pub id: String,
     /// What it is about, in one line.
-    #[serde(default)]
     pub about: Option<String>,
     /// Where it is written.
-    #[serde(default)]
     pub source: SourceLine,
     /// Axis to value, in the report and in selections.
-    #[serde(default)]
     pub axes: BTreeMap<String, String>,
     /// The machine to power on.
     pub machine: Machine,
     /// What happens to it between power-on and the boot that is judged.
-    #[serde(default)]
     pub story: Story,
     /// What must be seen.
     pub expectation: Expectation,
     /// What must be seen instead where firmware behaves so; the first that holds decides.
-    #[serde(default)]
     pub otherwise: Vec<(Behaviour, Expectation)>,
     /// The same machine with the cause of the expectation removed; the expectation must not hold for it.
-    #[serde(default)]
     pub control: Option<Machine>,
     /// A second machine that is powered on at the same time, and what it must do.
-    #[serde(default)]
     pub beside: Option<(Machine, Expectation)>,
     /// Which suites have it.
-    #[serde(default)]
     pub tier: Tier,
     /// Why its machine always starts with a reset and never from a proven state.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cold: Option<String>,
 }
 

@@ -26,7 +26,7 @@ pub use while_off::{Code, WhileOff};
 
 /// An ordered list of steps. An empty story leaves the machine alone.
 #[must_use = "words about a story give a new one back"]
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Story {
     /// The steps, first one first.
@@ -34,17 +34,18 @@ pub struct Story {
 }
 
 /// The monitor by which a device is plugged in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Monitor {
     /// `blockdev-add` and `device_add`.
+    #[default]
     Qmp,
     /// `drive_add` and `device_add` of the human monitor.
     Human,
 }
 
 /// What becomes of an unplug request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Unplugged {
     /// QEMU answers with `DEVICE_DELETED` at once (SCSI, USB).
@@ -54,7 +55,7 @@ pub enum Unplugged {
 }
 
 /// A point that the boot is to reach before the story goes on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Milestone {
@@ -65,6 +66,7 @@ pub enum Milestone {
         /// The medium.
         medium: String,
         /// How often, from 1.
+        #[serde(default = "once")]
         times: u32,
     },
     /// Firmware stopped by itself.
@@ -76,6 +78,7 @@ pub enum Milestone {
         /// The text.
         text: String,
         /// How often, from 1.
+        #[serde(default = "once")]
         times: u32,
     },
     /// This was seen on a network of the machine, so often.
@@ -83,6 +86,7 @@ pub enum Milestone {
         /// What.
         moment: LanMoment,
         /// How often, from 1.
+        #[serde(default = "once")]
         times: u32,
     },
     /// QEMU has ended, as the usual payload makes it.
@@ -90,7 +94,7 @@ pub enum Milestone {
 }
 
 /// A moment of a network boot, as the lan sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum LanMoment {
@@ -105,7 +109,7 @@ pub enum LanMoment {
 }
 
 /// One step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Step {
@@ -114,6 +118,7 @@ pub enum Step {
         /// The device.
         device: String,
         /// By which monitor.
+        #[serde(default)]
         by: Monitor,
     },
     /// Plugs in a device again that has gone, once QEMU has released it. For devices without a medium, whose release nothing
@@ -207,6 +212,10 @@ pub enum Step {
         /// Texts one of which the refusal must contain: releases of QEMU word it differently.
         words: Vec<String>,
     },
+}
+
+fn once() -> u32 {
+    1
 }
 
 impl Step {

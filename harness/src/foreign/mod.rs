@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use source::Source;
 
 /// How the bytes of an image lie in its file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// One after the other.

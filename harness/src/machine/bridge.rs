@@ -19,7 +19,7 @@ const SCRIPT: &str = include_str!("lab.sh");
 
 /// A bridge at 192.168.122.1/24 and the servers on it.
 #[must_use = "words about a bridge give a new one back"]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Bridge {
     /// The spanning tree protocol is on.

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::{Device, DeviceClass, Machine};
 
 /// The name of a device of a machine.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct DeviceName(String);
 

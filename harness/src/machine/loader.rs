@@ -11,7 +11,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A program of a distribution's package that a lan offers under a file name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Loader {
@@ -34,7 +34,7 @@ pub enum Loader {
 }
 
 /// How GRUB's network boot program is made (`grub-mkimage`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Grub {
     /// For UEFI on x86-64 rather than BIOS.

@@ -9,15 +9,14 @@ use crate::foreign::Format;
 
 /// A named medium to build for one machine. Names are unique within a machine.
 #[must_use = "words about a medium give a new one back"]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Medium {
     /// Its name, in the payload line and in every report.
     pub name: String,
     /// What it holds.
     pub content: Content,
     /// Size in 512-byte sectors, hard disks only; `None` lets the machine choose a size no other disk of it has.
-    #[serde(default)]
     pub sectors: Option<u64>,
     /// An image that somebody else made, in place of [`Medium::content`]. It is only read: what a guest writes goes into an
     /// overlay in the evidence folder.
@@ -26,7 +25,7 @@ pub struct Medium {
 }
 
 /// A Linux kernel and what QEMU gives it: `-kernel`, `-initrd`, `-append`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct KernelFiles {
     /// The kernel, absolute.
@@ -40,7 +39,7 @@ pub struct KernelFiles {
 }
 
 /// An image file that somebody else made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ImageFile {
     /// Where it is, absolute.

@@ -34,6 +34,7 @@ pub mod paths;
 mod pci_address;
 mod property;
 mod store;
+mod written;
 
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +53,7 @@ pub use store::{Access, Damage, VariableStore};
 
 /// The firmware that a machine starts with. Exhaustive on purpose: where cases tell firmware apart, the compiler names every
 /// place that a new one must be thought of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Firmware {
     /// SeaBIOS, `bios-256k.bin`.
@@ -73,7 +74,7 @@ impl Firmware {
 }
 
 /// What executes the guest's instructions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Accelerator {
     /// QEMU's own translator.
@@ -94,7 +95,7 @@ impl Accelerator {
 }
 
 /// What a device is to the guest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum DeviceClass {
@@ -167,7 +168,7 @@ pub enum DeviceClass {
 }
 
 /// SCSI adapters besides virtio-scsi that SeaBIOS has a driver for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum ScsiAdapter {
@@ -202,7 +203,7 @@ impl ScsiAdapter {
 }
 
 /// USB host controllers that firmware can boot from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum UsbController {
@@ -235,7 +236,7 @@ impl UsbController {
 }
 
 /// A network interface card and what it is plugged into.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Nic {
     /// Its model.
@@ -249,7 +250,7 @@ pub struct Nic {
 }
 
 /// The option ROM of a NIC.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum OptionRom {
@@ -265,7 +266,7 @@ pub enum OptionRom {
 }
 
 /// Where a PCI function sits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Place {
     /// On the root bus, in this slot or the next free one.
@@ -288,7 +289,7 @@ pub enum Place {
 }
 
 /// The size of a disk's sectors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct BlockSize {
     /// What an address counts, in bytes; it decides which kind of image goes in.
@@ -298,46 +299,35 @@ pub struct BlockSize {
 }
 
 /// One device that firmware may boot from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Device {
     /// What it is.
     pub class: DeviceClass,
     /// What is in it; `None` for an empty drive or a NIC.
-    #[serde(default)]
     pub medium: Option<Medium>,
     /// Optical drive rather than disk, where the class can be both.
-    #[serde(default)]
     pub optical: bool,
     /// Where its PCI function (or its adapter's) sits.
-    #[serde(default)]
     pub place: Place,
     /// Requested PCI slot on its bus.
-    #[serde(default)]
     pub slot: Option<u8>,
     /// Requested PCI function; anything but 0 needs a slot that another device shares.
-    #[serde(default)]
     pub function: u8,
     /// The slot is multifunction (set on function 0).
-    #[serde(default)]
     pub multifunction: bool,
     /// QEMU's `bootindex` property, passed through as given so that refused values can be tested.
-    #[serde(default)]
     pub bootindex: Option<i64>,
     /// Logical geometry override `lcyls,lheads,lsecs` (fw_cfg `bios-geometry`).
-    #[serde(default)]
     pub logical_geometry: Option<(u32, u32, u32)>,
     /// Block size where both are not 512.
-    #[serde(default)]
     pub block_size: Option<BlockSize>,
     /// Additional properties as QEMU spells them.
-    #[serde(default)]
     pub properties: Vec<(String, Value)>,
     /// Additional properties of the adapter or controller that it shares with others.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub adapter_properties: Vec<(String, Value)>,
     /// Defined, with its backing file, but not plugged in when the machine powers on.
-    #[serde(default)]
     pub absent: bool,
 }
 
@@ -349,7 +339,7 @@ impl Device {
 }
 
 /// QEMU's `-boot` option.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct BootOptions {
     /// `strict=`.
@@ -375,7 +365,7 @@ const OVMF_CPU: &str = "qemu64,+pdpe1gb";
 /// A machine to power on.
 #[must_use = "words about a machine give a new one back"]
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Machine {
     /// What it starts with.
@@ -413,7 +403,8 @@ pub struct Machine {
     #[serde(default)]
     pub boot: BootOptions,
     /// Devices in the order in which they are given to QEMU.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "written::devices")]
+    #[schemars(with = "Vec<written::WrittenDevice>")]
     pub devices: Vec<Device>,
     /// Additional fw_cfg strings, name and value.
     #[serde(default)]

@@ -25,7 +25,7 @@ use crate::lan::LanSpec;
 use crate::lan::routes::Answer;
 
 /// Which firmware a served program is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Program {
     /// A network boot program at 0000:7c00.
@@ -37,7 +37,7 @@ pub enum Program {
 }
 
 /// A program that a lan offers under a file name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Served {
     /// Name on the server: by TFTP as it is, by HTTP behind a slash.
@@ -72,7 +72,7 @@ impl Served {
 }
 
 /// HTTPS on a lan, with an authority made for the run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Https {
     /// Names and addresses in the server's certificate.
@@ -83,7 +83,7 @@ pub struct Https {
 
 /// A network and the programs that it offers.
 #[must_use = "words about a network give a new one back"]
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Network {
     /// Everything but the programs. A route of it whose resource has no bytes takes those of the program whose file name

@@ -232,6 +232,28 @@ impl<'de> Deserialize<'de> for NicModel {
     }
 }
 
+impl schemars::JsonSchema for NicModel {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "NicModel".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let known = NicModel::KNOWN.map(|model| model.name().to_owned());
+        schemars::json_schema!({
+            "description": "A model of network card, by QEMU's name; another one than these as { \"other\": NAME }.",
+            "anyOf": [
+                { "type": "string", "enum": known },
+                {
+                    "type": "object",
+                    "properties": { "other": { "type": "string", "pattern": "^[A-Za-z0-9._-]+$" } },
+                    "required": ["other"],
+                    "additionalProperties": false
+                }
+            ]
+        })
+    }
+}
+
 struct ModelVisitor;
 
 impl<'de> Visitor<'de> for ModelVisitor {

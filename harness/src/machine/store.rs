@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Machine;
 
 /// How QEMU gives the variable store to the guest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Access {
     /// A flash device that the guest writes.
@@ -29,7 +29,7 @@ impl Access {
 }
 
 /// What is done to the file of a variable store before its machine is powered on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Damage {
@@ -68,7 +68,7 @@ impl Damage {
 }
 
 /// A machine's variable store at power-on: by default a copy of the platform's OVMF_VARS template that the guest may write.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct VariableStore {
     /// How QEMU gives it to the guest.

@@ -58,6 +58,7 @@ pub use machine_file::{MachineFile, build_media_again};
 pub use options::{Options, Patience};
 
 use crate::case::Case;
+use crate::case::minimize::Failure;
 use crate::error::{chain, panic_message};
 use crate::machine::{Accelerator, Clock, Machine};
 use crate::platform::Platform;
@@ -119,6 +120,13 @@ pub struct Finished {
 }
 
 impl Finished {
+    /// How it failed, where it did.
+    pub fn failure(&self) -> Option<Failure> {
+        let Ended::Failed(reason) = &self.ended else { return None };
+        let terminal = self.trace.terminal.as_ref().map(|terminal| terminal.name());
+        Some(Failure::new(reason, self.trace.booted(), terminal))
+    }
+
     fn without_guest(case: &Case, ended: Ended) -> Finished {
         Finished {
             ended,

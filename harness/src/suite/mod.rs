@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use crate::case::Case;
+use crate::case::{Case, Tier, file};
 use crate::machine::Firmware;
 use crate::verdict::known_issues::KnownIssues;
 
@@ -76,6 +76,7 @@ fn run(cases: Vec<Case>, known_issues: &str) -> Result<ExitCode, String> {
     let arguments = Arguments::from_args();
     let settings = settings()?;
     let known_issues = read_known_issues(&settings, known_issues)?;
+    let cases = chosen(cases, &settings)?;
     let jobs = match &settings.selection {
         None => jobs(cases, &settings, None),
         Some(path) => {
@@ -102,6 +103,20 @@ fn selected(cases: Vec<Case>, settings: &Settings, names: &str) -> Vec<Job> {
     let mut placed: Vec<(usize, Job)> = all.filter_map(|job| Some((*places.get(job.name().as_str())?, job))).collect();
     placed.sort_by_key(|(place, _)| *place);
     placed.into_iter().map(|(_, job)| job).collect()
+}
+
+/// The cases that there are: those of the settings' files, or the binary's own. Whoever names a file wants its case, long or not.
+fn chosen(own: Vec<Case>, settings: &Settings) -> Result<Vec<Case>, String> {
+    if settings.case_files.is_empty() {
+        return Ok(own);
+    }
+    let mut cases = file::read_all(&settings.case_files).map_err(|error| crate::error::chain(&error))?;
+    for case in &mut cases {
+        if matches!(case.tier, Tier::Long(_)) {
+            case.tier = Tier::Default;
+        }
+    }
+    Ok(cases)
 }
 
 fn settings() -> Result<Settings, String> {
@@ -136,6 +151,24 @@ mod tests {
         assert_eq!(names("d~2\na::b~1999\ncontrol::d~1\n"), ["d~2", "a::b~1999", "control::d~1"]);
         assert_eq!(names("a::b~c~7"), ["a::b~c~7"]);
         assert!(names("a::b\nd~2001").is_empty());
+    }
+
+    #[test]
+    fn files_take_the_place_of_the_binarys_own_cases_and_a_long_case_runs_where_its_file_is_named() {
+        let own = || vec![Case::new("own::case")];
+        let mut settings = Settings::new("out".into());
+        assert_eq!(chosen(own(), &settings).unwrap(), own());
+        let folder = tempfile::tempdir().unwrap();
+        let long = Case::new("a::long").long("an OVMF boot is slow");
+        let long = long.machine(crate::machine::Machine::pc(crate::machine::Firmware::SeaBios));
+        let text =
+            file::write(&long.expect(crate::verdict::Expectation::nothing_boots([])), file::Format::Toml).unwrap();
+        std::fs::write(folder.path().join("a.toml"), text).unwrap();
+        settings.case_files = vec![folder.path().to_owned()];
+        let cases = chosen(own(), &settings).unwrap();
+        assert_eq!((cases.len(), cases[0].id.as_str(), &cases[0].tier), (1, "a::long", &Tier::Default));
+        settings.case_files = vec![folder.path().join("b.toml")];
+        assert!(chosen(own(), &settings).unwrap_err().contains("b.toml"));
     }
 
     #[test]

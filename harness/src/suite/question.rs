@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Listed, jobs, read_known_issues, settings};
+use super::{Listed, chosen, jobs, read_known_issues, settings};
 use crate::case::Case;
+use crate::case::file::{self, Format};
 use crate::report::{KnownIssueInfo, known_issue_info};
 
 /// The variable that asks.
@@ -17,18 +18,28 @@ const VARIABLE: &str = "BOOTWRIGHT_QUESTION";
 pub enum Question {
     /// Which jobs there are, as a [`Catalogue`] on standard output; suite, shard and repetition are the settings'.
     Catalogue,
+    /// A case by its id, as a case file in this format on standard output.
+    Case(String, Format),
 }
 
 impl Question {
     /// The question that the environment asks, if any.
     pub fn asked(get: impl Fn(&str) -> Option<String>) -> Option<Question> {
-        get(VARIABLE).filter(|text| !text.is_empty()).map(|_| Question::Catalogue)
+        let text = get(VARIABLE).filter(|text| !text.is_empty())?;
+        let case = |format| text.split_once(' ').map(|(_, id)| Question::Case(id.to_owned(), format));
+        Some(match text.split(' ').next() {
+            Some("toml") => case(Format::Toml)?,
+            Some("json") => case(Format::Json)?,
+            _ => Question::Catalogue,
+        })
     }
 
     /// The variable and its value that ask it.
     pub fn to_env(&self) -> (&'static str, String) {
         let value = match self {
             Question::Catalogue => "catalogue".to_owned(),
+            Question::Case(id, Format::Toml) => format!("toml {id}"),
+            Question::Case(id, Format::Json) => format!("json {id}"),
         };
         (VARIABLE, value)
     }
@@ -51,7 +62,10 @@ pub(super) fn answer(question: &Question, cases: Vec<Case>, known_issues: &str) 
         Question::Catalogue => {
             let settings = settings()?;
             let known_issues = read_known_issues(&settings, known_issues)?;
-            let ids: Vec<String> = cases.iter().map(|case| case.id.clone()).collect();
+            // a known issue of a case that is not among the files' is still one of the binary's own cases
+            let mut ids: Vec<String> = cases.iter().map(|case| case.id.clone()).collect();
+            let cases = chosen(cases, &settings)?;
+            ids.extend(cases.iter().map(|case| case.id.clone()));
             let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
             let warnings = known_issues.warnings(jiff::Zoned::now().date(), &ids);
             let jobs = jobs(cases, &settings, None).into_iter().filter(|job| job.selected);
@@ -63,8 +77,20 @@ pub(super) fn answer(question: &Question, cases: Vec<Case>, known_issues: &str) 
             let text = serde_json::to_string(&catalogue).map_err(|error| error.to_string())?;
             writeln!(std::io::stdout(), "{text}").map_err(|error| format!("cannot answer: {error}"))?;
         }
+        Question::Case(id, format) => {
+            let case = cases.iter().find(|case| case.id == *id).ok_or_else(|| no_such_case(id))?;
+            let text = file::write(case, *format).map_err(|error| error.to_string())?;
+            write!(std::io::stdout(), "{text}").map_err(|error| format!("cannot answer: {error}"))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn no_such_case(id: &str) -> String {
+    match id.strip_prefix("control::") {
+        Some(case) => format!("\"{id}\" is a negative control, which is a part of its case: give {case}"),
+        None => format!("no case is named \"{id}\"\n  see: cargo xtask test --list --suite full"),
+    }
 }
 
 #[cfg(test)]
@@ -75,6 +101,11 @@ mod tests {
     fn a_question_is_read_as_it_was_asked() {
         let (name, value) = Question::Catalogue.to_env();
         assert_eq!(Question::asked(|asked| (asked == name).then(|| value.clone())), Some(Question::Catalogue));
+        for format in [Format::Toml, Format::Json] {
+            let question = Question::Case("order::a case".to_owned(), format);
+            let (_, value) = question.to_env();
+            assert_eq!(Question::asked(|_| Some(value.clone())), Some(question));
+        }
         assert_eq!(Question::asked(|_| None), None);
     }
 }

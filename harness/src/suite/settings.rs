@@ -43,6 +43,8 @@ pub struct Settings {
     pub repeat: u32,
     /// `BOOTWRIGHT_SELECTION`: a file with the names of the tests to run, one a line; only these are listed.
     pub selection: Option<PathBuf>,
+    /// `BOOTWRIGHT_CASE_FILES`: files of cases, or folders of them, that run in place of the binary's own; a JSON list of paths.
+    pub case_files: Vec<PathBuf>,
     /// `BOOTWRIGHT_KNOWN_ISSUES`: another file than the crate's own.
     pub known_issues: Option<PathBuf>,
     /// `BOOTWRIGHT_MAX_FAIL`: no further case begins after so many that are not as expected.
@@ -87,6 +89,7 @@ impl Settings {
             shard: None,
             repeat: 1,
             selection: None,
+            case_files: Vec::new(),
             known_issues: None,
             max_fail: None,
             warm: WarmChoice::Never,
@@ -118,6 +121,7 @@ impl Settings {
             shard: parse(SHARD, get(SHARD))?,
             repeat: parse::<Repeat>(REPEAT, get(REPEAT))?.map_or(unset.repeat, |repeat| repeat.0),
             selection: path(SELECTION),
+            case_files: parse::<Paths>(CASE_FILES, get(CASE_FILES))?.map(|paths| paths.0).unwrap_or_default(),
             known_issues: path(KNOWN_ISSUES),
             max_fail: parse::<Count>(MAX_FAIL, get(MAX_FAIL))?.map(|count| count.0),
             warm: parse(WARM, get(WARM))?.unwrap_or(unset.warm),
@@ -146,6 +150,7 @@ impl Settings {
             (SHARD, word(self.shard.as_ref().map(|shard| shard as &dyn Display))),
             (REPEAT, self.repeat.to_string()),
             (SELECTION, path(&self.selection)),
+            (CASE_FILES, as_list(&self.case_files)),
             (KNOWN_ISSUES, path(&self.known_issues)),
             (WARM, self.warm.to_string()),
             (MAX_FAIL, word(self.max_fail.as_ref().map(|count| count as &dyn Display))),
@@ -168,6 +173,7 @@ const PRELAUNCH_DOUBLE: &str = "BOOTWRIGHT_PRELAUNCH_DOUBLE";
 const SHARD: &str = "BOOTWRIGHT_SHARD";
 const REPEAT: &str = "BOOTWRIGHT_REPEAT";
 const SELECTION: &str = "BOOTWRIGHT_SELECTION";
+const CASE_FILES: &str = "BOOTWRIGHT_CASE_FILES";
 const KNOWN_ISSUES: &str = "BOOTWRIGHT_KNOWN_ISSUES";
 const WARM: &str = "BOOTWRIGHT_WARM";
 const MAX_FAIL: &str = "BOOTWRIGHT_MAX_FAIL";
@@ -287,6 +293,22 @@ impl FromStr for Seed {
     }
 }
 
+struct Paths(Vec<PathBuf>);
+
+impl FromStr for Paths {
+    type Err = Wanted;
+
+    fn from_str(text: &str) -> Result<Paths, Wanted> {
+        serde_json::from_str(text).map(Paths).map_err(|_| Wanted("a JSON list of paths"))
+    }
+}
+
+/// A list that [`Paths`] reads; empty where there is none.
+fn as_list(paths: &[PathBuf]) -> String {
+    let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    if paths.is_empty() { String::new() } else { serde_json::json!(paths).to_string() }
+}
+
 struct Count(u32);
 
 impl FromStr for Count {
@@ -360,6 +382,7 @@ mod tests {
             shard: Shard::new(2, 3),
             repeat: 4,
             selection: Some("selection.txt".into()),
+            case_files: vec!["a.toml".into(), "b:c, d".into()],
             known_issues: Some("issues.toml".into()),
             max_fail: Some(3),
             warm: WarmChoice::Always,
@@ -379,6 +402,7 @@ mod tests {
     #[case::an_unknown_clock(CLOCK, "slow", "virtual or real")]
     #[case::a_seed_in_words(SEED, "one", "a whole number")]
     #[case::an_unknown_start(WARM, "1", "never, worth or always")]
+    #[case::no_list(CASE_FILES, "a.toml", "a JSON list of paths")]
     #[case::no_failure(MAX_FAIL, "0", "a number from 1")]
     #[case::no_repetition(REPEAT, "0", "a number from 1 to 10000")]
     fn a_value_that_makes_no_sense_is_refused(

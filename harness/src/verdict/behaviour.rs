@@ -21,7 +21,7 @@ use super::known_issues::VersionRange;
 use crate::platform::{FirmwareFile, Platform};
 
 /// A difference between versions of firmware that is no defect of either.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Behaviour {

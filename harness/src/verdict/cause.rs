@@ -21,7 +21,7 @@ use crate::trace::{Finding, Reason, finding::Caller};
 use crate::wording;
 
 /// One thing that must be known of the end of an attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Cause {
@@ -62,7 +62,7 @@ pub enum Cause {
 
 /// A file that was asked for, and what became of it. Made by [`tftp`], [`http`] and [`https`].
 #[must_use = "a transfer is for `because_of`"]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Transfer {
     /// By which protocol.
@@ -75,7 +75,7 @@ pub struct Transfer {
 }
 
 /// What became of a file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum End {

@@ -19,7 +19,7 @@ use crate::trace::bridge_port::BridgePort;
 use crate::trace::exchange::{Asked, Conversation};
 
 /// One thing that must hold for all conversations of a run together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum OnLan {

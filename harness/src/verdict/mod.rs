@@ -22,6 +22,7 @@ mod menu;
 pub(crate) mod reach;
 pub mod stores;
 pub(crate) mod views;
+mod written;
 
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +36,7 @@ pub use reach::{Answer, Reach};
 pub use stores::OnStore;
 
 /// What an expected attempt is on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Target {
     /// A medium of the machine.
@@ -49,30 +50,26 @@ pub enum Target {
 /// One attempt that must be seen at its place in the list.
 #[must_use = "an expected attempt is for a list of them"]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(try_from = "written::Expected", into = "written::Expected")]
 pub struct Expected {
     /// On what.
     pub target: Target,
     /// How it must end.
     pub outcome: Outcome,
     /// Words that the firmware must have printed about it; empty for any.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub printed: String,
     /// What else must be known of its end.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub because_of: Vec<Cause>,
     /// The NIC that it must have gone over; any or none, where `None`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<DeviceName>,
     /// The device whose entry it must be; the medium's own, or the NIC's that serves it, where `None`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<String>,
 }
 
 /// What a case expects.
 #[must_use = "words about an expectation give a new one back"]
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Expectation {
     /// The whole ordered list of attempts, over all laps.
@@ -82,6 +79,7 @@ pub struct Expectation {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub cut_laps: u32,
     /// How the run ends.
+    #[serde(default = "boots")]
     pub ending: Ending,
     /// Media that must not be tried at all. Implied by the list, and said for the reader.
     #[serde(default)]
@@ -382,6 +380,11 @@ pub(crate) fn is_over(expected: &Expectation, trace: &Trace) -> bool {
 fn whole<'a>(expected: &Expectation, trace: &'a Trace) -> impl Iterator<Item = &'a Attempt> {
     let (cut_laps, last) = (expected.cut_laps, trace.laps);
     trace.attempts.iter().filter(move |attempt| cut_laps == 0 || (attempt.lap == last && last > cut_laps))
+}
+
+/// A payload runs where nobody says otherwise.
+fn boots() -> Ending {
+    Ending::Boots
 }
 
 /// Views are compared where nobody says otherwise.

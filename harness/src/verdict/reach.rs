@@ -6,7 +6,7 @@ use super::{Difference, describe};
 use crate::trace::{Stage, Terminal, Trace};
 
 /// What must become of such a boot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Reach {
     /// How far it must come; `None`: firmware must find nothing to boot and stop by itself.
@@ -28,7 +28,7 @@ pub struct Reach {
 }
 
 /// Something that is typed on the serial port.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Answer {
     /// The pattern that must be printed first; `None`: a boot loader must be recognised.

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use bootwright::case::file::Format;
 use bootwright::suite::{Catalogue, Question, Settings};
 
 use super::source::Source;
@@ -55,6 +56,16 @@ impl BootBinary {
     pub fn catalogue(&self, settings: &Settings) -> Result<Catalogue, XtaskError> {
         let answer = self.ask(&Question::Catalogue, settings)?;
         serde_json::from_slice(&answer).map_err(|error| XtaskError(format!("{}: {error}", self.0.display())))
+    }
+
+    /// A case by its id, as a case file.
+    ///
+    /// # Errors
+    ///
+    /// [`XtaskError`] where there is none, or the format cannot hold it.
+    pub fn case(&self, id: &str, format: Format) -> Result<String, XtaskError> {
+        let answer = self.ask(&Question::Case(id.to_owned(), format), &Settings::new(PathBuf::new()))?;
+        String::from_utf8(answer).map_err(XtaskError::from)
     }
 
     fn ask(&self, question: &Question, settings: &Settings) -> Result<Vec<u8>, XtaskError> {

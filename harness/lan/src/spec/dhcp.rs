@@ -9,7 +9,7 @@ use super::dhcp_rules::{BootAnswer, DhcpRule, Match};
 use crate::text_form;
 
 /// What a DHCP server is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DhcpRole {
     /// Gives addresses and boot information.
@@ -19,7 +19,7 @@ pub enum DhcpRole {
 }
 
 /// When a server begins to answer a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AnswerAfter {
     /// At once.
@@ -30,13 +30,17 @@ pub enum AnswerAfter {
     /// its four discovers, whatever the time.
     ClientSecs(u16),
     /// After so much host time from the first frame of the client's NIC.
-    HostTime(#[serde(with = "text_form::duration")] Duration),
+    HostTime(
+        #[serde(with = "text_form::duration")]
+        #[schemars(with = "text_form::DurationText")]
+        Duration,
+    ),
     /// Never.
     Never,
 }
 
 /// A DHCP server.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default = "DhcpServer::unnamed", deny_unknown_fields)]
 pub struct DhcpServer {
     /// Name in events.
@@ -51,6 +55,7 @@ pub struct DhcpServer {
     pub pool_len: u8,
     /// Lease time.
     #[serde(with = "text_form::duration")]
+    #[schemars(with = "text_form::DurationText")]
     pub lease: Duration,
     /// Option 3.
     pub router: Option<Ipv4Addr>,
@@ -120,7 +125,7 @@ impl DhcpServer {
 }
 
 /// A way in which a DHCP reply breaks the standard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Malformed {
     /// The last option says that it is longer than the message.

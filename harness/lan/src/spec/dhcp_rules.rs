@@ -12,7 +12,7 @@ use crate::wire::MacAddr;
 use crate::wire::dhcpv4::{self, option};
 
 /// Boot information for the clients that match.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct DhcpRule {
     /// Who gets it.
@@ -22,7 +22,7 @@ pub struct DhcpRule {
 }
 
 /// A test on a client's message.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Match {
@@ -37,7 +37,11 @@ pub enum Match {
     /// Option 77 contains this, as dnsmasq's `dhcp-userclass`.
     UserClassContains(String),
     /// Option 97 holds this UUID, bytes as sent.
-    Uuid(#[serde(with = "text_form::bytes")] [u8; 16]),
+    Uuid(
+        #[serde(with = "text_form::bytes")]
+        #[schemars(with = "text_form::Bytes")]
+        [u8; 16],
+    ),
     /// The client's hardware address.
     Mac(MacAddr),
     /// An option's bytes compare to a pattern.
@@ -46,6 +50,7 @@ pub enum Match {
         code: u8,
         /// Pattern.
         #[serde(with = "text_form::bytes")]
+        #[schemars(with = "text_form::Bytes")]
         bytes: Vec<u8>,
         /// How they compare.
         how: Compare,
@@ -59,7 +64,7 @@ pub enum Match {
 }
 
 /// How an option's bytes compare to a pattern.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Compare {
     /// They are the pattern.
@@ -171,7 +176,7 @@ fn dnsmasq_value(value: &str) -> (Vec<u8>, Compare) {
 }
 
 /// Boot information in a reply. Every field is written only where it is given.
-#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct BootAnswer {
     /// The siaddr field; the server's own address if not given.
@@ -188,23 +193,27 @@ pub struct BootAnswer {
     pub vendor_class: Option<String>,
     /// Option 43.
     #[serde(with = "text_form::optional_bytes")]
+    #[schemars(with = "Option<text_form::Bytes>")]
     pub option_43: Option<Vec<u8>>,
     /// The sname field byte by byte in place of [`BootAnswer::server_name`]; cut at 64 bytes.
     #[serde(with = "text_form::optional_bytes")]
+    #[schemars(with = "Option<text_form::Bytes>")]
     pub raw_server_name: Option<Vec<u8>>,
     /// The file field byte by byte in place of [`BootAnswer::file_field`], without an end where 128 bytes are given; cut
     /// there.
     #[serde(with = "text_form::optional_bytes")]
+    #[schemars(with = "Option<text_form::Bytes>")]
     pub raw_file_field: Option<Vec<u8>>,
     /// Which fields hold options 66 and 67 in place of what is given for them.
     pub overload: Overload,
     /// More options, written last.
     #[serde(with = "text_form::options")]
+    #[schemars(with = "Vec<(u8, text_form::Bytes)>")]
     pub options: Vec<(u8, Vec<u8>)>,
 }
 
 /// Fields that hold options (option 52; RFC 2131 section 4.1, RFC 2132 section 9.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Overload {
     /// None.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::text_form;
 
 /// IPv6 on a lan. The main server is the router and always has [`Ipv6::LINK_LOCAL`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Ipv6 {
     /// The main server's global address.
@@ -43,7 +43,7 @@ impl Ipv6 {
 }
 
 /// What a router advertisement says (RFC 4861 section 4.2).
-#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct RouterAdvertisement {
     /// M: addresses come by DHCPv6.
@@ -57,7 +57,7 @@ pub struct RouterAdvertisement {
 }
 
 /// A prefix in a router advertisement (RFC 4861 section 4.6.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Prefix {
     /// The prefix.
@@ -69,7 +69,7 @@ pub struct Prefix {
 }
 
 /// The DHCPv6 server of a lan.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default = "Dhcpv6Server::unnamed", deny_unknown_fields)]
 pub struct Dhcpv6Server {
     /// Name in events.
@@ -78,6 +78,7 @@ pub struct Dhcpv6Server {
     pub pool_start: Ipv6Addr,
     /// Lifetime of addresses.
     #[serde(with = "text_form::duration")]
+    #[schemars(with = "text_form::DurationText")]
     pub lifetime: Duration,
     /// Option 7.
     pub preference: Option<u8>,
@@ -132,7 +133,7 @@ impl Dhcpv6Server {
 }
 
 /// Boot information for the DHCPv6 clients that match.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Dhcpv6Rule {
     /// First architecture of option 61.

@@ -18,7 +18,7 @@ use crate::tls::Identity;
 ///     .route("/new.efi", Answer::Resource(Resource::new(vec![0; 512]).chunked()));
 /// assert_eq!(http.routes.len(), 2);
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct Http {
     /// Ports for plain HTTP; none: no server.
@@ -52,7 +52,7 @@ impl Http {
 }
 
 /// HTTPS on the same routes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Https {
     /// Ports.
@@ -62,7 +62,7 @@ pub struct Https {
 }
 
 /// One path and its answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Route {
     /// Path as in the request line, without the query; compared byte for byte.
@@ -72,7 +72,7 @@ pub struct Route {
 }
 
 /// What a request for a path gets.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Answer {
@@ -94,11 +94,12 @@ pub enum Answer {
 }
 
 /// Bytes and the way in which they are sent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct Resource {
     /// The bytes.
     #[serde(with = "text_form::bytes")]
+    #[schemars(with = "text_form::Bytes")]
     pub bytes: Arc<[u8]>,
     /// Content-Type.
     pub content_type: String,
@@ -168,7 +169,7 @@ impl Default for Resource {
 }
 
 /// How a body's length is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Length {
     /// Content-Length, and it is right.
@@ -182,7 +183,7 @@ pub enum Length {
 }
 
 /// What HEAD gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Head {
     /// The header of GET.
@@ -196,7 +197,7 @@ pub enum Head {
 }
 
 /// What goes wrong in a body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum BodyFault {

@@ -34,7 +34,7 @@ pub use tftp::{Tftp, TftpFault, TftpFaultKind};
 /// assert_eq!(spec.files["boot.0"].len(), 512);
 /// assert_eq!(spec, spec.clone());
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct LanSpec {
     /// The main server: TFTP, HTTP, DNS and ICMP echo answer here.
@@ -48,6 +48,7 @@ pub struct LanSpec {
     pub dhcp: Vec<DhcpServer>,
     /// Everything that can be had by TFTP, and by HTTP at `/name`. There is no other file.
     #[serde(with = "text_form::files")]
+    #[schemars(with = "BTreeMap<String, text_form::Bytes>")]
     pub files: BTreeMap<String, Arc<[u8]>>,
     /// How the TFTP server behaves.
     pub tftp: Tftp,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::text_form;
 
 /// How the TFTP server behaves.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct Tftp {
     /// There is a server at all; without one the port is closed (ICMP is not sent).
@@ -22,12 +22,14 @@ pub struct Tftp {
     pub wrap_to: u16,
     /// Host time after which an unacknowledged window is sent again, at most five times.
     #[serde(with = "text_form::duration")]
+    #[schemars(with = "text_form::DurationText")]
     pub retransmit: Duration,
     /// Host time by which the first reply to a request over IPv6 is held back.
     ///
     /// edk2 (2022.11) loses a reply that comes before it has turned from sending to receiving, and takes a repetition;
     /// under a virtual clock its patience is over before the server repeats. Any real network is slower than this.
     #[serde(with = "text_form::duration")]
+    #[schemars(with = "text_form::DurationText")]
     pub ipv6_reply_delay: Duration,
     /// What goes wrong in transfers; the first whose file matches counts.
     pub faults: Vec<TftpFault>,
@@ -49,7 +51,7 @@ impl Default for Tftp {
 }
 
 /// Something that goes wrong in a TFTP transfer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct TftpFault {
     /// The file as offered; `None` for every file.
@@ -59,7 +61,7 @@ pub struct TftpFault {
 }
 
 /// What goes wrong in a TFTP transfer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum TftpFaultKind {

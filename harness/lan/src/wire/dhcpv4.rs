@@ -84,7 +84,7 @@ fn fill_field(field: &mut [u8], codes: &[u8], options: &mut Vec<&(u8, Vec<u8>)>)
 
 numbered! {
     /// Value of option 53 (RFC 2131 section 3.1, table 2).
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
     #[serde(rename_all = "kebab-case")]
     pub enum MessageType {
         /// DHCPDISCOVER (1), of a client that looks for servers.

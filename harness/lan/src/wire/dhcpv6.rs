@@ -49,7 +49,7 @@ pub mod option {
 
 numbered! {
     /// Message type (RFC 8415 section 7.3); relay messages have none here.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
     #[serde(rename_all = "kebab-case")]
     pub enum MessageType {
         /// SOLICIT (1), of a client that looks for servers.

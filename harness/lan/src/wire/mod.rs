@@ -103,6 +103,17 @@ impl<'de> serde::Deserialize<'de> for MacAddr {
     }
 }
 
+impl schemars::JsonSchema for MacAddr {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "MacAddr".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let pattern = "^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$";
+        schemars::json_schema!({ "description": "An IEEE 802 address.", "type": "string", "pattern": pattern })
+    }
+}
+
 impl std::str::FromStr for MacAddr {
     type Err = String;
 

@@ -10,7 +10,7 @@ use super::{MacAddr, arp, dhcpv4, dhcpv6, dns, ethernet, ipv4, ipv6, tftp, udp};
 pub(crate) const TFTP_TRANSFER_PORTS: std::ops::RangeInclusive<u16> = 50_000..=50_999;
 
 /// The message that a frame carries, as far as a fault can name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Message {
     /// An ARP request.

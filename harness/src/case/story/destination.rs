@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The QEMU that a machine moves to. By default the state goes through a socket pair, the command line has the order as it
 /// stands, and the variable store is the source's own file.
 #[must_use = "words about a destination give a new one back"]
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Destination {
     /// The state is saved whole, the source ends, and only then is the destination powered on. A private file without a name
@@ -20,7 +20,7 @@ pub struct Destination {
 }
 
 /// The bootindex values of a destination's command line.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Order {
     /// As the steps so far have made them, devices that were plugged in included: a management layer that keeps account.

@@ -9,7 +9,7 @@ use crate::machine::{Access, Damage};
 /// What is done between two power-ons. The machine keeps its devices, its bootindex values and, unless something here says
 /// otherwise, its variable store; a firmware that was installed stays.
 #[must_use = "words about what is done give a new one back"]
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct WhileOff {
     /// This OVMF_CODE is installed; OVMF_VARS stays the machine's own.
@@ -26,7 +26,7 @@ pub struct WhileOff {
 }
 
 /// An OVMF_CODE.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Code {
     /// The platform's own.

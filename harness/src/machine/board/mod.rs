@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::pci_address::PciAddress;
 
 /// QEMU's machine type (without its version). Exhaustive for the same reason as [`Firmware`](super::Firmware).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Board {
     /// `pc`: i440FX with PIIX3 IDE.
@@ -29,6 +29,7 @@ pub enum Board {
     Q35,
     /// One that QEMU does not have.
     #[cfg(test)]
+    #[schemars(skip)]
     Imaginary,
 }
 

@@ -1,0 +1,194 @@
+//! Whether a case that was read can run: what its types allow and no machine can be.
+
+use bootwright_images::Nonce;
+
+use super::Key;
+use crate::case::Case;
+use crate::case::story::Step;
+use crate::machine::Machine;
+use crate::machine::layout::{Layout, LayoutError};
+use crate::trace::Outcome;
+use crate::verdict::{Ending, Expectation, Target};
+
+/// Longest id, in bytes.
+const LONGEST_ID: usize = 200;
+
+/// What is wrong with a case, and where in its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misplaced {
+    /// The way to the value.
+    pub place: Vec<Key>,
+    /// What is wrong, and what was wanted.
+    pub problem: String,
+}
+
+fn at<const N: usize>(place: [Key; N], problem: impl ToString) -> Misplaced {
+    Misplaced { place: place.into(), problem: problem.to_string() }
+}
+
+/// Holds a case against what it names: its machines can be laid out, their media can be made, every name is one of theirs.
+///
+/// # Errors
+///
+/// The first thing that is wrong.
+pub fn check(case: &Case) -> Result<(), Misplaced> {
+    id(&case.id)?;
+    machine(&case.machine, &["machine"])?;
+    expectation(&case.expectation, &case.machine, &["expectation"])?;
+    for (index, (_, other)) in case.otherwise.iter().enumerate() {
+        expectation(other, &case.machine, &["otherwise"]).map_err(|mut wrong| {
+            wrong.place.insert(1, Key::Index(index));
+            wrong.place.insert(2, Key::from("expectation"));
+            wrong
+        })?;
+    }
+    for (index, step) in case.story.steps.iter().enumerate() {
+        for device in devices(step) {
+            if case.machine.device_named(device).is_none() {
+                let problem = format!("no device is called \"{device}\"; the machine has {}", names(&case.machine));
+                return Err(at([Key::from("story"), index.into()], problem));
+            }
+        }
+    }
+    if let Some(control) = &case.control {
+        machine(control, &["control", "machine"])?;
+        if *control == case.machine {
+            let problem =
+                "the negative control is the machine itself: wanted one without the cause of what is expected";
+            return Err(at([Key::from("control")], problem));
+        }
+    }
+    if let Some((other, expected)) = &case.beside {
+        machine(other, &["beside", "machine"])?;
+        expectation(expected, other, &["beside", "expectation"])?;
+    }
+    Ok(())
+}
+
+/// An id is a test's name, a folder's and a word on a command line.
+fn id(id: &str) -> Result<(), Misplaced> {
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.' | '+');
+    let problem = if id.len() > LONGEST_ID {
+        format!("an id of {} bytes: wanted at most {LONGEST_ID}", id.len())
+    } else if id.split("::").any(|part| part.is_empty() || !part.chars().all(fits)) {
+        format!(
+            "id {id:?}: wanted words of letters, digits, -, _, . and +, joined by ::, such as \"mine::disk-before-cd\""
+        )
+    } else if id.starts_with("control::") {
+        format!("id {id:?}: control:: begins the ids of negative controls")
+    } else {
+        return Ok(());
+    };
+    Err(at([Key::from("id")], problem))
+}
+
+/// Lays a machine out and makes what it boots from.
+fn machine(machine: &Machine, place: &[&str]) -> Result<(), Misplaced> {
+    let within = |more: Vec<Key>, problem: String| {
+        let place = place.iter().map(|&name| Key::from(name)).chain(more).collect();
+        Misplaced { place, problem }
+    };
+    let layout = Layout::of(machine).map_err(|error| {
+        let device = device_of(&error, machine);
+        let more = device.map(|device| vec![Key::from("devices"), device.into()]).unwrap_or_default();
+        within(more, error.to_string())
+    })?;
+    for (index, (device, placed)) in machine.devices.iter().zip(&layout.devices).enumerate() {
+        let (Some(medium), Some(kind)) = (&device.medium, placed.kind) else { continue };
+        let built = bootwright_images::build(&medium.spec(kind, placed.sectors), Nonce([0; 16]));
+        built.map_err(|error| {
+            within(vec![Key::from("devices"), index.into(), Key::from("medium")], crate::error::chain(&error))
+        })?;
+    }
+    for (index, network) in machine.networks.iter().enumerate() {
+        let filled = network.filled(|_| Nonce([0; 16]));
+        filled.map_err(|error| within(vec![Key::from("networks"), index.into()], crate::error::chain(&error)))?;
+    }
+    Ok(())
+}
+
+/// The device that a layout stumbled over.
+fn device_of(error: &LayoutError, machine: &Machine) -> Option<usize> {
+    match error {
+        LayoutError::Taken { device, .. }
+        | LayoutError::Full { device, .. }
+        | LayoutError::NotOnBoard { device, .. }
+        | LayoutError::PlaceTaken { device, .. }
+        | LayoutError::UnknownNic { device, .. }
+        | LayoutError::NoImage { device, .. }
+        | LayoutError::NoSuchPlace { device, .. }
+        | LayoutError::NoAdapter { device }
+        | LayoutError::NoSuchNetwork { device, .. } => Some(*device),
+        LayoutError::NameOfDevice(name) | LayoutError::MediumTwice(name) => {
+            machine.devices.iter().rposition(|device| device.medium_name() == Some(name))
+        }
+    }
+}
+
+/// Holds an expectation against the machine that it is about.
+fn expectation(expected: &Expectation, machine: &Machine, place: &[&str]) -> Result<(), Misplaced> {
+    let within = |key: &str, index: usize, problem: String| {
+        let place = place.iter().map(|&name| Key::from(name)).chain([Key::from(key), index.into()]).collect();
+        Misplaced { place, problem }
+    };
+    let served = || machine.networks.iter().flat_map(|network| network.media());
+    let is_medium = |name: &str| machine.device_with_medium(name).is_some() || served().any(|medium| medium == name);
+    let unknown = |name: &str| {
+        let media = machine.devices.iter().filter_map(|device| device.medium_name()).chain(served());
+        let media: Vec<_> = media.map(|name| format!("\"{name}\"")).collect();
+        let has = if media.is_empty() { "none".to_owned() } else { media.join(", ") };
+        format!("no medium is called \"{name}\"; the machine has {has}")
+    };
+    for (index, attempt) in expected.attempts.iter().enumerate() {
+        if let Target::Medium(name) | Target::Recovered(name) = &attempt.target
+            && !is_medium(name)
+            && machine.device_named(name).is_none()
+        {
+            return Err(within("attempts", index, unknown(name)));
+        }
+        if let Some(entry) = attempt.entry.as_ref().filter(|entry| machine.device_named(entry.as_str()).is_none()) {
+            let problem = format!("no device is called \"{entry}\"; the machine has {}", names(machine));
+            return Err(within("attempts", index, problem));
+        }
+    }
+    let mut never = expected.never.iter().enumerate();
+    if let Some((index, name)) = never.find(|(_, name)| !is_medium(name) && machine.device_named(name).is_none()) {
+        return Err(within("never", index, unknown(name)));
+    }
+    let last = expected.attempts.last();
+    if expected.ending == Ending::Boots && last.is_none_or(|last| last.outcome != Outcome::Booted) {
+        let problem = "ending \"boots\" (the default), but the last attempt does not boot: wanted a last attempt that is \
+                       booted or recovered, or another ending, such as \"nothing-bootable\"";
+        let place = place.iter().map(|&name| Key::from(name)).collect();
+        return Err(Misplaced { place, problem: problem.to_owned() });
+    }
+    Ok(())
+}
+
+/// The names of a machine's devices.
+fn names(machine: &Machine) -> String {
+    let names: Vec<_> = (0..machine.devices.len()).filter_map(|index| machine.name_of(index)).collect();
+    let names: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// The devices that a step is about.
+pub(in crate::case) fn devices(step: &Step) -> Vec<&str> {
+    use crate::case::story::{Destination, Order};
+    match step {
+        Step::Plug { device, .. }
+        | Step::PlugReleased { device }
+        | Step::Unplug { device, .. }
+        | Step::Released { device }
+        | Step::SetBootindex { device, .. }
+        | Step::Type { plugs: Some(device), .. } => vec![device],
+        Step::HostReads(devices) | Step::PowerCycle { without: devices } => {
+            devices.iter().map(String::as_str).collect()
+        }
+        Step::Migrate(Destination { order: Order::Instead(values), .. }) => {
+            values.iter().map(|(device, _)| device.as_str()).collect()
+        }
+        Step::Refused { step, .. } => devices(step),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,214 @@
+use super::*;
+use crate::case::story::Story;
+use crate::machine::{Firmware, Machine, Medium, Network};
+use crate::verdict::{Expectation, OnLan};
+
+fn case() -> Case {
+    let lan = crate::lan::LanSpec::new().file("odd.bin", vec![0, 0xff]);
+    let machine = Machine::q35(Firmware::Ovmf)
+        .network(Network::new(lan).efi_program("boot.efi", "served"))
+        .virtio_scsi(3, 7, Medium::hanging("disk"))
+        .logical_geometry(65, 16, 32)
+        .property("num_queues", 4)
+        .nic("e1000", Some(0))
+        .bootindex(1);
+    Case::new("mine::case")
+        .about("one of everything")
+        .control(machine.clone().without_bootindex())
+        .beside(Machine::pc(Firmware::SeaBios), Expectation::nothing_boots([]))
+        .machine(machine)
+        .story(Story::new().unplug("disk").set_bootindex("nic0", -1).reset())
+        .expect(Expectation::boots("served").without_trying("disk").on_lan(OnLan::Arch(7)).lasting(1, 20))
+        .long("an OVMF boot is slow")
+}
+
+#[test]
+fn a_case_reads_back_equal_from_both_formats() {
+    for format in [Format::Json, Format::Toml] {
+        let text = write(&case(), format).unwrap();
+        assert_eq!(read(&text, format, "a").unwrap(), case(), "{text}");
+    }
+}
+
+#[test]
+fn bytes_are_written_as_hexadecimal() {
+    assert!(serde_json::to_string(&case()).unwrap().contains(r#""odd.bin":{"hex":"00ff"}"#));
+}
+
+#[test]
+fn a_case_of_a_file_has_its_axes_and_says_where_it_is_written() {
+    let text = "id = \"a\"\nexpectation = { ending = \"nothing-bootable\" }\n[machine]\n\
+                firmware = \"seabios\"\nboard = \"q35\"\nexpectation = 1\n";
+    let text = text.replace("expectation = 1\n", "").replace("ending", "attempts = [], ending");
+    let case = read(&text, Format::of(Path::new("x/a.toml")), "x/a.toml").unwrap();
+    assert_eq!(case.machine, Machine::q35(Firmware::SeaBios));
+    assert_eq!((case.axes["machine"].as_str(), case.source.to_string().as_str()), ("q35", "x/a.toml:1"));
+}
+
+/// A case of two disks, with one line of it replaced.
+fn file(line: usize, instead: &str) -> String {
+    const LINES: [&str; 16] = [
+        "id = \"mine::two-disks\"",
+        "control = \"without-bootindex\"",
+        "story = []",
+        "[machine]",
+        "firmware = \"seabios\"",
+        "board = \"q35\"",
+        "[[machine.devices]]",
+        "class = \"virtio-blk\"",
+        "medium = { name = \"wrong\" }",
+        "[[machine.devices]]",
+        "class = \"ahci\"",
+        "medium = { name = \"right\" }",
+        "bootindex = 1",
+        "[expectation]",
+        "attempts = [{ booted = \"right\" }]",
+        "never = [\"wrong\"]",
+    ];
+    let mut lines = LINES.to_vec();
+    if line > 0 {
+        lines[line - 1] = instead;
+    }
+    lines.join("\n") + "\n"
+}
+
+fn read_bytes(name: &str, bytes: &[u8]) -> Result<Case, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, bytes).unwrap();
+    read_file(&path).map_err(|error| error.to_string().replace(&format!("{}/", folder.path().display()), ""))
+}
+
+#[test]
+fn the_file_of_which_the_others_are_bad_variants_is_good() {
+    let case = read_bytes("a.toml", file(0, "").as_bytes()).unwrap();
+    assert_eq!((case.machine.devices.len(), case.is_vacuous()), (2, false));
+}
+
+#[rstest::rstest]
+#[case::unknown_key(5, "firmwear = \"seabios\"", "a.toml:5:1: unknown field `firmwear`, expected one of `firmware`")]
+#[case::wrong_type(13, "bootindex = \"first\"", "a.toml:13:13: invalid type: string \"first\"")]
+#[case::no_such_firmware(5, "firmware = \"coreboot\"", "a.toml:5:12: unknown variant `coreboot`")]
+#[case::unknown_class(8, "class = \"virtio-blc\"", "a.toml:8:9: no class of drive is called \"virtio-blc\"; there are")]
+#[case::unknown_place(11, "class = { ahci = { prot = 1 } }", "a.toml:11:20: unknown field `prot`")]
+#[case::unknown_image(
+    12,
+    "medium = { name = \"right\", image = \"dvd\" }",
+    "a.toml:12:36: no image is called \"dvd\"; there are disk"
+)]
+#[case::impossible_place(11, "class = { ahci = { port = 9 } }", "a.toml:10:1: device 1: ")]
+#[case::not_on_board(11, "class = \"ide\"", "a.toml:10:1: device 1: a PIIX3 IDE controller does not exist on q35")]
+#[case::equal_names(12, "medium = { name = \"wrong\" }", "a.toml:10:1: medium \"wrong\" is in the machine twice")]
+#[case::bad_name(12, "medium = { name = \"../right\" }", "a.toml:12:10: ")]
+#[case::no_such_medium(
+    15,
+    "attempts = [{ booted = \"left\" }]",
+    "a.toml:15:13: no medium is called \"left\"; the machine has"
+)]
+#[case::never_there(16, "never = [\"right\", \"other\"]", "a.toml:16:19: no medium is called \"other\"")]
+#[case::no_outcome(15, "attempts = [{}]", "a.toml:15:12: an attempt without an outcome")]
+#[case::ending(
+    15,
+    "attempts = [{ failed = \"right\" }]",
+    "a.toml:14:1: ending \"boots\" (the default), but the last attempt"
+)]
+#[case::step(
+    3,
+    "story = [{ plug = { device = \"x\" } }]",
+    "a.toml:3:10: no device is called \"x\"; the machine has \"wrong\""
+)]
+#[case::unknown_step(3, "story = [\"explode\"]", "a.toml:3:10: unknown variant `explode`")]
+#[case::vacuous(2, "control = { blank = \"nobody\" }", "a.toml:2:11: the negative control is the machine itself")]
+#[case::id(1, "id = \"../../etc/passwd\"", "a.toml:1:6: id \"../../etc/passwd\": wanted words of letters")]
+#[case::control_id(1, "id = \"control::a\"", "a.toml:1:6: id \"control::a\": control:: begins")]
+#[case::twice(6, "firmware = \"ovmf\"", "a.toml:6:1: duplicate key")]
+#[case::no_toml(4, "[machine", "a.toml:4:9: ")]
+#[case::missing(14, "[expectation2]", "a.toml:14:2: unknown field `expectation2`")]
+fn a_bad_file_has_one_error_with_line_and_column(#[case] line: usize, #[case] instead: &str, #[case] words: &str) {
+    let error = read_bytes("a.toml", file(line, instead).as_bytes()).unwrap_err();
+    assert!(error.starts_with(words), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+}
+
+#[rstest::rstest]
+#[case::empty("a.toml", b"".to_vec(), "a.toml:1:1: missing field `id`")]
+#[case::not_text("a.toml", b"id = \"a\"\nabout = \"\xff\"".to_vec(), "a.toml:2:10: not UTF-8: byte 0xff")]
+#[case::long("a.toml", vec![b'#'; 100 << 20], "a.toml: longer than 1048576 bytes, which no case is")]
+#[case::deep_toml("a.toml", [b"id = ".to_vec(), vec![b'['; 100_000]].concat(), "a.toml:1:")]
+#[case::deep_json("a.json", vec![b'['; 100_000], "a.json:1:")]
+#[case::deep_rules("a.json", [br#"{"id": "#.to_vec(), br#"{"a":"#.repeat(100_000)].concat(), "a.json:1:")]
+#[case::json_key("a.json", b"{\n  \"id\": \"a\",\n  \"machin\": {}\n}".to_vec(), "a.json:3:10: unknown field `machin`")]
+#[case::zeros("a.json", vec![0; 4096], "a.json:1:1: ")]
+#[case::an_elf("a.toml", b"\x7fELF\x02\x01\x01\x00\x00".to_vec(), "a.toml:1:")]
+fn what_is_no_case_at_all_is_refused_in_one_line(#[case] name: &str, #[case] bytes: Vec<u8>, #[case] words: &str) {
+    let error = read_bytes(name, &bytes).unwrap_err();
+    assert!(error.starts_with(words), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+    assert!(error.len() < 2000, "{} bytes", error.len());
+}
+
+#[test]
+fn what_is_wrong_with_a_json_case_is_placed_too() {
+    let json = "{\"id\": \"a\",\n \"machine\": {\"firmware\": \"seabios\", \"board\": \"pc\",\n  \"devices\": [{\"class\": \"nvme\",\n\
+                    \"medium\": {\"name\": \"A B\"}}]},\n \"expectation\": {\"attempts\": [], \"ending\": \"nothing-bootable\"}}";
+    assert!(read_bytes("a.json", json.as_bytes()).unwrap_err().starts_with("a.json:4:11: "));
+}
+
+#[test]
+fn paths_that_are_no_file_are_refused_and_folders_are_read_in_the_order_of_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let all = |path: &Path| read_all(&[path.to_owned()]).map_err(|error| error.to_string());
+    assert!(all(folder.path()).unwrap_err().contains("a folder without a case file; wanted a case file"));
+    assert!(all(&folder.path().join("no")).unwrap_err().contains("no: No such file"));
+    assert!(all(Path::new("/dev/zero")).unwrap_err().contains("neither a file nor a folder"));
+    for (name, id) in [("b.toml", "mine::b"), ("a.toml", "mine::a"), ("notes.txt", "")] {
+        std::fs::write(folder.path().join(name), file(1, &format!("id = \"{id}\""))).unwrap();
+    }
+    let ids: Vec<String> = all(folder.path()).unwrap().into_iter().map(|case| case.id).collect();
+    assert_eq!(ids, ["mine::a", "mine::b"]);
+    std::fs::write(folder.path().join("c.toml"), file(1, "id = \"mine::a\"")).unwrap();
+    let error = all(folder.path()).unwrap_err();
+    assert!(
+        error.contains("c.toml: its id \"mine::a\" is that of ") && error.contains("a.toml; give every"),
+        "{error}"
+    );
+}
+
+fn page(name: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name)).unwrap()
+}
+
+#[test]
+fn every_example_of_the_page_is_a_case_that_could_run() {
+    let page = page("case-files.md");
+    let examples = page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let mut count = 0;
+    for example in examples {
+        let case = read_bytes("example.toml", example.as_bytes()).unwrap_or_else(|error| panic!("{error}\n{example}"));
+        assert_ne!(case.id, "");
+        count += 1;
+    }
+    assert!(count >= 4, "{count}");
+}
+
+#[test]
+fn the_page_of_the_schema_is_the_schema_of_the_types() {
+    let written: serde_json::Value = serde_json::from_str(&page("case.schema.json")).unwrap();
+    if written != schema() {
+        let now = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/case.schema.json");
+        std::fs::write(&now, format!("{:#}\n", schema())).unwrap();
+        panic!(
+            "the types have another schema, which is in {} now: cargo xtask case schema > docs/case.schema.json",
+            now.display()
+        );
+    }
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    let holds = |case: &str| validator.is_valid(&toml::from_str::<serde_json::Value>(case).unwrap());
+    let whole = write(&case(), Format::Json).unwrap();
+    assert!(validator.is_valid(&serde_json::from_str(&whole).unwrap()), "{whole}");
+    assert!(holds(&file(0, "")));
+    for (line, instead) in [(5, "firmwear = \"seabios\""), (8, "class = \"virtio-blc\""), (13, "bootindex = \"first\"")]
+    {
+        assert!(!holds(&file(line, instead)), "{instead}");
+    }
+}

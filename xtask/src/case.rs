@@ -1,0 +1,93 @@
+//! `cargo xtask case`: cases as files, see `docs/case-files.md`.
+
+mod minimize;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use bootwright::case::file::{Format, schema};
+use bootwright::report::folder_name;
+use clap::Subcommand;
+
+use crate::XtaskError;
+use crate::test::boot_binary::BootBinary;
+use crate::test::source::Source;
+
+/// Options of `cargo xtask case`.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Print a case as a file that cargo xtask test --case-file reads
+    Export(Export),
+    /// Make a failing case smaller while it fails in the same way, and print the smaller file; the given one stays
+    Minimize(minimize::Args),
+    /// Print the JSON schema of a case file (docs/case.schema.json)
+    Schema,
+}
+
+#[derive(clap::Args)]
+struct Export {
+    /// The case's id; several with --out
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<String>,
+    /// A folder that gets a file for each case; made if it does not exist
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// JSON instead of TOML
+    #[arg(long)]
+    json: bool,
+    /// A crate of cases outside this repository, by its folder, instead of the project's own
+    #[arg(long, value_name = "PATH")]
+    cases: Option<PathBuf>,
+    /// Where that crate is built [default: where cargo would]
+    #[arg(long, value_name = "DIR", requires = "cases")]
+    target_dir: Option<PathBuf>,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+///
+/// [`XtaskError`] for a case that there is not, a file that holds none, or one that cannot be written.
+pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
+    match &args.action {
+        Action::Export(export) => run_export(export)?,
+        Action::Minimize(args) => minimize::run(args)?,
+        Action::Schema => print(&format!("{:#}\n", schema()))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_export(args: &Export) -> Result<(), XtaskError> {
+    if args.ids.len() > 1 && args.out.is_none() {
+        return Err(XtaskError("a file has one case: give one id, or a folder for several by --out DIR".to_owned()));
+    }
+    let (format, end) = if args.json { (Format::Json, "json") } else { (Format::Toml, "toml") };
+    let boot = BootBinary::build(&Source::of(args.cases.as_deref(), args.target_dir.as_deref())?)?;
+    // all of them before the first file is written
+    let texts = args.ids.iter().map(|id| Ok((id, boot.case(id, format)?))).collect::<Result<Vec<_>, XtaskError>>()?;
+    let Some(out) = &args.out else {
+        return texts.iter().try_for_each(|(_, text)| print(text));
+    };
+    let problem = |path: &std::path::Path, error| XtaskError(format!("--out {}: {error}", path.display()));
+    std::fs::create_dir_all(out).map_err(|error| problem(out, error))?;
+    for (id, text) in texts {
+        let path = out.join(format!("{}.{end}", folder_name(id)));
+        std::fs::write(&path, text).map_err(|error| problem(&path, error))?;
+    }
+    Ok(())
+}
+
+/// Prints to standard output; a reader that went away is no failure.
+fn print(text: &str) -> Result<(), XtaskError> {
+    use std::io::Write;
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(XtaskError::from(error)),
+        _ => Ok(()),
+    }
+}
