@@ -39,7 +39,7 @@ fn bios(head: &[u8]) -> Claim {
     }
     match head.get(..440).is_some_and(|code| code.iter().any(|byte| *byte != 0)) {
         true => Claim::yes("boot code with a signature in its first sector"),
-        false => Claim::no("its first sector has a signature and no boot code"),
+        false => Claim { empty: true, ..Claim::no("its first sector has a signature and no boot code") },
     }
 }
 

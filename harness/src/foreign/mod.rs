@@ -81,15 +81,17 @@ pub struct Claim {
     pub why: String,
     /// An EFI program carries a signature.
     pub signed: bool,
+    /// BIOS enters the first sector all the same: it has the signature, and no code.
+    pub empty: bool,
 }
 
 impl Claim {
     fn yes(why: impl Into<String>) -> Claim {
-        Claim { boots: true, why: why.into(), signed: false }
+        Claim { boots: true, why: why.into(), ..Claim::default() }
     }
 
     fn no(why: impl Into<String>) -> Claim {
-        Claim { boots: false, why: why.into(), signed: false }
+        Claim { boots: false, why: why.into(), ..Claim::default() }
     }
 }
 

@@ -216,6 +216,8 @@ pub struct Watcher {
     fetched: bool,
     wanted: Vec<(String, Regex)>,
     line: Vec<u8>,
+    /// The debug console's line that has no end yet: it comes in pieces too.
+    log_line: Vec<u8>,
     screen: vt100::Parser,
     /// Rows of the screen as they were looked at last.
     rows: Vec<String>,
@@ -226,17 +228,30 @@ impl Watcher {
     pub fn new(patterns: &[String], has_rom: bool) -> Watcher {
         let wanted = patterns.iter().filter_map(|text| Some((text.clone(), pattern(text).ok()?))).collect();
         let screen = vt100::Parser::new(ROWS, COLUMNS, 0);
-        Watcher { has_rom, fetched: false, wanted, line: Vec::new(), screen, rows: Vec::new() }
+        Watcher { has_rom, fetched: false, wanted, line: Vec::new(), log_line: Vec::new(), screen, rows: Vec::new() }
     }
 
     /// Takes bytes of a stream.
     pub fn push(&mut self, source: Source, bytes: &[u8], trace: &mut Trace) {
         match source {
             Source::Serial => self.serial(bytes, trace),
-            Source::DebugConsole | Source::Screen => {
+            Source::DebugConsole => self.log(bytes, trace),
+            Source::Screen => {
                 String::from_utf8_lossy(bytes).lines().for_each(|line| self.see(line.trim_end(), false, trace));
             }
             Source::QemuStderr => {}
+        }
+    }
+
+    /// The debug console's whole lines.
+    fn log(&mut self, bytes: &[u8], trace: &mut Trace) {
+        for &byte in bytes {
+            if byte == b'\n' {
+                let line = std::mem::take(&mut self.log_line);
+                self.see(String::from_utf8_lossy(&line).trim_end(), false, trace);
+            } else if self.log_line.len() < 16 * LINE_LIMIT {
+                self.log_line.push(byte);
+            }
         }
     }
 
@@ -412,6 +427,17 @@ mod tests {
     fn what_stops_a_boot_is_told(#[case] text: &str, #[case] program: &str) {
         let stopped = seen(Source::Serial, text, false).guest.stopped.unwrap();
         assert_eq!(stopped.program, program);
+    }
+
+    #[test]
+    fn a_line_of_the_debug_console_may_come_in_two_pieces() {
+        let mut trace = Trace::default();
+        let mut watcher = Watcher::new(&[], false);
+        for piece in ["Booting from Hard Disk...\nBooting from 00", "00:7c00\n"] {
+            assert_eq!(trace.stage(), Stage::Nothing);
+            watcher.push(Source::DebugConsole, piece.as_bytes(), &mut trace);
+        }
+        assert_eq!(trace.stage(), Stage::Started);
     }
 
     #[test]

@@ -20,6 +20,9 @@ pub struct Reach {
     /// What is typed once something was printed, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<Answer>,
+    /// Where nothing is to boot: firmware may enter the medium, whose first sector has the signature and no code, as BIOS does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_code: bool,
     /// Watch on once it has come so far, as long as something new is printed, to say how far it comes.
     #[serde(default)]
     pub go_on: bool,
@@ -57,7 +60,7 @@ impl Reach {
             return true;
         }
         match self.stage {
-            None => trace.stage() >= Stage::Started,
+            None => trace.stage() >= self.furthest_of_nothing(),
             Some(_) => {
                 let met = self.is_met(trace);
                 (met && (!self.go_on || trace.stage() == Stage::Userspace)) || (trace.guest.stopped.is_some() && !met)
@@ -78,7 +81,7 @@ impl Reach {
             }
         }
         let stage = trace.stage();
-        let Some(wanted) = self.stage else { return nothing_boots(trace) };
+        let Some(wanted) = self.stage else { return self.nothing_boots(trace) };
         if stage < wanted {
             return Err(format!("wanted {}, came to {}", wanted.word(), came_to(trace)).into());
         }
@@ -89,17 +92,24 @@ impl Reach {
             None => Ok(()),
         }
     }
-}
 
-fn nothing_boots(trace: &Trace) -> Result<(), Difference> {
-    if trace.stage() >= Stage::Started {
-        return Err(format!("nothing was to boot here, but it came to {}", came_to(trace)).into());
+    /// The first stage to which a boot of nothing never comes.
+    fn furthest_of_nothing(&self) -> Stage {
+        if self.without_code { Stage::Loader } else { Stage::Started }
     }
-    match &trace.terminal {
-        Some(Terminal::CpuException) | None => {
-            Err(format!("firmware did not stop by itself: {}", came_to(trace)).into())
+
+    fn nothing_boots(&self, trace: &Trace) -> Result<(), Difference> {
+        if trace.stage() >= self.furthest_of_nothing() {
+            return Err(format!("nothing was to boot here, but it came to {}", came_to(trace)).into());
         }
-        Some(_) => Ok(()),
+        // a processor that was sent into an empty sector does not come back
+        let entered = trace.stage() == Stage::Started;
+        match &trace.terminal {
+            Some(Terminal::CpuException) | None if !entered => {
+                Err(format!("firmware did not stop by itself: {}", came_to(trace)).into())
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -135,7 +145,8 @@ mod tests {
     use crate::trace::{GuestText, Sighting};
 
     fn reach(stage: Option<Stage>) -> Reach {
-        Reach { stage, expect: Vec::new(), reject: Vec::new(), answers: Vec::new(), go_on: false, seconds: 60 }
+        let (expect, reject, answers) = (Vec::new(), Vec::new(), Vec::new());
+        Reach { stage, expect, reject, answers, without_code: false, go_on: false, seconds: 60 }
     }
 
     fn trace(stage: Stage) -> Trace {
@@ -160,6 +171,15 @@ mod tests {
         assert!(nothing.is_met(&stopped) && nothing.is_over(&stopped));
         let booted = Trace { terminal: Some(Terminal::UefiShell), ..trace(Stage::Started) };
         assert!(!nothing.is_met(&booted));
+    }
+
+    #[test]
+    fn an_empty_sector_may_be_entered_and_nothing_may_come_of_it() {
+        let nothing = Reach { without_code: true, ..reach(None) };
+        assert!(nothing.judge(&Trace::default()).is_err(), "silence proves nothing");
+        assert!(nothing.is_met(&trace(Stage::Started)) && !nothing.is_over(&trace(Stage::Started)));
+        assert!(nothing.judge(&trace(Stage::Loader)).is_err() && nothing.is_over(&trace(Stage::Loader)));
+        assert!(reach(None).judge(&trace(Stage::Started)).is_err(), "a sector with code");
     }
 
     #[test]

@@ -42,9 +42,10 @@ impl Cell {
     ) -> Cell {
         let [firmware, board, bus] = words;
         let (boots, why) = claim;
-        let nothing =
-            Reach { stage: None, expect: Vec::new(), answers: Vec::new(), go_on: false, ..demand.reach.clone() };
-        let reach = if boots { demand.reach.clone() } else { nothing };
+        let without_code = demand.reach.without_code && firmware == "bios" && !boots;
+        let wanted = Reach { without_code, ..demand.reach.clone() };
+        let nothing = |wanted| Reach { stage: None, expect: Vec::new(), answers: Vec::new(), go_on: false, ..wanted };
+        let reach = if boots { wanted } else { nothing(wanted) };
         let about = if boots { why.to_owned() } else { format!("must not boot: {why}") };
         let case = Case::new(format!("boot::{}::{firmware}::{board}::{bus}", demand.name))
             .machine(machine)

@@ -234,6 +234,7 @@ pub fn demand(args: &Args, subject: &Subject) -> Demand {
         expect: patterns(&args.expect),
         reject: patterns(&args.reject),
         answers: args.send.iter().map(|send| send.0.clone()).collect(),
+        without_code: subject.claims().empty,
         go_on: args.milestone.is_none() && args.expect.is_empty(),
         seconds: args.deadline,
     };

@@ -43,6 +43,8 @@ pub struct Claims {
     pub uefi: (bool, String),
     /// The EFI program is signed.
     pub signed: bool,
+    /// BIOS enters a first sector in which there is no code.
+    pub empty: bool,
 }
 
 /// Files on a network.
@@ -140,19 +142,20 @@ impl Subject {
                     Drive::Floppy => (false, "UEFI on this board boots no floppy".to_owned()),
                     _ => (looked.uefi.boots, looked.uefi.why.clone()),
                 };
-                Claims { bios, signed: uefi.0 && looked.uefi.signed, uefi }
+                Claims { bios, signed: uefi.0 && looked.uefi.signed, uefi, empty: looked.bios.empty }
             }
             Subject::Served(served) => {
                 let file = |file: &Option<String>, firmware: &str| match file {
                     Some(file) => (true, format!("boot file {file}")),
                     None => (false, format!("no boot file for {firmware}")),
                 };
-                Claims { bios: file(&served.bios, "BIOS"), uefi: file(&served.uefi, "UEFI"), signed: false }
+                let (bios, uefi) = (file(&served.bios, "BIOS"), file(&served.uefi, "UEFI"));
+                Claims { bios, uefi, signed: false, empty: false }
             }
             Subject::Kernel(_, claims) => claims.clone(),
             Subject::Configuration => {
                 let given = (true, "what the configuration gives".to_owned());
-                Claims { bios: given.clone(), uefi: given, signed: false }
+                Claims { bios: given.clone(), uefi: given, signed: false, empty: false }
             }
         }
     }
@@ -230,6 +233,7 @@ fn kernel_of(kernel: &Path, args: &Args) -> Result<Subject, XtaskError> {
         true => (true, "its EFI stub".to_owned()),
         false => (false, "no EFI loader: the kernel has no EFI stub".to_owned()),
     };
-    let claims = Claims { bios: (true, "QEMU's loader of Linux kernels".to_owned()), uefi, signed: false };
+    let bios = (true, "QEMU's loader of Linux kernels".to_owned());
+    let claims = Claims { bios, uefi, signed: false, empty: false };
     Ok(Subject::Kernel(KernelFiles { kernel: path, initrd, append: args.append.clone() }, claims))
 }

@@ -49,7 +49,8 @@ fn came_to(cell: &Cell, case: &CaseResult) -> String {
         return "(nothing is known: see below)".to_owned();
     }
     let why = reached.stopped.as_deref().map(short);
-    let no_code = matches!(reached.stage.as_str(), "nothing" | "firmware");
+    let entered_in_vain = !cell.boots && case.verdict.is_as_expected();
+    let no_code = matches!(reached.stage.as_str(), "nothing" | "firmware") || entered_in_vain;
     if no_code && case.negative_of.is_none() {
         let does_not = if cell.boots { "does not boot".to_owned() } else { format!("does not boot: {}", cell.why) };
         return why.map_or(does_not.clone(), |why| format!("{does_not} [{why}]"));
