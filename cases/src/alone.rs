@@ -10,25 +10,31 @@ use crate::classes::{self, COMBINATIONS};
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (firmware, board) in COMBINATIONS {
-        let mut all = classes::disks(board);
-        all.extend(classes::opticals(board));
-        all.extend(classes::older_usb());
-        for class in all {
-            let id = format!("alone::{}::{}::{}", firmware.name(), board.name(), class.name());
-            let machine = Machine::new(firmware, board).drive(class, 0, Medium::bootable("only")).bootindex(1);
-            let case = Case::new(id)
-                .axis("class", class.name())
-                .machine(machine)
-                .expect(Expectation::boots("only"))
-                .control_blank("only")
-                .smoke_if((firmware == Firmware::SeaBios && board == Board::Pc) || class == DiskClass::VirtioBlk)
-                .cold("the cold case of its class on its board");
-            cases.push(case);
-        }
-        cases.extend(layouts(firmware, board));
+        cases.extend(on(firmware, board));
     }
     cases.extend([Board::Pc, Board::Q35].map(plain_cpu));
     cases.extend([Board::Pc, Board::Q35].map(floppy));
+    cases
+}
+
+/// Those of one firmware on one board.
+pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
+    let mut all = classes::disks(board);
+    all.extend(classes::opticals(board));
+    all.extend(classes::older_usb());
+    let case = |class: DiskClass| {
+        let id = format!("alone::{}::{}::{}", firmware.name(), board.name(), class.name());
+        let machine = Machine::new(firmware, board).drive(class, 0, Medium::bootable("only")).bootindex(1);
+        Case::new(id)
+            .axis("class", class.name())
+            .machine(machine)
+            .expect(Expectation::boots("only"))
+            .control_blank("only")
+            .smoke_if((firmware == Firmware::SeaBios && board == Board::Pc) || class == DiskClass::VirtioBlk)
+            .cold("the cold case of its class on its board")
+    };
+    let mut cases: Vec<Case> = all.into_iter().map(case).collect();
+    cases.extend(layouts(firmware, board));
     cases
 }
 
@@ -68,11 +74,11 @@ fn layouts(firmware: Firmware, board: Board) -> Vec<Case> {
                 .expect(Expectation::boots("only"))
                 .control_blank("only");
             // FAT matters to UEFI only, and the board does not matter to a file system
-            let kept = board == Board::Q35 && (firmware == Firmware::Ovmf || fat == FatType::Fat16);
+            let kept = board != Board::Pc && (firmware.is_uefi() || fat == FatType::Fat16);
             cases.extend(kept.then_some(case));
         }
     }
-    if board == Board::Q35 {
+    if board != Board::Pc {
         cases.extend(one_firmware_only(firmware, board));
     }
     cases
@@ -83,7 +89,7 @@ fn layouts(firmware: Firmware, board: Board) -> Vec<Case> {
 fn one_firmware_only(firmware: Firmware, board: Board) -> Vec<Case> {
     let (name, own, other) = match firmware {
         Firmware::SeaBios => ("bios-only", Boots::BiosOnly, Boots::UefiOnly),
-        Firmware::Ovmf => ("uefi-only", Boots::UefiOnly, Boots::BiosOnly),
+        Firmware::Ovmf | Firmware::Aavmf => ("uefi-only", Boots::UefiOnly, Boots::BiosOnly),
     };
     let class = classes::native_optical(board);
     // a disk for UEFI only needs GPT: the MBR's signature would make its boot code bootable for a BIOS

@@ -19,6 +19,8 @@ pub fn disks(board: Board) -> Vec<DiskClass> {
         DiskClass::Nvme,
         DiskClass::Usb(UsbController::Xhci),
     ];
+    // QEMU plugs an AHCI controller into it, which AAVMF does not drive: `drives` has the case
+    classes.retain(|class| *class != DiskClass::Ahci || board != Board::Virt);
     if board.facts().ide.is_some() {
         classes.push(DiskClass::Ide);
     }
@@ -33,6 +35,7 @@ pub fn pluggable(board: Board) -> Vec<DiskClass> {
 /// Optical classes of a board.
 pub fn opticals(board: Board) -> Vec<DiskClass> {
     let mut classes = vec![DiskClass::AhciCd, DiskClass::ScsiCd];
+    classes.retain(|class| *class != DiskClass::AhciCd || board != Board::Virt);
     if board.facts().ide.is_some() {
         classes.push(DiskClass::IdeCd);
     }
@@ -44,7 +47,11 @@ pub fn older_usb() -> [DiskClass; 2] {
     [DiskClass::Usb(UsbController::Ehci), DiskClass::Usb(UsbController::Uhci)]
 }
 
-/// The optical drive that a board has without further adapters.
+/// The optical drive that a board has without further adapters, or where it has none, one that its firmware drives.
 pub fn native_optical(board: Board) -> DiskClass {
-    if board.facts().ide.is_some() { DiskClass::IdeCd } else { DiskClass::AhciCd }
+    match board {
+        Board::Pc => DiskClass::IdeCd,
+        Board::Q35 => DiskClass::AhciCd,
+        Board::Virt => DiskClass::ScsiCd,
+    }
 }

@@ -25,6 +25,33 @@ const IMPOSSIBLE: [(Pair, &str); 6] = [
 
 /// Pairs that a machine could have and no case does: group, pair, why.
 const LEFT_OUT: &[(&str, Pair, &str)] = &[
+    ("aarch64", [("right", &["scsi-cd"]), ("wrong", &["scsi-cd"])], ONE_OPTICAL),
+    (
+        "aarch64",
+        [("damage", &["bad-variable"]), ("when", &["at-first", "at-first-bootindex"])],
+        "the template has no variable that could be damaged",
+    ),
+    (
+        "aarch64",
+        [("damage", &[]), ("when", &["later-bootindex", "at-first-bootindex"])],
+        "AAVMF makes a store anew that it cannot read, whatever order there was",
+    ),
+    (
+        "aarch64",
+        [("class", &["virtio-blk", "nvme"]), ("act", &[])],
+        "PCI functions come behind root ports, in the acts that differ by the firmware",
+    ),
+    ("aarch64", [("class", &["virtio-blk", "nvme"]), ("other", &["blank"])], PRELAUNCH_ONCE),
+    ("aarch64", [("class", &["virtio-blk", "nvme"]), ("strict", &["on"])], PRELAUNCH_ONCE),
+    ("aarch64", [("other", &["blank"]), ("act", &[])], PRELAUNCH_ONCE),
+    (
+        "aarch64",
+        [("access", &["read-only"]), ("order", &["written"])],
+        "AAVMF tells the guest that its write has failed, and the guest ends",
+    ),
+    ("aarch64", [("arch", &[]), ("firmware", &[])], "an architecture is one firmware's"),
+    ("aarch64", [("arch", &[]), ("machine", &[])], "an architecture is one firmware's"),
+    ("aarch64", [("firmware", &[]), ("machine", &[])], "guests of one network, each on a board of its own"),
     ("alone", [("fat", &["fat12", "fat32"]), ("firmware", &["seabios"])], SEABIOS_READS_NO_FAT),
     ("alone", [("firmware", &[]), ("made-for", &[])], "a medium for one firmware is no boot entry of the other"),
     (

@@ -15,25 +15,7 @@ use crate::classes::{self, COMBINATIONS};
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (firmware, board) in COMBINATIONS {
-        for (name, medium) in [("blank", Medium::blank("first")), ("no-signature", Medium::without_signature("first"))]
-        {
-            for class in classes::disks(board) {
-                cases.push(unbootable_disk(firmware, board, class, name, medium.clone()));
-            }
-            cases.push(unbootable_before_optical(firmware, board, name, medium));
-        }
-        cases.push(empty_drive(firmware, board));
-        cases.push(hanging(firmware, board));
-        cases.push(returning(firmware, board));
-        for (name, after) in [
-            ("keyboard-controller", After::RebootKeyboardController),
-            ("port-cf9", After::RebootPortCf9),
-            ("triple-fault", After::TripleFault),
-            ("reset-system", After::ResetSystem),
-        ] {
-            cases.push(rebooting(firmware, board, name, after));
-        }
-        cases.push(nothing(firmware, board));
+        cases.extend(on(firmware, board));
     }
     cases.push(vendor_reboot_disk());
     // OVMF's on one board
@@ -42,6 +24,33 @@ pub fn cases() -> Vec<Case> {
         case.long_if(slow, SLOW_OVMF)
     };
     cases.into_iter().map(long).collect()
+}
+
+/// Those of one firmware on one board.
+pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (name, medium) in [("blank", Medium::blank("first")), ("no-signature", Medium::without_signature("first"))] {
+        for class in classes::disks(board) {
+            cases.push(unbootable_disk(firmware, board, class, name, medium.clone()));
+        }
+        cases.push(unbootable_before_optical(firmware, board, name, medium));
+    }
+    cases.push(empty_drive(firmware, board));
+    cases.push(hanging(firmware, board));
+    cases.push(returning(firmware, board));
+    for (name, after) in [
+        ("keyboard-controller", After::RebootKeyboardController),
+        ("port-cf9", After::RebootPortCf9),
+        ("triple-fault", After::TripleFault),
+        ("reset-system", After::ResetSystem),
+    ] {
+        // the other ways are a PC's
+        if after == After::ResetSystem || firmware != Firmware::Aavmf {
+            cases.push(rebooting(firmware, board, name, after));
+        }
+    }
+    cases.push(nothing(firmware, board));
+    cases
 }
 
 fn id(firmware: Firmware, board: Board, rest: &str) -> String {
@@ -54,7 +63,7 @@ fn unbootable_disk(firmware: Firmware, board: Board, class: DiskClass, name: &st
     let machine = machine.drive(class, 1, Medium::bootable("second")).bootindex(2).strict(true);
     let expectation = match firmware {
         Firmware::SeaBios => Expectation::nothing_boots([failed("first").because("not a bootable disk")]),
-        Firmware::Ovmf => Expectation::boots("second").after_failing("first"),
+        Firmware::Ovmf | Firmware::Aavmf => Expectation::boots("second").after_failing("first"),
     };
     let control = machine.clone().with_medium(Medium::bootable("first"));
     let smoke = class == DiskClass::VirtioBlk && name == "blank";
@@ -65,7 +74,7 @@ fn unbootable_disk(firmware: Firmware, board: Board, class: DiskClass, name: &st
         .expect(expectation)
         .control(control)
         .smoke_if(smoke)
-        .long_if(firmware == Firmware::Ovmf, SLOW_OVMF)
+        .long_if(firmware.is_uefi(), SLOW_OVMF)
 }
 
 /// An optical drive has an entry of its own, so both firmwares fall through to it.
@@ -78,7 +87,7 @@ fn unbootable_before_optical(firmware: Firmware, board: Board, name: &str, first
         .machine(machine)
         .expect(Expectation::boots("second").after_failing("first"))
         .control(control)
-        .long_if(firmware == Firmware::Ovmf && name == "no-signature", SLOW_OVMF)
+        .long_if(firmware.is_uefi() && name == "no-signature", SLOW_OVMF)
 }
 
 /// An optical drive without a medium comes first. Newer OVMF has no entry for one on AHCI.
@@ -88,7 +97,7 @@ fn empty_drive(firmware: Firmware, board: Board) -> Case {
     let machine = machine.virtio_blk(Medium::bootable("second")).bootindex(2);
     let expectation = match firmware {
         Firmware::SeaBios => Expectation::attempts([failed_entry("DVD/CD"), booted("second")]),
-        Firmware::Ovmf => Expectation::attempts([failed_entry("DVD-ROM"), booted("second")]),
+        Firmware::Ovmf | Firmware::Aavmf => Expectation::attempts([failed_entry("DVD-ROM"), booted("second")]),
     };
     let case = Case::new(id(firmware, board, "empty-optical-drive"))
         .axis("first", "empty")
@@ -96,7 +105,7 @@ fn empty_drive(firmware: Firmware, board: Board) -> Case {
         .expect(expectation)
         .control(machine);
     match (firmware, board) {
-        (Firmware::Ovmf, Board::Q35) => {
+        (Firmware::Ovmf, Board::Q35) | (Firmware::Aavmf, _) => {
             case.expect_where(Behaviour::EmptyAhciDriveIsNoOption, Expectation::boots("second"))
         }
         _ => case,
@@ -128,7 +137,9 @@ fn returning(firmware: Firmware, board: Board) -> Case {
         .strict(true);
     let expectation = match firmware {
         Firmware::SeaBios => Expectation::nothing_boots([failed("first").because_of(Cause::Returned)]),
-        Firmware::Ovmf => Expectation::attempts([failed("first").because_of(Cause::Returned), booted("second")]),
+        Firmware::Ovmf | Firmware::Aavmf => {
+            Expectation::attempts([failed("first").because_of(Cause::Returned), booted("second")])
+        }
     };
     Case::new(id(firmware, board, "returning"))
         .axis("first", "returning")
@@ -156,7 +167,7 @@ fn rebooting(firmware: Firmware, board: Board, name: &str, after: After) -> Case
 fn nothing(firmware: Firmware, board: Board) -> Case {
     let attempts: Vec<Expected> = match firmware {
         Firmware::SeaBios => vec![failed_entry("Hard Disk"), failed_entry("Floppy")],
-        Firmware::Ovmf => Vec::new(),
+        Firmware::Ovmf | Firmware::Aavmf => Vec::new(),
     };
     let machine = Machine::new(firmware, board);
     let control = machine.clone().virtio_blk(Medium::bootable("there"));

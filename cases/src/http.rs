@@ -1,6 +1,6 @@
 //! Network boot by HTTP: a URL as boot file for iPXE, UEFI HTTP boot, and servers that break the rules.
 
-mod uefi;
+pub mod uefi;
 
 use bootwright::case::Case;
 use bootwright::lan::routes::{Answer, BodyFault, Head, Http, Length, Resource};

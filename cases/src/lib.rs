@@ -5,6 +5,7 @@
 
 #![deny(missing_docs)]
 
+mod aarch64;
 mod alone;
 mod bridge;
 mod classes;
@@ -62,6 +63,7 @@ pub fn all() -> Vec<Case> {
         ("the boot menu: what it lists, what is chosen, how long it is offered", menu::cases()),
         ("network boot over a real bridge, firewall and servers", bridge::cases()),
         ("what users reported of their virtual machines", field::cases()),
+        ("AAVMF on aarch64 does what OVMF does", aarch64::cases()),
     ];
     let about = |about: &str, mut case: Case| {
         case.about.get_or_insert_with(|| about.to_owned());

@@ -59,7 +59,7 @@ fn candidates(board: Board) -> Machine {
 fn optical(board: Board) -> DeviceClass {
     match board {
         Board::Pc => DeviceClass::Ide { channel: 1, unit: 0 },
-        Board::Q35 => DeviceClass::Ahci { port: 2 },
+        Board::Q35 | Board::Virt => DeviceClass::Ahci { port: 2 },
     }
 }
 

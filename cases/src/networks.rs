@@ -6,6 +6,61 @@ use bootwright::machine::{Board, Firmware, Machine, Medium, Network, NicModel, O
 use bootwright::trace::Outcome;
 use bootwright::verdict::{Cause, Expectation, Expected, OnLan, booted, failed_entry};
 
+/// A UEFI guest as networks see it.
+#[derive(Clone, Copy)]
+pub struct Uefi {
+    /// What it starts with.
+    pub firmware: Firmware,
+    /// Its board.
+    pub board: Board,
+    /// Option 93 of its PXE client.
+    pub pxe: u16,
+    /// Option 93 of its HTTP client.
+    pub http: u16,
+}
+
+/// OVMF: architectures 7 and 16.
+pub fn on_x86(board: Board) -> Uefi {
+    Uefi { firmware: Firmware::Ovmf, board, pxe: 7, http: 16 }
+}
+
+/// AAVMF: architectures 11 and 19.
+pub const ON_ARM: Uefi = Uefi { firmware: Firmware::Aavmf, board: Board::Virt, pxe: 11, http: 19 };
+
+impl Uefi {
+    /// `ovmf::q35`, as ids have it.
+    pub fn id(self) -> String {
+        format!("{}::{}", self.firmware.name(), self.board.name())
+    }
+
+    /// A machine with a virtio NIC that the firmware's own stack drives first, and a bootable disk second.
+    pub fn machine(self, network: Network) -> Machine {
+        self.machine_with_rom(network).rom_of_each_nic(&OptionRom::Empty)
+    }
+
+    /// The same machine with iPXE's EFI ROM on the NIC.
+    pub fn machine_with_rom(self, network: Network) -> Machine {
+        let machine = Machine::new(self.firmware, self.board)
+            .network(network)
+            .nic("virtio-net-pci", Some(0))
+            .bootindex(1)
+            .virtio_blk(Medium::bootable("next"))
+            .bootindex(2);
+        self.with_random_source(machine)
+    }
+
+    /// The machine with random numbers of the kind that its firmware's network stack takes.
+    pub fn with_random_source(self, machine: Machine) -> Machine {
+        // AAVMF has no entry for a NIC before it connects virtio-rng; this CPU has an instruction (FEAT_RNG)
+        if self.firmware == Firmware::Aavmf { machine.cpu("max") } else { machine.rng() }
+    }
+
+    /// A network of this lan that offers a program for it.
+    pub fn offers(self, lan: LanSpec, file: &str, medium: &str) -> Network {
+        Network::new(lan).efi_program_for(self.board.facts().efi, file, medium)
+    }
+}
+
 /// The boot file of BIOS guests.
 pub const BIOS_FILE: &str = "boot.0";
 /// The boot file of UEFI guests.
@@ -121,7 +176,12 @@ pub fn healthy() -> Network {
 
 /// A network on which a UEFI guest boots by TFTP.
 pub fn healthy_efi() -> Network {
-    Network::new(LanSpec::new().dhcp(DhcpServer::new("main").boot_file(EFI_FILE))).efi_program(EFI_FILE, "served")
+    healthy_for(on_x86(Board::Pc))
+}
+
+/// A network on which this guest boots by TFTP.
+pub fn healthy_for(guest: Uefi) -> Network {
+    guest.offers(LanSpec::new().dhcp(DhcpServer::new("main").boot_file(EFI_FILE)), EFI_FILE, "served")
 }
 
 /// The healthy network with its lan changed.
@@ -131,16 +191,5 @@ pub fn with(change: impl FnOnce(LanSpec) -> LanSpec) -> Network {
 
 /// An OVMF machine with a virtio NIC that OVMF's own stack drives first, and a bootable disk second.
 pub fn ovmf(board: Board, network: Network) -> Machine {
-    ovmf_by_ipxe(board, network).rom_of_each_nic(&OptionRom::Empty)
-}
-
-/// The same machine with iPXE's EFI ROM on the NIC.
-pub fn ovmf_by_ipxe(board: Board, network: Network) -> Machine {
-    Machine::new(Firmware::Ovmf, board)
-        .network(network)
-        .nic("virtio-net-pci", Some(0))
-        .bootindex(1)
-        .virtio_blk(Medium::bootable("next"))
-        .bootindex(2)
-        .rng()
+    on_x86(board).machine(network)
 }

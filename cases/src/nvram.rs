@@ -2,31 +2,41 @@
 
 use bootwright::case::Case;
 use bootwright::case::story::{Milestone, Story};
-use bootwright::machine::{Firmware, Machine, Medium};
+use bootwright::machine::{Board, Firmware, Machine, Medium};
 use bootwright::verdict::{Expectation, booted};
 use bootwright_images::After;
 
 use crate::SEVERAL_OVMF;
 
 pub fn cases() -> Vec<Case> {
-    let mut cases = vec![kept_over_power_cycle(), restored_after_removal()];
-    cases.extend(written_by_the_guest());
+    on(Firmware::Ovmf, Board::Q35)
+}
+
+/// Those of UEFI firmware on one board.
+pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
+    let bare = Machine::new(firmware, board);
+    let mut cases = vec![kept_over_power_cycle(&bare), restored_after_removal(&bare)];
+    cases.extend(written_by_the_guest(&bare));
     for case in &mut cases {
         case.axes.insert("class".to_owned(), "virtio-blk".to_owned());
     }
     cases
 }
 
+fn id(machine: &Machine, rest: &str) -> String {
+    format!("nvram::{}::{}::{rest}", machine.firmware.name(), machine.board.name())
+}
+
 /// The farther disk is first in the order.
-fn machine() -> Machine {
-    let machine = Machine::q35(Firmware::Ovmf).virtio_blk(Medium::bootable("wrong")).slot(4).bootindex(2);
+fn machine(bare: &Machine) -> Machine {
+    let machine = bare.clone().virtio_blk(Medium::bootable("wrong")).slot(4).bootindex(2);
     machine.virtio_blk(Medium::bootable("right")).slot(6).bootindex(1)
 }
 
 /// A second power-on with the variables of the first one boots the same disk.
-fn kept_over_power_cycle() -> Case {
-    Case::new("nvram::ovmf::q35::power-cycle")
-        .machine(machine())
+fn kept_over_power_cycle(bare: &Machine) -> Case {
+    Case::new(id(bare, "power-cycle"))
+        .machine(machine(bare))
         .story(Story::new().wait(Milestone::Ended).power_cycle(&[]))
         .expect(Expectation::attempts([booted("right"), booted("right")]).without_trying("wrong"))
         .control_blank("right")
@@ -34,11 +44,11 @@ fn kept_over_power_cycle() -> Case {
 }
 
 /// A disk that is missing at one power-on loses its boot option, and has it back, in its place, when it is there again.
-fn restored_after_removal() -> Case {
+fn restored_after_removal(bare: &Machine) -> Case {
     let story = Story::new().wait(Milestone::Ended).power_cycle(&["right"]);
     let story = story.wait(Milestone::Ended).power_cycle(&[]);
-    Case::new("nvram::ovmf::q35::removed-and-restored")
-        .machine(machine())
+    Case::new(id(bare, "removed-and-restored"))
+        .machine(machine(bare))
         .story(story)
         .expect(Expectation::attempts([booted("right"), booted("wrong"), booted("right")]))
         .control_blank("right")
@@ -46,8 +56,8 @@ fn restored_after_removal() -> Case {
 }
 
 /// Two disks, without a bootindex unless `listed`: then the order of their slots is OVMF's own.
-fn writing(first: After, second: After, listed: bool) -> Machine {
-    let mut machine = Machine::q35(Firmware::Ovmf).virtio_blk(Medium::then("first", first)).slot(4);
+fn writing(bare: &Machine, first: After, second: After, listed: bool) -> Machine {
+    let mut machine = bare.clone().virtio_blk(Medium::then("first", first)).slot(4);
     machine = if listed { machine.bootindex(1) } else { machine };
     machine = machine.virtio_blk(Medium::then("second", second)).slot(6);
     if listed { machine.bootindex(2) } else { machine }
@@ -55,14 +65,14 @@ fn writing(first: After, second: After, listed: bool) -> Machine {
 
 /// What the guest writes with SetVariable before it resets the machine. The control is a guest that writes nothing; where a
 /// bootindex wins over what it wrote, the machine without one.
-fn written_by_the_guest() -> Vec<Case> {
+fn written_by_the_guest(bare: &Machine) -> Vec<Case> {
     let case = |what: &str, listed: bool, machine: Machine, story: Story, laps: &[&str]| {
         let listed = if listed { "with-bootindex" } else { "without-bootindex" };
         let control = match laps {
             ["first", "first", ..] => machine.clone().without_bootindex(),
             _ => writing_nothing(machine.clone(), if story.is_empty() { After::ResetSystem } else { After::Exit }),
         };
-        Case::new(format!("nvram::ovmf::q35::{what}::{listed}"))
+        Case::new(id(bare, &format!("{what}::{listed}")))
             .axis("written", what)
             .axis("order", listed)
             .machine(machine)
@@ -71,8 +81,8 @@ fn written_by_the_guest() -> Vec<Case> {
             .control(control)
             .long(SEVERAL_OVMF)
     };
-    let next = |listed| writing(After::WriteBootNext, After::ResetSystem, listed);
-    let order = |listed| writing(After::WriteBootOrder, After::Exit, listed);
+    let next = |listed| writing(bare, After::WriteBootNext, After::ResetSystem, listed);
+    let order = |listed| writing(bare, After::WriteBootOrder, After::Exit, listed);
     let cycle = || Story::new().wait(Milestone::Ended).power_cycle(&[]);
     vec![
         // BootNext is honoured once and above any bootindex; then the order is what it was

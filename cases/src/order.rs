@@ -10,19 +10,26 @@ use crate::classes::{self, COMBINATIONS};
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (firmware, board) in COMBINATIONS {
-        let mut classes = classes::disks(board);
-        classes.push(classes::native_optical(board));
-        for (position, &first) in classes.iter().enumerate() {
-            for &second in &classes[position..] {
-                if first == second && first.is_optical() {
-                    continue;
-                }
-                // of OVMF's, one order on one board
-                let ovmf = firmware == Firmware::Ovmf;
-                cases.push(pair(firmware, board, first, second).long_if(ovmf && board != Board::Pc, SLOW_OVMF));
-                if first != second {
-                    cases.push(pair(firmware, board, second, first).long_if(ovmf, SLOW_OVMF));
-                }
+        cases.extend(on(firmware, board));
+    }
+    cases
+}
+
+/// Those of one firmware on one board.
+pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
+    let mut cases = Vec::new();
+    let mut classes = classes::disks(board);
+    classes.push(classes::native_optical(board));
+    for (position, &first) in classes.iter().enumerate() {
+        for &second in &classes[position..] {
+            if first == second && first.is_optical() {
+                continue;
+            }
+            // of OVMF's, one order on one board
+            let uefi = firmware.is_uefi();
+            cases.push(pair(firmware, board, first, second).long_if(uefi && board != Board::Pc, SLOW_OVMF));
+            if first != second {
+                cases.push(pair(firmware, board, second, first).long_if(uefi, SLOW_OVMF));
             }
         }
     }

@@ -23,18 +23,25 @@ pub fn cases() -> Vec<Case> {
         if (firmware, board) == (Firmware::Ovmf, Board::Pc) {
             continue;
         }
-        let mut seats = vec![
-            ("function", Seat::Functions),
-            ("pci-bridge", Seat::Behind(Place::PciBridge)),
-            ("expander", Seat::Behind(Place::Expander)),
-        ];
-        if board == Board::Q35 {
-            seats.push(("root-port", Seat::Behind(Place::RootPort)));
-        }
-        for (name, seat) in seats {
-            for class in [DiskClass::VirtioBlk, DiskClass::VirtioScsi, DiskClass::Nvme] {
-                cases.push(place(firmware, board, (name, seat), class));
-            }
+        cases.extend(on(firmware, board));
+    }
+    cases
+}
+
+/// Those of one firmware on one board.
+pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
+    let mut cases = Vec::new();
+    let mut seats = vec![
+        ("function", Seat::Functions),
+        ("pci-bridge", Seat::Behind(Place::PciBridge)),
+        ("expander", Seat::Behind(Place::Expander)),
+    ];
+    if board.facts().root_port.is_some() {
+        seats.push(("root-port", Seat::Behind(Place::RootPort)));
+    }
+    for (name, seat) in seats {
+        for class in [DiskClass::VirtioBlk, DiskClass::VirtioScsi, DiskClass::Nvme] {
+            cases.push(place(firmware, board, (name, seat), class));
         }
     }
     cases
@@ -63,5 +70,5 @@ fn place(firmware: Firmware, board: Board, (place, seat): (&str, Seat), class: D
         .machine(machine)
         .expect(Expectation::boots("right").without_trying("wrong"))
         .control(control)
-        .long_if(firmware == Firmware::Ovmf && matches!(place, "function" | "expander"), SLOW_OVMF)
+        .long_if(firmware.is_uefi() && matches!(place, "function" | "expander"), SLOW_OVMF)
 }

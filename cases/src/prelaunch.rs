@@ -124,6 +124,24 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
+/// Those of UEFI firmware on a board whose root bus takes no device while the machine runs: disks on adapters, and PCI functions
+/// behind root ports.
+pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
+    let adapters = classes::pluggable(board).into_iter();
+    let cells = adapters.flat_map(|class| product(Cell { firmware, board, ..Cell::seabios(class) }));
+    let mut cases: Vec<Case> = cells.map(Cell::case).collect();
+    for class in [DiskClass::VirtioBlk, DiskClass::Nvme] {
+        for act in [Act::First, Act::Beside, Act::Alone] {
+            for leaving in [Leaving::Cont, Leaving::Reset] {
+                let place = Place::RootPort;
+                cases.push(Cell { firmware, board, place, act, leaving, ..Cell::seabios(class) }.case());
+            }
+        }
+    }
+    cases.extend(nics::on(firmware, board));
+    cases
+}
+
 /// Every act, other disk, strictness and way out of prelaunch for one firmware and class.
 fn product(cell: Cell) -> Vec<Cell> {
     let mut cells = Vec::new();
@@ -176,7 +194,7 @@ impl Cell {
             }
             (Firmware::Ovmf, _, DiskClass::VirtioScsi) => plain || (self.other_bootable && self.act == Act::First),
             (Firmware::Ovmf, _, DiskClass::Usb(_)) => plain && self.act == Act::Removed,
-            (Firmware::Ovmf, ..) => plain && matches!(self.act, Act::First | Act::Removed),
+            (Firmware::Ovmf | Firmware::Aavmf, ..) => plain && matches!(self.act, Act::First | Act::Removed),
         }
     }
 

@@ -5,7 +5,7 @@ mod capture_tests;
 mod dhcp;
 mod link;
 mod transfer;
-mod uefi;
+pub mod uefi;
 mod wire;
 
 use bootwright::case::Case;

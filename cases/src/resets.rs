@@ -11,14 +11,14 @@ use bootwright::machine::{Board, Clock, DiskClass, Firmware, Hotplug, Machine, M
 use bootwright::verdict::{Expectation, booted, failed};
 
 use crate::classes;
+use crate::networks::Uefi;
 use crate::{SLOW_OVMF, UNSETTLED};
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for class in classes::pluggable(Board::Pc) {
         for firmware in [Firmware::SeaBios, Firmware::Ovmf] {
-            let act_on = [plugged_while_running, unplugged_while_running, bootindex_while_running];
-            cases.extend(act_on.map(|case| case(firmware, class)));
+            cases.extend(while_running(firmware, Board::Pc, class));
         }
         cases.push(bootindex_taken(class));
     }
@@ -31,20 +31,37 @@ pub fn cases() -> Vec<Case> {
     cases.into_iter().map(by_firmware).collect()
 }
 
+/// Those of a UEFI guest.
+pub fn on(guest: Uefi) -> Vec<Case> {
+    let classes = classes::pluggable(guest.board).into_iter();
+    let mut cases: Vec<Case> = classes.flat_map(|class| while_running(guest.firmware, guest.board, class)).collect();
+    cases.extend(moments::on(guest));
+    cases
+}
+
+fn while_running(firmware: Firmware, board: Board, class: DiskClass) -> [Case; 3] {
+    let act_on = [plugged_while_running, unplugged_while_running, bootindex_while_running];
+    act_on.map(|case| case(firmware, board, class))
+}
+
 fn by_firmware(case: Case) -> Case {
-    let slow = case.machine.firmware == Firmware::Ovmf;
+    let slow = case.machine.firmware.is_uefi();
     case.long_if(slow, SLOW_OVMF)
 }
 
 fn id(firmware: Firmware, rest: &str) -> String {
-    format!("resets::{}::pc::{rest}", firmware.name())
+    on_board(firmware, Board::Pc, rest)
+}
+
+fn on_board(firmware: Firmware, board: Board, rest: &str) -> String {
+    format!("resets::{}::{}::{rest}", firmware.name(), board.name())
 }
 
 /// A disk that comes while the machine runs is first after the next reset.
-fn plugged_while_running(firmware: Firmware, class: DiskClass) -> Case {
-    let machine = Machine::pc(firmware).drive(class, 0, Medium::hanging("first")).bootindex(2);
+fn plugged_while_running(firmware: Firmware, board: Board, class: DiskClass) -> Case {
+    let machine = Machine::new(firmware, board).drive(class, 0, Medium::hanging("first")).bootindex(2);
     let machine = machine.drive(class, 1, Medium::bootable("right")).bootindex(1).absent();
-    Case::new(id(firmware, &format!("{}::plugged-while-running", class.name())))
+    Case::new(on_board(firmware, board, &format!("{}::plugged-while-running", class.name())))
         .axis("class", class.name())
         .control(machine.clone().without_bootindex_of("right"))
         .machine(machine)
@@ -56,10 +73,10 @@ fn plugged_while_running(firmware: Firmware, class: DiskClass) -> Case {
 ///
 /// A PCI function goes in that reset, and its boot entry some time after: whether the reset still writes it is a race, so the
 /// list is looked at after one more.
-fn unplugged_while_running(firmware: Firmware, class: DiskClass) -> Case {
-    let at_once = class.hotplug(Board::Pc) == Hotplug::AtOnce;
+fn unplugged_while_running(firmware: Firmware, board: Board, class: DiskClass) -> Case {
+    let at_once = class.hotplug(board) == Hotplug::AtOnce;
     let right = if at_once { Medium::bootable("right") } else { Medium::hanging("right") };
-    let machine = Machine::pc(firmware).drive(class, 0, Medium::hanging("first")).bootindex(1);
+    let machine = Machine::new(firmware, board).drive(class, 0, Medium::hanging("first")).bootindex(1);
     let machine = machine.drive(class, 1, right).bootindex(2);
     let story = Story::new().wait_for("first");
     let (story, laps) = match at_once {
@@ -69,7 +86,7 @@ fn unplugged_while_running(firmware: Firmware, class: DiskClass) -> Case {
             (story, vec!["first", "right", "right"])
         }
     };
-    Case::new(id(firmware, &format!("{}::unplugged-while-running", class.name())))
+    Case::new(on_board(firmware, board, &format!("{}::unplugged-while-running", class.name())))
         .axis("class", class.name())
         .machine(machine)
         .story(story)
@@ -79,11 +96,11 @@ fn unplugged_while_running(firmware: Firmware, class: DiskClass) -> Case {
 }
 
 /// `qom-set bootindex` while the machine runs leaves fw_cfg alone until the next reset, and is in force after it.
-fn bootindex_while_running(firmware: Firmware, class: DiskClass) -> Case {
-    let machine = Machine::pc(firmware).drive(class, 0, Medium::hanging("first")).bootindex(1);
+fn bootindex_while_running(firmware: Firmware, board: Board, class: DiskClass) -> Case {
+    let machine = Machine::new(firmware, board).drive(class, 0, Medium::hanging("first")).bootindex(1);
     let machine = machine.drive(class, 1, Medium::bootable("right")).bootindex(2);
     let story = Story::new().wait_for("first").set_bootindex("right", 0).host_reads(&["first", "right"]).reset();
-    Case::new(id(firmware, &format!("{}::bootindex-while-running", class.name())))
+    Case::new(on_board(firmware, board, &format!("{}::bootindex-while-running", class.name())))
         .axis("class", class.name())
         .machine(machine)
         .story(story)

@@ -11,12 +11,19 @@ use crate::classes::{self, COMBINATIONS};
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (firmware, board) in COMBINATIONS {
-        for class in classes::disks(board) {
-            cases.push(unlisted_disk(firmware, board, class, true));
-            cases.push(unlisted_disk(firmware, board, class, false));
-        }
-        cases.push(strict_without_any_bootindex(firmware, board));
+        cases.extend(on(firmware, board));
     }
+    cases
+}
+
+/// Those of one firmware on one board.
+pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for class in classes::disks(board) {
+        cases.push(unlisted_disk(firmware, board, class, true));
+        cases.push(unlisted_disk(firmware, board, class, false));
+    }
+    cases.push(strict_without_any_bootindex(firmware, board));
     cases
 }
 
@@ -45,10 +52,10 @@ fn unlisted_disk(firmware: Firmware, board: Board, class: DiskClass, strict: boo
         .machine(machine)
         .expect(expectation)
         .control(control)
-        .long_if(firmware == Firmware::Ovmf && board != home, SLOW_OVMF);
+        .long_if(firmware.is_uefi() && board != home, SLOW_OVMF);
     match firmware {
         Firmware::SeaBios => case,
-        Firmware::Ovmf => case.expect_where(Behaviour::RecoversUnlistedDisks, by_recovery()),
+        Firmware::Ovmf | Firmware::Aavmf => case.expect_where(Behaviour::RecoversUnlistedDisks, by_recovery()),
     }
 }
 

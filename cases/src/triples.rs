@@ -10,6 +10,9 @@ use crate::classes;
 /// The classes that meet in one machine: paravirtual, controllers of the board, and across buses.
 fn triples(board: Board) -> Vec<[DiskClass; 3]> {
     use DiskClass::{Ahci, Ide, IdeCd, Nvme, ScsiCd, Usb, VirtioBlk, VirtioScsi};
+    if board == Board::Virt {
+        return vec![[VirtioBlk, VirtioScsi, Nvme], [Usb(UsbController::Xhci), ScsiCd, VirtioBlk]];
+    }
     let of_the_board = if board.facts().ide.is_some() { [Ide, IdeCd, VirtioScsi] } else { [Ahci, ScsiCd, Nvme] };
     vec![[VirtioBlk, VirtioScsi, Nvme], [Ahci, Usb(UsbController::Xhci), VirtioBlk], of_the_board]
 }
@@ -19,11 +22,15 @@ const PERMUTATIONS: [[i64; 3]; 6] = [[1, 2, 3], [1, 3, 2], [2, 1, 3], [2, 3, 1],
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (firmware, board) in classes::COMBINATIONS {
-        for triple in triples(board) {
-            cases.extend(PERMUTATIONS.map(|ranks| permutation(firmware, board, triple, ranks)));
-        }
+        cases.extend(on(firmware, board));
     }
     cases
+}
+
+/// Those of one firmware on one board.
+pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
+    let all = |triple| PERMUTATIONS.map(|ranks| permutation(firmware, board, triple, ranks));
+    triples(board).into_iter().flat_map(all).collect()
 }
 
 /// The medium with the lowest bootindex boots, wherever it sits; without that bootindex the next one does.
@@ -44,5 +51,5 @@ fn permutation(firmware: Firmware, board: Board, triple: [DiskClass; 3], ranks: 
         .control(machine.clone().without_bootindex_of(first))
         .machine(machine)
         .expect(expectation)
-        .long_if(firmware == Firmware::Ovmf, SLOW_OVMF)
+        .long_if(firmware.is_uefi(), SLOW_OVMF)
 }

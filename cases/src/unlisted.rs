@@ -10,23 +10,34 @@ pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for board in [Board::Pc, Board::Q35] {
         cases.extend([disk_before_optical(board), letters(board)]);
-        cases.extend([("order-c", "c", None), ("once-c", "d", Some("c"))].map(|cell| letters_of_ovmf(board, cell)));
+        cases.extend(LETTERS.map(|cell| letters_of_uefi(Firmware::Ovmf, board, cell)));
     }
     for (firmware, board) in classes::COMBINATIONS {
-        cases.extend(
-            [(-1, 0), (i64::from(i32::MAX), i64::from(i32::MAX) - 1)].map(|ranks| value(firmware, board, ranks)),
-        );
+        cases.extend(values(firmware, board));
     }
     cases
 }
 
+/// Those of UEFI firmware on one board.
+pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
+    let letters = LETTERS.map(|cell| letters_of_uefi(firmware, board, cell));
+    letters.into_iter().chain(values(firmware, board)).collect()
+}
+
+/// `-boot order=` and `once=`, by name.
+const LETTERS: [(&str, &str, Option<&str>); 2] = [("order-c", "c", None), ("once-c", "d", Some("c"))];
+
+fn values(firmware: Firmware, board: Board) -> [Case; 2] {
+    [(-1, 0), (i64::from(i32::MAX), i64::from(i32::MAX) - 1)].map(|ranks| value(firmware, board, ranks))
+}
+
 /// OVMF does not read `-boot order=` and `once=`: it takes the optical drive first although both say the disk.
-fn letters_of_ovmf(board: Board, (name, order, once): (&str, &str, Option<&str>)) -> Case {
-    let machine = Machine::new(Firmware::Ovmf, board).virtio_blk(Medium::bootable("disk"));
+fn letters_of_uefi(firmware: Firmware, board: Board, (name, order, once): (&str, &str, Option<&str>)) -> Case {
+    let machine = Machine::new(firmware, board).virtio_blk(Medium::bootable("disk"));
     let machine = machine.drive(classes::native_optical(board), 0, Medium::bootable("optical")).boot_order(order);
     let machine = once.into_iter().fold(machine, Machine::boot_once);
     let control = machine.clone().with_bootindex_of("disk", 1);
-    Case::new(format!("unlisted::ovmf::{}::{name}", board.name()))
+    Case::new(format!("unlisted::{}::{}::{name}", firmware.name(), board.name()))
         .axis("letters", name)
         .machine(machine)
         .expect(Expectation::boots("optical").without_trying("disk"))
@@ -44,7 +55,7 @@ fn value(firmware: Firmware, board: Board, (wrong, right): (i64, i64)) -> Case {
         .machine(machine)
         .expect(Expectation::boots("right").without_trying("wrong"))
         .control(control)
-        .long_if(firmware == Firmware::Ovmf, SLOW_OVMF)
+        .long_if(firmware.is_uefi(), SLOW_OVMF)
 }
 
 /// QEMU's default order is `cad`: SeaBIOS takes the disk before the optical drive.

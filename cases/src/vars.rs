@@ -4,7 +4,7 @@
 
 use bootwright::case::Case;
 use bootwright::case::story::{Milestone, Story, WhileOff};
-use bootwright::machine::{Access, Damage, Firmware, Machine, Medium, VariableStore};
+use bootwright::machine::{Access, Board, Damage, Firmware, Machine, Medium, VariableStore};
 use bootwright::verdict::{Expectation, OnStore, booted};
 use bootwright_images::After;
 
@@ -15,11 +15,28 @@ pub fn cases() -> Vec<Case> {
     for release in RELEASES {
         cases.extend(carried(release));
     }
-    cases.extend(wrecked());
-    cases.extend(holed());
-    cases.extend(filled());
-    cases.extend(accessed());
+    cases.extend(on(Firmware::Ovmf, Board::Q35));
     cases.into_iter().map(|case| case.axis("class", "virtio-blk").long(SEVERAL_OVMF)).collect()
+}
+
+/// Those of UEFI firmware on one board that need no other release.
+pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
+    let bare = &Machine::new(firmware, board);
+    let mut cases = if firmware == Firmware::Aavmf { mended(bare) } else { wrecked(bare) };
+    cases.extend(holed(bare));
+    cases.extend(filled(bare));
+    cases.extend(accessed(bare));
+    if firmware == Firmware::Aavmf {
+        cases.retain(|case| !OTHERWISE_ON_AAVMF.iter().any(|rest| case.id.ends_with(rest)));
+    }
+    cases
+}
+
+/// AAVMF writes to a store that is full from the start, and tells a guest that a write to one of the flash that is read-only failed.
+const OTHERWISE_ON_AAVMF: [&str; 3] = ["full::at-first", "full::at-first-bootindex", "read-only::written"];
+
+fn id(machine: &Machine, rest: &str) -> String {
+    format!("vars::{}::{}::{rest}", machine.firmware.name(), machine.board.name())
 }
 
 /// Releases whose OVMF_CODE takes over a variable store, by suite. Which of them are older than the platform's own depends
@@ -27,8 +44,8 @@ pub fn cases() -> Vec<Case> {
 const RELEASES: [&str; 3] = ["bullseye", "trixie", "sid"];
 
 /// Two disks, the nearer one first; without a bootindex that is OVMF's own order.
-fn machine(first: After, listed: bool) -> Machine {
-    let machine = Machine::q35(Firmware::Ovmf).virtio_blk(Medium::then("first", first)).slot(4);
+fn machine(bare: &Machine, first: After, listed: bool) -> Machine {
+    let machine = bare.clone().virtio_blk(Medium::then("first", first)).slot(4);
     let machine = if listed { machine.bootindex(2) } else { machine };
     let machine = machine.virtio_blk(Medium::bootable("second")).slot(6);
     if listed { machine.bootindex(1) } else { machine }
@@ -43,10 +60,11 @@ fn laps(names: &[&str]) -> Expectation {
 }
 
 fn carried(release: &str) -> Vec<Case> {
+    let bare = &Machine::q35(Firmware::Ovmf);
     let of = format!("debian:{release}");
     let there = || WhileOff::new().code_of(&of);
     let case = |what: &str, machine: Machine, control: Machine, story: Story, expectation: Expectation| {
-        Case::new(format!("vars::ovmf::q35::carried-{release}::{what}"))
+        Case::new(id(bare, &format!("carried-{release}::{what}")))
             .axis("release", release)
             .axis("carried", what)
             .machine(machine)
@@ -54,9 +72,9 @@ fn carried(release: &str) -> Vec<Case> {
             .expect(expectation)
             .control(control)
     };
-    let writing = machine(After::WriteBootOrder, false);
-    let silent = machine(After::Exit, false);
-    let listed = machine(After::Exit, true);
+    let writing = machine(bare, After::WriteBootOrder, false);
+    let silent = machine(bare, After::Exit, false);
+    let listed = machine(bare, After::Exit, true);
     let back = || WhileOff::new().own_code();
     vec![
         case(
@@ -97,16 +115,41 @@ fn carried(release: &str) -> Vec<Case> {
     ]
 }
 
+/// What leaves no store behind that could be read. AAVMF formats the flash anew (`VirtNorFlashDxe` in edk2's `OvmfPkg`): the order is
+/// its own again, and the next one that is written stays.
+fn mended(bare: &Machine) -> Vec<Case> {
+    let (writing, silent) = (machine(bare, After::WriteBootOrder, false), machine(bare, After::Exit, false));
+    let mut cases = Vec::new();
+    for damage in WRECKS {
+        let name = damage.name();
+        let case = |when: &str| Case::new(id(bare, &format!("{name}::{when}"))).axis("damage", name).axis("when", when);
+        let damaged = |machine: &Machine| machine.clone().variable_store(VariableStore::damaged(damage.clone()));
+        cases.extend([
+            case("at-first")
+                .machine(damaged(&writing))
+                .expect(laps(&["first", "second"]).on_store(OnStore::Sound))
+                .control(damaged(&silent)),
+            case("later")
+                .machine(writing.clone())
+                .story(ended().power_cycle_with(WhileOff::new().damage(damage.clone())))
+                .expect(laps(&["first", "second", "first", "second"]).on_store(OnStore::Sound))
+                .control(silent.clone()),
+        ]);
+    }
+    cases
+}
+
+/// Damages that leave no store behind.
+const WRECKS: [Damage; 4] = [Damage::ErasedVolumeHeader, Damage::ErasedStoreHeader, Damage::Garbage, Damage::Erased];
+
 /// What leaves no store behind that OVMF could read. It writes a volume header where that is bad, no store header behind it, and
 /// runs into a processor exception, at the next power-on again.
-fn wrecked() -> Vec<Case> {
-    let wrecks = [Damage::ErasedVolumeHeader, Damage::ErasedStoreHeader, Damage::Garbage, Damage::Erased];
-    let (writing, silent) = (machine(After::WriteBootOrder, false), machine(After::Exit, false));
+fn wrecked(bare: &Machine) -> Vec<Case> {
+    let (writing, silent) = (machine(bare, After::WriteBootOrder, false), machine(bare, After::Exit, false));
     let mut cases = Vec::new();
-    for damage in wrecks {
+    for damage in WRECKS {
         let name = damage.name();
-        let case =
-            |when: &str| Case::new(format!("vars::ovmf::q35::{name}::{when}")).axis("damage", name).axis("when", when);
+        let case = |when: &str| Case::new(id(bare, &format!("{name}::{when}"))).axis("damage", name).axis("when", when);
         let wreck = writing.clone().variable_store(VariableStore::damaged(damage.clone()));
         let crashed = || Story::new().wait(Milestone::Crashed);
         cases.extend([
@@ -134,10 +177,10 @@ fn wrecked() -> Vec<Case> {
 }
 
 /// One variable's header is bad: OVMF gives up what lies behind it and writes the rest anew.
-fn holed() -> Vec<Case> {
+fn holed(bare: &Machine) -> Vec<Case> {
     let damage = || Damage::BadVariable { name: "BootOrder".to_owned() };
     let case = |when: &str, machine: Machine, control: Machine, expected: &[&str]| {
-        Case::new(format!("vars::ovmf::q35::bad-variable::{when}"))
+        Case::new(id(bare, &format!("bad-variable::{when}")))
             .axis("damage", "bad-variable")
             .axis("when", when)
             .machine(machine)
@@ -145,8 +188,11 @@ fn holed() -> Vec<Case> {
             .expect(laps(expected).on_store(OnStore::Sound))
             .control(control)
     };
-    let (writing, silent, listed) =
-        (machine(After::WriteBootOrder, false), machine(After::Exit, false), machine(After::Exit, true));
+    let (writing, silent, listed) = (
+        machine(bare, After::WriteBootOrder, false),
+        machine(bare, After::Exit, false),
+        machine(bare, After::Exit, true),
+    );
     vec![
         // the guest's own mark is gone too, so it writes again
         case("later", writing, silent, &["first", "second", "first", "second"]),
@@ -156,10 +202,10 @@ fn holed() -> Vec<Case> {
 
 /// No byte is free. Behind a life of its own OVMF makes room by clearing out deleted variables; where all others are live it
 /// has no consoles and no boot options, and runs a disk in silence, that with the best bootindex if there is one.
-fn filled() -> Vec<Case> {
+fn filled(bare: &Machine) -> Vec<Case> {
     let damage = || Damage::Full { left: 0 };
     let case = |when: &str, machine: Machine, control: Machine, expected: &[&str]| {
-        Case::new(format!("vars::ovmf::q35::full::{when}"))
+        Case::new(id(bare, &format!("full::{when}")))
             .axis("damage", "full")
             .axis("when", when)
             .machine(machine)
@@ -174,8 +220,11 @@ fn filled() -> Vec<Case> {
             case.expectation.on_store(OnStore::Lacks("BootOrder".to_owned())).on_store(OnStore::Untouched);
         case
     };
-    let (writing, silent, listed) =
-        (machine(After::WriteBootOrder, false), machine(After::Exit, false), machine(After::Exit, true));
+    let (writing, silent, listed) = (
+        machine(bare, After::WriteBootOrder, false),
+        machine(bare, After::Exit, false),
+        machine(bare, After::Exit, true),
+    );
     let unlisted = listed.clone().without_bootindex();
     vec![
         case("later", writing.clone(), silent, &["first", "second", "second"]).story(later()),
@@ -186,15 +235,16 @@ fn filled() -> Vec<Case> {
 }
 
 /// Read-only flash, and none.
-fn accessed() -> Vec<Case> {
+fn accessed(bare: &Machine) -> Vec<Case> {
     let case = |access: Access, order: &str| {
-        Case::new(format!("vars::ovmf::q35::{}::{order}", access.name()))
-            .axis("access", access.name())
-            .axis("order", order)
+        Case::new(id(bare, &format!("{}::{order}", access.name()))).axis("access", access.name()).axis("order", order)
     };
     let with = |access, machine: Machine| machine.variable_store(VariableStore::with_access(access));
-    let (writing, silent, listed) =
-        (machine(After::WriteBootOrder, false), machine(After::Exit, false), machine(After::Exit, true));
+    let (writing, silent, listed) = (
+        machine(bare, After::WriteBootOrder, false),
+        machine(bare, After::Exit, false),
+        machine(bare, After::Exit, true),
+    );
     let mut cases = vec![
         // what the guest writes is taken without an error and gone after its reset, so it writes and resets for ever
         case(Access::ReadOnly, "written")

@@ -3,13 +3,14 @@
 
 mod bios;
 mod efi;
+mod efi_aa64;
 mod linux;
 mod pe;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The one rustc target that payloads are compiled for; the host's own on the hosts that QEMU for PCs is tested on.
+/// The rustc target that payloads for x86-64 are compiled for; the host's own on the hosts that QEMU for PCs is tested on.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 fn main() {
@@ -27,6 +28,7 @@ fn build() -> Result<(), String> {
     let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("OUT_DIR is not set: run this through cargo")?);
     write(&out.join("bios.bin"), &bios::program(Path::new("payload/bios/mod.rs"), &out)?)?;
     write(&out.join("init"), &linux::program(Path::new("payload/linux/main.rs"), &out)?)?;
+    write(&out.join("bootaa64.efi"), &efi_aa64::application(Path::new("payload/efi"), &out)?)?;
     write(&out.join("bootx64.efi"), &efi::application(Path::new("payload/efi/main.rs"), &out)?)
 }
 
@@ -40,9 +42,18 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 
 /// Runs rustc on `source`, giving `output`.
 fn rustc(source: &Path, output: &Path, arguments: &[&str]) -> Result<(), String> {
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    rustc_for(TARGET, source, output, arguments)
+}
+
+/// The compiler that builds this crate.
+fn compiler() -> std::ffi::OsString {
+    std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())
+}
+
+fn rustc_for(target: &str, source: &Path, output: &Path, arguments: &[&str]) -> Result<(), String> {
+    let rustc = compiler();
     let mut command = Command::new(&rustc);
-    command.args(["--edition", "2024", "--target", TARGET, "-C", "panic=abort", "-C", "debuginfo=0"]);
+    command.args(["--edition", "2024", "--target", target, "-C", "panic=abort", "-C", "debuginfo=0"]);
     command.args(["-C", "codegen-units=1", "--remap-path-prefix"]);
     command.arg(format!("{}=.", std::env::current_dir().map_err(|error| error.to_string())?.display()));
     command.args(arguments).arg("-o").arg(output).arg(source);
@@ -54,7 +65,7 @@ fn rustc(source: &Path, output: &Path, arguments: &[&str]) -> Result<(), String>
     let advice = if messages.contains("linker") && messages.contains("not found") {
         "fix: install a C linker, for example `apt install gcc`\n"
     } else if messages.contains("can't find crate for `core`") {
-        "fix: payloads are compiled for this target; add it with `rustup target add x86_64-unknown-linux-gnu`\n"
+        &format!("fix: payloads are compiled for this target; add it with `rustup target add {target}`\n")
     } else {
         ""
     };

@@ -19,8 +19,6 @@ use crate::{
 const ESP_START_BYTES: u64 = 1 << 20;
 const BLANK_SECTORS: u64 = 2048;
 
-/// Where UEFI looks on a medium without a boot option of its own (UEFI 2.10 section 3.5.1.1).
-pub(crate) const REMOVABLE_MEDIA_PATH: &str = "EFI/BOOT/BOOTX64.EFI";
 /// A path where firmware does not look.
 pub(crate) const OTHER_PATH: &str = "EFI/OTHER/PAYLOAD.EFI";
 
@@ -91,12 +89,12 @@ impl Plan {
             gpt::put(&mut image, sector_bytes, sectors, nonce, &partition);
         }
         if has_esp {
-            let application = payload::efi_application(&spec.name, nonce, self.after)?;
+            let application = payload::efi_application_for(spec.efi, &spec.name, nonce, self.after)?;
             let shape = fat::Shape {
                 sector_bytes: sector_bytes as u16,
                 ..fat::Shape::fixed(self.fat, esp_count as u32, esp_start as u32, nonce.disk_signature())
             };
-            let path = if self.whole { REMOVABLE_MEDIA_PATH } else { OTHER_PATH };
+            let path = if self.whole { spec.efi.removable_media_path() } else { OTHER_PATH };
             fat::put(&mut image, ESP_START_BYTES, &shape, &[FileIn { path, bytes: &application }])?;
         }
         Ok(image)

@@ -1,6 +1,6 @@
 //! 1.44 MB floppies: a boot program, and for UEFI a FAT12 volume without partitions whose reserved sectors hold it.
 
-use crate::disk::{OTHER_PATH, REMOVABLE_MEDIA_PATH};
+use crate::disk::OTHER_PATH;
 use crate::fat::{self, FileIn, Shape};
 use crate::payload::{self, Load};
 use crate::{After, Boots, Content, FatType, Image, ImageError, MediumSpec, Nonce};
@@ -25,7 +25,9 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
                 "use MediumKind::Cdrom, or Content::Bootable",
             ));
         }
-        Content::Bootable { boots, after, .. } => (after, true, (boots == Boots::Both).then_some(REMOVABLE_MEDIA_PATH)),
+        Content::Bootable { boots, after, .. } => {
+            (after, true, (boots == Boots::Both).then_some(spec.efi.removable_media_path()))
+        }
         Content::NoSignature => (After::Exit, false, Some(OTHER_PATH)),
     };
     let mut program = payload::bios_program(&spec.name, nonce, after, Load::Sectors { lba: 1, sector_bytes: 512 }, 0)?;
@@ -36,7 +38,7 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
         image.put(0, program);
         return Ok(image);
     };
-    let application = payload::efi_application(&spec.name, nonce, after)?;
+    let application = payload::efi_application_for(spec.efi, &spec.name, nonce, after)?;
     let shape = Shape {
         fat: FatType::Fat12,
         sectors: SECTORS,

@@ -3,7 +3,7 @@
 //! Blocks of 2048 bytes: 16 primary volume descriptor, 17 boot record, 18 terminator, 19 and 20 path tables, 21 root
 //! directory, 22 boot catalogue, then the BIOS program and the FAT image with the EFI application.
 
-use crate::disk::{OTHER_PATH, REMOVABLE_MEDIA_PATH};
+use crate::disk::OTHER_PATH;
 use crate::fat::{self, FileIn};
 use crate::payload::{self, Load};
 use crate::{After, Boots, Content, FatType, Image, ImageError, MediumSpec, Nonce};
@@ -99,7 +99,7 @@ impl Plan {
                     OTHER_PATH,
                 ));
             }
-            let path = if self.whole { REMOVABLE_MEDIA_PATH } else { OTHER_PATH };
+            let path = if self.whole { spec.efi.removable_media_path() } else { OTHER_PATH };
             volumes.push((files.add("EFI.IMG;1", u64::from(volume_sectors(self.fat)) * 512), self.fat, path));
         }
         for (block, fat, _) in &volumes {
@@ -126,7 +126,7 @@ impl Plan {
         if let Some((block, bytes)) = program {
             put(block, bytes);
         }
-        let application = payload::efi_application(&spec.name, nonce, self.after)?;
+        let application = payload::efi_application_for(spec.efi, &spec.name, nonce, self.after)?;
         for (block, fat, path) in volumes {
             let shape = fat::Shape::fixed(fat, volume_sectors(fat), 0, nonce.disk_signature());
             fat::put(&mut image, block * BLOCK, &shape, &[FileIn { path, bytes: &application }])?;

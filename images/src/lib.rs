@@ -32,8 +32,8 @@
 //! digits; `-` stands for a file, variable or value that does not exist. `geometry` is int 13h AH=08h of `dl`: cylinder count,
 //! head count, sectors per track, decimal. `boot-current`, `boot-order` and `boot-next` are upper-case hex, four digits each.
 //! `device-path` is the device path of the device that the application came from, `file-path` what the firmware added to
-//! it, both with their end nodes. `tsc` is the processor's time stamp counter: nanoseconds of guest time where QEMU counts
-//! instructions. The BIOS payload and the one in user space print
+//! it, both with their end nodes. `arch` is UEFI's short name, `x64` or `aa64`. `tsc` is the processor's
+//! time stamp counter: nanoseconds of guest time where QEMU counts instructions, and always on aarch64. The BIOS payload and the one in user space print
 //! their line on the debug console (port 0x402) too, where SeaBIOS logs.
 //!
 //! A BIOS program adds itself up first. One that arrived short or damaged prints `bootwright: stage 2 damaged` instead
@@ -58,7 +58,7 @@ mod spec;
 pub use catalogue::{Example, catalogue};
 pub use error::ImageError;
 pub use image::{Extent, Image};
-pub use spec::{After, Boots, Content, FatType, MediumKind, MediumSpec, Nonce, PartitionTable};
+pub use spec::{After, Boots, Content, EfiMachine, FatType, MediumKind, MediumSpec, Nonce, PartitionTable};
 
 /// Builds the medium that `spec` describes, tied to one run by `nonce`.
 ///

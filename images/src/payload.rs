@@ -11,12 +11,20 @@
 //! # Ok::<(), bootwright_images::ImageError>(())
 //! ```
 
-use crate::{After, ImageError, Nonce, cpio, spec};
+use crate::{After, EfiMachine, ImageError, Nonce, cpio, spec};
 use std::ops::Range;
 
 const BIOS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bios.bin"));
 const INIT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/init"));
 const EFI_X64: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bootx64.efi"));
+/// The EFI application for aarch64 before name and nonce are filled in.
+#[doc(hidden)]
+pub const EFI_AA64: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bootaa64.efi"));
+/// Digest of the sources of this build's EFI applications, and where that for aarch64 is from: `sources` or `copy`.
+#[doc(hidden)]
+pub const EFI_SOURCES: &str = env!("BOOTWRIGHT_EFI_SOURCES");
+#[doc(hidden)]
+pub const AA64_FROM: &str = env!("BOOTWRIGHT_AA64_FROM");
 
 /// The part of sector 0 that is boot code: the FAT BPB or El Torito boot information lies before it (after a jump of
 /// three bytes), the partition table after it.
@@ -84,8 +92,22 @@ pub fn bios_network_program_of(name: &str, nonce: Nonce, after: After, length: u
 ///
 /// [`ImageError::Name`].
 pub fn efi_application(name: &str, nonce: Nonce, after: After) -> Result<Vec<u8>, ImageError> {
-    let mut program = EFI_X64.to_vec();
-    fill_block(&mut program, "x64 EFI application", (EFI_MAGIC, EFI_END), name, nonce, after)?;
+    efi_application_for(EfiMachine::X64, name, nonce, after)
+}
+
+/// An EFI application for this processor: a PE32+ file for an ESP, TFTP or HTTP. For `aa64` [`After::Exit`] powers the machine
+/// off, and of the ways to reboot there is [`After::ResetSystem`] alone: at another one it stays.
+///
+/// # Errors
+///
+/// [`ImageError::Name`].
+pub fn efi_application_for(machine: EfiMachine, name: &str, nonce: Nonce, after: After) -> Result<Vec<u8>, ImageError> {
+    let (program, payload) = match machine {
+        EfiMachine::X64 => (EFI_X64, "x64 EFI application"),
+        EfiMachine::Aa64 => (EFI_AA64, "aa64 EFI application"),
+    };
+    let mut program = program.to_vec();
+    fill_block(&mut program, payload, (EFI_MAGIC, EFI_END), name, nonce, after)?;
     Ok(program)
 }
 
@@ -130,7 +152,22 @@ fn fill_block(
 ///
 /// [`ImageError::Name`]; [`ImageError::TooSmall`] below the application's own length.
 pub fn efi_application_of(name: &str, nonce: Nonce, after: After, length: usize) -> Result<Vec<u8>, ImageError> {
-    let mut application = efi_application(name, nonce, after)?;
+    efi_application_of_for(EfiMachine::X64, name, nonce, after, length)
+}
+
+/// [`efi_application_for`] made `length` bytes long, likewise.
+///
+/// # Errors
+///
+/// As [`efi_application_of`].
+pub fn efi_application_of_for(
+    machine: EfiMachine,
+    name: &str,
+    nonce: Nonce,
+    after: After,
+    length: usize,
+) -> Result<Vec<u8>, ImageError> {
+    let mut application = efi_application_for(machine, name, nonce, after)?;
     long_enough(name, length, application.len())?;
     application.extend((application.len()..length).map(filler));
     Ok(application)

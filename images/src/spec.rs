@@ -114,6 +114,32 @@ pub enum FatType {
     Fat32,
 }
 
+/// The processor that an EFI application is for (UEFI 2.10 section 3.5.1.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+pub enum EfiMachine {
+    /// x86-64.
+    #[default]
+    X64,
+    /// 64-bit Arm.
+    Aa64,
+}
+
+impl EfiMachine {
+    /// Where firmware looks on a medium without a boot option of its own, with `/` between names.
+    ///
+    /// ```
+    /// assert_eq!(bootwright_images::EfiMachine::Aa64.removable_media_path(), "EFI/BOOT/BOOTAA64.EFI");
+    /// ```
+    #[must_use]
+    pub fn removable_media_path(self) -> &'static str {
+        match self {
+            EfiMachine::X64 => "EFI/BOOT/BOOTX64.EFI",
+            EfiMachine::Aa64 => "EFI/BOOT/BOOTAA64.EFI",
+        }
+    }
+}
+
 /// Which firmware a medium is bootable for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
@@ -198,6 +224,8 @@ pub struct MediumSpec {
     pub content: Content,
     /// Size in 512-byte sectors; `None` for the smallest that fits. Ignored for floppies and [`Content::VendorReboot`].
     pub sectors: Option<u64>,
+    /// The processor that its EFI application is for.
+    pub efi: EfiMachine,
 }
 
 /// Longest name of a medium, in characters.
@@ -214,7 +242,13 @@ impl MediumSpec {
     /// ```
     #[must_use]
     pub fn new(name: impl Into<String>, kind: MediumKind, content: Content) -> Self {
-        Self { name: name.into(), kind, content, sectors: None }
+        Self { name: name.into(), kind, content, sectors: None, efi: EfiMachine::X64 }
+    }
+
+    /// The same medium with an EFI application for another processor.
+    #[must_use]
+    pub fn for_efi(self, efi: EfiMachine) -> Self {
+        Self { efi, ..self }
     }
 
     /// The same medium with a size of its own, in 512-byte sectors.

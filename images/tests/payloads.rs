@@ -2,11 +2,11 @@
 
 mod media;
 
-use bootwright_images::{After, Content, Image, MediumKind, Nonce, build, catalogue, payload};
+use bootwright_images::{After, Content, EfiMachine, Image, MediumKind, Nonce, build, catalogue, payload};
 use media::{NONCE, OTHER_NONCE, medium};
 use object::pe::{
     IMAGE_DIRECTORY_ENTRY_BASERELOC, IMAGE_DIRECTORY_ENTRY_SECURITY, IMAGE_DLLCHARACTERISTICS_NX_COMPAT,
-    IMAGE_SCN_MEM_EXECUTE, IMAGE_SCN_MEM_WRITE, IMAGE_SUBSYSTEM_EFI_APPLICATION,
+    IMAGE_FILE_MACHINE_ARM64, IMAGE_SCN_MEM_EXECUTE, IMAGE_SCN_MEM_WRITE, IMAGE_SUBSYSTEM_EFI_APPLICATION,
 };
 use object::read::pe::{ImageNtHeaders, ImageOptionalHeader, PeFile64};
 use object::{LittleEndian as LE, Object, ObjectSection};
@@ -25,6 +25,10 @@ const AFTERS: [After; 7] = [
 
 fn application() -> Vec<u8> {
     payload::efi_application("right", NONCE, After::Exit).expect("a good name")
+}
+
+fn application_for(machine: EfiMachine, nonce: Nonce, after: After) -> Vec<u8> {
+    payload::efi_application_for(machine, "right", nonce, after).expect("a good name")
 }
 
 /// Places where two files of one length differ.
@@ -62,6 +66,40 @@ fn the_application_is_a_relocatable_efi_application_without_writable_code() {
     let entry = u64::from(header.address_of_entry_point());
     let text = file.section_by_name(".text").expect("code");
     assert!((text.address()..text.address() + text.size()).contains(&(entry + header.image_base())));
+}
+
+#[test]
+fn the_application_for_aarch64_is_one_and_runs_where_the_firmware_likes() {
+    let bytes = application_for(EfiMachine::Aa64, NONCE, After::Exit);
+    let file = PeFile64::parse(&*bytes).expect("PE32+");
+    assert_eq!(file.nt_headers().file_header().machine.get(LE), IMAGE_FILE_MACHINE_ARM64);
+    let header = file.nt_headers().optional_header();
+    assert_eq!(header.subsystem(), IMAGE_SUBSYSTEM_EFI_APPLICATION);
+    assert!(header.section_alignment().is_multiple_of(4096));
+    assert!(header.dll_characteristics().contains(IMAGE_DLLCHARACTERISTICS_NX_COMPAT));
+    for section in file.section_table().iter() {
+        let flags = section.characteristics.get(LE);
+        assert!(!(flags.contains(IMAGE_SCN_MEM_EXECUTE) && flags.contains(IMAGE_SCN_MEM_WRITE)));
+    }
+    let other = application_for(EfiMachine::Aa64, OTHER_NONCE, After::Exit);
+    let places = differences(&bytes, &other);
+    assert_eq!((places.len(), places[15] - places[0]), (16, 15), "a nonce changes its own bytes");
+    let afters = AFTERS.map(|after| application_for(EfiMachine::Aa64, NONCE, after));
+    assert_eq!(afters.iter().collect::<HashSet<_>>().len(), AFTERS.len());
+}
+
+/// Where the target is not installed the kept copy is what is built in, and `build/efi_aa64.rs` holds it against the sources.
+#[test]
+fn the_kept_application_for_aarch64_is_what_its_sources_give() {
+    let kept = include_bytes!("../payload/efi/bootaa64.efi");
+    let of = include_str!("../payload/efi/bootaa64.sources").trim();
+    let advice = "keep the new one: images/payload/efi/README.md says how";
+    assert_eq!(of, payload::EFI_SOURCES, "the kept copy is of other sources; {advice}");
+    assert!(
+        payload::EFI_AA64 == kept,
+        "built from {}, and other bytes than the kept copy: {advice}",
+        payload::AA64_FROM
+    );
 }
 
 #[test]
@@ -141,7 +179,10 @@ fn the_same_spec_and_nonce_give_the_same_bytes_and_another_nonce_others() {
 
 #[test]
 fn no_path_of_the_building_host_is_in_a_payload() {
-    for program in [application(), payload::bios_network_program("right", NONCE, After::Exit).expect("a good name")] {
+    let aa64 = application_for(EfiMachine::Aa64, NONCE, After::Exit);
+    for program in
+        [application(), aa64, payload::bios_network_program("right", NONCE, After::Exit).expect("a good name")]
+    {
         let text = String::from_utf8_lossy(&program).into_owned();
         assert!(!text.contains(env!("CARGO_MANIFEST_DIR")) && !text.contains("/rustc/"));
     }

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use bootwright_images::Nonce;
+use bootwright::evidence::file;
+use bootwright_images::{Nonce, payload};
 
 use crate::XtaskError;
 
@@ -17,11 +18,14 @@ pub struct Args {
     #[arg(long)]
     list: bool,
     /// Directory for the images; made if it does not exist
-    #[arg(long, value_name = "DIR", required_unless_present_any = ["list", "again"])]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["list", "again", "keep_aa64"])]
     out: Option<PathBuf>,
     /// Build the media of an evidence folder again, the same bytes as in its run
     #[arg(long, value_name = "EVIDENCE", conflicts_with_all = ["names", "out", "list"])]
     again: Option<PathBuf>,
+    /// Keep the UEFI payload for aarch64 that this build made, for builds on hosts without its target
+    #[arg(long, conflicts_with_all = ["names", "out", "list", "again"])]
+    keep_aa64: bool,
 }
 
 /// Runs the subcommand.
@@ -33,6 +37,9 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     if let Some(folder) = &args.again {
         bootwright::run::build_media_again(folder).map_err(XtaskError::from)?;
         return Ok(ExitCode::SUCCESS);
+    }
+    if args.keep_aa64 {
+        return keep_aa64();
     }
     let catalogue = bootwright_images::catalogue();
     if args.list {
@@ -57,5 +64,24 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
         image.write_to(&path).map_err(XtaskError::from)?;
         println!("{}  {} bytes  {}", path.display(), image.length(), entry.about);
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the payload for aarch64 and the digest of its sources beside those.
+fn keep_aa64() -> Result<ExitCode, XtaskError> {
+    if payload::AA64_FROM != "sources" {
+        return Err(XtaskError(
+            "this build has the kept copy of the aarch64 payload and made none\n  fix: rustup target add aarch64-unknown-uefi"
+                .to_owned(),
+        ));
+    }
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../images/payload/efi"));
+    for (name, bytes) in
+        [("bootaa64.efi", payload::EFI_AA64), ("bootaa64.sources", format!("{}\n", payload::EFI_SOURCES).as_bytes())]
+    {
+        let path = folder.join(name);
+        file::write(&path, bytes).map_err(|error| XtaskError(format!("cannot write {}: {error}", path.display())))?;
+    }
+    println!("kept {} bytes, made from sources {}", payload::EFI_AA64.len(), payload::EFI_SOURCES);
     Ok(ExitCode::SUCCESS)
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bootwright::platform::{
-    Capabilities, FirmwareFile, Options, Ovmf, Platform, PlatformError, PlatformName, Progress,
+    Architecture, Capabilities, FirmwareFile, Options, Ovmf, Platform, PlatformError, PlatformName, Progress,
 };
 use serde_json::{Value, json};
 
@@ -77,11 +77,25 @@ struct Fetching {
     /// Take package lists that have expired; signatures are verified all the same.
     #[arg(long)]
     accept_expired: bool,
+    /// Whose QEMU and firmware [default: x86_64].
+    #[arg(long, value_name = "NAME", value_parser = architecture)]
+    architecture: Option<Architecture>,
+}
+
+/// An architecture by QEMU's name for it.
+fn architecture(given: &str) -> Result<Architecture, String> {
+    let known = Architecture::ALL.into_iter().find(|architecture| architecture.name() == given);
+    known.ok_or_else(|| format!("wanted {}", Architecture::ALL.map(Architecture::name).join(" or ")))
 }
 
 impl Fetching {
     fn options(self) -> Options {
-        Options { mirror: self.mirror, accept_expired: self.accept_expired, ..Options::default() }
+        Options {
+            mirror: self.mirror,
+            accept_expired: self.accept_expired,
+            architecture: self.architecture.unwrap_or_default(),
+            ..Options::default()
+        }
     }
 }
 
@@ -197,6 +211,10 @@ fn list(options: &Options, json: bool) -> String {
 fn summary(platform: &Platform) -> String {
     let version = |file: &FirmwareFile| file.version.clone();
     let or_none = |version: Option<String>| version.unwrap_or_else(|| "none".to_owned());
+    if let Some(aavmf) = &platform.aavmf {
+        let (name, qemu) = (&platform.name, platform.qemu.version);
+        return format!("{name}: QEMU {qemu} for {}, AAVMF {}", platform.architecture, version(&aavmf.code));
+    }
     format!(
         "{}: QEMU {}, SeaBIOS {}, OVMF {}, {} option ROMs ({})",
         platform.name,
@@ -321,6 +339,7 @@ mod tests {
     fn platform() -> Platform {
         Platform {
             name: "host".into(),
+            architecture: bootwright::platform::Architecture::X86_64,
             qemu: Qemu {
                 command: vec!["/usr/bin/qemu-system-x86_64".into()],
                 path: "/usr/bin/qemu-system-x86_64".into(),
@@ -339,6 +358,7 @@ mod tests {
                 enrolled_keys: false,
             }),
             ovmf_secure_boot: None,
+            aavmf: None,
             option_roms: vec![file("/efi-virtio.rom")],
         }
     }

@@ -6,7 +6,7 @@ pub mod out_dir;
 pub mod select;
 pub mod source;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -14,8 +14,8 @@ use std::time::Instant;
 use bootwright::case::Suite;
 use bootwright::evidence::file;
 use bootwright::machine::Clock;
-use bootwright::platform::{self, Platform, PlatformName};
-use bootwright::report::{self, CaseKey, Course, Report, Selection, Shard};
+use bootwright::platform::{self, Architecture, Platform, PlatformName};
+use bootwright::report::{self, CaseKey, Course, PlatformInfo, Report, Selection, Shard};
 use bootwright::suite::{self, AcceleratorChoice, Catalogue, Listed, SELECTION_FILE, Settings, WarmChoice};
 
 use crate::XtaskError;
@@ -187,14 +187,14 @@ fn run_selected(
     catalogue: Catalogue,
     whole: &[Listed],
 ) -> Result<Ran, XtaskError> {
-    let platforms = resolve(args)?;
+    let platforms = resolve(args, whole)?;
     let selected = select::failed_first(in_shard(whole.to_vec(), args.shard), &out_dir::failed_in_last_run());
     let out = out_dir::claim(args.out.as_deref())?;
     let several_platforms = platforms.len() > 1;
     let mut run = Report::new(out.run.clone());
     run.jobs = args.jobs.unwrap_or_else(cores);
     run.host = report::host();
-    run.platforms = platforms.iter().map(report::PlatformInfo::from).collect();
+    run.platforms.clone_from(&platforms);
     run.known_issues = catalogue.known_issues;
     run.warnings = catalogue.warnings;
     run.suite = Some(settings.suite.to_string());
@@ -226,7 +226,7 @@ fn run_selected(
 
 /// Runs the selection on one platform after another; whether it was interrupted.
 fn on_each(
-    platforms: &[Platform],
+    platforms: &[PlatformInfo],
     args: &Args,
     settings: &Settings,
     boot: &BootBinary,
@@ -356,21 +356,51 @@ fn written(outcome: std::io::Result<()>) -> Result<(), XtaskError> {
     }
 }
 
-fn resolve(args: &Args) -> Result<Vec<Platform>, XtaskError> {
-    resolve_platforms(&args.platforms, args.mirror.as_deref())
+/// What the jobs, those of other shards among them, need of each platform. Cases of the first architecture fail without theirs;
+/// cases of another one beside them are skipped with the reason, which is told here too.
+fn resolve(args: &Args, jobs: &[Listed]) -> Result<Vec<PlatformInfo>, XtaskError> {
+    let needed: BTreeSet<Architecture> = jobs.iter().map(|job| job.architecture).collect();
+    let mut found: Vec<PlatformInfo> = Vec::new();
+    for architecture in needed {
+        let first = found.is_empty();
+        for (place, name) in names(&args.platforms).into_iter().enumerate() {
+            match resolve_each(std::slice::from_ref(&name), args.mirror.as_deref(), architecture) {
+                Ok(platforms) if first => found.extend(platforms.iter().map(PlatformInfo::from)),
+                Ok(platforms) => {
+                    let known = found.remove(place);
+                    found.insert(place, platforms.iter().fold(known, PlatformInfo::and));
+                }
+                Err(error) if first => return Err(error),
+                Err(error) => eprintln!("{name}: its {architecture} cases are skipped: {error}"),
+            }
+        }
+    }
+    Ok(found)
 }
 
-/// The platforms of these names, or the default one.
+fn names(given: &[PlatformName]) -> Vec<PlatformName> {
+    match given {
+        [] => vec![suite::default_platform()],
+        names => names.to_vec(),
+    }
+}
+
+/// The platforms of these names, or the default one, for x86-64.
 ///
 /// # Errors
 ///
 /// The first that cannot be resolved.
-pub fn resolve_platforms(names: &[PlatformName], mirror: Option<&str>) -> Result<Vec<Platform>, XtaskError> {
-    let names = match names {
-        [] => vec![suite::default_platform()],
-        names => names.to_vec(),
-    };
-    let options = platform::Options { mirror: mirror.map(str::to_owned), ..platform::Options::default() };
+pub fn resolve_platforms(given: &[PlatformName], mirror: Option<&str>) -> Result<Vec<Platform>, XtaskError> {
+    resolve_each(&names(given), mirror, Architecture::X86_64)
+}
+
+fn resolve_each(
+    names: &[PlatformName],
+    mirror: Option<&str>,
+    architecture: Architecture,
+) -> Result<Vec<Platform>, XtaskError> {
+    let mirror = mirror.map(str::to_owned);
+    let options = platform::Options { mirror, architecture, ..platform::Options::default() };
     let mut line = crate::platform::ProgressLine::default();
     let resolved = names
         .iter()

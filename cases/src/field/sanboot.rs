@@ -8,7 +8,7 @@ use bootwright::verdict::{
 };
 
 use super::id::{BOARDS, case};
-use crate::networks::{answering, network, nic_then_disk, ovmf_by_ipxe};
+use crate::networks::{answering, network, nic_then_disk, on_x86};
 use bootwright::lan::{BootAnswer, LanSpec};
 
 pub fn cases() -> Vec<Case> {
@@ -134,7 +134,7 @@ fn chains_nothing(board: Board) -> Case {
 /// <https://github.com/tianocore/edk2/issues/10357>
 /// <https://github.com/ipxe/ipxe/issues/601>
 fn exits_under_ovmf() -> Case {
-    let machine = |network: Network| ovmf_by_ipxe(Board::Q35, network).without_ipv6();
+    let machine = |network: Network| on_x86(Board::Q35).machine_with_rom(network).without_ipv6();
     let own = [
         failed_entry("PXEv4").because_of(tftp("http://10.77.0.1/boot.ipxe").not_found()),
         timed_out_entry("HTTPv4").because_of(Cause::OfferNotTaken),

@@ -8,14 +8,14 @@ use bootwright::trace::{Outcome, Protocol};
 use bootwright::verdict::{Cause, Expectation, Expected, OnLan, Transfer, booted, failed_entry, http};
 
 use crate::SLOW_OVMF;
-use crate::networks::{EFI_FILE, ovmf};
+use crate::networks::{EFI_FILE, Uefi, on_x86};
 
 const URL: &str = "http://10.77.0.1/boot.efi";
 
 pub fn cases() -> Vec<Case> {
-    let mut cases = vec![plain(Board::Pc), plain(Board::Q35), ipv6(), redirect(), chunked()];
-    cases.extend([without_http_client(), not_found(), tls(), wrong_authority()]);
-    cases.extend(breaks());
+    let (pc, q35) = (on_x86(Board::Pc), on_x86(Board::Q35));
+    let mut cases = vec![plain(pc), plain(q35)];
+    cases.extend(but_plain(pc));
     cases
         .into_iter()
         .map(|case| {
@@ -25,8 +25,20 @@ pub fn cases() -> Vec<Case> {
         .collect()
 }
 
+/// All of them for one guest.
+pub fn on(guest: Uefi) -> Vec<Case> {
+    std::iter::once(plain(guest)).chain(but_plain(guest)).collect()
+}
+
+fn but_plain(guest: Uefi) -> Vec<Case> {
+    let mut cases = vec![ipv6(guest), redirect(guest), chunked(guest)];
+    cases.extend([without_http_client(guest), not_found(guest), tls(guest), wrong_authority(guest)]);
+    cases.extend(breaks(guest));
+    cases
+}
+
 /// Servers that break off, go silent or tell a wrong length: OVMF gives up and the disk runs.
-fn breaks() -> Vec<Case> {
+fn breaks(guest: Uefi) -> Vec<Case> {
     let sent = |change: &dyn Fn(Resource) -> Resource| {
         let resource = change(Resource::new(Vec::new()).content_type("application/efi"));
         Answer::Resource(resource)
@@ -41,36 +53,36 @@ fn breaks() -> Vec<Case> {
     ];
     let case = |(name, answer, cause): (&str, Answer, Transfer)| {
         let network =
-            network(BootAnswer::http(URL)).with_lan(|lan| lan.http(Http::default().route("/boot.efi", answer)));
-        falls(name, network, failed_entry("HTTPv4").because_of(cause), OnLan::Asked(EFI_FILE.into()))
+            network(guest, BootAnswer::http(URL)).with_lan(|lan| lan.http(Http::default().route("/boot.efi", answer)));
+        falls(guest, name, network, failed_entry("HTTPv4").because_of(cause), OnLan::Asked(EFI_FILE.into()))
     };
-    table.into_iter().map(case).chain([stall()]).collect()
+    table.into_iter().map(case).chain([stall(guest)]).collect()
 }
 
 /// After 600 bytes nothing more comes.
-fn stall() -> Case {
+fn stall(guest: Uefi) -> Case {
     let resource = Resource::new(Vec::new()).content_type("application/efi").fault(BodyFault::StallAfter(600));
-    let network = network(BootAnswer::http(URL))
+    let network = network(guest, BootAnswer::http(URL))
         .with_lan(|lan| lan.http(Http::default().route("/boot.efi", Answer::Resource(resource))));
     let entry = Expected { outcome: Outcome::TimedOut, ..failed_entry("HTTPv4").because_of(http(EFI_FILE).stalled()) };
-    falls("stall-in-the-body", network, entry, OnLan::Asked(EFI_FILE.into()))
+    falls(guest, "stall-in-the-body", network, entry, OnLan::Asked(EFI_FILE.into()))
 }
 
 /// One without TLS and one with it, in the default suite.
 const EVERYDAY: [&str; 2] = ["http::ovmf::q35::plain", "http::ovmf::pc::https"];
 
 #[track_caller]
-fn case(board: Board, rest: &str) -> Case {
-    Case::new(format!("http::ovmf::{}::{rest}", board.name()))
+fn case(guest: Uefi, rest: &str) -> Case {
+    Case::new(format!("http::{}::{rest}", guest.id()))
 }
 
-fn network(answer: BootAnswer) -> Network {
+fn network(guest: Uefi, answer: BootAnswer) -> Network {
     let lan = LanSpec::new().dhcp(DhcpServer::new("main").rule(Match::Any, answer));
-    Network::new(lan).efi_program(EFI_FILE, "served")
+    guest.offers(lan, EFI_FILE, "served")
 }
 
-fn machine(board: Board, network: Network) -> Machine {
-    ovmf(board, network).without_pxe().without_ipv6()
+fn machine(guest: Uefi, network: Network) -> Machine {
+    guest.machine(network).without_pxe().without_ipv6()
 }
 
 fn without_file(machine: &Machine) -> Machine {
@@ -78,30 +90,32 @@ fn without_file(machine: &Machine) -> Machine {
 }
 
 /// Option 93 = 16, a URL with HTTPClient in the reply, GET, the program runs.
-fn plain(board: Board) -> Case {
-    let machine = machine(board, network(BootAnswer::http(URL)));
+fn plain(guest: Uefi) -> Case {
+    let machine = machine(guest, network(guest, BootAnswer::http(URL)));
     let expectation = Expectation::boots("served")
         .without_trying("next")
-        .on_lan(OnLan::Arch(16))
-        .on_lan(OnLan::VendorClass("HTTPClient:Arch:00016".into()))
+        .on_lan(OnLan::Arch(guest.http))
+        .on_lan(OnLan::VendorClass(format!("HTTPClient:Arch:{:05}", guest.http)))
         .on_lan(OnLan::AskedBy(Protocol::Http, EFI_FILE.into()));
-    case(board, "plain").control(without_file(&machine)).machine(machine).expect(expectation)
+    case(guest, "plain").control(without_file(&machine)).machine(machine).expect(expectation)
 }
 
 /// The boot file URL comes by DHCPv6.
-fn ipv6() -> Case {
-    let server = Dhcpv6Server::new("six").http_url(16, "http://[fd77::1]/boot.efi");
-    let network = Network::new(LanSpec::new().ipv6(Ipv6::with_dhcp(server))).efi_program(EFI_FILE, "served");
-    let machine = ovmf(Board::Pc, network).without_pxe().fw_cfg("opt/org.tianocore/IPv4Support", "n");
+fn ipv6(guest: Uefi) -> Case {
+    let server = Dhcpv6Server::new("six").http_url(guest.http, "http://[fd77::1]/boot.efi");
+    let network = guest.offers(LanSpec::new().ipv6(Ipv6::with_dhcp(server)), EFI_FILE, "served");
+    let machine = guest.machine(network).without_pxe().fw_cfg("opt/org.tianocore/IPv4Support", "n");
     let expectation = Expectation::boots("served").on_lan(OnLan::AcknowledgedBy("six".into()));
-    case(Board::Pc, "ipv6").control(without_file(&machine)).machine(machine).expect(expectation)
+    case(guest, "ipv6").control(without_file(&machine)).machine(machine).expect(expectation)
 }
 
-fn redirect() -> Case {
+fn redirect(guest: Uefi) -> Case {
     let old = "http://10.77.0.1/old.efi";
     let answer = Answer::Redirect { status: 302, location: URL.to_owned() };
-    let network = network(BootAnswer::http(old)).with_lan(|lan| lan.http(Http::default().route("/old.efi", answer)));
+    let network =
+        network(guest, BootAnswer::http(old)).with_lan(|lan| lan.http(Http::default().route("/old.efi", answer)));
     falls(
+        guest,
         "redirect-is-not-followed",
         network,
         failed_entry("HTTPv4").because_of(http("old.efi").status(302)),
@@ -109,52 +123,52 @@ fn redirect() -> Case {
     )
 }
 
-fn chunked() -> Case {
+fn chunked(guest: Uefi) -> Case {
     let resource = Resource::new(Vec::new()).chunked().content_type("application/efi");
-    let network = network(BootAnswer::http(URL))
+    let network = network(guest, BootAnswer::http(URL))
         .with_lan(|lan| lan.http(Http::default().route("/boot.efi", Answer::Resource(resource))));
-    let machine = machine(Board::Pc, network);
-    case(Board::Pc, "chunked").control(without_file(&machine)).machine(machine).expect(Expectation::boots("served"))
+    let machine = machine(guest, network);
+    case(guest, "chunked").control(without_file(&machine)).machine(machine).expect(Expectation::boots("served"))
 }
 
 /// A reply whose option 60 is not HTTPClient is not for an HTTP client, whatever else it says.
-fn without_http_client() -> Case {
+fn without_http_client(guest: Uefi) -> Case {
     let unmarked = BootAnswer::http(URL).vendor_class(None);
     let entry = Expected { outcome: Outcome::TimedOut, ..failed_entry("HTTPv4").because_of(Cause::OfferNotTaken) };
-    falls("reply-without-http-client", network(unmarked), entry, OnLan::NeverAsked(EFI_FILE.into()))
+    falls(guest, "reply-without-http-client", network(guest, unmarked), entry, OnLan::NeverAsked(EFI_FILE.into()))
 }
 
-fn not_found() -> Case {
-    let network = network(BootAnswer::http("http://10.77.0.1/missing.efi"));
+fn not_found(guest: Uefi) -> Case {
+    let network = network(guest, BootAnswer::http("http://10.77.0.1/missing.efi"));
     let entry = failed_entry("HTTPv4").because_of(http("missing.efi").status(404));
-    falls("status-404", network, entry, OnLan::Asked("missing.efi".into()))
+    falls(guest, "status-404", network, entry, OnLan::Asked("missing.efi".into()))
 }
 
-fn falls(name: &str, network_: Network, entry: Expected, on_lan: OnLan) -> Case {
-    case(Board::Pc, name)
-        .machine(machine(Board::Pc, network_))
+fn falls(guest: Uefi, name: &str, network_: Network, entry: Expected, on_lan: OnLan) -> Case {
+    case(guest, name)
+        .machine(machine(guest, network_))
         .expect(Expectation::attempts([entry, booted("next")]).on_lan(on_lan))
-        .control(machine(Board::Pc, network(BootAnswer::http(URL))))
+        .control(machine(guest, network(guest, BootAnswer::http(URL))))
 }
 
 /// The guest's arithmetic takes half a thousand million instructions: at 512 ns each, as other cases have them, OVMF's own
 /// patience is over before its handshake is.
-fn https(trusted: bool) -> Machine {
-    let network = network(BootAnswer::http("https://10.77.0.1/boot.efi")).https(&["10.77.0.1"], trusted);
-    machine(Board::Pc, network).with_clock(Clock::Virtual { shift: 5 })
+fn https(guest: Uefi, trusted: bool) -> Machine {
+    let network = network(guest, BootAnswer::http("https://10.77.0.1/boot.efi")).https(&["10.77.0.1"], trusted);
+    machine(guest, network).with_clock(Clock::Virtual { shift: 5 })
 }
 
 /// HTTPS with the authority that the firmware was given.
-fn tls() -> Case {
+fn tls(guest: Uefi) -> Case {
     let expectation = Expectation::boots("served").on_lan(OnLan::AskedBy(Protocol::Https, EFI_FILE.into()));
-    case(Board::Pc, "https").machine(https(true)).expect(expectation).control(https(false))
+    case(guest, "https").machine(https(guest, true)).expect(expectation).control(https(guest, false))
 }
 
 /// HTTPS with another authority: the firmware refuses the server's certificate.
-fn wrong_authority() -> Case {
+fn wrong_authority(guest: Uefi) -> Case {
     let entry = Expected { outcome: Outcome::Refused, ..failed_entry("HTTPv4").because_of(Cause::TlsRefused) };
-    case(Board::Pc, "https-wrong-authority")
-        .machine(https(false))
+    case(guest, "https-wrong-authority")
+        .machine(https(guest, false))
         .expect(Expectation::attempts([entry, booted("next")]).on_lan(OnLan::TlsRefused))
-        .control(https(true))
+        .control(https(guest, true))
 }

@@ -4,7 +4,7 @@
 
 use bootwright::case::Case;
 use bootwright::case::story::Story;
-use bootwright::machine::{Board, Firmware, Machine, Medium, NicModel, OptionRom};
+use bootwright::machine::{Board, Firmware, Machine, Medium, NicModel, OptionRom, Place};
 use bootwright::verdict::Expectation;
 
 use super::{Act, Leaving, NOT_EVERYDAY};
@@ -15,6 +15,7 @@ use crate::{SLOW_OVMF, UNSETTLED};
 #[derive(Clone, Copy)]
 struct Cell {
     firmware: Firmware,
+    board: Board,
     model: &'static NicModel,
     act: Act,
     other_bootable: bool,
@@ -35,10 +36,31 @@ pub fn cases() -> Vec<Case> {
             for &other_bootable in act.others() {
                 for strict in [false, true] {
                     for leaving in [Leaving::Cont, Leaving::Reset] {
-                        cases.push(Cell { firmware, model, act, other_bootable, strict, leaving }.case());
+                        let board = Board::Pc;
+                        cases.push(Cell { firmware, board, model, act, other_bootable, strict, leaving }.case());
                     }
                 }
             }
+        }
+    }
+    cases
+}
+
+/// A NIC that comes to a UEFI machine whose PCI functions are plugged in behind root ports.
+pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for act in [Act::First, Act::Last, Act::Alone, Act::Beside, Act::Reindexed] {
+        for leaving in [Leaving::Cont, Leaving::Reset] {
+            let cell = Cell {
+                firmware,
+                board,
+                model: &NicModel::VirtioNet,
+                act,
+                other_bootable: true,
+                strict: false,
+                leaving,
+            };
+            cases.push(cell.case());
         }
     }
     cases
@@ -49,13 +71,18 @@ impl Cell {
         let network = match self.firmware {
             Firmware::SeaBios => networks::healthy(),
             Firmware::Ovmf => networks::healthy_efi(),
+            Firmware::Aavmf => networks::healthy_for(networks::ON_ARM),
         };
         let other = if self.other_bootable { Medium::bootable("wrong") } else { Medium::blank("wrong") };
-        let machine = Machine::new(self.firmware, Board::Pc).strict(self.strict).paused().network(network);
-        let disk = |machine: Machine| machine.virtio_blk(other.clone()).slot(4);
+        let machine = Machine::new(self.firmware, self.board).strict(self.strict).paused().network(network);
+        // where the root bus takes nothing while the machine runs, each has a root port
+        let sits = |machine: Machine, slot: u8| {
+            if self.board.facts().root.hotplug { machine.slot(slot) } else { machine.place(Place::RootPort) }
+        };
+        let disk = |machine: Machine| sits(machine.virtio_blk(other.clone()), 4);
         let nic = |machine: Machine| {
-            let machine = machine.nic(self.model, Some(0)).slot(6);
-            if self.firmware == Firmware::Ovmf { machine.rom(OptionRom::Empty) } else { machine }
+            let machine = sits(machine.nic(self.model, Some(0)), 6);
+            if self.firmware.is_uefi() { machine.rom(OptionRom::Empty) } else { machine }
         };
         let machine = match self.act {
             Act::First | Act::Last => nic(disk(machine).absent()).bootindex(1).absent(),
@@ -64,7 +91,11 @@ impl Cell {
             Act::Removed => nic(disk(machine).bootindex(2)).bootindex(1),
             Act::Reindexed => nic(disk(machine).bootindex(1)).bootindex(2),
         };
-        if self.firmware == Firmware::Ovmf { machine.rng() } else { machine }
+        match self.firmware {
+            Firmware::SeaBios => machine,
+            Firmware::Ovmf => machine.rng(),
+            Firmware::Aavmf => networks::ON_ARM.with_random_source(machine),
+        }
     }
 
     fn story(self) -> Story {
@@ -103,8 +134,9 @@ impl Cell {
         let on_off = |on: bool| if on { "on" } else { "off" };
         let other = if self.other_bootable { "bootable" } else { "blank" };
         let id = format!(
-            "prelaunch::{}::pc::{}::{}::other-{other}::strict-{}::{}",
+            "prelaunch::{}::{}::{}::{}::other-{other}::strict-{}::{}",
             self.firmware.name(),
+            self.board.name(),
             self.model,
             self.act.name().replace("boot-disk", "nic"),
             on_off(self.strict),
@@ -121,7 +153,7 @@ impl Cell {
             .story(self.story())
             .expect(self.expectation())
             .control(self.control())
-            .long_if(self.firmware == Firmware::Ovmf, SLOW_OVMF)
+            .long_if(self.firmware.is_uefi(), SLOW_OVMF)
             .long_if(!core, NOT_EVERYDAY)
             .long_if(self.act == Act::Removed, UNSETTLED)
     }

@@ -7,11 +7,12 @@ use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Cause, Expectation, OnLan, booted, failed_entry, tftp, timed_out_entry};
 
 use crate::SLOW_OVMF;
-use crate::networks::{BIOS_FILE, EFI_FILE, nic_then_disk, ovmf, ovmf_by_ipxe};
+use crate::networks::{BIOS_FILE, EFI_FILE, Uefi, healthy_for, nic_then_disk, on_x86, ovmf};
 
 pub fn cases() -> Vec<Case> {
-    let mut cases = vec![own_stack(Board::Pc), own_stack(Board::Q35), ipxe_rom(Board::Pc), ipxe_rom(Board::Q35)];
-    cases.extend([missing_file(), no_server(), ipv6()]);
+    let (pc, q35) = (on_x86(Board::Pc), on_x86(Board::Q35));
+    let mut cases = vec![own_stack(pc), own_stack(q35), ipxe_rom(pc), ipxe_rom(q35)];
+    cases.extend([missing_file(pc), no_server(pc), ipv6(pc)]);
     cases.extend(three_guests());
     cases.extend(isc_rules());
     cases
@@ -21,6 +22,11 @@ pub fn cases() -> Vec<Case> {
             case.long_if(slow, SLOW_OVMF)
         })
         .collect()
+}
+
+/// Those that do not depend on the architecture but for its code.
+pub fn on(guest: Uefi) -> Vec<Case> {
+    vec![own_stack(guest), missing_file(guest), no_server(guest), ipv6(guest)]
 }
 
 /// One of each kind, in the default suite; SeaBIOS' guest among the three costs nothing.
@@ -33,12 +39,8 @@ const EVERYDAY: [&str; 5] = [
 ];
 
 #[track_caller]
-fn case(board: Board, rest: &str) -> Case {
-    Case::new(format!("pxe::ovmf::{}::{rest}", board.name()))
-}
-
-fn efi_network() -> Network {
-    Network::new(LanSpec::new().dhcp(DhcpServer::new("main").boot_file(EFI_FILE))).efi_program(EFI_FILE, "served")
+fn case(guest: Uefi, rest: &str) -> Case {
+    Case::new(format!("pxe::{}::{rest}", guest.id()))
 }
 
 fn without_file(machine: &Machine) -> Machine {
@@ -46,24 +48,24 @@ fn without_file(machine: &Machine) -> Machine {
 }
 
 /// OVMF's own PXE stack on a NIC without a ROM.
-fn own_stack(board: Board) -> Case {
-    let machine = ovmf(board, efi_network());
+fn own_stack(guest: Uefi) -> Case {
+    let machine = guest.machine(healthy_for(guest));
     let expectation = Expectation::boots("served")
         .without_trying("next")
-        .on_lan(OnLan::Arch(7))
-        .on_lan(OnLan::VendorClass("PXEClient:Arch:00007".into()))
+        .on_lan(OnLan::Arch(guest.pxe))
+        .on_lan(OnLan::VendorClass(format!("PXEClient:Arch:{:05}", guest.pxe)))
         .on_lan(OnLan::Fetched(EFI_FILE.into()));
-    case(board, "own-stack").control(without_file(&machine)).machine(machine).expect(expectation)
+    case(guest, "own-stack").control(without_file(&machine)).machine(machine).expect(expectation)
 }
 
 /// iPXE's EFI ROM takes the NIC over, or drives it for OVMF's own stack.
-fn ipxe_rom(board: Board) -> Case {
-    let machine = ovmf_by_ipxe(board, efi_network());
+fn ipxe_rom(guest: Uefi) -> Case {
+    let machine = guest.machine_with_rom(healthy_for(guest));
     let served = Expectation::boots("served")
         .without_trying("next")
         .on_lan(OnLan::Arch(7))
         .on_lan(OnLan::Fetched(EFI_FILE.into()));
-    case(board, "ipxe-rom")
+    case(guest, "ipxe-rom")
         .control(without_file(&machine))
         .machine(machine)
         .expect(served.clone().on_lan(OnLan::UserClass("iPXE".into())))
@@ -71,41 +73,41 @@ fn ipxe_rom(board: Board) -> Case {
 }
 
 /// The file is not there: PXE says so, HTTP boot ignores a reply that is not for it, the disk runs.
-fn missing_file() -> Case {
-    let machine = ovmf(Board::Pc, efi_network()).without_ipv6();
+fn missing_file(guest: Uefi) -> Case {
+    let machine = guest.machine(healthy_for(guest)).without_ipv6();
     let attempts = [
         failed_entry("PXEv4").because_of(tftp(EFI_FILE).not_found()),
         timed_out_entry("HTTPv4").because_of(Cause::OfferNotTaken),
         booted("next"),
     ];
-    case(Board::Pc, "file-that-is-not-there")
+    case(guest, "file-that-is-not-there")
         .machine(without_file(&machine))
         .expect(Expectation::attempts(attempts))
         .control(machine)
 }
 
 /// Nobody answers: every option of the NIC is given up, then the disk runs.
-fn no_server() -> Case {
-    let machine = ovmf(Board::Pc, efi_network()).without_ipv6();
+fn no_server(guest: Uefi) -> Case {
+    let machine = guest.machine(healthy_for(guest)).without_ipv6();
     let dead = machine.clone().with_network(0, |network| network.with_lan(|lan| lan.fault(Fault::dead_network())));
     let attempts = [
         timed_out_entry("PXEv4").because_of(Cause::NoOffer),
         timed_out_entry("HTTPv4").because_of(Cause::NoOffer),
         booted("next"),
     ];
-    case(Board::Pc, "dead-network").machine(dead).expect(Expectation::attempts(attempts)).control(machine)
+    case(guest, "dead-network").machine(dead).expect(Expectation::attempts(attempts)).control(machine)
 }
 
 /// PXE over IPv6, by router advertisement and DHCPv6 boot file URL.
-fn ipv6() -> Case {
-    let server = Dhcpv6Server::new("six").boot_url(Some(7), "tftp://[fd77::1]/boot.efi");
-    let network = Network::new(LanSpec::new().ipv6(Ipv6::with_dhcp(server))).efi_program(EFI_FILE, "served");
-    let machine = ovmf(Board::Pc, network).without_ipv4_pxe();
+fn ipv6(guest: Uefi) -> Case {
+    let server = Dhcpv6Server::new("six").boot_url(Some(guest.pxe), "tftp://[fd77::1]/boot.efi");
+    let network = guest.offers(LanSpec::new().ipv6(Ipv6::with_dhcp(server)), EFI_FILE, "served");
+    let machine = guest.machine(network).without_ipv4_pxe();
     let expectation = Expectation::boots("served")
-        .on_lan(OnLan::Arch(7))
+        .on_lan(OnLan::Arch(guest.pxe))
         .on_lan(OnLan::AcknowledgedBy("six".into()))
         .on_lan(OnLan::Fetched(EFI_FILE.into()));
-    case(Board::Pc, "ipv6").control(without_file(&machine)).machine(machine).expect(expectation)
+    case(guest, "ipv6").control(without_file(&machine)).machine(machine).expect(expectation)
 }
 
 /// One configuration by option 93 serves a BIOS guest, a UEFI PXE guest and a UEFI HTTP guest, each with its own file.
@@ -130,11 +132,11 @@ fn three_guests() -> Vec<Case> {
             .machine(nic_then_disk(Board::Pc, "virtio-net-pci", right()))
             .expect(Expectation::boots("for-bios").on_lan(OnLan::Arch(0)))
             .control(nic_then_disk(Board::Pc, "virtio-net-pci", network(server("22", "7", "16")))),
-        case(Board::Pc, "three-guests-arch-7")
+        case(on_x86(Board::Pc), "three-guests-arch-7")
             .machine(ovmf(Board::Pc, right()))
             .expect(Expectation::boots("for-pxe").on_lan(OnLan::Arch(7)))
             .control(nic_then_disk(Board::Pc, "virtio-net-pci", right())),
-        case(Board::Pc, "three-guests-arch-16")
+        case(on_x86(Board::Pc), "three-guests-arch-16")
             .machine(http(right()))
             .expect(Expectation::boots("for-http").on_lan(OnLan::Arch(16)))
             .control(ovmf(Board::Pc, right())),
@@ -150,11 +152,11 @@ fn isc_rules() -> Vec<Case> {
     };
     let machine = |value: &str| ovmf(Board::Pc, network(value)).without_pxe().without_ipv6();
     vec![
-        case(Board::Pc, "rule-isc-00-10-for-http")
+        case(on_x86(Board::Pc), "rule-isc-00-10-for-http")
             .machine(machine("00:10"))
             .expect(Expectation::boots("served").on_lan(OnLan::Arch(16)))
             .control(machine("00:16")),
-        case(Board::Pc, "rule-isc-00-16-for-http")
+        case(on_x86(Board::Pc), "rule-isc-00-16-for-http")
             .machine(machine("00:16"))
             .expect(
                 Expectation::attempts([timed_out_entry("HTTPv4").because_of(Cause::OfferNotTaken), booted("next")])

@@ -5,11 +5,11 @@ use bootwright::case::story::{LanMoment, Milestone, Story};
 use bootwright::machine::{Board, Clock, Firmware, Machine, Medium};
 use bootwright::verdict::Expectation;
 
-use super::id;
-use crate::networks;
+use super::{id, on_board};
+use crate::networks::{self, Uefi, on_x86};
 
 pub fn cases() -> Vec<Case> {
-    let mut cases = vec![twenty(Firmware::SeaBios, 9000), twenty(Firmware::Ovmf, 400), in_menu()];
+    let mut cases = vec![twenty(Firmware::SeaBios, Board::Pc, 9000), twenty(Firmware::Ovmf, Board::Pc, 400), in_menu()];
     let posts = [
         ("pci-probing", "=== PCI device probing"),
         ("drives-found", "found virtio-blk at"),
@@ -18,38 +18,46 @@ pub fn cases() -> Vec<Case> {
     ];
     cases.extend(posts.map(|(name, text)| in_post(name, text)));
     for firmware in [Firmware::SeaBios, Firmware::Ovmf] {
-        let moments = [
-            ("discover", LanMoment::Discover),
-            ("ack", LanMoment::Ack),
-            ("tftp-request", LanMoment::TftpRequest),
-            ("tftp-quarter", LanMoment::TftpQuarter),
-        ];
-        cases.extend(moments.map(|(name, moment)| in_network_boot(firmware, name, moment)));
+        cases.extend(MOMENTS.map(|(name, moment)| in_network_boot(firmware, name, moment)));
     }
     cases
 }
 
-fn two_disks(firmware: Firmware) -> Machine {
-    let machine = Machine::pc(firmware).virtio_blk(Medium::hanging("wrong")).bootindex(2);
+/// Those of a UEFI guest.
+pub fn on(guest: Uefi) -> Vec<Case> {
+    let mut cases = vec![twenty(guest.firmware, guest.board, 400)];
+    cases.extend(MOMENTS.map(|(name, moment)| in_uefi_network_boot(guest, name, moment)));
+    cases
+}
+
+const MOMENTS: [(&str, LanMoment); 4] = [
+    ("discover", LanMoment::Discover),
+    ("ack", LanMoment::Ack),
+    ("tftp-request", LanMoment::TftpRequest),
+    ("tftp-quarter", LanMoment::TftpQuarter),
+];
+
+fn two_disks(firmware: Firmware, board: Board) -> Machine {
+    let machine = Machine::new(firmware, board).virtio_blk(Medium::hanging("wrong")).bootindex(2);
     machine.virtio_blk(Medium::hanging("right")).bootindex(1)
 }
 
 /// Twenty resets at moments drawn from the seed, in POST, in the boot manager, or once the payload runs; the boot that
 /// follows is by the same order, and so is every boot that got as far as an attempt.
-fn twenty(firmware: Firmware, within: u32) -> Case {
-    Case::new(id(firmware, "twenty-at-random"))
+fn twenty(firmware: Firmware, board: Board, within: u32) -> Case {
+    Case::new(on_board(firmware, board, "twenty-at-random"))
         .axis("moment", "random")
-        .machine(two_disks(firmware))
+        .machine(two_disks(firmware, board))
         .story(Story::new().random_resets(20, within))
         .expect(Expectation::boots("right").without_trying("wrong").after_cut_laps(20))
-        .control(two_disks(firmware).without_bootindex_of("right"))
+        .control(two_disks(firmware, board).without_bootindex_of("right"))
 }
 
 /// A reset when SeaBIOS' POST has come to a point.
 fn in_post(name: &str, text: &str) -> Case {
     Case::new(id(Firmware::SeaBios, &format!("in-post-{name}")))
         .axis("moment", format!("post-{name}"))
-        .machine(two_disks(Firmware::SeaBios))
+        .machine(two_disks(Firmware::SeaBios, Board::Pc))
         .story(Story::new().wait_for_text(text).reset())
         .expect(Expectation::boots("right").without_trying("wrong").after_cut_laps(1))
         .control_blank("right")
@@ -57,7 +65,7 @@ fn in_post(name: &str, text: &str) -> Case {
 
 /// A reset while the boot menu waits for a choice: it is offered again, and the first entry boots.
 fn in_menu() -> Case {
-    let machine = two_disks(Firmware::SeaBios).boot_menu(Some(65_535)).with_clock(Clock::Real);
+    let machine = two_disks(Firmware::SeaBios, Board::Pc).boot_menu(Some(65_535)).with_clock(Clock::Real);
     let again = Milestone::Says { text: "for boot menu.\n".to_owned(), times: 2 };
     let story = Story::new().wait_for_text("for boot menu.\n").press(&["esc"], "3. Legacy option rom\n").reset();
     Case::new(id(Firmware::SeaBios, "in-menu"))
@@ -76,15 +84,20 @@ fn in_menu() -> Case {
 
 /// A reset in the middle of a network boot: the next lap asks again from the start, and is served.
 fn in_network_boot(firmware: Firmware, name: &str, moment: LanMoment) -> Case {
-    let machine = match firmware {
-        Firmware::SeaBios => {
-            networks::nic_then_disk(Board::Pc, "virtio-net-pci", networks::healthy().of_length(30_000))
-        }
-        Firmware::Ovmf => networks::ovmf(Board::Pc, networks::healthy_efi()),
-    };
-    let file = if firmware == Firmware::SeaBios { networks::BIOS_FILE } else { networks::EFI_FILE };
+    if firmware.is_uefi() {
+        return in_uefi_network_boot(on_x86(Board::Pc), name, moment);
+    }
+    let machine = networks::nic_then_disk(Board::Pc, "virtio-net-pci", networks::healthy().of_length(30_000));
+    cut_short(machine, networks::BIOS_FILE, name, moment)
+}
+
+fn in_uefi_network_boot(guest: Uefi, name: &str, moment: LanMoment) -> Case {
+    cut_short(guest.machine(networks::healthy_for(guest)), networks::EFI_FILE, name, moment)
+}
+
+fn cut_short(machine: Machine, file: &str, name: &str, moment: LanMoment) -> Case {
     let control = machine.clone().with_network(0, |network| network.without_program(file));
-    Case::new(id(firmware, &format!("in-pxe-{name}")))
+    Case::new(on_board(machine.firmware, machine.board, &format!("in-pxe-{name}")))
         .axis("moment", format!("pxe-{name}"))
         .machine(machine)
         .story(Story::new().wait_on_lan(moment).reset())

@@ -32,14 +32,29 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 ///
 /// As [`write`], or the error of `fill`.
 pub(crate) fn write_with(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    replace(path, |file| {
+        let mut out = BufWriter::new(file);
+        fill(&mut out)?;
+        out.flush()
+    })
+}
+
+/// The same for `bytes` with zeros behind them up to `length`, which take no room where the file system has holes.
+///
+/// # Errors
+///
+/// As [`write`].
+pub(crate) fn write_sparse(path: &Path, bytes: &[u8], length: u64) -> io::Result<()> {
+    replace(path, |mut file| file.write_all(bytes).and_then(|()| file.set_len(length)))
+}
+
+/// Fills a new file beside `path`, which then takes its place.
+fn replace(path: &Path, fill: impl FnOnce(File) -> io::Result<()>) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".{}.new", std::process::id()));
     let beside = path.with_file_name(name);
     let attempt = File::create(&beside).and_then(|file| {
-        let mut out = BufWriter::new(file);
-        fill(&mut out)?;
-        out.flush()?;
-        drop(out);
+        fill(file)?;
         fs::rename(&beside, path)
     });
     attempt.inspect_err(|_| {

@@ -46,7 +46,7 @@ fn media_that_the_image_builder_makes_are_seen_as_what_they_are() {
             let fat = FatType::Fat16;
             let content = Content::Bootable { boots, table, fat, after: After::Exit };
             let sectors = (kind == MediumKind::Disk).then_some(65_536);
-            let spec = MediumSpec { name: "m".to_owned(), kind, content, sectors };
+            let spec = MediumSpec { sectors, ..MediumSpec::new("m", kind, content) };
             let path = folder.path().join(format!("{kind:?}-{boots:?}"));
             build(&spec, Nonce([1; 16])).unwrap().write_to(&path).unwrap();
             let looked = look(&path, None).unwrap();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::board::FirmwareStore;
 use super::bridge::tap;
 use super::layout::{Layout, Placed, RNG_SLOT};
-use super::{Access, Clock, Device, DeviceClass, Firmware, Machine, OptionRom, Value};
+use super::{Access, Clock, Device, DeviceClass, Machine, OptionRom, Value};
 
 /// The files of one run that the command line names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -220,7 +220,7 @@ fn finish<'a>(mut words: Vec<(&'a str, Value)>, device: &'a Device, placed: &Pla
 fn board(argv: &mut Argv, machine: &Machine) {
     let mut words = vec![("accel", text(machine.accelerator.name()))];
     // iPXE names its error codes on the text console only
-    let ipxe = machine.firmware == Firmware::SeaBios && machine.plugged_nics().next().is_some();
+    let ipxe = !machine.firmware.is_uefi() && machine.plugged_nics().next().is_some();
     if machine.serial_console || ipxe {
         words.push(("graphics", false.into()));
     }
@@ -311,7 +311,9 @@ fn boot(argv: &mut Argv, machine: &Machine) {
 
 fn ports(argv: &mut Argv, machine: &Machine, wiring: &Wiring) {
     let board = machine.board.facts();
-    argv.two("-device", board.exit);
+    if let Some(exit) = board.exit {
+        argv.two("-device", exit);
+    }
     match wiring {
         Wiring::Harness { qmp, serial, debugcon, sandbox, incoming, .. } => {
             argv.two("-chardev", &format!("socket,id=qmp,fd={qmp}")).two("-mon", "chardev=qmp,mode=control");
@@ -329,7 +331,9 @@ fn ports(argv: &mut Argv, machine: &Machine, wiring: &Wiring) {
             argv.two("-chardev", &join(&[("file,id", text("debugcon")), ("path", text(debugcon.display()))]));
         }
     }
-    argv.two("-device", &format!("{},chardev=debugcon", board.debug_console));
+    if let Some(console) = board.debug_console {
+        argv.two("-device", &format!("{console},chardev=debugcon"));
+    }
     for _ in 0..machine.extra_serial_ports {
         argv.two("-serial", "null");
     }

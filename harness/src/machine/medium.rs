@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bootwright_images::{After, Boots, Content, FatType, MediumKind, MediumSpec, PartitionTable};
+use bootwright_images::{After, Boots, Content, EfiMachine, FatType, MediumKind, MediumSpec, PartitionTable};
 use serde::{Deserialize, Serialize};
 
 use crate::foreign::Format;
@@ -122,8 +122,9 @@ impl Medium {
         self
     }
 
-    /// The spec that the image builder takes, with `sectors` where the medium leaves its size open.
-    pub fn spec(&self, kind: MediumKind, sectors: Option<u64>) -> MediumSpec {
-        MediumSpec { name: self.name.clone(), kind, content: self.content, sectors: self.sectors.or(sectors) }
+    /// The spec that the image builder takes for a machine of this processor, with `sectors` where the medium leaves its size
+    /// open.
+    pub fn spec(&self, kind: MediumKind, sectors: Option<u64>, efi: EfiMachine) -> MediumSpec {
+        MediumSpec { name: self.name.clone(), kind, content: self.content, sectors: self.sectors.or(sectors), efi }
     }
 }

@@ -61,6 +61,8 @@ pub enum Firmware {
     SeaBios,
     /// OVMF without Secure Boot.
     Ovmf,
+    /// AAVMF, the edk2 of `virt`, without Secure Boot.
+    Aavmf,
 }
 
 impl Firmware {
@@ -69,6 +71,15 @@ impl Firmware {
         match self {
             Firmware::SeaBios => "seabios",
             Firmware::Ovmf => "ovmf",
+            Firmware::Aavmf => "aavmf",
+        }
+    }
+
+    /// UEFI rather than BIOS.
+    pub fn is_uefi(self) -> bool {
+        match self {
+            Firmware::SeaBios => false,
+            Firmware::Ovmf | Firmware::Aavmf => true,
         }
     }
 }
@@ -362,6 +373,9 @@ pub struct BootOptions {
 /// The CPU model of machines with OVMF that choose none.
 const OVMF_CPU: &str = "qemu64,+pdpe1gb";
 
+/// The CPU model of machines with AAVMF that choose none: ARMv8.0, the cheapest of 64 bits to emulate.
+const AAVMF_CPU: &str = "cortex-a57";
+
 /// A machine to power on.
 #[must_use = "words about a machine give a new one back"]
 #[non_exhaustive]
@@ -436,17 +450,25 @@ impl Machine {
             (None, Accelerator::Tcg) => match self.firmware {
                 Firmware::SeaBios => Clock::Virtual { shift: 7 },
                 Firmware::Ovmf if self.has_nic() => Clock::Virtual { shift: 9 },
+                Firmware::Aavmf if self.has_nic() => Clock::Virtual { shift: 9 },
+                // it offers its setup for five seconds at every boot
+                Firmware::Aavmf => Clock::Virtual { shift: 7 },
                 Firmware::Ovmf => Clock::Real,
             },
         }
     }
 
     /// What stands behind `-cpu`: what was asked for; else, for OVMF under TCG, QEMU's own default with pages of 1 GiB, without
-    /// which OVMF writes and splits half a million page table entries (measured: see `docs/adr/0010-ovmf-cpu.md`); else `None`,
-    /// QEMU's own default.
+    /// which OVMF writes and splits half a million page table entries (measured: see `docs/adr/0010-ovmf-cpu.md`); for AAVMF a
+    /// processor of 64 bits, which the board's default is not; else `None`, QEMU's own default.
     pub fn cpu_or_default(&self) -> Option<&str> {
-        let own = (self.firmware, self.accelerator) == (Firmware::Ovmf, Accelerator::Tcg);
-        self.cpu.as_deref().or(own.then_some(OVMF_CPU))
+        let own = match (self.firmware, self.accelerator) {
+            (Firmware::Ovmf, Accelerator::Tcg) => Some(OVMF_CPU),
+            (Firmware::Aavmf, Accelerator::Tcg) => Some(AAVMF_CPU),
+            (Firmware::Aavmf, Accelerator::Kvm) => Some("host"),
+            _ => None,
+        };
+        self.cpu.as_deref().or(own)
     }
 
     /// RAM in MiB: what was asked for, or else enough for its firmware.
@@ -454,6 +476,7 @@ impl Machine {
         self.ram_mib.unwrap_or(match self.firmware {
             Firmware::SeaBios => 32,
             Firmware::Ovmf => 128,
+            Firmware::Aavmf => 256,
         })
     }
 

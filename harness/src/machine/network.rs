@@ -17,7 +17,7 @@
 
 use std::path::PathBuf;
 
-use bootwright_images::{After, ImageError, Nonce, payload};
+use bootwright_images::{After, EfiMachine, ImageError, Nonce, payload};
 use serde::{Deserialize, Serialize};
 
 use super::{Bridge, Loader};
@@ -32,6 +32,8 @@ pub enum Program {
     Bios,
     /// A PE32+ application for x86-64.
     Efi,
+    /// A PE32+ application for aarch64.
+    EfiAa64,
     /// An initramfs for a Linux kernel on x86-64.
     Initramfs,
 }
@@ -67,6 +69,10 @@ impl Served {
             (Program::Initramfs, _) => payload::initramfs(&self.medium, nonce, self.after),
             (Program::Efi, None) => payload::efi_application(&self.medium, nonce, self.after),
             (Program::Efi, Some(length)) => payload::efi_application_of(&self.medium, nonce, self.after, length),
+            (Program::EfiAa64, None) => payload::efi_application_for(EfiMachine::Aa64, &self.medium, nonce, self.after),
+            (Program::EfiAa64, Some(length)) => {
+                payload::efi_application_of_for(EfiMachine::Aa64, &self.medium, nonce, self.after, length)
+            }
         }
     }
 }
@@ -126,6 +132,14 @@ impl Network {
     /// Offers a program for UEFI that reports itself as `medium` and ends the machine.
     pub fn efi_program(self, file: &str, medium: &str) -> Network {
         self.program(file, medium, Program::Efi)
+    }
+
+    /// Offers a program for UEFI on this processor, likewise.
+    pub fn efi_program_for(self, machine: EfiMachine, file: &str, medium: &str) -> Network {
+        match machine {
+            EfiMachine::X64 => self.program(file, medium, Program::Efi),
+            EfiMachine::Aa64 => self.program(file, medium, Program::EfiAa64),
+        }
     }
 
     /// Offers an initramfs whose init reports itself as `medium` from user space and ends the machine.

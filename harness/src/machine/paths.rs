@@ -6,7 +6,7 @@
 
 use super::board::{BoardFacts, RootBus};
 use super::layout::{Layout, PciPath};
-use super::{DeviceClass, Machine, ScsiAdapter, UsbController};
+use super::{DeviceClass, Firmware, Machine, ScsiAdapter, UsbController};
 
 /// The line of fw_cfg `bootorder` for a device, or `None` where the device has no such name.
 pub fn bootorder_line(machine: &Machine, layout: &Layout, index: usize) -> Option<String> {
@@ -114,6 +114,8 @@ pub fn uefi_path(machine: &Machine, layout: &Layout, index: usize) -> Option<Str
             let unit = if *unit == 0 { "Master" } else { "Slave" };
             format!("{pci}/Ata({channel},{unit},0x0)")
         }
+        // Debian's AAVMF has no driver for it
+        DeviceClass::Ahci { .. } if machine.firmware == Firmware::Aavmf => return None,
         DeviceClass::Ahci { port } => format!("{pci}/Sata({port:#x},0xFFFF,0x0)"),
         DeviceClass::Nvme => format!("{pci}/NVMe(0x1,00-00-00-00-00-00-00-00)"),
         // QEMU numbers root ports from 1, edk2 from 0

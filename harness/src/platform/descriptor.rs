@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::QemuVersion;
 use super::error::PlatformError;
 use super::surroundings::inside;
+use super::{Architecture, QemuVersion};
 
 /// One firmware descriptor, as far as a choice depends on it.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,7 +26,7 @@ pub(super) struct Descriptor {
     pub vars: PathBuf,
     /// Features by name, unknown ones included.
     pub features: Vec<String>,
-    /// Machine type globs for x86_64.
+    /// Machine type globs for the architecture that was asked for.
     machines: Vec<String>,
 }
 
@@ -44,7 +44,9 @@ impl Descriptor {
 /// What the descriptor directories of a host hold.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Descriptors {
-    /// Those for UEFI on x86_64 by two flash images in raw format, highest priority first.
+    /// For which architecture.
+    pub architecture: Architecture,
+    /// Those for UEFI on it by two flash images in raw format, highest priority first.
     pub usable: Vec<Descriptor>,
     /// The others, and why each was passed over. For `doctor`.
     pub passed_over: Vec<(PathBuf, String)>,
@@ -52,7 +54,7 @@ pub(super) struct Descriptors {
 
 impl Descriptors {
     /// Reads the `*.json` files of `dirs`, lowest precedence first. A directory that does not exist holds nothing.
-    pub(super) fn read(dirs: &[PathBuf]) -> Result<Self, PlatformError> {
+    pub(super) fn read(dirs: &[PathBuf], architecture: Architecture) -> Result<Self, PlatformError> {
         let mut files: BTreeMap<OsString, PathBuf> = BTreeMap::new();
         for dir in dirs {
             let entries = match std::fs::read_dir(dir) {
@@ -67,9 +69,12 @@ impl Descriptors {
                 }
             }
         }
-        let mut found = Self::default();
+        let mut found = Self { architecture, ..Self::default() };
         for file in files.into_values().filter(|file| !is_mask(file)) {
-            match std::fs::read(&file).map_err(|error| error.to_string()).and_then(|text| parse(&file, &text)) {
+            match std::fs::read(&file)
+                .map_err(|error| error.to_string())
+                .and_then(|text| parse(&file, &text, architecture))
+            {
                 Ok(descriptor) => found.usable.push(descriptor),
                 Err(reason) => found.passed_over.push((file, reason)),
             }
@@ -77,8 +82,15 @@ impl Descriptors {
         Ok(found)
     }
 
-    /// The build without Secure Boot and SMM; one that serves both pc and q35 goes before one that serves q35 only.
+    /// The build without Secure Boot and SMM. On x86-64 one that serves both pc and q35 goes before one that serves q35 only.
+    /// On aarch64 one build may serve both ways: what tells them apart is whether its store has keys enrolled.
     pub(super) fn plain(&self, qemu: QemuVersion) -> Option<&Descriptor> {
+        if self.architecture == Architecture::Aarch64 {
+            let virt = format!("virt-{}.{}", qemu.major, qemu.minor);
+            let keyless = |entry: &&Descriptor| !entry.has("enrolled-keys") && entry.fits(&virt);
+            let mut without = self.usable.iter().filter(keyless).filter(|entry| !entry.has("secure-boot"));
+            return without.next().or_else(|| self.usable.iter().find(keyless));
+        }
         let plain =
             |entry: &&Descriptor| !entry.has("secure-boot") && !entry.has("requires-smm") && entry.fits(&q35(qemu));
         let pc = format!("pc-i440fx-{}.{}", qemu.major, qemu.minor);
@@ -159,16 +171,16 @@ fn raw() -> String {
 }
 
 /// Reads one descriptor; the error says why it cannot serve.
-fn parse(file: &Path, text: &[u8]) -> Result<Descriptor, String> {
+fn parse(file: &Path, text: &[u8], architecture: Architecture) -> Result<Descriptor, String> {
     let document: Document =
         serde_json::from_slice(text).map_err(|error| format!("no firmware descriptor: {error}"))?;
     if !document.interface_types.iter().any(|kind| kind == "uefi") {
         return Err("not for UEFI".to_owned());
     }
-    let targets = document.targets.into_iter().filter(|target| target.architecture == "x86_64");
+    let targets = document.targets.into_iter().filter(|target| target.architecture == architecture.name());
     let machines: Vec<String> = targets.flat_map(|target| target.machines).collect();
     if machines.is_empty() {
-        return Err("not for x86_64".to_owned());
+        return Err(format!("not for {architecture}"));
     }
     let device = document.mapping.get("device").and_then(|device| device.as_str()).unwrap_or_default();
     if device != "flash" {

@@ -43,7 +43,7 @@ fn root(files: &[(&str, String)]) -> tempfile::TempDir {
 }
 
 fn read(root: &Path) -> Descriptors {
-    Descriptors::read(&directories(root, &[], Some(&root.join("home/.config")))).unwrap()
+    Descriptors::read(&directories(root, &[], Some(&root.join("home/.config"))), Architecture::X86_64).unwrap()
 }
 
 fn codes(found: &Descriptors) -> Vec<&str> {
@@ -77,6 +77,36 @@ fn debian_layout_gives_the_plain_and_the_enrolled_build() {
     let secure = found.secure_boot(QEMU).unwrap();
     assert_eq!(secure.code, Path::new("/usr/share/OVMF/OVMF_CODE_4M.ms.fd"));
     assert!(secure.has("enrolled-keys") && secure.has("requires-smm"));
+}
+
+/// Debian's package of AAVMF; bookworm's one image has no feature, trixie's plain one neither.
+#[test]
+fn the_builds_for_aarch64_are_those_of_its_descriptors_and_no_others() {
+    let entry = |vars: &str, features: &[&str]| {
+        let code = format!("/usr/share/AAVMF/{vars}.code");
+        descriptor(&code, &format!("/usr/share/AAVMF/{vars}"), &["virt-*"], features).replace("x86_64", "aarch64")
+    };
+    let enrolled = entry("enrolled", &["enrolled-keys", "secure-boot"]);
+    let plain = entry("plain", &["verbose-static"]);
+    let files = |middle: (&'static str, String)| {
+        root(&[
+            ("usr/share/qemu/firmware/40-aarch64-secure-enrolled.json", enrolled.clone()),
+            middle,
+            ("usr/share/qemu/firmware/70-x86_64.json", descriptor("/x86", "/vars", BOTH, &[])),
+        ])
+    };
+    let found = |root: tempfile::TempDir, architecture| {
+        let read = Descriptors::read(&directories(root.path(), &[], None), architecture).unwrap();
+        read.plain(QEMU).map(|entry| entry.code.display().to_string())
+    };
+    let middle = || ("usr/share/qemu/firmware/60-aarch64.json", plain.clone());
+    assert_eq!(found(files(middle()), Architecture::Aarch64).as_deref(), Some("/usr/share/AAVMF/plain.code"));
+    assert_eq!(found(files(middle()), Architecture::X86_64).as_deref(), Some("/x86"));
+    // a build that could enforce serves too where its store has no keys, but goes behind one that cannot
+    let blank = ("usr/share/qemu/firmware/50-aarch64.json", entry("blank", &["secure-boot"]));
+    assert_eq!(found(files(blank), Architecture::Aarch64).as_deref(), Some("/usr/share/AAVMF/blank.code"));
+    let none = ("usr/share/qemu/firmware/50-aarch64.json", enrolled.clone());
+    assert_eq!(found(files(none), Architecture::Aarch64), None, "enrolled keys refuse our payload");
 }
 
 #[test]
@@ -208,7 +238,7 @@ fn a_directory_beside_a_qemu_of_another_prefix_is_read_too() {
         ("usr/local/share/qemu/firmware/10-a.json", descriptor("/local", "/v", BOTH, &[])),
     ]);
     let dirs = directories(root.path(), &[root.path().join("usr/local/share/qemu")], None);
-    assert_eq!(codes(&Descriptors::read(&dirs).unwrap()), ["/local"]);
+    assert_eq!(codes(&Descriptors::read(&dirs, Architecture::X86_64).unwrap()), ["/local"]);
 }
 
 #[test]

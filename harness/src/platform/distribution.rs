@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::Architecture;
 use super::surroundings::{Surroundings, inside};
 use crate::process::Command;
 
@@ -31,6 +32,10 @@ pub enum Part {
     Qemu,
     /// OVMF with its descriptors.
     Ovmf,
+    /// `qemu-system-aarch64`.
+    QemuAarch64,
+    /// AAVMF with its descriptors.
+    Aavmf,
     /// SeaBIOS.
     SeaBios,
     /// iPXE option ROMs.
@@ -136,6 +141,14 @@ impl Family {
             (Part::Qemu, Suse) => &["qemu-x86"],
             (Part::Qemu, Arch) => &["qemu-system-x86"],
             (Part::Qemu, Alpine) => &["qemu-system-x86_64"],
+            (Part::QemuAarch64, Debian) => &["qemu-system-arm"],
+            (Part::QemuAarch64, Fedora) => &["qemu-system-aarch64-core"],
+            (Part::QemuAarch64, Suse) => &["qemu-arm"],
+            (Part::QemuAarch64, Arch | Alpine) => &["qemu-system-aarch64"],
+            (Part::Aavmf, Debian) => &["qemu-efi-aarch64"],
+            (Part::Aavmf, Fedora | Arch) => &["edk2-aarch64"],
+            (Part::Aavmf, Suse) => &["qemu-uefi-aarch64"],
+            (Part::Aavmf, Alpine) => &["aavmf"],
             (Part::Ovmf, Fedora | Arch) => &["edk2-ovmf"],
             (Part::Ovmf, Suse) => &["qemu-ovmf-x86_64"],
             (Part::Ovmf, Debian | Alpine) => &["ovmf"],
@@ -228,16 +241,25 @@ pub(super) fn field(os_release: &str, key: &str) -> Option<String> {
 }
 
 /// What to do on this host to get QEMU and its firmware, in one line.
-pub(super) fn install_hint(host: &Surroundings) -> String {
-    let parts = [Part::Qemu, Part::Ovmf, Part::SeaBios, Part::OptionRoms];
+pub(super) fn install_hint(host: &Surroundings, architecture: Architecture) -> String {
+    let (parts, firmware) = parts(architecture);
     match family(host) {
         Some(Family::Debian) => {
-            format!("{} (as root), or use --platform apt, which needs no root", Family::Debian.install_command(&parts))
+            format!("{} (as root), or use --platform apt, which needs no root", Family::Debian.install_command(parts))
         }
-        Some(family) => format!("{} (as root)", family.install_command(&parts)),
-        None => "install QEMU for x86_64, OVMF, SeaBIOS and the iPXE option ROMs by your package manager, or give a \
-                 build of your own by --platform file:MANIFEST.toml"
-            .to_owned(),
+        Some(family) => format!("{} (as root)", family.install_command(parts)),
+        None => format!(
+            "install QEMU for {architecture}, {firmware} and the iPXE option ROMs by your package manager, or give a \
+             build of your own by --platform file:MANIFEST.toml"
+        ),
+    }
+}
+
+/// What machines of an architecture need of a host, and its firmware in words.
+fn parts(architecture: Architecture) -> (&'static [Part], &'static str) {
+    match architecture {
+        Architecture::X86_64 => (&[Part::Qemu, Part::Ovmf, Part::SeaBios, Part::OptionRoms], "OVMF, SeaBIOS"),
+        Architecture::Aarch64 => (&[Part::QemuAarch64, Part::Aavmf, Part::OptionRoms], "AAVMF"),
     }
 }
 

@@ -23,10 +23,26 @@ pub enum PlatformError {
         hint: String,
     },
     /// The host has no QEMU and none was asked for elsewhere.
-    #[error("qemu-system-x86_64 is not on PATH{}", fix_line(fix))]
+    #[error("{program} is not on PATH{}", fix_line(fix))]
     NoQemu {
+        /// The emulator that was looked for.
+        program: &'static str,
         /// The command that installs it on this distribution.
         fix: String,
+    },
+    /// A manifest names a QEMU for x86-64, and another one was wanted.
+    #[error(
+        "platform {platform:?} has no {program}: its manifest names a QEMU for x86-64\
+         {}",
+        fix_line(
+            "take qemu from a platform that has both, such as debian:SUITE, or run these cases on another platform"
+        )
+    )]
+    X86Only {
+        /// The platform's name.
+        platform: String,
+        /// The emulator that was wanted.
+        program: &'static str,
     },
     /// A manifest says something that cannot be used.
     #[error("{problem}\n  in: {}{}{}", manifest.display(), at_line(*line), fix_line(fix))]
@@ -141,6 +157,11 @@ pub enum PlatformError {
 }
 
 impl PlatformError {
+    /// Whether nothing is wrong with what was asked for but that it has no QEMU for this architecture.
+    pub fn is_absence(&self) -> bool {
+        matches!(self, PlatformError::NoQemu { .. } | PlatformError::X86Only { .. })
+    }
+
     /// Wraps an error of the operating system about reading `path`.
     pub(super) fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();

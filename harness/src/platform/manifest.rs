@@ -27,7 +27,7 @@ use super::error::PlatformError;
 use super::resolve::{BIOS_IMAGE, Found, IMAGE_LIMIT_BYTES, OvmfFiles, assemble, describe, first_file, option_roms};
 use super::surroundings::tidy;
 use super::varstore::{self, Mismatch};
-use super::{FirmwareFile, Options, Platform, PlatformName, Progress, Qemu, version};
+use super::{Architecture, FirmwareFile, Options, Platform, PlatformName, Progress, Qemu, version};
 pub(super) use kept::{add, kept_names, kept_path};
 use part::{OvmfPart, Part, RomsPart};
 
@@ -123,6 +123,9 @@ pub(super) fn resolve(
 ) -> Result<Platform, PlatformError> {
     let host = &options.surroundings;
     let checked = check(path)?;
+    if options.architecture != Architecture::X86_64 {
+        return other_architecture(name, &checked, options, progress);
+    }
     let title = checked.name.clone();
     let lacks = |other: &PlatformName, what: &str| PlatformError::Manifest {
         problem: format!("platform {title:?}: {other} has no {what}"),
@@ -153,9 +156,8 @@ pub(super) fn resolve(
     };
     let mut found = Found {
         seabios: first_file(&search_dirs, BIOS_IMAGE),
-        ovmf: None,
-        ovmf_secure_boot: None,
         option_roms: option_roms(&search_dirs),
+        ..Found::default()
     };
     if let Some(Part::Path(file)) = &checked.seabios {
         found.seabios = Some(file.clone());
@@ -170,7 +172,8 @@ pub(super) fn resolve(
         let slot = if *secure_boot { &mut found.ovmf_secure_boot } else { &mut found.ovmf };
         *slot = Some(files);
     }
-    let mut platform = assemble(name.to_string(), qemu, found, &|files| version::packaged(host, files))?;
+    let mut platform =
+        assemble(name.to_string(), options.architecture, qemu, found, &|files| version::packaged(host, files))?;
     if let Some(Part::Platform(other)) = &checked.seabios {
         platform.seabios = Some(others.get(other)?.seabios.ok_or_else(|| lacks(other, "SeaBIOS"))?);
     } else if let (None, Some(own)) = (&checked.seabios, &own) {
@@ -194,6 +197,24 @@ pub(super) fn resolve(
     }
     checked.versions.apply(&mut platform);
     Ok(platform)
+}
+
+/// A manifest names parts for x86-64. Another architecture is that of the platform which it takes its QEMU from.
+fn other_architecture(
+    name: &PlatformName,
+    checked: &Checked,
+    options: &Options,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Platform, PlatformError> {
+    match &checked.qemu {
+        Part::Platform(other) => {
+            let found = Platform::resolve(other, options, progress)?;
+            Ok(Platform { name: name.to_string(), ..found })
+        }
+        Part::Path(_) => {
+            Err(PlatformError::X86Only { platform: checked.name.clone(), program: options.architecture.qemu() })
+        }
+    }
 }
 
 /// Option ROMs that go before QEMU's own.

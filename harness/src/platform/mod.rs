@@ -12,6 +12,7 @@
 //! # Ok::<(), bootwright::platform::PlatformError>(())
 //! ```
 
+mod architecture;
 mod build_tree;
 mod descriptor;
 mod distribution;
@@ -33,6 +34,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+pub use architecture::Architecture;
 pub use distribution::{Family, Part, family};
 pub use error::PlatformError;
 pub use name::PlatformName;
@@ -51,11 +53,18 @@ pub struct Options {
     pub accept_expired: bool,
     /// The host to look at.
     pub surroundings: Surroundings,
+    /// Whose QEMU and firmware are wanted. Each architecture is looked for, and fetched, on its own.
+    pub architecture: Architecture,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { mirror: None, accept_expired: false, surroundings: Surroundings::of_this_process() }
+        Self {
+            mirror: None,
+            accept_expired: false,
+            surroundings: Surroundings::of_this_process(),
+            architecture: Architecture::default(),
+        }
     }
 }
 
@@ -73,7 +82,7 @@ impl Platform {
         progress: &mut dyn FnMut(&Progress),
     ) -> Result<Self, PlatformError> {
         match name {
-            PlatformName::Host => resolve::host(&options.surroundings),
+            PlatformName::Host => resolve::host(&options.surroundings, options.architecture),
             PlatformName::Apt | PlatformName::Debian(_) => release::resolve(name, options, false, None, progress),
             PlatformName::File(path) => manifest::resolve(name, path, options, progress),
             PlatformName::Kept(kept) => {
@@ -84,7 +93,7 @@ impl Platform {
                 })?;
                 manifest::resolve(name, &path, options, progress)
             }
-            PlatformName::Dir(tree) => build_tree::resolve(tree, &options.surroundings),
+            PlatformName::Dir(tree) => build_tree::resolve(tree, &options.surroundings, options.architecture),
         }
     }
 
@@ -162,9 +171,9 @@ impl Platform {
     /// that exists. Starts nothing.
     pub fn is_present(name: &PlatformName, options: &Options) -> bool {
         match name {
-            PlatformName::Host => options.surroundings.program("qemu-system-x86_64").is_some(),
+            PlatformName::Host => options.surroundings.program(options.architecture.qemu()).is_some(),
             PlatformName::Apt | PlatformName::Debian(_) => {
-                release::Release::of(name, &options.surroundings).is_ok_and(|release| release.fetched().is_some())
+                release::Release::of(name, options).is_ok_and(|release| release.fetched().is_some())
             }
             PlatformName::File(path) | PlatformName::Dir(path) => path.exists(),
             PlatformName::Kept(name) => {
@@ -194,6 +203,8 @@ impl Platform {
 pub struct Platform {
     /// The name that selected it, for example `host` or `debian:trixie`.
     pub name: String,
+    /// Whose machines its QEMU emulates.
+    pub architecture: Architecture,
     /// The emulator.
     pub qemu: Qemu,
     /// SeaBIOS (or another BIOS image given in a manifest); `None` where the platform has none.
@@ -202,11 +213,13 @@ pub struct Platform {
     pub ovmf: Option<Ovmf>,
     /// The Secure Boot build of OVMF (SMM, q35 only), with or without enrolled keys.
     pub ovmf_secure_boot: Option<Ovmf>,
+    /// The plain AAVMF build (edk2 for `virt`) and its VARS template, where the architecture is aarch64.
+    pub aavmf: Option<Ovmf>,
     /// Option ROMs by file name (for example `efi-virtio.rom`) as QEMU will find them.
     pub option_roms: Vec<FirmwareFile>,
 }
 
-/// A QEMU system emulator for x86_64 and how to start it.
+/// A QEMU system emulator and how to start it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Qemu {
     /// Program and leading arguments: one element on the host; `ld-linux --library-path DIRS qemu-system-x86_64` for

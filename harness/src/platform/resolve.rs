@@ -8,7 +8,7 @@ use super::descriptor::{self, Descriptor, Descriptors};
 use super::error::PlatformError;
 use super::surroundings::{Surroundings, inside, tidy};
 use super::version::{self, UNKNOWN};
-use super::{FirmwareFile, Ovmf, Platform, Qemu, distribution, probe};
+use super::{Architecture, FirmwareFile, Ovmf, Platform, Qemu, QemuVersion, distribution, probe};
 
 /// A flash image is 4 MiB, an option ROM less; nothing much larger is read.
 pub(super) const IMAGE_LIMIT_BYTES: u64 = 64 << 20;
@@ -17,21 +17,17 @@ pub(super) const IMAGE_LIMIT_BYTES: u64 = 64 << 20;
 pub(super) const BIOS_IMAGE: &str = "bios-256k.bin";
 
 /// `host`: QEMU on PATH, firmware as QEMU and its descriptors name it.
-pub(super) fn host(host: &Surroundings) -> Result<Platform, PlatformError> {
-    let Some(path) = host.program("qemu-system-x86_64") else {
-        return Err(PlatformError::NoQemu { fix: distribution::install_hint(host) });
+pub(super) fn host(host: &Surroundings, architecture: Architecture) -> Result<Platform, PlatformError> {
+    let Some(path) = host.program(architecture.qemu()) else {
+        let fix = distribution::install_hint(host, architecture);
+        return Err(PlatformError::NoQemu { program: architecture.qemu(), fix });
     };
     let qemu = describe(vec![path.clone().into()], path, Vec::new(), Vec::new())?;
     let search_dirs: Vec<PathBuf> = qemu.search_dirs()?.iter().map(|dir| tidy(dir)).collect();
     let dirs = descriptor::directories(&host.root, &search_dirs, host.config_home.as_deref());
-    let descriptors = Descriptors::read(&dirs)?;
-    let found = Found {
-        seabios: first_file(&search_dirs, BIOS_IMAGE),
-        ovmf: descriptors.plain(qemu.version).and_then(|entry| locate(&host.root, entry)),
-        ovmf_secure_boot: descriptors.secure_boot(qemu.version).and_then(|entry| locate(&host.root, entry)),
-        option_roms: option_roms(&search_dirs),
-    };
-    assemble("host".to_owned(), qemu, found, &|files| version::packaged(host, files))
+    let descriptors = Descriptors::read(&dirs, architecture)?;
+    let found = found(&descriptors, qemu.version, &search_dirs, &|entry| locate(&host.root, entry));
+    assemble("host".to_owned(), architecture, qemu, found, &|files| version::packaged(host, files))
 }
 
 /// Starts QEMU once to learn its version, and digests it.
@@ -42,17 +38,41 @@ pub(super) fn describe(
     env: Vec<(String, String)>,
 ) -> Result<Qemu, PlatformError> {
     let sha256 = version::sha256(&path)?;
-    let version = super::QemuVersion { major: 0, minor: 0, micro: 0 };
+    let version = QemuVersion { major: 0, minor: 0, micro: 0 };
     let qemu = Qemu { command, path, version, package: String::new(), sandbox: false, sha256, data_dirs, env };
     let probe::Build { version, package, sandbox } = probe::build(qemu.to_command())?;
     Ok(Qemu { version, package, sandbox, ..qemu })
 }
 
+/// What of the descriptors' images and in QEMU's data directories serves their architecture.
+pub(super) fn found(
+    descriptors: &Descriptors,
+    qemu: QemuVersion,
+    search_dirs: &[PathBuf],
+    locate: &dyn Fn(&Descriptor) -> Option<OvmfFiles>,
+) -> Found {
+    let option_roms = option_roms(search_dirs);
+    match descriptors.architecture {
+        Architecture::X86_64 => Found {
+            seabios: first_file(search_dirs, BIOS_IMAGE),
+            ovmf: descriptors.plain(qemu).and_then(locate),
+            ovmf_secure_boot: descriptors.secure_boot(qemu).and_then(locate),
+            option_roms,
+            ..Found::default()
+        },
+        Architecture::Aarch64 => {
+            Found { aavmf: descriptors.plain(qemu).and_then(locate), option_roms, ..Found::default() }
+        }
+    }
+}
+
 /// The files of a platform before their versions are known.
+#[derive(Default)]
 pub(super) struct Found {
     pub seabios: Option<PathBuf>,
     pub ovmf: Option<OvmfFiles>,
     pub ovmf_secure_boot: Option<OvmfFiles>,
+    pub aavmf: Option<OvmfFiles>,
     pub option_roms: Vec<PathBuf>,
 }
 
@@ -125,11 +145,13 @@ pub(super) fn ovmf_of(files: OvmfFiles, packaged: &BTreeMap<PathBuf, String>) ->
 /// Adds versions and digests. `packages` says which package version a file comes from.
 pub(super) fn assemble(
     name: String,
+    architecture: Architecture,
     qemu: Qemu,
     found: Found,
     packages: &dyn Fn(&[PathBuf]) -> BTreeMap<PathBuf, String>,
 ) -> Result<Platform, PlatformError> {
-    let ovmf_files = [&found.ovmf, &found.ovmf_secure_boot].into_iter().flatten().flat_map(OvmfFiles::paths);
+    let ovmf_files =
+        [&found.ovmf, &found.ovmf_secure_boot, &found.aavmf].into_iter().flatten().flat_map(OvmfFiles::paths);
     let files: Vec<PathBuf> = found.option_roms.iter().chain(ovmf_files).chain(&found.seabios).cloned().collect();
     let packaged = packages(&files);
     let file = |path: &Path| described(path, &packaged);
@@ -146,10 +168,12 @@ pub(super) fn assemble(
     let option_roms = found.option_roms.iter().map(|path| file(path)).collect::<Result<_, _>>()?;
     Ok(Platform {
         name,
+        architecture,
         qemu,
         seabios,
         ovmf: ovmf(found.ovmf)?,
         ovmf_secure_boot: ovmf(found.ovmf_secure_boot)?,
+        aavmf: ovmf(found.aavmf)?,
         option_roms,
     })
 }

@@ -6,6 +6,7 @@ use super::{FirmwareFile, Ovmf, Platform, Qemu, QemuVersion};
 pub(crate) fn platform(major: u32, minor: u32) -> Platform {
     Platform {
         name: "host".to_owned(),
+        architecture: super::Architecture::X86_64,
         qemu: Qemu {
             command: vec!["/bin/false".into()],
             path: "/bin/sh".into(),
@@ -19,6 +20,7 @@ pub(crate) fn platform(major: u32, minor: u32) -> Platform {
         seabios: None,
         ovmf: None,
         ovmf_secure_boot: None,
+        aavmf: None,
         option_roms: Vec::new(),
     }
 }

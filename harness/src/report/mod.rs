@@ -39,6 +39,7 @@ mod key;
 pub mod merge;
 mod model;
 pub mod progress;
+mod qemu_info;
 pub mod qualify;
 mod selection;
 pub mod text;
@@ -54,7 +55,8 @@ pub use folder::{CaseFolder, RESULT_FILE, STARTED_FILE};
 pub use json::{Course, gather};
 pub use key::{CaseKey, folder_name};
 pub use model::{
-    Attempt, CaseResult, FirmwareInfo, FirmwareKind, Flake, Host, KnownIssueInfo, PlatformInfo, QemuInfo, Reached,
-    Report, SCHEMA, Start, Totals, Verdict, timestamp,
+    Attempt, CaseResult, FirmwareInfo, FirmwareKind, Flake, Host, KnownIssueInfo, PlatformInfo, Reached, Report,
+    SCHEMA, Start, Totals, Verdict, timestamp,
 };
+pub use qemu_info::{OtherQemu, QemuInfo};
 pub use selection::{Selection, Shard, ShardError};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CaseKey, Selection, Shard};
+use super::{CaseKey, OtherQemu, QemuInfo, Selection, Shard};
 use crate::machine::{Accelerator, ClockKind};
 use crate::platform::Platform;
 use crate::trace::Outcome;
@@ -299,20 +299,22 @@ pub struct PlatformInfo {
     pub qemu: QemuInfo,
     /// Firmware images and option ROMs.
     pub firmware: Vec<FirmwareInfo>,
+    /// Its QEMUs for other architectures, where cases needed them; their firmware is in `firmware` too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_qemus: Vec<OtherQemu>,
 }
 
-/// A QEMU binary.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct QemuInfo {
-    /// Version as QEMU reports it.
-    pub version: String,
-    /// Absolute path on the host that ran it.
-    pub path: String,
-    /// SHA-256 of that file, lower-case hexadecimal.
-    pub sha256: String,
-    /// Package suffix as QEMU reports it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub package: Option<String>,
+impl PlatformInfo {
+    /// The same with what a platform of this name has for another architecture.
+    #[must_use]
+    pub fn and(mut self, other: &Platform) -> PlatformInfo {
+        let info = PlatformInfo::from(other);
+        let architecture = other.architecture.to_string();
+        self.other_qemus.push(OtherQemu { architecture, qemu: info.qemu });
+        let new = info.firmware.into_iter().filter(|file| !self.firmware.contains(file)).collect::<Vec<_>>();
+        self.firmware.extend(new);
+        self
+    }
 }
 
 /// What a firmware file is.
@@ -370,6 +372,10 @@ impl From<&Platform> for PlatformInfo {
             firmware.push(info(FirmwareKind::Ovmf, &ovmf.code));
             firmware.push(info(FirmwareKind::Ovmf, &ovmf.vars));
         }
+        if let Some(aavmf) = &platform.aavmf {
+            firmware.push(info(FirmwareKind::Aavmf, &aavmf.code));
+            firmware.push(info(FirmwareKind::Aavmf, &aavmf.vars));
+        }
         let is_ipxe = |file: &&crate::platform::FirmwareFile| {
             let name = file.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             (name.starts_with("pxe-") || name.starts_with("efi-")) && name.ends_with(".rom")
@@ -381,7 +387,7 @@ impl From<&Platform> for PlatformInfo {
             sha256: platform.qemu.sha256.clone(),
             package: Some(platform.qemu.package.clone()).filter(|text| !text.is_empty()),
         };
-        Self { name: platform.name.clone(), qemu, firmware }
+        Self { name: platform.name.clone(), qemu, firmware, other_qemus: Vec::new() }
     }
 }
 

@@ -70,6 +70,7 @@ fn platform() -> PlatformInfo {
             file(FirmwareKind::Ovmf, "2022.11-6+deb12u2", "/usr/share/OVMF/OVMF_CODE_4M.fd", "2"),
             file(FirmwareKind::Ipxe, "1.0.0+git-20190125", "/usr/lib/ipxe/qemu/efi-virtio.rom", "3"),
         ],
+        other_qemus: Vec::new(),
     }
 }
 

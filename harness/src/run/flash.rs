@@ -10,7 +10,7 @@ use crate::case::story::{Code, Story};
 use crate::digest;
 use crate::error::chain;
 use crate::evidence::HarnessEvent;
-use crate::machine::{Access, Machine};
+use crate::machine::{Access, Firmware, Machine};
 use crate::platform::{FirmwareFile, Options, Ovmf, Platform, PlatformError, PlatformName};
 
 /// What is in the flash, and what was at each power-on.
@@ -41,15 +41,17 @@ impl Flash {
         Ok(Flash { now: own.clone(), own, releases, power_ons: Vec::new() })
     }
 
-    /// The platform's build of OVMF that a machine wants.
+    /// The platform's build of UEFI firmware that a machine wants.
     ///
     /// # Errors
     ///
     /// That the platform has none.
     pub fn build<'a>(machine: &Machine, platform: &'a Platform) -> Result<&'a Ovmf, RunError> {
-        let (build, what) = match machine.secure_boot {
-            true => (&platform.ovmf_secure_boot, "the platform has no OVMF with Secure Boot"),
-            false => (&platform.ovmf, "the platform has no OVMF"),
+        let (build, what) = match (machine.firmware, machine.secure_boot) {
+            (Firmware::Aavmf, true) => (&None, "no case asks for AAVMF with Secure Boot: the machine is impossible"),
+            (Firmware::Aavmf, false) => (&platform.aavmf, "the platform has no AAVMF"),
+            (_, true) => (&platform.ovmf_secure_boot, "the platform has no OVMF with Secure Boot"),
+            (_, false) => (&platform.ovmf, "the platform has no OVMF"),
         };
         build.as_ref().ok_or_else(|| RunError::new(what))
     }

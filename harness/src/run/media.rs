@@ -46,7 +46,7 @@ pub fn build(
             continue;
         }
         let nonce = nonce(seed, case, &medium.name);
-        let spec = medium.spec(kind, placed.sectors);
+        let spec = medium.spec(kind, placed.sectors, machine.board.facts().efi);
         let image = bootwright_images::build(&spec, nonce).map_err(|error| RunError::because("medium", error))?;
         let path = folder.medium(&medium.name);
         let cannot = |error| RunError::because(format!("cannot write medium {}", path.display()), error);

@@ -21,6 +21,7 @@ mod device_state;
 mod error;
 mod evidence_folder;
 mod flash;
+mod flash_file;
 mod fw_cfg;
 mod hotplug;
 pub mod lab;

@@ -65,11 +65,11 @@ impl Prepared {
         let (mut flash, mut store) = (None, None);
         match machine.firmware {
             Firmware::SeaBios => files.bios = platform.seabios.as_ref().map(|file| file.path.clone()),
-            Firmware::Ovmf => {
-                let ovmf = Flash::build(&machine, platform)?;
-                files.code = Some(ovmf.code.path.clone());
+            Firmware::Ovmf | Firmware::Aavmf => {
+                let build = Flash::build(&machine, platform)?;
+                files.code = Some(build.code.path.clone());
                 let damage = machine.variable_store.damage.as_ref();
-                let copy = VariableStoreFile::copy_of(&ovmf.vars.path, damage, folder.path())?;
+                let copy = VariableStoreFile::copy_of(&build.vars.path, damage, folder.path())?;
                 files.vars = Some(copy.path());
                 store = Some(copy);
                 flash = Some(Flash::of(&case.story, &machine, platform)?);

@@ -11,6 +11,7 @@ pub fn missing(case: &Case, platform: &Platform) -> Option<String> {
     match case.machine.firmware {
         Firmware::SeaBios if platform.seabios.is_none() => Some("the platform has no SeaBIOS".to_owned()),
         Firmware::Ovmf if case.machine.secure_boot => secure_boot_missing(platform),
+        Firmware::Aavmf if platform.aavmf.is_none() => Some("the platform has no AAVMF".to_owned()),
         Firmware::Ovmf if platform.ovmf.is_none() => Some("the platform has no OVMF".to_owned()),
         _ => loaders::missing(&case.machine)
             .or_else(|| lab::missing(&case.machine))

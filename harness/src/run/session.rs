@@ -25,7 +25,7 @@ use crate::case::Case;
 use crate::error::chain;
 use crate::evidence::{HarnessEvent, Recorder};
 use crate::machine::argv::{self, Files, Wiring};
-use crate::machine::{Clock, Firmware, Machine};
+use crate::machine::{Clock, Machine};
 use crate::platform::Platform;
 use crate::process::Command;
 use crate::trace::guest_text::Watcher;
@@ -101,7 +101,7 @@ impl<'a> Session<'a> {
         let recorder = Recorder::new();
         let mut reader = Reader::new(prepared.machine.firmware, prepared.names.clone());
         if let Some(reach) = case.expectation.reach() {
-            let rom = prepared.machine.firmware == Firmware::SeaBios && prepared.machine.has_nic();
+            let rom = !prepared.machine.firmware.is_uefi() && prepared.machine.has_nic();
             reader = reader.watching(Watcher::new(&reach.patterns(), rom));
         }
         let pace = Pace::new(prepared.store.as_ref().map(VariableStoreFile::path));

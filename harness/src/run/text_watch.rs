@@ -112,9 +112,11 @@ impl Session<'_> {
             _ if !self.prepared.machine.vga => return,
             Firmware::SeaBios => self.text_screen(),
             // firmware's own picture says nothing
-            Firmware::Ovmf if self.watch.trace().stage() < Stage::Started => return,
-            Firmware::Ovmf if screen.looked.is_some_and(|looked| looked.elapsed() < PICTURE) => return,
-            Firmware::Ovmf => {
+            Firmware::Ovmf | Firmware::Aavmf if self.watch.trace().stage() < Stage::Started => return,
+            Firmware::Ovmf | Firmware::Aavmf if screen.looked.is_some_and(|looked| looked.elapsed() < PICTURE) => {
+                return;
+            }
+            Firmware::Ovmf | Firmware::Aavmf => {
                 screen.looked = Some(Instant::now());
                 if screen.font.is_none() {
                     screen.font = self.font();

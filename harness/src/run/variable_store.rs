@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use super::damage;
 use super::error::RunError;
+use super::flash_file::FlashFile;
 use crate::error::chain;
-use crate::evidence::{file, nvram};
+use crate::evidence::nvram;
 use crate::machine::{Access, Damage};
 use crate::verdict::stores::{Seen, Stores, Unknown};
 
@@ -21,12 +22,12 @@ pub struct VariableStoreFile {
     folder: PathBuf,
     /// The template that it was copied from.
     template: PathBuf,
-    /// Its bytes then.
-    bytes: Vec<u8>,
+    /// What was in it then.
+    image: FlashFile,
     /// What was done to the first copy of it.
     damage: Option<Damage>,
     /// What the store held at the last power-on.
-    powered_on: Vec<u8>,
+    powered_on: Option<FlashFile>,
     /// The store as a guest left it, each time that a story changed something while the machine was off.
     powered_off: Vec<Seen>,
     /// How many copies were made; each machine that a story migrates to may have one of its own.
@@ -54,23 +55,23 @@ impl VariableStoreFile {
     ///
     /// Which file could not be read, damaged or written, and why.
     pub fn copy_of(template: &Path, damage: Option<&Damage>, folder: &Path) -> Result<VariableStoreFile, RunError> {
-        let bytes = fs::read(template).map_err(RunError::file("read", template))?;
+        let image = FlashFile::read(template).map_err(RunError::file("read", template))?;
         let store = VariableStoreFile {
             folder: folder.to_owned(),
             template: template.to_owned(),
-            bytes,
+            image,
             damage: damage.cloned(),
-            powered_on: Vec::new(),
+            powered_on: None,
             powered_off: Vec::new(),
             copies: 1,
         };
         match damage {
             Some(damage) => {
-                let damaged = damage::damaged(&store.bytes, damage)?;
+                let damaged = store.image.with_bytes(damage::damaged(store.image.bytes(), damage)?);
                 write(&folder.join(DAMAGED_VARS), &damaged)?;
                 write(&store.path(), &damaged)?;
             }
-            None => write(&store.path(), &store.bytes)?,
+            None => write(&store.path(), &store.image)?,
         }
         Ok(store)
     }
@@ -99,7 +100,7 @@ impl VariableStoreFile {
     /// The file that could not be written, and why.
     pub fn make_another(&mut self) -> Result<(), RunError> {
         self.copies += 1;
-        write(&self.path(), &self.bytes)
+        write(&self.path(), &self.image)
     }
 
     /// Damages the variable store in use.
@@ -109,13 +110,13 @@ impl VariableStoreFile {
     /// Why that cannot be done to it, or which file could not be read or written.
     pub fn damage(&self, damage: &Damage) -> Result<(), RunError> {
         let path = self.path();
-        let bytes = fs::read(&path).map_err(RunError::file("read", &path))?;
-        write(&path, &damage::damaged(&bytes, damage)?)
+        let image = FlashFile::read(&path).map_err(RunError::file("read", &path))?;
+        write(&path, &image.with_bytes(damage::damaged(image.bytes(), damage)?))
     }
 
     /// The machine is powered on: what its variable store holds now is what the guest finds.
     pub fn powered_on(&mut self) {
-        self.powered_on = fs::read(self.path()).unwrap_or_default();
+        self.powered_on = FlashFile::read(&self.path()).ok();
     }
 
     /// The machine is off and its story will change something: keeps what the variable store holds now.
@@ -125,8 +126,8 @@ impl VariableStoreFile {
 
     /// The variable store in use, decoded.
     fn decoded(&self) -> Seen {
-        let bytes = fs::read(self.path()).map_err(|error| Unknown::NotRead(error.to_string()))?;
-        Ok(nvram::decode(&bytes)?)
+        let image = FlashFile::read(&self.path()).map_err(|error| Unknown::NotRead(error.to_string()))?;
+        Ok(nvram::decode(image.bytes())?)
     }
 
     /// Whether the OVMF_VARS template still holds what was copied from it.
@@ -137,7 +138,7 @@ impl VariableStoreFile {
     pub fn template_untouched(&self) -> Result<(), RunError> {
         let path = &self.template;
         let cannot = |error| RunError::because(format!("cannot read {} again", path.display()), error);
-        if fs::read(path).map_err(cannot)? == self.bytes {
+        if FlashFile::read(path).map_err(cannot)? == self.image {
             return Ok(());
         }
         let path = path.display();
@@ -149,8 +150,10 @@ impl VariableStoreFile {
     /// `overlaid` is not read: its file is older than what the guest sees.
     pub fn over_its_life(&self, access: Access, overlaid: bool) -> DecodedStores {
         let before = match &self.damage {
-            Some(damage) => damage::damaged(&self.bytes, damage).map_err(|error| Unknown::NotRead(chain(&error))),
-            None => Ok(self.bytes.clone()),
+            Some(damage) => {
+                damage::damaged(self.image.bytes(), damage).map_err(|error| Unknown::NotRead(chain(&error)))
+            }
+            None => Ok(self.image.bytes().to_vec()),
         };
         let before: Seen = before.and_then(|bytes| Ok(nvram::decode(&bytes)?));
         let not_read = |why: &str| Unknown::NotRead(why.to_owned());
@@ -169,7 +172,7 @@ impl VariableStoreFile {
         let off = self.powered_off.iter().enumerate();
         files.extend(off.map(|(index, seen)| (format!("nvram-powered-off-{}.json", index + 1), to_json(seen))));
         files.push(("nvram-after.json".to_owned(), to_json(&after)));
-        let untouched = fs::read(self.path()).is_ok_and(|bytes| bytes == self.powered_on);
+        let untouched = FlashFile::read(&self.path()).ok().is_some_and(|image| Some(image) == self.powered_on);
         let stores = Some(Stores { powered_off: self.powered_off.clone(), after, untouched });
         DecodedStores { files, boot_options, timeout, stores }
     }
@@ -182,8 +185,8 @@ impl VariableStoreFile {
     }
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
-    file::write(path, bytes).map_err(RunError::file("write", path))
+fn write(path: &Path, image: &FlashFile) -> Result<(), RunError> {
+    image.write(path).map_err(RunError::file("write", path))
 }
 
 #[cfg(test)]

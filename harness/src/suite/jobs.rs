@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::settings::Settings;
 use crate::case::{Case, Suite};
+use crate::platform::Architecture;
 
 /// One thing to run: a case or its negative control.
 #[derive(Clone, Debug)]
@@ -41,6 +42,7 @@ impl Job {
             id: self.id(),
             name: self.name(),
             axes: self.case.axes.clone(),
+            architecture: self.case.machine.board.facts().architecture,
             suite: self.case.tier.suite(),
             long_because: self.case.tier.reason().map(str::to_owned),
             about: self.case.about.clone(),
@@ -89,6 +91,9 @@ pub struct Listed {
     pub name: String,
     /// Axis to value.
     pub axes: BTreeMap<String, String>,
+    /// Whose QEMU it needs.
+    #[serde(default)]
+    pub architecture: Architecture,
     /// The smallest suite that runs its case.
     pub suite: Suite,
     /// Why the default suite does not have its case.

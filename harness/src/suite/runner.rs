@@ -9,8 +9,8 @@ use std::sync::{Arc, OnceLock};
 use serde_json::json;
 
 use crate::case::Case;
-use crate::machine::{Accelerator, Firmware, Machine, Medium};
-use crate::platform::{self, Platform, PlatformName};
+use crate::machine::{Accelerator, Board, Firmware, Machine, Medium};
+use crate::platform::{self, Architecture, Platform, PlatformError, PlatformName};
 use crate::report::{self, CaseFolder, CaseKey, CaseResult, Verdict};
 use crate::run::{Bases, Ended, Finished, Options, Patience, Start, run, run_control};
 use crate::trace::{Outcome, Trace};
@@ -25,13 +25,22 @@ use super::settings::{Settings, WarmChoice};
 /// So many jobs with OVMF are worth a base that is not in the cache: making and proving one costs about ten boots.
 const WORTH_A_BASE: usize = 12;
 
-/// Runs jobs on the platform of the settings, which is resolved at the first job.
+/// Why there is no platform for an architecture.
+enum NoPlatform {
+    /// It has no QEMU for it: cases are skipped.
+    Absent(String),
+    /// It cannot be resolved.
+    Broken(String),
+}
+
+/// Runs jobs on the platform of the settings, which is resolved at the first job of an architecture.
 pub struct Runner {
     settings: Settings,
     known_issues: KnownIssues,
-    platform: OnceLock<Result<Platform, String>>,
-    /// Accelerator of SeaBIOS and of OVMF, once probed.
-    probed: [OnceLock<Accelerator>; 2],
+    /// One for each of [`Architecture::ALL`].
+    platforms: [OnceLock<Result<Platform, NoPlatform>>; 2],
+    /// Accelerator of SeaBIOS, of OVMF and of AAVMF, once probed.
+    probed: [OnceLock<Accelerator>; 3],
     room: Room,
     /// Cases that were not as expected so far.
     unexpected: AtomicU32,
@@ -52,8 +61,8 @@ impl Runner {
             bases,
             settings,
             known_issues,
-            platform: OnceLock::new(),
-            probed: [OnceLock::new(), OnceLock::new()],
+            platforms: Default::default(),
+            probed: Default::default(),
             room: Room::default(),
             unexpected: AtomicU32::new(0),
         }
@@ -98,15 +107,23 @@ impl Runner {
     }
 
     fn result(&self, job: &Job, key: &CaseKey, folder: &CaseFolder) -> CaseResult {
-        let platform = self.platform.get_or_init(|| resolve(&self.settings));
+        let architecture = job.case.machine.board.facts().architecture;
+        let platform = self.platforms[architecture as usize].get_or_init(|| resolve(&self.settings, architecture));
+        let not_run = |verdict, reason: &str| {
+            let mut result = CaseResult::new(key, verdict);
+            result.reason = Some(reason.to_owned());
+            result
+        };
         let platform = match platform {
             Ok(platform) => platform,
-            Err(reason) => {
-                let mut result = CaseResult::new(key, Verdict::Broken);
-                result.reason = Some(reason.clone());
-                return result;
-            }
+            Err(NoPlatform::Absent(reason)) => return not_run(Verdict::Skipped, reason),
+            Err(NoPlatform::Broken(reason)) => return not_run(Verdict::Broken, reason),
         };
+        if self.settings.accelerator.fixed() == Some(Accelerator::Kvm) && architecture.name() != std::env::consts::ARCH
+        {
+            let reason = format!("KVM runs no {architecture} guest on this host: take --accel tcg or auto");
+            return not_run(Verdict::Skipped, &reason);
+        }
         let options = Options {
             folder: folder.path().to_path_buf(),
             seed: self.settings.seed.wrapping_add(u64::from(job.round.unwrap_or(0)) << 32),
@@ -136,7 +153,7 @@ impl Runner {
         }
         *self.probed[firmware as usize].get_or_init(|| {
             let probe = Case::new(format!("probe::{}::kvm", firmware.name()))
-                .machine(Machine::pc(firmware).virtio_blk(Medium::bootable("probe")).bootindex(1))
+                .machine(Machine::new(firmware, any_board(firmware)).virtio_blk(Medium::bootable("probe")).bootindex(1))
                 .expect(Expectation::boots("probe"));
             let options = Options {
                 folder: self.settings.out.join("probe").join(firmware.name()),
@@ -234,18 +251,38 @@ pub fn default_platform() -> PlatformName {
     PlatformName::default_on(&platform::Surroundings::of_this_process())
 }
 
-fn resolve(settings: &Settings) -> Result<Platform, String> {
+/// A board that a firmware runs on.
+fn any_board(firmware: Firmware) -> Board {
+    match firmware {
+        Firmware::SeaBios | Firmware::Ovmf => Board::Pc,
+        Firmware::Aavmf => Board::Virt,
+    }
+}
+
+/// The platform of the settings. What it needs for x86-64 is fetched here if need be; for another architecture `cargo xtask`
+/// fetches it, so that whoever runs the default suite by other means downloads no more than they did.
+fn resolve(settings: &Settings, architecture: Architecture) -> Result<Platform, NoPlatform> {
     let name = settings.platform.clone().unwrap_or_else(|| default_platform().to_string());
-    let name: PlatformName = name.parse().map_err(|error: platform::PlatformError| error.to_string())?;
-    let options = platform::Options { mirror: settings.mirror.clone(), ..platform::Options::default() };
-    Platform::resolve(&name, &options, &mut |progress| eprintln!("{progress}"))
-        .map_err(|error| crate::error::chain(&error))
+    let name: PlatformName = name.parse().map_err(|error: PlatformError| NoPlatform::Broken(error.to_string()))?;
+    let options = platform::Options { mirror: settings.mirror.clone(), architecture, ..platform::Options::default() };
+    let is_release = matches!(name, PlatformName::Apt | PlatformName::Debian(_));
+    if is_release && architecture != Architecture::X86_64 && !Platform::is_present(&name, &options) {
+        let fix = format!("cargo xtask platform fetch {name} --architecture {architecture}");
+        let program = architecture.qemu();
+        return Err(NoPlatform::Absent(format!("{program} of {name} is not in the cache: {fix}")));
+    }
+    Platform::resolve(&name, &options, &mut |progress| eprintln!("{progress}")).map_err(|error| {
+        let text = crate::error::chain(&error);
+        let absent = architecture != Architecture::X86_64 && error.is_absence();
+        if absent { NoPlatform::Absent(text.replace("\n  ", "; ")) } else { NoPlatform::Broken(text) }
+    })
 }
 
 fn firmware_version(platform: &Platform, firmware: Firmware) -> Option<(&'static str, String)> {
     let file = match firmware {
         Firmware::SeaBios => platform.seabios.as_ref(),
         Firmware::Ovmf => platform.ovmf.as_ref().map(|ovmf| &ovmf.code),
+        Firmware::Aavmf => platform.aavmf.as_ref().map(|aavmf| &aavmf.code),
     };
     file.map(|file| (firmware.name(), file.version.clone()))
 }

@@ -32,7 +32,7 @@ impl Reader {
     pub fn new(firmware: Firmware, names: Names) -> Reader {
         let parser = match firmware {
             Firmware::SeaBios => Parser::SeaBios(seabios::Parser::default()),
-            Firmware::Ovmf => Parser::Ovmf(ovmf::Parser::default()),
+            Firmware::Ovmf | Firmware::Aavmf => Parser::Ovmf(ovmf::Parser::default()),
         };
         Reader {
             parser,

@@ -62,7 +62,7 @@ fn bios_names() -> Vec<super::bios_names::BiosName> {
 fn source(firmware: Firmware) -> Source {
     match firmware {
         Firmware::SeaBios => Source::DebugConsole,
-        Firmware::Ovmf => Source::Serial,
+        Firmware::Ovmf | Firmware::Aavmf => Source::Serial,
     }
 }
 

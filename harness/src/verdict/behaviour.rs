@@ -32,6 +32,8 @@ pub enum Behaviour {
     RecoversUnlistedDisks,
     /// iPXE's EFI option ROMs bring a driver only, and OVMF's own stack boots over it.
     EfiRomIsDriverOnly,
+    /// AAVMF has no boot option for a NIC unless the processor has random numbers (FEAT_RNG); a virtio-rng device comes too late.
+    NetworkNeedsRandomInstruction,
 }
 
 /// One row of the table.
@@ -41,8 +43,8 @@ pub struct Row {
     pub behaviour: Behaviour,
     /// Its name in a report and in `docs/firmware-behaviour.md`.
     pub name: &'static str,
-    /// Whose version decides: `seabios`, `ovmf` or `ipxe`.
-    pub component: &'static str,
+    /// Whose version decides: `seabios`, `ovmf`, `aavmf` or `ipxe`. A platform has one of several.
+    pub components: &'static [&'static str],
     /// The versions that behave so.
     pub range: &'static str,
     /// The change that made it so.
@@ -50,18 +52,18 @@ pub struct Row {
 }
 
 /// Every behaviour, with the versions that have it.
-pub(crate) const TABLE: [Row; 3] = [
+pub(crate) const TABLE: [Row; 4] = [
     Row {
         behaviour: Behaviour::EmptyAhciDriveIsNoOption,
         name: "empty-ahci-drive-is-no-option",
-        component: "ovmf",
+        components: &["ovmf", "aavmf"],
         range: ">=2023.5",
         link: "https://github.com/tianocore/edk2/commit/0e5717009779ec6c1e35f979426a2cd407b3e73a",
     },
     Row {
         behaviour: Behaviour::RecoversUnlistedDisks,
         name: "recovers-unlisted-disks",
-        component: "ovmf",
+        components: &["ovmf", "aavmf"],
         range: ">=2025.5",
         link: "https://github.com/tianocore/edk2/commit/896907b53b94822a838653e5fbc69f5a16567a8d",
     },
@@ -69,9 +71,16 @@ pub(crate) const TABLE: [Row; 3] = [
     Row {
         behaviour: Behaviour::EfiRomIsDriverOnly,
         name: "efi-rom-is-driver-only",
-        component: "ipxe",
+        components: &["ipxe"],
         range: ">=1.21.1.20250317, <1000",
         link: "https://bugs.debian.org/1101493",
+    },
+    Row {
+        behaviour: Behaviour::NetworkNeedsRandomInstruction,
+        name: "network-needs-random-instruction",
+        components: &["aavmf"],
+        range: ">=2024.5",
+        link: "https://github.com/tianocore/edk2/commit/4c4ceb2ceb80c42fd5545b2a4bd80321f07f4345",
     },
 ];
 
@@ -85,8 +94,9 @@ impl Behaviours {
         let version = |file: Option<&FirmwareFile>| file.map(|file| file.version.clone()).unwrap_or_default();
         let seabios = version(platform.seabios.as_ref());
         let ovmf = version(platform.ovmf.as_ref().map(|ovmf| &ovmf.code));
+        let aavmf = version(platform.aavmf.as_ref().map(|aavmf| &aavmf.code));
         let ipxe = version(platform.option_roms.first());
-        Behaviours::of_versions(&[("seabios", &seabios), ("ovmf", &ovmf), ("ipxe", &ipxe)])
+        Behaviours::of_versions(&[("seabios", &seabios), ("ovmf", &ovmf), ("aavmf", &aavmf), ("ipxe", &ipxe)])
     }
 
     /// Those of firmware of these versions, as kind and version.
@@ -94,7 +104,7 @@ impl Behaviours {
         let holds = |row: &&Row| {
             let range = row.range.parse::<VersionRange>();
             versions.iter().any(|(kind, version)| {
-                *kind == row.component && range.as_ref().is_ok_and(|range| range.contains(version))
+                row.components.contains(kind) && range.as_ref().is_ok_and(|range| range.contains(version))
             })
         };
         Behaviours(TABLE.iter().filter(holds).map(|row| row.behaviour).collect())

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::evidence::nvram::BootOptions;
 use crate::machine::layout::Layout;
 use crate::machine::paths;
-use crate::machine::{Access, Firmware, Machine};
+use crate::machine::{Access, Machine};
 use crate::trace::{Names, Payload, Start, Trace};
 pub use lines::{FwCfgList, Lines, Stale};
 
@@ -203,7 +203,7 @@ impl Views {
 
 /// A guest that reported a BootOrder has written it into a store that keeps what is written.
 fn missing(machine: &Machine, payload: Option<&Payload>, options: &BootOptions) -> Option<String> {
-    let kept = machine.firmware == Firmware::Ovmf && machine.variable_store.access == Access::ReadWrite;
+    let kept = machine.firmware.is_uefi() && machine.variable_store.access == Access::ReadWrite;
     let order = payload.filter(|_| kept)?.boot_order.as_ref().filter(|order| !order.is_empty())?;
     let lacks = if options.order.is_none() {
         "no BootOrder"
@@ -263,7 +263,7 @@ fn menu(machine: &Machine, layout: &Layout, trace: &Trace) -> Option<Lines> {
 /// How long OVMF offers its front page where QEMU asks for the boot menu: fw_cfg `etc/boot-menu-wait` is in milliseconds and
 /// rounded up, and where it is absent the wait is 3 s (`GetFrontPageTimeoutFromQemu` in `OvmfPkg/Library/QemuBootOrderLib`).
 fn front_page_timeout(machine: &Machine) -> Option<u16> {
-    let asked = machine.firmware == Firmware::Ovmf && machine.boot.menu == Some(true);
+    let asked = machine.firmware.is_uefi() && machine.boot.menu == Some(true);
     let seconds = machine.boot.splash_time.map_or(3, |milliseconds| milliseconds.div_ceil(1000));
     asked.then(|| u16::try_from(seconds).ok())?
 }
@@ -276,6 +276,7 @@ fn sorted(file: &[u8]) -> Lines {
 #[cfg(test)]
 mod stale {
     use super::*;
+    use crate::machine::Firmware;
 
     fn lines(text: &str) -> Lines {
         Lines::of_file(text.replace(" | ", "\n").as_bytes())

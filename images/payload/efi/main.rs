@@ -1,7 +1,7 @@
 //! The UEFI payload: one line on the serial port about how it was started, then what its configuration says.
 //!
-//! Built by `build/efi.rs` as a position-independent host executable and rewritten as a PE32+ file, since the UEFI targets
-//! of rustc are an extra download. The precompiled `core` of a host target uses the red zone, which an interrupt
+//! For x86-64 built by `build/efi.rs` as a position-independent host executable and rewritten as a PE32+ file, since the UEFI
+//! targets of rustc are an extra download; for aarch64 by that target (`docs/adr/0012-aarch64-payload.md`). The precompiled `core` of a host target uses the red zone, which an interrupt
 //! handler of the firmware would overwrite: interrupts stay off except inside a call of the firmware
 //! (`Firmware::call`), and this crate itself is compiled without a red zone.
 //!

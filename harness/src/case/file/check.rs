@@ -95,7 +95,8 @@ fn machine(machine: &Machine, place: &[&str]) -> Result<(), Misplaced> {
     })?;
     for (index, (device, placed)) in machine.devices.iter().zip(&layout.devices).enumerate() {
         let (Some(medium), Some(kind)) = (&device.medium, placed.kind) else { continue };
-        let built = bootwright_images::build(&medium.spec(kind, placed.sectors), Nonce([0; 16]));
+        let built =
+            bootwright_images::build(&medium.spec(kind, placed.sectors, machine.board.facts().efi), Nonce([0; 16]));
         built.map_err(|error| {
             within(vec![Key::from("devices"), index.into(), Key::from("medium")], crate::error::chain(&error))
         })?;

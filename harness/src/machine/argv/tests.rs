@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::lan::LanSpec;
+use crate::machine::Firmware;
 use crate::machine::{Medium, Network, Place, ScsiAdapter, UsbController, VariableStore};
 
 /// One line for each option, with the value that follows it.
@@ -218,4 +219,25 @@ fn a_variable_store_is_written_read_or_not_there() {
     assert_eq!(drives(Access::ReadWrite), [code, &vars("off")]);
     assert_eq!(drives(Access::ReadOnly), [code, &vars("on")]);
     assert_eq!(drives(Access::Absent), [code]);
+}
+
+#[test]
+fn a_virt_has_two_flashes_a_processor_of_64_bits_and_no_port_of_a_pc() {
+    let machine = Machine::new(Firmware::Aavmf, crate::machine::Board::Virt).virtio_blk(Medium::bootable("only"));
+    let machine = machine.ahci(0, Medium::bootable("sata")).bootindex(1);
+    let layout = Layout::of(&machine).unwrap();
+    let files = Files { code: Some("/c.fd".into()), vars: Some("/v.fd".into()), ..Files::default() };
+    let words = argv(&machine, &layout, &files, &harness(&[])).join(" ");
+    for wanted in [
+        "-machine virt,accel=tcg -m 256 -cpu cortex-a57 -icount shift=7,sleep=off",
+        "-drive if=pflash,unit=0,format=raw,readonly=on,file=/c.fd -drive if=pflash,unit=1,format=raw,readonly=off,file=/v.fd",
+        "-device virtio-blk-pci,id=dev0,drive=medium0,bus=pcie.0,addr=0x3.0x0",
+        "-device ich9-ahci,id=",
+    ] {
+        assert!(words.contains(wanted), "{wanted} in {words}");
+    }
+    assert!(!words.contains("isa-"), "{words}");
+    let lines = (0..2).filter_map(|index| crate::machine::paths::bootorder_line(&machine, &layout, index));
+    let wanted = ["/pci@ffffffffffffffff/scsi@3/disk@0,0", "/pci@ffffffffffffffff/pci8086,2922@4/drive@0/disk@0"];
+    assert_eq!(lines.collect::<Vec<_>>(), wanted);
 }

@@ -1,10 +1,15 @@
 //! A board that QEMU does not have. Layout, argv and paths follow its facts, which shows that they ask for no board by name.
 
+use bootwright_images::EfiMachine;
+
 use super::{BoardFacts, Expander, FirmwareStore, RootBus};
 use crate::machine::pci_address::PciAddress;
+use crate::platform::Architecture;
 
 pub(super) const FACTS: BoardFacts = BoardFacts {
     name: "imaginary",
+    architecture: Architecture::X86_64,
+    efi: EfiMachine::X64,
     root: RootBus {
         id: "root.9",
         free_slots: (7, 9),
@@ -17,8 +22,8 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     floppy: None,
     root_port: Some("imaginary-port"),
     expander: Expander::Ports("imaginary-expander"),
-    exit: "imaginary-exit",
-    debug_console: "imaginary-console",
+    exit: Some("imaginary-exit"),
+    debug_console: Some("imaginary-console"),
     store: FirmwareStore::Pflash { code: 3, variables: 4 },
 };
 

@@ -14,10 +14,13 @@
 mod imaginary;
 mod pc;
 mod q35;
+mod virt;
 
+use bootwright_images::EfiMachine;
 use serde::{Deserialize, Serialize};
 
 use super::pci_address::PciAddress;
+use crate::platform::Architecture;
 
 /// QEMU's machine type (without its version). Exhaustive for the same reason as [`Firmware`](super::Firmware).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -27,6 +30,8 @@ pub enum Board {
     Pc,
     /// `q35`: ICH9 with AHCI.
     Q35,
+    /// `virt` of qemu-system-aarch64: PCI Express without ISA.
+    Virt,
     /// One that QEMU does not have.
     #[cfg(test)]
     #[schemars(skip)]
@@ -38,6 +43,10 @@ pub enum Board {
 pub struct BoardFacts {
     /// The name used on QEMU's command line, in case ids and in reports.
     pub name: &'static str,
+    /// Whose QEMU has it.
+    pub architecture: Architecture,
+    /// The processor that its EFI applications are for.
+    pub efi: EfiMachine,
     /// The bus that PCI functions sit on.
     pub root: RootBus,
     /// Address of the IDE controller (PIIX3) that it has by itself.
@@ -50,10 +59,10 @@ pub struct BoardFacts {
     pub root_port: Option<&'static str>,
     /// What makes a second PCI root bus.
     pub expander: Expander,
-    /// How a payload ends the machine: the device that it writes to.
-    pub exit: &'static str,
+    /// The device that a payload writes to in order to end the machine; `None` where it powers the machine off.
+    pub exit: Option<&'static str>,
     /// The debug console that firmware logs to; its chardev is `debugcon`.
-    pub debug_console: &'static str,
+    pub debug_console: Option<&'static str>,
     /// Where UEFI firmware and its variable store lie.
     pub store: FirmwareStore,
 }
@@ -110,6 +119,7 @@ impl Board {
         match self {
             Board::Pc => &pc::FACTS,
             Board::Q35 => &q35::FACTS,
+            Board::Virt => &virt::FACTS,
             #[cfg(test)]
             Board::Imaginary => &imaginary::FACTS,
         }

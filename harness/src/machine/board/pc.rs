@@ -1,10 +1,15 @@
 //! `pc`: i440FX and PIIX3.
 
+use bootwright_images::EfiMachine;
+
 use super::{BoardFacts, Expander, FirmwareStore, FloppyController, RootBus};
 use crate::machine::pci_address::PciAddress;
+use crate::platform::Architecture;
 
 pub(super) const FACTS: BoardFacts = BoardFacts {
     name: "pc",
+    architecture: Architecture::X86_64,
+    efi: EfiMachine::X64,
     root: RootBus {
         id: "pci.0",
         // slot 0 is the host bridge, 1 PIIX3, 2 the VGA adapter where there is one
@@ -18,7 +23,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     floppy: Some(FloppyController { added: None, openfirmware: "isa@1/fdc@03f0" }),
     root_port: None,
     expander: Expander::Bridge("pxb"),
-    exit: "isa-debug-exit,iobase=0xf4,iosize=4",
-    debug_console: "isa-debugcon,iobase=0x402",
+    exit: Some("isa-debug-exit,iobase=0xf4,iosize=4"),
+    debug_console: Some("isa-debugcon,iobase=0x402"),
     store: FirmwareStore::Pflash { code: 0, variables: 1 },
 };

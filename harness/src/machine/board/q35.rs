@@ -1,10 +1,15 @@
 //! `q35`: Q35 and ICH9.
 
+use bootwright_images::EfiMachine;
+
 use super::{BoardFacts, Expander, FirmwareStore, FloppyController, RootBus};
 use crate::machine::pci_address::PciAddress;
+use crate::platform::Architecture;
 
 pub(super) const FACTS: BoardFacts = BoardFacts {
     name: "q35",
+    architecture: Architecture::X86_64,
+    efi: EfiMachine::X64,
     root: RootBus {
         id: "pcie.0",
         // slot 31 is ICH9
@@ -18,7 +23,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     floppy: Some(FloppyController { added: Some("isa-fdc,id=fdc0"), openfirmware: "isa@1f/fdc@03f0" }),
     root_port: Some("pcie-root-port"),
     expander: Expander::Ports("pxb-pcie"),
-    exit: "isa-debug-exit,iobase=0xf4,iosize=4",
-    debug_console: "isa-debugcon,iobase=0x402",
+    exit: Some("isa-debug-exit,iobase=0xf4,iosize=4"),
+    debug_console: Some("isa-debugcon,iobase=0x402"),
     store: FirmwareStore::Pflash { code: 0, variables: 1 },
 };

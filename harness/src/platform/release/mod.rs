@@ -9,6 +9,7 @@
 //! releases/debian-trixie/trees/<id>/   one unpacked set of packages: root/, its digests and release.json
 //! releases/debian-trixie/current       link to the tree in use, replaced in one step
 //! releases/debian-trixie/work-<pid>/   an unfinished fetch; removed by the next one
+//! releases/debian-trixie-aarch64/      the same for the QEMU and firmware of another architecture
 //! ```
 //!
 //! A tree appears under its name only when it is complete, so an interrupted fetch leaves nothing that looks usable. Before it
@@ -26,29 +27,29 @@ use std::path::{Path, PathBuf};
 
 use super::error::PlatformError;
 use super::surroundings::{Surroundings, inside};
-use super::{Options, Ovmf, Platform, PlatformName, Progress, QemuVersion, distribution, version};
+use super::{Architecture, Options, Ovmf, Platform, PlatformName, Progress, QemuVersion, distribution, version};
 use crate::process::Finished;
 use apt::PrivateApt;
 use lock::{Archive, Lock, Locked};
 use package::Package;
 use sources::Source;
 
-/// What is fetched: the emulator, its data, and every firmware image and option ROM. Their dependencies follow.
-const PACKAGES: [&str; 5] = ["qemu-system-x86", "qemu-system-data", "ovmf", "seabios", "ipxe-qemu"];
-
 /// A release that can be fetched: where it comes from and where it is kept.
 #[derive(Clone, Debug)]
 pub(super) struct Release {
-    /// The platform's name, `apt` or `debian:SUITE`.
+    /// The platform's name, `apt` or `debian:SUITE`, and the architecture where it is not the first one.
     name: String,
+    /// Whose machines its QEMU emulates.
+    architecture: Architecture,
     /// The cache directory of the release.
     home: PathBuf,
 }
 
 impl Release {
     /// The release that `name` stands for on this host.
-    pub(super) fn of(name: &PlatformName, host: &Surroundings) -> Result<Self, PlatformError> {
-        let title = name.to_string();
+    pub(super) fn of(name: &PlatformName, options: &Options) -> Result<Self, PlatformError> {
+        let (host, architecture) = (&options.surroundings, options.architecture);
+        let title = format!("{name}{}", architecture.suffix());
         let refuse = |problem: &str, fix: &str| PlatformError::Fetch {
             platform: title.clone(),
             problem: problem.to_owned(),
@@ -71,8 +72,8 @@ impl Release {
                 format!("apt-{id}-{codename}").trim_end_matches('-').to_owned()
             }
         };
-        let home = cache.join("releases").join(slug);
-        Ok(Self { name: title, home })
+        let home = cache.join("releases").join(slug + architecture.suffix());
+        Ok(Self { name: title, architecture, home })
     }
 
     /// The complete tree in the cache; `None` where nothing was fetched yet.
@@ -144,7 +145,7 @@ impl Release {
     /// What is to be downloaded: the newest of everything, or exactly what a lock names.
     fn plan(&self, apt: &PrivateApt, wanted: Option<&[Archive]>) -> Result<(Vec<String>, Vec<Package>), PlatformError> {
         let Some(wanted) = wanted else {
-            let names: Vec<String> = PACKAGES.map(str::to_owned).to_vec();
+            let names: Vec<String> = self.architecture.packages().iter().map(|&name| name.to_owned()).collect();
             let packages = apt.resolve(&names)?;
             return Ok((names, packages));
         };
@@ -223,7 +224,15 @@ impl Release {
             apt.download(&names, total_bytes, progress)?;
             let built = work.join("tree");
             let archived = self.digest_packages(&apt.archives(), &packages, wanted)?;
-            tree::build(&self.name, &built, &apt.archives(), &packages, &archived, &sources, progress)?;
+            tree::build(
+                (&self.name, self.architecture),
+                &built,
+                &apt.archives(),
+                &packages,
+                &archived,
+                &sources,
+                progress,
+            )?;
             // a tree of this name is the rest of a removal, or not what was unpacked any more
             let _ = std::fs::remove_dir_all(&place);
             std::fs::rename(&built, &place).map_err(PlatformError::cache("move the unpacked release to", &place))?;
@@ -291,10 +300,16 @@ pub(super) fn resolve(
     reason: Option<&str>,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Platform, PlatformError> {
-    let release = Release::of(name, &options.surroundings)?;
+    let release = Release::of(name, options)?;
     let tree = release.ensure(name, options, refresh, reason, progress)?;
     tree::verify(&release.name, &tree)?;
-    tree::platform(&release.name, &tree)
+    platform(name, &release, &tree)
+}
+
+/// The platform in a complete tree, under the name by which it is asked for.
+fn platform(name: &PlatformName, release: &Release, tree: &Path) -> Result<Platform, PlatformError> {
+    let found = tree::platform(&release.name, tree, release.architecture)?;
+    Ok(Platform { name: name.to_string(), ..found })
 }
 
 /// The platform `name` of exactly the package files that the lock file names; where the file does not name it, its newest
@@ -305,7 +320,7 @@ pub(super) fn resolve_locked(
     path: &Path,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Platform, PlatformError> {
-    let release = Release::of(name, &options.surroundings)?;
+    let release = Release::of(name, options)?;
     let mut lock = Lock::read(path)?;
     let tree = match lock.of(&release.name) {
         Some(wanted) => release.ensure_locked(name, options, wanted, progress)?,
@@ -317,10 +332,10 @@ pub(super) fn resolve_locked(
         lock.add(Locked { name: release.name.clone(), suites, packages });
         lock.write(path)?;
     }
-    tree::platform(&release.name, &tree)
+    platform(name, &release, &tree)
 }
 
-/// The plain OVMF build of a release that is in the cache.
+/// The plain OVMF or AAVMF build of a release that is in the cache.
 pub(super) fn ovmf(name: &PlatformName, qemu: QemuVersion, options: &Options) -> Result<Option<Ovmf>, PlatformError> {
     let refuse = |problem: &str, fix: String| PlatformError::Fetch {
         platform: name.to_string(),
@@ -331,11 +346,11 @@ pub(super) fn ovmf(name: &PlatformName, qemu: QemuVersion, options: &Options) ->
     if !matches!(name, PlatformName::Apt | PlatformName::Debian(_)) {
         return Err(refuse("is no release that is fetched", "say apt or debian:SUITE".to_owned()));
     }
-    let release = Release::of(name, &options.surroundings)?;
+    let release = Release::of(name, options)?;
     let not_there = || refuse("it is not in the cache", format!("cargo xtask platform fetch {name}"));
     let tree = release.fetched().ok_or_else(not_there)?;
     tree::verify(&release.name, &tree)?;
-    tree::ovmf(&release.name, &tree, qemu)
+    tree::ovmf(&release.name, &tree, (release.architecture, qemu))
 }
 
 /// `ID` and `VERSION_CODENAME` of the host.
@@ -359,7 +374,10 @@ fn sources_for(name: &PlatformName, options: &Options) -> Result<Vec<Source>, Pl
     };
     for tool in ["apt-get", "dpkg-deb", "dpkg"] {
         if host.program(tool).is_none() {
-            let fix = format!("{}; apt and debian:SUITE need apt and dpkg", distribution::install_hint(host));
+            let fix = format!(
+                "{}; apt and debian:SUITE need apt and dpkg",
+                distribution::install_hint(host, options.architecture)
+            );
             return Err(refuse(format!("{tool} is not on PATH"), fix));
         }
     }

@@ -102,7 +102,7 @@ fn a_host_without_apt_is_told_its_own_install_command() {
 #[test]
 fn an_unfinished_tree_is_not_taken_for_a_release() {
     let (_dir, options) = host(&[DEBIAN, KEYS, MIRROR]);
-    let release = Release::of(&debian("sid"), &options.surroundings).unwrap();
+    let release = Release::of(&debian("sid"), &options).unwrap();
     assert_eq!(release.fetched(), None);
     std::fs::create_dir_all(release.home.join("trees/abc/root/usr/bin")).unwrap();
     std::fs::create_dir_all(release.home.join("work-1/tree")).unwrap();
@@ -115,7 +115,7 @@ fn an_unfinished_tree_is_not_taken_for_a_release() {
 #[test]
 fn switching_keeps_the_tree_that_was_current_and_removes_older_ones() {
     let (_dir, options) = host(&[DEBIAN, KEYS, MIRROR]);
-    let release = Release::of(&debian("sid"), &options.surroundings).unwrap();
+    let release = Release::of(&debian("sid"), &options).unwrap();
     for id in ["one", "two", "three"] {
         let tree = release.home.join("trees").join(id);
         std::fs::create_dir_all(&tree).unwrap();

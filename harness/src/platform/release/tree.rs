@@ -8,11 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::super::descriptor::{Descriptors, directories};
 use super::super::error::PlatformError;
-use super::super::resolve::{
-    BIOS_IMAGE, Found, OvmfFiles, assemble, describe, first_file, locate, option_roms, ovmf_of,
-};
+use super::super::resolve::{OvmfFiles, assemble, describe, found, locate, ovmf_of};
 use super::super::surroundings::{inside, tidy};
-use super::super::{Ovmf, Platform, Progress, Qemu, QemuVersion};
+use super::super::{Architecture, Ovmf, Platform, Progress, Qemu, QemuVersion};
 use super::apt;
 use super::lock::Archive;
 use super::package::Package;
@@ -86,7 +84,7 @@ pub(super) fn verify(name: &str, tree: &Path) -> Result<(), PlatformError> {
 
 /// Unpacks every package into `tree/root`, checks that QEMU finds all its libraries there, and writes the record.
 pub(super) fn build(
-    platform: &str,
+    (platform, architecture): (&str, Architecture),
     tree: &Path,
     archives: &Path,
     packages: &[Package],
@@ -108,15 +106,19 @@ pub(super) fn build(
                 "check the space left in the cache",
             ));
         }
-        if ["ovmf", "seabios", "ipxe", "qemu-system-data"].iter().any(|start| package.name.starts_with(start)) {
+        if ["ovmf", "seabios", "ipxe", "qemu-system-data", "qemu-efi"]
+            .iter()
+            .any(|start| package.name.starts_with(start))
+        {
             let listed = Command::new("dpkg-deb").arg("--contents").arg(&file).read(b"", PACKAGE_LIMIT)?;
             let text = String::from_utf8_lossy(&listed.stdout).into_owned();
             firmware.extend(text.lines().filter_map(firmware_path).map(|path| (path, package.version.clone())));
         }
         progress(&Progress::Unpack { platform: platform.to_owned(), done: done + 1, total: packages.len() });
     }
-    check_libraries(platform, &root)?;
-    mask_missing_modules(platform, &root)?;
+    let start = Start::find(platform, &root, architecture)?;
+    check_libraries(platform, &root, &start)?;
+    mask_missing_modules(&start)?;
     digests::record(tree)?;
     let record = Record {
         platform: platform.to_owned(),
@@ -135,10 +137,10 @@ pub(super) fn build(
 }
 
 /// The platform in a complete tree.
-pub(super) fn platform(name: &str, tree: &Path) -> Result<Platform, PlatformError> {
+pub(super) fn platform(name: &str, tree: &Path, architecture: Architecture) -> Result<Platform, PlatformError> {
     let root = tree.join("root");
     let record = Record::read(name, tree)?;
-    let start = Start::find(name, &root)?;
+    let start = Start::find(name, &root, architecture)?;
     let env = vec![("QEMU_MODULE_DIR".to_owned(), start.modules.display().to_string())];
     let bare = Qemu {
         command: start.command(),
@@ -157,22 +159,21 @@ pub(super) fn platform(name: &str, tree: &Path) -> Result<Platform, PlatformErro
         }
     }
     let qemu = describe(start.command(), start.qemu.clone(), data_dirs.clone(), env)?;
-    let descriptors = Descriptors::read(&directories(&root, &[], None))?;
-    let found = Found {
-        seabios: first_file(&data_dirs, BIOS_IMAGE),
-        ovmf: descriptors.plain(qemu.version).and_then(|entry| locate(&root, entry)),
-        ovmf_secure_boot: descriptors.secure_boot(qemu.version).and_then(|entry| locate(&root, entry)),
-        option_roms: option_roms(&data_dirs),
-    };
+    let descriptors = Descriptors::read(&directories(&root, &[], None), architecture)?;
+    let found = found(&descriptors, qemu.version, &data_dirs, &|entry| locate(&root, entry));
     let packaged = |files: &[PathBuf]| record.versions(&root, files);
-    assemble(name.to_owned(), qemu, found, &packaged)
+    assemble(name.to_owned(), architecture, qemu, found, &packaged)
 }
 
-/// The plain OVMF build in a complete tree, for a QEMU of this version that need not be the tree's own.
-pub(super) fn ovmf(name: &str, tree: &Path, qemu: QemuVersion) -> Result<Option<Ovmf>, PlatformError> {
+/// The plain OVMF or AAVMF build in a complete tree, for a QEMU of this version that need not be the tree's own.
+pub(super) fn ovmf(
+    name: &str,
+    tree: &Path,
+    (architecture, qemu): (Architecture, QemuVersion),
+) -> Result<Option<Ovmf>, PlatformError> {
     let root = tree.join("root");
     let record = Record::read(name, tree)?;
-    let descriptors = Descriptors::read(&directories(&root, &[], None))?;
+    let descriptors = Descriptors::read(&directories(&root, &[], None), architecture)?;
     let files = descriptors.plain(qemu).and_then(|entry| locate(&root, entry));
     let described = |files: OvmfFiles| {
         let packaged = record.versions(&root, &files.paths().map(PathBuf::clone));
@@ -190,12 +191,13 @@ struct Start {
 }
 
 impl Start {
-    fn find(name: &str, root: &Path) -> Result<Self, PlatformError> {
+    fn find(name: &str, root: &Path, architecture: Architecture) -> Result<Self, PlatformError> {
         let missing = |what: &str| broken(name, root, &format!("{what} is missing"));
         let file = |path: &str| inside(root, Path::new(path)).filter(|path| path.is_file());
-        let qemu = file("/usr/bin/qemu-system-x86_64").ok_or_else(|| missing("usr/bin/qemu-system-x86_64"))?;
+        let program = architecture.qemu();
+        let qemu = file(&format!("/usr/bin/{program}")).ok_or_else(|| missing(&format!("usr/bin/{program}")))?;
         let interpreter =
-            interpreter(&qemu)?.ok_or_else(|| missing("the program interpreter of qemu-system-x86_64"))?;
+            interpreter(&qemu)?.ok_or_else(|| missing(&format!("the program interpreter of {program}")))?;
         // releases since the merged /usr ship the loader in /usr/lib64 and leave the link /lib64 to another package
         let loader =
             file(&interpreter).or_else(|| file(&format!("/usr{interpreter}"))).ok_or_else(|| missing(&interpreter))?;
@@ -238,8 +240,7 @@ impl Start {
 }
 
 /// Refuses a tree in which QEMU would load a library of the host, or none.
-fn check_libraries(name: &str, root: &Path) -> Result<(), PlatformError> {
-    let start = Start::find(name, root)?;
+fn check_libraries(name: &str, root: &Path, start: &Start) -> Result<(), PlatformError> {
     let command = start.command();
     let mut list = Command::new(&command[0]);
     list.args(&command[1..command.len() - 1]).arg("--list").arg(&start.qemu);
@@ -261,8 +262,7 @@ fn check_libraries(name: &str, root: &Path) -> Result<(), PlatformError> {
 /// A module of the host's own QEMU belongs to another build, and trying to load it ends QEMU with an assertion
 /// (`util/module.c`, seen with 10.0.13 and 11.1.3 on a host with 7.2.22). An empty file makes it say "file too short"
 /// and go on.
-fn mask_missing_modules(name: &str, root: &Path) -> Result<(), PlatformError> {
-    let start = Start::find(name, root)?;
+fn mask_missing_modules(start: &Start) -> Result<(), PlatformError> {
     std::fs::create_dir_all(&start.modules).map_err(PlatformError::cache("create", &start.modules))?;
     let image = std::fs::read(&start.qemu).map_err(PlatformError::unreadable(&start.qemu))?;
     for module in module_names(&image) {

@@ -31,10 +31,10 @@ pub fn hole(machine: &Machine, layout: &Layout, names: &Names, trace: &Trace, op
     }
     match machine.firmware {
         Firmware::SeaBios => unlisted(trace, &asked, read.as_deref()),
-        Firmware::Ovmf if is_kept(machine) => {
+        Firmware::Ovmf | Firmware::Aavmf if is_kept(machine) => {
             renamed(names, trace, options).or_else(|| untried(trace, options)).or_else(|| shortened(trace, options))
         }
-        Firmware::Ovmf => None,
+        Firmware::Ovmf | Firmware::Aavmf => None,
     }
 }
 
@@ -51,7 +51,7 @@ pub fn silent(machine: &Machine, names: &Names, trace: &Trace, options: &BootOpt
 
 fn is_kept(machine: &Machine) -> bool {
     let store = &machine.variable_store;
-    machine.firmware == Firmware::Ovmf && store.access == Access::ReadWrite && store.damage.is_none()
+    machine.firmware.is_uefi() && store.access == Access::ReadWrite && store.damage.is_none()
 }
 
 /// Lines of a fw_cfg file; the final NUL and line end are QEMU's framing.

@@ -37,12 +37,18 @@ pub fn fw_cfg_byte() -> u8 {
     unsafe { ptr::read_volatile(FW_CFG_DATA) }
 }
 
-/// The virtual counter.
+/// The virtual counter in nanoseconds; its frequency differs between versions of QEMU.
 pub fn time_stamp() -> u64 {
-    let ticks;
-    // SAFETY: a read of CNTVCT_EL0 touches no memory.
-    unsafe { asm!("mrs {}, cntvct_el0", out(reg) ticks, options(nomem, nostack, preserves_flags)) };
-    ticks
+    const SECOND: u64 = 1_000_000_000;
+    let (ticks, frequency): (u64, u64);
+    // SAFETY: reads of CNTVCT_EL0 and CNTFRQ_EL0 touch no memory.
+    unsafe {
+        asm!("mrs {}, cntvct_el0", out(reg) ticks, options(nomem, nostack, preserves_flags));
+        asm!("mrs {}, cntfrq_el0", out(reg) frequency, options(nomem, nostack, preserves_flags));
+    }
+    // frequencies are below 2^32 Hz, so that no product overflows
+    let frequency = frequency.max(1);
+    (ticks / frequency).wrapping_mul(SECOND).wrapping_add((ticks % frequency).wrapping_mul(SECOND) / frequency)
 }
 
 /// The interrupt mask as it was when interrupts were turned off.

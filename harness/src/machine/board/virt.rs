@@ -1,0 +1,31 @@
+//! `virt`: QEMU's board for Arm, with a PCI Express root and no ISA bus.
+//!
+//! Its PL011 at 0x0900_0000 is the first `-serial`, fw_cfg lies at 0x0902_0000 (`hw/arm/virt.c`). There is no device to write an
+//! exit status to: a payload ends the machine by PSCI SYSTEM_OFF, which is what UEFI's ResetSystem comes to.
+
+use bootwright_images::EfiMachine;
+
+use super::{BoardFacts, Expander, FirmwareStore, RootBus};
+use crate::platform::Architecture;
+
+pub(super) const FACTS: BoardFacts = BoardFacts {
+    name: "virt",
+    architecture: Architecture::Aarch64,
+    efi: EfiMachine::Aa64,
+    root: RootBus {
+        id: "pcie.0",
+        // slot 0 is the host bridge; QEMU's own default NIC would be in slot 1
+        free_slots: (3, 30),
+        hotplug: false,
+        openfirmware: "/pci@ffffffffffffffff",
+        uefi: "PciRoot",
+    },
+    ide: None,
+    ahci: None,
+    floppy: None,
+    root_port: Some("pcie-root-port"),
+    expander: Expander::Ports("pxb-pcie"),
+    exit: None,
+    debug_console: None,
+    store: FirmwareStore::Pflash { code: 0, variables: 1 },
+};

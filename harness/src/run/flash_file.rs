@@ -1,0 +1,107 @@
+//! A flash image in a file: its bytes without the zeros behind them.
+//!
+//! AAVMF's images have 64 MiB, of which a variable store uses the first 768 KiB. A copy has holes where the image has zeros, and
+//! memory holds none of them.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use crate::evidence::file;
+
+/// How much is read at once, in bytes.
+const PIECE: usize = 256 << 10;
+
+/// An image, or what of it is not zero.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FlashFile {
+    /// Up to the last byte that is not zero.
+    bytes: Vec<u8>,
+    /// Of the whole file, in bytes.
+    length: u64,
+}
+
+impl FlashFile {
+    /// Reads an image.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn read(path: &Path) -> io::Result<FlashFile> {
+        let mut file = File::open(path)?;
+        let (mut bytes, mut length) = (Vec::new(), 0);
+        let mut piece = vec![0; PIECE];
+        loop {
+            match file.read(&mut piece)? {
+                0 => return Ok(FlashFile { bytes, length: length as u64 }),
+                count => {
+                    let kept = piece[..count].iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+                    if kept > 0 {
+                        bytes.resize(length, 0);
+                        bytes.extend_from_slice(&piece[..kept]);
+                    }
+                    length += count;
+                }
+            }
+        }
+    }
+
+    /// Its bytes up to the last one that is not zero.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// An image of the same length with other bytes at its beginning.
+    pub fn with_bytes(&self, bytes: Vec<u8>) -> FlashFile {
+        FlashFile { length: self.length.max(bytes.len() as u64), bytes }
+    }
+
+    /// Writes the image to a file that has a hole where its last zeros are.
+    ///
+    /// # Errors
+    ///
+    /// The system's; what was at `path` is still there then.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        file::write_sparse(path, &self.bytes, self.length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    #[test]
+    fn a_copy_is_the_same_and_takes_no_room_for_zeros() {
+        let folder = tempfile::tempdir().unwrap();
+        let (template, copy) = (folder.path().join("template"), folder.path().join("copy"));
+        let mut bytes = vec![0_u8; 8 << 20];
+        bytes[..100].fill(0xff);
+        bytes[700_000] = 7;
+        std::fs::write(&template, &bytes).unwrap();
+        let image = FlashFile::read(&template).unwrap();
+        assert_eq!(image.bytes(), &bytes[..700_001]);
+        image.write(&copy).unwrap();
+        assert!(std::fs::read(&copy).unwrap() == bytes);
+        assert!(std::fs::metadata(&copy).unwrap().blocks() * 512 < 2 << 20);
+        assert_eq!(FlashFile::read(&copy).unwrap(), image);
+    }
+
+    #[test]
+    fn another_byte_or_another_length_is_another_image() {
+        let folder = tempfile::tempdir().unwrap();
+        let image = |bytes: &[u8]| {
+            let path = folder.path().join("image");
+            std::fs::write(&path, bytes).unwrap();
+            FlashFile::read(&path).unwrap()
+        };
+        assert_eq!(image(&[1, 0]), image(&[1, 0]));
+        assert_ne!(image(&[1, 0]), image(&[1, 0, 0]));
+        assert_ne!(image(&[1, 0]), image(&[1, 1]));
+        assert_eq!(image(&[0; 600_000]).bytes(), b"");
+        let damaged = image(&[1, 2, 0]).with_bytes(vec![0xff; 2]);
+        damaged.write(&folder.path().join("damaged")).unwrap();
+        assert_eq!(std::fs::read(folder.path().join("damaged")).unwrap(), [0xff, 0xff, 0]);
+    }
+}
