@@ -298,8 +298,11 @@ impl Watcher {
             trace.saw(known.stage, known.program, text.trim());
         }
         for (known, regex) in stops {
-            if trace.guest.stopped.is_none() && regex.is_match(&line) {
-                let (program, text) = (known.program.to_owned(), line.trim().to_owned());
+            if trace.guest.stopped.is_none()
+                && let Some(found) = regex.find(&line)
+            {
+                // its own words: a box that a program draws is one line
+                let (program, text) = (known.program.to_owned(), found.as_str().trim().to_owned());
                 trace.guest.stopped = Some(Sighting { stage: known.stage, program, text });
             }
         }
@@ -427,6 +430,18 @@ mod tests {
     fn what_stops_a_boot_is_told(#[case] text: &str, #[case] program: &str) {
         let stopped = seen(Source::Serial, text, false).guest.stopped.unwrap();
         assert_eq!(stopped.program, program);
+    }
+
+    #[test]
+    fn the_words_that_stop_a_boot_stand_without_the_box_around_them() {
+        let boxed = format!(
+            "{} ERROR {}Verification failed: (0x1A) Security Violation {}\r\n",
+            "─".repeat(99),
+            "│ ".repeat(9),
+            "│".repeat(9)
+        );
+        let stopped = seen(Source::Serial, &boxed, false).guest.stopped.unwrap();
+        assert_eq!(stopped.text, "Verification failed: (0x1A) Security Violation");
     }
 
     #[test]

@@ -5,8 +5,9 @@ use bootwright::report::{CaseResult, Report, Verdict};
 
 use super::cell::Cell;
 
-/// Longest words of a guest in a row.
+/// Longest words of a guest in a row; of longer ones the end is kept too, where it says why.
 const WORDS: usize = 90;
+const END: usize = 30;
 
 /// What would be booted.
 pub fn listing(cells: &[Cell]) -> String {
@@ -64,7 +65,12 @@ fn short(text: &str) -> String {
     let text = printable(text);
     let words: Vec<&str> = text.split_whitespace().collect();
     let text = words.join(" ");
-    if text.chars().count() <= WORDS { text } else { text.chars().take(WORDS).collect::<String>() + "..." }
+    let count = text.chars().count();
+    if count <= WORDS {
+        return text;
+    }
+    let cut = |from: usize, length: usize| text.chars().skip(from).take(length).collect::<String>();
+    format!("{}...{}", cut(0, WORDS - END), cut(count - END, END))
 }
 
 fn laid_out(head: &[&str], rows: Vec<Vec<String>>) -> String {
@@ -93,7 +99,10 @@ mod tests {
 
     #[test]
     fn a_guests_words_are_cut_and_cannot_draw() {
-        assert!(short(&"x ".repeat(200)).ends_with("..."));
+        let refused = format!("BdsDxe: failed to load Boot0001 from {}: Access Denied", "PciRoot(0x0)/".repeat(9));
+        let words = short(&refused);
+        assert!(words.starts_with("BdsDxe: failed to load") && words.ends_with(": Access Denied"), "{words}");
+        assert_eq!(words.chars().count(), WORDS + 3);
         assert!(!short("a\u{1b}[2Jb").contains('\u{1b}'));
     }
 }
