@@ -41,6 +41,11 @@ const LEFT_OUT: &[(&str, Pair, &str)] = &[
         [("class", &["virtio-blk", "nvme"]), ("act", &[])],
         "PCI functions come behind root ports, in the acts that differ by the firmware",
     ),
+    (
+        "aarch64",
+        [("class", &["virtio-blk", "nvme"]), ("leaving", &["cont"])],
+        "a device that is plugged into a root port is seen after a reset only",
+    ),
     ("aarch64", [("class", &["virtio-blk", "nvme"]), ("other", &["blank"])], PRELAUNCH_ONCE),
     ("aarch64", [("class", &["virtio-blk", "nvme"]), ("strict", &["on"])], PRELAUNCH_ONCE),
     ("aarch64", [("other", &["blank"]), ("act", &[])], PRELAUNCH_ONCE),
