@@ -47,6 +47,10 @@ pub fn of_seabios(line: &str) -> bool {
     if line.len() < SHORTEST {
         return false;
     }
+    // the VGA BIOS' own line, in which SeaBIOS' `BUILD: ` is not at the beginning
+    if line.starts_with("VGABUILD: ") {
+        return false;
+    }
     // a banner behind half a line is what a reset looks like
     let inside = |begin: &&str| *begin != BANNER && line.find(*begin).is_some_and(|at| at > 0);
     if BEGINNINGS.iter().any(inside) || (line.contains("pci@i0cf8") && !names_a_path(line)) {
@@ -227,6 +231,8 @@ mod tests {
     #[case::half_a_code("Boot failed: Could not read from CDROM (code 009)", true)]
     #[case::half_a_reason("Boot failed: not a bootsk", true)]
     #[case::words_that_nobody_knows("Boot failed: the dog ate it", false)]
+    #[case::vga_bios("VGABUILD: gcc: (Debian 12.2.0-14) 12.2.0 binutils: (GNU Binutils for Debian) 2.40", false)]
+    #[case::build_behind_half_a_line("Found 1 BUILD: gcc: (Debian 12.2.0-14) 12.2.0", true)]
     #[case::other("ATA controller 1 at 1f0/3f4/0 (irq 14 dev 9)", false)]
     fn a_line_that_lost_something_is_known_by_its_shape(#[case] line: &str, #[case] damaged: bool) {
         assert_eq!(of_seabios(line), damaged);
