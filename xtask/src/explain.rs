@@ -44,7 +44,7 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     let asked = ask(args, &input)?;
     let ran = boots::run(args, &asked)?;
     for platform in &ran.platforms {
-        for asked in &asked {
+        for asked in asked.iter().filter(|asked| asked.architecture() == platform.architecture) {
             warned.extend(warnings::of_files(&asked.guest, &platform.name, |path| boots::has(platform, path)));
             text::answers(&asked.guest, &asked.variants, platform, &ran);
         }

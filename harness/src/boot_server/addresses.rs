@@ -54,12 +54,6 @@ pub fn is_efi(name: &str) -> bool {
     last.ends_with(".efi") || last.ends_with(".efi.signed") || last.contains("x64") || last.contains("aa64")
 }
 
-/// Whether a file is for a processor other than x86, by its name.
-pub fn is_elsewhere(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["aa64", "aarch64", "arm", "riscv", "loongarch", "ppc64", "powerpc", "s390"].iter().any(|word| name.contains(word))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,6 +71,5 @@ mod tests {
         assert_eq!(url, ("http://192.168.122.1/a/grubx64.efi".to_owned(), "a/grubx64.efi".to_owned()));
         assert_eq!(boot_file("/pxelinux.0"), ("/pxelinux.0".to_owned(), "pxelinux.0".to_owned()));
         assert!(is_efi("a/grubx64.efi") && !is_efi("pxelinux.0") && !is_efi("netboot.xyz.lkrn"));
-        assert!(is_elsewhere("arch-aarch64/grub.efi") && !is_elsewhere("arch-x86_64/grubx64.efi"));
     }
 }

@@ -3,6 +3,41 @@
 /// HTTP clients among them, which take a reply only with option 60 `HTTPClient` in it (UEFI specification, 24.7.3).
 const BY_HTTP: [u16; 11] = [15, 16, 17, 18, 19, 20, 23, 24, 26, 28, 30];
 
+/// Whose program a boot file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Processor {
+    /// x86, 32 or 64 bits.
+    X86,
+    /// 64-bit Arm.
+    Aarch64,
+    /// Another one.
+    Other,
+}
+
+impl Processor {
+    /// The processor of a client of this architecture.
+    pub fn of(arch: u16) -> Processor {
+        match arch {
+            0 | 6 | 7 | 9 | 15 | 16 | 17 | 20 => Processor::X86,
+            11 | 19 | 22 | 24 => Processor::Aarch64,
+            _ => Processor::Other,
+        }
+    }
+
+    /// The processor that a file's name speaks of; `None` where it speaks of none.
+    pub fn named(file: &str) -> Option<Processor> {
+        let name = file.to_ascii_lowercase();
+        let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
+        if has(&["aa64", "aarch64", "arm64"]) {
+            Some(Processor::Aarch64)
+        } else if has(&["arm", "riscv", "loongarch", "ppc64", "powerpc", "s390"]) {
+            Some(Processor::Other)
+        } else {
+            has(&["x64", "x86_64", "x86-64", "amd64", "ia32", "i386"]).then_some(Processor::X86)
+        }
+    }
+}
+
 /// What an architecture is, in words; `None` where nobody has registered it.
 pub fn words(arch: u16) -> Option<&'static str> {
     Some(match arch {
@@ -62,5 +97,13 @@ mod tests {
         assert_eq!([0x16, 0x18, 0x19, 0x10, 7].map(digits_taken_for_hex), [Some(16), Some(18), Some(19), None, None]);
         assert!(is_http(16) && !is_http(7) && !is_http(22));
         assert_eq!(named(40), "40 (registered for nothing)");
+        assert_eq!([0, 11, 18].map(Processor::of), [Processor::X86, Processor::Aarch64, Processor::Other]);
+    }
+
+    #[test]
+    fn the_processor_of_a_file_is_in_its_name_or_not_told() {
+        let names = ["arch-aarch64/grub.efi", "grubx64.efi", "grubriscv64.efi", "pxelinux.0"];
+        let processors = [Some(Processor::Aarch64), Some(Processor::X86), Some(Processor::Other), None];
+        assert_eq!(names.map(Processor::named), processors);
     }
 }

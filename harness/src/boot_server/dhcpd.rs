@@ -1,6 +1,7 @@
 //! An ISC dhcpd file: its words, and the text that the lab's dhcpd gets.
 
 use super::addresses::{self, SERVER, Subnet};
+use super::arch::Processor;
 use super::dhcpd_rules::Rules;
 use super::dhcpd_words::{Token, balanced, tokens};
 use super::dnsmasq::LIGHTTPD;
@@ -88,8 +89,8 @@ impl Rewriter<'_> {
         if before == "filename" {
             let (given, name) = addresses::boot_file(token.string()?);
             let efi = addresses::is_efi(&name);
-            let elsewhere = addresses::is_elsewhere(&name);
-            self.files.push(BootFile { line: token.line, given: given.clone(), name, efi, elsewhere });
+            let processor = Processor::named(&name).unwrap_or(Processor::X86);
+            self.files.push(BootFile { line: token.line, given: given.clone(), name, efi, processor });
             return Some(format!("\"{given}\""));
         }
         if before == "next-server" {

@@ -1,6 +1,7 @@
 //! A dnsmasq file: which of its lines the lab's dnsmasq gets, which are put otherwise, which are left out.
 
 use super::addresses::{self, SERVER, Subnet};
+use super::arch::Processor;
 use super::dnsmasq_lines::{Line, is_tag};
 use super::dnsmasq_rules::Rules;
 use super::{BootFile, BootServer, BootServerError, File, Kind};
@@ -145,8 +146,8 @@ impl Reader<'_> {
         if let Some(word) = words.get_mut(tags) {
             let (given, name) = addresses::boot_file(word);
             let efi = addresses::is_efi(&name);
-            let elsewhere = addresses::is_elsewhere(&name);
-            self.files.push(BootFile { line: line.number, given: given.clone(), name, efi, elsewhere });
+            let processor = Processor::named(&name).unwrap_or(Processor::X86);
+            self.files.push(BootFile { line: line.number, given: given.clone(), name, efi, processor });
             *word = given;
         }
         if let Some(name) = words.get_mut(tags + 1) {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use super::addresses::{self, SERVER, Subnet};
+use super::arch::Processor;
 use super::dnsmasq_lines::{Line, is_tag};
 use super::{BootFile, File, Note, arch};
 use crate::lan::{BootAnswer, Compare, DhcpRule, DhcpServer, LanSpec, Match};
@@ -122,14 +123,17 @@ impl<'a> Rules<'a> {
         self.http_client.iter().any(|tags| tags.iter().all(|tag| boot.tags.contains(tag)))
     }
 
-    /// A file is for UEFI too where its rule's architecture says so, and for another processor where that is none of x86.
+    /// A file is for UEFI too where its rule's architecture says so, and for another processor than its name tells of where that is none of x86.
     pub fn mark_efi(&self, files: &mut [BootFile]) {
         for file in files {
             let Some(boot) = self.boots.iter().find(|boot| boot.line == file.line) else { continue };
             let rules = self.archs.iter().filter(|arch| boot.tags.contains(&arch.tag));
             for number in rules.map(Arch::number) {
                 file.efi |= number.is_some_and(|number| !matches!(number, 0 | 20));
-                file.elsewhere |= !matches!(number, Some(0 | 6 | 7 | 9 | 15 | 16 | 20));
+                let by_rule = number.map_or(Processor::Other, Processor::of);
+                if file.processor == Processor::X86 && by_rule != Processor::X86 {
+                    file.processor = by_rule;
+                }
             }
         }
     }

@@ -27,6 +27,7 @@ use std::fmt;
 
 use crate::lan::LanSpec;
 use crate::machine::Bridge;
+use arch::Processor;
 
 /// Longest file that is read, bytes.
 pub const LONGEST: usize = 1 << 20;
@@ -81,8 +82,8 @@ pub struct BootFile {
     pub name: String,
     /// For UEFI guests, as far as name and rule tell; else for BIOS guests.
     pub efi: bool,
-    /// For a processor other than x86, or by a rule whose architecture is none of x86, as far as name and rule tell.
-    pub elsewhere: bool,
+    /// Whose program it is, as far as its name and the architecture of its rule tell; else x86's.
+    pub processor: Processor,
 }
 
 /// What was read.

@@ -72,7 +72,7 @@ fn the_articles_right_rules_have_no_warning_and_go_to_daemon_and_lan() {
     let files: Vec<(&str, bool)> = server.files.iter().map(|file| (file.name.as_str(), file.efi)).collect();
     let grub = ("arch-x86_64/grubx64.efi", true);
     assert_eq!(files, [("pxelinux.0", false), grub, grub]);
-    assert!(server.files.iter().all(|file| !file.elsewhere));
+    assert!(server.files.iter().all(|file| file.processor == Processor::X86));
     let lan = server.lan.unwrap();
     let rules = &lan.dhcp[0].rules;
     assert_eq!(rules.len(), 3);
@@ -107,11 +107,16 @@ fn the_articles_rule_for_arm_and_what_it_means_to_dnsmasq() {
           write 11, decimal, for UEFI AArch64 by PXE"
         ]
     );
-    let elsewhere: Vec<usize> = server.files.iter().filter(|file| file.elsewhere).map(|file| file.line).collect();
+    let elsewhere: Vec<usize> =
+        server.files.iter().filter(|file| file.processor != Processor::X86).map(|file| file.line).collect();
     assert_eq!(elsewhere, [11]);
     let named_otherwise = text.replace("/arch-aarch64/grubaa64.efi", "/boot.efi");
     assert!(
-        read(&named_otherwise, "d.conf").unwrap().files.iter().any(|file| file.name == "boot.efi" && file.elsewhere)
+        read(&named_otherwise, "d.conf")
+            .unwrap()
+            .files
+            .iter()
+            .any(|file| file.name == "boot.efi" && file.processor == Processor::Other)
     );
 }
 

@@ -11,7 +11,7 @@ pub fn differences(one: &Guest, other: &Guest) -> Vec<String> {
     let mut found = Vec::new();
     let mut compare = |what: &str, one: String, other: String| {
         if one != other {
-            found.push(format!("{what}: {one} and {other}"));
+            found.push(format!("{what}: {one} here, {other} there"));
         }
     };
     compare("board", format!("{:?}", one.board), format!("{:?}", other.board));

@@ -38,6 +38,20 @@ impl GuestFirmware {
     }
 }
 
+/// What stands in for a guest's UEFI firmware.
+pub(super) fn replacement(architecture: &str) -> &'static str {
+    if architecture == "aarch64" { "the platform's AAVMF" } else { "the platform's OVMF without Secure Boot" }
+}
+
+/// What stands in for its variables.
+pub(super) fn replaced_variables(architecture: &str) -> &'static str {
+    if architecture == "aarch64" {
+        "a copy of the platform's AAVMF_VARS for each power-on"
+    } else {
+        "a copy of the platform's OVMF_VARS for each power-on"
+    }
+}
+
 /// Whether a file is UEFI firmware by its name, as distributions name them.
 pub(super) fn is_uefi_file(path: &str) -> bool {
     let name = path.to_ascii_lowercase();

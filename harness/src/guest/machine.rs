@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use bootwright_images::EfiMachine;
+
 use super::network::{GuestNetwork, assumed, user};
 use super::{At, Guest, GuestError, GuestFirmware, Plug};
 use crate::lan::LanSpec;
 use crate::machine::{DeviceClass, Firmware, Machine, Medium, Network};
+use crate::platform::Architecture;
 
 impl Guest {
     /// The machine, with a bootable medium in every drive that is not empty and an answer on every network.
@@ -36,12 +39,13 @@ impl Guest {
                 ),
                 file: self.file.clone(),
                 at: At { line: self.line.max(1), column: 1 },
-                fix: "x86_64 with machine pc or q35 can".to_owned(),
+                fix: "x86_64 with machine pc or q35 can, and aarch64 with machine virt".to_owned(),
             });
         };
-        let firmware = match self.firmware {
-            GuestFirmware::Bios => Firmware::SeaBios,
-            GuestFirmware::Uefi(_) => Firmware::Ovmf,
+        let firmware = match (board.facts().architecture, &self.firmware) {
+            (Architecture::Aarch64, _) => Firmware::Aavmf,
+            (Architecture::X86_64, GuestFirmware::Bios) => Firmware::SeaBios,
+            (Architecture::X86_64, GuestFirmware::Uefi(_)) => Firmware::Ovmf,
         };
         let mut machine = Machine::new(firmware, board);
         machine.cpu = self.cpu.clone();
@@ -57,7 +61,7 @@ impl Guest {
                     let network = if is_dead {
                         Network::new(LanSpec::new())
                     } else {
-                        lan(guest_device.network.as_ref(), networks)
+                        lan(guest_device.network.as_ref(), networks, board.facts().efi)
                     };
                     machine.networks.push(network);
                 }
@@ -72,13 +76,13 @@ impl Guest {
 }
 
 /// The network that a NIC finds.
-fn lan(plug: Option<&Plug>, networks: &[GuestNetwork]) -> Network {
+fn lan(plug: Option<&Plug>, networks: &[GuestNetwork], efi: EfiMachine) -> Network {
     match plug {
-        Some(Plug::User(boot_file)) => user(boot_file.as_deref()),
+        Some(Plug::User(boot_file)) => user(boot_file.as_deref(), efi),
         Some(Plug::Network(name)) => {
             let known = networks.iter().find(|network| network.name == *name);
-            known.and_then(GuestNetwork::lan).unwrap_or_else(assumed)
+            known.and_then(GuestNetwork::lan).unwrap_or_else(|| assumed(efi))
         }
-        _ => assumed(),
+        _ => assumed(efi),
     }
 }

@@ -1,7 +1,12 @@
 //! libvirt's network XML beside a guest: its name, its bridge, and the boot server that [`crate::boot_server`] reads in it.
 
+use std::collections::BTreeSet;
+
+use bootwright_images::EfiMachine;
+
 use super::xml::Xml;
 use super::{At, GuestError};
+use crate::boot_server::arch::{self, Processor};
 use crate::boot_server::{self, BootServer, BootServerError};
 use crate::lan::wire::MacAddr;
 use crate::lan::wire::dhcpv4::{Repr, option};
@@ -94,22 +99,22 @@ fn refused(error: BootServerError) -> GuestError {
 
 /// The network on which a guest boots whose own is not known: a server with a boot file for each kind of firmware, whose
 /// program is called `boot-server`.
-pub(crate) fn assumed() -> Network {
+pub(crate) fn assumed(machine: EfiMachine) -> Network {
     let server = DhcpServer::new("assumed")
         .rule(Match::Arch(0), BootAnswer::file("boot.0"))
-        .rule(Match::Arch(16), BootAnswer::http("http://10.77.0.1/boot.efi"))
+        .rule(Match::AnyOf([16, 19].map(Match::Arch).to_vec()), BootAnswer::http("http://10.77.0.1/boot.efi"))
         .rule(Match::Any, BootAnswer::file("boot.efi"));
     let network = Network::new(LanSpec::new().dhcp(server));
-    network.bios_program("boot.0", "boot-server").efi_program("boot.efi", "boot-server")
+    network.bios_program("boot.0", "boot-server").efi_program_for(machine, "boot.efi", "boot-server")
 }
 
 /// QEMU's user network: an address, and a boot file where one is offered.
-pub fn user(boot_file: Option<&str>) -> Network {
+pub(crate) fn user(boot_file: Option<&str>, machine: EfiMachine) -> Network {
     let server = DhcpServer::new("user");
     match boot_file {
         None => Network::new(LanSpec::new().dhcp(server)),
         Some(file) if file.to_ascii_lowercase().ends_with(".efi") => {
-            Network::new(LanSpec::new().dhcp(server.boot_file(file))).efi_program(file, "boot-server")
+            Network::new(LanSpec::new().dhcp(server.boot_file(file))).efi_program_for(machine, file, "boot-server")
         }
         Some(file) => Network::new(LanSpec::new().dhcp(server.boot_file(file))).bios_program(file, "boot-server"),
     }
@@ -120,16 +125,38 @@ impl GuestNetwork {
     /// says.
     pub fn lan(&self) -> Option<Network> {
         let mut network = Network::new(self.server.lan.clone().ok()?);
-        let mut named = std::collections::BTreeSet::new();
+        let mut named = BTreeSet::new();
         let files = self.server.files.iter().filter(|file| named.insert(&file.name));
         for (number, file) in files.enumerate() {
             let medium = medium(number, &file.name);
-            network = match file.efi {
-                true => network.efi_program(&file.name, &medium),
-                false => network.bios_program(&file.name, &medium),
+            network = match (file.efi, file.processor) {
+                // there is no program of ours for it, and a guest that is sent to it must not boot
+                (_, Processor::Other) => network,
+                (true, Processor::Aarch64) => network.efi_program_for(EfiMachine::Aa64, &file.name, &medium),
+                (true, Processor::X86) => network.efi_program(&file.name, &medium),
+                (false, _) => network.bios_program(&file.name, &medium),
             };
         }
         Some(network)
+    }
+
+    /// The architectures (option 93) whose answers are worth telling: those of x86 guests, and those that a rule names.
+    pub fn architectures(&self) -> BTreeSet<u16> {
+        fn named(when: &Match, all: &mut BTreeSet<u16>) {
+            match when {
+                Match::Arch(arch) => drop(all.insert(*arch)),
+                Match::OptionBytes { code: option::CLIENT_ARCH, bytes, .. } => {
+                    all.extend(<[u8; 2]>::try_from(bytes.as_slice()).map(u16::from_be_bytes));
+                }
+                Match::All(parts) | Match::AnyOf(parts) => parts.iter().for_each(|part| named(part, all)),
+                Match::Not(part) => named(part, all),
+                _ => {}
+            }
+        }
+        let mut all = BTreeSet::from([0, 7, 16]);
+        let servers = self.server.lan.iter().flat_map(|lan| &lan.dhcp);
+        servers.flat_map(|server| &server.rules).for_each(|rule| named(&rule.when, &mut all));
+        all
     }
 
     /// What a client of an architecture (option 93) is answered by the rules.
@@ -156,7 +183,7 @@ fn medium(number: usize, file: &str) -> String {
 /// A DHCPDISCOVER of a client of this architecture.
 fn client(architecture: u16) -> Repr {
     let none = std::net::Ipv4Addr::UNSPECIFIED;
-    let kind = if boot_server::arch::is_http(architecture) { "HTTPClient" } else { "PXEClient" };
+    let kind = if arch::is_http(architecture) { "HTTPClient" } else { "PXEClient" };
     let class = format!("{kind}:Arch:{architecture:05}:UNDI:003001");
     Repr {
         reply: false,
@@ -198,6 +225,19 @@ mod tests {
         assert_eq!([0, 7, 16].map(|arch| file(&network, arch)), [(); 3].map(|()| Some("pxelinux.0".to_owned())));
         let media: Vec<String> = network.lan().unwrap().media().map(str::to_owned).collect();
         assert_eq!(media, ["net0-pxelinux-0"]);
+    }
+
+    #[test]
+    fn an_architecture_that_a_rule_names_is_told_beside_those_of_x86() {
+        let rule = "<dnsmasq:option value='dhcp-match=set:arm,option:client-arch,19'/>\
+                    <dnsmasq:option value='dhcp-boot=tag:arm,http://192.168.122.1/arm.efi'/>";
+        let xml = format!(
+            "<network xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'><ip address='192.168.122.1' netmask='255.255.255.0'>\
+             <dhcp><range start='192.168.122.2' end='192.168.122.9'/></dhcp></ip><dnsmasq:options>{rule}</dnsmasq:options></network>"
+        );
+        let network = read("a.xml", &xml).unwrap();
+        assert_eq!(network.architectures(), [0, 7, 16, 19].into());
+        assert_eq!(data("n1.xml").architectures(), [0, 7, 16].into());
     }
 
     #[test]

@@ -6,13 +6,12 @@ use std::fmt;
 
 use super::network::GuestNetwork;
 use super::{Guest, GuestFirmware, Origin, Uefi};
-use crate::boot_server::arch;
+use crate::boot_server::arch::{self, Processor};
+use crate::case::story::Step;
 use crate::machine::{Board, DeviceClass};
 
 /// Seconds after which iPXE's DHCP client gives up (`docs/firmware-behaviour.md`).
 const IPXE_PATIENCE: u32 = 15;
-/// The architectures of x86 guests: BIOS, UEFI by PXE, UEFI by HTTP.
-pub const ARCHITECTURES: [u16; 3] = [0, 7, 16];
 
 /// A warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +40,7 @@ pub fn of_guest(guest: &Guest) -> Vec<Warning> {
     unselected(guest, &mut warn);
     one_hard_disk(guest, &mut warn);
     first_of_class(guest, &mut warn);
+    stale_order(guest, &mut warn);
     if let Some((path, line)) = &guest.kernel {
         warn("direct-kernel", *line, format!("{path} runs before every device: none of them is tried while it loads"));
     }
@@ -60,8 +60,15 @@ pub fn of_guest(guest: &Guest) -> Vec<Warning> {
             secure_boot(guest, uefi, &mut warn);
             let has_nic = guest.devices.iter().any(|device| device.device.is_nic());
             if has_nic && !guest.rng {
-                let words = "no virtio-rng: OVMF since 2025 has no network entry on processors without RDRAND; add \
-                             <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>";
+                let words = match guest.board {
+                    Some(Board::Virt) => {
+                        "no virtio-rng: edk2 since 202405 has no network entry on processors without RNDR; -cpu max has it"
+                    }
+                    _ => {
+                        "no virtio-rng: OVMF since 2025 has no network entry on processors without RDRAND; add \
+                         <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"
+                    }
+                };
                 warn("no-rng", guest.line, words.to_owned());
             }
         }
@@ -100,6 +107,23 @@ fn unselected(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
         };
         warn("unselected-disk", device.line, words);
     }
+}
+
+/// QEMU writes the firmware's boot order at a reset, and none follows what is plugged in before the first `cont`.
+fn stale_order(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
+    let until_cont = guest.typed.iter().take_while(|step| **step != Step::Cont);
+    let after_reset = until_cont.fold(None, |plugged, step| match step {
+        Step::Plug { device, .. } => plugged.or(Some(device)),
+        Step::Reset => None,
+        _ => plugged,
+    });
+    let Some(name) = after_reset.filter(|_| guest.typed.contains(&Step::Cont)) else { return };
+    let line = guest.devices.iter().find(|device| device.name == *name).map_or(guest.line, |device| device.line);
+    let words = format!(
+        "{name} is plugged in before the guest runs, with no reset behind it: the firmware reads the boot order of before (bootorder in \
+         fw_cfg); type system_reset before cont"
+    );
+    warn("stale-boot-order", line, words);
 }
 
 fn is_hard_disk(guest: &Guest, index: usize) -> bool {
@@ -239,17 +263,25 @@ pub fn of_network(network: &GuestNetwork) -> Vec<Warning> {
         );
         warn("bridge-delay", network.bridge_line, words);
     }
-    for architecture in ARCHITECTURES {
+    for architecture in network.architectures() {
         let Some(answer) = network.offered(architecture) else { continue };
         let file = answer.file_field.or(answer.option_67).unwrap_or_default();
         let (is_efi, is_bios) = (file.to_ascii_lowercase().ends_with(".efi"), is_bios_program(&file));
         let line = network.server.files.iter().find(|known| known.given == file).map_or(0, |known| known.line as u32);
         let who = arch::named(architecture);
+        let processor = Processor::named(&file).filter(|processor| *processor != Processor::of(architecture));
         if architecture == 0 && is_efi {
             warn("wrong-program", line, format!("clients of architecture {who} are given {file}, a program for UEFI"));
         } else if architecture != 0 && is_bios {
             warn("wrong-program", line, format!("clients of architecture {who} are given {file}, a program for BIOS"));
-        } else if architecture == 16 && answer.vendor_class.as_deref() != Some("HTTPClient") && !file.is_empty() {
+        } else if processor.is_some() {
+            let words =
+                format!("clients of architecture {who} are given {file}, by its name a program for another processor");
+            warn("wrong-program", line, words);
+        } else if arch::is_http(architecture)
+            && answer.vendor_class.as_deref() != Some("HTTPClient")
+            && !file.is_empty()
+        {
             let words = format!(
                 "clients of architecture {who} are given {file} without HTTPClient in option 60, and take no such answer"
             );
@@ -343,6 +375,42 @@ mod tests {
         let warnings = of_network(&network::read("n1.xml", &data("n1.xml")).unwrap());
         assert_eq!(words(&warnings)[..3], ["bridge-delay", "wrong-program", "wrong-program"]);
         assert!(warnings[0].words.contains("for 30 s"), "{}", warnings[0]);
+    }
+
+    #[test]
+    fn a_program_for_another_processor_is_named_for_each_architecture_that_is_given_it() {
+        let rule = |arch: u16, file: &str| {
+            format!(
+                "<o:option value='dhcp-match=set:a{arch},option:client-arch,{arch}'/><o:option value='dhcp-boot=tag:a{arch},{file}'/>"
+            )
+        };
+        let network = |rules: String| {
+            let xml = format!(
+                "<network xmlns:o='http://libvirt.org/schemas/network/dnsmasq/1.0'><ip address='192.168.122.1' netmask='255.255.255.0'>\
+                 <dhcp><range start='192.168.122.2' end='192.168.122.9'/></dhcp></ip><o:options>{rules}</o:options></network>"
+            );
+            of_network(&network::read("n", &xml).unwrap())
+        };
+        let swapped = network(rule(7, "grubaa64.efi") + &rule(11, "grubx64.efi"));
+        assert_eq!(words(&swapped), ["wrong-program", "wrong-program"]);
+        assert!(swapped.iter().all(|warning| warning.words.ends_with("for another processor")), "{swapped:?}");
+        assert!(network(rule(7, "grubx64.efi") + &rule(11, "grubaa64.efi")).is_empty());
+        // HTTP clients of Arm want HTTPClient as those of x64 do
+        let without = network(rule(19, "http://192.168.122.1/boot.efi"));
+        assert_eq!(words(&without).first(), Some(&"no-http-class"));
+    }
+
+    #[test]
+    fn a_disk_that_is_plugged_in_before_cont_without_a_reset_is_named() {
+        use crate::guest::{hmp, qemu};
+        let plug = "drive_add 0 file=a,if=none,id=d\ndevice_add virtio-blk-pci,drive=d,id=a,bootindex=1\n";
+        let typed = |end: &str| {
+            let line = qemu::words::split("line", "qemu-kvm -S -boot reboot-timeout=0").unwrap();
+            let commands = hmp::read("typed", &format!("{plug}{end}")).unwrap();
+            of_guest(&qemu::read_typed("line", &line, "typed", &commands).unwrap())
+        };
+        assert_eq!(words(&typed("cont\n")), ["stale-boot-order"]);
+        assert!(typed("system_reset\ncont\n").is_empty());
     }
 
     #[test]

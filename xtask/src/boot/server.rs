@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use bootwright::boot_server::arch::Processor;
 use bootwright::boot_server::{self, BootServer};
 use bootwright::foreign;
 use bootwright::machine::Network;
@@ -114,8 +115,10 @@ fn guest(
 /// guest that is sent to it must not boot.
 fn with_programs(network: Network, server: &BootServer) -> Network {
     let mut named = std::collections::BTreeSet::new();
-    let files =
-        server.files.iter().filter(|file| !file.name.is_empty() && !file.elsewhere && named.insert(file.name.clone()));
+    let files = server
+        .files
+        .iter()
+        .filter(|file| !file.name.is_empty() && file.processor == Processor::X86 && named.insert(file.name.clone()));
     files.fold(network, |network, file| {
         let medium = medium_name(&file.name);
         match file.efi {
@@ -131,7 +134,7 @@ fn found(server: &BootServer, path: &Path, served: bool) -> Vec<String> {
     lines.extend(server.replaced.iter().map(|note| format!("  replaced: {note}")));
     lines.extend(server.ignored.iter().map(|note| format!("  left out: {note}")));
     if !served {
-        let elsewhere = server.files.iter().filter(|file| file.elsewhere);
+        let elsewhere = server.files.iter().filter(|file| file.processor != Processor::X86);
         lines.extend(elsewhere.map(|file| {
             let (path, line, given) = (path.display(), file.line, &file.given);
             format!("  not served: {path}:{line}: {given}, which no x86 guest may be sent to")

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bootwright::guest::variants::Variant;
 use bootwright::guest::{Guest, GuestError};
 use bootwright::machine::Clock;
-use bootwright::platform::PlatformName;
+use bootwright::platform::{Architecture, PlatformName};
 use bootwright::suite::AcceleratorChoice;
 
 use crate::XtaskError;
@@ -72,6 +72,13 @@ pub struct Asked {
     pub guest: Guest,
     /// The questions.
     pub variants: Vec<Variant>,
+}
+
+impl Asked {
+    /// Whose machines the guest is one of; only guests with a board are asked.
+    pub fn architecture(&self) -> Architecture {
+        self.guest.board.map_or(Architecture::default(), |board| board.facts().architecture)
+    }
 }
 
 /// The error of a description that cannot be taken.

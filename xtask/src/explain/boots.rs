@@ -1,12 +1,13 @@
 //! Boots the variants of guests as cases of a run: evidence, report and replay are those of any case.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use bootwright::case::Suite;
-use bootwright::platform::{self, Platform};
+use bootwright::platform::{self, Architecture, Platform, PlatformName};
 use bootwright::report::progress::{Event, Progress};
 use bootwright::report::{self, CaseKey, CaseResult, Course, RESULT_FILE, Report, Selection};
 use bootwright::suite::{self, Job, Runner, Settings};
@@ -15,6 +16,7 @@ use bootwright::verdict::known_issues::KnownIssues;
 
 use super::answers::went_astray;
 use super::args::{Args, Asked};
+use super::input::MADE_UP;
 use crate::XtaskError;
 use crate::test::{cores, out_dir, shown};
 
@@ -61,7 +63,7 @@ impl Ran {
 pub fn run(args: &Args, asked: &[Asked]) -> Result<Ran, XtaskError> {
     let known_issues =
         KnownIssues::parse(bootwright_cases::KNOWN_ISSUES, "known-issues.toml").map_err(XtaskError::from)?;
-    let platforms = resolve(args)?;
+    let platforms = resolve(args, asked)?;
     let out = out_dir::claim(args.out.as_deref())?;
     let unset = Settings::new(out.dir.clone());
     let settings = Settings {
@@ -71,28 +73,31 @@ pub fn run(args: &Args, asked: &[Asked]) -> Result<Ran, XtaskError> {
         clock: args.clock,
         keep: args.keep,
         mirror: args.mirror.clone(),
-        several_platforms: platforms.len() > 1,
+        several_platforms: names(args).len() > 1,
         ..unset
     };
-    let variants = asked.iter().flat_map(|asked| &asked.variants);
+    let present: BTreeSet<Architecture> = platforms.iter().map(|platform| platform.architecture).collect();
+    let bootable = asked.iter().filter(|asked| present.contains(&asked.architecture()));
+    let variants = bootable.flat_map(|asked| &asked.variants);
     let jobs: Vec<Job> = variants
         .map(|variant| Job { case: variant.case.clone().into(), control: false, round: None, selected: true })
         .collect();
     let threads = args.jobs.unwrap_or_else(cores);
     let mut run = described(&out.run, &platforms, &jobs, &settings, threads);
     let mut course = Course::default();
-    for platform in &platforms {
-        course.selected.extend(jobs.iter().map(|job| key(job, &platform.name, settings.several_platforms)));
+    let names = names(args).iter().map(ToString::to_string).collect::<Vec<_>>();
+    for name in &names {
+        course.selected.extend(jobs.iter().map(|job| key(job, name, settings.several_platforms)));
     }
     let begun = Instant::now();
     let mut progress = Progress::detect();
-    progress.handle(Event::Total((jobs.len() * platforms.len()) as u64));
+    progress.handle(Event::Total((jobs.len() * names.len()) as u64));
     let progress = Mutex::new(progress);
-    for platform in &platforms {
-        let settings = Settings { platform: Some(platform.name.clone()), ..settings.clone() };
+    for name in &names {
+        let settings = Settings { platform: Some(name.clone()), ..settings.clone() };
         let runner = Runner::new(settings.clone(), known_issues.clone(), jobs.len());
         run_all(&runner, &jobs, threads, |job| {
-            let key = key(job, &platform.name, settings.several_platforms);
+            let key = key(job, name, settings.several_platforms);
             let result = std::fs::read(out.dir.join(key.evidence()).join(RESULT_FILE));
             let result = result.ok().and_then(|bytes| serde_json::from_slice::<CaseResult>(&bytes).ok());
             if let (Some(result), Ok(mut progress)) = (result, progress.lock()) {
@@ -113,7 +118,12 @@ fn described(name: &str, platforms: &[Platform], jobs: &[Job], settings: &Settin
     let mut run = Report::new(name.to_owned());
     run.jobs = threads;
     run.host = report::host();
-    run.platforms = platforms.iter().map(report::PlatformInfo::from).collect();
+    for platform in platforms {
+        match run.platforms.iter_mut().find(|known| known.name == platform.name) {
+            Some(known) => *known = known.clone().and(platform),
+            None => run.platforms.push(platform.into()),
+        }
+    }
     run.suite = Some(settings.suite.to_string());
     run.seed = Some(settings.seed);
     run.selection = Some(Selection::new(Vec::new(), false, 1, jobs.iter().map(|job| job.case.id.as_str())));
@@ -142,17 +152,40 @@ fn key(job: &Job, platform: &str, several_platforms: bool) -> CaseKey {
     CaseKey { id: job.id(), platform: platform.to_owned(), axes: job.case.axes.clone(), round: None, several_platforms }
 }
 
-fn resolve(args: &Args) -> Result<Vec<Platform>, XtaskError> {
-    let names = match args.platforms.as_slice() {
+fn names(args: &Args) -> Vec<PlatformName> {
+    match args.platforms.as_slice() {
         [] => vec![suite::default_platform()],
         names => names.to_vec(),
-    };
-    let options = platform::Options { mirror: args.mirror.clone(), ..platform::Options::default() };
+    }
+}
+
+/// Each platform for each architecture that a guest has. A guest that was made up for a network is left out, which is told,
+/// where there is none for it.
+fn resolve(args: &Args, asked: &[Asked]) -> Result<Vec<Platform>, XtaskError> {
+    let mut platforms = Vec::new();
     let mut line = crate::platform::ProgressLine::default();
-    let resolved = names
-        .iter()
-        .map(|name| Platform::resolve(name, &options, &mut |step| line.show(step)).map_err(XtaskError::from));
-    resolved.collect()
+    let needed: BTreeSet<Architecture> = asked.iter().map(Asked::architecture).collect();
+    for name in names(args) {
+        for &architecture in &needed {
+            let options =
+                platform::Options { mirror: args.mirror.clone(), architecture, ..platform::Options::default() };
+            match Platform::resolve(&name, &options, &mut |step| line.show(step)) {
+                Ok(platform) => platforms.push(platform),
+                Err(error) if is_extra(asked, architecture) => {
+                    say!("\n{architecture} clients are not booted on {name}: {error}");
+                }
+                Err(error) => return Err(XtaskError::from(error)),
+            }
+        }
+    }
+    Ok(platforms)
+}
+
+/// Whether nobody asked for a guest of this architecture, and others remain.
+fn is_extra(asked: &[Asked], architecture: Architecture) -> bool {
+    let made_up = |asked: &Asked| asked.guest.file == MADE_UP;
+    let (of_it, others): (Vec<_>, Vec<_>) = asked.iter().partition(|asked| asked.architecture() == architecture);
+    of_it.into_iter().all(made_up) && !others.is_empty()
 }
 
 /// Whether a platform has a file that a guest names by its path: on the host by that path, in an unpacked release below its

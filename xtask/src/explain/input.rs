@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bootwright::boot_server::arch::Processor;
 use bootwright::guest::network::{self, GuestNetwork};
 use bootwright::guest::qemu::{self, words};
 use bootwright::guest::xml::Xml;
@@ -98,12 +99,15 @@ fn names_once(input: &Input) -> Result<(), XtaskError> {
     Ok(())
 }
 
-/// A BIOS client and a UEFI client for networks that come without a guest.
+/// A BIOS client and a UEFI client for networks that come without a guest, and one of AArch64 where a rule is for it.
 fn made_up(input: &mut Input) -> Result<(), XtaskError> {
     for network in &input.networks {
-        for (firmware, attribute) in [("bios", ""), ("uefi", " firmware='efi'")] {
+        let for_arm = network.architectures().iter().any(|arch| Processor::of(*arch) == Processor::Aarch64);
+        let arm = for_arm.then_some(("aarch64", " firmware='efi'", "arch='aarch64' machine='virt'"));
+        let x86 = [("bios", "", "machine='q35'"), ("uefi", " firmware='efi'", "machine='q35'")];
+        for (firmware, attribute, machine) in x86.into_iter().chain(arm) {
             let xml = format!(
-                "<domain type='kvm'><name>{firmware}-client-of-{}</name><os{attribute}><type machine='q35'>hvm</type></os><devices>\
+                "<domain type='kvm'><name>{firmware}-client-of-{}</name><os{attribute}><type {machine}>hvm</type></os><devices>\
                  <interface type='network'><source network='n'/><model type='virtio'/><boot order='1'/></interface>\
                  <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng></devices></domain>",
                 network.name.replace(['<', '&'], "-")

@@ -70,8 +70,14 @@ pub fn compare(guest: &Guest, domain: &Path, recorded: Option<&Path>) -> Result<
     if found.is_empty() {
         say!("  the same in all that matters to a boot");
     }
+    let of_nic = found.iter().any(|line| line.contains(", ROM "));
     for line in found {
         say!("  {line}");
+    }
+    if of_nic {
+        say!(
+            "  (domxml-to-native writes no boot order and no option ROM of a network card; libvirt's log of a start has both)"
+        );
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use bootwright::boot_server::arch;
 use bootwright::guest::network::GuestNetwork;
 use bootwright::guest::variants::{Variant, reboot_xml};
-use bootwright::guest::warnings::{ARCHITECTURES, Warning};
+use bootwright::guest::warnings::Warning;
 use bootwright::guest::{Fate, Guest, Plug};
 use bootwright::platform::Platform;
 use bootwright::report::text::printable;
@@ -42,14 +42,15 @@ pub fn guest(guest: &Guest) {
 /// Prints what a network gives to whom.
 pub fn network(network: &GuestNetwork) {
     say!("\nnetwork \"{}\" ({})", printable(&network.name), printable(&network.file));
-    let rows = ARCHITECTURES.map(|architecture| {
+    let row = |architecture| {
         let answer = network.offered(architecture);
         let file = answer.as_ref().and_then(|answer| answer.file_field.clone().or(answer.option_67.clone()));
         let class =
             answer.and_then(|answer| answer.vendor_class).map(|class| format!(", as {class}")).unwrap_or_default();
         let file = file.filter(|file| !file.is_empty());
         vec![arch::named(architecture), file.map_or("no boot file".to_owned(), |file| file + &class)]
-    });
+    };
+    let rows: Vec<Vec<String>> = network.architectures().into_iter().map(row).collect();
     table(&["client", "boot file"], &rows);
     for note in network.server.replaced.iter().chain(&network.server.ignored) {
         say!("    line {}: {}", note.line, printable(&note.what));
@@ -68,6 +69,9 @@ pub fn answers(guest: &Guest, variants: &[Variant], platform: &Platform, ran: &R
         })
         .collect();
     let version = match guest.firmware.uefi() {
+        Some(_) if platform.aavmf.is_some() => {
+            platform.aavmf.as_ref().map(|aavmf| format!("AAVMF {}", aavmf.code.version))
+        }
         Some(_) => platform.ovmf.as_ref().map(|ovmf| format!("OVMF {}", ovmf.code.version)),
         None => platform.seabios.as_ref().map(|file| format!("SeaBIOS {}", file.version)),
     };

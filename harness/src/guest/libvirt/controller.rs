@@ -118,7 +118,7 @@ pub(super) fn usb_model(model: Option<&str>, board: Option<Board>) -> UsbModel {
         Some("ich9-uhci3") => UsbModel::Ich9(2),
         Some("none") => UsbModel::None,
         Some("piix3-uhci" | "piix4-uhci") => UsbModel::Known(UsbController::Uhci),
-        _ if board == Some(Board::Q35) => UsbModel::Known(UsbController::Xhci),
+        _ if matches!(board, Some(Board::Q35 | Board::Virt)) => UsbModel::Known(UsbController::Xhci),
         _ => UsbModel::Known(UsbController::Uhci),
     }
 }

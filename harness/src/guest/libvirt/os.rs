@@ -1,6 +1,6 @@
 //! `<os>`: firmware, board, boot options, and the order by classes.
 
-use super::super::firmware::{is_secure_build, is_uefi_file};
+use super::super::firmware::{is_secure_build, is_uefi_file, replaced_variables, replacement};
 use super::super::xml::Element;
 use super::super::{GuestError, GuestFirmware, Notes, Uefi};
 use crate::machine::{Board, BootOptions};
@@ -56,7 +56,7 @@ pub(super) fn read(os: Element<'_, '_>, notes: &mut Notes) -> Result<Os, GuestEr
             );
         }
     }
-    let firmware = firmware(os, notes)?;
+    let firmware = firmware(os, &architecture, notes)?;
     let mut boot = BootOptions { strict: Some(true), ..BootOptions::default() };
     notes.took(os.line(), "-boot strict=on: libvirt always sets it");
     let mut serial_console = false;
@@ -95,10 +95,13 @@ pub(super) fn read(os: Element<'_, '_>, notes: &mut Notes) -> Result<Os, GuestEr
     })
 }
 
-/// The board that an x86 machine type is, by QEMU's names.
+/// The board that a machine type is, by QEMU's names; Proxmox' own `+pveN` behind them says which of its versions made the line.
 pub(in crate::guest) fn board(architecture: &str, machine_type: &str) -> Option<Board> {
-    if !matches!(architecture, "x86_64" | "i686") {
-        return None;
+    let machine_type = machine_type.split_once("+pve").map_or(machine_type, |(qemu, _)| qemu);
+    match architecture {
+        "x86_64" | "i686" => {}
+        "aarch64" => return (machine_type == "virt" || machine_type.starts_with("virt-")).then_some(Board::Virt),
+        _ => return None,
     }
     match machine_type {
         "pc" => Some(Board::Pc),
@@ -132,7 +135,7 @@ fn classes(os: Element<'_, '_>, notes: &mut Notes) -> Result<Classes, GuestError
     Ok((classes, first))
 }
 
-fn firmware(os: Element<'_, '_>, notes: &mut Notes) -> Result<GuestFirmware, GuestError> {
+fn firmware(os: Element<'_, '_>, architecture: &str, notes: &mut Notes) -> Result<GuestFirmware, GuestError> {
     let chosen = os.attribute("firmware");
     let loader = os.child("loader");
     match chosen {
@@ -141,7 +144,9 @@ fn firmware(os: Element<'_, '_>, notes: &mut Notes) -> Result<GuestFirmware, Gue
     }
     let path = loader.map(|loader| loader.text()).filter(|path| !path.is_empty());
     let pflash = loader.is_some_and(|loader| loader.attribute("type") == Some("pflash"));
-    let is_uefi = chosen == Some("efi") || pflash || path.is_some_and(is_uefi_file);
+    let instead = replacement(architecture);
+    let has_no_bios = architecture == "aarch64";
+    let is_uefi = chosen == Some("efi") || pflash || path.is_some_and(is_uefi_file) || has_no_bios;
     if !is_uefi || chosen == Some("bios") {
         if let (Some(loader), Some(path)) = (loader, path) {
             notes.replaced(loader.line(), format!("{path}: the platform's SeaBIOS"));
@@ -156,17 +161,17 @@ fn firmware(os: Element<'_, '_>, notes: &mut Notes) -> Result<GuestFirmware, Gue
     }
     if let Some(path) = path.filter(|path| is_secure_build(path)) {
         uefi.secure_boot.get_or_insert(true);
-        notes.replaced(line, format!("{path}: the platform's OVMF without Secure Boot"));
+        notes.replaced(line, format!("{path}: {instead}"));
     } else {
         let what = path.unwrap_or("firmware that libvirt chooses");
-        notes.replaced(line, format!("{what}: the platform's OVMF without Secure Boot"));
+        notes.replaced(line, format!("{what}: {instead}"));
     }
     if let Some(nvram) = os.child("nvram") {
         uefi.template = nvram.attribute("template").map(str::to_owned);
         let path = nvram.text();
         if !path.is_empty() {
             uefi.variables = Some((path.to_owned(), nvram.line()));
-            notes.replaced(nvram.line(), format!("{path}: a copy of the platform's OVMF_VARS for each power-on"));
+            notes.replaced(nvram.line(), format!("{path}: {}", replaced_variables(architecture)));
         }
     }
     for feature in os.child("firmware").into_iter().flat_map(|firmware| firmware.children().collect::<Vec<_>>()) {

@@ -144,6 +144,11 @@ fn usb_address(model: UsbModel, board: Option<Board>, ich9: &mut bool) -> Fixed 
     }
 }
 
+/// Whether devices get a root port each.
+fn is_express(board: Option<Board>) -> bool {
+    board.is_some_and(|board| board.facts().root_port.is_some())
+}
+
 struct Planner {
     board: Option<Board>,
     given: BTreeMap<Owner, (Place, Option<u8>, u8)>,
@@ -230,10 +235,10 @@ impl Planner {
             Some(Address::Pci { bus, slot, .. }) => match self.ports.get(&bus) {
                 Some(&(slot, function)) => (Place::Port { slot, function }, None, 0),
                 None if self.bridges.contains(&bus) => (Place::PciBridge, Some(slot.max(1)), 0),
-                None if self.board == Some(Board::Q35) => (Place::RootPort, None, 0),
+                None if is_express(self.board) => (Place::RootPort, None, 0),
                 None => (Place::PciBridge, Some(slot.max(1)), 0),
             },
-            _ if self.board == Some(Board::Q35) => {
+            _ if is_express(self.board) => {
                 let free = self.ports.keys().find(|index| !self.used.contains(index)).copied();
                 let index = free.unwrap_or_else(|| {
                     let index = self.ports.keys().chain(&self.bridges).max().copied().unwrap_or(0) + 1;

@@ -5,6 +5,7 @@ use crate::guest::compare::differences;
 use crate::guest::qemu::{self, words};
 use crate::machine::argv::{Files, Wiring, argv};
 use crate::machine::layout::Layout;
+use crate::machine::{Board, Firmware};
 use rstest::rstest;
 
 fn data(name: &str) -> String {
@@ -23,9 +24,9 @@ fn line(name: &str, text: &str) -> Guest {
 /// What libvirt 9.0 and 11.3 made of the same XML, and what is known to differ: a native line turns every NIC into a tap and
 /// loses its order and its ROM, which a start keeps.
 #[rstest]
-#[case("d1.xml", "bookworm-d1.argv.txt", &["virtio-net-pci at 0x4.0: no rank, ROM NoBar and no rank, ROM Default"])]
-#[case("d2.xml", "bookworm-d2.argv.txt", &["virtio-net-pci behind the port at 0x1.0: rank 1, ROM Default and no rank, ROM Default"])]
-#[case("d2.xml", "trixie-d2.argv.txt", &["virtio-net-pci behind the port at 0x1.0: rank 1, ROM Default and no rank, ROM Default"])]
+#[case("d1.xml", "bookworm-d1.argv.txt", &["virtio-net-pci at 0x4.0: no rank, ROM NoBar here, no rank, ROM Default there"])]
+#[case("d2.xml", "bookworm-d2.argv.txt", &["virtio-net-pci behind the port at 0x1.0: rank 1, ROM Default here, no rank, ROM Default there"])]
+#[case("d2.xml", "trixie-d2.argv.txt", &["virtio-net-pci behind the port at 0x1.0: rank 1, ROM Default here, no rank, ROM Default there"])]
 #[case("d2.xml", "bookworm-d2.start.txt", &[])]
 #[case("d3.xml", "bookworm-d3.argv.txt", &[])]
 #[case("d3.xml", "trixie-d3.argv.txt", &[])]
@@ -73,10 +74,24 @@ fn boot_dev_reaches_the_first_device_of_each_class_only() {
 }
 
 #[test]
-fn a_domain_of_another_architecture_is_read_and_has_no_board() {
+fn a_domain_of_another_architecture_has_its_board_or_none() {
     let guest = domain("d4.xml");
-    assert_eq!((guest.board, guest.architecture.as_str()), (None, "aarch64"));
-    assert!(guest.machine().unwrap_err().what.contains("aarch64"));
+    assert_eq!((guest.board, guest.architecture.as_str()), (Some(Board::Virt), "aarch64"));
+    let machine = guest.machine().unwrap();
+    assert_eq!(machine.firmware, Firmware::Aavmf);
+    assert!(Layout::of(&machine).is_ok());
+    let xml = data("d4.xml").replace("arch='aarch64' machine='virt'", "arch='s390x' machine='s390-ccw-virtio'");
+    let guest = read("s390x.xml", &xml, &[]).unwrap();
+    assert_eq!(guest.board, None);
+    assert!(guest.machine().unwrap_err().what.contains("s390x"));
+}
+
+#[test]
+fn an_arm_guest_without_a_word_of_firmware_has_uefi() {
+    let xml = data("d4.xml").replace(" firmware='efi'", "");
+    assert!(read("a.xml", &xml, &[]).unwrap().firmware.uefi().is_some());
+    let x86 = data("d1.xml");
+    assert!(read("b.xml", &x86, &[]).unwrap().firmware.uefi().is_none());
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub mod words;
 
 use std::collections::BTreeMap;
 
-use super::firmware::{is_secure_build, is_uefi_file};
+use super::firmware::{is_secure_build, is_uefi_file, replaced_variables, replacement};
 use super::hmp::Command;
 use super::libvirt::board_of;
 use super::{Guest, GuestDevice, GuestError, GuestFirmware, Notes, Origin, Plug, Uefi};
@@ -281,7 +281,8 @@ impl<'a> Reader<'a> {
     }
 
     fn bios(&mut self, path: &str, line: u32) {
-        if is_uefi_file(path) {
+        if is_uefi_file(path) || self.architecture == "aarch64" {
+            self.notes.replaced(line, format!("-bios {path}: {}", replacement(&self.architecture)));
             self.uefi.get_or_insert_default().code = Some((path.to_owned(), line));
         } else {
             self.notes.replaced(line, format!("-bios {path}: the platform's SeaBIOS"));
@@ -408,10 +409,10 @@ impl<'a> Reader<'a> {
                 if is_secure_build(&path) {
                     uefi.secure_boot = Some(true);
                 }
-                self.notes.replaced(line, format!("{path}: the platform's OVMF without Secure Boot"));
+                self.notes.replaced(line, format!("{path}: {}", replacement(&self.architecture)));
                 uefi.code = Some((path, line));
             } else {
-                self.notes.replaced(line, format!("{path}: a copy of the platform's OVMF_VARS for each power-on"));
+                self.notes.replaced(line, format!("{path}: {}", replaced_variables(&self.architecture)));
                 uefi.variables = Some((path, line));
             }
         }

@@ -1,3 +1,5 @@
+use rstest::rstest;
+
 use super::*;
 use crate::machine::{DeviceClass, OptionRom, Place};
 
@@ -35,9 +37,11 @@ const PROXMOX: &str = "/usr/bin/kvm -id 100 -name 'web,debug-threads=on' -no-shu
   -device 'virtio-net-pci,mac=BC:24:11:00:00:01,netdev=net0,bus=pci.0,addr=0x12,id=net0,bootindex=102' \
   -machine 'type=pc+pve0'";
 
-#[test]
-fn a_line_of_proxmox_keeps_places_ranks_and_its_empty_drive() {
-    let guest = guest(&PROXMOX.replace("pc+pve0", "pc-i440fx-8.1+pve0"));
+#[rstest]
+#[case("pc+pve0")]
+#[case("pc-i440fx-8.1+pve0")]
+fn a_line_of_proxmox_keeps_places_ranks_and_its_empty_drive(#[case] machine: &str) {
+    let guest = guest(&PROXMOX.replace("pc+pve0", machine));
     assert_eq!(order(&guest), [("scsi0", Some(100)), ("ide2", Some(101)), ("nic0", Some(102))]);
     assert_eq!((guest.board, guest.boot.strict, guest.boot.reboot_timeout), (Some(Board::Pc), Some(true), Some(1000)));
     let by_name = |name: &str| guest.devices.iter().find(|device| device.name == name).unwrap();
