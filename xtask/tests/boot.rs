@@ -86,6 +86,16 @@ fn bad_input_gets_one_clear_error_and_nothing_is_written() {
     }
 }
 
+/// The file alone, in the folder where one is.
+#[test]
+fn a_file_that_a_network_offers_needs_no_folder_before_its_name() {
+    let folder = folder();
+    let output = boot(&folder.path().join("tree"), &["--pxe", "readme", "--list"]);
+    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{said}{complained}");
+    assert!(said.contains("readme"), "{said}");
+}
+
 #[test]
 fn what_was_found_is_told_without_a_boot() {
     let folder = folder();

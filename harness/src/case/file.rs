@@ -72,7 +72,7 @@ pub struct CaseFileError {
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The file system's.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Unreadable {
         /// The file or folder.
         path: PathBuf,

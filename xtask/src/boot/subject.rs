@@ -173,7 +173,8 @@ fn drive_of(kind: Kind) -> Drive {
 fn served(path: &Path, http: bool, named: &[String]) -> Result<Subject, XtaskError> {
     let (folder, named) = match path.file_name().filter(|_| path.is_file()) {
         Some(name) if named.is_empty() => {
-            (path.parent().unwrap_or(Path::new(".")), vec![name.to_string_lossy().into_owned()])
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            (folder.unwrap_or(Path::new(".")), vec![name.to_string_lossy().into_owned()])
         }
         _ => (path, named.to_vec()),
     };

@@ -1,0 +1,116 @@
+//! `cargo xtask explain` where it must refuse: one clear error, exit status 2, nothing written. And what it says without a boot.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// Runs it in a folder; results would go into `out`, which must not come into being.
+fn explain(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.current_dir(folder).arg("explain").args(arguments).args(["--out", "out"]);
+    command.output().expect("xtask runs")
+}
+
+fn domain(os: &str, devices: &str) -> String {
+    format!("<domain type='kvm'><name>a</name><os>{os}</os>\n<devices>{devices}</devices></domain>")
+}
+
+/// What lies around.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let put = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("written");
+    let (hvm, order) = ("<type>hvm</type>", "<boot order='1'/>");
+    let disk =
+        |name: &str, more: &str| format!("<disk><source file='/x'/><target dev='{name}' bus='virtio'/>{more}</disk>\n");
+    put("good.xml", &domain(hvm, &disk("vda", order)));
+    put("open.xml", "<domain>\n  <name>a</name>");
+    put("laughs.xml", "<!DOCTYPE n [<!ENTITY a 'ha'><!ENTITY b '&a;&a;'>]>\n<domain><name>&b;</name></domain>");
+    put("deep.xml", &format!("<domain>{}", "<a>".repeat(10_000)));
+    put("long.xml", &format!("<domain>{}</domain>", "<!-- x -->".repeat(500_000)));
+    put("element.xml", &domain(hvm, "<frobnicator/>"));
+    put("in-a-disk.xml", &domain(hvm, &disk("vda", "<wibble/>")));
+    put("both-kinds.xml", &domain("<type>hvm</type><boot dev='hd'/>", &disk("vda", order)));
+    put("one-order-twice.xml", &domain(hvm, &(disk("vda", order) + &disk("vdb", order))));
+    put("order-0.xml", &domain(hvm, &disk("vda", "<boot order='0'/>")));
+    put("one-target-twice.xml", &domain(hvm, &disk("vda", "").repeat(2)));
+    put("bus.xml", &domain(hvm, &disk("vda", "").replace("virtio", "foo")));
+    put("class.xml", &domain("<type>hvm</type><boot dev='tape'/>", ""));
+    put("pool.xml", "<pool type='dir'/>");
+    put("no-os.xml", "<domain type='kvm'><name>a</name></domain>");
+    put("xen.xml", "<domain type='xen'><name>a</name><os><type>linux</type></os></domain>");
+    put("mainframe.xml", &domain("<type arch='s390x' machine='s390-ccw-virtio'>hvm</type>", &disk("vda", order)));
+    put("silent-net.xml", "<network><name>n</name></network>");
+    put("delay-net.xml", "<network><name>n</name><bridge delay='long'/></network>");
+    put("empty.xml", "\n");
+    fs::write(folder.path().join("bytes.xml"), [b'<', 0xff, 0xfe]).expect("written");
+    put("words.txt", "hello world");
+    put("quote.txt", "qemu-system-x86_64 -name 'a");
+    put("no-drive.txt", "qemu-system-x86_64 -device virtio-blk-pci,drive=nowhere");
+    let twice = "-drive if=none,id=X,file=f -device virtio-blk-pci,drive=X,bootindex=1";
+    put("rank.txt", &format!("kvm {} {}", twice.replace('X', "a"), twice.replace('X', "b")));
+    put("typed.txt", "device_add\n");
+    fs::create_dir(folder.path().join("tree")).expect("a folder");
+    std::os::unix::fs::symlink("loop.xml", folder.path().join("loop.xml")).expect("a link");
+    folder
+}
+
+/// Arguments, and what the error must say.
+const REFUSED: [(&[&str], &str); 34] = [
+    (&["open.xml"], "in: open.xml line 2 column"),
+    (&["laughs.xml"], "entities, which are never expanded"),
+    (&["deep.xml"], "nested more than 64 deep"),
+    (&["long.xml"], "more than the 4194304 that are read"),
+    (&["element.xml"], "libvirt knows no <frobnicator> in <devices>\n  in: element.xml line 2 column"),
+    (&["in-a-disk.xml"], "libvirt knows no <wibble> in <disk>"),
+    (&["both-kinds.xml"], "per-device boot elements cannot be used together with os/boot elements"),
+    (&["one-order-twice.xml"], "boot order '1' is used for more than one device, first on line 2"),
+    (&["order-0.xml"], "order='0', and a number from 1 is wanted"),
+    (&["one-target-twice.xml"], "target 'vda' is given twice"),
+    (&["bus.xml"], "bus='foo', and virtio, ide, scsi, sata, usb or fdc is wanted"),
+    (&["class.xml"], "dev='tape', and hd, cdrom, fd or network is wanted"),
+    (&["pool.xml"], "<pool> is no domain"),
+    (&["no-os.xml"], "the domain has no <os>"),
+    (&["xen.xml"], "type='xen', and kvm or qemu"),
+    (&["mainframe.xml"], "architecture s390x with machine s390-ccw-virtio cannot be powered on"),
+    (&["silent-net.xml"], "the network gives no addresses"),
+    (&["delay-net.xml"], "delay='long'"),
+    (&["empty.xml"], "the file is empty"),
+    (&["bytes.xml"], "this is no text: line 1 is not UTF-8"),
+    (&["missing.xml"], "missing.xml: No such file or directory"),
+    (&["loop.xml"], "symbolic links"),
+    (&["tree"], "this is a folder"),
+    (&["/dev/zero"], "this is a device or a pipe"),
+    (&["words.txt"], "no word of the text is a QEMU program"),
+    (&["quote.txt"], "the quote ' has no end"),
+    (&["no-drive.txt"], "no -drive and no -blockdev is called \"nowhere\""),
+    (&["rank.txt"], "bootindex 1 is used by two devices, a and b"),
+    (&["good.xml", "good.xml"], "both describe a guest \"a\""),
+    (&["good.xml", "--attach", "open.xml"], "in: open.xml line 2 column"),
+    (&["good.xml", "--hmp", "typed.txt"], "device_add has no argument"),
+    (&["good.xml", "--argv", "words.txt"], "no word of the text is a QEMU program"),
+    (&["good.xml", "--platform", "nowhere"], "nowhere"),
+    (&["--pid", "4194304"], "--pid 4194304: cannot read"),
+];
+
+#[test]
+fn bad_input_gets_one_clear_error_and_nothing_is_written() {
+    let folder = folder();
+    for (arguments, wanted) in REFUSED {
+        let output = explain(folder.path(), arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(wanted), "{arguments:?}: {said}");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert_eq!(said.matches("error: ").count(), 1, "{arguments:?}: {said}");
+        assert!(!folder.path().join("out").exists(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_warning_fails_the_run_only_where_that_is_asked_for() {
+    let folder = folder();
+    let said = explain(folder.path(), &["good.xml", "--no-boot"]);
+    assert_eq!(said.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&said.stdout).contains("[reboot-timeout]"));
+    assert_eq!(explain(folder.path(), &["good.xml", "--no-boot", "--deny-warnings"]).status.code(), Some(1));
+    assert!(!folder.path().join("out").exists());
+}
