@@ -21,121 +21,21 @@ mod dhcpd_words;
 mod dnsmasq;
 mod dnsmasq_lines;
 mod dnsmasq_rules;
+mod kind;
 mod libvirt_network;
+mod note;
+mod server;
 
-use std::fmt;
-
-use crate::lan::LanSpec;
 use crate::machine::Bridge;
-use arch::Processor;
+use note::File;
+
+pub use kind::Kind;
+pub(crate) use kind::kind_of;
+pub use note::{BootServerError, Note};
+pub use server::{BootFile, BootServer};
 
 /// Longest file that is read, bytes.
 pub const LONGEST: usize = 1 << 20;
-
-/// What a file is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A configuration file of dnsmasq.
-    Dnsmasq,
-    /// A network of libvirt, which runs dnsmasq.
-    LibvirtNetwork,
-    /// A configuration file of ISC dhcpd.
-    Dhcpd,
-}
-
-impl Kind {
-    /// In words.
-    pub fn words(self) -> &'static str {
-        match self {
-            Kind::Dnsmasq => "a dnsmasq configuration",
-            Kind::LibvirtNetwork => "a libvirt network",
-            Kind::Dhcpd => "an ISC dhcpd configuration",
-        }
-    }
-}
-
-/// Something about one line of the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note {
-    /// The file, as it was given.
-    pub file: String,
-    /// The line, from 1.
-    pub line: usize,
-    /// What, in one sentence.
-    pub what: String,
-}
-
-impl fmt::Display for Note {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}:{}: {}", self.file, self.line, self.what)
-    }
-}
-
-/// A file that a guest is told to boot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BootFile {
-    /// The line that names it, from 1.
-    pub line: usize,
-    /// As the server gives it, in the lab's addresses: a name or a URL.
-    pub given: String,
-    /// Its name on the lab's server, without a leading slash.
-    pub name: String,
-    /// For UEFI guests, as far as name and rule tell; else for BIOS guests.
-    pub efi: bool,
-    /// Whose program it is, as far as its name and the architecture of its rule tell; else x86's.
-    pub processor: Processor,
-}
-
-/// What was read.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BootServer {
-    /// What it is.
-    pub kind: Kind,
-    /// The real daemons of the bridge lab, with what they read.
-    pub bridge: Bridge,
-    /// The same for the lan, or with its line why the lan cannot do it.
-    pub lan: Result<LanSpec, Note>,
-    /// The files that guests are told to boot, in the order of the file; each once.
-    pub files: Vec<BootFile>,
-    /// What is wrong, in the order of the file.
-    pub warnings: Vec<Note>,
-    /// What was put in place of something else: addresses, host names, folders, interfaces.
-    pub replaced: Vec<Note>,
-    /// What was left out.
-    pub ignored: Vec<Note>,
-}
-
-/// A file that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{file}{}: {problem}; {fix}", place(*line))]
-pub struct BootServerError {
-    /// The file, as it was given.
-    pub file: String,
-    /// The line, from 1; `None` where it is about the whole file.
-    pub line: Option<usize>,
-    /// What is wrong.
-    pub problem: String,
-    /// What was wanted, or what to do.
-    pub fix: String,
-}
-
-fn place(line: Option<usize>) -> String {
-    line.map(|line| format!(":{line}")).unwrap_or_default()
-}
-
-/// What readers of a file share: its name.
-#[derive(Clone, Copy)]
-struct File<'a>(&'a str);
-
-impl File<'_> {
-    fn note(self, line: usize, what: impl Into<String>) -> Note {
-        Note { file: self.0.to_owned(), line, what: what.into() }
-    }
-
-    fn error(self, line: impl Into<Option<usize>>, problem: impl Into<String>, fix: &str) -> BootServerError {
-        BootServerError { file: self.0.to_owned(), line: line.into(), problem: problem.into(), fix: fix.to_owned() }
-    }
-}
 
 /// Reads a file's text; `name` is how notes and errors call it.
 ///
@@ -165,28 +65,6 @@ pub fn read(text: &str, name: &str) -> Result<BootServer, BootServerError> {
 
 const WANTED: &str =
     "wanted a dnsmasq file (lines such as dhcp-range=...), a libvirt <network> or an ISC dhcpd file (subnet ... { })";
-
-/// Which of the three a text is, by its first words; `None` where by none.
-pub(crate) fn kind_of(text: &str) -> Option<Kind> {
-    if text.trim_start().starts_with('<') {
-        return Some(Kind::LibvirtNetwork);
-    }
-    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let is_dhcpd = |line: &str| {
-        let word = line.split_whitespace().next().unwrap_or_default();
-        let statement = ["subnet", "option", "shared-network", "class", "group", "host", "if", "ddns-update-style"];
-        let value = ["default-lease-time", "max-lease-time", "authoritative", "next-server", "filename", "allow"];
-        statement.contains(&word) || value.contains(&word.trim_end_matches(';'))
-    };
-    if lines().any(is_dhcpd) && lines().any(|line| line.contains(['{', ';'])) {
-        return Some(Kind::Dhcpd);
-    }
-    let is_dnsmasq = |line: &str| {
-        let word = line.split('=').next().unwrap_or_default().trim();
-        word.starts_with("dhcp-") || word.starts_with("tftp-") || word == "enable-tftp" || word.starts_with("pxe-")
-    };
-    lines().any(is_dnsmasq).then_some(Kind::Dnsmasq)
-}
 
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@
 //! # Ok::<(), bootwright::foreign::ForeignError>(())
 //! ```
 
+mod claim;
 mod disk;
 mod efi;
 pub mod folder;
@@ -25,6 +26,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use claim::Claim;
 use source::Source;
 
 /// How the bytes of an image lie in its file.
@@ -69,29 +71,6 @@ impl Kind {
             Kind::Hybrid => "an ISO image that is a disk too (isohybrid)",
             Kind::Floppy => "a floppy image",
         }
-    }
-}
-
-/// Whether a firmware has something to boot here.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Claim {
-    /// It has.
-    pub boots: bool,
-    /// What is there, or what is missing.
-    pub why: String,
-    /// An EFI program carries a signature.
-    pub signed: bool,
-    /// BIOS enters the first sector all the same: it has the signature, and no code.
-    pub empty: bool,
-}
-
-impl Claim {
-    fn yes(why: impl Into<String>) -> Claim {
-        Claim { boots: true, why: why.into(), ..Claim::default() }
-    }
-
-    fn no(why: impl Into<String>) -> Claim {
-        Claim { boots: false, why: why.into(), ..Claim::default() }
     }
 }
 

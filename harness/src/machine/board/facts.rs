@@ -1,0 +1,81 @@
+//! What there is to know of a board.
+
+use bootwright_images::EfiMachine;
+
+use crate::machine::pci_address::PciAddress;
+use crate::platform::Architecture;
+
+/// What a board has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoardFacts {
+    /// The name used on QEMU's command line, in case ids and in reports.
+    pub name: &'static str,
+    /// Whose QEMU has it.
+    pub architecture: Architecture,
+    /// The processor that its EFI applications are for.
+    pub efi: EfiMachine,
+    /// The bus that PCI functions sit on.
+    pub root: RootBus,
+    /// Address of the IDE controller (PIIX3) that it has by itself.
+    pub ide: Option<PciAddress>,
+    /// Address of the AHCI controller that it has by itself; where it has none, an `ich9-ahci` can be added.
+    pub ahci: Option<PciAddress>,
+    /// The floppy controller.
+    pub floppy: Option<FloppyController>,
+    /// Port of a PCI Express hierarchy that a device can be plugged into, by QEMU's device name.
+    pub root_port: Option<&'static str>,
+    /// What makes a second PCI root bus.
+    pub expander: Expander,
+    /// The device that a payload writes to in order to end the machine; `None` where it powers the machine off.
+    pub exit: Option<&'static str>,
+    /// The debug console that firmware logs to; its chardev is `debugcon`.
+    pub debug_console: Option<&'static str>,
+    /// Where UEFI firmware and its variable store lie.
+    pub store: FirmwareStore,
+}
+
+/// A board's PCI root bus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RootBus {
+    /// As QEMU spells it.
+    pub id: &'static str,
+    /// First and last slot that a device may be given without asking for it.
+    pub free_slots: (u8, u8),
+    /// A PCI function can be plugged in and out while the machine is powered on.
+    pub hotplug: bool,
+    /// First node of every OpenFirmware path (fw_cfg `bootorder`).
+    pub openfirmware: &'static str,
+    /// Name of the first node of every UEFI device path.
+    pub uefi: &'static str,
+}
+
+/// A floppy controller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FloppyController {
+    /// The `-device` that adds it; `None` where the board has it by itself.
+    pub added: Option<&'static str>,
+    /// Its OpenFirmware path behind the root bus.
+    pub openfirmware: &'static str,
+}
+
+/// A host bridge with a PCI root bus of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expander {
+    /// It brings a conventional bridge, behind which devices sit; QEMU's device name.
+    Bridge(&'static str),
+    /// Root ports sit on its bus, one for each device; QEMU's device name.
+    Ports(&'static str),
+}
+
+/// Where UEFI firmware and its variable store lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FirmwareStore {
+    /// Two flash devices.
+    Pflash {
+        /// Unit of the one with the code.
+        code: u8,
+        /// Unit of the one with the variables.
+        variables: u8,
+    },
+}
