@@ -30,6 +30,7 @@
 //! ```
 
 mod check;
+mod format;
 mod locate;
 mod write;
 
@@ -39,20 +40,12 @@ use std::path::{Path, PathBuf};
 use super::{Case, SourceLine};
 
 pub use check::{Misplaced, check};
+pub use format::Format;
 pub use locate::Key;
 pub use write::{WriteError, write};
 
 /// The longest file that is read, in bytes. The longest case of the full suite takes a twentieth of it.
 pub const LONGEST: u64 = 1 << 20;
-
-/// The language of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// TOML.
-    Toml,
-    /// JSON.
-    Json,
-}
 
 /// A file that holds no case, or one that cannot run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -106,16 +99,6 @@ pub enum FileError {
         /// The other one.
         second: String,
     },
-}
-
-impl Format {
-    /// By a file's name: `.json` is JSON, all else TOML.
-    pub fn of(path: &Path) -> Format {
-        match path.extension() {
-            Some(extension) if extension == "json" => Format::Json,
-            _ => Format::Toml,
-        }
-    }
 }
 
 /// Reads the cases of these files, and of the `.toml` and `.json` files of these folders, in the order of their names.

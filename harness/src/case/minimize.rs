@@ -19,11 +19,13 @@
 
 mod axes;
 mod devices;
+mod smaller;
 
 use super::Case;
 use super::file::check;
 use super::story::Step;
 use crate::verdict::Target;
+use smaller::Smaller;
 
 /// What a smaller case did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,12 +85,6 @@ impl std::fmt::Display for Failure {
         }
         self.terminal.as_ref().map_or(Ok(()), |terminal| write!(out, "; ended in {terminal}"))
     }
-}
-
-/// One way to a smaller case, and what it leaves out.
-struct Smaller {
-    case: Case,
-    without: String,
 }
 
 /// Leaves out what the failure does not need, in at most so many trials. `run` is given each smaller case and what it lacks.

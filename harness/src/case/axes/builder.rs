@@ -23,6 +23,13 @@ pub struct At<'a> {
     misspelt: RefCell<Option<String>>,
 }
 
+impl Axes {
+    /// Starts an empty set of axes.
+    pub fn builder() -> AxesBuilder {
+        AxesBuilder::default()
+    }
+}
+
 impl AxesBuilder {
     /// Adds an axis.
     pub fn axis<'v>(mut self, name: &str, values: impl IntoIterator<Item = &'v str>) -> Self {

@@ -137,11 +137,6 @@ type Row = Vec<Option<usize>>;
 const TABLE_LIMIT: usize = 1_000_000;
 
 impl Axes {
-    /// Starts an empty set of axes.
-    pub fn builder() -> AxesBuilder {
-        AxesBuilder::default()
-    }
-
     fn value(&self, axis: usize, value: usize) -> AxisValue {
         let axis = &self.axes[axis];
         AxisValue { axis: axis.name.clone(), value: axis.values[value].clone() }
