@@ -4,7 +4,8 @@ use std::mem::size_of;
 
 use serde_json::Value;
 
-use super::{NetworkEvent, Observed, Source};
+use super::entry::{Observed, Source};
+use super::signal::NetworkEvent;
 
 /// Raw bytes kept per stream; what a guest sends beyond that is counted, not kept.
 pub const STREAM_LIMIT: usize = 8 << 20;

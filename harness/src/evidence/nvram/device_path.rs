@@ -7,7 +7,10 @@
 
 use std::fmt::Write;
 
-use super::{Guid, NvramError, hex, utf16};
+use super::error::NvramError;
+use super::guid::Guid;
+use super::utf16::utf16;
+use crate::digest::hex;
 
 /// Text of the first device path in `bytes`; instances of a multi-instance path are joined by commas.
 ///

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::{NvramError, device_path_text, hex, utf16};
+use super::device_path::device_path_text;
+use super::error::NvramError;
+use super::utf16::utf16;
+use crate::digest::hex;
 
 /// One boot option.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -14,92 +14,24 @@
 //! ```
 
 mod device_path;
+mod error;
+mod guid;
 mod load_option;
 mod store;
+mod utf16;
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use serde::{Serialize, Serializer};
 
 use crate::digest::hex;
+use utf16::words;
 
 pub use device_path::device_path_text;
+pub use error::NvramError;
+pub use guid::{GLOBAL_VARIABLE, Guid};
 pub use load_option::LoadOption;
 pub use store::{STORE_HEADER, decode};
-
-/// `EFI_GLOBAL_VARIABLE`, the vendor of BootOrder, BootNext and `Boot####`.
-pub const GLOBAL_VARIABLE: Guid =
-    Guid([0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11, 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c]);
-
-/// Why bytes are not what they should be.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum NvramError {
-    /// No firmware volume with a variable store begins here.
-    #[error("not a variable store: {found}, wanted an edk2 NV data volume at offset 0; is this an OVMF_VARS file?")]
-    NotAVolume {
-        /// What is there instead.
-        found: String,
-    },
-    /// The volume is one, but no variable store begins in it.
-    #[error("variable store at offset {offset:#x}: signature is {signature}, wanted that of a variable store")]
-    NoStore {
-        /// Offset in the file, bytes.
-        offset: usize,
-        /// The GUID that stands where the store's belongs.
-        signature: Guid,
-    },
-    /// The volume is one, but its variable store header is damaged.
-    #[error("variable store at offset {offset:#x}: {found}")]
-    BadStore {
-        /// Offset in the file, bytes.
-        offset: usize,
-        /// What is wrong with it.
-        found: String,
-    },
-    /// A device path ends in the middle of a node, or has no end node.
-    #[error("device path: {found} at byte {offset} of {length}")]
-    BadDevicePath {
-        /// Offset in the device path, bytes.
-        offset: usize,
-        /// Length of the device path, bytes.
-        length: usize,
-        /// What is wrong there.
-        found: &'static str,
-    },
-    /// A boot option is shorter than its own fields say.
-    #[error("boot option of {length} bytes: {found}")]
-    BadLoadOption {
-        /// Length of the variable's data, bytes.
-        length: usize,
-        /// What is wrong with it.
-        found: &'static str,
-    },
-}
-
-/// A GUID, its first three fields little-endian as they lie in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Guid(pub [u8; 16]);
-
-impl std::fmt::Display for Guid {
-    /// Upper case, as edk2 prints it.
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (index, place) in [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15].into_iter().enumerate() {
-            if matches!(index, 4 | 6 | 8 | 10) {
-                out.write_char('-')?;
-            }
-            write!(out, "{:02X}", self.0[place])?;
-        }
-        Ok(())
-    }
-}
-
-impl Serialize for Guid {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
-    }
-}
 
 /// How the headers of variables are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -276,17 +208,6 @@ fn attribute_words(attributes: u32) -> String {
         words.push(format!("{:#x}", attributes & !0xff));
     }
     words.join("+")
-}
-
-/// Little-endian 16-bit words; an odd byte at the end is dropped.
-fn words(bytes: &[u8]) -> Vec<u16> {
-    bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect()
-}
-
-/// UTF-16 little-endian up to its first NUL; what is not UTF-16 becomes U+FFFD.
-fn utf16(bytes: &[u8]) -> String {
-    let units: Vec<u16> = words(bytes).into_iter().take_while(|&unit| unit != 0).collect();
-    String::from_utf16_lossy(&units)
 }
 
 #[cfg(test)]

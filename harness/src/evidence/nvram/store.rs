@@ -6,7 +6,8 @@
 
 use std::collections::HashMap;
 
-use super::{Guid, NvramError, StoreFormat, Variable, VariableStore, utf16};
+use super::utf16::utf16;
+use super::{Guid, NvramError, StoreFormat, Variable, VariableStore};
 
 /// `gEfiSystemNvDataFvGuid`.
 const NV_DATA_VOLUME: [u8; 16] =
