@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::process::CommandError;
+use crate::process::{CommandError, Finished};
 
 /// Why a platform cannot be had.
 ///
@@ -157,6 +157,16 @@ pub enum PlatformError {
 }
 
 impl PlatformError {
+    /// A step of the package tools that failed, with their words.
+    pub(super) fn of_tool(platform: &str, step: &str, done: &Finished, fix: &str) -> PlatformError {
+        PlatformError::Fetch {
+            platform: platform.to_owned(),
+            problem: format!("{step} ended with {}", done.exit),
+            stderr: done.stderr.clone(),
+            fix: fix.to_owned(),
+        }
+    }
+
     /// Whether nothing is wrong with what was asked for but that it has no QEMU for this architecture.
     pub fn is_absence(&self) -> bool {
         matches!(self, PlatformError::NoQemu { .. } | PlatformError::X86Only { .. })

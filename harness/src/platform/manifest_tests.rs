@@ -159,7 +159,7 @@ fn a_qemu_that_does_not_answer_is_named_with_its_line() {
 }
 
 fn resolved(path: &Path, options: &Options) -> Result<Platform, PlatformError> {
-    resolve(&PlatformName::File(path.to_owned()), path, options, &mut |_| {})
+    resolve(&PlatformName::File(path.to_owned()), path, options, Platform::resolve, &mut |_| {})
 }
 
 #[test]

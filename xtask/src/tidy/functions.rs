@@ -15,7 +15,7 @@ const KNOWN: [(&str, &str); 9] = [
     ("harness/src/machine/argv.rs", "device_properties"),
     ("harness/src/machine/layout.rs", "place"),
     ("harness/src/platform/distribution.rs", "packages"),
-    ("harness/src/platform/manifest.rs", "check"),
+    ("harness/src/platform/manifest/check.rs", "check"),
     ("harness/src/platform/manifest.rs", "resolve"),
     ("harness/src/platform/release/mod.rs", "sources_for"),
     ("harness/src/suite/runner.rs", "classify"),

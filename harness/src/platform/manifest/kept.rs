@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::super::error::PlatformError;
 use super::super::surroundings::Surroundings;
 use super::super::{PlatformName, version};
-use super::{MANIFEST_LIMIT_BYTES, check, read_bounded};
+use super::check::{MANIFEST_LIMIT_BYTES, check, read_bounded};
 
 /// Where the manifest of this name is kept; `None` without a home.
 pub(in super::super) fn kept_path(name: &str, host: &Surroundings) -> Option<PathBuf> {

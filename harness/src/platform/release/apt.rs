@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::super::error::PlatformError;
 use super::super::surroundings::Surroundings;
 use super::super::{Options, Progress, version};
-use super::failed;
 use super::lock::Archive;
 use super::package::Package;
 use super::sources::Source;
@@ -95,7 +94,7 @@ impl PrivateApt {
         command.args(wanted.iter().map(|archive| &archive.name));
         let done = command.read(b"", STEP_LIMIT)?;
         if !done.exit.success() {
-            return Err(failed(&self.platform, "asking for the versions on offer", &done, "try again"));
+            return Err(PlatformError::of_tool(&self.platform, "asking for the versions on offer", &done, "try again"));
         }
         Ok(String::from_utf8_lossy(&done.stdout).lines().filter_map(offer).collect())
     }
@@ -107,7 +106,12 @@ impl PrivateApt {
         packages.sort();
         if !done.exit.success() || packages.is_empty() {
             let fix = "the release may lack one of the packages, or be in transition: try again later or another suite";
-            return Err(failed(&self.platform, &format!("resolving {}", wanted.join(", ")), &done, fix));
+            return Err(PlatformError::of_tool(
+                &self.platform,
+                &format!("resolving {}", wanted.join(", ")),
+                &done,
+                fix,
+            ));
         }
         Ok(packages)
     }
@@ -137,7 +141,7 @@ impl PrivateApt {
         if done.exit.success() {
             return Ok(());
         }
-        Err(failed(
+        Err(PlatformError::of_tool(
             &self.platform,
             "downloading the packages",
             &done,

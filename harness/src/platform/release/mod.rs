@@ -28,7 +28,6 @@ use std::path::{Path, PathBuf};
 use super::error::PlatformError;
 use super::surroundings::{Surroundings, inside};
 use super::{Architecture, Options, Ovmf, Platform, PlatformName, Progress, QemuVersion, distribution, version};
-use crate::process::Finished;
 use apt::PrivateApt;
 use lock::{Archive, Lock, Locked};
 use package::Package;
@@ -436,16 +435,6 @@ fn keyring_of(archive: &str, host: &Surroundings) -> Option<PathBuf> {
     ["pgp", "gpg"]
         .iter()
         .find_map(|end| inside(&host.root, Path::new(&format!("/usr/share/keyrings/{archive}-archive-keyring.{end}"))))
-}
-
-/// The error for a step of the package tools that failed, with their words.
-fn failed(platform: &str, step: &str, done: &Finished, fix: &str) -> PlatformError {
-    PlatformError::Fetch {
-        platform: platform.to_owned(),
-        problem: format!("{step} ended with {}", done.exit),
-        stderr: done.stderr.clone(),
-        fix: fix.to_owned(),
-    }
 }
 
 /// Whether `text` may be the address of a mirror: `http://`, `https://` or `file:/` and no blank.

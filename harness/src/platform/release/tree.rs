@@ -12,10 +12,10 @@ use super::super::resolve::{OvmfFiles, assemble, describe, found, locate, ovmf_o
 use super::super::surroundings::{inside, tidy};
 use super::super::{Architecture, Ovmf, Platform, Progress, Qemu, QemuVersion};
 use super::apt;
+use super::digests;
 use super::lock::Archive;
 use super::package::Package;
 use super::sources::Source;
-use super::{digests, failed};
 use crate::process::Command;
 
 /// The file that makes a tree complete; written last.
@@ -99,7 +99,7 @@ pub(super) fn build(
         let file = archives.join(&package.file);
         let unpacked = Command::new("dpkg-deb").arg("-x").arg(&file).arg(&root).read(b"", PACKAGE_LIMIT)?;
         if !unpacked.exit.success() {
-            return Err(failed(
+            return Err(PlatformError::of_tool(
                 platform,
                 &format!("unpacking {}", package.file),
                 &unpacked,
@@ -246,7 +246,12 @@ fn check_libraries(name: &str, root: &Path, start: &Start) -> Result<(), Platfor
     list.args(&command[1..command.len() - 1]).arg("--list").arg(&start.qemu);
     let done = list.read(b"", PACKAGE_LIMIT)?;
     if !done.exit.success() {
-        return Err(failed(name, "listing the libraries of its QEMU", &done, "run platform fetch again"));
+        return Err(PlatformError::of_tool(
+            name,
+            "listing the libraries of its QEMU",
+            &done,
+            "run platform fetch again",
+        ));
     }
     let text = String::from_utf8_lossy(&done.stdout).into_owned();
     let strangers = strangers(&text, root);
