@@ -6,9 +6,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::judge::log_of;
 use super::stores::Stores;
 use super::views::Views;
-use super::{Difference, Ending, Expectation, already_refuted, compare, describe, log_of};
+use super::{Difference, Ending, Expectation, already_refuted, compare, describe};
 use crate::process::Exit;
 use crate::trace::Trace;
 use crate::wording;

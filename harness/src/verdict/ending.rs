@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Expectation, Reach};
+use super::reach::Reach;
 use crate::wording;
 
 /// How a run must end.
@@ -48,22 +48,6 @@ impl Ending {
             },
             Ending::Refused(words) => format!("QEMU to refuse the machine with \"{words}\""),
             Ending::Settles { .. } => "a payload to run or firmware to stop".to_owned(),
-        }
-    }
-}
-
-impl Expectation {
-    /// A medium that somebody else made comes so far, or nothing boots. Neither attempts nor views are compared: such a medium
-    /// has no nonce.
-    pub fn reaches(reach: Reach) -> Expectation {
-        Expectation::of(Vec::new(), Ending::Reaches(Box::new(reach))).without_views()
-    }
-
-    /// How far a medium that somebody else made must come.
-    pub fn reach(&self) -> Option<&Reach> {
-        match &self.ending {
-            Ending::Reaches(reach) => Some(reach),
-            _ => None,
         }
     }
 }

@@ -4,6 +4,7 @@ use rstest::rstest;
 
 use super::views::{Lines, Views};
 use super::*;
+use crate::trace::{Attempt, Outcome, Start, Trace};
 use crate::trace::{Finding, Payload, Reason, Terminal};
 
 fn attempt(target: &str, medium: Option<&str>, outcome: Outcome, reason: &str, lap: u32) -> Attempt {

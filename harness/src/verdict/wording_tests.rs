@@ -10,8 +10,10 @@ use super::stores::Stores;
 use super::views::{Lines, Views};
 use super::*;
 use crate::evidence::HarnessEvent;
+use crate::machine::DeviceName;
 use crate::process::Exit;
 use crate::trace::tests::{LOGS, read};
+use crate::trace::{Attempt, Outcome, Terminal, Trace};
 use crate::trace::{Finding, Reason};
 use crate::wording::hook::{WORDS, in_other_words};
 

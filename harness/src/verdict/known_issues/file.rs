@@ -10,7 +10,9 @@ use toml::Spanned;
 use super::fails_as::{AttemptPattern, BootedAs, FailsAs, Pattern, StaleAs};
 use crate::trace::Outcome;
 
-use super::{Affected, CaseGlob, KnownIssue, VersionRange};
+use super::glob::CaseGlob;
+use super::issue::{Affected, KnownIssue};
+use super::version::VersionRange;
 
 /// The kinds of firmware that ranges may name, spelt as in the report.
 pub const FIRMWARE_KINDS: [&str; 4] = ["seabios", "ovmf", "aavmf", "ipxe"];
