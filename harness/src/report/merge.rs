@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use super::json::assemble;
 use super::{CaseResult, KnownIssueInfo, PlatformInfo, Report, Selection, Shard};
 pub use error::MergeError;
+use store::Move;
 
 /// A report that was read, and where.
 type Part<'a> = (&'a Path, Report);
@@ -123,9 +124,6 @@ fn missing_shards(parts: &[Part]) -> Result<BTreeMap<String, String>, MergeError
     }
     Ok(missing_of)
 }
-
-/// A folder of evidence and its place in the whole.
-type Move = (PathBuf, String);
 
 /// All cases with their new places, held to be those that were selected.
 fn cases(

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Listed, chosen, jobs, read_known_issues, settings};
+use super::choice::{chosen, read_known_issues, settings};
+use super::jobs::{Listed, jobs};
 use crate::case::Case;
 use crate::case::file::{self, Format};
 use crate::report::{KnownIssueInfo, known_issue_info};

@@ -59,9 +59,6 @@ const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the sockets of a QEMU that has ended are read on while somebody else holds them open.
 const LEFTOVER_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How often a reader that has nothing to read looks whether anybody still wants it, ms.
-const LOOK_UP_MS: u16 = 200;
-
 /// How long the readers of the ports may take for what was printed before an event; a busy host lets them wait.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 
+use super::port::LOOK_UP_MS;
+
 /// Bytes kept of the beginning.
 pub const HEAD: usize = 1 << 20;
 
@@ -25,7 +27,7 @@ pub(super) fn keep(mut pipe: File, mut log: File, unwanted: &AtomicBool) {
     let mut buffer = vec![0; 64 << 10];
     loop {
         // what is in the pipe when nobody wants it any more is taken nevertheless
-        let patience = if unwanted.load(Ordering::Relaxed) { 0 } else { super::LOOK_UP_MS };
+        let patience = if unwanted.load(Ordering::Relaxed) { 0 } else { LOOK_UP_MS };
         match poll(&mut [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)], patience) {
             Ok(0) if patience == 0 => break,
             Ok(0) | Err(Errno::EINTR) => continue,

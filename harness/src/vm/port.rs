@@ -14,8 +14,10 @@ use std::sync::{Mutex, MutexGuard, TryLockError};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 
-use super::LOOK_UP_MS;
 use crate::evidence::{Recorder, Source};
+
+/// How often a reader that has nothing to read looks whether anybody still wants it, ms.
+pub(super) const LOOK_UP_MS: u16 = 200;
 
 /// Bytes that are still taken when nobody wants the port any more: more than the kernel holds of one.
 const LEFTOVERS: u64 = 1 << 20;

@@ -3,8 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{MergeError, Move};
+use super::error::MergeError;
 use crate::report::{Report, ReportError, html, junit};
+
+/// A folder of evidence and its place in the whole.
+pub(super) type Move = (PathBuf, String);
 
 /// Holds the target to be new or empty, and apart from every shard.
 pub(super) fn check_target(out: &Path, shards: &[PathBuf]) -> Result<(), MergeError> {
