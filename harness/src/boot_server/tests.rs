@@ -2,6 +2,7 @@
 
 use rstest::rstest;
 
+use super::arch::Processor;
 use super::*;
 
 /// The article's rules for x64, completed by a range.

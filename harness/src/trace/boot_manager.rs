@@ -7,8 +7,9 @@
 //! The page is read when it is complete: before it waits for a key the display engine puts the cursor into the last column
 //! of the page's last row, where nothing is ever written. A page of more entries than fit is read as far as it is shown.
 
+use super::effort::spend;
 use super::menu::{ENTRY_LIMIT, MENU_LIMIT, Menu, MenuEntry};
-use super::screen::{Cell, Screen};
+use super::screen::{COLUMNS, Cell, ROWS, Screen};
 use super::{Names, Trace};
 
 /// What setup is: its file in the firmware volume, whatever a version calls the boot option (`UiApp.inf`).
@@ -91,6 +92,7 @@ impl Parser {
 
     /// Whether the Boot Manager page is there and waits for a key.
     fn is_complete(&self) -> bool {
+        spend(2 * COLUMNS);
         let (row, column) = self.screen.cursor();
         let title = || text(self.screen.row(1));
         // the frames above and below have their border there
@@ -100,6 +102,7 @@ impl Parser {
 
     fn read(&mut self, names: &Names, trace: &mut Trace) {
         let Some(menu) = trace.menus.last_mut() else { return };
+        spend(ROWS * COLUMNS);
         let (last, width) = (self.screen.cursor().0, self.width());
         // a third of the page, without the option column's gap (`gHelpBlockWidth` in FormDisplay.c)
         let help = width.saturating_sub((width / 3).saturating_sub(3));

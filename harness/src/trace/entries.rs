@@ -8,6 +8,7 @@
 
 use super::Names;
 use super::bios_names::{BiosName, Function, Kind, rest_behind};
+use super::effort::spend;
 
 /// What a device is by default where nothing lists it, by QEMU's `-boot order=` letters (`boot_init` in `src/boot.c`).
 const LAST: u32 = 9999;
@@ -16,7 +17,7 @@ const LAST: u32 = 9999;
 const LIMIT: usize = 256;
 
 /// Bytes of boot order that are compared with what SeaBIOS says that it searches: a lap of twenty devices takes some 10 KiB.
-const SEARCH_LIMIT: usize = 64 << 20;
+pub(super) const SEARCH_LIMIT: usize = 64 << 20;
 
 /// Registered and mapped so far on this lap.
 #[derive(Clone, Default)]
@@ -124,10 +125,12 @@ impl Entries {
 
     fn searched(&mut self, pattern: &str, names: &Names, boot_order: &[String]) {
         let lines = names.bios.iter().map(|name| &name.line).chain(boot_order);
-        self.compared += lines.map(|line| line.len() + pattern.len()).sum::<usize>();
+        let compared = lines.map(|line| line.len() + pattern.len()).sum::<usize>();
+        self.compared += compared;
         if self.has_given_up() {
             return;
         }
+        spend(compared);
         // the namespaces of one NVMe controller are searched as that
         let devices = (0..names.bios.len()).filter(|&device| names.bios[device].is_searched_as(pattern));
         let mut devices: Vec<Option<usize>> = devices.map(Some).collect();
@@ -150,6 +153,7 @@ impl Entries {
     /// The device that is tried now. `letters` are those of `-boot order=` that hold on this lap; `chosen` says that
     /// somebody opened the boot menu, whose choice comes before all.
     pub fn next(&mut self, kind: Kind, names: &Names, boot_order: &[String], letters: &str, chosen: bool) -> Which {
+        spend(names.bios.len() * (self.registered.len() + boot_order.len()));
         let turn = self.tried[kind as usize];
         self.tried[kind as usize] += 1;
         if self.lacks_one(kind, names, boot_order) {

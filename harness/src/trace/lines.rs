@@ -1,5 +1,7 @@
 //! Cuts a byte stream from an untrusted guest into lines of printable text.
 
+use super::effort::spend;
+
 /// Longest line kept, in bytes; the rest of it is dropped.
 const LINE_LIMIT: usize = 64 << 10;
 
@@ -21,6 +23,7 @@ pub struct Splitter {
 impl Splitter {
     /// Takes bytes and gives the lines that they complete.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<String> {
+        spend(bytes.len());
         let mut lines = Vec::new();
         for &byte in bytes {
             // a serial port that is read too late loses a line feed; the carriage return before it stays
@@ -49,6 +52,7 @@ impl Splitter {
 
 /// Text without escape sequences and control characters.
 pub fn plain(bytes: &[u8]) -> String {
+    spend(bytes.len());
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     while let Some((&byte, tail)) = rest.split_first() {
@@ -60,6 +64,12 @@ pub fn plain(bytes: &[u8]) -> String {
         }
     }
     String::from_utf8_lossy(&out).into_owned()
+}
+
+/// What is quoted of a line.
+pub fn beginning(line: &str) -> String {
+    const QUOTED: usize = 80;
+    if line.chars().count() <= QUOTED { line.to_owned() } else { line.chars().take(QUOTED).collect::<String>() + "..." }
 }
 
 /// Behind ESC: `[`, parameters 0x30-0x3f, intermediates 0x20-0x2f, one final byte 0x40-0x7e; or a single byte.

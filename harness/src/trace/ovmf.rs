@@ -3,7 +3,8 @@
 
 use super::boot_manager::{self, is_setup};
 use super::finding::{Caller, Interruption, Moment};
-use super::{Finding, Names, Outcome, Payload, Start, Terminal, Trace, beginning, damage};
+use super::lines::beginning;
+use super::{Finding, Names, Outcome, Payload, Start, Terminal, Trace, damage};
 
 /// Prompt of builds that end without a shell.
 const NO_OPTION: &str = "No bootable option or device was found";

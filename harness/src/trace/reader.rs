@@ -1,7 +1,8 @@
 //! Takes what was recorded, piece by piece, and keeps the trace.
 
 use super::finding::Interruption;
-use super::{Names, Outcome, Payload, Trace, beginning, exchange, guest_text, ipxe, lines, ovmf, owners, seabios};
+use super::lines::beginning;
+use super::{Names, Outcome, Payload, Trace, exchange, guest_text, ipxe, lines, ovmf, owners, seabios};
 use crate::evidence::Source;
 use crate::lan::LanEvent;
 use crate::machine::Firmware;

@@ -8,6 +8,8 @@
 //! it. A menu is read from here while the machine runs: it needs the colours of single cells, since the marked line differs from the others
 //! in nothing else, a cost per byte that no guest can raise, and no sequence but those that edk2 writes.
 
+use super::effort::spend;
+
 /// Rows; edk2's largest terminal mode has 50.
 pub const ROWS: usize = 50;
 
@@ -64,6 +66,7 @@ impl Default for Screen {
 impl Screen {
     /// Takes one byte; whether it put the cursor somewhere, so that what was being written there is complete.
     pub fn push(&mut self, byte: u8) -> bool {
+        spend(1);
         match (self.state, byte) {
             (_, 0x1b) => self.state = State::Escape,
             (State::Text, _) => self.text(byte),
@@ -114,7 +117,10 @@ impl Screen {
             b'H' => (self.row, self.column) = ((number(0) - 1).min(ROWS - 1), (number(1) - 1).min(COLUMNS - 1)),
             b'C' => self.column = (self.column + number(0)).min(COLUMNS - 1),
             b'D' => self.column = self.column.saturating_sub(number(0)),
-            b'J' if parameters[0] == 2 && std::mem::take(&mut self.written) => self.cells.fill([EMPTY; COLUMNS]),
+            b'J' if parameters[0] == 2 && std::mem::take(&mut self.written) => {
+                spend(ROWS * COLUMNS);
+                self.cells.fill([EMPTY; COLUMNS]);
+            }
             b'm' => parameters[..(count + 1).min(PARAMETERS)].iter().for_each(|&parameter| self.colour(parameter)),
             _ => {}
         }

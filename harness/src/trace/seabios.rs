@@ -1,9 +1,11 @@
 //! Reads SeaBIOS' log on port 0x402 (`src/boot.c`, `src/post.c` of SeaBIOS; level 1 messages, 1.16 to 1.17).
 
 use super::bios_names::Kind;
+use super::effort::spend;
 use super::entries::Entries;
 use super::finding::{Caller, Interruption, Moment};
-use super::{Finding, Names, Outcome, Payload, Start, Terminal, Trace, beginning, damage};
+use super::lines::beginning;
+use super::{Finding, Names, Outcome, Payload, Start, Terminal, Trace, damage};
 
 /// What the log said about this lap's devices.
 #[derive(Clone, Default)]
@@ -17,7 +19,7 @@ pub struct Parser {
     asked: bool,
     /// Banners since the last `BUILD:`.
     banners: u32,
-    menu: super::menu::Parser,
+    menu: super::bios_menu::Parser,
     /// Ways through POST so far.
     posts: u32,
     /// The boot order of this lap was listed.
@@ -88,7 +90,7 @@ impl Parser {
             return true;
         }
         if was_cut_by_reset(line) {
-            (self.in_boot_order, self.menu) = (false, super::menu::Parser::default());
+            (self.in_boot_order, self.menu) = (false, super::bios_menu::Parser::default());
             return true;
         }
         if !std::mem::replace(&mut self.begun, true) && !line.starts_with("SeaBIOS (version") {
@@ -239,6 +241,7 @@ impl Parser {
             _ => return,
         };
         let lap = trace.laps.max(1);
+        spend(trace.menus.len());
         let opened = trace.menus.iter().any(|menu| menu.lap == lap && !menu.entries.is_empty());
         let which = self.entries.next(kind, names, &trace.boot_order, names.letters_on(lap), opened);
         let name = |device: usize| names.bios.get(device);

@@ -6,6 +6,7 @@
 use super::finding::Interruption;
 use super::menu::Menu;
 use super::reader::Parser;
+use super::trace::ATTEMPT_LIMIT;
 use super::{Attempt, Reader, Terminal, lines};
 
 /// What a reader knew when a snapshot was taken.
@@ -49,10 +50,10 @@ impl Reader {
         trace.terminal = to.terminal.clone();
         trace.boot_order = to.boot_order.clone();
         let lap = trace.laps;
-        if let Some(attempt) = to.under_way.clone().filter(|_| trace.attempts.len() < super::ATTEMPT_LIMIT) {
+        if let Some(attempt) = to.under_way.clone().filter(|_| trace.attempts.len() < ATTEMPT_LIMIT) {
             trace.attempts.push(Attempt { lap, ..attempt });
         }
-        if let Some(menu) = to.menu.clone().filter(|_| trace.menus.len() < super::ATTEMPT_LIMIT) {
+        if let Some(menu) = to.menu.clone().filter(|_| trace.menus.len() < ATTEMPT_LIMIT) {
             trace.menus.push(Menu { lap, ..menu });
         }
     }

@@ -39,7 +39,7 @@ const READERS: [&str; 10] = [
     "harness/src/trace/entries.rs",
     "harness/src/trace/guest_text.rs",
     "harness/src/trace/ipxe.rs",
-    "harness/src/trace/menu.rs",
+    "harness/src/trace/bios_menu.rs",
     "harness/src/trace/names.rs",
     "harness/src/trace/payload.rs",
 ];

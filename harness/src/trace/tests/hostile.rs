@@ -1,8 +1,9 @@
 //! What a guest writes to mislead, and what it writes without end.
 
-use std::time::{Duration, Instant};
-
 use super::*;
+use crate::trace::effort;
+use crate::trace::entries::SEARCH_LIMIT;
+use crate::trace::trace::{ATTEMPT_LIMIT, BOOT_ORDER_LIMIT};
 
 #[rstest]
 #[case::foreign_nonce("0123456789abcdef0123456789abcdef", "first")]
@@ -57,58 +58,71 @@ fn a_line_of_a_mebibyte_is_cut_and_the_next_one_is_read(#[case] firmware: Firmwa
     assert_eq!(read_with(firmware, names(""), &log).payloads.len(), 1);
 }
 
-#[test]
-fn an_endless_line_in_single_bytes_costs_little() {
-    let mut reader = Reader::new(Ovmf, names(""));
-    let begun = Instant::now();
-    for _ in 0..60_000 {
-        reader.push(Source::Serial, b"x");
-    }
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?} for 60,000 bytes", begun.elapsed());
+/// What a reader looks at in this text, which comes in pieces of so many bytes, and the trace.
+fn looked_at(firmware: Firmware, names: &Names, text: &str, piece: usize) -> (usize, Trace) {
+    let mut reader = Reader::new(firmware, names.clone());
+    let pieces = text.as_bytes().chunks(piece);
+    let effort = effort::of(|| pieces.for_each(|piece| reader.push(source(firmware), piece)));
+    (effort, reader.trace().clone())
+}
+
+/// Twice the text may cost twice as much, and a byte of it so much at most.
+fn assert_linear(of: &str, text: impl Fn(usize) -> String, per_byte: usize, cost: impl Fn(&str) -> usize) {
+    let (once, twice) = (text(1), text(2));
+    let (cost_once, cost_twice) = (cost(&once), cost(&twice));
+    assert!(cost_twice <= cost_once * 21 / 10, "{of:?}: {cost_once}, and {cost_twice} for twice as much");
+    assert!(cost_once >= once.len(), "{of:?}: {cost_once} for {} bytes is not all that was looked at", once.len());
+    assert!(cost_once <= once.len() * per_byte, "{of:?}: {cost_once} for {} bytes", once.len());
 }
 
 #[test]
-fn a_long_boot_order_that_is_searched_again_and_again_costs_seconds_and_is_a_hole() {
+fn an_endless_line_in_single_bytes_costs_little() {
+    for firmware in [Firmware::SeaBios, Firmware::Ovmf] {
+        let cost = |text: &str| looked_at(firmware, &names(""), text, 1).0;
+        assert_linear("x", |times| "x".repeat(2_000 * times), 300, cost);
+    }
+}
+
+#[test]
+fn a_long_boot_order_that_is_searched_again_and_again_is_given_up_and_is_a_hole() {
     let names = Names { bios: bios_names(), ..Names::default() };
     let order: String = (1..=256).map(|number| format!("{number}: /{}\n", "a".repeat(507))).collect();
     let lap = "BUILD: x\nboot order:\n".to_owned() + &order;
-    let search = "Searching bootorder for: /*\n";
-    let few = lap.clone() + &search.repeat(20);
-    let one_lap = lap.clone() + &search.repeat((2 << 20) / search.len());
-    let many_laps = (lap + &search.repeat(1000)).repeat(50);
-    for (text, holes) in [(few, 0), (one_lap, 1), (many_laps, 1)] {
-        let begun = Instant::now();
-        let mut reader = Reader::new(Firmware::SeaBios, names.clone());
-        text.as_bytes().chunks(16 << 10).for_each(|piece| reader.push(Source::DebugConsole, piece));
-        let found = reader.trace().holes.iter().filter(|hole| hole.contains("searches its boot order again and again"));
+    let searches = |times: usize| lap.clone() + &"Searching bootorder for: /b\n".repeat(times);
+    for (text, holes) in [(searches(20), 0), (searches(2_000), 1), (searches(300).repeat(3), 1)] {
+        let (cost, trace) = looked_at(Firmware::SeaBios, &names, &text, 16 << 10);
+        let found = trace.holes.iter().filter(|hole| hole.contains("searches its boot order again and again"));
         assert_eq!(found.count(), holes);
-        // each mebibyte of it took half a minute
-        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+        assert!(cost <= SEARCH_LIMIT + 4 * text.len(), "{cost} for {} bytes", text.len());
     }
 }
 
-#[test]
-fn a_mebibyte_of_a_hostile_guest_is_read_in_no_time() {
-    let order = "boot order:\n".to_owned() + &"1: x\n".repeat(180_000);
+#[rstest]
+#[case::rom(Firmware::SeaBios, "Booting from ROM...\n", 20)]
+#[case::optical(Firmware::SeaBios, "Booting from DVD/CD...\n", 20)]
+#[case::empty_lines(Firmware::SeaBios, "\n", 20)]
+#[case::no_line(Firmware::SeaBios, "x", 20)]
+#[case::searches(Firmware::SeaBios, "Searching bootorder for: /*\n", 600)]
+#[case::option(Firmware::Ovmf, "BdsDxe: loading Boot0001 \"x\" from PciRoot(0x0)\r\n", 20)]
+#[case::prompt(Firmware::Ovmf, "BdsDxe: ", 20)]
+#[case::wiped_screen(Firmware::Ovmf, "\x1b[2J\x1b[2;1H x", 1_000)]
+fn what_a_hostile_guest_writes_costs_as_much_as_it_is_long(
+    #[case] firmware: Firmware,
+    #[case] text: &str,
+    #[case] per_byte: usize,
+) {
     let names = Names { bios: bios_names(), ..Names::default() };
-    let again = |text: &str| order.clone() + &text.repeat((1 << 20) / text.len());
-    for (firmware, source, text) in [
-        (Firmware::SeaBios, Source::DebugConsole, again("Booting from ROM...\n")),
-        (Firmware::SeaBios, Source::DebugConsole, again("Booting from DVD/CD...\n")),
-        (Firmware::SeaBios, Source::DebugConsole, again("\n")),
-        (Firmware::SeaBios, Source::DebugConsole, again("x")),
-        (Firmware::Ovmf, Source::Serial, again("BdsDxe: loading Boot0001 \"x\" from PciRoot(0x0)\r\n")),
-        (Firmware::Ovmf, Source::Serial, again("BdsDxe: ")),
-    ] {
-        let begun = Instant::now();
-        let mut reader = Reader::new(firmware, names.clone());
-        text.as_bytes().chunks(16 << 10).for_each(|piece| reader.push(source, piece));
-        let trace = reader.trace();
+    let again = |times: usize| {
+        let order = "boot order:\n".to_owned() + &"1: x\n".repeat(4_000 * times);
+        order + &text.repeat(times * (32 << 10) / text.len())
+    };
+    let cost = |text: &str| {
+        let (cost, trace) = looked_at(firmware, &names, text, 1 << 10);
         assert!(trace.attempts.len() <= ATTEMPT_LIMIT && trace.boot_order.len() <= BOOT_ORDER_LIMIT.0);
         if firmware == Firmware::SeaBios {
             assert_eq!(trace.cut[0], "boot order: the first 256 lines are kept");
         }
-        // a tenth of it took 25 s; built for tests, this takes a fraction of one
-        assert!(begun.elapsed() < Duration::from_secs(20), "{:?} {:?}", &text[text.len() - 9..], begun.elapsed());
-    }
+        cost
+    };
+    assert_linear(text, again, per_byte, cost);
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::machine::DeviceName;
+use crate::trace::trace::ATTEMPT_LIMIT;
 
 #[rstest]
 #[case::v1_16_2(fixture!("seabios-1.16.2-blank-virtio-blk"), "1.16.2")]
