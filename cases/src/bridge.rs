@@ -1,14 +1,16 @@
 //! Network boot over real parts: a Linux bridge with STP, nftables, dnsmasq, ISC dhcpd and lighttpd, configured as a libvirt
 //! user would. These run in real time; docs/network.md says what a host needs for them.
 
+mod dnsmasq;
 mod firewall;
 mod rules;
 
 use bootwright::case::Case;
-use bootwright::machine::{Board, Bridge, Machine, Network};
-use bootwright::verdict::{Cause, Expectation, Expected, OnLan, booted, timed_out_entry};
+use bootwright::machine::Bridge;
+use bootwright::verdict::{Cause, OnLan};
 
-use crate::networks::{BIOS_FILE, nic_then_disk};
+use crate::networks::BIOS_FILE;
+use dnsmasq::{case, machine, served, serving, times_out};
 
 /// All cases of this group.
 pub fn cases() -> Vec<Case> {
@@ -16,49 +18,6 @@ pub fn cases() -> Vec<Case> {
     cases.extend(firewall::cases());
     cases.extend(rules::cases());
     cases.into_iter().map(|case| case.long("real parts take real time")).collect()
-}
-
-/// What libvirt writes for a network with IPv6. Without `no-ping` dnsmasq looks for 3 s whether somebody has the address
-/// that it is about to offer; without router advertisements iPXE waits 17 s for one.
-const DNSMASQ: &str = "\
-strict-order
-interface=br0
-bind-dynamic
-port=0
-dhcp-range=192.168.122.2,192.168.122.254,255.255.255.0
-dhcp-no-override
-dhcp-authoritative
-dhcp-lease-max=253
-dhcp-leasefile=/srv/dnsmasq.leases
-no-ping
-enable-ra
-dhcp-range=fd77:122::,ra-only
-enable-tftp
-tftp-root=/srv/tftp
-";
-
-#[track_caller]
-fn case(name: &str) -> Case {
-    Case::new(format!("pxe::seabios::pc::bridge-{name}")).axis("bridge", name)
-}
-
-/// A bridge whose dnsmasq sends everybody to the BIOS program.
-fn serving(bridge: Bridge) -> Network {
-    let configuration = format!("{DNSMASQ}dhcp-boot={BIOS_FILE}\n");
-    Network::on_bridge(bridge.dnsmasq(configuration)).bios_program(BIOS_FILE, "served")
-}
-
-fn machine(network: Network) -> Machine {
-    nic_then_disk(Board::Pc, "virtio-net-pci", network)
-}
-
-fn times_out(causes: impl IntoIterator<Item = Cause>) -> Expectation {
-    let rom = causes.into_iter().fold(timed_out_entry("ROM"), Expected::because_of);
-    Expectation::attempts([rom, booted("next")])
-}
-
-fn served() -> Expectation {
-    Expectation::boots("served").without_trying("next").on_lan(OnLan::Fetched(BIOS_FILE.into()))
 }
 
 /// Without STP the port forwards before the guest's first discover.

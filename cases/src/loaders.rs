@@ -2,15 +2,16 @@
 //! PXELINUX, GRUB, iPXE as a chained program, and a distribution's kernel up to user space.
 
 mod kernel;
+mod network;
 mod uefi;
 
 use bootwright::case::Case;
-use bootwright::lan::{BootAnswer, LanSpec};
-use bootwright::machine::{Board, Loader, Machine, Network};
+use bootwright::machine::Loader;
 use bootwright::trace::Protocol;
 use bootwright::verdict::{Expectation, OnLan, booted, failed_entry, tftp};
 
-use crate::networks::{BIOS_FILE, answering, nic_then_disk};
+use crate::networks::BIOS_FILE;
+use network::{answering_with, machine, pxelinux};
 
 /// All cases of this group.
 pub fn cases() -> Vec<Case> {
@@ -26,15 +27,6 @@ fn case(name: &str) -> Case {
     Case::new(format!("pxe::seabios::pc::loader-{name}")).axis("loader", name)
 }
 
-/// The group of cases that load by this protocol.
-fn group_of(protocol: Protocol) -> &'static str {
-    if protocol == Protocol::Http { "http" } else { "pxe" }
-}
-
-fn machine(network: Network) -> Machine {
-    nic_then_disk(Board::Pc, "virtio-net-pci", network)
-}
-
 /// Where PXELINUX looks for its configuration, in this order: by the machine's UUID, by hardware type and address, by the
 /// address that DHCP gave in hexadecimal, that with fewer and fewer digits, then `default`.
 ///
@@ -48,20 +40,6 @@ const PLACES: [(&str, &str); 5] = [
     ("network", "0A4D00"),
     ("default", "default"),
 ];
-
-/// PXELINUX with its configuration at one place. `then` is what the configuration has it do.
-fn pxelinux(place: &str, then: &str) -> Network {
-    let config = format!("DEFAULT one\nPROMPT 0\nLABEL one\n{then}\n");
-    answering_with("pxelinux.0")
-        .with_lan(|lan| lan.file(format!("pxelinux.cfg/{place}"), config.into_bytes()))
-        .loader("pxelinux.0", Loader::Pxelinux)
-        .loader("ldlinux.c32", Loader::SyslinuxModule("ldlinux.c32".to_owned()))
-}
-
-/// A network whose DHCP server names this file, and that has the BIOS program too.
-fn answering_with(file: &str) -> Network {
-    Network::new(LanSpec::new().dhcp(answering(BootAnswer::file(file)))).bios_program(BIOS_FILE, "served")
-}
 
 /// The configuration is found where it is offered, after every place before it, and no later one is asked for. A loader's
 /// own way back to the BIOS is the negative control.

@@ -3,6 +3,7 @@
 //! Cases that press a key run by the real clock, since an idle guest's virtual time would pass before the key arrives; the
 //! offer lasts 65.5 s there, and the key ends it at once. Cases without keys run by the virtual clock.
 
+mod offer;
 mod ovmf;
 
 use bootwright::case::Case;
@@ -11,9 +12,7 @@ use bootwright::machine::{Board, Clock, DeviceClass, Firmware, Machine, Medium};
 use bootwright::verdict::{Expectation, failed};
 
 use crate::networks::{BIOS_FILE, healthy};
-
-/// The longest offer that QEMU takes, in milliseconds.
-const LONGEST: u32 = 65_535;
+use offer::{LONGEST, optical};
 
 /// Prompt of an offered menu, whichever key it names.
 const OFFER: &str = "for boot menu";
@@ -54,13 +53,6 @@ fn candidates(board: Board) -> Machine {
         .floppy(Medium::bootable("floppy"))
         .nic("virtio-net-pci", Some(0));
     machine.boot_menu(Some(LONGEST)).with_clock(Clock::Real)
-}
-
-fn optical(board: Board) -> DeviceClass {
-    match board {
-        Board::Pc => DeviceClass::Ide { channel: 1, unit: 0 },
-        Board::Q35 | Board::Virt => DeviceClass::Ahci { port: 2 },
-    }
 }
 
 /// Opens the menu.

@@ -3,6 +3,7 @@
 //! The first medium hangs once it has reported, so that the story can act on a machine that runs and then reset it; what
 //! boots on the last lap ends the machine or hangs there.
 
+mod id;
 mod moments;
 
 use bootwright::case::Case;
@@ -13,6 +14,7 @@ use bootwright::verdict::{Expectation, booted, failed};
 use crate::classes;
 use crate::networks::Uefi;
 use crate::{SLOW_OVMF, UNSETTLED};
+use id::{id, on_board};
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -47,14 +49,6 @@ fn while_running(firmware: Firmware, board: Board, class: DiskClass) -> [Case; 3
 fn by_firmware(case: Case) -> Case {
     let slow = case.machine.firmware.is_uefi();
     case.long_if(slow, SLOW_OVMF)
-}
-
-fn id(firmware: Firmware, rest: &str) -> String {
-    on_board(firmware, Board::Pc, rest)
-}
-
-fn on_board(firmware: Firmware, board: Board, rest: &str) -> String {
-    format!("resets::{}::{}::{rest}", firmware.name(), board.name())
 }
 
 /// A disk that comes while the machine runs is first after the next reset.

@@ -3,13 +3,15 @@
 use object::{Object, ObjectSection, ObjectSymbol, RelocationFlags, RelocationTarget, elf};
 use std::path::Path;
 
+use crate::rustc;
+
 /// Where a BIOS and a PXE ROM load a boot program, as a linear address.
 const LOAD_ADDRESS: i64 = 0x7c00;
 
 pub fn program(source: &Path, out: &Path) -> Result<Vec<u8>, String> {
     let object = out.join("bios.o");
-    crate::rustc(source, &object, &["--crate-type", "lib", "--crate-name", "bootwright_bios", "--emit", "obj"])?;
-    place(&crate::read(&object)?).map_err(|error| format!("{}: {error}", object.display()))
+    rustc::compile(source, &object, &["--crate-type", "lib", "--crate-name", "bootwright_bios", "--emit", "obj"])?;
+    place(&rustc::read(&object)?).map_err(|error| format!("{}: {error}", object.display()))
 }
 
 fn place(object: &[u8]) -> Result<Vec<u8>, String> {

@@ -1,6 +1,6 @@
 //! The EFI application: compiles a position-independent ELF executable and reads out what `pe` needs.
 
-use crate::pe;
+use crate::{pe, rustc};
 use object::elf::{PF_R, PF_W, PF_X, R_X86_64_RELATIVE};
 use object::read::elf::ElfFile64;
 use object::{Object, ObjectSegment, RelocationFlags, SegmentFlags};
@@ -12,7 +12,7 @@ const LINK: &str = "link-args=-nostdlib -nostartfiles -Wl,--no-dynamic-linker,--
 
 pub fn application(source: &Path, out: &Path) -> Result<Vec<u8>, String> {
     let linked = out.join("efi.elf");
-    crate::rustc(
+    rustc::compile(
         source,
         &linked,
         &[
@@ -28,7 +28,7 @@ pub fn application(source: &Path, out: &Path) -> Result<Vec<u8>, String> {
             LINK,
         ],
     )?;
-    convert(&crate::read(&linked)?).map_err(|error| format!("{}: {error}", linked.display()))
+    convert(&rustc::read(&linked)?).map_err(|error| format!("{}: {error}", linked.display()))
 }
 
 fn convert(linked: &[u8]) -> Result<Vec<u8>, String> {

@@ -6,6 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::rustc;
+
 /// rustc's own linker makes PE files; no C linker is needed.
 const TARGET: &str = "aarch64-unknown-uefi";
 
@@ -36,14 +38,14 @@ pub fn application(folder: &Path, out: &Path) -> Result<Vec<u8>, String> {
     if is_installed() {
         println!("cargo::rustc-env=BOOTWRIGHT_AA64_FROM=sources");
         let linked = out.join("linked-aa64.efi");
-        crate::rustc_for(TARGET, &folder.join("main.rs"), &linked, &ARGUMENTS)?;
-        return crate::read(&linked);
+        rustc::compile_for(TARGET, &folder.join("main.rs"), &linked, &ARGUMENTS)?;
+        return rustc::read(&linked);
     }
     println!("cargo::rustc-env=BOOTWRIGHT_AA64_FROM=copy");
     let path = folder.join(DIGEST);
-    let of_copy = String::from_utf8_lossy(&crate::read(&path)?).trim().to_owned();
+    let of_copy = String::from_utf8_lossy(&rustc::read(&path)?).trim().to_owned();
     if of_copy == digest {
-        return crate::read(&folder.join(KEPT));
+        return rustc::read(&folder.join(KEPT));
     }
     Err(format!(
         "{}: the kept aarch64 payload was made from sources with digest {of_copy}, and these have {digest}\n\
@@ -54,7 +56,7 @@ pub fn application(folder: &Path, out: &Path) -> Result<Vec<u8>, String> {
 
 /// Whether rustc has the target's `core`.
 fn is_installed() -> bool {
-    let mut command = Command::new(crate::compiler());
+    let mut command = Command::new(rustc::compiler());
     command.args(["--print", "target-libdir", "--target", TARGET]);
     let Ok(told) = command.output() else { return false };
     let folder = PathBuf::from(String::from_utf8_lossy(&told.stdout).trim());
@@ -74,7 +76,7 @@ fn digest(folder: &Path) -> Result<String, String> {
     sources.sort();
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for source in sources.iter().filter(|source| !source.ends_with("x86_64.rs")) {
-        let bytes = [source.to_string_lossy().as_bytes(), &crate::read(source)?].concat();
+        let bytes = [source.to_string_lossy().as_bytes(), &rustc::read(source)?].concat();
         hash = bytes.iter().fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
     }
     Ok(format!("{hash:016x}"))

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use crate::rustc;
+
 const LINK: &str =
     "link-args=-nostdlib -nostartfiles -static -no-pie -Wl,--build-id=none,--gc-sections,-e,_start,-z,norelro";
 
 pub fn program(source: &Path, out: &Path) -> Result<Vec<u8>, String> {
     let linked = out.join("init.elf");
-    crate::rustc(
+    rustc::compile(
         source,
         &linked,
         &[
@@ -22,5 +24,5 @@ pub fn program(source: &Path, out: &Path) -> Result<Vec<u8>, String> {
             LINK,
         ],
     )?;
-    crate::read(&linked)
+    rustc::read(&linked)
 }

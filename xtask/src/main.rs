@@ -9,6 +9,7 @@ mod boot;
 mod case;
 mod compare;
 mod doctor;
+mod error;
 mod explain;
 mod github;
 mod images;
@@ -22,6 +23,8 @@ mod tidy;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use error::XtaskError;
 
 /// Boots real firmware in real QEMU and says which device booted, after which others, and why
 #[derive(Parser)]
@@ -59,19 +62,6 @@ enum Xtask {
     Tidy(tidy::Args),
     /// Run the same virtual machine of an earlier run again, serial port on this terminal
     Replay(replay::Args),
-}
-
-/// What a subcommand could not do: what, where, what was wanted, what to do. The exit status is 2.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct XtaskError(pub String);
-
-impl XtaskError {
-    /// From anything that explains itself, with all its causes: `cannot write report.json: No space left on device (os
-    /// error 28)`.
-    pub fn from(error: impl Into<Box<dyn std::error::Error>>) -> XtaskError {
-        XtaskError(bootwright::error::chain(error.into().as_ref()))
-    }
 }
 
 fn main() -> ExitCode {

@@ -20,6 +20,7 @@ use bootwright::suite::{self, AcceleratorChoice, Catalogue, Listed, SELECTION_FI
 
 use crate::XtaskError;
 use boot_binary::BootBinary;
+pub use out_dir::shown;
 use source::Source;
 
 /// Options of `cargo xtask test`.
@@ -272,12 +273,6 @@ pub fn write(report: &Report, out: &out_dir::OutDir) -> Result<(), XtaskError> {
     report.store(&out.dir.join("report.json")).map_err(XtaskError::from)?;
     report::junit::store(report, &out.dir.join("junit.xml"), &shown(&out.dir)).map_err(XtaskError::from)?;
     report::html::store(report, &out.dir.join("index.html"), &out.dir).map_err(XtaskError::from)
-}
-
-/// A path as a reader would type it: relative to the current directory where it lies below.
-pub fn shown(path: &Path) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(&here).unwrap_or(path).display().to_string()
 }
 
 /// The files by their absolute paths, once all of them are known to hold a case.

@@ -4,7 +4,7 @@ use bootwright::case::Case;
 use bootwright::machine::Bridge;
 use bootwright::verdict::{Cause, OnLan};
 
-use super::{case, machine, served, serving, times_out};
+use super::dnsmasq::{case, machine, served, serving, times_out};
 
 pub fn cases() -> Vec<Case> {
     vec![replies_dropped(), requests_dropped(), restored_in_time(), wrong_checksum()]

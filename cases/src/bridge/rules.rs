@@ -6,7 +6,7 @@ use bootwright::machine::{Board, Bridge, Machine, Network};
 use bootwright::trace::{Outcome, Protocol};
 use bootwright::verdict::{Cause, Expectation, Expected, OnLan, booted, failed_entry};
 
-use super::{DNSMASQ, machine};
+use super::dnsmasq::{DNSMASQ, machine};
 use crate::networks::ovmf;
 
 const PXE_FILE: &str = "arch-x86_64/grubx64.efi";

@@ -6,7 +6,7 @@ use bootwright::machine::{Clock, Grub, Loader, Machine, Network};
 use bootwright::trace::Protocol;
 use bootwright::verdict::{Expectation, OnLan};
 
-use super::{answering_with, machine, pxelinux};
+use super::network::{answering_with, group_of, machine, pxelinux};
 
 /// Name of the kernel on the server.
 pub(super) const KERNEL: &str = "linux";
@@ -24,7 +24,7 @@ pub(super) fn cases() -> Vec<Case> {
 
 #[track_caller]
 fn case(protocol: Protocol, name: &str) -> Case {
-    let group = super::group_of(protocol);
+    let group = group_of(protocol);
     Case::new(format!("{group}::seabios::pc::kernel-by-{name}")).axis("loader", name).axis("by", protocol.scheme())
 }
 

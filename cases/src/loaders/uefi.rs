@@ -7,6 +7,7 @@ use bootwright::trace::Protocol;
 use bootwright::verdict::{Expectation, OnLan};
 
 use super::kernel::{self, KERNEL};
+use super::network::group_of;
 use crate::networks::{EFI_FILE, ovmf};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -81,12 +82,8 @@ fn kernel_by_script(protocol: Protocol) -> Case {
     let network = kernel::with_kernel(two_stages("ipxe.efi", "boot.ipxe"))
         .with_lan(|lan| lan.file("boot.ipxe", script))
         .loader("ipxe.efi", Loader::SnpOnly);
-    let case = kernel::finished(
-        case(super::group_of(protocol), "kernel-by-script"),
-        roomy(network),
-        protocol,
-        kernel::SCRIPT_EXIT,
-    );
+    let case =
+        kernel::finished(case(group_of(protocol), "kernel-by-script"), roomy(network), protocol, kernel::SCRIPT_EXIT);
     let expectation = case.expectation.clone().on_lan(OnLan::Asked(KERNEL.into()));
     case.expect(expectation)
 }

@@ -11,7 +11,7 @@ use bootwright::case::story::{Milestone, Story};
 use bootwright::machine::{Board, Clock, Firmware, Machine, Medium, OptionRom};
 use bootwright::verdict::{Expectation, booted};
 
-use super::{LONGEST, optical};
+use super::offer::{LONGEST, optical};
 
 /// Each console that is connected wipes its screen twice: output, then errors. Keys are connected between them.
 const WIPE: &str = "\x1b[2J";

@@ -7,7 +7,7 @@ use bootwright::case::story::Story;
 use bootwright::machine::{Board, Firmware, Machine, Medium, NicModel, OptionRom, Place};
 use bootwright::verdict::Expectation;
 
-use super::{Act, Leaving, NOT_EVERYDAY};
+use super::act::{Act, Leaving, NOT_EVERYDAY};
 use crate::networks::{self, BIOS_FILE, EFI_FILE};
 use crate::{SLOW_OVMF, UNSETTLED};
 

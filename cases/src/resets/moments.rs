@@ -5,7 +5,7 @@ use bootwright::case::story::{LanMoment, Milestone, Story};
 use bootwright::machine::{Board, Clock, Firmware, Machine, Medium};
 use bootwright::verdict::Expectation;
 
-use super::{id, on_board};
+use super::id::{id, on_board};
 use crate::networks::{self, Uefi, on_x86};
 
 pub fn cases() -> Vec<Case> {

@@ -12,8 +12,7 @@ use bootwright::process;
 use bootwright::report::progress::{Event, Progress};
 use bootwright::report::{CaseResult, RESULT_FILE, Report, text};
 
-use super::out_dir::OutDir;
-use super::shown;
+use super::out_dir::{OutDir, shown};
 use crate::XtaskError;
 
 /// Shows progress over all platforms of a run.

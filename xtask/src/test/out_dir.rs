@@ -102,6 +102,12 @@ fn next_number(runs: &Path) -> Result<PathBuf, XtaskError> {
     }
 }
 
+/// A path as a reader would type it: relative to the current directory where it lies below.
+pub fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(&here).unwrap_or(path).display().to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

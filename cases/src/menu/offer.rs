@@ -1,0 +1,13 @@
+//! What the menus of both firmwares have in common.
+
+use bootwright::machine::{Board, DeviceClass};
+
+/// The longest offer that QEMU takes, in milliseconds.
+pub(super) const LONGEST: u32 = 65_535;
+
+pub(super) fn optical(board: Board) -> DeviceClass {
+    match board {
+        Board::Pc => DeviceClass::Ide { channel: 1, unit: 0 },
+        Board::Q35 | Board::Virt => DeviceClass::Ahci { port: 2 },
+    }
+}
