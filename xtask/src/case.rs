@@ -1,6 +1,7 @@
 //! `cargo xtask case`: cases as files, see `docs/case-files.md`.
 
 mod minimize;
+mod output;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,6 +13,7 @@ use clap::Subcommand;
 use crate::XtaskError;
 use crate::test::boot_binary::BootBinary;
 use crate::test::source::Source;
+use output::print;
 
 /// Options of `cargo xtask case`.
 #[derive(clap::Args)]
@@ -81,13 +83,4 @@ fn run_export(args: &Export) -> Result<(), XtaskError> {
         std::fs::write(&path, text).map_err(|error| problem(&path, error))?;
     }
     Ok(())
-}
-
-/// Prints to standard output; a reader that went away is no failure.
-fn print(text: &str) -> Result<(), XtaskError> {
-    use std::io::Write;
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(XtaskError::from(error)),
-        _ => Ok(()),
-    }
 }

@@ -1,128 +1,16 @@
 //! Which machines boot the subject: firmware, board, bus.
 
 use bootwright::lan::{BootAnswer, DhcpServer, LanSpec, Match};
-use bootwright::machine::{Board, Clock, DeviceClass, Firmware, Machine, Medium, Network, OptionRom, UsbController};
+use bootwright::machine::{Clock, Firmware, Machine, Medium, Network, OptionRom};
 use bootwright::trace::Stage;
 use bootwright::verdict::Reach;
 
 use super::Args;
 use super::cell::{Cell, Demand};
+use super::choice::{BoardChoice, Bus, FirmwareChoice};
 use super::subject::{Drive, Served, Subject};
 use super::words::medium_name;
 use crate::XtaskError;
-
-/// `--firmware`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum FirmwareChoice {
-    /// SeaBIOS
-    Bios,
-    /// OVMF without Secure Boot
-    Uefi,
-    /// OVMF that enforces Secure Boot with the vendors' keys
-    UefiSecure,
-}
-
-impl FirmwareChoice {
-    /// The word in ids and tables.
-    pub fn word(self) -> &'static str {
-        match self {
-            FirmwareChoice::Bios => "bios",
-            FirmwareChoice::Uefi => "uefi",
-            FirmwareChoice::UefiSecure => "uefi-secure",
-        }
-    }
-}
-
-/// `--machine`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum BoardChoice {
-    /// i440FX
-    Pc,
-    /// Q35
-    Q35,
-}
-
-impl BoardChoice {
-    /// The word in ids and tables.
-    pub fn word(self) -> &'static str {
-        match self {
-            BoardChoice::Pc => "pc",
-            BoardChoice::Q35 => "q35",
-        }
-    }
-
-    fn board(self) -> Board {
-        match self {
-            BoardChoice::Pc => Board::Pc,
-            BoardChoice::Q35 => Board::Q35,
-        }
-    }
-}
-
-/// `--bus`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Bus {
-    /// virtio-blk
-    Virtio,
-    /// virtio-scsi
-    Scsi,
-    /// AHCI
-    Sata,
-    /// PIIX3's IDE, on pc
-    Ide,
-    /// NVMe
-    Nvme,
-    /// A stick on xHCI
-    Usb,
-    /// The floppy controller
-    Floppy,
-    /// A virtio network card
-    VirtioNet,
-    /// An Intel network card
-    E1000,
-    /// None: QEMU hands the kernel over
-    None,
-}
-
-impl Bus {
-    /// The word in ids and tables.
-    pub fn word(self) -> &'static str {
-        match self {
-            Bus::Virtio => "virtio",
-            Bus::Scsi => "scsi",
-            Bus::Sata => "sata",
-            Bus::Ide => "ide",
-            Bus::Nvme => "nvme",
-            Bus::Usb => "usb",
-            Bus::Floppy => "floppy",
-            Bus::VirtioNet => "virtio-net",
-            Bus::E1000 => "e1000",
-            Bus::None => "none",
-        }
-    }
-
-    fn class(self) -> Option<DeviceClass> {
-        Some(match self {
-            Bus::Virtio => DeviceClass::VirtioBlk,
-            Bus::Scsi => DeviceClass::VirtioScsi { hba: 0, target: 0, lun: 0 },
-            Bus::Sata => DeviceClass::Ahci { port: 0 },
-            Bus::Ide => DeviceClass::Ide { channel: 0, unit: 0 },
-            Bus::Nvme => DeviceClass::Nvme,
-            Bus::Usb => DeviceClass::UsbStorage { controller: UsbController::Xhci, port: 1 },
-            Bus::Floppy => DeviceClass::Floppy { unit: 0 },
-            Bus::VirtioNet | Bus::E1000 | Bus::None => return None,
-        })
-    }
-
-    /// QEMU's network card.
-    pub fn nic(self) -> Option<&'static str> {
-        match self {
-            Bus::VirtioNet => Some("virtio-net-pci"),
-            Bus::E1000 => Some("e1000"),
-            _ => None,
-        }
-    }
-}
 
 /// The buses that a subject can be on; the first `usual` of them are tried where nobody says which.
 fn buses(subject: &Subject) -> (&'static [Bus], usize) {

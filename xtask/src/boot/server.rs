@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use super::Args;
 use super::cell::{Cell, Demand};
-use super::matrix::{BoardChoice, Bus, FirmwareChoice, bare, boards, chosen_buses, demand, firmware, with_nic};
+use super::choice::{BoardChoice, Bus, FirmwareChoice};
+use super::matrix::{bare, boards, chosen_buses, demand, firmware, with_nic};
 use super::subject::{Served, Subject};
 use super::words::medium_name;
 use crate::XtaskError;

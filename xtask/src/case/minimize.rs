@@ -9,7 +9,7 @@ use bootwright::platform::{self, Platform, PlatformName};
 use bootwright::run::{self, Ended, Options};
 use bootwright::suite;
 
-use super::print;
+use super::output::print;
 use crate::XtaskError;
 use crate::platform::ProgressLine;
 use crate::test::out_dir;

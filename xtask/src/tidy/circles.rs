@@ -6,50 +6,23 @@ use super::finding::Finding;
 use super::modules::Crate;
 use super::source::{Source, line_of};
 
-/// Modules whose own file and parts are one thing in several files: what a part takes from the file that it lies below does
-/// not count there. Everywhere else it does.
-const TOGETHER: [&str; 2] = ["xtask/src/boot.rs", "xtask/src/case.rs"];
-
 /// Where a file is used: the offset of one use, and the path of the file that uses.
 type Uses<'a> = BTreeMap<&'a str, BTreeMap<&'a str, (&'a Source, usize)>>;
 
-/// No two files of a crate use each other, by way of others neither; see [`TOGETHER`].
+/// No two files of a crate use each other, by way of others neither.
 pub fn circles(sources: &[Source]) -> Vec<Finding> {
     // a crate's root has one of these names wherever it lies: programs of media and build scripts are not below `src`
     let roots = sources.iter().filter(|source| source.is_rust() && ["lib", "main"].contains(&source.stem()));
     let mut findings = Vec::new();
     for one in roots.filter_map(|root| Crate::read(&root.path, sources)) {
         findings.extend(circles_of(one.edges()));
-        findings.extend(needless(&one.edges(), sources));
     }
     findings
-}
-
-/// Modules in [`TOGETHER`] whose parts no longer take anything from them, or that do not use their parts.
-fn needless(edges: &[(&Source, usize, &Source)], sources: &[Source]) -> Vec<Finding> {
-    let of_crate: BTreeSet<&str> = edges.iter().flat_map(|(from, _, to)| [from.path.as_str(), &to.path]).collect();
-    let listed = sources.iter().filter(|source| of_crate.contains(source.path.as_str()));
-    let listed = listed.filter(|source| TOGETHER.contains(&source.path.as_str()));
-    let is_idle = |module: &&Source| {
-        let from_above = edges.iter().any(|(from, _, to)| to.path == module.path && below(from, module));
-        let from_below = edges.iter().any(|(from, _, to)| from.path == module.path && below(to, module));
-        !(from_above && from_below)
-    };
-    let idle = listed.filter(is_idle).map(|module| Finding {
-        path: module.path.clone(),
-        line: 1,
-        what: "the module and its parts use each other no longer".to_owned(),
-        fix: "take it from TOGETHER in xtask/src/tidy/circles.rs",
-    });
-    idle.collect()
 }
 
 fn circles_of<'a>(edges: Vec<(&'a Source, usize, &'a Source)>) -> Vec<Finding> {
     let mut uses = Uses::new();
     for (source, offset, target) in edges {
-        if TOGETHER.contains(&target.path.as_str()) && below(source, target) {
-            continue;
-        }
         uses.entry(&source.path).or_default().entry(&target.path).or_insert((source, offset));
     }
     let mut told = BTreeSet::new();
@@ -71,15 +44,6 @@ fn circles_of<'a>(edges: Vec<(&'a Source, usize, &'a Source)>) -> Vec<Finding> {
         told.extend(circle);
     }
     findings
-}
-
-/// Whether a file is a part of the module that `parent` is.
-fn below(part: &Source, parent: &Source) -> bool {
-    let folder = match parent.stem() {
-        "mod" | "lib" | "main" => parent.folder().to_owned(),
-        stem => format!("{}/{stem}", parent.folder()),
-    };
-    part.path.starts_with(&format!("{folder}/"))
 }
 
 /// The shortest way from a file back to itself.
@@ -154,17 +118,12 @@ mod tests {
     }
 
     #[test]
-    fn a_module_and_parts_that_no_longer_use_each_other_leave_the_list() {
-        let both = |part| {
-            let lib = ("xtask/src/main.rs", "mod case;");
-            [
-                lib,
-                ("xtask/src/case.rs", "mod part;\nuse part::Part;\npub struct Whole(Part);"),
-                ("xtask/src/case/part.rs", part),
-            ]
-        };
-        assert_eq!(found(circles, &both("use super::Whole;\npub struct Part;")), NONE);
-        assert_one(&found(circles, &both("pub struct Part;")), "xtask/src/case.rs:1: the module and its parts");
+    fn a_module_that_its_part_takes_from_is_found_however_deep_the_part_lies() {
+        let whole = ("whole/mod.rs", "mod part;\nuse part::Part;\npub struct Whole(Part);");
+        let part = ("whole/part/mod.rs", "mod deep;\nuse deep::Deep;\npub struct Part(Deep);");
+        let deep = ("whole/part/deep.rs", "use crate::whole::Whole;\npub struct Deep;");
+        let files = [("lib.rs", "mod whole;"), whole, part, deep];
+        assert_one(&of(&files), "a/src/whole/mod.rs -> a/src/whole/part/mod.rs -> a/src/whole/part/deep.rs");
     }
 
     #[test]
