@@ -39,6 +39,10 @@ const PICTURE_FILE: &str = "vga-text.ppm";
 /// How often a picture is taken: drawing and reading it takes the host a tenth of a second.
 const PICTURE: Duration = Duration::from_secs(4);
 
+/// Most bytes typed at a look. SeaBIOS keeps what comes by the serial port in the BIOS' keyboard buffer, which holds 15 keys (IBM PC
+/// BIOS data area, 0x41e), and drops what a program that is busy drawing its menu has not taken.
+const KEYS: usize = 8;
+
 /// Where a font is looked for on a medium, bytes.
 const FONT_WITHIN: u64 = 32 << 20;
 
@@ -56,7 +60,7 @@ struct Screen {
 impl Session<'_> {
     /// Watches until the boot has come where it was to come and rests there, or cannot come there any more.
     pub(super) fn watch_text(&mut self, reach: &Reach) -> RunEnd {
-        let mut answers = reach.answers.iter().peekable();
+        let (mut answers, mut untyped) = (reach.answers.iter().peekable(), [].as_slice());
         let limit = Duration::from_secs(u64::from(reach.seconds));
         let (mut met, mut printed, mut screen) = (None::<Instant>, 0, Screen::default());
         loop {
@@ -86,16 +90,15 @@ impl Session<'_> {
                 Some(pattern) => self.watch.trace().guest.found.iter().any(|(found, _)| found == pattern),
                 None => self.watch.trace().stage() >= Stage::Loader,
             });
-            if let Some(answer) = wanted {
-                let typed = self
-                    .vm()
-                    .map_err(|error| error.to_string())
-                    .and_then(|vm| vm.type_on_serial(answer.text.as_bytes()).map_err(|error| error.to_string()));
-                if let Err(reason) = typed {
-                    return RunEnd::Broken { reason: format!("cannot type on the serial port: {reason}") };
-                }
+            if let Some(answer) = wanted.filter(|_| untyped.is_empty()) {
+                untyped = answer.text.as_bytes();
                 answers.next();
             }
+            let (now, later) = untyped.split_at(at_once(untyped));
+            if let Err(reason) = self.type_bytes(now) {
+                return RunEnd::Broken { reason: format!("cannot type on the serial port: {reason}") };
+            }
+            untyped = later;
             let streams = [Source::Serial, Source::DebugConsole, Source::Screen];
             let now: usize = streams.map(|source| self.recorder.stream_len(source)).iter().sum();
             if now != printed {
@@ -103,6 +106,14 @@ impl Session<'_> {
                 self.watch.begin_step();
             }
         }
+    }
+
+    fn type_bytes(&self, bytes: &[u8]) -> Result<(), String> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let vm = self.vm().map_err(|error| error.to_string())?;
+        vm.type_on_serial(bytes).map_err(|error| error.to_string())
     }
 
     /// Notes the rows of the screen that have changed. A BIOS guest has a text screen; a UEFI guest draws, and where it draws in
@@ -185,6 +196,18 @@ fn beginning(path: &Path) -> Option<Vec<u8>> {
 }
 
 /// The rows of a VGA text screen (character and attribute, row by row); none where that is no text but a picture.
+/// How much of a text is typed at once: no key's sequence is cut.
+fn at_once(text: &[u8]) -> usize {
+    const ESC: u8 = 0x1b;
+    let whole = text.len().min(KEYS);
+    // the longest sequence of a key is ESC [ 2 4 ~
+    let last = (whole.saturating_sub(4)..whole).rev().find(|&at| text[at] == ESC);
+    match last {
+        Some(at) if at > 0 && whole < text.len() => at,
+        _ => whole,
+    }
+}
+
 fn text_rows(bytes: &[u8]) -> Vec<String> {
     let characters = bytes.iter().step_by(2);
     let strange = characters.clone().filter(|byte| matches!(byte, 1..=31 | 0x7f)).count();
@@ -199,6 +222,24 @@ fn text_rows(bytes: &[u8]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_answer_is_typed_in_pieces_and_no_key_is_cut() {
+        let pieces = |text: &str| {
+            let (mut text, mut pieces) = (text.as_bytes(), Vec::new());
+            while !text.is_empty() {
+                let (now, later) = text.split_at(at_once(text));
+                pieces.push(String::from_utf8(now.to_vec()).unwrap());
+                text = later;
+            }
+            pieces
+        };
+        assert_eq!(pieces("install a=b\r"), ["install ", "a=b\r"]);
+        assert_eq!(pieces("12345\x1b[24~6"), ["12345", "\x1b[24~6"]);
+        assert_eq!(pieces("\x1b[24~\x1b[24~"), ["\x1b[24~", "\x1b[24~"]);
+        assert_eq!(pieces("\x1b"), ["\x1b"]);
+        assert_eq!((pieces(""), at_once(b"")), (vec![], 0));
+    }
 
     #[test]
     fn a_text_screen_is_read_by_rows_and_a_picture_is_none() {

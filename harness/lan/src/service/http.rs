@@ -98,7 +98,9 @@ impl Connection {
 
     async fn answer(&self, request: &Request<Incoming>) -> Response<Sending> {
         let path = request.uri().path();
-        let resource = self.server.spec.offered(path).filter(|_| path.starts_with('/'));
+        let offered = |path: &str| self.server.spec.offered(path).filter(|_| path.starts_with('/'));
+        // shim asks for //grubx64.efi beside its own file; web servers take that for one slash
+        let resource = offered(path).or_else(|| offered(&with_single_slashes(path)));
         let route = self.server.spec.http.routes.iter().find(|route| route.path == path);
         let answer = match (route, resource) {
             (Some(route), _) => route.answer.clone(),
@@ -196,6 +198,17 @@ impl Connection {
         }
         response
     }
+}
+
+/// A path in which slashes that follow each other are one.
+fn with_single_slashes(path: &str) -> String {
+    let mut single = String::with_capacity(path.len());
+    for letter in path.chars() {
+        if letter != '/' || !single.ends_with('/') {
+            single.push(letter);
+        }
+    }
+    single
 }
 
 fn cut(text: &str) -> String {
