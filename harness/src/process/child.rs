@@ -140,18 +140,17 @@ mod tests {
     use std::path::Path;
     use std::process::Stdio;
     use std::sync::Arc;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use super::super::Command;
     use super::*;
 
     fn sleeping() -> Child {
-        Command::new("sleep").arg("30").spawn(Stdio::null(), Stdio::null(), &[]).unwrap()
+        Command::new("sleep").arg("infinity").spawn(Stdio::null(), Stdio::null(), &[]).unwrap()
     }
 
     #[test]
     fn a_thread_that_waits_does_not_keep_another_from_killing() {
-        let started = Instant::now();
         let child = Arc::new(sleeping());
         let waiting = std::thread::spawn({
             let child = child.clone();
@@ -163,7 +162,6 @@ mod tests {
         assert_eq!(child.try_wait().unwrap(), Some(Exit { code: None, signal: Some(9) }));
         // a kill after the end reaches nobody
         child.kill();
-        assert!(started.elapsed() < Duration::from_secs(20));
     }
 
     #[test]

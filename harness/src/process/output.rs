@@ -180,21 +180,18 @@ mod tests {
 
     #[test]
     fn a_program_that_hangs_is_killed_with_its_children_at_the_deadline() {
-        let start = Instant::now();
         let mut command = Command::new("sh");
-        command.args(["-c", "echo stuck >&2; sleep 60 & sleep 60"]);
-        let error = command.read(b"", Duration::from_millis(200)).unwrap_err();
+        // who waits for it waits for ever
+        command.args(["-c", "echo stuck >&2; sleep infinity & sleep infinity"]);
+        let error = command.read(b"", Duration::from_secs(2)).unwrap_err();
         assert!(matches!(&error, CommandError::TimedOut { stderr, .. } if stderr.contains("stuck")), "{error}");
-        assert!(start.elapsed() < Duration::from_secs(10));
     }
 
     #[test]
     fn input_that_nobody_reads_does_not_hold_up_the_deadline() {
-        let start = Instant::now();
         let mut command = Command::new("sleep");
-        let error = command.arg("60").read(&vec![0; 1 << 20], Duration::from_millis(200)).unwrap_err();
+        let error = command.arg("infinity").read(&vec![0; 1 << 20], Duration::from_millis(200)).unwrap_err();
         assert!(matches!(&error, CommandError::TimedOut { .. }), "{error}");
-        assert!(start.elapsed() < Duration::from_secs(10));
     }
 
     #[test]

@@ -54,13 +54,6 @@ fn is_stopped(stat: &str) -> bool {
 
 #[cfg(test)]
 impl Share {
-    /// How long this thread has waited for a processor, for tests that bound time on a busy host.
-    pub(crate) fn waited_by_this_thread() -> Duration {
-        let schedstat = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-        let waited = schedstat.split_whitespace().nth(1).and_then(|text| text.parse().ok());
-        waited.map_or(Duration::ZERO, Duration::from_nanos)
-    }
-
     /// A count for one thread.
     pub fn counted(waited: Duration, stopped: bool) -> Share {
         Share { waited: BTreeMap::from([(1, waited)]), stopped }

@@ -1,11 +1,15 @@
 //! When a run is watched to its end, and what is held against it.
 
-use super::super::share::Share;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::*;
 use crate::machine::Firmware;
-use crate::trace::Names;
+use crate::trace::{Names, effort};
 
 const SHORT: Duration = Duration::from_millis(100);
+
+/// Who waits for its end waits for ever.
+const HOUR: Duration = Duration::from_secs(3600);
 
 fn watch(recorder: &Recorder) -> Watch {
     let patience =
@@ -83,12 +87,10 @@ fn what_is_noted_before_a_reset_was_printed_before_it_or_the_log_has_a_hole() {
 }
 
 #[test]
-fn whatever_a_guest_prints_a_run_ends_within_two_seconds_of_its_deadline() {
-    let seconds = Duration::from_secs(2);
+fn whatever_a_guest_prints_a_watch_looks_at_each_byte_of_it_a_few_times() {
     let order = "boot order:\n".to_owned() + &format!("1: /{}\n", "a".repeat(507)).repeat(256);
     for (firmware, source, begin, again) in [
-        (Firmware::SeaBios, Source::DebugConsole, order.as_str(), "Searching bootorder for: /*\n"),
-        (Firmware::SeaBios, Source::DebugConsole, &order, "Booting from DVD/CD...\n"),
+        (Firmware::SeaBios, Source::DebugConsole, order.as_str(), "Booting from DVD/CD...\n"),
         (Firmware::SeaBios, Source::DebugConsole, "BUILD: 1\n", "1. floppy\n2. disk\n\n"),
         (Firmware::SeaBios, Source::DebugConsole, "", "\n"),
         (Firmware::Ovmf, Source::Serial, "", "\x1b[2J\x1b[01;01HBoot Manager\r\n"),
@@ -98,21 +100,31 @@ fn whatever_a_guest_prints_a_run_ends_within_two_seconds_of_its_deadline() {
         let recorder = Recorder::new();
         let mut watch = watch(&recorder);
         watch.reader = Reader::new(firmware, Names::default());
-        watch.patience =
-            Patience { reply: seconds, first_sign: seconds, progress: seconds, refuted: seconds, run: seconds };
-        let text = begin.to_owned() + &again.repeat(((8 << 20) - begin.len()) / again.len());
-        // it goes on as fast as it is taken
-        let guest = std::thread::spawn({
-            let recorder = recorder.clone();
-            move || text.as_bytes().chunks(16 << 10).for_each(|piece| recorder.bytes(source, piece))
-        });
-        let (begun, waited) = (Instant::now(), Share::waited_by_this_thread());
-        watch.until_over();
-        watch.drain();
-        let (took, lost) = (begun.elapsed(), Share::waited_by_this_thread() - waited);
-        assert!(took < seconds * 2 + lost, "{again:?}: {took:?}, {lost:?} of it without a processor");
-        guest.join().unwrap();
+        let text = begin.to_owned() + &again.repeat((512 << 10) / again.len());
+        text.as_bytes().chunks(16 << 10).for_each(|piece| recorder.bytes(source, piece));
+        let effort = effort::of(|| watch.drain());
+        // the most a byte can do is to wipe a screen that is not empty
+        assert!((1..=text.len() * 400).contains(&effort), "{again:?}: {effort} for {} bytes", text.len());
     }
+}
+
+#[test]
+fn a_guest_that_goes_on_printing_does_not_hold_up_the_deadline() {
+    let recorder = Recorder::new();
+    let mut watch = watch(&recorder);
+    watch.patience = Patience { reply: SHORT, first_sign: HOUR, progress: HOUR, refuted: HOUR, run: SHORT };
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                recorder.note(Observed::QmpReceived(serde_json::json!({ "event": "RTC_CHANGE" })));
+            }
+        });
+        // the guest prints for as long as the run goes on
+        let end = watch.until_over();
+        over.store(true, Ordering::Relaxed);
+        assert!(matches!(end, RunEnd::GaveUp { .. } | RunEnd::Starved { .. } | RunEnd::Broken { .. }), "{end}");
+    });
 }
 
 #[test]
@@ -129,11 +141,10 @@ fn a_machine_that_resets_without_end_reboots_in_a_loop() {
 fn a_wait_for_the_end_of_qemu_ends_soon_after_firmware_has_stopped() {
     let recorder = Recorder::new();
     let mut watch = watch(&recorder);
+    watch.patience.run = HOUR;
     recorder.bytes(Source::DebugConsole, b"SeaBIOS (version 1)\nNo bootable device.\n");
-    let begun = Instant::now();
-    let error = watch.until_ended(Duration::from_secs(60)).unwrap_err();
+    let error = watch.until_ended(HOUR).unwrap_err();
     assert_eq!(error.to_string(), "QEMU still runs: SeaBIOS stopped at \"No bootable device.\"");
-    assert!(begun.elapsed() < Duration::from_secs(30));
 }
 
 #[test]
@@ -142,9 +153,8 @@ fn an_end_of_qemu_that_was_waited_for_does_not_end_the_run_twice() {
     let mut watch = watch(&recorder);
     recorder.harness(HarnessEvent::QemuEnded(Exit { code: Some(85), signal: None }));
     watch.until_ended(SHORT).unwrap();
-    let begun = Instant::now();
+    watch.patience = Patience { reply: HOUR, first_sign: HOUR, progress: HOUR, refuted: HOUR, run: HOUR };
     assert!(matches!(watch.until_over(), RunEnd::QemuEnded { .. }));
-    assert!(begun.elapsed() < SHORT);
 }
 
 #[test]
@@ -178,16 +188,13 @@ fn a_watch_that_comes_late_reads_what_is_there_before_it_gives_up() {
 fn an_event_of_qemu_is_a_sign_of_life() {
     let recorder = Recorder::new();
     let mut watch = watch(&recorder);
+    std::thread::sleep(SHORT);
     let begun = Instant::now();
-    let guest = std::thread::spawn(move || {
-        for _ in 0..6 {
-            std::thread::sleep(SHORT / 2);
-            recorder.note(Observed::QmpReceived(serde_json::json!({ "event": "RTC_CHANGE" })));
-        }
-    });
-    let end = watch.until_over();
-    guest.join().unwrap();
-    assert!(matches!(end, RunEnd::GaveUp { .. }) && begun.elapsed() >= SHORT * 3, "{end} {:?}", begun.elapsed());
+    recorder.note(Observed::QmpReceived(serde_json::json!({ "event": "RTC_CHANGE" })));
+    watch.drain();
+    // the last sign was not before
+    let (silent, elapsed) = (watch.silent(), begun.elapsed());
+    assert!(silent <= elapsed, "{silent:?} {elapsed:?}");
 }
 
 #[test]

@@ -22,7 +22,7 @@ mod bios_names;
 mod boot_manager;
 pub(crate) mod bridge_port;
 pub(crate) mod damage;
-mod effort;
+pub(crate) mod effort;
 mod entries;
 pub mod exchange;
 pub mod finding;

@@ -170,7 +170,8 @@ fn play(behaviour: Behaviour, mut qmp: UnixStream, mut serial: std::fs::File) {
         _ => qmp.write_all(GREETING).unwrap(),
     }
     if behaviour == LeavesChild {
-        let _left = std::process::Command::new("sleep").arg("3").spawn().unwrap();
+        let left = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        serial.write_all(left.id().to_string().as_bytes()).unwrap();
     }
     let mut job = serde_json::Value::Null;
     for (count, line) in BufReader::new(qmp.try_clone().unwrap()).lines().enumerate() {

@@ -199,11 +199,10 @@ fn a_billion_laughs_are_not_laughed() {
         text += &format!(" <!ENTITY l{level} \"{refs}\">\n");
     }
     text += "]>\n<domain><name>&l9;</name></domain>";
-    let begun = std::time::Instant::now();
     let error = read("laughs.xml", &text, &[]).unwrap_err();
     assert!(error.what.contains("document type declaration"), "{error}");
+    // it is refused where the declaration begins: nothing of it was expanded
     assert_eq!((error.at.line, error.at.column), (2, 1));
-    assert!(begun.elapsed() < std::time::Duration::from_secs(1));
 }
 
 #[test]
