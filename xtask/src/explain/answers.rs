@@ -152,3 +152,31 @@ pub fn end(seen: &Seen<'_>) -> String {
         None => "it starts over".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A BIOS guest to which its network gave a file of this name, and how the transfer ended.
+    fn given(name: &str, end: &serde_json::Value) -> Trace {
+        let transfer = json!({ "transfer": { "protocol": "tftp", "name": name, "end": end, "times": 1 } });
+        let attempt = json!({
+            "target": "ROM", "medium": null, "entry": "nic0", "nic": "nic0", "outcome": null, "reason": "", "lap": 1,
+            "why": [{ "on-lan": { "nic": "nic0", "seen": transfer } }],
+        });
+        let attempt: Attempt = serde_json::from_value(attempt).expect("an attempt");
+        Trace { attempts: vec![attempt], banner: Some("SeaBIOS (version 1.16.2)".to_owned()), ..Trace::default() }
+    }
+
+    #[test]
+    fn a_program_for_uefi_that_bios_was_given_went_astray_and_no_other_did() {
+        let whole = json!({ "whole": { "bytes": 6656 } });
+        assert!(went_astray(&given("/arch-aarch64/grubaa64.efi", &whole)));
+        assert!(!went_astray(&given("pxelinux.0", &whole)));
+        let ovmf = Trace { banner: None, ..given("grubx64.efi", &whole) };
+        assert!(!went_astray(&ovmf));
+        assert!(!went_astray(&Trace::default()));
+    }
+}
