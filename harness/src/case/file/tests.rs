@@ -157,7 +157,7 @@ fn what_is_wrong_with_a_json_case_is_placed_too() {
 #[test]
 fn paths_that_are_no_file_are_refused_and_folders_are_read_in_the_order_of_their_names() {
     let folder = tempfile::tempdir().unwrap();
-    let all = |path: &Path| read_all(&[path.to_owned()]).map_err(|error| error.to_string());
+    let all = |path: &Path| read_all(&[path.to_owned()]).map_err(|error| crate::error::chain(&error));
     assert!(all(folder.path()).unwrap_err().contains("a folder without a case file; wanted a case file"));
     assert!(all(&folder.path().join("no")).unwrap_err().contains("no: No such file"));
     assert!(all(Path::new("/dev/zero")).unwrap_err().contains("neither a file nor a folder"));
