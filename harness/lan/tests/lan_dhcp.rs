@@ -184,9 +184,10 @@ fn frames_are_doubled_swapped_cut_and_delayed_as_asked() {
 #[test]
 fn malformed_replies_are_malformed_and_no_other_is() {
     use Malformed::*;
-    for way in
-        [OptionPastEnd, MissingEnd, ShortServerId, NoMessageType, BadCookie, EmptyBootfile, UnterminatedFile, WrongXid]
-    {
+    let ways =
+        [OptionPastEnd, MissingEnd, ShortServerId, NoMessageType, BadCookie, EmptyBootfile, UnterminatedFile, WrongXid];
+    let later = [WrongHardwareAddress, OtherServerAcknowledges, OtherAddressAcknowledged, OfferRefuses];
+    for way in ways.into_iter().chain(later) {
         let server = DhcpServer { malformed: Some(way), ..DhcpServer::new("main").boot_file("boot.0") };
         let (mut engine, _) = engine(&LanSpec::new().dhcp(server));
         engine.receive(0, &dhcp_frame(&dhcp_message(MessageType::Discover, 0, 0)), Instant::now());
@@ -201,9 +202,37 @@ fn malformed_replies_are_malformed_and_no_other_is() {
             EmptyBootfile => parsed.unwrap().option(option::BOOTFILE).unwrap().is_empty(),
             UnterminatedFile => parsed.unwrap().boot_file.len() == 128,
             WrongXid => parsed.unwrap().xid != 0x1234_5678,
+            WrongHardwareAddress => payload[28..34] != dhcp_message(MessageType::Discover, 0, 0).client_mac.0,
+            OfferRefuses => parsed.unwrap().message_type() == Some(MessageType::Nak),
+            // the offer is as it should be
+            OtherServerAcknowledges | OtherAddressAcknowledged => {
+                parsed.unwrap().address_option(option::SERVER_ID) == Some(Ipv4Addr::new(10, 77, 0, 1))
+            }
         };
         assert!(wrong, "{way:?}");
     }
+}
+
+#[test]
+fn an_acknowledgement_that_fits_no_offer_names_another_server_or_address() {
+    let acknowledged = |malformed| {
+        let server = DhcpServer { malformed, ..DhcpServer::new("main").boot_file("boot.0") };
+        let (mut engine, _) = engine(&LanSpec::new().dhcp(server));
+        let mut heard = |message: &Repr| {
+            engine.receive(0, &dhcp_frame(message), Instant::now());
+            let (_, frame) = engine.take().unwrap();
+            dhcp_of(&frame).unwrap()
+        };
+        let offer = heard(&dhcp_message(MessageType::Discover, 0, 0));
+        let ack = heard(&request(&offer));
+        assert_eq!(ack.message_type(), Some(MessageType::Ack));
+        (ack.address_option(option::SERVER_ID), ack.your_ip)
+    };
+    let (server, address) = acknowledged(None);
+    let (other, same) = acknowledged(Some(Malformed::OtherServerAcknowledges));
+    assert!(other.is_some() && other != server && same == address);
+    let (same, other) = acknowledged(Some(Malformed::OtherAddressAcknowledged));
+    assert!(same == server && other != address);
 }
 
 #[test]

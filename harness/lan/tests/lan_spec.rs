@@ -79,6 +79,10 @@ fn every_word_for_dhcp_reads_back() {
         Malformed::EmptyBootfile,
         Malformed::UnterminatedFile,
         Malformed::WrongXid,
+        Malformed::WrongHardwareAddress,
+        Malformed::OtherServerAcknowledges,
+        Malformed::OtherAddressAcknowledged,
+        Malformed::OfferRefuses,
     ];
     let mut spec = LanSpec::new()
         .dhcp(DhcpServer::new("main").rule(every_match(), every_answer()).boot_file("boot.0"))

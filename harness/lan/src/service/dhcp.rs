@@ -253,6 +253,11 @@ pub(crate) fn event_of(message: &Repr, arch: Option<u16>, server: Option<String>
     }))
 }
 
+/// Where the last byte of `yiaddr` stands (RFC 2131, section 2).
+const YIADDR_LAST: usize = 19;
+/// Where the last byte of an Ethernet address in `chaddr` stands.
+const CHADDR_LAST: usize = 33;
+
 /// Breaks a reply in a way that the codec would not write.
 fn corrupt(way: Malformed, reply: &mut Repr, payload: &mut Vec<u8>) {
     let replace = |reply: &mut Repr, code: u8, value: Vec<u8>| {
@@ -260,6 +265,7 @@ fn corrupt(way: Malformed, reply: &mut Repr, payload: &mut Vec<u8>) {
         reply.options.push((code, value));
         reply.emit()
     };
+    let [offers, acknowledges] = [MessageType::Offer, MessageType::Ack].map(|kind| reply.message_type() == Some(kind));
     match way {
         Malformed::OptionPastEnd => {
             let end = end_of_options(payload);
@@ -282,6 +288,15 @@ fn corrupt(way: Malformed, reply: &mut Repr, payload: &mut Vec<u8>) {
             payload[108 + used..236].fill(b'x');
         }
         Malformed::WrongXid => {}
+        Malformed::WrongHardwareAddress => payload[CHADDR_LAST] ^= 0x40,
+        Malformed::OtherServerAcknowledges if acknowledges => {
+            *payload = replace(reply, option::SERVER_ID, vec![10, 77, 0, 250]);
+        }
+        Malformed::OtherAddressAcknowledged if acknowledges => payload[YIADDR_LAST] ^= 0x40,
+        Malformed::OfferRefuses if offers => {
+            *payload = replace(reply, option::MESSAGE_TYPE, vec![MessageType::Nak as u8]);
+        }
+        Malformed::OfferRefuses | Malformed::OtherServerAcknowledges | Malformed::OtherAddressAcknowledged => {}
     }
 }
 

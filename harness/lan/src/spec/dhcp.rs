@@ -144,4 +144,12 @@ pub enum Malformed {
     UnterminatedFile,
     /// The transaction id is another one.
     WrongXid,
+    /// The client's hardware address is another one.
+    WrongHardwareAddress,
+    /// An acknowledgement, and no offer, has another server in option 54.
+    OtherServerAcknowledges,
+    /// An offer says that it is a refusal.
+    OfferRefuses,
+    /// An acknowledgement gives another address than the offer.
+    OtherAddressAcknowledged,
 }
