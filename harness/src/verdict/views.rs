@@ -2,6 +2,7 @@
 //! read it and as the NVRAM file has it, BootCurrent, the payload that ran. Where two of them exist they must agree.
 
 mod boot_options;
+mod handed_over;
 mod holes;
 mod lines;
 
@@ -12,6 +13,7 @@ use crate::machine::layout::Layout;
 use crate::machine::paths;
 use crate::machine::{Access, Machine};
 use crate::trace::{Names, Payload, Start, Trace};
+pub use handed_over::Mistold;
 pub use lines::{FwCfgList, Lines, Stale};
 
 /// The views of one run; `None` where the firmware does not have one.
@@ -57,6 +59,9 @@ pub struct Views {
     /// that was asked for leaves them out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unpruned: Vec<String>,
+    /// What a BIOS told the program that ran of its own drive, where that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mistold: Option<Mistold>,
     /// fw_cfg `bootorder` as the host read it through the monitor, where no payload could.
     pub host: Option<Lines>,
     /// What the log of the firmware must have lost, by what store and payload tell.
@@ -95,6 +100,7 @@ impl Views {
             timeout: None,
             missing: missing(machine, payload, options),
             unpruned: unpruned(machine, names, trace, options),
+            mistold: handed_over::mistold(machine, trace),
             host: None,
             hole: holes::hole(machine, layout, names, trace, options),
             silent: holes::silent(machine, names, trace, options),
@@ -131,7 +137,7 @@ impl Views {
     ///
     /// # Errors
     ///
-    /// All views side by side, when two of them differ.
+    /// All views side by side, when two of them differ; what the program was told wrongly, when they do not.
     pub fn check(&self) -> Result<(), String> {
         let options_agree = self.boot_order_agrees();
         let menu_agrees = self.menu.as_ref().is_none_or(|menu| {
@@ -153,7 +159,7 @@ impl Views {
             return Err(format!("the order that was asked for is [{asked}], and there are still options of [{kept}]"));
         }
         if options_agree && reported_agrees {
-            return Ok(());
+            return self.mistold.as_ref().map_or(Ok(()), |mistold| Err(mistold.to_string()));
         }
         let text = |view: &Option<Lines>| view.as_ref().map_or_else(|| "none".to_owned(), Lines::to_string);
         let name = |view: &Option<String>| view.clone().unwrap_or_else(|| "none".to_owned());

@@ -1,0 +1,165 @@
+//! What a BIOS hands to the program that it boots beside the order: the number of its drive, and that drive's geometry.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::machine::Machine;
+use crate::trace::{Attempt, Start, Trace};
+
+/// SeaBIOS' number of the first hard disk (`do_boot` in its `src/boot.c`).
+const FIRST_HARD_DISK: u8 = 0x80;
+/// SeaBIOS' number of the first optical drive (`EXTSTART_CD` in its `src/block.h`).
+const FIRST_OPTICAL: u8 = 0xe0;
+/// How SeaBIOS calls an attempt on an optical drive.
+const OPTICAL: &str = "DVD/CD";
+
+/// What the program was told, where it differs from what holds of the drive that it came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mistold {
+    /// DL is the number of another drive.
+    Drive {
+        /// As the program read it.
+        seen: u8,
+        /// The drive that the firmware said it boots.
+        tried: u8,
+    },
+    /// int 13h AH=08h answers otherwise than the machine's logical geometry asks for: cylinders, heads, sectors per track.
+    Geometry {
+        /// As the program read it.
+        seen: (u32, u32, u32),
+        /// As it was asked for.
+        asked: (u32, u32, u32),
+    },
+}
+
+impl fmt::Display for Mistold {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Mistold::Drive { seen, tried } => {
+                write!(
+                    out,
+                    "the program was told that it came from drive 0x{seen:02x}, and the firmware tried 0x{tried:02x}"
+                )
+            }
+            Mistold::Geometry { seen: (cylinders, heads, sectors), asked } => write!(
+                out,
+                "int 13h tells the program a geometry of {cylinders}/{heads}/{sectors}, and {}/{}/{} was asked for",
+                asked.0, asked.1, asked.2
+            ),
+        }
+    }
+}
+
+/// Of the program that ran last and that SeaBIOS booted itself.
+pub(super) fn mistold(machine: &Machine, trace: &Trace) -> Option<Mistold> {
+    let payload = trace.payloads.last().filter(|payload| payload.via == "bios")?;
+    let medium = payload.medium_of_nonce.as_deref()?;
+    let (last, before) = trace.attempts.split_last()?;
+    let by_itself = last.start == Start::Announced && last.nic.is_none() && last.medium.as_deref() == Some(medium);
+    if machine.firmware.is_uefi() || !by_itself {
+        return None;
+    }
+    let drive = payload.dl.zip(number(last, before)).filter(|(seen, tried)| seen != tried);
+    drive.map(|(seen, tried)| Mistold::Drive { seen, tried }).or_else(|| {
+        let geometry = machine.devices[machine.device_with_medium(medium)?].logical_geometry;
+        let listed = payload.bios_geometry.as_ref().is_some_and(|file| !file.is_empty());
+        let (cylinders, heads, sectors) = geometry.filter(|_| listed)?;
+        // int 13h counts cylinders in ten bits, and SeaBIOS keeps the last one (`disk_1308` in its `src/disk.c`)
+        let (seen, asked) = (payload.geometry?, (cylinders.min(1024).saturating_sub(1), heads, sectors));
+        (seen != asked).then_some(Mistold::Geometry { seen, asked })
+    })
+}
+
+/// The number of the drive that an attempt is on: hard disks and floppies are tried by their first only, and optical drives
+/// are tried in the order of their numbers (`bcv_prepboot`).
+fn number(attempt: &Attempt, before: &[Attempt]) -> Option<u8> {
+    match attempt.target.as_str() {
+        "Floppy" => Some(0),
+        "Hard Disk" => Some(FIRST_HARD_DISK),
+        OPTICAL => {
+            let earlier = before.iter().filter(|other| other.lap == attempt.lap && other.is_called(OPTICAL)).count();
+            FIRST_OPTICAL.checked_add(u8::try_from(earlier).ok()?)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::{Firmware, Medium};
+    use crate::trace::{Outcome, Payload};
+
+    const LISTED: &[u8] = b"/pci@i0cf8/scsi@3/disk@0,0 65 16 32\0";
+
+    /// Attempts on these in turn; the last one ran `only` with this DL.
+    fn trace(targets: &[&str], dl: u8) -> Trace {
+        let mut attempts: Vec<Attempt> = targets.iter().map(|target| Attempt::on(target)).collect();
+        if let Some(last) = attempts.last_mut() {
+            (last.medium, last.outcome) = (Some("only".to_owned()), Some(Outcome::Booted));
+        }
+        let payload = Payload {
+            medium_of_nonce: Some("only".to_owned()),
+            via: "bios".to_owned(),
+            dl: Some(dl),
+            geometry: Some((64, 16, 32)),
+            bios_geometry: Some(LISTED.to_vec()),
+            ..Payload::default()
+        };
+        Trace { attempts, payloads: vec![payload], ..Trace::default() }
+    }
+
+    fn disk() -> Machine {
+        Machine::pc(Firmware::SeaBios).virtio_blk(Medium::bootable("only"))
+    }
+
+    #[test]
+    fn the_program_of_another_drive_than_the_one_that_was_tried_is_found() {
+        let told = |targets: &[&str], dl| mistold(&disk(), &trace(targets, dl)).map(|mistold| mistold.to_string());
+        for (targets, dl) in [
+            (vec!["Hard Disk"], 0x80),
+            (vec!["Floppy"], 0),
+            (vec!["DVD/CD"], 0xe0),
+            (vec!["DVD/CD", "Hard Disk", "DVD/CD"], 0xe1),
+        ] {
+            assert_eq!(told(&targets, dl), None, "{targets:?}");
+            let wrong = told(&targets, dl ^ 2).unwrap_or_default();
+            assert!(wrong.ends_with(&format!("and the firmware tried 0x{dl:02x}")), "{wrong}");
+        }
+        let same = told(&["DVD/CD", "DVD/CD"], 0xe0);
+        let said = "the program was told that it came from drive 0xe0, and the firmware tried 0xe1";
+        assert_eq!(same.as_deref(), Some(said));
+    }
+
+    #[test]
+    fn drives_of_an_earlier_lap_do_not_count() {
+        let mut trace = trace(&["DVD/CD", "DVD/CD"], 0xe0);
+        trace.attempts[1].lap = 2;
+        assert_eq!(mistold(&disk(), &trace), None);
+    }
+
+    #[test]
+    fn a_geometry_that_int_13h_does_not_tell_is_found_where_the_guest_read_that_it_was_asked_for() {
+        let asked = |cylinders, heads, sectors, listed: &[u8]| {
+            let mut trace = trace(&["Hard Disk"], 0x80);
+            trace.payloads[0].bios_geometry = Some(listed.to_vec());
+            mistold(&disk().logical_geometry(cylinders, heads, sectors), &trace).map(|mistold| mistold.to_string())
+        };
+        assert_eq!(asked(65, 16, 32, LISTED), None);
+        let swapped = asked(65, 32, 16, LISTED);
+        let said = "int 13h tells the program a geometry of 64/16/32, and 64/32/16 was asked for";
+        assert_eq!(swapped.as_deref(), Some(said));
+        assert_eq!(asked(65, 32, 16, b""), None, "a list that is stale is told by itself");
+    }
+
+    #[test]
+    fn what_a_nic_or_uefi_ran_is_not_held_against_a_drive() {
+        let mut over_nic = trace(&["ROM"], 0x81);
+        over_nic.attempts[0].nic = Some(crate::machine::DeviceName::from("nic0"));
+        assert_eq!(mistold(&disk(), &over_nic), None);
+        let uefi = Machine::pc(Firmware::Ovmf).virtio_blk(Medium::bootable("only"));
+        assert_eq!(mistold(&uefi, &trace(&["Hard Disk"], 0x81)), None);
+    }
+}
