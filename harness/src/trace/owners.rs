@@ -23,7 +23,13 @@ pub fn check(trace: &mut Trace, seabios: bool, roms: usize) {
     let tried = |one: &Conversation| trace.attempts.iter().any(|attempt| may_be(&attempt.nic, &attempt.target, one));
     let unowned = trace.network.iter().find(|one| ended && one.arch.is_some() && !tried(one));
     if let Some(nic) = unowned.map(|one| one.nic.clone()) {
-        trace.hole(format!("{nic} asked for a boot server, and the log has no attempt over it"));
+        // iPXE's own account says that no attempt is missing
+        if seabios && roms > 0 && roms == attempts && trace.holes.is_empty() {
+            let starts = format!("{nic} asked for a boot server, and each start of iPXE was for another NIC");
+            trace.contradictions.push(starts);
+        } else {
+            trace.hole(format!("{nic} asked for a boot server, and the log has no attempt over it"));
+        }
     }
     let fetched = |one: &Conversation| one.asked.iter().any(|asked| asked.complete);
     let handed = trace.attempts.iter().filter(|attempt| attempt.handed_over && seabios).filter_map(|a| a.nic.clone());
@@ -72,5 +78,19 @@ mod tests {
         assert_eq!(holes(trace(ROM, Some(0), false), vec![asking(0, true)], 2), 1, "a start of iPXE");
         assert_eq!(holes(trace("Hard Disk", None, false), vec![asking(0, true)], 0), 1, "a conversation");
         assert_eq!(holes(trace(ROM, Some(0), true), vec![asking(0, false)], 1), 1, "nothing was fetched");
+    }
+
+    #[test]
+    fn a_nic_that_asks_while_every_start_is_there_and_for_another_one_is_a_finding() {
+        let seen = |roms| {
+            let mut trace = trace(ROM, Some(0), false);
+            trace.network = vec![asking(1, false)];
+            check(&mut trace, true, roms);
+            (trace.holes.len(), trace.contradictions)
+        };
+        let said = "nic1 asked for a boot server, and each start of iPXE was for another NIC";
+        assert_eq!(seen(1), (0, vec![said.to_owned()]));
+        assert_eq!(seen(0), (1, vec![]), "nobody says that no attempt is missing");
+        assert_eq!(seen(2).0, 2, "an attempt is missing");
     }
 }
