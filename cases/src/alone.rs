@@ -14,6 +14,7 @@ pub fn cases() -> Vec<Case> {
     }
     cases.extend([Board::Pc, Board::Q35].map(plain_cpu));
     cases.extend([Board::Pc, Board::Q35].map(floppy));
+    cases.extend([Board::Pc, Board::Q35].into_iter().flat_map(|board| LOADS.map(|sectors| load(board, sectors))));
     cases
 }
 
@@ -36,6 +37,20 @@ pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
     let mut cases: Vec<Case> = all.into_iter().map(case).collect();
     cases.extend(layouts(firmware, board));
     cases
+}
+
+/// Load sizes of El Torito entries, in sectors of 512 bytes: less than the program needs, no multiple of a CD's sectors, all
+/// that one segment takes.
+const LOADS: [u16; 4] = [1, 5, 63, 64];
+
+/// SeaBIOS loads as much of a CD's program as its boot catalogue says; the program looks whether all of it is there.
+fn load(board: Board, sectors: u16) -> Case {
+    let medium = Medium::loading("only", sectors);
+    Case::new(format!("alone::seabios::{}::el-torito-load-{sectors}", board.name()))
+        .axis("load", sectors.to_string())
+        .machine(Machine::new(Firmware::SeaBios, board).drive(classes::native_optical(board), 0, medium).bootindex(1))
+        .expect(Expectation::boots("only"))
+        .control_blank("only")
 }
 
 /// A floppy boots on SeaBIOS. OVMF has no driver for it.

@@ -74,6 +74,11 @@ const LEFT_OUT: &[(&str, Pair, &str)] = &[
         [("class", &["usb-hub"]), ("firmware", &["ovmf"])],
         "OVMF finds a disk behind a hub in some boots only, as soon as its boot manager is quicker than the hub",
     ),
+    (
+        "drives",
+        [("class", &["virtio-blk", "virtio-scsi", "ahci", "ide"]), ("firmware", &["ovmf"])],
+        "a logical geometry is for SeaBIOS",
+    ),
     ("drives", [("machine", &["pc"]), ("firmware", &["ovmf"])], "the adapters are the same on both boards"),
     (
         "field",

@@ -5,11 +5,15 @@ use bootwright::machine::{Board, DiskClass, Firmware, Machine, Medium, ScsiAdapt
 use bootwright::verdict::{Expectation, failed_entry};
 use bootwright_images::PartitionTable;
 
-use crate::SLOW_OVMF;
+use crate::{SLOW_OVMF, classes};
 
 /// SCSI adapters that SeaBIOS has drivers for.
 const ADAPTERS: [ScsiAdapter; 4] =
     [ScsiAdapter::Lsi53c895a, ScsiAdapter::Megasas, ScsiAdapter::Mptsas1068, ScsiAdapter::Pvscsi];
+
+/// Logical geometries: cylinders, heads, sectors per track. The most heads and sectors that int 13h tells, more heads than an
+/// ATA drive has, and fewer of both than any disk has by itself.
+const GEOMETRIES: [(u32, u32, u32); 3] = [(3, 255, 63), (64, 32, 16), (1023, 2, 17)];
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -19,6 +23,8 @@ pub fn cases() -> Vec<Case> {
         }
         cases.push(namespace(Firmware::SeaBios, board));
         cases.push(queues(Firmware::SeaBios, board));
+        let classes = classes::disks(board).into_iter().filter(|class| class.has_geometry());
+        cases.extend(classes.flat_map(|class| GEOMETRIES.map(|geometry| logical(board, class, geometry))));
     }
     // OVMF has its boot options together before it has found what hangs off a hub: see the traps in docs/firmware-paths.md
     cases.extend([namespace(Firmware::Ovmf, Board::Q35), queues(Firmware::Ovmf, Board::Q35)]);
@@ -54,6 +60,18 @@ fn pair(firmware: Firmware, board: Board, class: DiskClass) -> Case {
         .control(machine.clone().swapping_bootindex("right", "wrong"))
         .machine(machine)
         .expect(Expectation::boots("right").without_trying("wrong"))
+}
+
+/// int 13h tells the program the geometry that the user asked for its disk, and not that of the disk before or behind it.
+fn logical(board: Board, class: DiskClass, (cylinders, heads, sectors): (u32, u32, u32)) -> Case {
+    let machine = Machine::new(Firmware::SeaBios, board).drive(class, 0, Medium::blank("before"));
+    let machine = machine.logical_geometry(65, 16, 32).drive(class, 1, Medium::bootable("right")).bootindex(1);
+    let machine = machine.logical_geometry(cylinders, heads, sectors).drive(class, 2, Medium::blank("behind"));
+    Case::new(format!("drives::seabios::{}::lchs-{cylinders}-{heads}-{sectors}-{class}", board.name()))
+        .axis("class", class.name())
+        .machine(machine.logical_geometry(130, 8, 32))
+        .expect(Expectation::boots("right"))
+        .control_blank("right")
 }
 
 /// A namespace that is a device of its own boots. QEMU's line for it names the controller only, so that of several there is no

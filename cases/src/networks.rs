@@ -82,6 +82,7 @@ pub struct Story {
     network: Network,
     control: Network,
     fate: Fate,
+    guest_seconds: Option<(u64, u64)>,
     on_lan: Vec<OnLan>,
     source: SourceLine,
 }
@@ -108,12 +109,19 @@ pub fn times_out(name: &'static str, network: Network, cause: impl Into<Cause>) 
 impl Story {
     #[track_caller]
     fn of(name: &'static str, network: Network, fate: Fate) -> Story {
-        Story { name, network, control: healthy(), fate, on_lan: Vec::new(), source: SourceLine::here() }
+        let (control, source) = (healthy(), SourceLine::here());
+        Story { name, network, control, fate, guest_seconds: None, on_lan: Vec::new(), source }
     }
 
     /// Demands something of the exchange.
     pub fn on_lan(mut self, wanted: OnLan) -> Story {
         self.on_lan.push(wanted);
+        self
+    }
+
+    /// Demands so many seconds of guest time, from and to.
+    pub fn lasting(mut self, least: u64, most: u64) -> Story {
+        self.guest_seconds = Some((least, most));
         self
     }
 
@@ -133,6 +141,9 @@ impl Story {
                 Expectation::attempts([rom, booted("next")])
             }
         };
+        if let Some((least, most)) = self.guest_seconds {
+            expectation = expectation.lasting(least, most);
+        }
         expectation.network = self.on_lan;
         Case::new(format!("{group}::seabios::{}::{}", board.name(), self.name))
             .written_at(self.source)

@@ -9,7 +9,7 @@ use crate::{SLOW_OVMF, classes};
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for board in [Board::Pc, Board::Q35] {
-        cases.extend([disk_before_optical(board), letters(board)]);
+        cases.extend([disk_before_optical(board), letters(board), without_letter(board)]);
         cases.extend(LETTERS.map(|cell| letters_of_uefi(Firmware::Ovmf, board, cell)));
     }
     for (firmware, board) in classes::COMBINATIONS {
@@ -81,4 +81,16 @@ fn letters(board: Board) -> Case {
         .machine(machine)
         .expect(Expectation::boots("optical").without_trying("disk"))
         .control(control)
+}
+
+/// Of devices that no letter of `-boot order=` names SeaBIOS tries floppies before hard disks.
+fn without_letter(board: Board) -> Case {
+    let optical = classes::native_optical(board);
+    let machine = Machine::new(Firmware::SeaBios, board).virtio_blk(Medium::bootable("disk"));
+    let machine = machine.floppy(Medium::bootable("floppy")).drive(optical, 0, Medium::blank("optical"));
+    let machine = machine.boot_order("d");
+    Case::new(format!("unlisted::seabios::{}::order-d-then-floppy", board.name()))
+        .control(machine.clone().boot_order("dc"))
+        .machine(machine)
+        .expect(Expectation::boots("floppy").after_failing("optical").without_trying("disk"))
 }

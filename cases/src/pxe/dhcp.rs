@@ -11,7 +11,7 @@ use bootwright::verdict::{Cause, OnLan, tftp};
 use crate::networks::{BIOS_FILE, Story, answering, falls, healthy, network, server, serves, times_out};
 
 pub fn cases() -> Vec<Case> {
-    let pc = [rules(), several_servers(), late()].into_iter().flatten();
+    let pc = [rules(), several_servers(), late(), waits()].into_iter().flatten();
     let q35 = malformed();
     let pc = pc.map(|story| story.case("pxe", Board::Pc));
     pc.chain(q35.into_iter().map(|story| story.case("pxe", Board::Q35))).collect()
@@ -150,6 +150,23 @@ fn late() -> Vec<Story> {
     ]
 }
 
+/// How long iPXE takes, in guest time: its offer of a command line is over in a few seconds, and each wait for somebody who
+/// does not answer ends.
+fn waits() -> Vec<Story> {
+    let mut never = server();
+    never.answer_after = AnswerAfter::Never;
+    let mut naks_always = server();
+    naks_always.naks = 1000;
+    let nobody = BootAnswer::file(BIOS_FILE).next_server(Ipv4Addr::new(10, 77, 0, 99));
+    vec![
+        serves("waits-served", healthy()).lasting(7, 19),
+        times_out("waits-silent-server", network(never), Cause::NoOfferAfter(4)).lasting(15, 35),
+        times_out("waits-nak-always", network(naks_always), Cause::NotAcknowledged).lasting(15, 45),
+        falls("waits-for-nobody", network(answering(nobody)), Cause::NeverAskedFor(BIOS_FILE.to_owned()))
+            .lasting(15, 45),
+    ]
+}
+
 /// Replies that break the standard: iPXE takes what it can read.
 fn malformed() -> Vec<Story> {
     let broken = |malformed| {
@@ -157,6 +174,8 @@ fn malformed() -> Vec<Story> {
         server.malformed = Some(malformed);
         network(server)
     };
+    // its IPv6 is configured nevertheless, and has nothing to boot
+    let never_asked = || Cause::NeverAskedFor(BIOS_FILE.to_owned());
     // the whole field of 128 bytes
     let unterminated = format!("{BIOS_FILE:x<128}");
     vec![
@@ -168,5 +187,13 @@ fn malformed() -> Vec<Story> {
         serves("malformed-empty-bootfile", broken(Malformed::EmptyBootfile)),
         falls("malformed-unterminated-file", broken(Malformed::UnterminatedFile), tftp(&unterminated).not_found()),
         times_out("malformed-wrong-xid", broken(Malformed::WrongXid), Cause::OffersNotTaken(4)),
+        times_out(
+            "malformed-wrong-hardware-address",
+            broken(Malformed::WrongHardwareAddress),
+            Cause::OffersNotTaken(4),
+        ),
+        times_out("malformed-offer-refuses", broken(Malformed::OfferRefuses), Cause::OffersNotTaken(4)),
+        falls("malformed-other-server-acknowledges", broken(Malformed::OtherServerAcknowledges), never_asked()),
+        falls("malformed-other-address-acknowledged", broken(Malformed::OtherAddressAcknowledged), never_asked()),
     ]
 }

@@ -75,6 +75,14 @@ impl Medium {
         Medium { sectors: Some(bytes.div_ceil(512)), file, ..Medium::new(name, Content::Blank) }
     }
 
+    /// An ISO image, bootable by BIOS and UEFI, whose El Torito entry for BIOS asks for so many sectors of 512 bytes, 1 to 64.
+    /// Its program is as long as that, unless it needs more and reads the rest itself, and adds up all of itself before it
+    /// reports.
+    pub fn loading(name: &str, load_sectors: u16) -> Medium {
+        let (boots, fat, after) = (Boots::Both, FatType::Fat12, After::Exit);
+        Medium::new(name, Content::ElTorito { boots, fat, after, load_sectors, decoys: 0 })
+    }
+
     /// All zero.
     pub fn blank(name: &str) -> Medium {
         Medium::new(name, Content::Blank)
@@ -93,7 +101,7 @@ impl Medium {
     /// What its program does once its line is printed; `None` where it holds no program of ours.
     pub fn after(&self) -> Option<After> {
         match &self.content {
-            Content::Bootable { after, .. } => Some(*after),
+            Content::Bootable { after, .. } | Content::ElTorito { after, .. } => Some(*after),
             _ => None,
         }
     }
