@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bios_names::Kind;
 use super::finding::Reason;
 use crate::machine::DeviceName;
 use crate::wording;
@@ -130,6 +131,11 @@ impl Attempt {
             reason: Reason::default(),
             lap: 1,
         }
+    }
+
+    /// What it is on, where SeaBIOS announced it.
+    pub(crate) fn bios_kind(&self) -> Option<Kind> {
+        Kind::of_attempt(&self.target).filter(|_| self.start == Start::Announced)
     }
 
     /// Whether this word is in the firmware's own name for it.

@@ -7,8 +7,8 @@ use super::menu::{ENTRY_LIMIT, MENU_LIMIT, Menu, MenuEntry};
 use super::{Names, Trace};
 use crate::machine::DeviceName;
 
-/// Keys in the order of the entries.
-const KEYS: &str = "123456789abcdefghijklmnopqrstuvwxyz";
+/// Keys in the order of the entries; `t` is for the TPM.
+const KEYS: &str = "123456789abcdefghijklmnopqrsuvwxyz";
 
 /// Where the reader is within a menu.
 #[derive(Clone, Default)]

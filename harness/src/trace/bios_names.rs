@@ -19,6 +19,19 @@ pub enum Kind {
     Rom,
 }
 
+impl Kind {
+    /// What SeaBIOS tries, by its word for it (`do_boot` in its `src/boot.c`).
+    pub fn of_attempt(target: &str) -> Option<Kind> {
+        match target {
+            "Floppy" => Some(Kind::Floppy),
+            "Hard Disk" => Some(Kind::Disk),
+            "DVD/CD" => Some(Kind::Optical),
+            "ROM" => Some(Kind::Rom),
+            _ => None,
+        }
+    }
+}
+
 /// A device's bus from the root on, then its function: buses are numbered in this order.
 pub type Function = (u8, Vec<(u8, u8)>, (u8, u8));
 

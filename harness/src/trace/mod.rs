@@ -47,6 +47,7 @@ mod terminal;
 mod trace;
 
 pub use attempt::{Attempt, Outcome, Start};
+pub(crate) use bios_names::Kind;
 pub use finding::{Finding, Reason};
 pub use lan_finding::{LanFinding, Protocol};
 pub use names::Names;

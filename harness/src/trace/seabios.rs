@@ -233,13 +233,7 @@ impl Parser {
 
     /// Says which device the attempt that has just begun is on.
     fn entry(&mut self, target: &str, names: &Names, trace: &mut Trace) {
-        let kind = match target {
-            "Floppy" => Kind::Floppy,
-            "Hard Disk" => Kind::Disk,
-            "DVD/CD" => Kind::Optical,
-            "ROM" => Kind::Rom,
-            _ => return,
-        };
+        let Some(kind) = Kind::of_attempt(target) else { return };
         let lap = trace.laps.max(1);
         spend(trace.menus.len());
         let opened = trace.menus.iter().any(|menu| menu.lap == lap && !menu.entries.is_empty());

@@ -31,7 +31,7 @@ const LOOKS: [&str; 17] = [
 ];
 
 /// Readers of what firmware and the guest's programs print: all of their phrases are those programs' own.
-const READERS: [&str; 10] = [
+const READERS: [&str; 11] = [
     "harness/src/trace/boot_manager.rs",
     "harness/src/trace/seabios.rs",
     "harness/src/trace/damage.rs",
@@ -40,6 +40,7 @@ const READERS: [&str; 10] = [
     "harness/src/trace/guest_text.rs",
     "harness/src/trace/ipxe.rs",
     "harness/src/trace/bios_menu.rs",
+    "harness/src/trace/bios_names.rs",
     "harness/src/trace/names.rs",
     "harness/src/trace/payload.rs",
 ];

@@ -5,14 +5,12 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::machine::Machine;
-use crate::trace::{Attempt, Start, Trace};
+use crate::trace::{Attempt, Kind, Start, Trace};
 
 /// SeaBIOS' number of the first hard disk (`do_boot` in its `src/boot.c`).
 const FIRST_HARD_DISK: u8 = 0x80;
 /// SeaBIOS' number of the first optical drive (`EXTSTART_CD` in its `src/block.h`).
 const FIRST_OPTICAL: u8 = 0xe0;
-/// How SeaBIOS calls an attempt on an optical drive.
-const OPTICAL: &str = "DVD/CD";
 
 /// What the program was told, where it differs from what holds of the drive that it came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -75,14 +73,14 @@ pub(super) fn mistold(machine: &Machine, trace: &Trace) -> Option<Mistold> {
 /// The number of the drive that an attempt is on: hard disks and floppies are tried by their first only, and optical drives
 /// are tried in the order of their numbers (`bcv_prepboot`).
 fn number(attempt: &Attempt, before: &[Attempt]) -> Option<u8> {
-    match attempt.target.as_str() {
-        "Floppy" => Some(0),
-        "Hard Disk" => Some(FIRST_HARD_DISK),
-        OPTICAL => {
-            let earlier = before.iter().filter(|other| other.lap == attempt.lap && other.is_called(OPTICAL)).count();
-            FIRST_OPTICAL.checked_add(u8::try_from(earlier).ok()?)
+    match attempt.bios_kind()? {
+        Kind::Floppy => Some(0),
+        Kind::Disk => Some(FIRST_HARD_DISK),
+        Kind::Optical => {
+            let optical = |other: &&Attempt| other.lap == attempt.lap && other.bios_kind() == Some(Kind::Optical);
+            FIRST_OPTICAL.checked_add(u8::try_from(before.iter().filter(optical).count()).ok()?)
         }
-        _ => None,
+        Kind::Rom => None,
     }
 }
 
