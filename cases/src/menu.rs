@@ -29,7 +29,13 @@ pub fn cases() -> Vec<Case> {
     for board in [Board::Pc, Board::Q35] {
         cases.extend((0..LISTED.len()).filter(|&at| at != 3).map(|at| choice(board, at)));
     }
-    cases.extend([invalid_keys(), other_key_at_the_offer(), another_menu_key(), escape_with_another_key()]);
+    cases.extend([
+        invalid_keys(),
+        other_key_at_the_offer(),
+        another_menu_key(),
+        escape_with_another_key(),
+        escape_twice(),
+    ]);
     cases.extend([0, 1000, 5000, LONGEST].map(offered_for));
     cases.extend([offered_for_default(), off(), splash_time_alone(), refused(), every_lap()]);
     cases.extend(ovmf::cases());
@@ -165,6 +171,16 @@ fn escape_with_another_key() -> Case {
         .story(Story::new().wait_for_text(OFFER).press(&["f12"], LISTING).press(&["esc"], "Booting from"))
         .expect(Expectation::boots("first").menu(&LISTED))
         .control(candidates(Board::Pc).menu_key(0x86).with_blank("first"))
+}
+
+/// Where ESC opens the menu, ESC at once after it is ignored, so that who presses it several times still sees the menu.
+fn escape_twice() -> Case {
+    case(Board::Pc, "esc-twice")
+        .axis("choice", "disc")
+        .machine(candidates(Board::Pc))
+        .story(opened().press(&["esc", "2"], "Booting from"))
+        .expect(Expectation::boots("disc").without_trying("first").menu(&LISTED))
+        .control(candidates(Board::Pc).with_blank("disc"))
 }
 
 fn two_disks() -> Machine {

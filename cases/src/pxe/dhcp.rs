@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use bootwright::case::Case;
 use bootwright::lan::wire::MacAddr;
-use bootwright::lan::{AnswerAfter, BootAnswer, DhcpServer, LanSpec, Malformed, Match};
+use bootwright::lan::{AnswerAfter, BootAnswer, Compare, DhcpServer, LanSpec, Malformed, Match};
 use bootwright::machine::{Board, Network};
 use bootwright::verdict::{Cause, OnLan, tftp};
 
@@ -33,6 +33,9 @@ fn rules() -> Vec<Story> {
     // SMBIOS holds the first three fields of `-uuid` with their low byte first, and iPXE sends what SMBIOS holds
     let uuid = [0x16, 0x12, 0x07, 0xb0, 0x57, 0x47, 0x5a, 0x4b, 0x80, 0, 0, 0, 0, 0, 0, 1];
     let unlike_uuid = [7; 16];
+    let element = |code, bytes: &[u8]| Match::OptionBytes { code, bytes: bytes.to_vec(), how: Compare::Element };
+    // a server such as dnsmasq leaves out what a client does not ask for in option 55
+    let asks_for = Match::All([1, 3, 43, 60, 66, 67].map(|code| element(55, &[code])).to_vec());
     let prefix = |class: &str| Match::VendorClassPrefix(class.to_owned());
     vec![
         serves("rule-arch-0", only(Match::Arch(0))).on_lan(OnLan::Arch(0)),
@@ -57,6 +60,10 @@ fn rules() -> Vec<Story> {
         serves("rule-mac", only(mac(0x10))),
         falls("rule-other-mac", only(mac(0x11)), nothing.clone()).control(only(mac(0x10))),
         serves("rule-uuid", only(Match::Uuid(uuid))).control(only(Match::Uuid(unlike_uuid))),
+        serves("rule-asks-for-boot-options", only(asks_for)),
+        // no discover has these two, and what an acknowledgement says counts
+        serves("rule-request-names-the-server", only(element(54, &[10, 77, 0, 1]))),
+        serves("rule-request-names-the-address", only(element(50, &[10, 77, 0, 100]))),
         serves(
             "file-field-only",
             network(answering(BootAnswer { file_field: Some(BIOS_FILE.to_owned()), ..BootAnswer::none() })),
