@@ -104,12 +104,17 @@ fn several_servers() -> Vec<Story> {
     let mut naks_always = server();
     naks_always.naks = 1000;
     let by_proxy = DhcpServer::proxy("proxy").rule(Match::Any, to_main.clone());
+    // iPXE waits 2 s for a proxy although it has an address, and asks again meanwhile
+    let late_proxy = DhcpServer { answer_after: AnswerAfter::Discovers(1), ..by_proxy.clone() };
     vec![
         serves("proxy-dhcp", lan(vec![bare(), by_proxy.clone()]))
             .on_lan(OnLan::AcknowledgedBy("addresses".into()))
             .control(lan(vec![bare()])),
         times_out("proxy-dhcp-alone", lan(vec![proxy()]), Cause::OffersNotTaken(4))
             .on_lan(OnLan::NeverAsked(BIOS_FILE.into())),
+        serves("proxy-dhcp-comes-late", lan(vec![bare(), late_proxy]))
+            .on_lan(OnLan::AcknowledgedBy("addresses".into()))
+            .control(lan(vec![bare()])),
         serves("next-server-is-another-host", lan(vec![rogue().rule(Match::Any, to_main)]))
             .on_lan(OnLan::AcknowledgedBy("rogue".into())),
         falls(
