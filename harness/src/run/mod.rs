@@ -38,6 +38,7 @@ mod pace;
 mod power_cycle;
 mod prepare;
 pub(crate) mod requirements;
+mod second_look;
 mod seed;
 mod session;
 mod share;
@@ -118,6 +119,8 @@ pub struct Finished {
     pub processor: Option<Duration>,
     /// How the machine came to its boot manager at its first power-on.
     pub start: Start,
+    /// What the log of the firmware lacks although all of the evidence was kept.
+    pub(crate) lacks: Option<String>,
 }
 
 impl Finished {
@@ -140,6 +143,7 @@ impl Finished {
             gave_up: false,
             processor: None,
             start: Start::Cold(None),
+            lacks: None,
         }
     }
 }
@@ -204,7 +208,11 @@ fn run_machine(case: &Case, control: bool, machine: &Machine, platform: &Platfor
         return Finished::without_guest(case, Ended::Skipped(missing));
     }
     let machine = with_choices(machine, options);
-    let cold = |why| run_from(case, control, &machine, platform, options, Origin::Reset { why });
+    let once = |why| run_from(case, control, &machine, platform, options, Origin::Reset { why });
+    let cold = |why: Option<String>| match control || options.pause_on_failure {
+        true => once(why),
+        false => second_look::look_again(once(why.clone()), &options.folder, || once(why)),
+    };
     let Some(bases) = &options.bases else { return cold(None) };
     let base = match why_cold::why_cold(case, &machine, platform, options) {
         Some(reason) => Err(reason),
@@ -251,7 +259,7 @@ fn warm_then_cold(warm: Finished, options: &Options, cold: impl FnOnce(Option<St
         (Ended::Failed(_), _) => None,
         _ => return warm,
     };
-    if let Err(error) = warm_start::set_aside(&options.folder) {
+    if let Err(error) = warm_start::set_aside(&options.folder, warm_start::ASIDE) {
         let ended = Ended::Broken(format!("cannot set the evidence of the warm start aside: {error}"));
         return Finished { ended, ..warm };
     }
@@ -311,7 +319,9 @@ fn run_prepared(
     if let Some(refused) = session.refused.take() {
         start = Start::Cold(Some(refused));
     }
+    let hole = seen.trace.holes.first().or(seen.views.hole.as_ref());
     Finished {
+        lacks: hole.filter(|_| session.unkept(&seen).is_none()).cloned(),
         ended: conclusion.into(),
         trace: seen.trace,
         wall: seen.wall,

@@ -225,18 +225,17 @@ impl<'a> Session<'a> {
         self.network_record.write(folder.path())
     }
 
-    /// What follows from it for the case. Evidence that could not be written, or a template that was written to, is the
-    /// host's fault whatever the guest did.
-    pub fn conclude(&self, end: &RunEnd, seen: &Seen) -> Conclusion {
+    /// Evidence that could not be written or kept, or a template that was written to: the host's fault whatever the guest did.
+    pub fn unkept(&self, seen: &Seen) -> Option<String> {
         let template = self.prepared.store.as_ref().map_or(Ok(()), VariableStoreFile::template_untouched);
-        if let Err(error) = &template {
-            return Conclusion::Broken(chain(error));
-        }
-        if let Err(error) = &seen.written {
-            return Conclusion::Broken(chain(error));
-        }
-        if let Some(failure) = self.recorder.failure() {
-            return Conclusion::Broken(failure);
+        let template = template.err().map(|error| chain(&error));
+        template.or_else(|| seen.written.as_ref().err().map(|error| chain(error))).or_else(|| self.recorder.failure())
+    }
+
+    /// What follows from it for the case.
+    pub fn conclude(&self, end: &RunEnd, seen: &Seen) -> Conclusion {
+        if let Some(unkept) = self.unkept(seen) {
+            return Conclusion::Broken(unkept);
         }
         conclude(
             &self.case.expectation,

@@ -69,8 +69,11 @@ fn of(base: &Base) -> serde_json::Value {
 }
 
 /// The folder within an evidence folder that keeps what a warm start came to, once the same case was started cold.
-pub(super) fn set_aside(folder: &Path) -> std::io::Result<()> {
-    let aside = folder.join("warm");
+pub(super) const ASIDE: &str = "warm";
+
+/// Moves what is in an evidence folder into a folder of it, before the same case is run again.
+pub(super) fn set_aside(folder: &Path, into: &str) -> std::io::Result<()> {
+    let aside = folder.join(into);
     match std::fs::remove_dir_all(&aside) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -96,7 +99,7 @@ mod tests {
         }
         std::fs::create_dir(folder.path().join("warm")).unwrap();
         std::fs::write(folder.path().join("warm/of an older run"), "").unwrap();
-        set_aside(folder.path()).unwrap();
+        set_aside(folder.path(), ASIDE).unwrap();
         let names = |folder: &Path| {
             let entries = std::fs::read_dir(folder).unwrap();
             let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
