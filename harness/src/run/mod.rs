@@ -20,6 +20,7 @@ pub(crate) mod damage;
 mod device_state;
 mod error;
 mod evidence_folder;
+mod finished;
 mod flash;
 mod flash_file;
 mod fw_cfg;
@@ -52,101 +53,21 @@ mod why_cold;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use base::{Base, Bases, Start, base_machine};
 pub use error::{FailedStep, RunError, StepError};
+pub use finished::{Ended, Finished};
 pub use machine_file::{MachineFile, build_media_again};
 pub use options::{Options, Patience};
 
 use crate::case::Case;
-use crate::case::minimize::Failure;
 use crate::error::{chain, panic_message};
 use crate::machine::{Accelerator, Clock, Machine};
 use crate::platform::Platform;
-use crate::trace::Trace;
 use crate::verdict::behaviour::Behaviours;
 use crate::verdict::conclude::{Conclusion, conclude_control};
-use crate::verdict::views::Views;
 use prepare::Prepared;
 use session::Session;
-
-/// How a case ended, before known issues are looked at.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Ended {
-    /// The expectation held.
-    Passed,
-    /// It did not: what was seen instead.
-    Failed(String),
-    /// The harness or the host failed: what, and what to do.
-    Broken(String),
-    /// The platform lacks something: what.
-    Skipped(String),
-}
-
-impl From<Conclusion> for Ended {
-    fn from(conclusion: Conclusion) -> Ended {
-        match conclusion {
-            Conclusion::Holds => Ended::Passed,
-            Conclusion::Fails(reason) => Ended::Failed(reason),
-            Conclusion::Broken(reason) => Ended::Broken(reason),
-        }
-    }
-}
-
-/// A finished case.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Finished {
-    /// The verdict.
-    pub ended: Ended,
-    /// What was seen.
-    pub trace: Trace,
-    /// Host time from power-on to the end.
-    pub wall: Duration,
-    /// Guest time at the end, where it could be read.
-    pub guest: Option<Duration>,
-    /// How guest time passed.
-    pub clock: Clock,
-    /// State of the guest when the harness looked last.
-    pub guest_state: String,
-    /// The views of the boot order.
-    pub views: Views,
-    /// The run ended at a deadline of [`Patience`] and not by what the machine did.
-    pub gave_up: bool,
-    /// User and system time of its QEMUs, where it could be read.
-    pub processor: Option<Duration>,
-    /// How the machine came to its boot manager at its first power-on.
-    pub start: Start,
-    /// What the log of the firmware lacks although all of the evidence was kept.
-    pub(crate) lacks: Option<String>,
-}
-
-impl Finished {
-    /// How it failed, where it did.
-    pub fn failure(&self) -> Option<Failure> {
-        let Ended::Failed(reason) = &self.ended else { return None };
-        let terminal = self.trace.terminal.as_ref().map(|terminal| terminal.name());
-        Some(Failure::new(reason, self.trace.booted(), terminal))
-    }
-
-    fn without_guest(case: &Case, ended: Ended) -> Finished {
-        Finished {
-            ended,
-            trace: Trace::default(),
-            wall: Duration::ZERO,
-            guest: None,
-            clock: case.machine.clock(),
-            guest_state: "never powered on".to_owned(),
-            views: Views::default(),
-            gave_up: false,
-            processor: None,
-            start: Start::Cold(None),
-            lacks: None,
-        }
-    }
-}
 
 /// Runs a case and leaves its evidence. Never panics, never leaves QEMU running (unless `pause_on_failure` asks for it).
 pub fn run(case: &Case, platform: &Platform, options: &Options) -> Finished {

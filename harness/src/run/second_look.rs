@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use super::{Ended, Finished, warm_start};
+use super::finished::{Ended, Finished};
+use super::warm_start;
 
 /// The folder within an evidence folder that keeps the first of two runs.
 const FIRST: &str = "first";
