@@ -4,6 +4,7 @@ use bootwright::case::{Case, SourceLine};
 use bootwright::lan::{BootAnswer, DhcpServer, LanSpec, Match};
 use bootwright::machine::{Board, Firmware, Machine, Medium, Network, NicModel, OptionRom};
 use bootwright::trace::Outcome;
+use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Cause, Expectation, Expected, OnLan, booted, failed_entry};
 
 /// A UEFI guest as networks see it.
@@ -83,6 +84,7 @@ pub struct Story {
     control: Network,
     fate: Fate,
     guest_seconds: Option<(u64, u64)>,
+    otherwise: Option<(Behaviour, u64, u64)>,
     on_lan: Vec<OnLan>,
     source: SourceLine,
 }
@@ -110,7 +112,7 @@ impl Story {
     #[track_caller]
     fn of(name: &'static str, network: Network, fate: Fate) -> Story {
         let (control, source) = (healthy(), SourceLine::here());
-        Story { name, network, control, fate, guest_seconds: None, on_lan: Vec::new(), source }
+        Story { name, network, control, fate, guest_seconds: None, otherwise: None, on_lan: Vec::new(), source }
     }
 
     /// Demands something of the exchange.
@@ -122,6 +124,12 @@ impl Story {
     /// Demands so many seconds of guest time, from and to.
     pub fn lasting(mut self, least: u64, most: u64) -> Story {
         self.guest_seconds = Some((least, most));
+        self
+    }
+
+    /// Demands so many seconds in place of those where firmware behaves so.
+    pub fn lasting_where(mut self, behaviour: Behaviour, least: u64, most: u64) -> Story {
+        self.otherwise = Some((behaviour, least, most));
         self
     }
 
@@ -145,13 +153,19 @@ impl Story {
             expectation = expectation.lasting(least, most);
         }
         expectation.network = self.on_lan;
-        Case::new(format!("{group}::seabios::{}::{}", board.name(), self.name))
+        let otherwise =
+            self.otherwise.map(|(behaviour, least, most)| (behaviour, expectation.clone().lasting(least, most)));
+        let case = Case::new(format!("{group}::seabios::{}::{}", board.name(), self.name))
             .written_at(self.source)
             .axis("nic", "virtio-net-pci")
             .axis("story", self.name)
             .machine(machine(self.network))
             .expect(expectation)
-            .control(machine(self.control))
+            .control(machine(self.control));
+        match otherwise {
+            Some((behaviour, expectation)) => case.expect_where(behaviour, expectation),
+            None => case,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use bootwright::case::Case;
 use bootwright::lan::wire::MacAddr;
 use bootwright::lan::{AnswerAfter, BootAnswer, Compare, DhcpServer, LanSpec, Malformed, Match};
 use bootwright::machine::{Board, Network};
+use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Cause, OnLan, tftp};
 
 use crate::networks::{BIOS_FILE, Story, answering, falls, healthy, network, server, serves, times_out};
@@ -173,7 +174,11 @@ fn waits() -> Vec<Story> {
     vec![
         serves("waits-served", healthy()).lasting(7, 19),
         times_out("waits-silent-server", network(never), Cause::NoOfferAfter(4)).lasting(15, 35),
-        times_out("waits-nak-always", network(naks_always), Cause::NotAcknowledged).lasting(15, 45),
+        times_out("waits-nak-always", network(naks_always), Cause::NotAcknowledged).lasting(15, 45).lasting_where(
+            Behaviour::DiscoversAgainAfterNak,
+            150,
+            260,
+        ),
         falls("waits-for-nobody", network(answering(nobody)), Cause::NeverAskedFor(BIOS_FILE.to_owned()))
             .lasting(15, 45),
     ]

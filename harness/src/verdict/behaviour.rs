@@ -34,6 +34,8 @@ pub enum Behaviour {
     EfiRomIsDriverOnly,
     /// AAVMF has no boot option for a NIC unless the processor has random numbers (FEAT_RNG); a virtio-rng device comes too late.
     NetworkNeedsRandomInstruction,
+    /// iPXE goes back to DHCPDISCOVER where its request is refused (DHCPNAK), until the whole exchange has timed out.
+    DiscoversAgainAfterNak,
 }
 
 /// One row of the table.
@@ -52,7 +54,7 @@ pub struct Row {
 }
 
 /// Every behaviour, with the versions that have it.
-pub(crate) const TABLE: [Row; 4] = [
+pub(crate) const TABLE: [Row; 5] = [
     Row {
         behaviour: Behaviour::EmptyAhciDriveIsNoOption,
         name: "empty-ahci-drive-is-no-option",
@@ -81,6 +83,13 @@ pub(crate) const TABLE: [Row; 4] = [
         components: &["aavmf"],
         range: ">=2024.5",
         link: "https://github.com/tianocore/edk2/commit/4c4ceb2ceb80c42fd5545b2a4bd80321f07f4345",
+    },
+    Row {
+        behaviour: Behaviour::DiscoversAgainAfterNak,
+        name: "discovers-again-after-nak",
+        components: &["ipxe"],
+        range: ">=1.21.1.20210311",
+        link: "https://github.com/ipxe/ipxe/commit/1192edf39",
     },
 ];
 
@@ -143,10 +152,10 @@ mod tests {
 
     #[rstest]
     #[case::bookworm("2022.11-6+deb12u2", "1.0.0+git-20190125.36a4c85-5.1", &[])]
-    #[case::trixie("2025.02-8+deb13u1", "1.21.1+git20250501.dad20602+dfsg-1", &["empty-ahci-drive-is-no-option", "efi-rom-is-driver-only"])]
-    #[case::sid("2026.08+ds-2", "2.0.0+dfsg-5", &["empty-ahci-drive-is-no-option", "recovers-unlisted-disks", "efi-rom-is-driver-only"])]
-    #[case::ubuntu("2024.02-2ubuntu0.7", "1.21.1+git-20220113.fbbdc3926-0ubuntu2", &["empty-ahci-drive-is-no-option"])]
-    #[case::fedora("20240813-2.fc41", "20240119-1.gitde8a0821.fc41", &["empty-ahci-drive-is-no-option"])]
+    #[case::trixie("2025.02-8+deb13u1", "1.21.1+git20250501.dad20602+dfsg-1", &["empty-ahci-drive-is-no-option", "efi-rom-is-driver-only", "discovers-again-after-nak"])]
+    #[case::sid("2026.08+ds-2", "2.0.0+dfsg-5", &["empty-ahci-drive-is-no-option", "recovers-unlisted-disks", "efi-rom-is-driver-only", "discovers-again-after-nak"])]
+    #[case::ubuntu("2024.02-2ubuntu0.7", "1.21.1+git-20220113.fbbdc3926-0ubuntu2", &["empty-ahci-drive-is-no-option", "discovers-again-after-nak"])]
+    #[case::fedora("20240813-2.fc41", "20240119-1.gitde8a0821.fc41", &["empty-ahci-drive-is-no-option", "discovers-again-after-nak"])]
     #[case::own_build("unknown", "unknown", &[])]
     fn a_platform_has_the_behaviours_of_its_versions(#[case] ovmf: &str, #[case] ipxe: &str, #[case] names: &[&str]) {
         let behaviours = Behaviours::of_versions(&[("seabios", "1.16.2"), ("ovmf", ovmf), ("ipxe", ipxe)]);
