@@ -189,7 +189,7 @@ impl Recorder {
     /// # Errors
     ///
     /// Those of `out`.
-    pub(crate) fn write_timeline(&self, out: &mut dyn std::io::Write) -> std::io::Result<()> {
+    pub fn write_timeline(&self, out: &mut dyn std::io::Write) -> std::io::Result<()> {
         let state = self.lock();
         for entry in &state.timeline {
             let at = entry.at.as_secs_f64();
@@ -215,7 +215,7 @@ impl Recorder {
     }
 
     /// QMP traffic alone, both directions, as lines of JSON.
-    pub(crate) fn qmp_jsonl(&self) -> String {
+    pub fn qmp_jsonl(&self) -> String {
         let state = self.lock();
         let mut out = String::new();
         for entry in &state.timeline {

@@ -18,6 +18,8 @@ mod descriptor;
 mod distribution;
 mod error;
 mod facts;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod manifest;
 mod name;
 mod named;

@@ -164,7 +164,7 @@ impl Reader {
     }
 
     /// The same, and the guest did it: under OVMF a program that an option led to, since the boot manager has no other reason.
-    pub(crate) fn reset_by_guest(&mut self) {
+    pub fn reset_by_guest(&mut self) {
         if let Parser::Ovmf(parser) = &mut self.parser {
             parser.reset_by_guest(&mut self.trace);
         }
@@ -172,7 +172,7 @@ impl Reader {
     }
 
     /// The same, and somebody outside did it, who does not wait for the end of a line.
-    pub(crate) fn reset_from_outside(&mut self) {
+    pub fn reset_from_outside(&mut self) {
         self.resets_from_outside += 1;
         self.reset();
     }

@@ -36,7 +36,7 @@ impl Reader {
     }
 
     /// The machine was put back to this snapshot: a new lap begins in the middle.
-    pub(crate) fn put_back(&mut self, to: &Snapshot) {
+    pub fn put_back(&mut self, to: &Snapshot) {
         match &mut self.parser {
             Parser::SeaBios(parser) => parser.cut(&mut self.trace, Interruption::PutBack),
             Parser::Ovmf(parser) => parser.cut(&mut self.trace, Interruption::PutBack),

@@ -24,7 +24,7 @@
 pub(crate) mod gdb;
 mod output;
 mod port;
-pub(crate) mod qmp;
+pub mod qmp;
 pub(crate) mod serial;
 mod state_file;
 pub(crate) mod transfer;

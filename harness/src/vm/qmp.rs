@@ -127,7 +127,7 @@ impl Qmp {
     /// # Errors
     ///
     /// [`QmpError`] where QEMU does not greet within `timeout`, sends something else, or hangs up.
-    pub(crate) fn connect(
+    pub fn connect(
         stream: UnixStream,
         recorder: Recorder,
         timeout: Duration,
@@ -216,7 +216,7 @@ impl Qmp {
     /// # Errors
     ///
     /// [`QmpError::Timeout`] or [`QmpError::Ended`].
-    pub(crate) fn wait_event(
+    pub fn wait_event(
         &self,
         cursor: usize,
         name: &str,

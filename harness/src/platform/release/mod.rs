@@ -442,6 +442,15 @@ pub fn is_mirror(text: &str) -> bool {
     ["http://", "https://", "file:/"].iter().any(|start| text.starts_with(start)) && !text.contains(char::is_whitespace)
 }
 
+/// Reads a lock file for a fuzz target, which has no other way to it.
+#[cfg(fuzzing)]
+pub(super) fn read_lock(file: &Path) {
+    let Ok(lock) = lock::Lock::read(file) else { return };
+    for archive in lock.of("debian:sid").unwrap_or_default() {
+        let _ = archive.package();
+    }
+}
+
 #[cfg(test)]
 #[path = "release_tests.rs"]
 mod tests;
