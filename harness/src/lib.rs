@@ -1,9 +1,9 @@
 //! Boots real firmware in real QEMU and says, with evidence, which device booted, in which order the others were
 //! tried, and why.
 //!
-//! Data flows one way, and a module uses only what stands to its left:
+//! Data flows one way, and a module uses only what stands to its left, the crates on which this one stands first:
 //!
-//! `digest, error, wording -> process -> platform -> image (bootwright-images) -> lan (bootwright-lan) -> evidence -> foreign -> machine -> boot_server -> vm -> trace -> verdict -> case -> guest -> run -> warm -> report -> suite -> prelude`
+//! `images -> lan -> process, platform, evidence, foreign, machine (bootwright-machine) -> trace (bootwright-trace) -> boot_server -> vm -> verdict -> case -> guest -> run -> warm -> report -> suite -> prelude`
 //!
 //! Whoever writes cases takes [`prelude`]; a crate of cases is run by [`suite::main`].
 
@@ -11,23 +11,18 @@
 
 pub mod boot_server;
 pub mod case;
-mod digest;
-pub mod error;
-pub mod evidence;
-pub mod foreign;
 pub mod guest;
-pub mod machine;
-pub mod platform;
 pub mod prelude;
-pub mod process;
 pub mod report;
 pub mod run;
 pub mod suite;
-pub mod trace;
 pub mod verdict;
 pub mod vm;
 pub mod warm;
-mod wording;
 
 pub use bootwright_images as images;
 pub use bootwright_lan as lan;
+pub use bootwright_machine::{error, evidence, foreign, machine, platform, process};
+pub use bootwright_trace as trace;
+
+use bootwright_machine::{digest, wording};

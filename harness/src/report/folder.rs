@@ -45,7 +45,7 @@ impl CaseFolder {
         remove_if_there(&self.path.join(RESULT_FILE))
     }
 
-    /// Leaves the result, [tidied](CaseResult::tidied), and takes the mark away.
+    /// Leaves the result, tidied, and takes the mark away.
     ///
     /// # Errors
     /// [`ReportError::Write`] names the file that could not be written or removed.

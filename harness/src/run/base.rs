@@ -43,7 +43,7 @@ pub struct Base {
 
 /// Where bases come from.
 pub trait Bases: fmt::Debug + Send + Sync {
-    /// The base for a machine that [`why_cold`](super::why_cold::why_cold) has nothing against.
+    /// The base for a machine that `why_cold` has nothing against.
     ///
     /// # Errors
     ///
@@ -53,13 +53,12 @@ pub trait Bases: fmt::Debug + Send + Sync {
 
 /// The machine of which a base is made: the same one without anything that is plugged in, by the same clock.
 pub fn base_machine(machine: &Machine) -> Machine {
-    Machine {
-        clock: Some(machine.clock()),
-        devices: Vec::new(),
-        networks: Vec::new(),
-        rng: false,
-        paused: false,
-        boot: BootOptions::default(),
-        ..machine.clone()
-    }
+    let mut bare = machine.clone();
+    bare.clock = Some(machine.clock());
+    bare.devices.clear();
+    bare.networks.clear();
+    bare.rng = false;
+    bare.paused = false;
+    bare.boot = BootOptions::default();
+    bare
 }

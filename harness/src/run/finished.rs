@@ -52,7 +52,7 @@ pub struct Finished {
     pub guest_state: String,
     /// The views of the boot order.
     pub views: Views,
-    /// The run ended at a deadline of [`Patience`] and not by what the machine did.
+    /// The run ended at a deadline of `Patience` and not by what the machine did.
     pub gave_up: bool,
     /// User and system time of its QEMUs, where it could be read.
     pub processor: Option<Duration>,

@@ -128,7 +128,8 @@ impl Session<'_> {
     }
 
     fn destination(&mut self, machine: &Machine, to: &Destination) -> Result<Vm, StepError> {
-        let paused = Machine { paused: true, ..machine.clone() };
+        let mut paused = machine.clone();
+        paused.paused = true;
         let vm = self.power_on(&paused, StartMode::Incoming { own_nvram: to.own_nvram });
         vm.map_err(|error| RunError::because("the destination", error).into())
     }

@@ -272,17 +272,6 @@ impl Display for AcceleratorChoice {
     }
 }
 
-/// The virtual clock that a run is told to use; which machine gets one otherwise is the machine's choice.
-const VIRTUAL: Clock = Clock::Virtual { shift: 7 };
-
-impl FromStr for Clock {
-    type Err = Wanted;
-
-    fn from_str(text: &str) -> Result<Clock, Wanted> {
-        [VIRTUAL, Clock::Real].into_iter().find(|clock| clock.to_string() == text).ok_or(Wanted("virtual or real"))
-    }
-}
-
 struct Seed(u64);
 
 impl FromStr for Seed {
@@ -374,7 +363,7 @@ mod tests {
             suite: Suite::Full,
             seed: 7,
             accelerator: AcceleratorChoice::Auto,
-            clock: Some(VIRTUAL),
+            clock: Some(Clock::VIRTUAL),
             keep: true,
             strict: true,
             pause_on_failure: true,

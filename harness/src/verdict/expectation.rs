@@ -26,7 +26,7 @@ pub struct Expectation {
     /// Media that must not be tried at all. Implied by the list, and said for the reader.
     #[serde(default)]
     pub never: Vec<String>,
-    /// Compare the views of the boot order (see [`views`]).
+    /// Compare the views of the boot order: what QEMU, the monitor, the guest and the variable store say of it.
     #[serde(default = "yes")]
     pub views: bool,
     /// What must be seen on the network.

@@ -1,7 +1,7 @@
 //! One running QEMU, with its serial port, debug console and QMP.
 //!
 //! A [`Vm`] owns one QEMU. Its ports are private socket pairs handed over by descriptor, so nothing listens anywhere and
-//! no socket file is left behind; the serial port is a pair of pipes (see [`serial`]). Dropping a `Vm` ends its QEMU and
+//! no socket file is left behind; the serial port is a pair of pipes (see `serial.rs`). Dropping a `Vm` ends its QEMU and
 //! waits for that.
 //!
 //! ```no_run

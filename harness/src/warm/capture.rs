@@ -107,7 +107,8 @@ impl Capture<'_> {
     /// Powers the machine on, stopped where a debugger is to begin.
     pub(super) fn power_on(&self, debugger: Option<OwnedFd>) -> Result<(Vm, Recorder), RunError> {
         let ovmf = self.platform.ovmf.as_ref().ok_or_else(|| RunError::new("the platform has no OVMF"))?;
-        let machine = Machine { paused: debugger.is_some(), ..self.machine.clone() };
+        let mut machine = self.machine.clone();
+        machine.paused = debugger.is_some();
         let layout = Layout::of(&machine).map_err(|error| RunError::because("the base cannot be laid out", error))?;
         let vars = self.folder.join("vars.fd");
         let template = fs::read(&ovmf.vars.path).map_err(RunError::file("read", &ovmf.vars.path))?;

@@ -171,7 +171,8 @@ mod tests {
         use crate::machine::Firmware;
         use crate::run::base_machine;
         for (clock, count) in [(Clock::Real, 2), (Clock::Virtual { shift: 9 }, 3)] {
-            let base = Machine { clock: Some(clock), ..Machine::pc(Firmware::Ovmf) };
+            let mut base = Machine::pc(Firmware::Ovmf);
+            base.clock = Some(clock);
             let machines = machines(&base);
             assert_eq!(machines.len(), count);
             for (machine, _) in &machines {

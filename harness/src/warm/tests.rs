@@ -20,8 +20,13 @@ fn host() -> Option<Platform> {
     found
 }
 
+fn by(clock: Clock, mut machine: Machine) -> Machine {
+    machine.clock = Some(clock);
+    base_machine(&machine)
+}
+
 fn machine(board: Board) -> Machine {
-    base_machine(&Machine { clock: Some(Clock::Real), ..Machine::new(Firmware::Ovmf, board) })
+    by(Clock::Real, Machine::new(Firmware::Ovmf, board))
 }
 
 #[test]
@@ -43,8 +48,8 @@ fn whatever_the_guest_could_read_is_in_the_key() {
         key(&machine(Board::Q35), &platform("a", "b", "c")),
         key(&plain.clone().cpu("max"), &platform("a", "b", "c")),
         key(&plain.clone().fw_cfg("opt/a", "b"), &platform("a", "b", "c")),
-        key(&Machine { ram_mib: Some(256), ..plain.clone() }, &platform("a", "b", "c")),
-        key(&Machine { clock: Some(Clock::Virtual { shift: 9 }), ..plain }, &platform("a", "b", "c")),
+        key(&plain.clone().ram_mib(256), &platform("a", "b", "c")),
+        key(&by(Clock::Virtual { shift: 9 }, plain), &platform("a", "b", "c")),
     ];
     assert!(others.iter().all(|other| *other != own), "{others:?}");
 }

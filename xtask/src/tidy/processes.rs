@@ -7,7 +7,7 @@ use super::source::{Source, line_of};
 /// Where `std::process::Command` may stand besides tests, build scripts and examples: the harness' own way to start a
 /// process, which forks away from its threads and ends what it started; this tool; and the lan's program, which knows no
 /// harness and whose only child is the QEMU that it was given.
-const ALLOWED: [&str; 3] = ["harness/src/process/", "xtask/", "harness/lan/src/bin/"];
+const ALLOWED: [&str; 3] = ["harness/machine/src/process/", "xtask/", "harness/lan/src/bin/"];
 
 /// Everything else starts its processes by `bootwright::process`.
 pub fn started_elsewhere(sources: &[Source]) -> Vec<Finding> {
@@ -29,7 +29,7 @@ pub fn started_elsewhere(sources: &[Source]) -> Vec<Finding> {
                     path: source.path.clone(),
                     line: line_of(&source.code, at),
                     what: "a process is started by `std::process::Command`".to_owned(),
-                    fix: "use `Command` of harness/src/process, which ends what it starts",
+                    fix: "use `Command` of harness/machine/src/process, which ends what it starts",
                 });
             }
         }
@@ -91,7 +91,7 @@ mod tests {
     fn tests_build_scripts_examples_and_the_harness_own_way_may_start_one() {
         let text = "use std::process::Command;";
         for path in [
-            "harness/src/process/mod.rs",
+            "harness/machine/src/process/mod.rs",
             "xtask/src/main.rs",
             "images/build.rs",
             "images/build/main.rs",

@@ -5,22 +5,22 @@ use super::*;
 
 #[test]
 fn a_module_may_use_what_stands_to_its_left() {
-    let text = "use crate::platform::Platform;\nuse crate::report::x; // crate::report\n/// [`crate::report`]";
+    let text = "use crate::verdict::Verdict;\nuse crate::report::x; // crate::report\n/// [`crate::report`]";
     assert_eq!(found(direction, &[("harness/src/report/mod.rs", text)]), NONE);
 }
 
 #[test]
 fn a_module_may_not_use_what_stands_to_its_right() {
-    let text = "//! x\nuse crate::platform::{self};\nuse crate::report::Report;\n";
+    let text = "//! x\nuse crate::boot_server::{self};\nuse crate::report::Report;\n";
     let findings = found(direction, &[("harness/src/vm/qmp.rs", text)]);
     assert_one(&findings, "harness/src/vm/qmp.rs:3: `vm` uses `crate::report`");
 }
 
 #[test]
 fn a_module_to_the_right_is_found_in_braces_too() {
-    let text = "use crate::{\n    platform::{FirmwareFile, Platform},\n    case::Case,\n};\n";
-    let findings = found(direction, &[("harness/src/machine/mod.rs", text)]);
-    assert_one(&findings, ":3: `machine` uses `crate::case`");
+    let text = "use crate::{\n    process::{Command, Exit},\n    machine::Machine,\n};\n";
+    let findings = found(direction, &[("harness/machine/src/platform/mod.rs", text)]);
+    assert_one(&findings, ":3: `platform` uses `crate::machine`");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::functions::test_files;
 use super::source::{Source, line_of};
 
 /// Folders in which verdicts are made.
-const HELD: [&str; 4] = ["harness/src/run/", "harness/src/suite/", "harness/src/trace/", "harness/src/verdict/"];
+const HELD: [&str; 4] = ["harness/src/run/", "harness/src/suite/", "harness/trace/src/", "harness/src/verdict/"];
 
 /// How a text is looked into or compared.
 const LOOKS: [&str; 17] = [
@@ -32,17 +32,17 @@ const LOOKS: [&str; 17] = [
 
 /// Readers of what firmware and the guest's programs print: all of their phrases are those programs' own.
 const READERS: [&str; 11] = [
-    "harness/src/trace/boot_manager.rs",
-    "harness/src/trace/seabios.rs",
-    "harness/src/trace/damage.rs",
-    "harness/src/trace/ovmf.rs",
-    "harness/src/trace/entries.rs",
-    "harness/src/trace/guest_text.rs",
-    "harness/src/trace/ipxe.rs",
-    "harness/src/trace/bios_menu.rs",
-    "harness/src/trace/bios_names.rs",
-    "harness/src/trace/names.rs",
-    "harness/src/trace/payload.rs",
+    "harness/trace/src/boot_manager.rs",
+    "harness/trace/src/seabios.rs",
+    "harness/trace/src/damage.rs",
+    "harness/trace/src/ovmf.rs",
+    "harness/trace/src/entries.rs",
+    "harness/trace/src/guest_text.rs",
+    "harness/trace/src/ipxe.rs",
+    "harness/trace/src/bios_menu.rs",
+    "harness/trace/src/bios_names.rs",
+    "harness/trace/src/names.rs",
+    "harness/trace/src/payload.rs",
 ];
 
 /// What QEMU says elsewhere, in its own words.
@@ -108,7 +108,7 @@ fn arms(source: &Source) -> impl Iterator<Item = (usize, &str)> {
 /// The texts of the harness that have a name, but for those of firmware and guests.
 fn constants(sources: &[Source]) -> BTreeMap<&str, &str> {
     let ours = |source: &&Source| {
-        source.path.starts_with("harness/src/") && source.is_rust() && !READERS.contains(&source.path.as_str())
+        source.path.starts_with("harness/") && source.is_rust() && !READERS.contains(&source.path.as_str())
     };
     let mut named = BTreeMap::new();
     for source in sources.iter().filter(ours) {
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn words_of_firmware_tests_names_and_what_only_people_read_are_left_alone() {
         let sentence = "if line.contains(\"no offer\") {}";
-        assert_eq!(of("harness/src/trace/seabios.rs", sentence), NONE);
+        assert_eq!(of("harness/trace/src/seabios.rs", sentence), NONE);
         assert_eq!(of("harness/src/report/text.rs", sentence), NONE);
         assert_eq!(of("harness/src/run/hotplug.rs", "words.contains(\"in use\")"), NONE);
         assert_eq!(of("harness/src/run/steps.rs", "name == \"ROM\""), NONE);

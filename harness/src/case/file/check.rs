@@ -110,20 +110,7 @@ fn machine(machine: &Machine, place: &[&str]) -> Result<(), Misplaced> {
 
 /// The device that a layout stumbled over.
 fn device_of(error: &LayoutError, machine: &Machine) -> Option<usize> {
-    match error {
-        LayoutError::Taken { device, .. }
-        | LayoutError::Full { device, .. }
-        | LayoutError::NotOnBoard { device, .. }
-        | LayoutError::PlaceTaken { device, .. }
-        | LayoutError::UnknownNic { device, .. }
-        | LayoutError::NoImage { device, .. }
-        | LayoutError::NoSuchPlace { device, .. }
-        | LayoutError::NoAdapter { device }
-        | LayoutError::NoSuchNetwork { device, .. } => Some(*device),
-        LayoutError::NameOfDevice(name) | LayoutError::MediumTwice(name) => {
-            machine.devices.iter().rposition(|device| device.medium_name() == Some(name))
-        }
-    }
+    error.device(|name| machine.devices.iter().rposition(|device| device.medium_name() == Some(name)))
 }
 
 /// Holds an expectation against the machine that it is about.

@@ -1,0 +1,243 @@
+//! Golden command lines. `INSTA_UPDATE=always cargo test -p bootwright argv` writes them anew; read the difference.
+
+use super::*;
+use crate::machine::Firmware;
+use crate::machine::{Medium, Network, Place, ScsiAdapter, UsbController, VariableStore};
+use bootwright_lan::LanSpec;
+
+/// One line for each option, with the value that follows it.
+fn text(argv: &[String]) -> String {
+    let mut text = String::new();
+    for word in argv {
+        let is_option = word.starts_with('-') && !word.starts_with("-1");
+        text += if text.is_empty() { "" } else { if is_option { "\n" } else { " " } };
+        text += word;
+    }
+    text
+}
+
+fn harness(nics: &[i32]) -> Wiring {
+    let serial = "serial-0".to_owned();
+    Wiring::Harness { qmp: 10, serial, debugcon: 12, nics: nics.to_vec(), sandbox: true, incoming: false }
+}
+
+/// A file for each device that has a medium.
+fn media(machine: &Machine) -> Vec<Option<PathBuf>> {
+    let file = |device: &Device| device.medium_name().map(|name| PathBuf::from(format!("/run/media/{name}.img")));
+    machine.devices.iter().map(file).collect()
+}
+
+fn golden(name: &str, machine: &Machine, files: &Files, wiring: &Wiring) {
+    let layout = Layout::of(machine).unwrap();
+    let argv = argv(machine, &layout, files, wiring);
+    insta::with_settings!({ snapshot_path => "../golden", prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!(name, text(&argv));
+    });
+}
+
+#[test]
+fn a_seabios_pc() {
+    let machine = Machine::pc(Firmware::SeaBios)
+        .virtio_blk(Medium::bootable("wrong"))
+        .slot(3)
+        .virtio_blk(Medium::bootable("right"))
+        .slot(9)
+        .bootindex(1)
+        .strict(true)
+        .reboot_timeout(5000);
+    let files = Files { bios: Some("/fw/bios-256k.bin".into()), media: media(&machine), ..Files::default() };
+    golden("seabios-pc", &machine, &files, &harness(&[]));
+}
+
+#[test]
+fn an_ovmf_q35() {
+    let machine = Machine::q35(Firmware::Ovmf)
+        .cdrom(DeviceClass::Ahci { port: 2 }, Medium::bootable("cd"))
+        .bootindex(2)
+        .virtio_scsi(5, 3, Medium::bootable("disk"))
+        .bootindex(1)
+        .rng();
+    let files = Files {
+        code: Some("/fw/OVMF_CODE_4M.fd".into()),
+        vars: Some("/run/vars.fd".into()),
+        media: media(&machine),
+        ..Files::default()
+    };
+    golden("ovmf-q35", &machine, &files, &harness(&[]));
+}
+
+#[test]
+fn further_adapters_a_hub_namespaces_and_block_sizes() {
+    let scsi = |adapter, target| DeviceClass::Scsi { adapter, hba: 0, target, lun: 0 };
+    let hub = |port| DeviceClass::UsbBehindHub { controller: UsbController::Xhci, hub: 2, port };
+    let machine = Machine::q35(Firmware::SeaBios)
+        .scsi(ScsiAdapter::Lsi53c895a, 3, 0, Medium::bootable("lsi"))
+        .disk(scsi(ScsiAdapter::Megasas, 1), Medium::bootable("megasas"))
+        .cdrom(scsi(ScsiAdapter::Mptsas1068, 2), Medium::bootable("mptsas-cd"))
+        .disk(scsi(ScsiAdapter::Pvscsi, 0), Medium::bootable("pvscsi"))
+        .virtio_scsi(0, 0, Medium::bootable("queues"))
+        .adapter_property("num_queues", 4)
+        .disk(hub(1), Medium::bootable("hub-1"))
+        .disk(hub(8), Medium::bootable("hub-8"))
+        .disk(DeviceClass::NvmeNamespace { controller: 0, nsid: 1 }, Medium::bootable("ns-1"))
+        .disk(DeviceClass::NvmeNamespace { controller: 0, nsid: 7 }, Medium::bootable("ns-7"))
+        .virtio_blk(Medium::bootable("emulating-512"))
+        .block_sizes(512, 4096);
+    let files = Files { media: media(&machine), ..Files::default() };
+    golden("further-adapters-q35", &machine, &files, &harness(&[]));
+}
+
+/// Every device class, place and option of the specification that one pc can have.
+fn everything_on_pc() -> Machine {
+    let usb = |controller| DeviceClass::UsbStorage { controller, port: 1 };
+    let machine = Machine::pc(Firmware::SeaBios)
+        .virtio_blk(Medium::bootable("virtio-blk"))
+        .logical_geometry(1024, 16, 63)
+        .block_size(4096)
+        .property("write-cache", "off")
+        .virtio_scsi(1, 2, Medium::bootable("scsi-hd"))
+        .cdrom(DeviceClass::VirtioScsi { hba: 1, target: 0, lun: 0 }, Medium::bootable("scsi-cd"))
+        .ide(0, 0, Medium::bootable("ide-hd"))
+        .cdrom(DeviceClass::Ide { channel: 1, unit: 1 }, Medium::bootable("ide-cd"))
+        .ahci(3, Medium::bootable("ahci"))
+        .nvme(Medium::bootable("nvme"))
+        .function(8, 0)
+        .nvme(Medium::bootable("nvme-function"))
+        .function(8, 1)
+        .disk(usb(UsbController::Xhci), Medium::bootable("xhci"))
+        .disk(usb(UsbController::Ehci), Medium::bootable("ehci"))
+        .disk(usb(UsbController::Uhci), Medium::bootable("uhci"))
+        .floppy(Medium::bootable("floppy"))
+        .bootindex(4)
+        .device(DeviceClass::Floppy { unit: 1 }, None, false)
+        .virtio_blk(Medium::bootable("behind-bridge"))
+        .place(Place::PciBridge)
+        .virtio_blk(Medium::bootable("behind-expander"))
+        .place(Place::Expander)
+        .virtio_blk(Medium::bootable("later"))
+        .absent()
+        .nic("e1000", Some(0))
+        .bootindex(-1)
+        .nic("virtio-net-pci", None)
+        .rom(OptionRom::Empty)
+        .nic("rtl8139", Some(1))
+        .rom(OptionRom::NoBar);
+    let mut machine = machine.cpu("max,+rdrand").vga().serial_console().paused().extra_serial_ports(1).rng();
+    machine.boot = super::super::BootOptions {
+        strict: Some(false),
+        reboot_timeout: Some(-1),
+        order: Some("nc".to_owned()),
+        once: Some("d".to_owned()),
+        menu: Some(true),
+        splash_time: Some(1500),
+        menu_key: None,
+    };
+    machine.networks = vec![Network::new(LanSpec::default()); 2];
+    machine.fw_cfg.push(("opt/org.tianocore/IPv4PXESupport".to_owned(), "n".to_owned()));
+    machine
+}
+
+#[test]
+fn every_device_class_on_pc() {
+    let machine = everything_on_pc();
+    let files = Files {
+        bios: Some("/fw/bios-256k.bin".into()),
+        media: media(&machine),
+        data_dirs: vec!["/data/one".into(), "/data/two".into()],
+        ..Files::default()
+    };
+    golden("every-class-pc", &machine, &files, &harness(&[20, 21]));
+}
+
+#[test]
+fn every_device_class_on_pc_by_hand() {
+    let machine = everything_on_pc();
+    let files = Files { media: media(&machine), ..Files::default() };
+    golden("every-class-pc-by-hand", &machine, &files, &Wiring::ByHand { debugcon: "debugcon.log".into() });
+}
+
+#[test]
+fn ports_expanders_and_a_floppy_controller_on_q35() {
+    let machine = Machine::q35(Firmware::SeaBios)
+        .nvme(Medium::bootable("root-port"))
+        .place(Place::RootPort)
+        .virtio_blk(Medium::bootable("expander"))
+        .place(Place::Expander)
+        .virtio_blk(Medium::bootable("expander-too"))
+        .place(Place::Expander)
+        .ahci(0, Medium::bootable("ahci"))
+        .floppy(Medium::bootable("floppy"))
+        .bootindex(1);
+    let files = Files { media: media(&machine), ..Files::default() };
+    golden("places-q35", &machine, &files, &harness(&[]));
+}
+
+#[test]
+fn commas_are_doubled_where_qemu_splits_at_them_and_nowhere_else() {
+    let machine = Machine::q35(Firmware::Ovmf).virtio_blk(Medium::bootable("only"));
+    let files = Files {
+        bios: Some("/a, b/bios,1.bin".into()),
+        code: Some("/a, b/code,1.fd".into()),
+        vars: Some("/a, b/vars=1.fd".into()),
+        media: vec![Some("/a, b/only,readonly=on.img".into())],
+        fw_cfg: Vec::new(),
+        data_dirs: vec!["/a, b".into()],
+    };
+    golden("awkward-paths", &machine, &files, &harness(&[]));
+}
+
+#[test]
+fn the_same_machine_gives_the_same_command_line() {
+    let machine = everything_on_pc();
+    let layout = Layout::of(&machine).unwrap();
+    let files = Files::default();
+    let once = argv(&machine, &layout, &files, &harness(&[]));
+    assert_eq!(once, argv(&machine, &layout, &files, &harness(&[])));
+}
+
+#[test]
+fn an_absent_device_is_left_to_the_story_with_its_medium() {
+    let machine = everything_on_pc();
+    let layout = Layout::of(&machine).unwrap();
+    let files = Files { media: media(&machine), ..Files::default() };
+    let text = text(&argv(&machine, &layout, &files, &harness(&[])));
+    let index = machine.device_with_medium("later").unwrap();
+    assert!(!text.contains(&format!("node-name=medium{index},")), "{text}");
+    assert!(!text.contains(&format!("id=dev{index},")), "{text}");
+}
+
+#[test]
+fn a_variable_store_is_written_read_or_not_there() {
+    let drives = |access: Access| {
+        let machine = Machine::q35(Firmware::Ovmf).variable_store(VariableStore::with_access(access));
+        let files = Files { code: Some("/fw/CODE.fd".into()), vars: Some("/run/vars.fd".into()), ..Files::default() };
+        let argv = argv(&machine, &Layout::of(&machine).unwrap(), &files, &harness(&[]));
+        argv.into_iter().filter(|word| word.starts_with("if=pflash")).collect::<Vec<_>>()
+    };
+    let code = "if=pflash,unit=0,format=raw,readonly=on,file=/fw/CODE.fd";
+    let vars = |read_only: &str| format!("if=pflash,unit=1,format=raw,readonly={read_only},file=/run/vars.fd");
+    assert_eq!(drives(Access::ReadWrite), [code, &vars("off")]);
+    assert_eq!(drives(Access::ReadOnly), [code, &vars("on")]);
+    assert_eq!(drives(Access::Absent), [code]);
+}
+
+#[test]
+fn a_virt_has_two_flashes_a_processor_of_64_bits_and_no_port_of_a_pc() {
+    let machine = Machine::new(Firmware::Aavmf, crate::machine::Board::Virt).virtio_blk(Medium::bootable("only"));
+    let machine = machine.ahci(0, Medium::bootable("sata")).bootindex(1);
+    let layout = Layout::of(&machine).unwrap();
+    let files = Files { code: Some("/c.fd".into()), vars: Some("/v.fd".into()), ..Files::default() };
+    let words = argv(&machine, &layout, &files, &harness(&[])).join(" ");
+    for wanted in [
+        "-machine virt,accel=tcg -m 256 -cpu cortex-a57 -icount shift=7,sleep=off",
+        "-drive if=pflash,unit=0,format=raw,readonly=on,file=/c.fd -drive if=pflash,unit=1,format=raw,readonly=off,file=/v.fd",
+        "-device virtio-blk-pci,id=dev0,drive=medium0,bus=pcie.0,addr=0x3.0x0",
+        "-device ich9-ahci,id=",
+    ] {
+        assert!(words.contains(wanted), "{wanted} in {words}");
+    }
+    assert!(!words.contains("isa-"), "{words}");
+    let lines = (0..2).filter_map(|index| crate::machine::paths::bootorder_line(&machine, &layout, index));
+    let wanted = ["/pci@ffffffffffffffff/scsi@3/disk@0,0", "/pci@ffffffffffffffff/pci8086,2922@4/drive@0/disk@0"];
+    assert_eq!(lines.collect::<Vec<_>>(), wanted);
+}

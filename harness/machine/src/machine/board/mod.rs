@@ -1,0 +1,56 @@
+//! Boards: QEMU's machine types, and what each has, as facts in one place.
+//!
+//! Layout, argv and firmware paths ask [`Board::facts`] and never which board it is, so that another board is another file
+//! here with its facts. A test has a board that does not exist, to hold them to that.
+//!
+//! ```
+//! use bootwright_machine::machine::Board;
+//!
+//! assert_eq!(Board::Q35.facts().root.id, "pcie.0");
+//! assert!(Board::Q35.facts().ide.is_none());
+//! ```
+
+mod facts;
+#[cfg(test)]
+mod imaginary;
+mod pc;
+mod q35;
+mod virt;
+
+use serde::{Deserialize, Serialize};
+
+pub use facts::{BoardFacts, Expander, FirmwareStore, FloppyController, RootBus};
+
+/// QEMU's machine type (without its version). Exhaustive for the same reason as [`Firmware`](super::Firmware).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+pub enum Board {
+    /// `pc`: i440FX with PIIX3 IDE.
+    Pc,
+    /// `q35`: ICH9 with AHCI.
+    Q35,
+    /// `virt` of qemu-system-aarch64: PCI Express without ISA.
+    Virt,
+    /// One that QEMU does not have.
+    #[cfg(test)]
+    #[schemars(skip)]
+    Imaginary,
+}
+
+impl Board {
+    /// What it has.
+    pub fn facts(self) -> &'static BoardFacts {
+        match self {
+            Board::Pc => &pc::FACTS,
+            Board::Q35 => &q35::FACTS,
+            Board::Virt => &virt::FACTS,
+            #[cfg(test)]
+            Board::Imaginary => &imaginary::FACTS,
+        }
+    }
+
+    /// The name used on QEMU's command line, in case ids and in reports.
+    pub fn name(self) -> &'static str {
+        self.facts().name
+    }
+}

@@ -1,0 +1,490 @@
+//! Where every device of a machine sits: PCI slots, bridges, shared adapters, disk sizes.
+//!
+//! The layout is a pure function of the machine, and both the argv and the firmware paths derive from it, so that the
+//! two cannot disagree. Slots are given out in device order; an explicit slot is honoured or refused.
+
+mod error;
+mod places;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bootwright_images::{Content, FatType, MediumKind};
+
+use super::board::{BoardFacts, Expander};
+pub use super::pci_address::PciAddress;
+use super::{Device, DeviceClass, Machine, Network, Nic, NicModel, Place, UnknownNic, Value};
+pub use error::LayoutError;
+
+/// The PCI bus number of the expander root bus.
+pub(crate) const EXPANDER_BUS: u8 = 0x80;
+
+/// Root-bus slot of the `virtio-rng-pci` of machines that have one.
+pub(crate) const RNG_SLOT: u8 = 0x1e;
+
+/// The way from a root bus to a PCI function: one address for each bridge, then the function itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PciPath {
+    /// Number of the root bus, 0 or the expander's.
+    pub root: u8,
+    /// Hops from that root bus; the last one is the function itself.
+    pub hops: Vec<PciAddress>,
+}
+
+impl PciPath {
+    /// A function on the board's root bus.
+    fn on_root(address: PciAddress) -> PciPath {
+        PciPath { root: 0, hops: vec![address] }
+    }
+}
+
+/// Where a PCI function sits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PciPlace {
+    /// Bus to plug into, as QEMU spells it.
+    pub bus: String,
+    /// Address on that bus.
+    pub address: PciAddress,
+    /// Way from the root bus.
+    pub path: PciPath,
+}
+
+/// A PCI function of the layout that the machine did not name: bridge, adapter, host controller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Controller {
+    /// QEMU's id.
+    pub id: String,
+    /// QEMU's device name.
+    pub driver: &'static str,
+    /// Properties besides id, bus and addr.
+    pub properties: Vec<(String, Value)>,
+    /// Where it sits.
+    pub at: PciPlace,
+    /// The slot is multifunction.
+    pub multifunction: bool,
+}
+
+/// A `usb-hub` of the layout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hub {
+    /// QEMU's id.
+    pub id: String,
+    /// Bus to plug into, as QEMU spells it.
+    pub bus: String,
+    /// Root port, from 1.
+    pub port: u8,
+}
+
+/// One device of the machine, placed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// QEMU's id, `dev0`, `dev1`, in device order.
+    pub id: String,
+    /// Bus to plug into, as QEMU spells it; empty for the floppy controller's own bus.
+    pub bus: String,
+    /// `addr=` for PCI devices.
+    pub address: Option<PciAddress>,
+    /// Way from the root bus to the PCI function that firmware sees: the device itself or its adapter.
+    pub pci: Option<PciPath>,
+    /// The kind of image that goes in.
+    pub kind: Option<MediumKind>,
+    /// Size of its medium in 512-byte sectors, for hard disks whose medium leaves it open; distinct within a machine.
+    pub sectors: Option<u64>,
+}
+
+/// All places of a machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// Bridges, adapters and host controllers, parents first.
+    pub controllers: Vec<Controller>,
+    /// USB hubs on those.
+    pub hubs: Vec<Hub>,
+    /// One entry for each device, in device order.
+    pub devices: Vec<Placed>,
+}
+
+impl Layout {
+    /// Lays out a machine.
+    ///
+    /// # Errors
+    ///
+    /// [`LayoutError`] where two devices collide, a bus is full or the board lacks what a device needs.
+    pub fn of(machine: &Machine) -> Result<Layout, LayoutError> {
+        let mut names = BTreeSet::new();
+        for name in machine.devices.iter().filter_map(Device::medium_name) {
+            if !names.insert(name) {
+                return Err(LayoutError::MediumTwice(name.to_owned()));
+            }
+        }
+        let other_names = (0..machine.devices.len()).filter(|&index| machine.devices[index].medium.is_none());
+        let mut other_names = other_names.filter_map(|index| machine.name_of(index));
+        if let Some(name) = other_names.find(|name| names.contains(name.as_str())) {
+            return Err(LayoutError::NameOfDevice(name.to_string()));
+        }
+        // the same program may be had under several file names and on several networks
+        if let Some(name) = machine.networks.iter().flat_map(Network::media).find(|name| names.contains(name)) {
+            return Err(LayoutError::MediumTwice(name.to_owned()));
+        }
+        for (device, nic) in machine.plugged_nics() {
+            if let Some(lan) = nic.lan.filter(|&lan| lan >= machine.networks.len()) {
+                return Err(LayoutError::NoSuchNetwork { device, lan, networks: machine.networks.len() });
+            }
+        }
+        let mut planner = Planner::new(machine);
+        planner.reserve_explicit_slots();
+        for (index, device) in machine.devices.iter().enumerate() {
+            let placed = planner.place(index, device)?;
+            planner.layout.devices.push(placed);
+        }
+        unique_units(machine, &planner.layout)?;
+        Ok(planner.layout)
+    }
+}
+
+/// Refuses two drives in one place of an IDE, SCSI, USB or floppy bus. A device that is absent at power-on may want the
+/// place of another: a story may swap them.
+fn unique_units(machine: &Machine, layout: &Layout) -> Result<(), LayoutError> {
+    let mut places = BTreeMap::new();
+    for (index, (device, placed)) in machine.devices.iter().zip(&layout.devices).enumerate() {
+        let bus = &placed.bus;
+        let place = match &device.class {
+            DeviceClass::VirtioScsi { target, lun, .. } => format!("bus \"{bus}\" target {target} LUN {lun}"),
+            DeviceClass::Scsi { target, lun, .. } => format!("bus \"{bus}\" target {target} LUN {lun}"),
+            DeviceClass::NvmeNamespace { nsid, .. } => format!("bus \"{bus}\" namespace {nsid}"),
+            DeviceClass::UsbBehindHub { hub, port, .. } => format!("bus \"{bus}\" port {hub}.{port}"),
+            DeviceClass::Ide { unit, .. } => format!("bus \"{bus}\" unit {unit}"),
+            DeviceClass::Ahci { .. } => format!("bus \"{bus}\""),
+            DeviceClass::UsbStorage { port, .. } => format!("bus \"{bus}\" port {port}"),
+            DeviceClass::Floppy { unit } => format!("floppy drive {unit}"),
+            DeviceClass::VirtioBlk | DeviceClass::Nvme | DeviceClass::Nic(_) => continue,
+        };
+        if device.absent {
+            continue;
+        }
+        if let Some(&first) = places.get(&place) {
+            return Err(LayoutError::PlaceTaken { device: index, first, place });
+        }
+        places.insert(place, index);
+    }
+    Ok(())
+}
+
+/// What kind of image a device takes; `None` where no image has its sectors.
+fn medium_kind(device: &Device) -> Option<MediumKind> {
+    let logical = device.block_size.map(|size| size.logical);
+    match (&device.class, device.optical, logical) {
+        (DeviceClass::Floppy { .. }, _, None | Some(512)) => Some(MediumKind::Floppy),
+        (DeviceClass::Floppy { .. }, ..) => None,
+        (_, true, None | Some(2048)) => Some(MediumKind::Cdrom),
+        (_, true, _) => None,
+        (_, false, None | Some(512)) => Some(MediumKind::Disk),
+        (_, false, Some(4096)) => Some(MediumKind::Disk4Kn),
+        (_, false, _) => None,
+    }
+}
+
+struct Planner<'a> {
+    machine: &'a Machine,
+    board: &'static BoardFacts,
+    layout: Layout,
+    /// Bus and address already given away.
+    taken: BTreeSet<(String, PciAddress)>,
+    /// Bus and slot that some device asks for by number.
+    promised: BTreeSet<(String, u8)>,
+}
+
+impl<'a> Planner<'a> {
+    fn new(machine: &'a Machine) -> Planner<'a> {
+        let board = machine.board.facts();
+        let mut planner =
+            Planner { machine, board, layout: Layout::default(), taken: BTreeSet::new(), promised: BTreeSet::new() };
+        if machine.rng {
+            planner.taken.insert((board.root.id.to_owned(), PciAddress::slot(RNG_SLOT)));
+        }
+        planner
+    }
+
+    fn reserve_explicit_slots(&mut self) {
+        let promised = self.machine.devices.iter().filter_map(|device| {
+            let (bus, slot) = match device.place {
+                Place::Root => (self.board.root.id, device.slot?),
+                Place::PciBridge => ("bridge0", device.slot?),
+                Place::Expander => ("expander0", device.slot?),
+                Place::Port { slot, .. } => (self.board.root.id, slot),
+                Place::RootPort => return None,
+            };
+            Some((bus.to_owned(), slot))
+        });
+        self.promised = promised.collect();
+    }
+
+    /// Takes the requested or next free address on a bus. The root bus keeps some slots for the board, a bridge's slot 0 is
+    /// its hot-plug controller's.
+    fn take(&mut self, bus: &str, device: usize, slot: Option<u8>, function: u8) -> Result<PciAddress, LayoutError> {
+        let slot = match slot {
+            Some(slot) => slot,
+            None => {
+                let (first, last) = match self.controller(bus) {
+                    Some(controller) if self.board.expander == Expander::Ports(controller.driver) => (0, 30),
+                    Some(_) => (1, 30),
+                    None => self.board.root.free_slots,
+                };
+                let free = |slot: &u8| {
+                    !self.promised.contains(&(bus.to_owned(), *slot))
+                        && !self.taken.iter().any(|(at, taken)| at == bus && taken.slot == *slot)
+                };
+                (first..=last).find(free).ok_or_else(|| LayoutError::Full { bus: bus.to_owned(), device })?
+            }
+        };
+        let address = PciAddress { slot, function };
+        if !self.taken.insert((bus.to_owned(), address)) {
+            return Err(LayoutError::Taken { bus: bus.to_owned(), slot, function, device });
+        }
+        Ok(address)
+    }
+
+    fn controller(&self, id: &str) -> Option<&Controller> {
+        self.layout.controllers.iter().find(|controller| controller.id == id)
+    }
+
+    fn add_controller(
+        &mut self,
+        id: &str,
+        driver: &'static str,
+        property: Option<(&str, Value)>,
+        at: PciPlace,
+        multifunction: bool,
+    ) {
+        let properties = property.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        self.layout.controllers.push(Controller { id: id.to_owned(), driver, properties, at, multifunction });
+    }
+
+    /// Function 0 of the next free slot of the root bus.
+    fn next_on_root(&mut self, index: usize) -> Result<PciPlace, LayoutError> {
+        let bus = self.board.root.id;
+        let address = self.take(bus, index, None, 0)?;
+        Ok(PciPlace { bus: bus.to_owned(), address, path: PciPath::on_root(address) })
+    }
+
+    /// Finds an address for a PCI function at the place that `device` asks for.
+    fn pci_function(&mut self, index: usize, device: &Device) -> Result<PciPlace, LayoutError> {
+        match device.place {
+            Place::Root => {
+                let bus = self.board.root.id;
+                let address = self.take(bus, index, device.slot, device.function)?;
+                Ok(PciPlace { bus: bus.to_owned(), address, path: PciPath::on_root(address) })
+            }
+            Place::PciBridge => {
+                let id = "bridge0";
+                if self.controller(id).is_none() {
+                    let at = self.next_on_root(index)?;
+                    self.add_controller(id, "pci-bridge", Some(("chassis_nr", Value::from(1_u8))), at, false);
+                }
+                self.behind(id, index, device)
+            }
+            Place::RootPort => {
+                let driver = self.board.root_port.ok_or_else(|| self.not_on_board(index, "a pcie-root-port"))?;
+                let at = self.next_on_root(index)?;
+                self.behind_port(driver, at, index, false)
+            }
+            Place::Port { slot, function } => {
+                let driver = self.board.root_port.ok_or_else(|| self.not_on_board(index, "a pcie-root-port"))?;
+                let bus = self.board.root.id;
+                self.make_visible(driver, slot, function, index)?;
+                let address = self.take(bus, index, Some(slot), function)?;
+                let at = PciPlace { bus: bus.to_owned(), address, path: PciPath::on_root(address) };
+                self.behind_port(driver, at, index, true)
+            }
+            Place::Expander => self.behind_expander(index, device),
+        }
+    }
+
+    /// Nobody looks at the functions of a slot that has none at 0: adds an idle port there where no device has one.
+    fn make_visible(&mut self, driver: &'static str, slot: u8, function: u8, index: usize) -> Result<(), LayoutError> {
+        let bus = self.board.root.id;
+        let has_zero = |device: &Device| device.place == Place::Port { slot, function: 0 };
+        let zero = (bus.to_owned(), PciAddress::slot(slot));
+        if function == 0 || self.taken.contains(&zero) || self.machine.devices.iter().any(has_zero) {
+            return Ok(());
+        }
+        let address = self.take(bus, index, Some(slot), 0)?;
+        let at = PciPlace { bus: bus.to_owned(), address, path: PciPath::on_root(address) };
+        let chassis = Value::from(200 + i64::from(slot));
+        self.add_controller(&format!("idle-port{slot}"), driver, Some(("chassis", chassis)), at, true);
+        Ok(())
+    }
+
+    fn behind_expander(&mut self, index: usize, device: &Device) -> Result<PciPlace, LayoutError> {
+        let id = "expander0";
+        let (Expander::Bridge(driver) | Expander::Ports(driver)) = self.board.expander;
+        let has_bridge = self.board.expander == Expander::Bridge(driver);
+        if self.controller(id).is_none() {
+            let at = self.next_on_root(index)?;
+            let hops = if has_bridge { vec![PciAddress::slot(0)] } else { Vec::new() };
+            let at = PciPlace { path: PciPath { root: EXPANDER_BUS, hops }, ..at };
+            self.add_controller(id, driver, Some(("bus_nr", Value::from(EXPANDER_BUS))), at, false);
+        }
+        if has_bridge {
+            return self.behind(id, index, device);
+        }
+        let port = self.board.root_port.ok_or_else(|| self.not_on_board(index, "a pcie-root-port"))?;
+        let address = self.take(id, index, None, 0)?;
+        let path = PciPath { root: EXPANDER_BUS, hops: vec![address] };
+        self.behind_port(port, PciPlace { bus: id.to_owned(), address, path }, index, false)
+    }
+
+    fn behind(&mut self, bridge: &str, index: usize, device: &Device) -> Result<PciPlace, LayoutError> {
+        let address = self.take(bridge, index, device.slot, device.function)?;
+        Ok(PciPlace { bus: bridge.to_owned(), address, path: self.path_behind(bridge, address) })
+    }
+
+    /// Adds a root port, whose one slot has number 0, and plugs the device into it.
+    fn behind_port(
+        &mut self,
+        driver: &'static str,
+        at: PciPlace,
+        index: usize,
+        shares_slot: bool,
+    ) -> Result<PciPlace, LayoutError> {
+        let id = format!("port{index}");
+        let chassis = Value::from(index as i64 + 1);
+        self.add_controller(&id, driver, Some(("chassis", chassis)), at, shares_slot);
+        let address = self.take(&id, index, Some(0), 0)?;
+        let path = self.path_behind(&id, address);
+        Ok(PciPlace { bus: id, address, path })
+    }
+
+    fn path_behind(&self, bridge: &str, address: PciAddress) -> PciPath {
+        let mut path = match self.controller(bridge) {
+            Some(bridge) => bridge.at.path.clone(),
+            None => PciPath { root: 0, hops: Vec::new() },
+        };
+        path.hops.push(address);
+        path
+    }
+
+    fn not_on_board(&self, device: usize, wanted: &str) -> LayoutError {
+        LayoutError::NotOnBoard { device, wanted: wanted.to_owned(), board: self.board.name }
+    }
+
+    /// The adapter that several devices may share, placed where its first device asks for.
+    fn adapter(
+        &mut self,
+        id: &str,
+        driver: &'static str,
+        index: usize,
+        device: &Device,
+    ) -> Result<PciPath, LayoutError> {
+        let path = match self.controller(id) {
+            Some(controller) => controller.at.path.clone(),
+            None => {
+                let at = self.pci_function(index, device)?;
+                let path = at.path.clone();
+                self.add_controller(id, driver, None, at, device.multifunction);
+                path
+            }
+        };
+        if let Some(added) = self.layout.controllers.iter_mut().find(|controller| controller.id == id) {
+            for property in &device.adapter_properties {
+                if !added.properties.contains(property) {
+                    added.properties.push(property.clone());
+                }
+            }
+        }
+        Ok(path)
+    }
+
+    fn place(&mut self, index: usize, device: &Device) -> Result<Placed, LayoutError> {
+        let id = format!("dev{index}");
+        places::check(index, device)?;
+        let kind = match (&device.class, device.block_size) {
+            (DeviceClass::Nic(_), _) => None,
+            (_, size) => {
+                let logical = size.map_or(0, |size| size.logical);
+                Some(medium_kind(device).ok_or(LayoutError::NoImage { device: index, logical })?)
+            }
+        };
+        let sectors = sectors(index, device, kind);
+        let placed = |bus: String, address, pci| Placed { id: id.clone(), bus, address, pci, kind, sectors };
+        match &device.class {
+            DeviceClass::Nic(Nic { model: NicModel::Unknown(name), .. }) => {
+                Err(LayoutError::UnknownNic { device: index, unknown: UnknownNic { name: name.clone() } })
+            }
+            DeviceClass::VirtioBlk | DeviceClass::Nvme | DeviceClass::Nic(_) => {
+                let at = self.pci_function(index, device)?;
+                Ok(placed(at.bus, Some(at.address), Some(at.path)))
+            }
+            DeviceClass::VirtioScsi { hba, .. } => {
+                let hba = format!("scsi{hba}");
+                let path = self.adapter(&hba, "virtio-scsi-pci", index, device)?;
+                Ok(placed(format!("{hba}.0"), None, Some(path)))
+            }
+            DeviceClass::Scsi { adapter, hba, .. } => {
+                let id = format!("{}-{hba}", adapter.device());
+                let path = self.adapter(&id, adapter.device(), index, device)?;
+                Ok(placed(format!("{id}.0"), None, Some(path)))
+            }
+            DeviceClass::NvmeNamespace { controller, .. } => {
+                let id = format!("nvme{controller}");
+                let path = self.adapter(&id, "nvme", index, device)?;
+                if let Some(added) = self.layout.controllers.iter_mut().find(|added| added.id == id)
+                    && added.properties.iter().all(|(name, _)| name != "serial")
+                {
+                    added.properties.push(("serial".to_owned(), Value::Text(id.clone())));
+                }
+                Ok(placed(id, None, Some(path)))
+            }
+            DeviceClass::UsbBehindHub { controller, hub, .. } => {
+                let id = controller.word();
+                let path = self.adapter(id, controller.device(), index, device)?;
+                let (bus, hub_id) = (format!("{id}.0"), format!("{id}-hub{hub}"));
+                if self.layout.hubs.iter().all(|known| known.id != hub_id) {
+                    self.layout.hubs.push(Hub { id: hub_id, bus: bus.clone(), port: *hub });
+                }
+                Ok(placed(bus, None, Some(path)))
+            }
+            DeviceClass::Ide { channel, .. } => {
+                let ide = self.board.ide.ok_or_else(|| self.not_on_board(index, "a PIIX3 IDE controller"))?;
+                Ok(placed(format!("ide.{channel}"), None, Some(PciPath::on_root(ide))))
+            }
+            DeviceClass::Ahci { port } => match self.board.ahci {
+                Some(ahci) => Ok(placed(format!("ide.{port}"), None, Some(PciPath::on_root(ahci)))),
+                None => {
+                    let path = self.adapter("ahci0", "ich9-ahci", index, device)?;
+                    Ok(placed(format!("ahci0.{port}"), None, Some(path)))
+                }
+            },
+            DeviceClass::UsbStorage { controller, .. } => {
+                let id = controller.word();
+                let path = self.adapter(id, controller.device(), index, device)?;
+                Ok(placed(format!("{id}.0"), None, Some(path)))
+            }
+            DeviceClass::Floppy { .. } => match self.board.floppy {
+                Some(_) => Ok(placed(String::new(), None, None)),
+                None => Err(self.not_on_board(index, "a floppy controller")),
+            },
+        }
+    }
+}
+
+/// A size that no other disk of the machine has, where its medium leaves that open: firmware logs sizes, so that it helps a
+/// reader. Media that say their size may have the same one.
+fn sectors(index: usize, device: &Device, kind: Option<MediumKind>) -> Option<u64> {
+    let medium = device.medium.as_ref()?;
+    let disk = matches!(kind, Some(MediumKind::Disk | MediumKind::Disk4Kn));
+    if !disk || matches!(medium.content, Content::VendorReboot) {
+        return None;
+    }
+    if medium.sectors.is_some() {
+        return medium.sectors;
+    }
+    let base_mib = match medium.content {
+        Content::Bootable { fat: FatType::Fat32, .. } if kind == Some(MediumKind::Disk4Kn) => 512,
+        Content::Bootable { fat: FatType::Fat32, .. } => 64,
+        _ if kind == Some(MediumKind::Disk4Kn) => 64,
+        _ => 16,
+    };
+    Some((base_mib + index as u64) * 2048)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! The processors whose machines are emulated, and what packages call what belongs to them.
+
+use serde::{Deserialize, Serialize};
+
+/// A guest's processor architecture. A platform has one QEMU for each.
+///
+/// ```
+/// use bootwright_machine::platform::Architecture;
+///
+/// assert_eq!(Architecture::Aarch64.qemu(), "qemu-system-aarch64");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Architecture {
+    /// x86-64: boards `pc` and `q35`.
+    #[default]
+    #[serde(rename = "x86-64")]
+    X86_64,
+    /// 64-bit Arm: board `virt`.
+    Aarch64,
+}
+
+impl Architecture {
+    /// Every architecture.
+    pub const ALL: [Architecture; 2] = [Architecture::X86_64, Architecture::Aarch64];
+
+    /// Its name in QEMU's firmware descriptors (`docs/interop/firmware.json`) and in the names of its emulators.
+    pub fn name(self) -> &'static str {
+        match self {
+            Architecture::X86_64 => "x86_64",
+            Architecture::Aarch64 => "aarch64",
+        }
+    }
+
+    /// The program that emulates it.
+    pub fn qemu(self) -> &'static str {
+        match self {
+            Architecture::X86_64 => "qemu-system-x86_64",
+            Architecture::Aarch64 => "qemu-system-aarch64",
+        }
+    }
+
+    /// What Debian packages of it: the emulator, its data, and every firmware image and option ROM. Dependencies follow.
+    pub(super) fn packages(self) -> &'static [&'static str] {
+        match self {
+            Architecture::X86_64 => &["qemu-system-x86", "qemu-system-data", "ovmf", "seabios", "ipxe-qemu"],
+            Architecture::Aarch64 => &["qemu-system-arm", "qemu-system-data", "qemu-efi-aarch64", "ipxe-qemu"],
+        }
+    }
+
+    /// What the folder of an unpacked release ends in; the first architecture that there was has no word.
+    pub(super) fn suffix(self) -> &'static str {
+        match self {
+            Architecture::X86_64 => "",
+            Architecture::Aarch64 => "-aarch64",
+        }
+    }
+}
+
+impl std::fmt::Display for Architecture {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(self.name())
+    }
+}

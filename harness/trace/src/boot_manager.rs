@@ -1,0 +1,264 @@
+//! Reads the Boot Manager page of OVMF's setup (`MdeModulePkg/Library/BootManagerUiLib`, drawn by
+//! `MdeModulePkg/Universal/DisplayEngineDxe`) off the screen that it draws on the serial port.
+//!
+//! The page lists the boot options by their descriptions, which several devices may share. Its right-hand side says the
+//! device path of the option that is highlighted: an entry becomes a device once the highlight has been on it.
+//!
+//! The page is read when it is complete: before it waits for a key the display engine puts the cursor into the last column
+//! of the page's last row, where nothing is ever written. A page of more entries than fit is read as far as it is shown.
+
+use super::effort::spend;
+use super::menu::{ENTRY_LIMIT, MENU_LIMIT, Menu, MenuEntry};
+use super::screen::{COLUMNS, Cell, ROWS, Screen};
+use super::{Names, Trace};
+
+/// What setup is: its file in the firmware volume, whatever a version calls the boot option (`UiApp.inf`).
+const SETUP: &str = "FvFile(462CAA21-7614-4503-836E-8AB6F4662331)";
+
+/// The boot manager menu (`BootManagerMenuApp.inf`), where firmware ends that has no other setup.
+const BOOT_MENU: &str = "FvFile(EEC25BDC-67F2-4D95-B1D5-F81B2039D11D)";
+
+/// Title of the page, in the row below the upper border.
+const TITLE: &str = "Boot Manager";
+
+/// First row that an entry can be in: below the frame of the title and a row for the scroll mark.
+const FIRST_ROW: usize = 4;
+
+/// Foreground and background of an entry (`PcdBrowserFieldTextColor` on `FIELD_BACKGROUND`), subtitles have another one.
+const FIELD: (u8, u8) = (30, 47);
+
+/// The same of the highlighted entry (`PcdBrowserFieldTextHighlightColor`, `PcdBrowserFieldBackgroundHighlightColor`).
+const HIGHLIGHT: (u8, u8) = (37, 40);
+
+/// What stands before the device path of the highlighted option, blanks apart.
+const HELP: &str = "DevicePath:";
+
+/// Times that the page is read: once for each key, and a hostile guest draws it for ever.
+const READ_LIMIT: u32 = 10_000;
+
+/// Where the reader is.
+#[derive(Clone, Default)]
+pub struct Parser {
+    screen: Screen,
+    reads: u32,
+    /// Something was written since the page was read.
+    written: bool,
+    /// The page as it was read last.
+    lines: Vec<Line>,
+}
+
+/// A row of the page that belongs to an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Line {
+    row: usize,
+    text: String,
+    /// The entry's highlighted rows show that it began in a row above.
+    continues: bool,
+    /// Device path of the entry, once known.
+    path: Option<String>,
+}
+
+/// Whether a boot option's device path is setup's.
+pub fn is_setup(path: &str) -> bool {
+    path.ends_with(SETUP) || path.ends_with(BOOT_MENU)
+}
+
+impl Parser {
+    /// Setup is started: a menu is offered, which lists nothing unless its Boot Manager page is opened.
+    pub fn begin(&mut self, target: &str, trace: &mut Trace) {
+        self.lines.clear();
+        if trace.menus.len() < MENU_LIMIT {
+            trace.menus.push(Menu { lap: trace.laps.max(1), offer: target.to_owned(), entries: Vec::new() });
+        }
+    }
+
+    /// Takes bytes of the serial port.
+    pub fn push(&mut self, bytes: &[u8], names: &Names, trace: &mut Trace) {
+        for &byte in bytes {
+            if !self.screen.push(byte) {
+                self.written = true;
+            } else if self.written && self.reads < READ_LIMIT && self.is_complete() {
+                self.written = false;
+                self.reads += 1;
+                self.read(names, trace);
+            }
+        }
+    }
+
+    /// Width of the page: the title's frame ends in its last column.
+    fn width(&self) -> usize {
+        self.screen.row(1).iter().rposition(|cell| cell.character != b' ').map_or(0, |last| last + 1)
+    }
+
+    /// Whether the Boot Manager page is there and waits for a key.
+    fn is_complete(&self) -> bool {
+        spend(2 * COLUMNS);
+        let (row, column) = self.screen.cursor();
+        let title = || text(self.screen.row(1));
+        // the frames above and below have their border there
+        let inside = self.screen.row(row).first().is_some_and(|cell| cell.character == b' ');
+        row >= FIRST_ROW && inside && column + 1 == self.width() && frameless(&title()) == TITLE
+    }
+
+    fn read(&mut self, names: &Names, trace: &mut Trace) {
+        let Some(menu) = trace.menus.last_mut() else { return };
+        spend(ROWS * COLUMNS);
+        let (last, width) = (self.screen.cursor().0, self.width());
+        // a third of the page, without the option column's gap (`gHelpBlockWidth` in FormDisplay.c)
+        let help = width.saturating_sub((width / 3).saturating_sub(3));
+        let before = std::mem::take(&mut self.lines);
+        let mut highlighted = false;
+        for row in FIRST_ROW..=last {
+            let prompt = self.screen.row(row).get(..help).unwrap_or_default();
+            let Some(first) = prompt.iter().find(|cell| cell.character != b' ') else { continue };
+            let (_, foreground, background) = first.colours;
+            let is_highlighted = (foreground, background) == HIGHLIGHT;
+            if !is_highlighted && (foreground, background) != FIELD {
+                continue;
+            }
+            let text = text(prompt).trim().to_owned();
+            let known = before.iter().find(|line| line.row == row && line.text == text);
+            let mut line = known.cloned().unwrap_or(Line { row, text, continues: false, path: None });
+            if is_highlighted {
+                line.continues = std::mem::replace(&mut highlighted, true);
+                line.path = self.path(help, width, last);
+            }
+            self.lines.push(line);
+        }
+        menu.entries = entries(&self.lines, names);
+    }
+
+    /// The device path that the right-hand side says.
+    fn path(&self, help: usize, width: usize, last: usize) -> Option<String> {
+        let cells = (FIRST_ROW..=last).filter_map(|row| self.screen.row(row).get(help..width));
+        let said: String = cells.map(text).collect();
+        let said = said.replace(' ', "");
+        said.strip_prefix(HELP).map(str::to_owned)
+    }
+}
+
+fn entries(lines: &[Line], names: &Names) -> Vec<MenuEntry> {
+    let mut entries: Vec<MenuEntry> = Vec::new();
+    for line in lines {
+        if line.continues
+            && let Some(entry) = entries.last_mut()
+        {
+            entry.name += &format!(" {}", line.text);
+        } else if entries.len() < ENTRY_LIMIT {
+            let device = line.path.as_ref().and_then(|path| names.device_at(path));
+            entries.push(MenuEntry { key: None, name: line.text.clone(), device });
+        }
+    }
+    entries
+}
+
+fn text(cells: &[Cell]) -> String {
+    cells.iter().map(|cell| char::from(cell.character)).collect()
+}
+
+/// A title without the frame around it, whose characters the screen does not know.
+fn frameless(title: &str) -> &str {
+    title.trim_matches(['?', '|', ' '])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Reader;
+    use super::*;
+    use bootwright_machine::evidence::Source;
+    use bootwright_machine::machine::{DeviceName, Firmware};
+
+    /// OVMF 2022.11 with two virtio-blk disks and a USB disk without a bootindex: setup is opened, the highlight goes down the
+    /// Boot Manager page, and the second option is chosen. The front page is cut out.
+    const LOG: &[u8] = include_bytes!("fixtures/ovmf-2022.11-boot-manager.bin");
+
+    fn names() -> Names {
+        let own = |text: &str, medium: &str| (text.to_owned(), medium.to_owned());
+        Names {
+            nonces: [own("00000000000000000000000000000000", "disk")].into(),
+            uefi: vec![
+                own("PciRoot(0x0)/Pci(0x6,0x0)", "first"),
+                own("PciRoot(0x0)/Pci(0x4,0x0)", "disk"),
+                own("PciRoot(0x0)/Pci(0x1,0x0)/USB(0x0,0x0)", "usb"),
+            ],
+            ..Names::default()
+        }
+    }
+
+    fn read(log: &[u8], piece: usize) -> Trace {
+        let mut reader = Reader::new(Firmware::Ovmf, names());
+        log.chunks(piece).for_each(|piece| reader.push(Source::Serial, piece));
+        reader.trace().clone()
+    }
+
+    fn listed(trace: &Trace) -> Vec<(&str, Option<&str>)> {
+        trace.menus[0]
+            .entries
+            .iter()
+            .map(|entry| (entry.name.as_str(), entry.device.as_ref().map(DeviceName::as_str)))
+            .collect()
+    }
+
+    const LISTED: [(&str, Option<&str>); 4] = [
+        ("UEFI Misc Device", Some("first")),
+        ("UEFI Misc Device 2", Some("disk")),
+        ("EFI Internal Shell", None),
+        ("UEFI QEMU QEMU USB HARDDRIVE 1-0000:00:01.0-1", Some("usb")),
+    ];
+
+    #[test]
+    fn the_page_lists_each_option_with_its_device_and_setup_is_no_attempt() {
+        for piece in [1, 7, 4096, LOG.len()] {
+            let trace = read(LOG, piece);
+            assert_eq!((trace.menus.len(), trace.menus[0].offer.as_str()), (1, "Boot0000 \"UiApp\""));
+            assert_eq!(listed(&trace), LISTED, "in pieces of {piece}");
+            let attempts: Vec<Option<&str>> = trace.attempts.iter().map(|attempt| attempt.medium.as_deref()).collect();
+            assert_eq!((attempts, trace.booted()), (vec![Some("disk")], Some("disk")));
+        }
+    }
+
+    #[test]
+    fn an_option_that_was_never_highlighted_is_no_device() {
+        let second = LOG.windows(9).position(|bytes| bytes == b"Pci(0x4,0").unwrap();
+        let trace = read(&LOG[..second], 4096);
+        let devices: Vec<Option<&str>> = listed(&trace).iter().map(|(_, device)| *device).collect();
+        assert_eq!(devices, [Some("first"), None, None, None]);
+    }
+
+    #[test]
+    fn another_page_lists_nothing() {
+        let mut other = LOG.to_vec();
+        for at in 0..LOG.len() - TITLE.len() {
+            if LOG[at..].starts_with(TITLE.as_bytes()) {
+                other[at..at + TITLE.len()].copy_from_slice(b"Boot Sampler");
+            }
+        }
+        assert_eq!(read(&other, 4096).menus[0].entries, []);
+    }
+
+    #[test]
+    fn a_page_without_setup_is_no_menu() {
+        let page = LOG.windows(4).position(|bytes| bytes == b"\x1b[0m").unwrap();
+        assert_eq!(read(&LOG[page..], 4096).menus, []);
+    }
+
+    #[test]
+    fn a_hostile_guest_lists_no_more_than_the_limits() {
+        let mut log = Vec::new();
+        for number in 0..MENU_LIMIT + 10 {
+            log.extend_from_slice(b"\x1b[2JBdsDxe: starting Boot0000 \"UiApp\" from ");
+            log.extend_from_slice(SETUP.as_bytes());
+            log.extend_from_slice(b"\r\n\x1b[2;1H|Boot Manager\x1b[2;50H|");
+            let row = number % 60;
+            log.extend_from_slice(format!("\x1b[{row};3H\x1b[37m\x1b[40mDevice Path : {number}\x1b[45;50H").as_bytes());
+            log.push((number % 256) as u8);
+        }
+        for row in 5..=45 {
+            log.extend_from_slice(format!("\x1b[{row};3H\x1b[30m\x1b[47m{row}\x1b[49;50H").as_bytes());
+        }
+        let trace = read(&log, 4096);
+        assert_eq!(trace.menus.len(), MENU_LIMIT);
+        assert!(trace.menus.iter().all(|menu| menu.entries.len() <= ENTRY_LIMIT));
+        assert_eq!(trace.menus.last().unwrap().entries.len(), ENTRY_LIMIT);
+    }
+}

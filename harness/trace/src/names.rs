@@ -1,0 +1,161 @@
+//! How the media of one machine are recognised in what firmware and payloads say.
+
+use std::collections::BTreeMap;
+
+use bootwright_images::After;
+
+use super::bios_names::{BiosName, Kind};
+use bootwright_machine::machine::layout::Layout;
+use bootwright_machine::machine::menu_names::menu_name;
+use bootwright_machine::machine::{Device, DeviceClass, DeviceName, Machine, Medium, paths};
+
+/// What QEMU's `pc` and `q35` boards boot from in which order where nothing says otherwise.
+const DEFAULT_ORDER: &str = "cad";
+
+/// For every medium of a machine: its nonce, size and paths.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Nonce (32 hex digits) to medium.
+    pub nonces: BTreeMap<String, String>,
+    /// Devices as SeaBIOS registers them, in device order.
+    pub bios: Vec<BiosName>,
+    /// Letters of `-boot order=` on the first lap, and on the others.
+    pub letters: [String; 2],
+    /// UEFI device path text to medium.
+    pub uefi: Vec<(String, String)>,
+    /// Name in SeaBIOS' boot menu to device.
+    pub menu: Vec<(String, DeviceName)>,
+    /// NICs, in device order.
+    pub nics: Vec<NicName>,
+    /// Devices neither come nor go, and nobody but firmware changes the order: what the machine has at power-on it has on every
+    /// lap, so that a log that lacks one of them has lost it.
+    pub fixed: bool,
+    /// Media whose programs print a line as soon as they run.
+    pub reporting: Vec<String>,
+}
+
+/// How a NIC is recognised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NicName {
+    /// Its place among the machine's devices.
+    pub device: usize,
+    /// Its name.
+    pub name: DeviceName,
+    /// Its UEFI device path text, without the nodes behind the PCI function.
+    pub path: String,
+    /// Media that are served on its network.
+    pub served: Vec<String>,
+}
+
+impl Names {
+    /// The names of a machine's devices. `nonces` gives each medium's nonce, `sectors` the size of each disk image as
+    /// built, both by medium name.
+    pub fn of(
+        machine: &Machine,
+        layout: &Layout,
+        nonces: &BTreeMap<String, String>,
+        sectors: &BTreeMap<String, u64>,
+    ) -> Names {
+        let order = machine.boot.order.clone().unwrap_or_else(|| DEFAULT_ORDER.to_owned());
+        let once = machine.boot.once.clone().unwrap_or_else(|| order.clone());
+        let fixed = !machine.devices.iter().any(|device| device.absent || writes_order(device));
+        let mut names = Names { letters: [once, order], fixed, ..Names::default() };
+        for (medium, nonce) in nonces {
+            names.nonces.insert(nonce.clone(), medium.clone());
+        }
+        let media = machine.devices.iter().filter_map(|device| device.medium.as_ref());
+        names.reporting = media.filter(|medium| medium.after().is_some()).map(|medium| medium.name.clone()).collect();
+        for (index, device) in machine.devices.iter().enumerate() {
+            let Some(own) = machine.name_of(index) else { continue };
+            let size = device.medium_name().and_then(|medium| sectors.get(medium)).copied().unwrap_or_default();
+            names.menu.extend(menu_name(machine, layout, index, size).zip(Some(own.clone())));
+            if let DeviceClass::Nic(nic) = &device.class {
+                let network = nic.lan.and_then(|lan| machine.networks.get(lan));
+                names.nics.push(NicName {
+                    device: index,
+                    name: own,
+                    path: paths::uefi_path(machine, layout, index).unwrap_or_default(),
+                    served: network.into_iter().flat_map(|network| network.media()).map(str::to_owned).collect(),
+                });
+            }
+            names.bios.extend(BiosName::of(machine, layout, index, size));
+            let Some(medium) = device.medium_name() else { continue };
+            if let Some(path) = paths::uefi_path(machine, layout, index) {
+                names.uefi.push((path, medium.to_owned()));
+            }
+        }
+        names
+    }
+
+    /// The same for a machine that a story may change.
+    pub fn changed_by(mut self, story: bool) -> Names {
+        self.fixed &= !story;
+        self
+    }
+
+    /// Whether the program of a medium prints a line as soon as it runs.
+    pub fn reports(&self, medium: &str) -> bool {
+        self.reporting.iter().any(|known| known == medium)
+    }
+
+    /// Letters of `-boot order=` that hold on a lap.
+    pub(crate) fn letters_on(&self, lap: u32) -> &str {
+        let [first, later] = &self.letters;
+        if lap <= 1 { first } else { later }
+    }
+
+    /// The NIC at a PCI function, as iPXE writes it: `00:04.0`.
+    pub(crate) fn nic_at_address(&self, address: &str) -> Option<&DeviceName> {
+        let at = |name: &&BiosName| name.kind == Kind::Rom && name.address.as_deref() == Some(address);
+        self.bios.iter().find(at).map(|name| &name.name)
+    }
+
+    /// Whether a medium is in a drive of the machine, and not served to it over a network.
+    pub(crate) fn is_in_drive(&self, medium: &str) -> bool {
+        self.bios.iter().any(|name| name.medium.as_deref() == Some(medium))
+            || self.uefi.iter().any(|(_, known)| known == medium)
+    }
+
+    /// The device that has this name in SeaBIOS' boot menu, where it is the only one. An optical drive's name is followed by
+    /// the label of the volume in it: `DVD/CD [...] (LABEL)`.
+    pub(crate) fn device_in_menu(&self, name: &str) -> Option<&DeviceName> {
+        let labelled = name.starts_with("DVD/CD [") && name.ends_with(')');
+        let name = name.rsplit_once(" (").filter(|_| labelled).map_or(name, |(drive, _)| drive);
+        let mut known = self.menu.iter().filter(|(known, _)| known == name);
+        let device = known.next().map(|(_, device)| device);
+        device.filter(|_| known.next().is_none())
+    }
+
+    /// The NIC at a UEFI device path.
+    pub fn nic_at(&self, path: &str) -> Option<&NicName> {
+        self.nics.iter().find(|nic| {
+            let rest = path.strip_prefix(nic.path.as_str()).filter(|_| !nic.path.is_empty());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+
+    /// The device at a UEFI device path.
+    pub fn device_at(&self, path: &str) -> Option<DeviceName> {
+        let medium = self.medium_at(path).map(DeviceName::medium);
+        medium.or_else(|| self.nic_at(path).map(|nic| nic.name.clone()))
+    }
+
+    /// The name of a NIC, by its place among the machine's devices.
+    pub(crate) fn nic_of_device(&self, device: usize) -> Option<&DeviceName> {
+        self.nics.iter().find(|nic| nic.device == device).map(|nic| &nic.name)
+    }
+
+    /// The medium at a UEFI device path: the longest known path that is the same or ends at a node boundary of it.
+    pub fn medium_at(&self, path: &str) -> Option<&str> {
+        let matches = self.uefi.iter().filter(|(known, _)| {
+            path.strip_prefix(known.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        });
+        matches.max_by_key(|(known, _)| known.len()).map(|(_, medium)| medium.as_str())
+    }
+}
+
+/// Whether a program in a device writes BootNext or BootOrder.
+fn writes_order(device: &Device) -> bool {
+    let after = device.medium.as_ref().and_then(Medium::after);
+    after.is_some_and(|after| matches!(after, After::WriteBootNext | After::WriteBootOrder))
+}

@@ -1,0 +1,167 @@
+//! The line that a payload prints (format: `bootwright_images`).
+
+use serde::{Deserialize, Serialize};
+
+use super::Names;
+
+/// How every payload line begins.
+const MAGIC: &str = "BOOTWRIGHT/1 ";
+
+/// What the line of a UEFI program has behind the medium's name.
+const OF_UEFI: [&str; 10] = [
+    "arch",
+    "boot-current",
+    "boot-order",
+    "boot-next",
+    "secure-boot",
+    "device-path",
+    "file-path",
+    "bootorder",
+    "bios-geometry",
+    "tsc",
+];
+
+/// One payload line. Fields that this version does not know are ignored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payload {
+    /// 32 hex digits.
+    pub nonce: String,
+    /// The medium's name as the payload knows it.
+    pub medium: String,
+    /// The medium of this run that carries this nonce and name; `None` for a stale or foreign image.
+    pub medium_of_nonce: Option<String>,
+    /// `bios` or `uefi`.
+    pub via: String,
+    /// BIOS drive number.
+    pub dl: Option<u8>,
+    /// int 13h AH=08h of that drive: cylinders, heads, sectors per track.
+    pub geometry: Option<(u32, u32, u32)>,
+    /// fw_cfg `bootorder`; `None` where the file does not exist.
+    #[serde(with = "super::readable::text")]
+    pub bootorder: Option<Vec<u8>>,
+    /// fw_cfg `bios-geometry`; `None` where the file does not exist.
+    #[serde(with = "super::readable::text")]
+    pub bios_geometry: Option<Vec<u8>>,
+    /// UEFI BootCurrent.
+    pub boot_current: Option<u16>,
+    /// UEFI BootOrder.
+    pub boot_order: Option<Vec<u16>>,
+    /// UEFI BootNext.
+    pub boot_next: Option<u16>,
+    /// UEFI SecureBoot.
+    pub secure_boot: Option<u8>,
+    /// The loaded image's device path, binary.
+    #[serde(with = "super::readable::hex")]
+    pub device_path: Option<Vec<u8>>,
+    /// The loaded image's file path, binary.
+    #[serde(with = "super::readable::hex")]
+    pub file_path: Option<Vec<u8>>,
+    /// Time stamp counter when the line was printed; nanoseconds of guest time under the virtual clock.
+    pub tsc: Option<u64>,
+}
+
+impl Payload {
+    /// Reads a payload line out of a line of text; `None` if there is none or it is not whole.
+    pub fn parse(line: &str) -> Option<Payload> {
+        let fields = line.split_once(MAGIC)?.1.trim_end().strip_suffix(" end")?;
+        let mut payload = Payload::default();
+        let mut seen = Vec::new();
+        for field in fields.split(' ') {
+            let (key, value) = field.split_once('=')?;
+            seen.push(key);
+            let value = Some(value).filter(|&value| value != "-");
+            match key {
+                "nonce" => payload.nonce = value?.to_owned(),
+                "medium" => payload.medium = value?.to_owned(),
+                "via" => payload.via = value?.to_owned(),
+                "dl" => payload.dl = read(value, byte)?,
+                "geometry" => payload.geometry = read(value, geometry)?,
+                "bootorder" => payload.bootorder = read(value, percent_decoded)?,
+                "bios-geometry" => payload.bios_geometry = read(value, percent_decoded)?,
+                "boot-current" => payload.boot_current = read(value, number)?,
+                "boot-order" => payload.boot_order = read(value, |list| list.split(',').map(number).collect())?,
+                "boot-next" => payload.boot_next = read(value, number)?,
+                "secure-boot" => payload.secure_boot = read(value, |value| value.parse().ok())?,
+                "device-path" => payload.device_path = read(value, hex)?,
+                "file-path" => payload.file_path = read(value, hex)?,
+                "tsc" => payload.tsc = read(value, |value| u64::from_str_radix(value, 16).ok())?,
+                _ => {}
+            }
+        }
+        let has_all = match payload.via.as_str() {
+            "bios" => ["dl", "bootorder", "bios-geometry", "tsc"].iter().all(|key| seen.contains(key)),
+            "uefi" => OF_UEFI.iter().all(|key| seen.contains(key)),
+            "linux" => ["bootorder", "bios-geometry", "tsc"].iter().all(|key| seen.contains(key)),
+            other => {
+                other.bytes().all(|byte| byte.is_ascii_alphanumeric())
+                    && !["bios", "uefi", "linux"].iter().any(|known| super::damage::is_left_of(other, known))
+            }
+        };
+        let whole = payload.nonce.len() == 32 && !payload.medium.is_empty() && has_all;
+        whole.then_some(payload)
+    }
+
+    /// Whether a line that is no payload line was one: it has a beginning or an end of one.
+    pub(crate) fn is_part(line: &str) -> bool {
+        let has_end = line.trim_end().ends_with(" end") && line.contains(" tsc=");
+        line.contains("BOOTWRIGHT/1") || has_end
+    }
+
+    /// Whether its nonce is of this run, and its name is what is left of that medium's.
+    pub fn is_damaged(&self, names: &Names) -> bool {
+        let known = names.nonces.get(&self.nonce);
+        known.is_some_and(|medium| *medium != self.medium && super::damage::is_left_of(&self.medium, medium))
+    }
+
+    /// Names the medium of this run that the payload belongs to.
+    pub(crate) fn identify(mut self, names: &Names) -> Payload {
+        self.medium_of_nonce = names.nonces.get(&self.nonce).filter(|medium| **medium == self.medium).cloned();
+        self
+    }
+}
+
+/// What a field holds, if it has a value; `None` where the value is not whole.
+fn read<T>(value: Option<&str>, reads: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
+    match value {
+        Some(value) => reads(value).map(Some),
+        None => Some(None),
+    }
+}
+
+/// Four digits.
+fn number(text: &str) -> Option<u16> {
+    u16::from_str_radix(text, 16).ok().filter(|_| text.len() == 4)
+}
+
+/// Two digits.
+fn byte(text: &str) -> Option<u8> {
+    u8::from_str_radix(text, 16).ok().filter(|_| text.len() == 2)
+}
+
+fn geometry(text: &str) -> Option<(u32, u32, u32)> {
+    let mut parts = text.split('/').map(|part| part.parse().ok());
+    let triple = (parts.next()??, parts.next()??, parts.next()??);
+    parts.next().is_none().then_some(triple)
+}
+
+pub(super) fn hex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = text.chars().map(|c| Some(c.to_digit(16)? as u8)).collect();
+    let digits = digits?;
+    (digits.len() % 2 == 0).then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+}
+
+pub(super) fn percent_decoded(text: &str) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = tail;
+        if byte == b'%' {
+            let code = std::str::from_utf8(rest.get(..2)?).ok()?;
+            out.push(u8::from_str_radix(code, 16).ok()?);
+            rest = &rest[2..];
+        } else {
+            out.push(byte);
+        }
+    }
+    Some(out)
+}

@@ -1,0 +1,205 @@
+//! Takes what was recorded, piece by piece, and keeps the trace.
+
+use super::finding::Interruption;
+use super::lines::beginning;
+use super::{Names, Outcome, Payload, Trace, exchange, guest_text, ipxe, lines, ovmf, owners, seabios};
+use bootwright_lan::LanEvent;
+use bootwright_machine::evidence::Source;
+use bootwright_machine::machine::Firmware;
+
+/// What one firmware's log has said so far.
+#[derive(Clone)]
+pub(super) enum Parser {
+    SeaBios(seabios::Parser),
+    Ovmf(ovmf::Parser),
+}
+
+/// Keeps a [`Trace`] of one virtual machine.
+pub struct Reader {
+    pub(super) parser: Parser,
+    names: Names,
+    pub(super) main: lines::Splitter,
+    /// Lines of payloads in whose middle SeaBIOS said that it was reset.
+    payloads_cut: usize,
+    /// Resets from outside, which may come in the middle of anything.
+    resets_from_outside: usize,
+    /// Reads the text of media that somebody else made.
+    watcher: Option<guest_text::Watcher>,
+    pub(super) trace: Trace,
+}
+
+impl Reader {
+    /// Begins a trace for firmware that speaks of devices by `names`.
+    pub fn new(firmware: Firmware, names: Names) -> Reader {
+        let parser = match firmware {
+            Firmware::SeaBios => Parser::SeaBios(seabios::Parser::default()),
+            Firmware::Ovmf | Firmware::Aavmf => Parser::Ovmf(ovmf::Parser::default()),
+        };
+        Reader {
+            parser,
+            names,
+            main: lines::Splitter::default(),
+            payloads_cut: 0,
+            resets_from_outside: 0,
+            watcher: None,
+            trace: Trace { laps: 1, ..Trace::default() },
+        }
+    }
+
+    /// The same reader, which also reads what the guest's own programs print.
+    #[must_use]
+    pub fn watching(mut self, watcher: guest_text::Watcher) -> Reader {
+        self.watcher = Some(watcher);
+        self
+    }
+
+    /// Takes bytes of a stream. SeaBIOS is read from the debug console, where the BIOS payload prints too; OVMF is read
+    /// from the serial port, which its console and the payload share. So order within a trace never depends on how two
+    /// streams were interleaved by the host.
+    pub fn push(&mut self, source: Source, bytes: &[u8]) {
+        self.firmware(source, bytes);
+        if let Some(watcher) = &mut self.watcher {
+            watcher.push(source, bytes, &mut self.trace);
+        }
+    }
+
+    fn firmware(&mut self, source: Source, bytes: &[u8]) {
+        let wanted = match self.parser {
+            Parser::SeaBios(_) => Source::DebugConsole,
+            Parser::Ovmf(_) => Source::Serial,
+        };
+        if source != wanted {
+            return;
+        }
+        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
+            if let Parser::Ovmf(parser) = &mut self.parser {
+                parser.screen(piece, &self.names, &mut self.trace);
+            }
+            for line in self.main.push(piece) {
+                self.line(&line);
+            }
+        }
+        // SeaBIOS and OVMF end some telling words without a line feed
+        let rest = self.main.rest();
+        if let Parser::Ovmf(parser) = &mut self.parser {
+            parser.unfinished_line(&rest, &mut self.trace);
+        }
+    }
+
+    fn line(&mut self, line: &str) {
+        if line.is_empty() {
+            return self.said(line);
+        }
+        if let Some(payload) = Payload::parse(line) {
+            return self.payload(payload.identify(&self.names));
+        }
+        if Payload::is_part(line) {
+            match matches!(self.parser, Parser::SeaBios(_)) && seabios::was_cut_by_reset(line) {
+                true => self.payloads_cut += 1,
+                false => return self.trace.hole(format!("a payload's line is not whole: {}", beginning(line))),
+            }
+        }
+        self.said(line);
+    }
+
+    /// The firmware has printed a line.
+    fn said(&mut self, line: &str) {
+        match &mut self.parser {
+            Parser::SeaBios(parser) => parser.line(line, &self.names, &mut self.trace),
+            Parser::Ovmf(parser) => parser.line(line, &self.names, &mut self.trace),
+        }
+    }
+
+    /// A payload that reports where no attempt is under way has one of its own, unless it says more than one line.
+    fn payload(&mut self, payload: Payload) {
+        if payload.is_damaged(&self.names) {
+            return self.trace.hole(format!("a payload's line is not whole: medium={}", payload.medium));
+        }
+        let last = self.trace.last_of_lap();
+        let under_way = last.is_some_and(|last| last.outcome.is_none());
+        let again = last.is_some_and(|last| {
+            last.outcome == Some(Outcome::Booted) && last.medium.is_some() && last.medium == payload.medium_of_nonce
+        });
+        if !under_way && !again && payload.medium_of_nonce.is_some() {
+            match &mut self.parser {
+                Parser::SeaBios(parser) => parser.unannounced(&payload, &mut self.trace),
+                Parser::Ovmf(parser) => parser.unannounced(&payload, &self.names, &mut self.trace),
+            }
+        }
+        self.trace.payload(payload, &self.names);
+    }
+
+    /// Something is missing from what this reader was given.
+    pub fn hole(&mut self, what: &str) {
+        self.trace.hole(what);
+    }
+
+    /// Whether a new lap begins with the monitor's event and not with a line of the log.
+    pub fn laps_by_reset(&self) -> bool {
+        matches!(self.parser, Parser::Ovmf(_))
+    }
+
+    /// Nothing more comes: what was begun and not ended is missing. `over` says that the run had come to its end by what was
+    /// read, and not by a deadline or the end of QEMU.
+    pub fn finish(&mut self, over: bool) {
+        let rest = self.main.rest();
+        // a payload resets the machine itself only behind its line
+        if self.payloads_cut > self.resets_from_outside {
+            self.trace.hole("a payload's line is not whole, and nobody but the guest reset the machine");
+        }
+        match &mut self.parser {
+            Parser::SeaBios(parser) if !over => parser.finish(&rest, &mut self.trace),
+            Parser::SeaBios(_) => {}
+            Parser::Ovmf(parser) => parser.finish(&rest, over, &mut self.trace),
+        }
+    }
+
+    /// The machine was reset: a new lap begins. Under SeaBIOS the log's own banner says so; for OVMF the QMP event does.
+    pub fn reset(&mut self) {
+        if let Parser::Ovmf(parser) = &mut self.parser {
+            parser.cut(&mut self.trace, Interruption::Reset);
+            self.trace.laps += 1;
+            self.trace.terminal = None;
+        }
+    }
+
+    /// The same, and the guest did it: under OVMF a program that an option led to, since the boot manager has no other reason.
+    pub fn reset_by_guest(&mut self) {
+        if let Parser::Ovmf(parser) = &mut self.parser {
+            parser.reset_by_guest(&mut self.trace);
+        }
+        self.reset();
+    }
+
+    /// The same, and somebody outside did it, who does not wait for the end of a line.
+    pub fn reset_from_outside(&mut self) {
+        self.resets_from_outside += 1;
+        self.reset();
+    }
+
+    /// Takes what the lans saw, once all of it has arrived, and the serial port's text: each attempt over a NIC is given
+    /// its reason. The port of each event is the NIC's device index.
+    pub fn network(&mut self, events: &[LanEvent], serial: &[u8]) {
+        let seen = exchange::conversations(events, |device| self.names.nic_of_device(device).cloned());
+        self.conversations(seen, serial);
+    }
+
+    /// The same where the events are grouped already.
+    pub fn conversations(&mut self, conversations: Vec<exchange::Conversation>, serial: &[u8]) {
+        self.trace.network = conversations;
+        let starts = match self.parser {
+            Parser::SeaBios(_) => ipxe::starts(serial),
+            Parser::Ovmf(_) => Vec::new(),
+        };
+        ipxe::name_nics(&starts, &self.names, &mut self.trace.attempts);
+        let by_roms = starts.iter().filter(|start| start.address.is_some()).count();
+        let codes: Vec<Option<String>> = starts.into_iter().map(|start| start.code).collect();
+        owners::check(&mut self.trace, matches!(self.parser, Parser::SeaBios(_)), by_roms);
+        exchange::explain(&mut self.trace.attempts, &self.trace.network, &codes);
+    }
+
+    /// The trace so far.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+}

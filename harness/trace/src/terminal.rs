@@ -1,0 +1,48 @@
+//! The states in which firmware stops by itself.
+
+use serde::{Deserialize, Serialize};
+
+use bootwright_machine::wording;
+
+/// The state in which firmware stopped by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Terminal {
+    /// SeaBIOS printed `No bootable device.` and halted.
+    NoBootableDevice,
+    /// OVMF printed `No bootable option or device was found.` and waits for a key.
+    NoBootableOption,
+    /// OVMF started its internal shell: nothing else was left.
+    UefiShell,
+    /// OVMF opened its setup, or its boot manager menu, without having been asked to by a key of the harness: a program has
+    /// returned success, or nothing was left.
+    Setup,
+    /// OVMF ran into a processor exception, printed the registers and stays in a loop.
+    CpuException,
+}
+
+impl Terminal {
+    /// The name used in known issues and reports.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Terminal::NoBootableDevice => "no-bootable-device",
+            Terminal::NoBootableOption => "no-bootable-option",
+            Terminal::UefiShell => "uefi-shell",
+            Terminal::Setup => "setup",
+            Terminal::CpuException => "cpu-exception",
+        }
+    }
+
+    /// In words.
+    pub fn words(&self) -> &'static str {
+        wording::reworded!();
+        match self {
+            Terminal::NoBootableDevice => "SeaBIOS stopped at \"No bootable device.\"",
+            Terminal::NoBootableOption => "OVMF stopped at \"No bootable option or device was found.\"",
+            Terminal::UefiShell => "OVMF started the UEFI shell",
+            Terminal::Setup => "OVMF opened its setup",
+            Terminal::CpuException => "OVMF crashed with a processor exception",
+        }
+    }
+}
