@@ -60,12 +60,14 @@ pub(crate) enum Behaviour {
     IsStopped,
     /// Answers the negotiation and exits with code 0.
     ExitsAtOnce,
+    /// Prints a banner of SeaBIOS and exits with code 85, as by a payload's exit, before it greets.
+    RunsAtOnce,
     /// Answers the negotiation and ends as QEMU does after SIGTERM: it announces the signal and exits with code 0.
     IsTerminated,
 }
 
 use Behaviour::*;
-const ALL: [Behaviour; 24] = [
+const ALL: [Behaviour; 25] = [
     Proper,
     Silent,
     HangsUp,
@@ -89,6 +91,7 @@ const ALL: [Behaviour; 24] = [
     Crashes,
     IsStopped,
     ExitsAtOnce,
+    RunsAtOnce,
     IsTerminated,
 ];
 
@@ -110,8 +113,11 @@ fn plays_qemu() {
     let Ok(name) = std::env::var(BEHAVIOUR) else { return };
     let behaviour = ALL.into_iter().find(|known| format!("{known:?}") == name).unwrap();
     let argv = std::env::var(ARGV).unwrap();
-    if behaviour == BannerOnly {
+    if [BannerOnly, RunsAtOnce].contains(&behaviour) {
         port(&argv, "debugcon").write_all(b"SeaBIOS (version 1.16.2-debian-1.16.2-1)\n").unwrap();
+    }
+    if behaviour == RunsAtOnce {
+        std::process::exit(85);
     }
     if behaviour == FloodsDebugConsole {
         let mut console = port(&argv, "debugcon");

@@ -121,18 +121,13 @@ pub struct Qmp {
 }
 
 impl Qmp {
-    /// Takes over one end of the monitor's socket and negotiates capabilities. `settle` is called before each event is
-    /// noted, so that what QEMU did before it can be noted before it, too.
+    /// Takes over one end of the monitor's socket; before anything is asked of it, [`Qmp::negotiate`]. `settle` is called before
+    /// each event is noted, so that what QEMU did before it can be noted before it, too.
     ///
     /// # Errors
     ///
-    /// [`QmpError`] where QEMU does not greet within `timeout`, sends something else, or hangs up.
-    pub fn connect(
-        stream: UnixStream,
-        recorder: Recorder,
-        timeout: Duration,
-        settle: impl Fn() + Send + 'static,
-    ) -> Result<Qmp, QmpError> {
+    /// [`QmpError::Ended`] where the host has no descriptor or thread left.
+    pub fn open(stream: UnixStream, recorder: Recorder, settle: impl Fn() + Send + 'static) -> Result<Qmp, QmpError> {
         let reader = stream.try_clone().map_err(|error| QmpError::Ended(error.to_string()))?;
         let shared = Shared::default();
         let (state, record) = (shared.clone(), recorder.clone());
@@ -148,10 +143,18 @@ impl Qmp {
         };
         let spawned = std::thread::Builder::new().spawn(read);
         spawned.map_err(|error| QmpError::Ended(format!("cannot make a thread that reads it: {error}")))?;
-        let qmp = Qmp { writer: Mutex::new((stream, 0)), shared, recorder };
-        qmp.wait("greeting", timeout, |state| state.greeting.clone())?;
-        qmp.execute("qmp_capabilities", Value::Null, timeout)?;
-        Ok(qmp)
+        Ok(Qmp { writer: Mutex::new((stream, 0)), shared, recorder })
+    }
+
+    /// Waits for the greeting and negotiates capabilities.
+    ///
+    /// # Errors
+    ///
+    /// [`QmpError`] where QEMU does not greet within `timeout`, sends something else, or hangs up.
+    pub fn negotiate(&self, timeout: Duration) -> Result<(), QmpError> {
+        self.wait("greeting", timeout, |state| state.greeting.clone())?;
+        self.execute("qmp_capabilities", Value::Null, timeout)?;
+        Ok(())
     }
 
     /// Runs a command and gives its return value. `arguments` may be null.
@@ -415,7 +418,8 @@ mod tests {
     const LONG: Duration = Duration::from_secs(5);
 
     fn connect(script: Vec<Option<&'static str>>, hold: bool, timeout: Duration) -> Result<Qmp, QmpError> {
-        Qmp::connect(peer(script, hold), Recorder::new(), timeout, || ())
+        let qmp = Qmp::open(peer(script, hold), Recorder::new(), || ())?;
+        qmp.negotiate(timeout).map(|()| qmp)
     }
 
     #[test]
@@ -491,7 +495,8 @@ mod tests {
             while theirs.write_all(message.as_bytes()).is_ok() {}
         });
         let recorder = Recorder::new();
-        let qmp = Qmp::connect(ours, recorder.clone(), LONG, || ()).unwrap();
+        let qmp = Qmp::open(ours, recorder.clone(), || ()).unwrap();
+        qmp.negotiate(LONG).unwrap();
         let error = qmp.wait_event(0, "NEVER", |_| true, LONG * 12).unwrap_err();
         let state = lock(&qmp.shared);
         assert!(state.replies.is_empty() && state.event_bytes <= EVENT_LIMIT.1);

@@ -75,6 +75,15 @@ fn a_proper_qemu_answers_and_ends_when_told_to() {
 }
 
 #[test]
+fn a_guest_that_ends_qemu_before_the_monitor_greets_has_run() {
+    let bench = Bench::new();
+    let vm = bench.power_on(Behaviour::RunsAtOnce, LONG).unwrap();
+    assert_eq!(vm.exit(LONG), Some(Exit { code: Some(85), signal: None }));
+    assert!(bench.recorder.stream(crate::evidence::Source::DebugConsole).starts_with(b"SeaBIOS"));
+    bench.assert_gone();
+}
+
+#[test]
 fn silence_is_a_timeout_that_names_the_greeting() {
     let text = Bench::new().refused(Behaviour::Silent, SHORT);
     assert_eq!(text, "no greeting from QEMU within 0.3 s; last message: none");
