@@ -106,6 +106,13 @@ fn a_qemu_that_refuses_its_command_line_is_broken_with_its_words() {
 }
 
 #[test]
+fn a_guest_that_ended_before_the_monitor_was_answered_is_judged_by_what_it_printed() {
+    let (finished, _folder) = run_on(&platform(Behaviour::RunsAtOnce), LONG);
+    let Ended::Failed(reason) = &finished.ended else { panic!("{:?}", finished.ended) };
+    assert!(reason.starts_with("attempt 1: expected \"only\" booted, saw "), "{reason}");
+}
+
+#[test]
 fn a_guest_that_shows_no_sign_of_life_fails_and_the_reason_says_what_was_awaited() {
     // who waits for the reply to quit, or for the end, waits for an hour
     let (finished, folder) = run_on(&platform(Behaviour::IgnoresQuit), Duration::from_secs(3600));

@@ -60,7 +60,7 @@ pub(crate) enum Behaviour {
     IsStopped,
     /// Answers the negotiation and exits with code 0.
     ExitsAtOnce,
-    /// Prints a banner of SeaBIOS and exits with code 85, as by a payload's exit, before it greets.
+    /// Prints a banner of SeaBIOS and exits with code 3 before it greets.
     RunsAtOnce,
     /// Answers the negotiation and ends as QEMU does after SIGTERM: it announces the signal and exits with code 0.
     IsTerminated,
@@ -117,7 +117,7 @@ fn plays_qemu() {
         port(&argv, "debugcon").write_all(b"SeaBIOS (version 1.16.2-debian-1.16.2-1)\n").unwrap();
     }
     if behaviour == RunsAtOnce {
-        std::process::exit(85);
+        std::process::exit(3);
     }
     if behaviour == FloodsDebugConsole {
         let mut console = port(&argv, "debugcon");

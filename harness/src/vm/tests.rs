@@ -78,7 +78,7 @@ fn a_proper_qemu_answers_and_ends_when_told_to() {
 fn a_guest_that_ends_qemu_before_the_monitor_greets_has_run() {
     let bench = Bench::new();
     let vm = bench.power_on(Behaviour::RunsAtOnce, LONG).unwrap();
-    assert_eq!(vm.exit(LONG), Some(Exit { code: Some(85), signal: None }));
+    assert_eq!(vm.exit(LONG), Some(Exit { code: Some(3), signal: None }));
     assert!(bench.recorder.stream(crate::evidence::Source::DebugConsole).starts_with(b"SeaBIOS"));
     bench.assert_gone();
 }
