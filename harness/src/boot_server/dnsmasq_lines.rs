@@ -24,11 +24,48 @@ pub fn line_of(number: usize, text: &str) -> Option<Line> {
         return None;
     }
     let (option, value) = text.split_once('=').unwrap_or((text, ""));
-    Some(Line { number, option: option.trim().to_owned(), value: value.trim().to_owned() })
+    Some(Line { number, option: option.trim().to_owned(), value: unquoted(value.trim()) })
+}
+
+/// A value without the quotation marks that dnsmasq takes away (`read_file` in its `src/option.c`). Where they keep a comma, a
+/// space or a comment's mark from being read as one they stay, as in a value with escapes, and dnsmasq itself reads them.
+fn unquoted(value: &str) -> String {
+    if value.contains('\\') {
+        return value.to_owned();
+    }
+    let mut rest = value;
+    let mut plain = String::with_capacity(value.len());
+    while let Some((before, behind)) = rest.split_once('"') {
+        let Some((quoted, after)) = behind.split_once('"') else { break };
+        let needed = quoted.contains(|c: char| c.is_whitespace() || matches!(c, ',' | '#'));
+        let mark = if needed { "\"" } else { "" };
+        plain += &format!("{before}{mark}{quoted}{mark}");
+        rest = after;
+    }
+    plain + rest
 }
 
 /// Whether a word of a value is a condition: `tag:x`, or `net:x` in older files.
 pub fn is_tag(word: &str) -> bool {
     let word = word.trim();
     word.starts_with("tag:") || word.starts_with("net:") || word.starts_with('#')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotation_marks_are_no_part_of_a_value_unless_they_keep_something_together() {
+        for (text, value) in [
+            (r#"dhcp-boot=tag:http,"http://192.168.122.1/a.efi""#, "tag:http,http://192.168.122.1/a.efi"),
+            (r#"dhcp-boot="a.efi",server,"192.168.122.1""#, "a.efi,server,192.168.122.1"),
+            (r#"dhcp-option=67,"a,b""#, r#"67,"a,b""#),
+            (r#"dhcp-option=67,"a\"b"c""#, r#"67,"a\"b"c""#),
+            (r#"dhcp-option=67,"never closed"#, r#"67,"never closed"#),
+            ("dhcp-boot=a.efi # the usual one", "a.efi"),
+        ] {
+            assert_eq!(line_of(1, text).unwrap().value, value, "{text}");
+        }
+    }
 }
