@@ -1,14 +1,15 @@
 //! `cargo xtask boot` where it must refuse: one clear error, exit status 2, nothing written.
 
+mod refusal;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
-/// Runs it in a folder; results would go into `out`, which must not come into being.
+use refusal::Refused;
+
 fn boot(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    command.current_dir(folder).arg("boot").args(arguments).args(["--out", "out"]);
-    command.output().expect("xtask runs")
+    refusal::run("boot", folder, arguments)
 }
 
 /// What lies around.
@@ -43,7 +44,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 /// Arguments, and what the error must say.
-const REFUSED: [(&[&str], &str); 27] = [
+const REFUSED: [Refused; 27] = [
     (&[], "nothing to boot: give a medium"),
     (&["missing.iso"], "there is no such file"),
     (&["zeros.iso"], "all zero in its first 1024 KiB"),
@@ -75,15 +76,7 @@ const REFUSED: [(&[&str], &str); 27] = [
 
 #[test]
 fn bad_input_gets_one_clear_error_and_nothing_is_written() {
-    let folder = folder();
-    for (arguments, wanted) in REFUSED {
-        let output = boot(folder.path(), arguments);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(said.contains(wanted), "{arguments:?}: {said}");
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
-        assert_eq!(said.matches("error: ").count(), 1, "{arguments:?}: {said}");
-        assert!(!folder.path().join("out").exists(), "{arguments:?}");
-    }
+    refusal::each("boot", folder().path(), &REFUSED);
 }
 
 /// The file alone, in the folder where one is.

@@ -1,14 +1,15 @@
 //! `cargo xtask explain` where it must refuse: one clear error, exit status 2, nothing written. And what it says without a boot.
 
+mod refusal;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
-/// Runs it in a folder; results would go into `out`, which must not come into being.
+use refusal::Refused;
+
 fn explain(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    command.current_dir(folder).arg("explain").args(arguments).args(["--out", "out"]);
-    command.output().expect("xtask runs")
+    refusal::run("explain", folder, arguments)
 }
 
 fn domain(os: &str, devices: &str) -> String {
@@ -55,7 +56,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 /// Arguments, and what the error must say.
-const REFUSED: [(&[&str], &str); 34] = [
+const REFUSED: [Refused; 34] = [
     (&["open.xml"], "in: open.xml line 2 column"),
     (&["laughs.xml"], "entities, which are never expanded"),
     (&["deep.xml"], "nested more than 64 deep"),
@@ -94,15 +95,7 @@ const REFUSED: [(&[&str], &str); 34] = [
 
 #[test]
 fn bad_input_gets_one_clear_error_and_nothing_is_written() {
-    let folder = folder();
-    for (arguments, wanted) in REFUSED {
-        let output = explain(folder.path(), arguments);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(said.contains(wanted), "{arguments:?}: {said}");
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
-        assert_eq!(said.matches("error: ").count(), 1, "{arguments:?}: {said}");
-        assert!(!folder.path().join("out").exists(), "{arguments:?}");
-    }
+    refusal::each("explain", folder().path(), &REFUSED);
 }
 
 #[test]
