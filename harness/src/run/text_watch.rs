@@ -195,7 +195,6 @@ fn beginning(path: &Path) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The rows of a VGA text screen (character and attribute, row by row); none where that is no text but a picture.
 /// How much of a text is typed at once: no key's sequence is cut.
 fn at_once(text: &[u8]) -> usize {
     const ESC: u8 = 0x1b;
@@ -208,6 +207,7 @@ fn at_once(text: &[u8]) -> usize {
     }
 }
 
+/// The rows of a VGA text screen (character and attribute, row by row); none where that is no text but a picture.
 fn text_rows(bytes: &[u8]) -> Vec<String> {
     let characters = bytes.iter().step_by(2);
     let strange = characters.clone().filter(|byte| matches!(byte, 1..=31 | 0x7f)).count();

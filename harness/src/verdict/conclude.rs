@@ -11,7 +11,7 @@ use super::stores::Stores;
 use super::views::Views;
 use super::{Difference, Ending, Expectation, already_refuted, compare, describe};
 use crate::process::Exit;
-use crate::trace::Trace;
+use crate::trace::{Stage, Trace};
 use crate::wording;
 
 /// Why a run came to its end.
@@ -163,7 +163,7 @@ pub fn conclude(expected: &Expectation, observed: &Observed<'_>) -> Conclusion {
         .and(|| expected.check_guest_time(guest_time))
         .and(|| expected.check_store(stores))
         .and(|| if expected.views { views.check() } else { Ok(()) });
-    let conclusion = match (conclusion, lost(observed)) {
+    let conclusion = match (conclusion, lost(expected, observed)) {
         (broken @ Conclusion::Broken(_), _) => broken,
         (_, Some(lost)) => Conclusion::Broken(lost),
         (conclusion, None) => conclusion,
@@ -177,13 +177,20 @@ pub fn conclude(expected: &Expectation, observed: &Observed<'_>) -> Conclusion {
 }
 
 /// What the log must have lost, by other witnesses. A run that was over was ended by something that was read.
-fn lost(observed: &Observed<'_>) -> Option<String> {
+fn lost(expected: &Expectation, observed: &Observed<'_>) -> Option<String> {
     let hole = match observed.end {
         RunEnd::Refused { .. } | RunEnd::Broken { .. } => return None,
+        RunEnd::GaveUp { .. } if runs_unread(expected, observed.trace) => observed.views.hole.as_ref()?,
         RunEnd::GaveUp { .. } => observed.views.hole.as_ref().or(observed.views.silent.as_ref())?,
         _ => observed.views.hole.as_ref()?,
     };
     Some(format!("the {} log has a hole: {hole}", log_of(observed.trace)))
+}
+
+/// Whether a program of others runs, which may draw what it says where nobody reads it: a menu in pixels.
+fn runs_unread(expected: &Expectation, trace: &Trace) -> bool {
+    let under_way = trace.attempts.last().is_some_and(|last| last.outcome.is_none());
+    expected.reach().is_some() && under_way && trace.stage() >= Stage::Started
 }
 
 /// The part of [`conclude`] that is known as long as the machine is still there.

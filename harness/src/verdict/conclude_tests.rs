@@ -3,7 +3,8 @@
 use rstest::rstest;
 
 use super::*;
-use crate::trace::{Attempt, Outcome, Terminal};
+use crate::trace::{Attempt, GuestText, Outcome, Sighting, Terminal};
+use crate::verdict::Reach;
 use crate::verdict::stores::{self, OnStore};
 
 fn attempt(medium: &str, outcome: Outcome) -> Attempt {
@@ -194,6 +195,39 @@ fn a_host_that_lets_qemu_not_run_is_broken() {
     let words = "the host is too busy: in 600.0 s QEMU waited 580.0 s for a processor".to_owned();
     assert_eq!(boot(&starved), Conclusion::Broken(words));
     assert!(matches!(boot(&RunEnd::QemuStopped), Conclusion::Broken(_)));
+}
+
+#[test]
+fn a_program_of_others_may_be_silent_once_firmware_has_started_it_and_firmware_may_not() {
+    let loader = Reach {
+        stage: Some(Stage::Loader),
+        expect: Vec::new(),
+        reject: Vec::new(),
+        answers: Vec::new(),
+        without_code: false,
+        go_on: false,
+        seconds: 60,
+    };
+    let started =
+        Sighting { stage: Stage::Started, program: "the medium's EFI program".to_owned(), text: String::new() };
+    let seen = |outcome, sightings| Trace {
+        attempts: vec![Attempt { outcome, ..Attempt::on("Boot0001 \"UEFI HTTPv4\"") }],
+        guest: GuestText { sightings, ..GuestText::default() },
+        ..Trace::default()
+    };
+    let hole = "every option of BootOrder has failed";
+    let views = Views { silent: Some(hole.to_owned()), ..Views::default() };
+    let concluded = |expected: &Expectation, trace: &Trace| {
+        let (end, guest_state) = (&gave_up(), "running");
+        conclude(expected, &Observed { trace, end, guest_state, guest_time: None, stores: None, views: &views })
+    };
+    let of_others = Expectation::reaches(loader);
+    let under_way = seen(None, vec![started.clone()]);
+    assert!(matches!(concluded(&of_others, &under_way), Conclusion::Fails(_)));
+    let broken = |conclusion| matches!(conclusion, Conclusion::Broken(why) if why.contains(hole));
+    assert!(broken(concluded(&of_others, &seen(Some(Outcome::Failed), vec![started]))), "it came back");
+    assert!(broken(concluded(&of_others, &seen(None, Vec::new()))), "nothing was started");
+    assert!(broken(concluded(&Expectation::boots("right").without_views(), &under_way)), "a program of ours speaks");
 }
 
 #[test]
