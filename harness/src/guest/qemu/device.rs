@@ -2,6 +2,7 @@
 
 use super::Reader;
 use super::buses::{Adapter, At, Buses, Placed};
+use super::free;
 use super::options::Parts;
 use super::words::Word;
 use crate::guest::plain::plain_device;
@@ -45,7 +46,7 @@ impl Reader<'_> {
         if let Some(model) = nic_model(driver) {
             return Ok(Some(self.nic(parts, word, model, bootindex, buses, before)));
         }
-        let Some((class, optical, kind, at)) = self.drive_class(parts, word, buses)? else {
+        let Some((class, optical, kind, at)) = self.drive_class(parts, word, buses, before)? else {
             if bootindex.is_some() {
                 let words = format!("{driver} with bootindex {}: cannot be had here", bootindex.unwrap_or_default());
                 self.notes.ignored(word.at.line, words);
@@ -88,7 +89,7 @@ impl Reader<'_> {
             _ => OptionRom::Default,
         };
         let number = before.iter().filter(|device| device.device.is_nic()).count();
-        let kind = format!("{} NIC", model.name().trim_end_matches("-pci"));
+        let kind = nic_kind(&model);
         let mut device = plain_device(DeviceClass::Nic(Nic { model, rom, lan: None }), false, bootindex);
         (device.place, device.slot, device.function) = buses.pci(parts);
         let plug =
@@ -109,7 +110,13 @@ impl Reader<'_> {
     }
 
     /// What a drive is, where its driver is one of a drive.
-    fn drive_class(&self, parts: &Parts, word: &Word, buses: &Buses) -> Result<Option<Drive>, GuestError> {
+    fn drive_class(
+        &self,
+        parts: &Parts,
+        word: &Word,
+        buses: &Buses,
+        before: &[GuestDevice],
+    ) -> Result<Option<Drive>, GuestError> {
         let number = |key: &str| parts.get(key).and_then(|text| text.parse::<u16>().ok());
         let driver = parts.first.as_str();
         let bus = parts.get("bus").unwrap_or_default();
@@ -124,22 +131,21 @@ impl Reader<'_> {
             | "vhost-user-blk-pci" => (DeviceClass::VirtioBlk, false, "virtio disk".to_owned(), buses.pci(parts)),
             "nvme" => (DeviceClass::Nvme, false, "NVMe disk".to_owned(), buses.pci(parts)),
             "ide-hd" | "ide-cd" | "ide-drive" => {
-                let port = bus.rsplit('.').next().and_then(|port| port.parse().ok()).unwrap_or_default();
+                let port = bus.rsplit('.').next().and_then(|port| port.parse().ok());
+                let sata = format!("SATA {}", word_of(optical));
                 match buses.adapter(bus).filter(|placed| placed.adapter == Adapter::Ahci) {
-                    Some(placed) => {
-                        (DeviceClass::Ahci { port }, optical, format!("SATA {}", word_of(optical)), placed.at)
-                    }
+                    Some(placed) => (free::ahci(before, port), optical, sata, placed.at),
                     None if self.board == Some(Board::Pc) => {
-                        let unit = number("unit").unwrap_or_default() as u8;
-                        (DeviceClass::Ide { channel: port, unit }, optical, format!("IDE {}", word_of(optical)), none)
+                        let unit = number("unit").map(|unit| unit as u8);
+                        (free::ide(before, port, unit), optical, format!("IDE {}", word_of(optical)), none)
                     }
-                    None => (DeviceClass::Ahci { port }, optical, format!("SATA {}", word_of(optical)), none),
+                    None => (free::ahci(before, port), optical, sata, none),
                 }
             }
             "scsi-hd" | "scsi-cd" | "scsi-disk" | "scsi-block" | "scsi-generic" => {
-                return self.scsi_class(parts, word, buses, optical).map(Some);
+                return self.scsi_class(parts, word, buses, before, optical).map(Some);
             }
-            "usb-storage" | "usb-bot" => usb_class(parts, buses),
+            "usb-storage" | "usb-bot" => usb_class(parts, buses, before),
             "floppy" => {
                 let unit = number("unit").unwrap_or_default() as u8;
                 (DeviceClass::Floppy { unit }, false, "floppy".to_owned(), none)
@@ -148,7 +154,14 @@ impl Reader<'_> {
         }))
     }
 
-    fn scsi_class(&self, parts: &Parts, word: &Word, buses: &Buses, optical: bool) -> Result<Drive, GuestError> {
+    fn scsi_class(
+        &self,
+        parts: &Parts,
+        word: &Word,
+        buses: &Buses,
+        before: &[GuestDevice],
+        optical: bool,
+    ) -> Result<Drive, GuestError> {
         let number = |key: &str| parts.get(key).and_then(|text| text.parse::<u16>().ok());
         let bus = parts.get("bus").unwrap_or_default();
         let is_scsi = |adapter| matches!(adapter, Adapter::VirtioScsi | Adapter::Scsi(_));
@@ -157,31 +170,36 @@ impl Reader<'_> {
             let what = format!("nothing on the line is the SCSI bus \"{bus}\"");
             return Err(self.error(word, what, "define the adapter: -device virtio-scsi-pci,id=scsi0"));
         };
-        let (target, lun) = (number("scsi-id").unwrap_or_default() as u8, number("lun").unwrap_or_default());
+        let place = (number("scsi-id").map(|target| target as u8), number("lun"));
         let what = if optical { "CD" } else { "disk" };
         Ok(match adapter {
             Adapter::Scsi(adapter) => {
                 let kind = format!("SCSI ({}) {what}", adapter.device());
-                (DeviceClass::Scsi { adapter, hba: index, target, lun }, optical, kind, at)
+                (free::scsi(before, (Some(adapter), index), place), optical, kind, at)
             }
-            _ => (DeviceClass::VirtioScsi { hba: index, target, lun }, optical, format!("virtio-scsi {what}"), at),
+            _ => (free::scsi(before, (None, index), place), optical, format!("virtio-scsi {what}"), at),
         })
     }
 }
 
-fn usb_class(parts: &Parts, buses: &Buses) -> Drive {
+fn usb_class(parts: &Parts, buses: &Buses, before: &[GuestDevice]) -> Drive {
     let named = parts.get("bus").and_then(|bus| buses.adapter(bus));
     let placed = named.or_else(|| buses.any(|adapter| matches!(adapter, Adapter::Usb(_))));
     let (controller, at) = match placed {
         Some(Placed { adapter: Adapter::Usb(controller), at, .. }) => (controller, at),
         _ => (UsbController::Uhci, (crate::machine::Place::Root, None, 0)),
     };
-    let port = parts.get("port").and_then(|port| port.split('.').next()?.parse().ok()).unwrap_or(1);
-    (DeviceClass::UsbStorage { controller, port }, false, format!("USB ({}) disk", controller.word()), at)
+    let port = parts.get("port").and_then(|port| port.split('.').next()?.parse().ok());
+    (free::usb(before, controller, port), false, format!("USB ({}) disk", controller.word()), at)
+}
+
+/// What a card is, for people.
+pub(super) fn nic_kind(model: &NicModel) -> String {
+    format!("{} NIC", model.name().trim_end_matches("-pci"))
 }
 
 /// The card that a driver is.
-fn nic_model(driver: &str) -> Option<NicModel> {
+pub(super) fn nic_model(driver: &str) -> Option<NicModel> {
     match driver {
         "virtio-net" => Some(NicModel::VirtioNet),
         "e1000-82540em" => Some(NicModel::E1000),

@@ -2,9 +2,11 @@
 //!
 //! What firmware does not see is ignored; an option that is not known is noted, since builds have options of their own.
 
+mod builtin;
 mod buses;
 mod device;
 mod drives;
+mod free;
 mod options;
 mod short;
 #[cfg(test)]
@@ -18,7 +20,8 @@ use super::firmware::{is_secure_build, is_uefi_file, replaced_variables, replace
 use super::hmp::Command;
 use super::libvirt::board_of;
 use super::{Guest, GuestDevice, GuestError, GuestFirmware, Notes, Origin, Plug, Uefi};
-use crate::machine::{Board, BootOptions};
+use crate::machine::{Board, BootOptions, DeviceClass};
+use builtin::BuiltIn;
 use buses::Buses;
 use drives::Drives;
 use options::Parts;
@@ -128,10 +131,11 @@ pub fn read_typed(file: &str, words: &[Word], typed_file: &str, typed: &[Command
     let program = program.map_or("", |start| words[start].text.rsplit('/').next().unwrap_or_default());
     let architecture = program.strip_prefix("qemu-system-").unwrap_or("x86_64").trim_end_matches(".bin").to_owned();
     let mut reader = Reader::new(file, architecture);
+    reader.is_part = options_alone;
     let mut rest = words[first..].iter().peekable();
     while let Some(word) = rest.next() {
         let Some(option) = word.text.strip_prefix('-').map(|option| option.strip_prefix('-').unwrap_or(option)) else {
-            reader.stray(word)?;
+            reader.stray(word);
             continue;
         };
         if option.is_empty() || FLAGS.contains(&option) {
@@ -169,6 +173,9 @@ struct Reader<'a> {
     devices: Vec<(Parts, Word)>,
     /// Drives that make a device by themselves.
     short: Vec<GuestDevice>,
+    built_in: BuiltIn,
+    /// Options alone, without a program: not the whole line, so that nothing follows from what it does not say.
+    is_part: bool,
     /// Ranks of floppy drives A and B.
     floppies: [Option<i64>; 2],
     notes: Notes,
@@ -193,6 +200,8 @@ impl<'a> Reader<'a> {
             netdevs: BTreeMap::new(),
             devices: Vec::new(),
             short: Vec::new(),
+            built_in: BuiltIn::default(),
+            is_part: false,
             floppies: [None, None],
             notes: Notes::default(),
         }
@@ -202,16 +211,14 @@ impl<'a> Reader<'a> {
         GuestError { what: what.into(), file: self.file.to_owned(), at: word.at, fix: fix.into() }
     }
 
-    /// A word that belongs to no option: QEMU takes it for an image of the first disk.
-    fn stray(&mut self, word: &Word) -> Result<(), GuestError> {
-        self.notes.ignored(word.at.line, format!("\"{}\" belongs to no option that is known here", word.text));
-        Ok(())
-    }
-
     fn flag(&mut self, option: &str, word: &Word) {
-        if option == "S" {
-            let words = "-S: whoever started it lets it run later; --paused tries what is plugged in meanwhile";
-            self.notes.ignored(word.at.line, words);
+        match option {
+            "S" => {
+                let words = "-S: whoever started it lets it run later; --paused tries what is plugged in meanwhile";
+                self.notes.ignored(word.at.line, words);
+            }
+            "nodefaults" => self.built_in.none = true,
+            _ => {}
         }
     }
 
@@ -243,14 +250,14 @@ impl<'a> Reader<'a> {
                 let parts = parts("type")?;
                 let id = parts.get("id").unwrap_or_default().to_owned();
                 self.netdevs.insert(id, drives::plug(&parts));
+                self.built_in.network = true;
             }
             "device" => {
                 let parts = parts("driver")?;
                 self.devices.push((parts, value.clone()));
             }
-            "nic" | "net" => {
-                self.notes.ignored(line, format!("-{option}: only -netdev with -device names the place of a card"));
-            }
+            "nic" => self.built_in.nic(&parts("type")?, line),
+            "net" => self.built_in.net(&parts("type")?, line),
             "hda" | "hdb" | "hdc" | "hdd" | "cdrom" | "fda" | "fdb" => self.short_drive(option, value),
             "kernel" => {
                 self.notes.ignored(
@@ -356,10 +363,16 @@ impl<'a> Reader<'a> {
     fn finish(mut self, typed_file: &'a str, typed: &[Command]) -> Result<Guest, GuestError> {
         self.flash();
         let buses = Buses::of(&self.devices, self.board);
-        let mut devices = std::mem::take(&mut self.short);
+        let built_in = self.built_in();
+        // the board makes its drives and cards first; a drive of if=virtio is a device behind those that are named
+        let (late, mut devices): (Vec<_>, Vec<_>) = std::mem::take(&mut self.short)
+            .into_iter()
+            .partition(|device| device.device.class == DeviceClass::VirtioBlk);
+        devices.extend(built_in);
         for (parts, word) in std::mem::take(&mut self.devices) {
             devices.extend(self.device(&parts, &word, &buses, &devices)?);
         }
+        devices.extend(late);
         let file = std::mem::replace(&mut self.file, typed_file);
         let typed = self.follow(typed, &buses, &mut devices)?;
         self.file = file;

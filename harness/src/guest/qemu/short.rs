@@ -23,7 +23,7 @@ impl Reader<'_> {
             }
             "ide" | "sd" | "mtd" | "scsi" | "xen" | "floppy" | "virtio" => {
                 let kind = parts.get("if").unwrap_or("ide");
-                let number = unit.unwrap_or(self.short.len()) as u8;
+                let number = unit.unwrap_or_else(|| self.next_index(kind)) as u8;
                 let class = match (kind, self.board) {
                     ("ide", Some(Board::Pc)) => DeviceClass::Ide { channel: number / 2, unit: number % 2 },
                     ("ide", _) => DeviceClass::Ahci { port: number },
@@ -35,7 +35,7 @@ impl Reader<'_> {
                     }
                 };
                 let optical = parts.get("media") == Some("cdrom");
-                let name = format!("{kind}-{}", self.short.len());
+                let name = format!("{kind}-{number}");
                 self.short.push(short(name, class, optical, file, word.at.line));
             }
             other => {
@@ -47,6 +47,22 @@ impl Reader<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The first index that no drive of this interface has.
+    fn next_index(&self, kind: &str) -> usize {
+        let index = |class: &DeviceClass| match (kind, class) {
+            ("ide", DeviceClass::Ide { channel, unit }) => Some(channel * 2 + unit),
+            ("ide", DeviceClass::Ahci { port }) => Some(*port),
+            ("floppy", DeviceClass::Floppy { unit }) => Some(*unit),
+            _ => None,
+        };
+        let taken: Vec<u8> = self.short.iter().filter_map(|device| index(&device.device.class)).collect();
+        let virtio = self.short.iter().filter(|device| device.device.class == DeviceClass::VirtioBlk).count();
+        match kind {
+            "virtio" => virtio,
+            _ => (0..).find(|index| !taken.contains(index)).map_or(0, usize::from),
+        }
     }
 
     /// `-hda FILE`, `-cdrom FILE`, `-fda FILE`.
@@ -66,7 +82,7 @@ impl Reader<'_> {
     }
 }
 
-fn short(name: String, class: DeviceClass, optical: bool, file: String, line: u32) -> GuestDevice {
+pub(super) fn short(name: String, class: DeviceClass, optical: bool, file: String, line: u32) -> GuestDevice {
     let kind = match (&class, optical) {
         (DeviceClass::Floppy { .. }, _) => "floppy",
         (DeviceClass::VirtioBlk, _) => "virtio disk",

@@ -70,7 +70,7 @@ fn uefi_is_seen_behind_drives_block_nodes_and_bios() {
 
 #[test]
 fn what_ps_prints_before_the_program_is_skipped_and_options_of_a_vendors_build_are_noted() {
-    let line = "root 1 0 ? 00:01 /usr/libexec/qemu-kvm -c 0x1 -n 4 --proc-type=secondary -- -name guest=one,debug-threads=on \
+    let line = "root 1 0 ? 00:01 /usr/libexec/qemu-kvm -c 0x1 -n 4 --proc-type=secondary -- -nodefaults -name guest=one,debug-threads=on \
                 -vnc -k en-us -device virtio-net-pci,rombar=0";
     let guest = guest(line);
     assert_eq!(guest.name, "one");
@@ -80,16 +80,71 @@ fn what_ps_prints_before_the_program_is_skipped_and_options_of_a_vendors_build_a
 
 #[test]
 fn short_options_and_floppy_ranks_are_understood() {
-    let guest = guest("qemu-system-x86_64 -hda a.img -cdrom b.iso -global isa-fdc.bootindexA=2 -device floppy,unit=0");
+    let guest = guest(
+        "qemu-system-x86_64 -nic none -hda a.img -cdrom b.iso -global isa-fdc.bootindexA=2 -device floppy,unit=0",
+    );
     assert_eq!(guest.devices[0].device.class, DeviceClass::Ide { channel: 0, unit: 0 });
     assert!(guest.devices[1].device.optical);
     assert_eq!(guest.devices[2].device.bootindex, Some(2));
     assert_eq!(guest.boot.strict, None);
 }
 
+/// Name and kind of each device.
+fn kinds(guest: &Guest) -> Vec<(&str, &str)> {
+    guest.devices.iter().map(|device| (device.name.as_str(), device.kind.as_str())).collect()
+}
+
+#[test]
+fn what_qemu_adds_by_itself_is_there_and_goes_with_nodefaults_or_with_a_device_in_its_place() {
+    let bare = guest("qemu-system-x86_64 disk.img");
+    let wanted = [("hda", "IDE disk"), ("floppy", "floppy"), ("cdrom", "IDE CD"), ("nic0", "e1000 NIC")];
+    assert_eq!(kinds(&bare), wanted);
+    assert_eq!(bare.devices[0].source.as_deref(), Some("disk.img"));
+    assert_eq!((&bare.devices[2].source, &bare.devices[3].network), (&None, &Some(Plug::User(None))));
+    assert_eq!(kinds(&guest("qemu-system-x86_64 -M q35")), [("cdrom", "SATA CD"), ("nic0", "e1000e NIC")]);
+    assert_eq!(kinds(&guest("qemu-system-x86_64 -nodefaults -hda a")), [("hda", "IDE disk")]);
+    let replaced = guest("qemu-system-x86_64 -nic none -device floppy -device ide-cd,id=a -device ide-hd,id=b");
+    assert_eq!(kinds(&replaced), [("disk0", "floppy"), ("a", "IDE CD"), ("b", "IDE disk")]);
+    assert_eq!(kinds(&guest("-boot n")), [], "options alone are a part of a line");
+}
+
+#[test]
+fn cards_of_nic_and_net_are_plugged_in_where_the_line_says() {
+    let short = guest("kvm -nodefaults -nic user,model=virtio-net-pci,bootfile=a.efi -nic tap,ifname=t0 -nic none");
+    assert_eq!(kinds(&short), [("nic0", "virtio-net NIC"), ("nic1", "e1000 NIC")]);
+    assert_eq!(short.devices[0].network, Some(Plug::User(Some("a.efi".to_owned()))));
+    let old = guest(
+        "kvm -nodefaults -net nic,model=rtl8139 -net user,bootfile=/p.0 -net nic,model=virtio,netdev=n -netdev bridge,id=n",
+    );
+    assert_eq!(kinds(&old), [("nic0", "rtl8139 NIC"), ("nic1", "virtio-net NIC")]);
+    assert_eq!(old.devices[0].network, Some(Plug::User(Some("/p.0".to_owned()))));
+    assert_eq!(old.devices[1].network, Some(Plug::Host("bridge br0 of the host".to_owned())));
+    let alone = guest("kvm -nodefaults -net nic");
+    assert_eq!(alone.devices[0].network, Some(Plug::Nothing));
+    let unknown = guest("kvm -nodefaults -nic user,model=lance");
+    assert!(unknown.devices.is_empty());
+    assert!(unknown.notes.0.iter().any(|note| note.words == "a card of model lance: cannot be had here"));
+}
+
+#[test]
+fn places_that_the_line_leaves_open_are_the_first_that_are_free() {
+    let line = "kvm -nodefaults -device virtio-scsi-pci,id=s -device scsi-hd,id=a -device scsi-hd,id=b,lun=1 \
+                -device scsi-cd,id=c -device scsi-hd,id=d,scsi-id=1 -device usb-ehci -device usb-storage,id=u \
+                -device usb-storage,id=v -drive file=e -device ide-hd,id=f -device ide-hd,id=g,bus=ide.1";
+    let guest = guest(line);
+    let class = |name: &str| guest.devices.iter().find(|device| device.name == name).unwrap().device.class.clone();
+    let scsi = |target, lun| DeviceClass::VirtioScsi { hba: 0, target, lun };
+    assert_eq!(["a", "b", "c", "d"].map(class), [scsi(0, 0), scsi(0, 1), scsi(1, 0), scsi(1, 1)]);
+    let usb = |port| DeviceClass::UsbStorage { controller: crate::machine::UsbController::Ehci, port };
+    assert_eq!(["u", "v"].map(class), [usb(1), usb(2)]);
+    let ide = |channel, unit| DeviceClass::Ide { channel, unit };
+    assert_eq!(["ide-0", "f", "g"].map(class), [ide(0, 0), ide(0, 1), ide(1, 0)]);
+    crate::machine::layout::Layout::of(&guest.machine().unwrap()).unwrap();
+}
+
 #[test]
 fn a_device_behind_a_port_and_one_behind_a_bridge_are_told_apart() {
-    let line = "qemu-system-x86_64 -machine q35 -device pcie-root-port,id=p1,addr=0x1c.0x2,bus=pcie.0 \
+    let line = "qemu-system-x86_64 -nodefaults -machine q35 -device pcie-root-port,id=p1,addr=0x1c.0x2,bus=pcie.0 \
                 -device virtio-blk-pci,bus=p1,drive=d -drive if=none,id=d,file=a -device e1000,bus=pci.0,addr=0x12";
     let guest = guest(line);
     assert_eq!(guest.devices[0].device.place, Place::Port { slot: 0x1c, function: 2 });
@@ -101,7 +156,7 @@ fn a_device_behind_a_port_and_one_behind_a_bridge_are_told_apart() {
 #[case::a_drive_that_is_not_there("kvm -device virtio-blk-pci,drive=d0", "no -drive and no -blockdev is called \"d0\"")]
 #[case::a_bus_that_is_not_there("kvm -drive if=none,id=a,file=b -device scsi-hd,drive=a,bus=s.0", "SCSI bus \"s.0\"")]
 #[case::a_rank_twice(
-    "kvm -device e1000,bootindex=1 -device virtio-net-pci,bootindex=1",
+    "kvm -nodefaults -device e1000,bootindex=1 -device virtio-net-pci,bootindex=1",
     "bootindex 1 is used by two devices, nic0 and nic1"
 )]
 #[case::a_rank_in_words("kvm -device e1000,bootindex=first", "bootindex=first: a number is wanted")]

@@ -61,6 +61,23 @@ impl Reader<'_> {
         Some(taken)
     }
 
+    /// The rest of a JSON object whose brace is taken, as it stands.
+    fn json(&mut self, text: &mut String) {
+        let (mut depth, mut in_string, mut escaped) = (1, false, false);
+        while depth > 0 {
+            let Some(letter) = self.take() else { return };
+            text.push(letter);
+            match letter {
+                _ if escaped => escaped = false,
+                '\\' => escaped = in_string,
+                '"' => in_string = !in_string,
+                '{' | '[' if !in_string => depth += 1,
+                '}' | ']' if !in_string => depth -= 1,
+                _ => {}
+            }
+        }
+    }
+
     /// The next word; `None` for a line that goes on.
     fn word(&mut self, file: &str) -> Result<Option<Word>, GuestError> {
         let (at, mut text, mut quoted) = (self.at, String::new(), false);
@@ -71,6 +88,11 @@ impl Reader<'_> {
             let open = self.at;
             self.take();
             match next {
+                // no shell leaves such a word: `ps` prints JSON without the quotes that kept it together
+                '{' if text.is_empty() && !quoted && self.rest.peek() == Some(&'"') => {
+                    text.push('{');
+                    self.json(&mut text);
+                }
                 '\\' => match self.take() {
                     Some('\n') | None => {}
                     Some(escaped) => text.push(escaped),
@@ -110,6 +132,13 @@ mod tests {
         let words = split("a", "qemu \\\n -drive 'a b',c=\"d \\\" e\" x\\ y # no\n -S ''").unwrap();
         assert_eq!(texts(&words), ["qemu", "-drive", "a b,c=d \" e", "x y", "-S", ""]);
         assert_eq!((words[1].at.line, words[1].at.column), (2, 2));
+    }
+
+    #[test]
+    fn json_that_lost_its_quotes_is_a_word() {
+        let words = split("a", "qemu -object {\"id\":\"a b\",\"x\":{\"y\":[1,2]}} -S {\"z\":\"\\\"}\"} {a}").unwrap();
+        let json = "{\"id\":\"a b\",\"x\":{\"y\":[1,2]}}";
+        assert_eq!(texts(&words), ["qemu", "-object", json, "-S", "{\"z\":\"\\\"}\"}", "{a}"]);
     }
 
     #[test]

@@ -1,0 +1,156 @@
+//! Devices that no `-device` names: cards of `-nic` and `-net`, and what QEMU adds of its own where `-nodefaults` is not said
+//! (QEMU's `system/vl.c`, `default_list`; the models are the boards' `default_nic`).
+
+use super::Reader;
+use super::drives::plug;
+use super::options::Parts;
+use super::short::short;
+use super::words::Word;
+use crate::guest::plain::plain_device;
+use crate::guest::{GuestDevice, Plug};
+use crate::machine::{Board, DeviceClass, Nic, NicModel, OptionRom};
+
+/// Drivers that keep QEMU from a CD drive of its own.
+const KEEPS_FROM_CD: [&str; 4] = ["ide-cd", "ide-hd", "scsi-cd", "scsi-hd"];
+/// Drivers that keep QEMU from a floppy drive of its own.
+const KEEPS_FROM_FLOPPY: [&str; 2] = ["isa-fdc", "floppy"];
+
+/// What the line says of the devices that QEMU makes by itself.
+#[derive(Default)]
+pub(super) struct BuiltIn {
+    /// `-nodefaults`.
+    pub none: bool,
+    /// Cards of `-nic` and `-net nic`: model, what it is plugged into, line.
+    cards: Vec<(Option<String>, Wire, u32)>,
+    /// What the hub of `-net` leads to.
+    hub: Option<Plug>,
+    /// Any option about networks: no card is made then but those that are asked for.
+    pub network: bool,
+}
+
+/// What a card of the board is plugged into.
+enum Wire {
+    Plug(Plug),
+    /// The back end of this id.
+    Netdev(String),
+    /// Whatever `-net` names besides cards.
+    Hub,
+}
+
+impl BuiltIn {
+    /// `-nic TYPE,model=M`.
+    pub fn nic(&mut self, parts: &Parts, line: u32) {
+        self.network = true;
+        if parts.first != "none" {
+            self.cards.push((parts.get("model").map(str::to_owned), Wire::Plug(plug(parts)), line));
+        }
+    }
+
+    /// `-net nic,model=M`, or a back end that `-net` connects with all such cards.
+    pub fn net(&mut self, parts: &Parts, line: u32) {
+        self.network = true;
+        match parts.first.as_str() {
+            "none" => {}
+            "nic" => {
+                let wire = parts.get("netdev").map_or(Wire::Hub, |id| Wire::Netdev(id.to_owned()));
+                self.cards.push((parts.get("model").map(str::to_owned), wire, line));
+            }
+            _ => self.hub = Some(plug(parts)),
+        }
+    }
+}
+
+impl Reader<'_> {
+    /// The cards that the board makes, and the drives that QEMU adds.
+    pub(super) fn built_in(&mut self) -> Vec<GuestDevice> {
+        let built_in = std::mem::take(&mut self.built_in);
+        let mut devices = Vec::new();
+        let Some(board) = self.board else { return devices };
+        if !built_in.none && !self.is_part {
+            devices.extend(self.own_drives(board));
+            if !built_in.network {
+                let user = Wire::Plug(Plug::User(None));
+                devices.extend(self.card(board, None, user, 1, 0));
+                let words = "no -netdev, -nic or -net: QEMU adds a card on its user network (-nic none does not)";
+                self.notes.took(1, words);
+            }
+        }
+        let hub = built_in.hub.unwrap_or(Plug::Nothing);
+        for (model, wire, line) in built_in.cards {
+            let wire = match wire {
+                Wire::Hub => Wire::Plug(hub.clone()),
+                other => other,
+            };
+            let number = devices.iter().filter(|device| device.device.is_nic()).count();
+            devices.extend(self.card(board, model, wire, line, number));
+        }
+        devices
+    }
+
+    /// Empty drives that QEMU adds where the line has neither `-nodefaults` nor a drive in their place.
+    fn own_drives(&mut self, board: Board) -> Vec<GuestDevice> {
+        let named = |drivers: &[&str]| self.devices.iter().any(|(parts, _)| drivers.contains(&parts.first.as_str()));
+        let taken = |class: &DeviceClass| self.short.iter().any(|device| device.device.class == *class);
+        let facts = board.facts();
+        let cd = match (facts.ide, facts.ahci) {
+            (Some(_), _) => Some(DeviceClass::Ide { channel: 1, unit: 0 }),
+            (None, Some(_)) => Some(DeviceClass::Ahci { port: 2 }),
+            (None, None) => None,
+        };
+        let cd = cd.filter(|class| !named(&KEEPS_FROM_CD) && !taken(class));
+        let floppy = (board == Board::Pc).then_some(DeviceClass::Floppy { unit: 0 });
+        let floppy = floppy.filter(|class| !named(&KEEPS_FROM_FLOPPY) && !taken(class));
+        let mut drives = Vec::new();
+        for (name, class, optical) in [("floppy", floppy, false), ("cdrom", cd, true)] {
+            let Some(class) = class else { continue };
+            drives.push(GuestDevice { source: None, ..short(name.to_owned(), class, optical, String::new(), 1) });
+            self.notes.took(1, format!("no -nodefaults: QEMU adds an empty {name} drive"));
+        }
+        drives
+    }
+
+    /// A card of the board; `None` for a model that cannot be had here.
+    fn card(
+        &mut self,
+        board: Board,
+        model: Option<String>,
+        wire: Wire,
+        line: u32,
+        number: usize,
+    ) -> Option<GuestDevice> {
+        let model = match model.as_deref() {
+            None => board_model(board),
+            Some("virtio") => NicModel::VirtioNet,
+            Some(name) => match super::device::nic_model(name) {
+                Some(model) => model,
+                None => {
+                    self.notes.ignored(line, format!("a card of model {name}: cannot be had here"));
+                    return None;
+                }
+            },
+        };
+        let plug = match wire {
+            Wire::Plug(plug) => plug,
+            Wire::Netdev(id) => self.netdevs.get(&id).cloned().unwrap_or(Plug::Nothing),
+            Wire::Hub => Plug::Nothing,
+        };
+        let kind = super::device::nic_kind(&model);
+        let class = DeviceClass::Nic(Nic { model, rom: OptionRom::Default, lan: None });
+        let device = plain_device(class, false, None);
+        Some(GuestDevice { name: format!("nic{number}"), line, device, kind, source: None, network: Some(plug) })
+    }
+
+    /// A word that belongs to no option: QEMU takes it for an image of the first disk.
+    pub(super) fn stray(&mut self, word: &Word) {
+        self.short_drive("hda", word);
+    }
+}
+
+/// What a board makes of a card whose model nobody names.
+fn board_model(board: Board) -> NicModel {
+    match board {
+        Board::Pc => NicModel::E1000,
+        Board::Q35 => NicModel::E1000e,
+        _ => NicModel::VirtioNet,
+    }
+}

@@ -1,0 +1,55 @@
+//! The places that a line leaves open, as QEMU chooses them: the first that is free, device after device.
+
+use crate::guest::GuestDevice;
+use crate::machine::{DeviceClass, ScsiAdapter, UsbController};
+
+/// Highest SCSI target that is looked at, as of virtio-scsi.
+const LAST_TARGET: u8 = 255;
+
+/// The first of these places that no device has.
+fn first(before: &[GuestDevice], mut places: impl Iterator<Item = DeviceClass>) -> Option<DeviceClass> {
+    places.find(|place| !before.iter().any(|device| device.device.class == *place))
+}
+
+/// A place on the IDE controller: the first free unit of this channel, or of any (`ide_dev_initfn` in QEMU's `hw/ide`).
+pub(super) fn ide(before: &[GuestDevice], channel: Option<u8>, unit: Option<u8>) -> DeviceClass {
+    let channels = channel.map_or(0..=1, |channel| channel..=channel);
+    let units = unit.map_or(0..=1, |unit| unit..=unit);
+    let places = channels.clone().flat_map(|channel| units.clone().map(move |unit| DeviceClass::Ide { channel, unit }));
+    first(before, places).unwrap_or(DeviceClass::Ide { channel: *channels.start(), unit: *units.start() })
+}
+
+/// A port of an AHCI controller: this one, or the first that is free.
+pub(super) fn ahci(before: &[GuestDevice], port: Option<u8>) -> DeviceClass {
+    let free = || first(before, (0..6).map(|port| DeviceClass::Ahci { port }));
+    match port {
+        Some(port) => DeviceClass::Ahci { port },
+        None => free().unwrap_or(DeviceClass::Ahci { port: 0 }),
+    }
+}
+
+/// Target and LUN of a SCSI device (`scsi_qdev_realize` in QEMU's `hw/scsi/scsi-bus.c`): without a target the first that is free
+/// at this LUN, without a LUN the first that is free of this target.
+pub(super) fn scsi(
+    before: &[GuestDevice],
+    (adapter, hba): (Option<ScsiAdapter>, u8),
+    (target, lun): (Option<u8>, Option<u16>),
+) -> DeviceClass {
+    let at = |target, lun| match adapter {
+        Some(adapter) => DeviceClass::Scsi { adapter, hba, target, lun },
+        None => DeviceClass::VirtioScsi { hba, target, lun },
+    };
+    let (fixed, unit) = (target.unwrap_or_default(), lun.unwrap_or_default());
+    let free = match (target, lun) {
+        (Some(_), Some(_)) => None,
+        (None, _) => first(before, (0..=LAST_TARGET).map(|target| at(target, unit))),
+        (Some(target), None) => first(before, (0..256).map(|lun| at(target, lun))),
+    };
+    free.unwrap_or_else(|| at(fixed, unit))
+}
+
+/// A port of a USB controller: this one, or the first that no drive has.
+pub(super) fn usb(before: &[GuestDevice], controller: UsbController, port: Option<u8>) -> DeviceClass {
+    let at = |port| DeviceClass::UsbStorage { controller, port };
+    port.map(at).or_else(|| first(before, (1..=15).map(at))).unwrap_or(at(1))
+}
