@@ -29,6 +29,7 @@ pub(super) enum Kind {
     Usb(UsbModel),
     /// AHCI.
     Sata,
+    Nvme,
     /// Takes a PCI slot, and nothing boots from it.
     OtherOnPci,
     /// Takes none.
@@ -73,13 +74,14 @@ pub(super) fn read(
         "scsi" => Kind::Scsi(scsi_model(model)),
         "usb" => Kind::Usb(usb_model(model, board)),
         "sata" => Kind::Sata,
+        "nvme" => Kind::Nvme,
         "virtio-serial" => Kind::OtherOnPci,
-        "ide" | "fdc" | "ccid" | "xenbus" | "isa" | "nvme" => Kind::Elsewhere,
+        "ide" | "fdc" | "ccid" | "xenbus" | "isa" => Kind::Elsewhere,
         other => {
             return Err(element.attribute_error(
                 "type",
                 other,
-                "pci, scsi, usb, sata, ide, fdc or another of libvirt's",
+                "pci, scsi, usb, sata, nvme, ide, fdc or another of libvirt's",
             ));
         }
     };

@@ -4,7 +4,7 @@ use super::super::plain::plain_device;
 use super::super::{GuestDevice, GuestError};
 use super::address::Address;
 use super::controller::ScsiModel;
-use super::disk::{Bus, Disk, Kind};
+use super::disk::{Bus, Disk, Kind, namespace_of};
 use super::domain::Domain;
 use super::interface::Interface;
 use super::pci::{Owner, Places};
@@ -72,6 +72,10 @@ fn class(disk: &Disk, domain: &Domain, board: Option<Board>) -> Result<(DeviceCl
                 _ => domain.usb_port(&disk.name),
             };
             (DeviceClass::UsbStorage { controller, port }, Owner::Usb, format!("USB ({})", controller.word()))
+        }
+        Bus::Nvme => {
+            let (controller, nsid) = namespace_of(&disk.name).unwrap_or((0, 1));
+            (DeviceClass::NvmeNamespace { controller, nsid }, Owner::Nvme(controller), "NVMe".to_owned())
         }
         Bus::Fdc => {
             let unit = unit.map_or((index % 2) as u8, |(_, unit)| unit);

@@ -31,6 +31,8 @@ pub(super) enum Bus {
     Sata,
     Usb,
     Fdc,
+    /// A namespace of an NVMe controller.
+    Nvme,
 }
 
 /// What a disk is.
@@ -93,7 +95,7 @@ pub(super) fn read(element: Element<'_, '_>, notes: &mut Notes) -> Result<Option
         .ok_or_else(|| element.error("<disk> has no <target>", "write <target dev='vda' bus='virtio'/>"))?;
     let name = target.attribute("dev").ok_or_else(|| target.error("<target> has no dev", "write dev='vda'"))?;
     let index = index_of(name).ok_or_else(|| {
-        target.attribute_error("dev", name, "hd, sd, vd, fd or xvd with letters behind it, as in vda")
+        target.attribute_error("dev", name, "hd, sd, vd, fd or xvd with letters behind it, as in vda, or nvme0n1")
     })?;
     let word = target.attribute("bus").unwrap_or_else(|| default_bus(name, kind));
     let bus = match word {
@@ -103,11 +105,13 @@ pub(super) fn read(element: Element<'_, '_>, notes: &mut Notes) -> Result<Option
         "sata" => Bus::Sata,
         "usb" => Bus::Usb,
         "fdc" => Bus::Fdc,
-        "sd" | "nvme" | "xen" | "uml" => {
+        "nvme" if namespace_of(name).is_some() => Bus::Nvme,
+        "nvme" => return Err(target.attribute_error("dev", name, "a namespace of a controller, as in nvme0n1")),
+        "sd" | "xen" | "uml" => {
             notes.ignored(element.line(), format!("{name}: a disk on bus '{word}' cannot be had here"));
             return Ok(None);
         }
-        other => return Err(target.attribute_error("bus", other, "virtio, ide, scsi, sata, usb or fdc")),
+        other => return Err(target.attribute_error("bus", other, "virtio, ide, scsi, sata, usb, nvme or fdc")),
     };
     if (kind == Kind::Floppy) != (bus == Bus::Fdc) {
         let what = format!("a {} cannot be on bus '{word}'", element.attribute("device").unwrap_or("disk"));
@@ -143,13 +147,22 @@ fn source(element: Element<'_, '_>) -> Option<String> {
 
 /// The number behind a target's letters: `a` is 0, `z` 25, `aa` 26 (`virDiskNameParse`).
 fn index_of(name: &str) -> Option<u16> {
-    let letters =
-        ["fd", "hd", "vd", "sd", "xvd", "ubd", "nvme"].into_iter().find_map(|prefix| name.strip_prefix(prefix))?;
+    if let Some((controller, namespace)) = namespace_of(name) {
+        return u16::try_from(namespace - 1).ok().map(|namespace| u16::from(controller) * 256 + namespace);
+    }
+    let letters = ["fd", "hd", "vd", "sd", "xvd", "ubd"].into_iter().find_map(|prefix| name.strip_prefix(prefix))?;
     let letters = letters.trim_end_matches(|c: char| c.is_ascii_digit());
     if letters.is_empty() || letters.len() > 3 || !letters.bytes().all(|byte| byte.is_ascii_lowercase()) {
         return None;
     }
     Some(letters.bytes().fold(0, |sum, letter| sum * 26 + u16::from(letter - b'a') + 1) - 1)
+}
+
+/// Controller, counted from 0, and namespace, counted from 1, of a target such as `nvme0n1`.
+pub(super) fn namespace_of(name: &str) -> Option<(u8, u32)> {
+    let (controller, namespace) = name.strip_prefix("nvme")?.split_once('n')?;
+    let namespace = namespace.parse().ok().filter(|number| (1..=256).contains(number))?;
+    Some((controller.parse().ok()?, namespace))
 }
 
 fn default_bus(name: &str, kind: Kind) -> &'static str {
@@ -159,6 +172,7 @@ fn default_bus(name: &str, kind: Kind) -> &'static str {
         (_, Some(b'v')) => "virtio",
         (_, Some(b'x')) => "xen",
         (_, Some(b's')) => "scsi",
+        (_, Some(b'n')) => "nvme",
         _ => "ide",
     }
 }

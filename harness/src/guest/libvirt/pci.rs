@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::address::{Address, Group};
 use super::controller::{Kind, UsbModel, usb_model};
-use super::disk::Bus;
+use super::disk::{Bus, namespace_of};
 use super::domain::Domain;
 use crate::guest::GuestError;
 use crate::machine::{Board, Place};
@@ -24,6 +24,8 @@ pub(super) enum Owner {
     Disk(String),
     /// The SCSI adapter with this index.
     Scsi(u8),
+    /// The NVMe controller with this index.
+    Nvme(u8),
     /// The USB host controller.
     Usb,
     /// The AHCI controller that a board without one gets.
@@ -84,6 +86,7 @@ fn wanted(domain: &Domain, board: Option<Board>) -> Vec<Wanted> {
                 }
             }
             Kind::Sata if board == Some(Board::Pc) => add(Group::Controllers, Owner::Sata, controller.address),
+            Kind::Nvme => add(Group::Controllers, Owner::Nvme(controller.index), controller.address),
             Kind::OtherOnPci => add(Group::Controllers, Owner::None, controller.address),
             _ => {}
         }
@@ -97,6 +100,12 @@ fn wanted(domain: &Domain, board: Option<Board>) -> Vec<Wanted> {
         .collect();
     for index in indices.difference(&scsi) {
         add(Group::Controllers, Owner::Scsi(*index), None);
+    }
+    let has_nvme =
+        |index| domain.controllers.iter().any(|controller| controller.kind == Kind::Nvme && controller.index == index);
+    let nvme: BTreeSet<u8> = on(Bus::Nvme).filter_map(|disk| Some(namespace_of(&disk.name)?.0)).collect();
+    for index in nvme.into_iter().filter(|index| !has_nvme(*index)) {
+        add(Group::Controllers, Owner::Nvme(index), None);
     }
     let has_sata = domain.controllers.iter().any(|controller| controller.kind == Kind::Sata);
     if board == Some(Board::Pc) && !has_sata && on(Bus::Sata).next().is_some() {

@@ -137,6 +137,22 @@ fn with_disk(inside: &str) -> String {
     format!("<domain type='kvm'>\n<os><type machine='pc'>hvm</type></os>\n<devices>\n{inside}\n</devices></domain>")
 }
 
+#[test]
+fn namespaces_hang_off_the_nvme_controller_that_their_target_names() {
+    let disk = |name: &str| format!("<disk><source file='a'/><target dev='{name}' bus='nvme'/></disk>");
+    let devices = ["nvme0n1", "nvme0n2", "nvme1n1"].map(disk).concat();
+    let controller = "<controller type='nvme' index='1'><address type='pci' slot='0x9'/></controller>";
+    let guest = read("n.xml", &with_disk(&(controller.to_owned() + &devices)), &[]).unwrap();
+    let classes = guest.devices.iter().map(|device| device.device.class.clone());
+    let namespace = |controller, nsid| crate::machine::DeviceClass::NvmeNamespace { controller, nsid };
+    assert!(classes.eq([namespace(0, 1), namespace(0, 2), namespace(1, 1)]), "{:?}", guest.devices);
+    assert_eq!(guest.devices[2].device.slot, Some(9));
+    assert_eq!((guest.devices[0].device.bootindex, &*guest.devices[0].kind), (Some(1), "NVMe disk"));
+    crate::machine::layout::Layout::of(&guest.machine().unwrap()).unwrap();
+    let letters = read("n.xml", &with_disk(&disk("nvmea")), &[]).unwrap_err();
+    assert!(letters.to_string().contains("dev='nvmea'"), "{letters}");
+}
+
 #[rstest]
 #[case::nothing("", "this is no well-formed XML", 1, 1)]
 #[case::an_open_tag("<domain>\n<os>", "this is no well-formed XML", 2, 5)]
