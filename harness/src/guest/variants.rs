@@ -140,7 +140,12 @@ impl Asker<'_> {
         }
         let mut all: Vec<usize> = (0..self.guest.devices.len()).collect();
         if selected.is_empty() {
-            for &index in &self.order {
+            // an empty drive never works
+            let could_work = |index: &&usize| {
+                let device = &self.guest.devices[**index];
+                device.source.is_some() || device.device.is_nic()
+            };
+            for &index in self.order.iter().filter(could_work) {
                 let dead: Vec<usize> = all.iter().copied().filter(|other| *other != index).collect();
                 let name = &self.guest.devices[index].name;
                 variants.push(self.ask(&format!("only-{name}"), &format!("only {name} works"), &dead)?);
@@ -342,6 +347,14 @@ mod tests {
             with.order().into_iter().map(|index| with.devices[index].name.clone()).collect::<Vec<_>>(),
             ["nic0", "hda", "vda"]
         );
+    }
+
+    #[test]
+    fn where_nothing_is_selected_each_device_that_could_work_is_asked_for_alone() {
+        let line = crate::guest::qemu::words::split("l", "kvm -nodefaults -hda a -device floppy -nic user").unwrap();
+        let guest = crate::guest::qemu::read("l", &line).unwrap();
+        // where no network answers, the disk alone works
+        assert_eq!(keys(&guest, Questions::default()), ["all-work", "only-hda", "only-nic0", "nothing-works"]);
     }
 
     #[test]

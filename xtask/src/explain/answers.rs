@@ -54,7 +54,8 @@ pub fn tried(guest: &Guest, index: usize, seen: &[Seen<'_>]) -> String {
     let in_it = |seen: &&Seen<'_>| seen.trace.attempts.iter().any(|attempt| device(attempt) == *name);
     let as_it_is: Vec<&Seen<'_>> = seen.iter().filter(|seen| is_as_it_is(seen.variant)).collect();
     if as_it_is.iter().any(in_it) {
-        return if guest.is_selected(index) { "yes" } else { "yes, though not selected" }.to_owned();
+        let others_are = (0..guest.devices.len()).any(|other| guest.is_selected(other));
+        return if others_are && !guest.is_selected(index) { "yes, though not selected" } else { "yes" }.to_owned();
     }
     let other = seen.iter().filter(in_it).map(|seen| seen.variant.key.as_str()).next();
     match other {

@@ -2,8 +2,7 @@
 //! (QEMU's `system/vl.c`, `default_list`; the models are the boards' `default_nic`).
 
 use super::Reader;
-use super::drives::plug;
-use super::options::Parts;
+use super::cards::Wire;
 use super::short::short;
 use super::words::Word;
 use crate::guest::plain::plain_device;
@@ -14,51 +13,6 @@ use crate::machine::{Board, DeviceClass, Nic, NicModel, OptionRom};
 const KEEPS_FROM_CD: [&str; 4] = ["ide-cd", "ide-hd", "scsi-cd", "scsi-hd"];
 /// Drivers that keep QEMU from a floppy drive of its own.
 const KEEPS_FROM_FLOPPY: [&str; 2] = ["isa-fdc", "floppy"];
-
-/// What the line says of the devices that QEMU makes by itself.
-#[derive(Default)]
-pub(super) struct BuiltIn {
-    /// `-nodefaults`.
-    pub none: bool,
-    /// Cards of `-nic` and `-net nic`: model, what it is plugged into, line.
-    cards: Vec<(Option<String>, Wire, u32)>,
-    /// What the hub of `-net` leads to.
-    hub: Option<Plug>,
-    /// Any option about networks: no card is made then but those that are asked for.
-    pub network: bool,
-}
-
-/// What a card of the board is plugged into.
-enum Wire {
-    Plug(Plug),
-    /// The back end of this id.
-    Netdev(String),
-    /// Whatever `-net` names besides cards.
-    Hub,
-}
-
-impl BuiltIn {
-    /// `-nic TYPE,model=M`.
-    pub fn nic(&mut self, parts: &Parts, line: u32) {
-        self.network = true;
-        if parts.first != "none" {
-            self.cards.push((parts.get("model").map(str::to_owned), Wire::Plug(plug(parts)), line));
-        }
-    }
-
-    /// `-net nic,model=M`, or a back end that `-net` connects with all such cards.
-    pub fn net(&mut self, parts: &Parts, line: u32) {
-        self.network = true;
-        match parts.first.as_str() {
-            "none" => {}
-            "nic" => {
-                let wire = parts.get("netdev").map_or(Wire::Hub, |id| Wire::Netdev(id.to_owned()));
-                self.cards.push((parts.get("model").map(str::to_owned), wire, line));
-            }
-            _ => self.hub = Some(plug(parts)),
-        }
-    }
-}
 
 impl Reader<'_> {
     /// The cards that the board makes, and the drives that QEMU adds.

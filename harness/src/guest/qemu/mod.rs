@@ -4,6 +4,7 @@
 
 mod builtin;
 mod buses;
+mod cards;
 mod device;
 mod drives;
 mod free;
@@ -21,8 +22,8 @@ use super::hmp::Command;
 use super::libvirt::board_of;
 use super::{Guest, GuestDevice, GuestError, GuestFirmware, Notes, Origin, Plug, Uefi};
 use crate::machine::{Board, BootOptions, DeviceClass};
-use builtin::BuiltIn;
 use buses::Buses;
+use cards::BuiltIn;
 use drives::Drives;
 use options::Parts;
 use words::Word;
