@@ -8,7 +8,7 @@ use super::network::GuestNetwork;
 use super::{Guest, GuestFirmware, Origin, Uefi};
 use crate::boot_server::arch::{self, Processor};
 use crate::case::story::Step;
-use crate::machine::{Board, DeviceClass};
+use crate::machine::{Board, DeviceClass, OptionRom, UefiDriver};
 
 /// Seconds after which iPXE's DHCP client gives up (`docs/firmware-behaviour.md`).
 const IPXE_PATIENCE: u32 = 15;
@@ -41,6 +41,7 @@ pub fn of_guest(guest: &Guest) -> Vec<Warning> {
     one_hard_disk(guest, &mut warn);
     first_of_class(guest, &mut warn);
     stale_order(guest, &mut warn);
+    without_rom(guest, &mut warn);
     if let Some((path, line)) = &guest.kernel {
         warn("direct-kernel", *line, format!("{path} runs before every device: none of them is tried while it loads"));
     }
@@ -129,6 +130,27 @@ fn stale_order(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) 
 fn is_hard_disk(guest: &Guest, index: usize) -> bool {
     let device = &guest.devices[index].device;
     !device.is_nic() && !device.optical && !matches!(device.class, DeviceClass::Floppy { .. })
+}
+
+/// A card that is selected and that no program boots from.
+fn without_rom(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
+    let is_uefi = guest.firmware.uefi().is_some();
+    if guest.board == Some(Board::Virt) {
+        return; // which cards that firmware drives has not been measured
+    }
+    for (index, device) in guest.devices.iter().enumerate().filter(|(index, _)| guest.is_selected(*index)) {
+        let DeviceClass::Nic(nic) = &guest.devices[index].device.class else { continue };
+        let is_off = nic.rom != OptionRom::Default;
+        let (name, model) = (&device.name, nic.model.name());
+        let why = match nic.model.uefi_driver() {
+            Some(UefiDriver::Firmware) if is_uefi => continue,
+            None if is_uefi => format!("neither OVMF nor an option ROM of QEMU drives {model} under UEFI"),
+            _ if is_off => "its option ROM is switched off, and nothing else boots from it".to_owned(),
+            _ if !nic.model.has_ipxe_rom() => format!("QEMU brings no option ROM for {model}"),
+            _ => continue,
+        };
+        warn("no-rom", device.line, format!("{name} is selected, but {why}: it is never tried"));
+    }
 }
 
 /// SeaBIOS tries one hard disk.
@@ -411,6 +433,35 @@ mod tests {
         };
         assert_eq!(words(&typed("cont\n")), ["stale-boot-order"]);
         assert!(typed("system_reset\ncont\n").is_empty());
+    }
+
+    #[rstest::rstest]
+    #[case::bios_without_rom("", "virtio", "<rom enabled='no'/>", Some("its option ROM is switched off"))]
+    #[case::bios_without_bar("", "virtio", "<rom bar='off'/>", Some("its option ROM is switched off"))]
+    #[case::uefi_drives_virtio_itself(" firmware='efi'", "virtio", "<rom enabled='no'/>", None)]
+    #[case::uefi_needs_the_rom(
+        " firmware='efi'",
+        "e1000e",
+        "<rom enabled='no'/>",
+        Some("its option ROM is switched off")
+    )]
+    #[case::no_rom_at_all("", "igb", "", Some("QEMU brings no option ROM for igb"))]
+    #[case::nothing_drives_it(" firmware='efi'", "i82551", "", Some("drives i82551 under UEFI"))]
+    #[case::with_its_rom("", "e1000", "", None)]
+    fn a_selected_card_that_nothing_boots_from_is_named(
+        #[case] firmware: &str,
+        #[case] model: &str,
+        #[case] rom: &str,
+        #[case] wanted: Option<&str>,
+    ) {
+        let xml = format!(
+            "<domain><os{firmware}><type machine='q35'>hvm</type></os><devices><interface type='user'>\
+             <model type='{model}'/><boot order='1'/>{rom}</interface></devices></domain>"
+        );
+        let warnings = of_guest(&libvirt::read("a", &xml, &[]).unwrap());
+        let found = warnings.iter().find(|warning| warning.word == "no-rom");
+        assert_eq!(found.is_some(), wanted.is_some(), "{warnings:?}");
+        assert!(found.is_none_or(|found| found.words.contains(wanted.unwrap_or_default())), "{found:?}");
     }
 
     #[test]
