@@ -4,6 +4,7 @@
 use std::net::Ipv4Addr;
 
 use super::addresses::{self, SERVER, Subnet};
+use super::dhcpd_conditions as conditions;
 use super::dhcpd_words::Token;
 use super::{File, Note, arch};
 use crate::lan::{BootAnswer, DhcpRule, DhcpServer, LanSpec, Match};
@@ -19,8 +20,8 @@ struct Given<'a> {
 /// One branch.
 struct Branch<'a> {
     line: usize,
-    /// The bytes that option 93 is compared with, as written; `None` for the last `else` or for no condition at all.
-    arch: Option<&'a str>,
+    /// What option 93 is compared with, as written.
+    archs: Vec<&'a str>,
     when: Match,
     given: Given<'a>,
 }
@@ -31,63 +32,98 @@ pub struct Rules<'a> {
     unknown: Option<Note>,
 }
 
+/// A part of the file: its words from here to there, whom it is for, and what stands around it.
+struct Scope<'a> {
+    words: std::ops::Range<usize>,
+    when: Vec<Match>,
+    given: Given<'a>,
+}
+
 impl<'a> Rules<'a> {
-    /// Those of these words.
+    /// Those of these words. A client gets what the most special place says: a class before the subnet, a branch before what
+    /// stands around it, a later `if` before an earlier one.
     pub fn of(tokens: &'a [Token<'a>], file: File<'_>) -> Rules<'a> {
         let mut rules = Rules { branches: Vec::new(), unknown: None };
-        let mut plain = Given::default();
-        let mut at = 0;
-        while let Some(token) = tokens.get(at) {
-            match token.text {
-                "if" => at = rules.chain(tokens, at, file),
-                "class" | "pool" | "host" | "group" | "shared-network" | "switch" => {
-                    rules.does_not_know(file, token);
+        let whole = Scope { words: 0..tokens.len(), when: Vec::new(), given: Given::default() };
+        let given = rules.scope(tokens, whole, file);
+        let line = given.file.map_or(1, |(line, _)| line);
+        rules.branches.push(Branch { line, archs: Vec::new(), when: Match::Any, given });
+        rules
+    }
+
+    /// The branches inside a part; gives what it says for everybody whom no branch takes.
+    fn scope(&mut self, tokens: &'a [Token<'a>], scope: Scope<'a>, file: File<'_>) -> Given<'a> {
+        let (mut own, mut chains, mut classes) = (scope.given, Vec::new(), Vec::new());
+        let mut at = scope.words.start;
+        while at < scope.words.end {
+            match tokens[at].text {
+                "if" => {
+                    chains.push(at);
+                    at = end_of_chain(tokens, at);
+                }
+                "class" => {
+                    classes.push(at);
+                    at = end_of_class(tokens, at);
+                }
+                "subclass" | "pool" | "host" | "group" | "shared-network" | "switch" => {
+                    self.does_not_know(file, &tokens[at]);
                     at += 1;
                 }
                 _ => {
-                    give(tokens, at, &mut plain);
+                    give(tokens, at, &mut own);
                     at += 1;
                 }
             }
         }
-        let (when, line) = (Match::Any, plain.file.map_or(1, |(line, _)| line));
-        rules.branches.push(Branch { line, arch: None, when, given: plain });
-        rules
+        for start in classes {
+            self.class(tokens, start, &own, file);
+        }
+        for start in chains.into_iter().rev() {
+            self.chain(tokens, start, &scope.when, &own, file);
+        }
+        own
     }
 
-    /// `if (CONDITION) { } elsif (CONDITION) { } else { }`; gives where it ends.
-    fn chain(&mut self, tokens: &'a [Token<'a>], start: usize, file: File<'_>) -> usize {
+    /// `class "NAME" { match if CONDITION; ... }`.
+    fn class(&mut self, tokens: &'a [Token<'a>], start: usize, around: &Given<'a>, file: File<'_>) {
+        let close = end_of_class(tokens, start).saturating_sub(1);
+        let text = |at: usize| tokens.get(at).filter(|_| at < close).map(|token| token.text).unwrap_or_default();
+        let found = (start..close).find(|&at| text(at) == "match" && text(at + 1) == "if");
+        let condition = found.and_then(|at| {
+            let end = (at..close).find(|&at| text(at) == ";")?;
+            Some((conditions::read(&tokens[at + 2..end], tokens)?, end))
+        });
+        let Some((condition, end)) = condition else {
+            return self.does_not_know(file, &tokens[start]);
+        };
+        let plain = Given { file: None, ..around.clone() };
+        let scope = Scope { words: end + 1..close, when: vec![condition.when.clone()], given: plain };
+        let given = self.scope(tokens, scope, file);
+        // a class that names no file leaves that to what stands around it
+        if let Some((line, _)) = given.file {
+            self.branches.push(Branch { line, archs: condition.archs, when: condition.when, given });
+        }
+    }
+
+    /// `if (CONDITION) { } elsif (CONDITION) { } else { }`.
+    fn chain(&mut self, tokens: &'a [Token<'a>], start: usize, around: &[Match], outer: &Given<'a>, file: File<'_>) {
         let mut at = start;
-        loop {
-            let Some(open) = (at..tokens.len()).find(|place| tokens[*place].text == "{") else { return tokens.len() };
-            let (line, condition) = (tokens[at].line, &tokens[at..open]);
-            let bare: Vec<&Token> =
-                condition.iter().filter(|token| !["if", "else", "elsif", "(", ")"].contains(&token.text)).collect();
-            let texts: Vec<&str> = bare.iter().map(|token| token.text).collect();
-            let (arch, when) = match texts[..] {
-                [] => (None, Match::Any),
-                ["option", name, "=", value] if is_arch(tokens, name) => (Some(value), Match::isc_arch(value)),
-                ["substring", "option", "vendor-class-identifier", ",", "0", ",", _, "=", _] => {
-                    let prefix = bare[8].string().unwrap_or_default();
-                    (None, Match::VendorClassPrefix(prefix.to_owned()))
-                }
-                _ => {
-                    self.does_not_know(file, &tokens[at]);
-                    (None, Match::AnyOf(Vec::new()))
-                }
-            };
+        while let Some(open) = (at..tokens.len()).find(|place| tokens[*place].text == "{") {
+            let line = tokens[at].line;
+            let words = (at..open).find(|&place| !["if", "else", "elsif"].contains(&tokens[place].text));
+            let condition = conditions::read(&tokens[words.unwrap_or(open)..open], tokens).unwrap_or_else(|| {
+                self.does_not_know(file, &tokens[at]);
+                conditions::Condition { when: Match::AnyOf(Vec::new()), archs: Vec::new() }
+            });
+            let when: Vec<Match> =
+                around.iter().chain([&condition.when]).filter(|when| **when != Match::Any).cloned().collect();
             let close = end_of_block(tokens, open);
-            let mut given = Given::default();
-            for place in open + 1..close {
-                if tokens[place].text == "if" {
-                    self.does_not_know(file, &tokens[place]);
-                }
-                give(tokens, place, &mut given);
-            }
-            self.branches.push(Branch { line, arch, when, given });
+            let scope = Scope { words: open + 1..close, when: when.clone(), given: outer.clone() };
+            let given = self.scope(tokens, scope, file);
+            self.branches.push(Branch { line, archs: condition.archs, when: all(when), given });
             match tokens.get(close + 1).map(|token| token.text) {
                 Some("else" | "elsif") => at = close + 1,
-                _ => return close + 1,
+                _ => return,
             }
         }
     }
@@ -136,22 +172,17 @@ impl<'a> Rules<'a> {
     pub fn warnings(&self, file: File<'_>) -> Vec<Note> {
         let mut notes = Vec::new();
         for branch in &self.branches {
-            let bytes = branch
-                .arch
-                .map(|value| value.split(':').map(|byte| u8::from_str_radix(byte, 16)).collect::<Result<Vec<u8>, _>>());
-            let number = match &bytes {
-                Some(Ok(bytes)) if bytes.len() == 2 => Some(u16::from_be_bytes([bytes[0], bytes[1]])),
-                _ => None,
-            };
-            let value = branch.arch.unwrap_or_default();
-            if branch.arch.is_some() && number.is_none() {
-                notes.push(file.note(branch.line, format!(
-                    "arch = {value} is not two bytes in hexadecimal, which is how option 93 comes; wanted such as 00:07"
-                )));
-            }
+            let numbers: Vec<Option<u16>> = branch.archs.iter().map(|value| number_of(value)).collect();
             let url = branch.given.file.is_some_and(|(_, file)| file.starts_with("http"));
-            let meant = number.and_then(arch::digits_taken_for_hex);
-            if let (Some(number), Some(meant)) = (number, meant.filter(|meant| arch::is_http(*meant) == url)) {
+            let meant = |number: u16| arch::digits_taken_for_hex(number).filter(|meant| arch::is_http(*meant) == url);
+            for (value, number) in branch.archs.iter().zip(&numbers) {
+                let Some(number) = *number else {
+                    notes.push(file.note(branch.line, format!(
+                        "arch = {value} is not two bytes in hexadecimal, which is how option 93 comes; wanted such as 00:07"
+                    )));
+                    continue;
+                };
+                let Some(meant) = meant(number) else { continue };
                 let (words, bytes) = (arch::words(meant).unwrap_or_default(), meant.to_be_bytes());
                 notes.push(file.note(
                     branch.line,
@@ -163,7 +194,8 @@ impl<'a> Rules<'a> {
                     ),
                 ));
             }
-            let http = number.is_some_and(|number| arch::is_http(number) || meant.is_some_and(arch::is_http));
+            let is_http = |number: u16| arch::is_http(number) || meant(number).is_some_and(arch::is_http);
+            let http = numbers.into_iter().flatten().any(is_http);
             if let Some((line, _)) =
                 branch.given.file.filter(|_| http && url && branch.given.vendor_class != Some("HTTPClient"))
             {
@@ -176,10 +208,37 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// Whether an option of this name is declared with code 93.
-fn is_arch(tokens: &[Token<'_>], name: &str) -> bool {
-    let texts = |at: usize| (0..4).map(move |more| tokens.get(at + more).map(|token| token.text).unwrap_or_default());
-    (0..tokens.len()).any(|at| texts(at).eq(["option", name, "code", "93"]))
+/// The architecture that two bytes in hexadecimal are.
+fn number_of(value: &str) -> Option<u16> {
+    let bytes: Vec<u8> = value.split(':').map(|byte| u8::from_str_radix(byte, 16).ok()).collect::<Option<_>>()?;
+    <[u8; 2]>::try_from(bytes).ok().map(u16::from_be_bytes)
+}
+
+/// One rule that takes whom all of these take.
+fn all(mut rules: Vec<Match>) -> Match {
+    match rules.len() {
+        0 => Match::Any,
+        1 => rules.remove(0),
+        _ => Match::All(rules),
+    }
+}
+
+/// Behind the last block of a chain of `if`.
+fn end_of_chain(tokens: &[Token<'_>], start: usize) -> usize {
+    let mut at = start;
+    while let Some(open) = (at..tokens.len()).find(|place| tokens[*place].text == "{") {
+        at = end_of_block(tokens, open) + 1;
+        if !matches!(tokens.get(at).map(|token| token.text), Some("else" | "elsif")) {
+            return at;
+        }
+    }
+    tokens.len()
+}
+
+/// Behind the block of a class.
+fn end_of_class(tokens: &[Token<'_>], start: usize) -> usize {
+    let open = (start..tokens.len()).find(|place| tokens[*place].text == "{");
+    open.map_or(tokens.len(), |open| end_of_block(tokens, open) + 1)
 }
 
 fn end_of_block(tokens: &[Token<'_>], open: usize) -> usize {

@@ -16,6 +16,7 @@
 mod addresses;
 pub mod arch;
 mod dhcpd;
+mod dhcpd_conditions;
 mod dhcpd_rules;
 mod dhcpd_words;
 mod dnsmasq;

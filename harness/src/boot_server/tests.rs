@@ -181,3 +181,87 @@ fn a_file_that_is_too_long_is_not_read() {
     let error = read(&"#\n".repeat(LONGEST), "d").unwrap_err();
     assert!(error.to_string().contains("at most 1 MiB"), "{error}");
 }
+
+/// What a client is offered by an ISC dhcpd file, by its class, user class and architecture.
+fn offered(text: &str, class: &str, user_class: &str, architecture: u16) -> (Option<String>, bool) {
+    use crate::lan::wire::MacAddr;
+    use crate::lan::wire::dhcpv4::{Repr, option};
+    let none = std::net::Ipv4Addr::UNSPECIFIED;
+    let mut options = vec![
+        (option::CLIENT_ARCH, architecture.to_be_bytes().to_vec()),
+        (option::VENDOR_CLASS, format!("{class}:Arch:{architecture:05}:UNDI:003001").into_bytes()),
+    ];
+    options.extend((!user_class.is_empty()).then(|| (option::USER_CLASS, user_class.as_bytes().to_vec())));
+    let client = Repr {
+        reply: false,
+        xid: 1,
+        secs: 0,
+        broadcast: true,
+        client_ip: none,
+        your_ip: none,
+        next_server: none,
+        relay_ip: none,
+        client_mac: MacAddr([0x52, 0x54, 0, 0, 0, 1]),
+        server_name: Vec::new(),
+        boot_file: Vec::new(),
+        options,
+    };
+    let lan = read(text, "dhcpd.conf").unwrap().lan.unwrap();
+    let rule = lan.dhcp[0].rules.iter().find(|rule| rule.when.matches(&client)).unwrap();
+    (rule.answer.file_field.clone(), rule.answer.next_server.is_some())
+}
+
+/// A class for network boot with a chain of `if` in it, and what the subnet says for everybody.
+const CLASSES: &str = "\
+option architecture-type code 93 = unsigned integer 16;
+subnet 192.168.2.0 netmask 255.255.255.0 {
+  range 192.168.2.100 192.168.2.199;
+  class \"pxeclients\" {
+    match if substring (option vendor-class-identifier, 0, 9) = \"PXEClient\";
+    next-server 192.168.2.14;
+    if option architecture-type = 00:07 or option architecture-type = 00:09 {
+      if exists user-class and option user-class = \"iPXE\" { filename \"boot.ipxe\"; }
+      else { filename \"x64.efi\"; }
+    } else if option architecture-type = 00:0b { filename \"arm64.efi\"; }
+    else { filename \"pxelinux.0\"; }
+  }
+  class \"httpclients\" {
+    match if substring (option vendor-class-identifier, 0, 10) = \"HTTPClient\";
+    option vendor-class-identifier \"HTTPClient\";
+    filename \"http://192.168.2.14/x64.efi\";
+  }
+  filename \"for-everybody\";
+}
+";
+
+#[rstest]
+#[case::bios("PXEClient", "", 0, "pxelinux.0", true)]
+#[case::uefi("PXEClient", "", 7, "x64.efi", true)]
+#[case::uefi_by_the_other_number("PXEClient", "", 9, "x64.efi", true)]
+#[case::ipxe_on_uefi("PXEClient", "iPXE", 7, "boot.ipxe", true)]
+#[case::arm("PXEClient", "", 11, "arm64.efi", true)]
+#[case::http("HTTPClient", "", 16, "http://192.168.122.1/x64.efi", false)]
+#[case::nobodys("anything", "", 7, "for-everybody", false)]
+fn classes_and_branches_inside_branches_give_what_dhcpd_gives(
+    #[case] class: &str,
+    #[case] user_class: &str,
+    #[case] architecture: u16,
+    #[case] file: &str,
+    #[case] next_server: bool,
+) {
+    assert_eq!(offered(CLASSES, class, user_class, architecture), (Some(file.to_owned()), next_server));
+}
+
+#[test]
+fn a_later_if_counts_more_than_an_earlier_one_and_what_the_lan_has_no_word_for_is_told() {
+    let conf =
+        |inside: &str| format!("subnet 10.0.0.0 netmask 255.255.255.0 {{ range 10.0.0.9; filename \"a\"; {inside} }}");
+    let two = conf("if exists user-class { filename \"b\"; } if option user-class = \"iPXE\" { filename \"c\"; }");
+    let file = |user_class: &str| offered(&two, "PXEClient", user_class, 0).0.unwrap();
+    assert_eq!([file(""), file("gPXE"), file("iPXE")], ["a", "b", "c"]);
+    for unknown in
+        ["class \"x\" { match hardware; }", "if known { filename \"b\"; }", "pool { allow unknown-clients; }"]
+    {
+        assert!(read(&conf(unknown), "d").unwrap().lan.is_err(), "{unknown}");
+    }
+}

@@ -76,6 +76,20 @@ pub fn read(file: &str, text: &str) -> Result<GuestNetwork, GuestError> {
     Ok(GuestNetwork { file: file.to_owned(), name, bridge_line, server })
 }
 
+/// Reads the configuration of a boot server, of whichever kind; as a network it is called as the file is.
+///
+/// # Errors
+///
+/// As [`read`] for libvirt's XML, else what [`boot_server::read`] refuses.
+pub fn of_server(file: &str, text: &str) -> Result<GuestNetwork, GuestError> {
+    if text.trim_start().starts_with('<') {
+        return read(file, text);
+    }
+    let server = boot_server::read(text, file).map_err(refused)?;
+    let name = file.rsplit('/').next().unwrap_or(file).to_owned();
+    Ok(GuestNetwork { file: file.to_owned(), name, bridge_line: 0, server })
+}
+
 /// The text with space in place of every `<host>` of its DHCP server, and their lines: a fixed address is for a hardware
 /// address that no NIC has here, and no lan can give it.
 fn blank_hosts(xml: &Xml<'_>, text: &str) -> (String, Vec<u32>) {

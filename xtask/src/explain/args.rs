@@ -15,7 +15,7 @@ use crate::test::{mirror, platform_name};
 #[derive(clap::Args)]
 pub struct Args {
     /// libvirt domains and networks as virsh dumpxml and net-dumpxml print them, QEMU command lines as text
-    #[arg(value_name = "FILE", required_unless_present = "pid")]
+    #[arg(value_name = "FILE", required_unless_present_any = ["pid", "dhcp"])]
     pub files: Vec<PathBuf>,
     /// A QEMU that runs, read only, from /proc
     #[arg(long, value_name = "PID")]
@@ -26,6 +26,10 @@ pub struct Args {
     /// What is typed at the QEMU monitor before the guest runs: drive_add, device_add, system_reset, cont
     #[arg(long, value_name = "FILE")]
     pub hmp: Option<PathBuf>,
+    /// A boot server's configuration (dnsmasq, libvirt network XML, ISC dhcpd) that answers every network card, as far as our own
+    /// network knows its rules; alone: what it gives to a client of each architecture
+    #[arg(long, value_name = "F")]
+    pub dhcp: Option<PathBuf>,
     /// Also ask what happens when the guest is started paused and its disks are plugged in before it runs
     #[arg(long, conflicts_with = "hmp")]
     pub paused: bool,

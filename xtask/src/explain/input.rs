@@ -79,10 +79,29 @@ pub fn read(args: &Args) -> Result<Input, XtaskError> {
         return Err(XtaskError("--attach goes with a libvirt domain: no file given is one".to_owned()));
     }
     names_once(&input)?;
+    if let Some(path) = &args.dhcp {
+        answered_by(&mut input, network::of_server(&shown(path), &text(path)?).map_err(|error| refused(&error))?);
+    }
     if input.guests.is_empty() {
         made_up(&mut input)?;
     }
     Ok(input)
+}
+
+/// Plugs every card with a link into this network.
+fn answered_by(input: &mut Input, network: GuestNetwork) {
+    for guest in &mut input.guests {
+        let linked = guest
+            .devices
+            .iter_mut()
+            .filter(|device| device.network.as_ref().is_some_and(|plug| *plug != Plug::Nothing));
+        for device in linked {
+            device.network = Some(Plug::Network(network.name.clone()));
+            guest.notes.replaced(device.line, format!("{}: answered by {} instead", device.name, network.file));
+        }
+    }
+    input.networks.retain(|other| other.name != network.name);
+    input.networks.push(network);
 }
 
 /// Two guests of one name would have one folder.

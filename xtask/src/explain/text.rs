@@ -50,8 +50,16 @@ pub fn network(network: &GuestNetwork) {
         let file = file.filter(|file| !file.is_empty());
         vec![arch::named(architecture), file.map_or("no boot file".to_owned(), |file| file + &class)]
     };
-    let rows: Vec<Vec<String>> = network.architectures().into_iter().map(row).collect();
-    table(&["client", "boot file"], &rows);
+    match &network.server.lan {
+        Ok(_) => {
+            let rows: Vec<Vec<String>> = network.architectures().into_iter().map(row).collect();
+            table(&["client", "boot file"], &rows);
+        }
+        Err(note) => {
+            let what = "our own network cannot do that; guests get a boot file for each kind of firmware instead";
+            say!("  line {}: {}: {what}", note.line, printable(&note.what));
+        }
+    }
     for note in network.server.replaced.iter().chain(&network.server.ignored) {
         say!("    line {}: {}", note.line, printable(&note.what));
     }
