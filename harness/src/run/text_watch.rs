@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::session::Session;
 use crate::evidence::Source;
+use crate::foreign;
 use crate::machine::Firmware;
 use crate::trace::picture::Font;
 use crate::trace::{Stage, picture};
@@ -46,6 +47,9 @@ const KEYS: usize = 8;
 /// Where a font is looked for on a medium, bytes.
 const FONT_WITHIN: u64 = 32 << 20;
 
+/// How many font files of a served folder are looked at.
+const FONT_FILES: usize = 4;
+
 /// Largest picture that is read, bytes.
 const LARGEST_PICTURE: u64 = 32 << 20;
 
@@ -53,7 +57,7 @@ const LARGEST_PICTURE: u64 = 32 << 20;
 #[derive(Default)]
 struct Screen {
     rows: Vec<String>,
-    font: Option<Font>,
+    fonts: Option<Vec<Font>>,
     looked: Option<Instant>,
 }
 
@@ -129,10 +133,8 @@ impl Session<'_> {
             }
             Firmware::Ovmf | Firmware::Aavmf => {
                 screen.looked = Some(Instant::now());
-                if screen.font.is_none() {
-                    screen.font = self.font();
-                }
-                screen.font.as_ref().and_then(|font| self.drawn_text(font))
+                let fonts = screen.fonts.get_or_insert_with(|| self.fonts());
+                self.drawn_text(fonts)
             }
         };
         // a QEMU that has ended has no screen
@@ -153,21 +155,25 @@ impl Session<'_> {
         std::fs::read(self.prepared.folder.path().join(VGA_FILE)).ok().map(|bytes| text_rows(&bytes))
     }
 
-    fn drawn_text(&self, font: &Font) -> Option<Vec<String>> {
+    fn drawn_text(&self, fonts: &[Font]) -> Option<Vec<String>> {
         self.vm().ok()?.execute("screendump", json!({ "filename": PICTURE_FILE })).ok()?;
         let path = self.prepared.folder.path().join(PICTURE_FILE);
         let small = std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() <= LARGEST_PICTURE);
-        std::fs::read(&path).ok().filter(|_| small).map(|ppm| picture::rows(&ppm, font))
+        std::fs::read(&path).ok().filter(|_| small).map(|ppm| picture::rows(&ppm, fonts))
     }
 
-    /// The font that a program on a medium brings, or that of the platform's own VGA BIOS, which lies beside its SeaBIOS.
-    fn font(&self) -> Option<Font> {
-        let images = self.prepared.machine.devices.iter().filter_map(|device| device.medium.as_ref()?.file.as_ref());
-        let own = images.filter_map(|image| Font::within(&beginning(&image.path)?)).next();
-        own.or_else(|| {
-            let rom = self.platform.seabios.as_ref()?.path.parent()?.join("vgabios-stdvga.bin");
-            Font::within(&beginning(&rom)?)
-        })
+    /// The fonts that programs on a medium or in a served folder bring, and that of the platform's own VGA BIOS, which lies beside
+    /// its SeaBIOS.
+    fn fonts(&self) -> Vec<Font> {
+        let machine = &self.prepared.machine;
+        let images = machine.devices.iter().filter_map(|device| device.medium.as_ref()?.file.as_ref());
+        let folders = machine.networks.iter().filter_map(|network| network.folder.as_ref());
+        let served = folders.filter_map(|folder| foreign::folder::files(folder).ok()).flatten();
+        let served = served.filter(|(name, _)| name.ends_with(".pf2")).map(|(_, path)| path).take(FONT_FILES);
+        let seabios = self.platform.seabios.as_ref().and_then(|seabios| seabios.path.parent());
+        let own = seabios.map(|folder| folder.join("vgabios-stdvga.bin"));
+        let all = images.map(|image| image.path.clone()).chain(served).chain(own);
+        all.filter_map(|path| beginning(&path)).flat_map(|bytes| Font::within(&bytes)).collect()
     }
 
     /// Leaves a picture of the screen in the evidence, where the machine has one.

@@ -26,6 +26,7 @@ pub mod effort;
 mod entries;
 pub mod exchange;
 pub mod finding;
+mod grub_font;
 pub mod guest_text;
 mod ipxe;
 pub mod lan_finding;
