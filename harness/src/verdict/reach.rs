@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Difference, describe};
-use crate::trace::{Stage, Terminal, Trace};
+use crate::trace::{Attempt, Stage, Terminal, Trace};
 
 /// What must become of such a boot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -130,7 +130,11 @@ pub fn why_not_further(trace: &Trace) -> Option<String> {
     if let Some(stopped) = &trace.guest.stopped {
         return Some(format!("{} stopped: {}", stopped.program, stopped.text));
     }
-    let failed = trace.attempts.iter().rfind(|attempt| attempt.outcome.is_some() && !attempt.reason.is_empty());
+    let told = |attempt: &&Attempt| attempt.outcome.is_some() && !attempt.reason.is_empty();
+    let failed = || trace.attempts.iter().rev().filter(told);
+    // firmware tries drives too that are not there, and what counts is why it did not boot what it was given
+    let given = |attempt: &&Attempt| attempt.medium.is_some() || attempt.nic.is_some();
+    let failed = failed().find(given).or_else(|| failed().next());
     let failed = failed.filter(|_| trace.stage() <= Stage::Started).map(describe);
     match (&trace.terminal, failed) {
         (Some(terminal), Some(failed)) => Some(format!("{failed}; {}", terminal.words())),
@@ -142,7 +146,8 @@ pub fn why_not_further(trace: &Trace) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::{GuestText, Sighting};
+    use crate::machine::DeviceName;
+    use crate::trace::{GuestText, Outcome, Reason, Sighting};
 
     fn reach(stage: Option<Stage>) -> Reach {
         let (expect, reject, answers) = (Vec::new(), Vec::new(), Vec::new());
@@ -161,6 +166,23 @@ mod tests {
         assert_eq!(error.words(), "wanted kernel, came to loader (GRUB: GNU GRUB  version 2)");
         assert!(reach(Some(Stage::Loader)).is_met(&trace(Stage::Loader)));
         assert!(!reach(Some(Stage::Started)).is_met(&Trace::default()));
+    }
+
+    #[test]
+    fn why_it_did_not_boot_is_told_of_what_it_was_given() {
+        let failed = |target: &str, nic, reason: &str| Attempt {
+            nic,
+            outcome: Some(Outcome::Failed),
+            reason: Reason::printed(reason),
+            ..Attempt::on(target)
+        };
+        let rom = failed("ROM", Some(DeviceName::nic(0)), "iPXE 2e008001; nothing to boot");
+        let floppy = failed("Floppy", None, "could not read the boot disk");
+        let stopped = |attempts| Trace { attempts, terminal: Some(Terminal::NoBootableDevice), ..Trace::default() };
+        let both = stopped(vec![rom, floppy.clone()]);
+        assert!(why_not_further(&both).unwrap().starts_with("ROM failed (iPXE 2e008001; nothing to boot); "));
+        let drives = stopped(vec![floppy]);
+        assert!(why_not_further(&drives).unwrap().starts_with("Floppy failed (could not read the boot disk); "));
     }
 
     #[test]

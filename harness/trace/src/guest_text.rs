@@ -74,7 +74,7 @@ const KNOWN: [Known; 38] = [
 ];
 
 /// Words with which a program says that it does not go on.
-const STOPS: [Known; 11] = [
+const STOPS: [Known; 12] = [
     known(Stage::Kernel, "Linux", r"Kernel panic - not syncing: .*"),
     known(Stage::Firmware, "Secure Boot", r"BdsDxe: failed to load Boot[0-9A-F]{4} .*: Access Denied"),
     known(Stage::Loader, "shim", r"Verification failed: .*Security Violation|Security Policy Violation"),
@@ -97,6 +97,8 @@ const STOPS: [Known; 11] = [
         "SYSLINUX",
         r"Failed to load (?:ldlinux\.c32|COM32 file \S+)|No DEFAULT or UI configuration directive found!",
     ),
+    // a BIOS' iPXE runs what begins like a program for UEFI, and it goes astray (`src/arch/x86/image/pxe_image.c`)
+    known(Stage::Started, IPXE, r"\S+ : \d+ bytes \[PXE-NBP \(may be EFI\?\)\]"),
     known(Stage::Userspace, "an initramfs", r"ALERT!  ?\S+ does not exist\.  ?Dropping to a shell!"),
 ];
 
@@ -352,10 +354,16 @@ mod tests {
     #[case::panic("[  1.2] Kernel panic - not syncing: VFS: Unable to mount root fs\r\n", "Linux")]
     #[case::secure_boot("BdsDxe: failed to load Boot0001 \"UEFI X\" from Y: Access Denied\r\n", "Secure Boot")]
     #[case::shim("Verification failed: (0x1A) Security Violation\r\n", "shim")]
+    #[case::efi_on_bios("snponly.efi : 173792 bytes [PXE-NBP (may be EFI?)]\r\n", "iPXE")]
     #[case::fat("This is not a bootable disk.  Please insert\r\n", "the medium's boot code")]
     fn what_stops_a_boot_is_told(#[case] text: &str, #[case] program: &str) {
         let stopped = seen(Source::Serial, text, false).guest.stopped.unwrap();
         assert_eq!(stopped.program, program);
+    }
+
+    #[test]
+    fn a_program_that_is_one_for_bios_stops_nothing() {
+        assert_eq!(seen(Source::Serial, "pxelinux.0 : 42430 bytes [PXE-NBP]\r\n", false).guest.stopped, None);
     }
 
     #[test]
