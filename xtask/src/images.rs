@@ -1,12 +1,16 @@
 //! `cargo xtask images`: builds boot media to look at, mount or boot by hand.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use bootwright::evidence::file;
-use bootwright_images::{Nonce, payload};
+use bootwright_images::{After, Nonce, payload};
 
 use crate::XtaskError;
+
+/// An initial RAM disk, which is no medium and is made all the same: name, what it is.
+const INITRAMFS: (&str, &str) =
+    ("initramfs", "initial RAM disk for a Linux kernel on x86-64, whose /init reports and ends the machine");
 
 /// Options of `cargo xtask images`.
 #[derive(clap::Args)]
@@ -46,17 +50,19 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
         for entry in &catalogue {
             println!("{:<24} {}", entry.name, entry.about);
         }
+        println!("{:<24} {}", INITRAMFS.0, INITRAMFS.1);
         return Ok(ExitCode::SUCCESS);
     }
     for name in &args.names {
-        if !catalogue.iter().any(|entry| entry.name == name) {
+        if name != INITRAMFS.0 && !catalogue.iter().any(|entry| entry.name == name) {
             return Err(XtaskError(format!("no medium is named \"{name}\": see cargo xtask images --list")));
         }
     }
     let out = args.out.as_ref().ok_or_else(|| XtaskError("--out is missing".to_owned()))?;
     std::fs::create_dir_all(out).map_err(|error| XtaskError(format!("--out {}: {error}", out.display())))?;
+    let is_wanted = |name: &str| args.names.is_empty() || args.names.iter().any(|wanted| wanted == name);
     for entry in catalogue {
-        if !args.names.is_empty() && !args.names.iter().any(|name| name == entry.name) {
+        if !is_wanted(entry.name) {
             continue;
         }
         let path = out.join(format!("{}.img", entry.name));
@@ -64,7 +70,17 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
         image.write_to(&path).map_err(XtaskError::from)?;
         println!("{}  {} bytes  {}", path.display(), image.length(), entry.about);
     }
+    if is_wanted(INITRAMFS.0) {
+        initramfs(&out.join(format!("{}.img", INITRAMFS.0)))?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+fn initramfs(path: &Path) -> Result<(), XtaskError> {
+    let archive = payload::initramfs(INITRAMFS.0, Nonce([0; 16]), After::Exit).map_err(XtaskError::from)?;
+    file::write(path, &archive).map_err(|error| XtaskError(format!("cannot write {}: {error}", path.display())))?;
+    println!("{}  {} bytes  {}", path.display(), archive.len(), INITRAMFS.1);
+    Ok(())
 }
 
 /// Writes the payload for aarch64 and the digest of its sources beside those.
