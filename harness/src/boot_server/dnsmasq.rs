@@ -8,7 +8,8 @@ use super::{BootFile, BootServer, BootServerError, File, Kind};
 use crate::machine::Bridge;
 
 /// Options that are handed on as they are. dnsmasq itself says what is wrong with their values.
-const KEPT: [&str; 27] = [
+const KEPT: [&str; 28] = [
+    "tag-if",
     "strict-order",
     "dhcp-no-override",
     "dhcp-authoritative",

@@ -48,7 +48,7 @@ fn unquoted(value: &str) -> String {
 /// Whether a word of a value is a condition: `tag:x`, or `net:x` in older files.
 pub fn is_tag(word: &str) -> bool {
     let word = word.trim();
-    word.starts_with("tag:") || word.starts_with("net:") || word.starts_with('#')
+    word.starts_with("tag:") || word.starts_with("net:")
 }
 
 #[cfg(test)]

@@ -12,6 +12,13 @@ use super::dnsmasq_lines::{Line, is_tag};
 use super::{BootFile, File, Note, arch};
 use crate::lan::{BootAnswer, Compare, DhcpRule, DhcpServer, LanSpec, Match};
 
+/// Tags that dnsmasq sets by itself, from what the lan does not know.
+const OWN_TAGS: [&str; 4] = ["known", "known-othernet", "bootp", "cpewan-id"];
+
+/// Names of options that clients send (`src/dhcp-common.c`, `opttab`), with their codes.
+const NAMED: [(&str, u8); 5] =
+    [("vendor-class", 60), ("client-id", 61), ("user-class", 77), ("client-arch", 93), ("client-machine-id", 97)];
+
 /// One `dhcp-match` on the client's architecture.
 struct Arch<'a> {
     line: usize,
@@ -82,7 +89,11 @@ impl<'a> Rules<'a> {
                     self.matches.entry(set).or_default().push(Match::dnsmasq_client_arch(words[2]));
                     self.archs.push(arch);
                 }
-                _ => self.does_not_know(line),
+                Some(option) => match other_option(option, words.get(2..).unwrap_or_default()) {
+                    Some(when) => self.matches.entry(set).or_default().push(when),
+                    None => self.does_not_know(line),
+                },
+                None => self.does_not_know(line),
             },
             "dhcp-vendorclass" => self.by_text(line, set, words.get(1).copied(), Match::VendorClassContains),
             "dhcp-userclass" => self.by_text(line, set, words.get(1).copied(), Match::UserClassContains),
@@ -90,6 +101,9 @@ impl<'a> Rules<'a> {
                 let tags: Vec<&str> = words.iter().take_while(|word| is_tag(word)).map(|word| &word[4..]).collect();
                 let file = words.get(tags.len()).copied().unwrap_or_default();
                 let server = words.get(tags.len() + 2).and_then(|word| addresses::address(word));
+                if tags.iter().any(|tag| OWN_TAGS.contains(&tag.trim_start_matches(['!', '#']))) {
+                    self.does_not_know(line);
+                }
                 self.boots.push(Boot { line: line.number, tags, file, server });
             }
             "dhcp-option" | "dhcp-option-force" => {
@@ -101,7 +115,14 @@ impl<'a> Rules<'a> {
                     self.does_not_know(line);
                 }
             }
-            "dhcp-mac" | "dhcp-ignore" | "dhcp-name-match" | "dhcp-host" | "pxe-service" | "dhcp-circuitid" => {
+            "dhcp-mac" | "dhcp-ignore" | "dhcp-name-match" | "dhcp-host" | "pxe-service" | "dhcp-circuitid"
+            | "dhcp-remoteid" | "tag-if" => {
+                self.does_not_know(line);
+            }
+            // somebody else gives the addresses, or a range gives tags or is for tags
+            "dhcp-range"
+                if words.iter().any(|word| *word == "proxy" || word.contains(':')) && line.value.contains('.') =>
+            {
                 self.does_not_know(line);
             }
             _ => {}
@@ -112,6 +133,15 @@ impl<'a> Rules<'a> {
         match text {
             Some(text) => self.matches.entry(tag).or_default().push(how(text.to_owned())),
             None => self.does_not_know(line),
+        }
+    }
+
+    /// Who has a tag; `!tag`, of old `#tag`, is who has it not. One that nothing sets nobody has.
+    fn when(&self, tag: &str) -> Match {
+        let set = |tag: &str| Match::AnyOf(self.matches.get(tag).cloned().unwrap_or_default());
+        match tag.strip_prefix(['!', '#']) {
+            Some(tag) => Match::Not(Box::new(set(tag))),
+            None => set(tag),
         }
     }
 
@@ -150,7 +180,7 @@ impl<'a> Rules<'a> {
         let mut server = server(lines, subnet);
         let (tagged, plain): (Vec<&Boot>, Vec<&Boot>) = self.boots.iter().rev().partition(|boot| !boot.tags.is_empty());
         for boot in tagged.into_iter().chain(plain) {
-            let all = boot.tags.iter().map(|tag| Match::AnyOf(self.matches.get(tag).cloned().unwrap_or_default()));
+            let all = boot.tags.iter().map(|tag| self.when(tag));
             let when = if boot.tags.is_empty() { Match::Any } else { Match::All(all.collect()) };
             let mut answer = BootAnswer::file(addresses::boot_file(boot.file).0);
             answer.next_server = Some(boot.server.map_or(SERVER, |_| SERVER));
@@ -217,6 +247,25 @@ impl<'a> Rules<'a> {
                 format!("{what}is architecture {}, hexadecimal {number:x}; {}", arch::named(number), fix(meant)),
             )
         })
+    }
+}
+
+/// `dhcp-match` on another option than the architecture: that the client sends it, or that a text stands in it. `None` for what
+/// the lan has no word for.
+fn other_option(option: &str, values: &[&str]) -> Option<Match> {
+    let code = match option.strip_prefix("option:") {
+        None => option.parse().ok()?,
+        Some(name) => NAMED.iter().find(|(known, _)| *known == name).map(|(_, code)| *code)?,
+    };
+    // every value begins with nothing
+    let sent = Match::OptionBytes { code, bytes: Vec::new(), how: Compare::Prefix };
+    match values {
+        [] => Some(sent),
+        // numbers and bytes depend on how wide dnsmasq takes the option to be
+        [text] if text.starts_with(|c: char| c.is_ascii_alphabetic()) && !text.contains(':') => {
+            Some(Match::OptionBytes { code, bytes: text.as_bytes().to_vec(), how: Compare::Contains })
+        }
+        _ => None,
     }
 }
 

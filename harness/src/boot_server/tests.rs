@@ -182,17 +182,12 @@ fn a_file_that_is_too_long_is_not_read() {
     assert!(error.to_string().contains("at most 1 MiB"), "{error}");
 }
 
-/// What a client is offered by an ISC dhcpd file, by its class, user class and architecture.
-fn offered(text: &str, class: &str, user_class: &str, architecture: u16) -> (Option<String>, bool) {
+/// A DHCPDISCOVER of a client by its class and architecture.
+fn client(class: &str, architecture: u16) -> crate::lan::wire::dhcpv4::Repr {
     use crate::lan::wire::MacAddr;
     use crate::lan::wire::dhcpv4::{Repr, option};
     let none = std::net::Ipv4Addr::UNSPECIFIED;
-    let mut options = vec![
-        (option::CLIENT_ARCH, architecture.to_be_bytes().to_vec()),
-        (option::VENDOR_CLASS, format!("{class}:Arch:{architecture:05}:UNDI:003001").into_bytes()),
-    ];
-    options.extend((!user_class.is_empty()).then(|| (option::USER_CLASS, user_class.as_bytes().to_vec())));
-    let client = Repr {
+    Repr {
         reply: false,
         xid: 1,
         secs: 0,
@@ -204,8 +199,17 @@ fn offered(text: &str, class: &str, user_class: &str, architecture: u16) -> (Opt
         client_mac: MacAddr([0x52, 0x54, 0, 0, 0, 1]),
         server_name: Vec::new(),
         boot_file: Vec::new(),
-        options,
-    };
+        options: vec![
+            (option::CLIENT_ARCH, architecture.to_be_bytes().to_vec()),
+            (option::VENDOR_CLASS, format!("{class}:Arch:{architecture:05}:UNDI:003001").into_bytes()),
+        ],
+    }
+}
+
+/// What a client is offered by an ISC dhcpd file, by its class, user class and architecture.
+fn offered(text: &str, class: &str, user_class: &str, architecture: u16) -> (Option<String>, bool) {
+    let mut client = client(class, architecture);
+    client.options.extend((!user_class.is_empty()).then(|| (77, user_class.as_bytes().to_vec())));
     let lan = read(text, "dhcpd.conf").unwrap().lan.unwrap();
     let rule = lan.dhcp[0].rules.iter().find(|rule| rule.when.matches(&client)).unwrap();
     (rule.answer.file_field.clone(), rule.answer.next_server.is_some())
@@ -264,4 +268,37 @@ fn a_later_if_counts_more_than_an_earlier_one_and_what_the_lan_has_no_word_for_i
     {
         assert!(read(&conf(unknown), "d").unwrap().lan.is_err(), "{unknown}");
     }
+}
+
+/// A dnsmasq file with iPXE's own idiom: who sends option 175 is iPXE, everybody else gets iPXE first.
+const CHAIN: &str = "\
+dhcp-range=192.168.1.100,192.168.1.200,255.255.255.0,12h
+dhcp-match=set:ipxe,175
+dhcp-match=set:efi,option:client-arch,7
+dhcp-boot=tag:!ipxe,undionly.kpxe
+dhcp-boot=tag:!ipxe,tag:efi,ipxe.efi
+dhcp-boot=tag:ipxe,http://192.168.1.1/menu.ipxe
+";
+
+#[test]
+fn a_tag_that_must_not_be_set_and_an_option_that_is_only_sent_choose_as_dnsmasq_does() {
+    let lan = read(CHAIN, "d").unwrap().lan.unwrap();
+    let file = |architecture: u16, ipxe: bool| {
+        let mut client = client("PXEClient", architecture);
+        client.options.extend(ipxe.then(|| (175, vec![1, 1])));
+        let rule = lan.dhcp[0].rules.iter().find(|rule| rule.when.matches(&client)).unwrap();
+        rule.answer.file_field.clone().unwrap()
+    };
+    assert_eq!([file(0, false), file(7, false)], ["undionly.kpxe", "ipxe.efi"]);
+    assert_eq!([file(0, true), file(7, true)], ["http://192.168.122.1/menu.ipxe"; 2]);
+}
+
+#[rstest]
+#[case::proxy("dhcp-range=192.168.1.0,proxy,255.255.255.0")]
+#[case::tags_of_tags("dhcp-range=192.168.1.9,192.168.1.20\ntag-if=set:x,tag:y")]
+#[case::a_tag_of_its_own("dhcp-range=192.168.1.9,192.168.1.20\ndhcp-boot=tag:!known,a.0")]
+#[case::a_tag_of_a_range("dhcp-range=set:lab,192.168.1.9,192.168.1.20\ndhcp-boot=tag:lab,a.0")]
+#[case::bytes("dhcp-range=192.168.1.9,192.168.1.20\ndhcp-match=set:x,97,00:01:02")]
+fn what_the_lan_would_get_wrong_is_left_to_the_real_daemon(#[case] text: &str) {
+    assert!(read(text, "d").unwrap().lan.is_err());
 }
