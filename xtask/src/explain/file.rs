@@ -7,7 +7,8 @@ use bootwright::guest::xml::LONGEST;
 
 use crate::XtaskError;
 
-const WANTED: &str = "give a file with the text of a domain, a network or a command line";
+const WANTED: &str =
+    "give a file with the text of a domain, a network, a boot server's configuration or a command line";
 
 /// A file's text. Only plain files of a sensible length are opened.
 ///
@@ -32,7 +33,10 @@ pub fn text(path: &Path) -> Result<String, XtaskError> {
         refuse(format!("this is no text: line {line} is not UTF-8\n  fix: {WANTED}"))
     })?;
     if text.trim().is_empty() {
-        return Err(refuse("the file is empty\n  fix: give a domain, a network or a command line".to_owned()));
+        return Err(refuse(
+            "the file is empty\n  fix: give a domain, a network, a boot server's configuration or a command line"
+                .to_owned(),
+        ));
     }
     Ok(text)
 }
