@@ -86,7 +86,6 @@ impl BiosName {
                 numbered = true;
                 (Kind::Disk, (0x80, 0))
             }
-            _ => return None,
         };
         // QEMU's virtio-blk, NVMe and usb-storage are disks whatever is in them
         let shows_type = !matches!(
