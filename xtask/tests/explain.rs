@@ -56,7 +56,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 /// Arguments, and what the error must say.
-const REFUSED: [Refused; 34] = [
+const REFUSED: [Refused; 37] = [
     (&["open.xml"], "in: open.xml line 2 column"),
     (&["laughs.xml"], "entities, which are never expanded"),
     (&["deep.xml"], "nested more than 64 deep"),
@@ -67,7 +67,7 @@ const REFUSED: [Refused; 34] = [
     (&["one-order-twice.xml"], "boot order '1' is used for more than one device, first on line 2"),
     (&["order-0.xml"], "order='0', and a number from 1 is wanted"),
     (&["one-target-twice.xml"], "target 'vda' is given twice"),
-    (&["bus.xml"], "bus='foo', and virtio, ide, scsi, sata, usb or fdc is wanted"),
+    (&["bus.xml"], "bus='foo', and virtio, ide, scsi, sata, usb, nvme or fdc is wanted"),
     (&["class.xml"], "dev='tape', and hd, cdrom, fd or network is wanted"),
     (&["pool.xml"], "<pool> is no domain"),
     (&["no-os.xml"], "the domain has no <os>"),
@@ -89,6 +89,9 @@ const REFUSED: [Refused; 34] = [
     (&["good.xml", "--attach", "open.xml"], "in: open.xml line 2 column"),
     (&["good.xml", "--hmp", "typed.txt"], "device_add has no argument"),
     (&["good.xml", "--argv", "words.txt"], "no word of the text is a QEMU program"),
+    (&["good.xml", "--dhcp", "missing.conf"], "missing.conf: No such file or directory"),
+    (&["--dhcp", "words.txt"], "neither dnsmasq's nor dhcpd's configuration"),
+    (&["--dhcp", "good.xml"], "<domain> is no network"),
     (&["good.xml", "--platform", "nowhere"], "nowhere"),
     (&["--pid", "4194304"], "--pid 4194304: cannot read"),
 ];
