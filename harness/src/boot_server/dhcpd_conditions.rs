@@ -1,6 +1,8 @@
 //! The condition of an ISC dhcpd `if` or `match if` as a rule of the lan (dhcp-eval(5)).
 
-use super::dhcpd_words::Token;
+use std::collections::BTreeMap;
+
+use super::dhcpd_words::{DEEPEST, Token};
 use crate::lan::wire::dhcpv4::option;
 use crate::lan::{Compare, Match};
 
@@ -22,13 +24,23 @@ pub struct Condition<'a> {
     pub archs: Vec<&'a str>,
 }
 
-/// Reads the words between `if` and the brace; `file` is the whole file, which may name options of its own. `None` for what
-/// the lan has no word for. No words at all take everybody.
-pub fn read<'a>(words: &[Token<'a>], file: &[Token<'_>]) -> Option<Condition<'a>> {
+/// The options that a file declares, with their codes.
+pub fn declared<'a>(file: &[Token<'a>]) -> BTreeMap<&'a str, u8> {
+    let four = file.windows(4).map(|words| [words[0].text, words[1].text, words[2].text, words[3].text]);
+    let code = |words: [&'a str; 4]| match words {
+        ["option", name, "code", code] => Some((name, code.parse().ok()?)),
+        _ => None,
+    };
+    four.filter_map(code).collect()
+}
+
+/// Reads the words between `if` and the brace; `declared` are the options that the file names itself. `None` for what the lan
+/// has no word for. No words at all take everybody.
+pub fn read<'a>(words: &[Token<'a>], declared: &BTreeMap<&str, u8>) -> Option<Condition<'a>> {
     if words.is_empty() {
         return Some(Condition { when: Match::Any, archs: Vec::new() });
     }
-    let mut reader = Reader { words, at: 0, file, archs: Vec::new() };
+    let mut reader = Reader { words, at: 0, depth: 0, declared, archs: Vec::new() };
     let when = reader.either()?;
     (reader.at == words.len()).then_some(Condition { when, archs: reader.archs })
 }
@@ -36,7 +48,9 @@ pub fn read<'a>(words: &[Token<'a>], file: &[Token<'_>]) -> Option<Condition<'a>
 struct Reader<'a, 'b> {
     words: &'b [Token<'a>],
     at: usize,
-    file: &'b [Token<'b>],
+    /// Parentheses and `not`s around what is read.
+    depth: usize,
+    declared: &'b BTreeMap<&'b str, u8>,
     archs: Vec<&'a str>,
 }
 
@@ -77,12 +91,11 @@ impl<'a> Reader<'a, '_> {
     fn one(&mut self) -> Option<Match> {
         match self.peek() {
             "not" => {
-                self.take();
-                self.one().map(|not| Match::Not(Box::new(not)))
+                let inside = self.inside(Self::one)?;
+                Some(Match::Not(Box::new(inside)))
             }
             "(" => {
-                self.take();
-                let inside = self.either()?;
+                let inside = self.inside(Self::either)?;
                 self.wants(")")?;
                 Some(inside)
             }
@@ -102,6 +115,15 @@ impl<'a> Reader<'a, '_> {
             "substring" => self.substring(),
             _ => None,
         }
+    }
+
+    /// Takes a word and what stands inside it, where that is not too deep.
+    fn inside(&mut self, read: impl FnOnce(&mut Self) -> Option<Match>) -> Option<Match> {
+        self.take();
+        self.depth += 1;
+        let inside = (self.depth <= DEEPEST).then(|| read(self)).flatten();
+        self.depth -= 1;
+        inside
     }
 
     /// `=` or `!=`; whether the latter.
@@ -153,12 +175,7 @@ impl<'a> Reader<'a, '_> {
     fn code(&mut self) -> Option<u8> {
         let name = self.take();
         let named = NAMED.iter().find(|(known, _)| *known == name).map(|(_, code)| *code);
-        named.or_else(|| {
-            let texts = |at: usize, more: usize| self.file.get(at + more).map(|token| token.text).unwrap_or_default();
-            (0..self.file.len())
-                .find(|&at| texts(at, 0) == "option" && texts(at, 1) == name && texts(at, 2) == "code")
-                .and_then(|at| texts(at, 3).parse().ok())
-        })
+        named.or_else(|| self.declared.get(name).copied())
     }
 }
 
@@ -180,7 +197,7 @@ mod tests {
 
     fn condition(text: &str) -> Option<Match> {
         let file = tokens("option arch code 93 = unsigned integer 16;", File("f")).unwrap();
-        read(&tokens(text, File("f")).unwrap(), &file).map(|condition| condition.when)
+        read(&tokens(text, File("f")).unwrap(), &declared(&file)).map(|condition| condition.when)
     }
 
     fn pxe() -> Match {
@@ -222,6 +239,8 @@ mod tests {
     #[case::more_behind("option arch = 00:07 option arch = 00:08")]
     #[case::no_value("option arch =")]
     #[case::no_number("option user-class = ipxe")]
+    #[case::too_many_parentheses(&"(".repeat(100_000))]
+    #[case::too_many_nots(&"not ".repeat(100_000))]
     fn what_it_has_none_for_is_not(#[case] text: &str) {
         assert_eq!(condition(text), None);
     }

@@ -1,6 +1,7 @@
 //! Which client gets which boot file by an ISC dhcpd file: its chain of `if` on the architecture, for the lan, and for what is
 //! wrong in it.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use super::addresses::{self, SERVER, Subnet};
@@ -29,6 +30,8 @@ struct Branch<'a> {
 /// The rules of a file.
 pub struct Rules<'a> {
     branches: Vec<Branch<'a>>,
+    /// Options that the file declares.
+    declared: BTreeMap<&'a str, u8>,
     unknown: Option<Note>,
 }
 
@@ -43,7 +46,7 @@ impl<'a> Rules<'a> {
     /// Those of these words. A client gets what the most special place says: a class before the subnet, a branch before what
     /// stands around it, a later `if` before an earlier one.
     pub fn of(tokens: &'a [Token<'a>], file: File<'_>) -> Rules<'a> {
-        let mut rules = Rules { branches: Vec::new(), unknown: None };
+        let mut rules = Rules { branches: Vec::new(), declared: conditions::declared(tokens), unknown: None };
         let whole = Scope { words: 0..tokens.len(), when: Vec::new(), given: Given::default() };
         let given = rules.scope(tokens, whole, file);
         let line = given.file.map_or(1, |(line, _)| line);
@@ -91,7 +94,7 @@ impl<'a> Rules<'a> {
         let found = (start..close).find(|&at| text(at) == "match" && text(at + 1) == "if");
         let condition = found.and_then(|at| {
             let end = (at..close).find(|&at| text(at) == ";")?;
-            Some((conditions::read(&tokens[at + 2..end], tokens)?, end))
+            Some((conditions::read(&tokens[at + 2..end], &self.declared)?, end))
         });
         let Some((condition, end)) = condition else {
             return self.does_not_know(file, &tokens[start]);
@@ -111,10 +114,11 @@ impl<'a> Rules<'a> {
         while let Some(open) = (at..tokens.len()).find(|place| tokens[*place].text == "{") {
             let line = tokens[at].line;
             let words = (at..open).find(|&place| !["if", "else", "elsif"].contains(&tokens[place].text));
-            let condition = conditions::read(&tokens[words.unwrap_or(open)..open], tokens).unwrap_or_else(|| {
-                self.does_not_know(file, &tokens[at]);
-                conditions::Condition { when: Match::AnyOf(Vec::new()), archs: Vec::new() }
-            });
+            let condition =
+                conditions::read(&tokens[words.unwrap_or(open)..open], &self.declared).unwrap_or_else(|| {
+                    self.does_not_know(file, &tokens[at]);
+                    conditions::Condition { when: Match::AnyOf(Vec::new()), archs: Vec::new() }
+                });
             let when: Vec<Match> =
                 around.iter().chain([&condition.when]).filter(|when| **when != Match::Any).cloned().collect();
             let close = end_of_block(tokens, open);

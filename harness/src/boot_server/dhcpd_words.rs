@@ -49,15 +49,22 @@ pub fn tokens<'a>(text: &'a str, file: File<'_>) -> Result<Vec<Token<'a>>, BootS
     Ok(tokens)
 }
 
-/// That each block has its end.
+/// Blocks inside each other, and parentheses and `not`s of a condition; nobody writes more.
+pub const DEEPEST: usize = 32;
+
+/// That each block has its end, and that they are not nested deeper than [`DEEPEST`].
 ///
 /// # Errors
 ///
-/// The line of the one that has not.
+/// The line of the one that has not, or is.
 pub fn balanced(tokens: &[Token<'_>], file: File<'_>) -> Result<(), BootServerError> {
     let mut open: Vec<usize> = Vec::new();
     for token in tokens {
         match token.text {
+            "{" if open.len() >= DEEPEST => {
+                let problem = format!("blocks are nested more than {DEEPEST} deep");
+                return Err(file.error(token.line, problem, "put them behind each other"));
+            }
             "{" => open.push(token.line),
             "}" if open.pop().is_none() => return Err(file.error(token.line, "a } without its {", "take it out")),
             _ => {}

@@ -169,6 +169,7 @@ fn a_wrong_rule_is_pointed_out_with_its_line(#[case] text: &str, #[case] wanted:
 #[case::laughs("<!DOCTYPE a [<!ENTITY b 'c'>]>\n<network>&b;</network>", "d:1: broken XML")]
 #[case::include("subnet 10.0.0.0 netmask 255.255.255.0 { }\ninclude \"/etc/passwd\";", "d:2: include runs programs")]
 #[case::brace("subnet 10.0.0.0 netmask 255.255.255.0 {\n", "d:1: a { without its }")]
+#[case::deep(&"if known {\n".repeat(40), "d:33: blocks are nested more than 32 deep")]
 #[case::string("subnet 10.0.0.0 netmask 255.255.255.0 {\n filename \"a; }", "d:2: a string without an end")]
 #[case::wide("subnet 10.0.0.0 netmask 255.0.0.0 { }", "d:1: the subnet's mask is 255.0.0.0")]
 fn what_cannot_be_used_is_refused_with_its_line(#[case] text: &str, #[case] wanted: &str) {

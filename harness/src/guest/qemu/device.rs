@@ -131,12 +131,12 @@ impl Reader<'_> {
             | "vhost-user-blk-pci" => (DeviceClass::VirtioBlk, false, "virtio disk".to_owned(), buses.pci(parts)),
             "nvme" => (DeviceClass::Nvme, false, "NVMe disk".to_owned(), buses.pci(parts)),
             "ide-hd" | "ide-cd" | "ide-drive" => {
-                let port = bus.rsplit('.').next().and_then(|port| port.parse().ok());
+                let port = bus.rsplit('.').next().and_then(small);
                 let sata = format!("SATA {}", word_of(optical));
                 match buses.adapter(bus).filter(|placed| placed.adapter == Adapter::Ahci) {
                     Some(placed) => (free::ahci(before, port), optical, sata, placed.at),
                     None if self.board == Some(Board::Pc) => {
-                        let unit = number("unit").map(|unit| unit as u8);
+                        let unit = parts.get("unit").and_then(small);
                         (free::ide(before, port, unit), optical, format!("IDE {}", word_of(optical)), none)
                     }
                     None => (free::ahci(before, port), optical, sata, none),
@@ -147,7 +147,7 @@ impl Reader<'_> {
             }
             "usb-storage" | "usb-bot" => usb_class(parts, buses, before),
             "floppy" => {
-                let unit = number("unit").unwrap_or_default() as u8;
+                let unit = parts.get("unit").and_then(small).unwrap_or_default();
                 (DeviceClass::Floppy { unit }, false, "floppy".to_owned(), none)
             }
             _ => return Ok(None),
@@ -170,7 +170,7 @@ impl Reader<'_> {
             let what = format!("nothing on the line is the SCSI bus \"{bus}\"");
             return Err(self.error(word, what, "define the adapter: -device virtio-scsi-pci,id=scsi0"));
         };
-        let place = (number("scsi-id").map(|target| target as u8), number("lun"));
+        let place = (parts.get("scsi-id").and_then(small), number("lun"));
         let what = if optical { "CD" } else { "disk" };
         Ok(match adapter {
             Adapter::Scsi(adapter) => {
@@ -189,8 +189,13 @@ fn usb_class(parts: &Parts, buses: &Buses, before: &[GuestDevice]) -> Drive {
         Some(Placed { adapter: Adapter::Usb(controller), at, .. }) => (controller, at),
         _ => (UsbController::Uhci, (crate::machine::Place::Root, None, 0)),
     };
-    let port = parts.get("port").and_then(|port| port.split('.').next()?.parse().ok());
+    let port = parts.get("port").and_then(|port| small(port.split('.').next()?));
     (free::usb(before, controller, port), false, format!("USB ({}) disk", controller.word()), at)
+}
+
+/// A number of a place; one that is too large is a place that no machine has.
+pub(super) fn small(text: &str) -> Option<u8> {
+    text.parse::<u64>().ok().map(|number| u8::try_from(number).unwrap_or(u8::MAX))
 }
 
 /// What a card is, for people.

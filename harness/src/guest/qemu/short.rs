@@ -23,7 +23,7 @@ impl Reader<'_> {
             }
             "ide" | "sd" | "mtd" | "scsi" | "xen" | "floppy" | "virtio" => {
                 let kind = parts.get("if").unwrap_or("ide");
-                let number = unit.unwrap_or_else(|| self.next_index(kind)) as u8;
+                let number = u8::try_from(unit.unwrap_or_else(|| self.next_index(kind))).unwrap_or(u8::MAX);
                 let class = match (kind, self.board) {
                     ("ide", Some(Board::Pc)) => DeviceClass::Ide { channel: number / 2, unit: number % 2 },
                     ("ide", _) => DeviceClass::Ahci { port: number },
