@@ -41,7 +41,7 @@ pub fn read<'a>(words: &[Token<'a>], declared: &BTreeMap<&str, u8>) -> Option<Co
         return Some(Condition { when: Match::Any, archs: Vec::new() });
     }
     let mut reader = Reader { words, at: 0, depth: 0, declared, archs: Vec::new() };
-    let when = reader.either()?;
+    let when = reader.joined()?;
     (reader.at == words.len()).then_some(Condition { when, archs: reader.archs })
 }
 
@@ -70,32 +70,37 @@ impl<'a> Reader<'a, '_> {
         (self.take() == word).then_some(())
     }
 
-    fn either(&mut self) -> Option<Match> {
-        let mut any = vec![self.both()?];
-        while self.peek() == "or" {
-            self.take();
-            any.push(self.both()?);
-        }
-        Some(if any.len() == 1 { any.remove(0) } else { Match::AnyOf(any) })
-    }
-
-    fn both(&mut self) -> Option<Match> {
+    /// Conditions that `and`s or `or`s join. dhcpd binds both alike, and to the right behind a comparison (`op_val` in
+    /// `common/tree.c`, `parse_non_binary` in `common/parse.c`): what mixes them without parentheses means something else than it
+    /// looks like, and is left to dhcpd.
+    fn joined(&mut self) -> Option<Match> {
         let mut all = vec![self.one()?];
-        while self.peek() == "and" {
-            self.take();
+        let word = self.peek();
+        while ["and", "or"].contains(&self.peek()) {
+            if self.take() != word {
+                return None;
+            }
             all.push(self.one()?);
         }
-        Some(if all.len() == 1 { all.remove(0) } else { Match::All(all) })
+        Some(match (all.len(), word) {
+            (1, _) => all.remove(0),
+            (_, "and") => Match::All(all),
+            _ => Match::AnyOf(all),
+        })
     }
 
     fn one(&mut self) -> Option<Match> {
         match self.peek() {
+            // of a bare comparison dhcpd says that a boolean expression is expected
             "not" => {
-                let inside = self.inside(Self::one)?;
+                let inside = self.inside(|reader| match reader.peek() {
+                    "(" | "exists" | "not" => reader.one(),
+                    _ => None,
+                })?;
                 Some(Match::Not(Box::new(inside)))
             }
             "(" => {
-                let inside = self.inside(Self::either)?;
+                let inside = self.inside(Self::joined)?;
                 self.wants(")")?;
                 Some(inside)
             }
@@ -221,20 +226,23 @@ mod tests {
     }
 
     #[test]
-    fn and_binds_closer_than_or_and_parentheses_closest() {
+    fn conditions_are_joined_by_one_word_and_by_parentheses() {
         let exists = Match::OptionBytes { code: 77, bytes: vec![], how: Compare::Prefix };
         let ipxe = "exists user-class and option user-class = \"iPXE\"";
         let both = Match::All(vec![exists.clone(), equal(77, b"iPXE")]);
         assert_eq!(condition(ipxe), Some(both.clone()));
-        let or = format!("{ipxe} or not (option arch = 00:00 or option arch = 00:06)");
         let old = Match::AnyOf(vec![equal(93, &[0, 0]), equal(93, &[0, 6])]);
-        assert_eq!(condition(&or), Some(Match::AnyOf(vec![both, Match::Not(Box::new(old))])));
+        let or = "not (option arch = 00:00 or option arch = 00:06)";
+        let wanted = Match::AnyOf(vec![both, Match::Not(Box::new(old))]);
+        assert_eq!(condition(&format!("({ipxe}) or {or}")), Some(wanted));
+        assert_eq!(condition(&format!("{ipxe} or {or}")), None, "dhcpd takes the two behind `and` together");
     }
 
     #[rstest]
     #[case::no_such_option("option platform = 00:07")]
     #[case::another_function("lcase(option user-class) = \"ipxe\"")]
     #[case::from_the_middle("substring(option user-class, 1, 2) = \"ab\"")]
+    #[case::not_of_a_comparison("not option user-class = \"a\"")]
     #[case::no_end("(option arch = 00:07")]
     #[case::more_behind("option arch = 00:07 option arch = 00:08")]
     #[case::no_value("option arch =")]

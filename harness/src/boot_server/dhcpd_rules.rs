@@ -1,140 +1,227 @@
-//! Which client gets which boot file by an ISC dhcpd file: its chain of `if` on the architecture, for the lan, and for what is
-//! wrong in it.
+//! Which client gets which boot file by an ISC dhcpd file, for the lan, and what is wrong in it.
+//!
+//! dhcpd executes the statements of the file, then those of the subnet, then those of the client's classes, the first of them
+//! last; each in its order, and what is said later counts (`execute_statements_in_scope` in `common/execute.c`,
+//! `server/dhcp.c`). So do these rules: a list of whom takes what is changed by one statement after another.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::ops::Range;
 
 use super::addresses::{self, SERVER, Subnet};
-use super::dhcpd_conditions as conditions;
+use super::dhcpd_conditions::{self as conditions, Condition};
 use super::dhcpd_words::Token;
 use super::{File, Note, arch};
 use crate::lan::{BootAnswer, DhcpRule, DhcpServer, LanSpec, Match};
 
-/// What a statement inside a branch gives.
-#[derive(Clone, Debug, Default)]
+/// Most rules that a file may come to on the lan.
+const MOST_RULES: usize = 512;
+
+/// Statements that hold others and that the lan does not know, or that turn clients away.
+const UNKNOWN: [&str; 11] = [
+    "subclass",
+    "pool",
+    "host",
+    "group",
+    "shared-network",
+    "switch",
+    "on",
+    "deny",
+    "ignore",
+    "vendor-option-space",
+    "unset",
+];
+
+/// Options that choose a boot file or a server in another way than `filename` and `next-server`.
+const OTHER_OPTIONS: [&str; 3] = ["bootfile-name", "tftp-server-name", "vendor-encapsulated-options"];
+
+/// What a client is given.
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Given<'a> {
-    file: Option<(usize, &'a str)>,
+    file: Option<&'a str>,
     next_server: bool,
     vendor_class: Option<&'a str>,
 }
 
-/// One branch.
+/// Whom takes what: the first that fits. The last one takes everybody.
+type Answers<'a> = Vec<(Match, Given<'a>)>;
+
+/// A branch of an `if`, for what may be wrong with it.
 struct Branch<'a> {
     line: usize,
     /// What option 93 is compared with, as written.
     archs: Vec<&'a str>,
-    when: Match,
+    /// What stands in it, with the line of its file.
     given: Given<'a>,
+    file_line: usize,
 }
 
 /// The rules of a file.
 pub struct Rules<'a> {
+    answers: Answers<'a>,
     branches: Vec<Branch<'a>>,
     /// Options that the file declares.
     declared: BTreeMap<&'a str, u8>,
     unknown: Option<Note>,
 }
 
-/// A part of the file: its words from here to there, whom it is for, and what stands around it.
-struct Scope<'a> {
-    words: std::ops::Range<usize>,
-    when: Vec<Match>,
-    given: Given<'a>,
+/// The parts of a file that hold statements.
+#[derive(Default)]
+struct Parts {
+    /// The subnet's block.
+    subnet: Option<Range<usize>>,
+    /// Where each class begins.
+    classes: Vec<usize>,
 }
 
 impl<'a> Rules<'a> {
-    /// Those of these words. A client gets what the most special place says: a class before the subnet, a branch before what
-    /// stands around it, a later `if` before an earlier one.
+    /// Those of these words.
     pub fn of(tokens: &'a [Token<'a>], file: File<'_>) -> Rules<'a> {
-        let mut rules = Rules { branches: Vec::new(), declared: conditions::declared(tokens), unknown: None };
-        let whole = Scope { words: 0..tokens.len(), when: Vec::new(), given: Given::default() };
-        let given = rules.scope(tokens, whole, file);
-        let line = given.file.map_or(1, |(line, _)| line);
-        rules.branches.push(Branch { line, archs: Vec::new(), when: Match::Any, given });
+        let declared = conditions::declared(tokens);
+        let mut rules = Rules { answers: Vec::new(), branches: Vec::new(), declared, unknown: None };
+        let mut parts = Parts::default();
+        let nobody_said = vec![(Match::Any, Given::default())];
+        let mut answers = rules.executed(tokens, 0..tokens.len(), nobody_said, Some(&mut parts), file);
+        if let Some(subnet) = parts.subnet.take() {
+            answers = rules.executed(tokens, subnet, answers, Some(&mut parts), file);
+        }
+        for start in parts.classes.into_iter().rev() {
+            answers = rules.class(tokens, start, answers, file);
+        }
+        rules.answers = answers;
         rules
     }
 
-    /// The branches inside a part; gives what it says for everybody whom no branch takes.
-    fn scope(&mut self, tokens: &'a [Token<'a>], scope: Scope<'a>, file: File<'_>) -> Given<'a> {
-        let (mut own, mut chains, mut classes) = (scope.given, Vec::new(), Vec::new());
-        let mut at = scope.words.start;
-        while at < scope.words.end {
-            match tokens[at].text {
-                "if" => {
-                    chains.push(at);
-                    at = end_of_chain(tokens, at);
+    /// What the statements of a part make of the answers. `parts` takes the blocks that are executed by themselves, where such
+    /// may be.
+    fn executed(
+        &mut self,
+        tokens: &'a [Token<'a>],
+        part: Range<usize>,
+        mut answers: Answers<'a>,
+        mut parts: Option<&mut Parts>,
+        file: File<'_>,
+    ) -> Answers<'a> {
+        let mut at = part.start;
+        while at < part.end {
+            let end = end_of_statement(tokens, at, part.end);
+            match (tokens[at].text, &mut parts) {
+                ("if", _) => {
+                    let end = end_of_chain(tokens, at);
+                    answers = self.chain(tokens, at, answers, file);
+                    at = end;
+                    continue;
                 }
-                "class" => {
-                    classes.push(at);
-                    at = end_of_class(tokens, at);
+                ("class", Some(parts)) => parts.classes.push(at),
+                ("subnet", Some(parts)) if parts.subnet.is_none() => {
+                    let open = (at..end).find(|&place| tokens[place].text == "{").unwrap_or(end);
+                    parts.subnet = Some(open + 1..end.saturating_sub(1));
                 }
-                "subclass" | "pool" | "host" | "group" | "shared-network" | "switch" => {
-                    self.does_not_know(file, &tokens[at]);
-                    at += 1;
-                }
-                _ => {
-                    give(tokens, at, &mut own);
-                    at += 1;
-                }
+                _ => self.set(&tokens[at..end], &mut answers, file),
             }
+            at = end;
         }
-        for start in classes {
-            self.class(tokens, start, &own, file);
+        if answers.len() > MOST_RULES {
+            self.does_not_know(file, &tokens[part.start], "file: it comes to too many rules");
+            answers.drain(..answers.len() - 1);
         }
-        for start in chains.into_iter().rev() {
-            self.chain(tokens, start, &scope.when, &own, file);
+        answers
+    }
+
+    /// One statement that is for whoever comes to it.
+    fn set(&mut self, statement: &[Token<'a>], answers: &mut Answers<'a>, file: File<'_>) {
+        let Some(first) = statement.first() else { return };
+        let texts: Vec<&str> = statement.iter().map(|token| token.text).filter(|text| *text != ";").collect();
+        let string = |at: usize| statement.get(at).and_then(Token::string);
+        match texts[..] {
+            ["filename", _] if string(1).is_some() => {
+                answers.iter_mut().for_each(|(_, given)| given.file = string(1));
+            }
+            ["next-server", _] => answers.iter_mut().for_each(|(_, given)| given.next_server = true),
+            ["option", "vendor-class-identifier", _] if string(2).is_some() => {
+                answers.iter_mut().for_each(|(_, given)| given.vendor_class = string(2));
+            }
+            ["filename" | "next-server", ..] | ["option", "vendor-class-identifier", ..] => {
+                self.does_not_know(file, first, first.text);
+            }
+            ["option", name, ..] if OTHER_OPTIONS.contains(&name) => self.does_not_know(file, first, name),
+            // a second subnet, a class inside of something, a block of something else
+            ["subnet" | "class", ..] => self.does_not_know(file, first, first.text),
+            [word, ..] if UNKNOWN.contains(&word) || texts.contains(&"{") => self.does_not_know(file, first, word),
+            _ => {}
         }
-        own
     }
 
     /// `class "NAME" { match if CONDITION; ... }`.
-    fn class(&mut self, tokens: &'a [Token<'a>], start: usize, around: &Given<'a>, file: File<'_>) {
-        let close = end_of_class(tokens, start).saturating_sub(1);
+    fn class(&mut self, tokens: &'a [Token<'a>], start: usize, answers: Answers<'a>, file: File<'_>) -> Answers<'a> {
+        let end = end_of_statement(tokens, start, tokens.len());
+        let (open, close) = ((start..end).find(|&at| tokens[at].text == "{"), end.saturating_sub(1));
         let text = |at: usize| tokens.get(at).filter(|_| at < close).map(|token| token.text).unwrap_or_default();
         let found = (start..close).find(|&at| text(at) == "match" && text(at + 1) == "if");
         let condition = found.and_then(|at| {
             let end = (at..close).find(|&at| text(at) == ";")?;
-            Some((conditions::read(&tokens[at + 2..end], &self.declared)?, end))
+            Some((open?, at, end, conditions::read(&tokens[at + 2..end], &self.declared)?))
         });
-        let Some((condition, end)) = condition else {
-            return self.does_not_know(file, &tokens[start]);
+        let Some((open, at, end, Condition { when, archs })) = condition else {
+            self.does_not_know(file, &tokens[start], "class");
+            return answers;
         };
-        let plain = Given { file: None, ..around.clone() };
-        let scope = Scope { words: end + 1..close, when: vec![condition.when.clone()], given: plain };
-        let given = self.scope(tokens, scope, file);
-        // a class that names no file leaves that to what stands around it
-        if let Some((line, _)) = given.file {
-            self.branches.push(Branch { line, archs: condition.archs, when: condition.when, given });
-        }
+        let before = self.executed(tokens, open + 1..at, answers.clone(), None, file);
+        let inside = self.executed(tokens, end + 1..close, before, None, file);
+        self.branch(tokens, tokens[start].line, archs, end + 1..close);
+        guarded(&when, inside).chain(answers).collect()
     }
 
     /// `if (CONDITION) { } elsif (CONDITION) { } else { }`.
-    fn chain(&mut self, tokens: &'a [Token<'a>], start: usize, around: &[Match], outer: &Given<'a>, file: File<'_>) {
-        let mut at = start;
+    fn chain(&mut self, tokens: &'a [Token<'a>], start: usize, answers: Answers<'a>, file: File<'_>) -> Answers<'a> {
+        let (mut at, mut all) = (start, Vec::new());
         while let Some(open) = (at..tokens.len()).find(|place| tokens[*place].text == "{") {
             let line = tokens[at].line;
             let words = (at..open).find(|&place| !["if", "else", "elsif"].contains(&tokens[place].text));
-            let condition =
-                conditions::read(&tokens[words.unwrap_or(open)..open], &self.declared).unwrap_or_else(|| {
-                    self.does_not_know(file, &tokens[at]);
-                    conditions::Condition { when: Match::AnyOf(Vec::new()), archs: Vec::new() }
-                });
-            let when: Vec<Match> =
-                around.iter().chain([&condition.when]).filter(|when| **when != Match::Any).cloned().collect();
+            let words = &tokens[words.unwrap_or(open)..open];
+            let Some(Condition { when, archs }) = conditions::read(words, &self.declared) else {
+                self.does_not_know(file, &tokens[at], "if");
+                return answers;
+            };
             let close = end_of_block(tokens, open);
-            let scope = Scope { words: open + 1..close, when: when.clone(), given: outer.clone() };
-            let given = self.scope(tokens, scope, file);
-            self.branches.push(Branch { line, archs: condition.archs, when: all(when), given });
+            let inside = self.executed(tokens, open + 1..close, answers.clone(), None, file);
+            self.branch(tokens, line, archs, open + 1..close);
+            all.extend(guarded(&when, inside));
+            if when == Match::Any {
+                return all;
+            }
             match tokens.get(close + 1).map(|token| token.text) {
-                Some("else" | "elsif") => at = close + 1,
-                _ => return,
+                Some("else" | "elsif") if all.len() <= MOST_RULES => at = close + 1,
+                _ => break,
             }
         }
+        all.extend(answers);
+        all
     }
 
-    fn does_not_know(&mut self, file: File<'_>, token: &Token<'_>) {
-        let what = format!("the lan has no word for this {}", token.text);
-        self.unknown.get_or_insert_with(|| file.note(token.line, what));
+    /// Notes a branch for the warnings: what stands in it itself.
+    fn branch(&mut self, tokens: &'a [Token<'a>], line: usize, archs: Vec<&'a str>, part: Range<usize>) {
+        let mut branch = Branch { line, archs, given: Given::default(), file_line: line };
+        let mut at = part.start;
+        while at < part.end {
+            let end = end_of_statement(tokens, at, part.end);
+            let string = |place: usize| tokens.get(place).filter(|_| place < end).and_then(Token::string);
+            match tokens[at].text {
+                "filename" => {
+                    (branch.given.file, branch.file_line) = (string(at + 1), tokens[at].line);
+                }
+                "option" if tokens.get(at + 1).is_some_and(|token| token.text == "vendor-class-identifier") => {
+                    branch.given.vendor_class = string(at + 2);
+                }
+                _ => {}
+            }
+            at = end;
+        }
+        self.branches.push(branch);
+    }
+
+    fn does_not_know(&mut self, file: File<'_>, token: &Token<'_>, what: &str) {
+        self.unknown.get_or_insert_with(|| file.note(token.line, format!("the lan has no word for this {what}")));
     }
 
     /// The same rules on a lan.
@@ -160,14 +247,12 @@ impl<'a> Rules<'a> {
         } else {
             server.pool_len = 0;
         }
-        for branch in &self.branches {
-            let mut answer = branch
-                .given
-                .file
-                .map_or_else(BootAnswer::none, |(_, file)| BootAnswer::file(addresses::boot_file(file).0));
-            answer.next_server = branch.given.next_server.then_some(SERVER);
-            answer.vendor_class = branch.given.vendor_class.map(str::to_owned);
-            server.rules.push(DhcpRule { when: branch.when.clone(), answer });
+        for (when, given) in &self.answers {
+            let mut answer =
+                given.file.map_or_else(BootAnswer::none, |file| BootAnswer::file(addresses::boot_file(file).0));
+            answer.next_server = given.next_server.then_some(SERVER);
+            answer.vendor_class = given.vendor_class.map(str::to_owned);
+            server.rules.push(DhcpRule { when: when.clone(), answer });
         }
         Ok(LanSpec { address: SERVER, ..LanSpec::new().dhcp(server) })
     }
@@ -177,7 +262,7 @@ impl<'a> Rules<'a> {
         let mut notes = Vec::new();
         for branch in &self.branches {
             let numbers: Vec<Option<u16>> = branch.archs.iter().map(|value| number_of(value)).collect();
-            let url = branch.given.file.is_some_and(|(_, file)| file.starts_with("http"));
+            let url = branch.given.file.is_some_and(|file| file.starts_with("http"));
             let meant = |number: u16| arch::digits_taken_for_hex(number).filter(|meant| arch::is_http(*meant) == url);
             for (value, number) in branch.archs.iter().zip(&numbers) {
                 let Some(number) = *number else {
@@ -200,10 +285,8 @@ impl<'a> Rules<'a> {
             }
             let is_http = |number: u16| arch::is_http(number) || meant(number).is_some_and(arch::is_http);
             let http = numbers.into_iter().flatten().any(is_http);
-            if let Some((line, _)) =
-                branch.given.file.filter(|_| http && url && branch.given.vendor_class != Some("HTTPClient"))
-            {
-                notes.push(file.note(line,
+            if http && url && branch.given.vendor_class != Some("HTTPClient") {
+                notes.push(file.note(branch.file_line,
                     "the answer has no option 60 HTTPClient, without which UEFI ignores it; add option vendor-class-identifier \"HTTPClient\";"));
             }
         }
@@ -218,13 +301,24 @@ fn number_of(value: &str) -> Option<u16> {
     <[u8; 2]>::try_from(bytes).ok().map(u16::from_be_bytes)
 }
 
-/// One rule that takes whom all of these take.
-fn all(mut rules: Vec<Match>) -> Match {
-    match rules.len() {
-        0 => Match::Any,
-        1 => rules.remove(0),
-        _ => Match::All(rules),
-    }
+/// The same answers for those only whom a condition takes.
+fn guarded<'a>(when: &Match, answers: Answers<'a>) -> impl Iterator<Item = (Match, Given<'a>)> {
+    answers.into_iter().map(move |(other, given)| {
+        let both = match (when, other) {
+            (Match::Any, other) => other,
+            (when, Match::Any) => when.clone(),
+            (when, Match::All(others)) => Match::All([when.clone()].into_iter().chain(others).collect()),
+            (when, other) => Match::All(vec![when.clone(), other]),
+        };
+        (both, given)
+    })
+}
+
+/// Behind a statement: its semicolon, or the block that it has.
+fn end_of_statement(tokens: &[Token<'_>], start: usize, most: usize) -> usize {
+    let end = (start..most).find(|&at| [";", "{"].contains(&tokens[at].text));
+    let end = end.map_or(most, |at| if tokens[at].text == "{" { end_of_block(tokens, at) } else { at } + 1);
+    end.clamp(start + 1, most.max(start + 1))
 }
 
 /// Behind the last block of a chain of `if`.
@@ -237,12 +331,6 @@ fn end_of_chain(tokens: &[Token<'_>], start: usize) -> usize {
         }
     }
     tokens.len()
-}
-
-/// Behind the block of a class.
-fn end_of_class(tokens: &[Token<'_>], start: usize) -> usize {
-    let open = (start..tokens.len()).find(|place| tokens[*place].text == "{");
-    open.map_or(tokens.len(), |open| end_of_block(tokens, open) + 1)
 }
 
 fn end_of_block(tokens: &[Token<'_>], open: usize) -> usize {
@@ -258,16 +346,4 @@ fn end_of_block(tokens: &[Token<'_>], open: usize) -> usize {
         }
     }
     tokens.len() - 1
-}
-
-fn give<'a>(tokens: &'a [Token<'a>], at: usize, given: &mut Given<'a>) {
-    let next = |more: usize| tokens.get(at + more);
-    match tokens[at].text {
-        "filename" => given.file = next(1).and_then(|token| Some((token.line, token.string()?))),
-        "next-server" => given.next_server = true,
-        "option" if next(1).is_some_and(|token| token.text == "vendor-class-identifier") => {
-            given.vendor_class = next(2).and_then(Token::string);
-        }
-        _ => {}
-    }
 }

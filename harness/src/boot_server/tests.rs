@@ -134,7 +134,7 @@ fn the_articles_dhcpd_snippet_has_sixteen_in_hexadecimal() {
     assert!(conf.contains("subnet 192.168.122.0 netmask 255.255.255.0"), "{conf}");
     assert!(conf.contains("range 192.168.122.100 192.168.122.199;"), "{conf}");
     assert!(conf.contains("filename \"http://192.168.122.1/arch-x86_64/grubx64.efi\";"), "{conf}");
-    assert_eq!(server.lan.unwrap().dhcp[0].rules.len(), 4);
+    assert_eq!(server.lan.unwrap().dhcp[0].rules.len(), 3);
     let right = read(&ARTICLE_DHCPD.replace("00:16", "00:10"), "dhcpd.conf").unwrap();
     assert_eq!(notes(&right.warnings), Vec::<String>::new());
 }
@@ -264,6 +264,13 @@ fn a_later_if_counts_more_than_an_earlier_one_and_what_the_lan_has_no_word_for_i
     let two = conf("if exists user-class { filename \"b\"; } if option user-class = \"iPXE\" { filename \"c\"; }");
     let file = |user_class: &str| offered(&two, "PXEClient", user_class, 0).0.unwrap();
     assert_eq!([file(""), file("gPXE"), file("iPXE")], ["a", "b", "c"]);
+    // what stands behind a branch counts for everybody, and a branch that says something else leaves the file
+    let behind = conf("if exists user-class { filename \"b\"; } if exists host-name { next-server 10.0.0.1; }");
+    assert_eq!(offered(&behind, "PXEClient", "x", 0), (Some("b".to_owned()), false));
+    let last = conf("").replace("filename \"a\";", "if exists user-class { filename \"b\"; } filename \"a\";");
+    assert_eq!(offered(&last, "PXEClient", "x", 0).0.unwrap(), "a");
+    let class = conf("class \"p\" { match if exists user-class; next-server 10.0.0.1; }");
+    assert_eq!(offered(&class, "PXEClient", "x", 0), (Some("a".to_owned()), true));
     for unknown in
         ["class \"x\" { match hardware; }", "if known { filename \"b\"; }", "pool { allow unknown-clients; }"]
     {

@@ -117,7 +117,6 @@ impl Reader<'_> {
         buses: &Buses,
         before: &[GuestDevice],
     ) -> Result<Option<Drive>, GuestError> {
-        let number = |key: &str| parts.get(key).and_then(|text| text.parse::<u16>().ok());
         let driver = parts.first.as_str();
         let bus = parts.get("bus").unwrap_or_default();
         let none: At = (crate::machine::Place::Root, None, 0);
