@@ -11,7 +11,7 @@ use super::stores::Stores;
 use super::views::Views;
 use super::{Difference, Ending, Expectation, already_refuted, compare, describe};
 use crate::process::Exit;
-use crate::trace::{Stage, Trace};
+use crate::trace::Trace;
 use crate::wording;
 
 /// Why a run came to its end.
@@ -190,7 +190,8 @@ fn lost(expected: &Expectation, observed: &Observed<'_>) -> Option<String> {
 /// Whether a program of others runs, which may draw what it says where nobody reads it: a menu in pixels.
 fn runs_unread(expected: &Expectation, trace: &Trace) -> bool {
     let under_way = trace.attempts.last().is_some_and(|last| last.outcome.is_none());
-    expected.reach().is_some() && under_way && trace.stage() >= Stage::Started
+    let is_its = trace.guest.started_in == trace.attempts.len() && trace.guest.started_in > 0;
+    expected.reach().is_some() && under_way && is_its
 }
 
 /// The part of [`conclude`] that is known as long as the machine is still there.

@@ -3,7 +3,7 @@
 use rstest::rstest;
 
 use super::*;
-use crate::trace::{Attempt, GuestText, Outcome, Sighting, Terminal};
+use crate::trace::{Attempt, GuestText, Outcome, Sighting, Stage, Terminal};
 use crate::verdict::Reach;
 use crate::verdict::stores::{self, OnStore};
 
@@ -210,9 +210,9 @@ fn a_program_of_others_may_be_silent_once_firmware_has_started_it_and_firmware_m
     };
     let started =
         Sighting { stage: Stage::Started, program: "the medium's EFI program".to_owned(), text: String::new() };
-    let seen = |outcome, sightings| Trace {
+    let seen = |outcome, sightings: Vec<Sighting>| Trace {
         attempts: vec![Attempt { outcome, ..Attempt::on("Boot0001 \"UEFI HTTPv4\"") }],
-        guest: GuestText { sightings, ..GuestText::default() },
+        guest: GuestText { started_in: sightings.len(), sightings, ..GuestText::default() },
         ..Trace::default()
     };
     let hole = "every option of BootOrder has failed";
@@ -227,6 +227,10 @@ fn a_program_of_others_may_be_silent_once_firmware_has_started_it_and_firmware_m
     let broken = |conclusion| matches!(conclusion, Conclusion::Broken(why) if why.contains(hole));
     assert!(broken(concluded(&of_others, &seen(Some(Outcome::Failed), vec![started]))), "it came back");
     assert!(broken(concluded(&of_others, &seen(None, Vec::new()))), "nothing was started");
+    let mut next = under_way.clone();
+    next.attempts[0].outcome = Some(Outcome::Failed);
+    next.attempts.push(Attempt::on("Boot0002 \"UEFI Misc Device\""));
+    assert!(broken(concluded(&of_others, &next)), "what was started came back, and of the next nothing was seen");
     assert!(broken(concluded(&Expectation::boots("right").without_views(), &under_way)), "a program of ours speaks");
 }
 

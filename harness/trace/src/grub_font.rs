@@ -11,6 +11,9 @@ const MAGIC: &[u8; 12] = b"FILE\0\0\0\x04PFF2";
 /// Most sections before the glyphs.
 const SECTIONS: usize = 32;
 
+/// Places of the magic that are looked at.
+const STARTS: usize = 16;
+
 /// Bytes of an entry of the index: code point, storage, place in the file.
 const ENTRY: usize = 9;
 
@@ -18,7 +21,7 @@ const ENTRY: usize = 9;
 /// font is in them.
 pub fn glyphs(bytes: &[u8]) -> Vec<(u8, [u8; HIGH])> {
     let begins = |at: &usize| bytes[*at] == MAGIC[0] && bytes[*at..].starts_with(MAGIC);
-    let mut fonts = (0..bytes.len()).filter(begins).filter_map(|at| font(&bytes[at..]));
+    let mut fonts = (0..bytes.len()).filter(begins).take(STARTS).filter_map(|at| font(&bytes[at..]));
     fonts.find(|glyphs| !glyphs.is_empty()).unwrap_or_default()
 }
 
@@ -31,14 +34,25 @@ fn font(file: &[u8]) -> Option<Vec<(u8, [u8; HIGH])>> {
         match name {
             b"ASCE" => ascent = Some(i16::from_be_bytes(array(section, 0)?)),
             b"CHIX" => {
-                let entries = section.chunks_exact(ENTRY);
-                return Some(entries.filter_map(|entry| glyph(file, ascent?, entry)).collect());
+                return Some(ascii(section).filter_map(|entry| glyph(file, ascent?, entry)).collect());
             }
             _ => {}
         }
         at = at.checked_add(8)?.checked_add(length)?;
     }
     None
+}
+
+/// The entries of an index up to the last of ASCII; its code points ascend, or GRUB refuses the file.
+fn ascii(index: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let code = |entry: &[u8]| array(entry, 0).map(u32::from_be_bytes);
+    let entries = index.chunks_exact(ENTRY).scan(None, move |last, entry| {
+        let code = code(entry)?;
+        let ascends = last.is_none_or(|last| code > last);
+        *last = Some(code);
+        ascends.then_some((code, entry))
+    });
+    entries.take_while(|(code, _)| *code < 127).map(|(_, entry)| entry)
 }
 
 /// A glyph: width, height, what lies left of it and between it and the base line, how far the next one is; then its pixels without
@@ -99,6 +113,14 @@ mod tests {
         for length in 0..whole.len() - 1 {
             assert_eq!(glyphs(&whole[..length]), [], "{length} bytes");
         }
+        let repeated = |entry: &[u8]| {
+            let index = ascii(entry).count();
+            assert!(index <= 1, "{index}");
+        };
+        repeated(&[0, 0, 0, 108, 0, 0, 0, 0, 9].repeat(100_000));
+        repeated(&[0, 0, 4, 22, 0, 0, 0, 0, 9].repeat(100_000));
+        let starts = [MAGIC.repeat(STARTS), whole.clone()].concat();
+        assert_eq!(glyphs(&starts), [], "sixteen beginnings are enough");
         let mut endless = whole.clone();
         endless[16..20].fill(0xff);
         assert_eq!(glyphs(&endless), []);

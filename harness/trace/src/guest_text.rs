@@ -251,6 +251,9 @@ impl Trace {
 
     /// A program was recognised; it says so once, with all of the line once that is there.
     fn saw(&mut self, stage: Stage, program: &str, text: &str) {
+        if stage >= Stage::Started {
+            self.guest.started_in = self.attempts.len();
+        }
         let mut known = self.guest.sightings.iter_mut();
         if let Some(known) = known.find(|sighting| sighting.program == program && sighting.stage == stage) {
             let numbered = |text: &str| text.contains(|c: char| c.is_ascii_digit());

@@ -55,12 +55,20 @@ pub struct GuestText {
     /// Programs in the order in which they were recognised, each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sightings: Vec<Sighting>,
+    /// Attempts that had begun when code of the medium, or a program that runs after it, was seen last; 0 where none was.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub started_in: usize,
     /// What stopped it, in the program's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<Sighting>,
     /// Patterns of the expectation that were found, each with the first line that has it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub found: Vec<(String, String)>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 impl GuestText {

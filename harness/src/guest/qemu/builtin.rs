@@ -16,12 +16,12 @@ const KEEPS_FROM_FLOPPY: [&str; 2] = ["isa-fdc", "floppy"];
 
 impl Reader<'_> {
     /// The cards that the board makes, and the drives that QEMU adds.
-    pub(super) fn built_in(&mut self) -> Vec<GuestDevice> {
+    pub(super) fn built_in(&mut self, short: &[GuestDevice]) -> Vec<GuestDevice> {
         let built_in = std::mem::take(&mut self.built_in);
         let mut devices = Vec::new();
         let Some(board) = self.board else { return devices };
         if !built_in.none && !self.is_part {
-            devices.extend(self.own_drives(board));
+            devices.extend(self.own_drives(board, short));
             if !built_in.network {
                 let user = Wire::Plug(Plug::User(None));
                 devices.extend(self.card(board, None, user, 1, 0));
@@ -42,9 +42,12 @@ impl Reader<'_> {
     }
 
     /// Empty drives that QEMU adds where the line has neither `-nodefaults` nor a drive in their place.
-    fn own_drives(&mut self, board: Board) -> Vec<GuestDevice> {
-        let named = |drivers: &[&str]| self.devices.iter().any(|(parts, _)| drivers.contains(&parts.first.as_str()));
-        let taken = |class: &DeviceClass| self.short.iter().any(|device| device.device.class == *class);
+    fn own_drives(&mut self, board: Board, short_drives: &[GuestDevice]) -> Vec<GuestDevice> {
+        let named = |drivers: &[&str]| {
+            let devices = self.devices.iter().map(|(parts, _)| parts.first.as_str());
+            devices.chain(self.globals.iter().map(String::as_str)).any(|driver| drivers.contains(&driver))
+        };
+        let taken = |class: &DeviceClass| short_drives.iter().any(|device| device.device.class == *class);
         let facts = board.facts();
         let cd = match (facts.ide, facts.ahci) {
             (Some(_), _) => Some(DeviceClass::Ide { channel: 1, unit: 0 }),
@@ -94,9 +97,13 @@ impl Reader<'_> {
         Some(GuestDevice { name: format!("nic{number}"), line, device, kind, source: None, network: Some(plug) })
     }
 
-    /// A word that belongs to no option: QEMU takes it for an image of the first disk.
+    /// A word that belongs to no option: QEMU takes it for an image of the first disk. One that a shell would replace is none.
     pub(super) fn stray(&mut self, word: &Word) {
-        self.short_drive("hda", word);
+        if word.text.starts_with('$') {
+            self.notes.ignored(word.at.line, format!("{}: what a shell puts in its place is not known", word.text));
+        } else {
+            self.short_drive("hda", word);
+        }
     }
 }
 

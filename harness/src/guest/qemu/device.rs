@@ -133,12 +133,12 @@ impl Reader<'_> {
                 let port = bus.rsplit('.').next().and_then(small);
                 let sata = format!("SATA {}", word_of(optical));
                 match buses.adapter(bus).filter(|placed| placed.adapter == Adapter::Ahci) {
-                    Some(placed) => (free::ahci(before, port), optical, sata, placed.at),
+                    Some(placed) => (free::ahci(port), optical, sata, placed.at),
                     None if self.board == Some(Board::Pc) => {
                         let unit = parts.get("unit").and_then(small);
                         (free::ide(before, port, unit), optical, format!("IDE {}", word_of(optical)), none)
                     }
-                    None => (free::ahci(before, port), optical, sata, none),
+                    None => (free::ahci(port), optical, sata, none),
                 }
             }
             "scsi-hd" | "scsi-cd" | "scsi-disk" | "scsi-block" | "scsi-generic" => {
@@ -146,8 +146,8 @@ impl Reader<'_> {
             }
             "usb-storage" | "usb-bot" => usb_class(parts, buses, before),
             "floppy" => {
-                let unit = parts.get("unit").and_then(small).unwrap_or_default();
-                (DeviceClass::Floppy { unit }, false, "floppy".to_owned(), none)
+                let unit = parts.get("unit").and_then(small);
+                (free::floppy(before, unit), false, "floppy".to_owned(), none)
             }
             _ => return Ok(None),
         }))

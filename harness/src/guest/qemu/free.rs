@@ -11,21 +11,23 @@ fn first(before: &[GuestDevice], mut places: impl Iterator<Item = DeviceClass>) 
     places.find(|place| !before.iter().any(|device| device.device.class == *place))
 }
 
-/// A place on the IDE controller: the first free unit of this channel, or of any (`ide_dev_initfn` in QEMU's `hw/ide`).
+/// A place on the IDE controller: unit 0, then unit 1 of the channel (`ide_qdev_realize` in QEMU's `hw/ide/qdev.c`). A device
+/// without a bus goes to the channel that was made last, and where both units have a drive QEMU refuses it.
 pub(super) fn ide(before: &[GuestDevice], channel: Option<u8>, unit: Option<u8>) -> DeviceClass {
-    let channels = channel.map_or(0..=1, |channel| channel..=channel);
-    let units = unit.map_or(0..=1, |unit| unit..=unit);
-    let places = channels.clone().flat_map(|channel| units.clone().map(move |unit| DeviceClass::Ide { channel, unit }));
-    first(before, places).unwrap_or(DeviceClass::Ide { channel: *channels.start(), unit: *units.start() })
+    let channel = channel.unwrap_or(1);
+    let at = |unit| DeviceClass::Ide { channel, unit };
+    unit.map(at).or_else(|| first(before, (0..=1).map(at))).unwrap_or(at(1))
 }
 
-/// A port of an AHCI controller: this one, or the first that is free.
-pub(super) fn ahci(before: &[GuestDevice], port: Option<u8>) -> DeviceClass {
-    let free = || first(before, (0..6).map(|port| DeviceClass::Ahci { port }));
-    match port {
-        Some(port) => DeviceClass::Ahci { port },
-        None => free().unwrap_or(DeviceClass::Ahci { port: 0 }),
-    }
+/// A port of an AHCI controller; a device without a bus goes to the last one, which takes one drive.
+pub(super) fn ahci(port: Option<u8>) -> DeviceClass {
+    DeviceClass::Ahci { port: port.unwrap_or(5) }
+}
+
+/// A floppy drive: this one, or the first without.
+pub(super) fn floppy(before: &[GuestDevice], unit: Option<u8>) -> DeviceClass {
+    let at = |unit| DeviceClass::Floppy { unit };
+    unit.map(at).or_else(|| first(before, (0..=1).map(at))).unwrap_or(at(1))
 }
 
 /// Target and LUN of a SCSI device (`scsi_qdev_realize` in QEMU's `hw/scsi/scsi-bus.c`): without a target the first that is free

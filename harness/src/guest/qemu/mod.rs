@@ -26,6 +26,7 @@ use buses::Buses;
 use cards::BuiltIn;
 use drives::Drives;
 use options::Parts;
+use short::ShortDrive;
 use words::Word;
 
 /// Options without a value.
@@ -122,7 +123,10 @@ pub fn read_typed(file: &str, words: &[Word], typed_file: &str, typed: &[Command
         name.starts_with("qemu-system-") || name == "qemu-kvm" || name == "kvm" || name == "qemu"
     };
     let options_alone = words.first().is_some_and(|word| word.text.starts_with('-'));
-    let program = words.iter().position(is_qemu);
+    // a log may speak of QEMU before its command line
+    let has_options = |&at: &usize| words.get(at + 1).is_some_and(|word| word.text.starts_with('-'));
+    let candidates = || words.iter().enumerate().filter(|(_, word)| is_qemu(word)).map(|(at, _)| at);
+    let program = candidates().find(has_options).or_else(|| candidates().next());
     let Some(first) = program.map(|start| start + 1).or(options_alone.then_some(0)) else {
         let at = words.first().map(|word| word.at).unwrap_or(super::At { line: 1, column: 1 });
         let what = "no word of the text is a QEMU program".to_owned();
@@ -136,6 +140,11 @@ pub fn read_typed(file: &str, words: &[Word], typed_file: &str, typed: &[Command
     let mut rest = words[first..].iter().peekable();
     while let Some(word) = rest.next() {
         let Some(option) = word.text.strip_prefix('-').map(|option| option.strip_prefix('-').unwrap_or(option)) else {
+            if word.begins_line && !options_alone {
+                let words = format!("\"{}\" and what follows: the command has ended with the line before", word.text);
+                reader.notes.ignored(word.at.line, words);
+                break;
+            }
             reader.stray(word);
             continue;
         };
@@ -173,10 +182,12 @@ struct Reader<'a> {
     netdevs: BTreeMap<String, Plug>,
     devices: Vec<(Parts, Word)>,
     /// Drives that make a device by themselves.
-    short: Vec<GuestDevice>,
+    short: Vec<ShortDrive>,
     built_in: BuiltIn,
     /// Options alone, without a program: not the whole line, so that nothing follows from what it does not say.
     is_part: bool,
+    /// Drivers that `-global` names, which count as devices for what QEMU adds.
+    globals: Vec<String>,
     /// Ranks of floppy drives A and B.
     floppies: [Option<i64>; 2],
     notes: Notes,
@@ -203,6 +214,7 @@ impl<'a> Reader<'a> {
             short: Vec::new(),
             built_in: BuiltIn::default(),
             is_part: false,
+            globals: Vec::new(),
             floppies: [None, None],
             notes: Notes::default(),
         }
@@ -273,7 +285,7 @@ impl<'a> Reader<'a> {
                     .replaced(line, format!("-readconfig {}: what it defines is guessed from its names", value.text));
             }
             "fw_cfg" => self.notes.ignored(line, format!("-fw_cfg {}", value.text)),
-            "global" => self.global(&parts("")?),
+            "global" => self.global(&parts("")?, &value.text),
             other if UNSEEN.contains(&other) => {}
             _ => self.notes.ignored(word.at.line, format!("{} is not known here", word.text)),
         }
@@ -348,7 +360,9 @@ impl<'a> Reader<'a> {
     }
 
     /// `-global isa-fdc.bootindexA=1`, which carries a floppy's rank.
-    fn global(&mut self, parts: &Parts) {
+    fn global(&mut self, parts: &Parts, text: &str) {
+        let driver = parts.get("driver").or_else(|| text.split_once('.').map(|(driver, _)| driver));
+        self.globals.extend(driver.map(str::to_owned));
         for (index, letter) in ["A", "B"].into_iter().enumerate() {
             let named = parts.get(&format!("isa-fdc.bootindex{letter}"));
             let spelled = (parts.get("driver") == Some("isa-fdc")
@@ -364,11 +378,11 @@ impl<'a> Reader<'a> {
     fn finish(mut self, typed_file: &'a str, typed: &[Command]) -> Result<Guest, GuestError> {
         self.flash();
         let buses = Buses::of(&self.devices, self.board);
-        let built_in = self.built_in();
+        let short = self.short_devices();
+        let built_in = self.built_in(&short);
         // the board makes its drives and cards first; a drive of if=virtio is a device behind those that are named
-        let (late, mut devices): (Vec<_>, Vec<_>) = std::mem::take(&mut self.short)
-            .into_iter()
-            .partition(|device| device.device.class == DeviceClass::VirtioBlk);
+        let (late, mut devices): (Vec<_>, Vec<_>) =
+            short.into_iter().partition(|device| device.device.class == DeviceClass::VirtioBlk);
         devices.extend(built_in);
         for (parts, word) in std::mem::take(&mut self.devices) {
             devices.extend(self.device(&parts, &word, &buses, &devices)?);

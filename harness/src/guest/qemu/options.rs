@@ -103,7 +103,8 @@ mod tests {
     use crate::guest::At;
 
     fn parts(text: &str, implied: &str) -> Parts {
-        Parts::read("a", &Word { text: text.to_owned(), at: At { line: 1, column: 1 } }, implied).unwrap()
+        Parts::read("a", &Word { text: text.to_owned(), at: At { line: 1, column: 1 }, begins_line: false }, implied)
+            .unwrap()
     }
 
     #[test]
@@ -124,7 +125,7 @@ mod tests {
     #[test]
     fn nested_json_is_flat_and_broken_json_has_a_place() {
         assert_eq!(parts(r#"{"driver":"raw","file":{"filename":"x"}}"#, "driver").get("file.filename"), Some("x"));
-        let word = Word { text: "{\"driver\":".to_owned(), at: At { line: 3, column: 9 } };
+        let word = Word { text: "{\"driver\":".to_owned(), at: At { line: 3, column: 9 }, begins_line: false };
         assert_eq!(Parts::read("a", &word, "driver").unwrap_err().at, word.at);
     }
 }

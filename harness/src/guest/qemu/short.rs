@@ -1,84 +1,129 @@
-//! Drives that make a device by themselves: `-drive if=ide`, `-hda`, `-cdrom`, `-fda`.
+//! Drives that make a device by themselves: `-drive if=ide`, `-hda`, `-cdrom`, `-fda`, and an image that stands alone.
 
 use super::Reader;
+use super::device::small;
 use super::options::Parts;
 use super::words::Word;
 use crate::guest::plain::plain_device;
 use crate::guest::{GuestDevice, GuestError};
 use crate::machine::{Board, DeviceClass};
 
+/// What a drive is plugged into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Interface {
+    /// Whatever the board has for a drive of which nothing is said: IDE on pc, AHCI on q35, virtio on virt.
+    Board,
+    Ide,
+    Virtio,
+    Floppy,
+}
+
+/// A drive, before the board is known.
+pub(super) struct ShortDrive {
+    interface: Interface,
+    bus: Option<u8>,
+    unit: Option<u8>,
+    index: Option<u8>,
+    /// `-hda`, for one that has such a name.
+    name: Option<String>,
+    optical: bool,
+    file: String,
+    line: u32,
+}
+
 impl Reader<'_> {
     pub(super) fn drive(&mut self, parts: &Parts, word: &Word) -> Result<(), GuestError> {
         let file = parts.get("file").unwrap_or(&parts.first).to_owned();
-        let unit = parts.get("unit").or(parts.get("index")).and_then(|unit| unit.parse::<usize>().ok());
-        match parts.get("if").unwrap_or("ide") {
-            "pflash" => {
+        let number = |key: &str| parts.get(key).and_then(small);
+        let interface = match parts.get("if") {
+            Some("pflash") => {
+                let unit = number("unit").or(number("index")).map(usize::from);
                 self.drives.add_flash(unit, file, word.at.line);
+                return Ok(());
             }
-            "none" => {
+            Some("none") => {
                 let id = parts.get("id").ok_or_else(|| {
                     self.error(word, "-drive if=none has no id, so that no device can name it", "write id=NAME")
                 })?;
                 self.drives.add_file(id, file);
+                return Ok(());
             }
-            "ide" | "sd" | "mtd" | "scsi" | "xen" | "floppy" | "virtio" => {
-                let kind = parts.get("if").unwrap_or("ide");
-                let number = u8::try_from(unit.unwrap_or_else(|| self.next_index(kind))).unwrap_or(u8::MAX);
-                let class = match (kind, self.board) {
-                    ("ide", Some(Board::Pc)) => DeviceClass::Ide { channel: number / 2, unit: number % 2 },
-                    ("ide", _) => DeviceClass::Ahci { port: number },
-                    ("virtio", _) => DeviceClass::VirtioBlk,
-                    ("floppy", _) => DeviceClass::Floppy { unit: number },
-                    (other, _) => {
-                        self.notes.ignored(word.at.line, format!("-drive if={other} cannot be had here"));
-                        return Ok(());
-                    }
-                };
-                let optical = parts.get("media") == Some("cdrom");
-                let name = format!("{kind}-{number}");
-                self.short.push(short(name, class, optical, file, word.at.line));
+            None => Interface::Board,
+            Some("ide") => Interface::Ide,
+            Some("virtio") => Interface::Virtio,
+            Some("floppy") => Interface::Floppy,
+            Some(other @ ("sd" | "mtd" | "scsi" | "xen")) => {
+                self.notes.ignored(word.at.line, format!("-drive if={other} cannot be had here"));
+                return Ok(());
             }
-            other => {
-                return Err(self.error(
-                    word,
-                    format!("QEMU knows no drive of if={other}"),
-                    "write if=none, ide, virtio or pflash",
-                ));
+            Some(other) => {
+                let what = format!("QEMU knows no drive of if={other}");
+                return Err(self.error(word, what, "write if=none, ide, virtio or pflash"));
             }
-        }
-        Ok(())
-    }
-
-    /// The first index that no drive of this interface has.
-    fn next_index(&self, kind: &str) -> usize {
-        let index = |class: &DeviceClass| match (kind, class) {
-            ("ide", DeviceClass::Ide { channel, unit }) => Some(channel * 2 + unit),
-            ("ide", DeviceClass::Ahci { port }) => Some(*port),
-            ("floppy", DeviceClass::Floppy { unit }) => Some(*unit),
-            _ => None,
         };
-        let taken: Vec<u8> = self.short.iter().filter_map(|device| index(&device.device.class)).collect();
-        let virtio = self.short.iter().filter(|device| device.device.class == DeviceClass::VirtioBlk).count();
-        match kind {
-            "virtio" => virtio,
-            _ => (0..).find(|index| !taken.contains(index)).map_or(0, usize::from),
-        }
+        self.short.push(ShortDrive {
+            interface,
+            bus: number("bus"),
+            unit: number("unit"),
+            index: number("index"),
+            name: None,
+            optical: parts.get("media") == Some("cdrom"),
+            file,
+            line: word.at.line,
+        });
+        Ok(())
     }
 
     /// `-hda FILE`, `-cdrom FILE`, `-fda FILE`.
     pub(super) fn short_drive(&mut self, option: &str, value: &Word) {
-        let number = match option {
+        let index = match option {
             "hda" | "fda" => 0,
             "hdb" | "fdb" => 1,
             "hdd" => 3,
             _ => 2,
         };
-        let class = match (option, self.board) {
-            ("fda" | "fdb", _) => DeviceClass::Floppy { unit: number },
-            (_, Some(Board::Pc)) => DeviceClass::Ide { channel: number / 2, unit: number % 2 },
-            _ => DeviceClass::Ahci { port: number },
-        };
-        self.short.push(short(option.to_owned(), class, option == "cdrom", value.text.clone(), value.at.line));
+        let is_floppy = ["fda", "fdb"].contains(&option);
+        self.short.push(ShortDrive {
+            interface: if is_floppy { Interface::Floppy } else { Interface::Board },
+            bus: None,
+            unit: None,
+            index: Some(index),
+            name: Some(option.to_owned()),
+            optical: option == "cdrom",
+            file: value.text.clone(),
+            line: value.at.line,
+        });
+    }
+
+    /// The drives as devices of the board: one without an index gets the first that is free, in the order of the line.
+    pub(super) fn short_devices(&mut self) -> Vec<GuestDevice> {
+        let (mut devices, mut taken) = (Vec::new(), Vec::new());
+        for drive in std::mem::take(&mut self.short) {
+            let interface = match (drive.interface, self.board) {
+                (Interface::Board, Some(Board::Virt)) => Interface::Virtio,
+                (Interface::Board, _) => Interface::Ide,
+                (interface, _) => interface,
+            };
+            let units = if self.board == Some(Board::Q35) { 1 } else { 2 };
+            let place = drive.unit.map(|unit| drive.bus.unwrap_or(0).saturating_mul(units).saturating_add(unit));
+            let free = || (0..=u8::MAX).find(|index| !taken.contains(&(interface, *index)));
+            let index = drive.index.or(place).or_else(free).unwrap_or(u8::MAX);
+            taken.push((interface, index));
+            let (word, class) = match interface {
+                Interface::Virtio => ("virtio", DeviceClass::VirtioBlk),
+                Interface::Floppy => ("floppy", DeviceClass::Floppy { unit: index }),
+                _ if self.board == Some(Board::Q35) => ("ide", DeviceClass::Ahci { port: index }),
+                _ => ("ide", DeviceClass::Ide { channel: index / 2, unit: index % 2 }),
+            };
+            let name = drive.name.unwrap_or_else(|| format!("{word}-{index}"));
+            let optical = drive.optical && class != DeviceClass::VirtioBlk;
+            let mut device = short(name, class, optical, drive.file, drive.line);
+            if let DeviceClass::Floppy { unit } = device.device.class {
+                device.device.bootindex = self.floppies.get(usize::from(unit)).copied().flatten();
+            }
+            devices.push(device);
+        }
+        devices
     }
 }
 

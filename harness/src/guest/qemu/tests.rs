@@ -130,7 +130,7 @@ fn cards_of_nic_and_net_are_plugged_in_where_the_line_says() {
 fn places_that_the_line_leaves_open_are_the_first_that_are_free() {
     let line = "kvm -nodefaults -device virtio-scsi-pci,id=s -device scsi-hd,id=a -device scsi-hd,id=b,lun=1 \
                 -device scsi-cd,id=c -device scsi-hd,id=d,scsi-id=1 -device usb-ehci -device usb-storage,id=u \
-                -device usb-storage,id=v -drive file=e -device ide-hd,id=f -device ide-hd,id=g,bus=ide.1";
+                -device usb-storage,id=v -drive file=e -device ide-hd,id=f -device ide-hd,id=g,bus=ide.1 -device ide-hd,id=h,bus=ide.0";
     let guest = guest(line);
     let class = |name: &str| guest.devices.iter().find(|device| device.name == name).unwrap().device.class.clone();
     let scsi = |target, lun| DeviceClass::VirtioScsi { hba: 0, target, lun };
@@ -138,8 +138,42 @@ fn places_that_the_line_leaves_open_are_the_first_that_are_free() {
     let usb = |port| DeviceClass::UsbStorage { controller: crate::machine::UsbController::Ehci, port };
     assert_eq!(["u", "v"].map(class), [usb(1), usb(2)]);
     let ide = |channel, unit| DeviceClass::Ide { channel, unit };
-    assert_eq!(["ide-0", "f", "g"].map(class), [ide(0, 0), ide(0, 1), ide(1, 0)]);
+    assert_eq!(["ide-0", "f", "g", "h"].map(class), [ide(0, 0), ide(1, 0), ide(1, 1), ide(0, 1)]);
     crate::machine::layout::Layout::of(&guest.machine().unwrap()).unwrap();
+}
+
+#[rstest]
+#[case::pc("pc", &["IDE disk", "IDE CD", "IDE disk"])]
+#[case::q35("q35", &["SATA disk", "SATA CD", "SATA disk"])]
+fn a_drive_of_which_nothing_is_said_is_as_the_board_has_it_wherever_the_board_is_named(
+    #[case] board: &str,
+    #[case] kinds_wanted: &[&str],
+) {
+    let guest = guest(&format!("kvm -nodefaults -hda a -cdrom b -drive file=c -M {board}"));
+    assert_eq!(guest.devices.iter().map(|device| device.kind.as_str()).collect::<Vec<_>>(), kinds_wanted);
+    crate::machine::layout::Layout::of(&guest.machine().unwrap()).unwrap();
+}
+
+#[test]
+fn virt_has_virtio_drives_and_a_global_property_counts_as_a_device() {
+    let arm = guest("qemu-system-aarch64 -M virt -nic none -drive file=a disk.img");
+    assert_eq!(kinds(&arm), [("virtio-0", "virtio disk"), ("hda", "virtio disk")]);
+    let floppy = guest("kvm -nic none -fda a -global isa-fdc.bootindexA=3 -device ide-cd");
+    assert_eq!((kinds(&floppy)[0], floppy.devices[0].device.bootindex), (("fda", "floppy"), Some(3)));
+    let two = guest("kvm -nodefaults -device floppy -device floppy");
+    assert_eq!(two.devices[1].device.class, DeviceClass::Floppy { unit: 1 });
+}
+
+#[test]
+fn what_stands_around_a_command_is_no_disk() {
+    let log = "2026-01-01 10:00:00: starting up libvirt version: 10.0.0, qemu version: 8.2.2, kernel: 6.8\n\
+               LC_ALL=C \\\n/usr/bin/qemu-system-x86_64 \\\n-nodefaults \\\n-device e1000\n\
+               char device redirected to /dev/pts/1 (label charserial0)\n";
+    assert_eq!(kinds(&guest(log)), [("nic0", "e1000 NIC")]);
+    let script = "exec qemu-system-x86_64 -nodefaults -hda a.img \"$@\" > log 2>&1 &\n";
+    assert_eq!(kinds(&guest(script)), [("hda", "IDE disk")]);
+    let many = format!("kvm -nodefaults {}", "-drive file=a ".repeat(300));
+    assert_eq!(guest(&many).devices.len(), 300);
 }
 
 #[test]

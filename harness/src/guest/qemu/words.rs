@@ -9,6 +9,8 @@ pub struct Word {
     pub text: String,
     /// Where it begins.
     pub at: At,
+    /// It is the first on its line, and the line before did not go on.
+    pub begins_line: bool,
 }
 
 /// Splits a text as a POSIX shell does: quotes, backslashes, a backslash before the end of a line, and comments. Expands
@@ -19,10 +21,16 @@ pub struct Word {
 /// [`GuestError`] for a quote without an end.
 pub fn split(file: &str, text: &str) -> Result<Vec<Word>, GuestError> {
     let mut words = Vec::new();
-    let mut reader = Reader { rest: text.chars().peekable(), at: At { line: 1, column: 1 } };
+    let mut reader = Reader { rest: text.chars().peekable(), at: At { line: 1, column: 1 }, begins_line: true };
     while let Some(&next) = reader.rest.peek() {
         if next.is_whitespace() {
+            reader.begins_line |= next == '\n';
             reader.take();
+        } else if "|&;<>".contains(next) || reader.is_redirection() {
+            // the rest of the line is another command, or where the output goes
+            while reader.rest.peek().is_some_and(|&c| c != '\n') {
+                reader.take();
+            }
         } else if next == '#' {
             while reader.rest.peek().is_some_and(|&c| c != '\n') {
                 reader.take();
@@ -42,6 +50,7 @@ pub fn of_process(bytes: &[u8]) -> Vec<Word> {
         .map(|(index, word)| Word {
             text: String::from_utf8_lossy(word).into_owned(),
             at: At { line: 1, column: index as u32 + 1 },
+            begins_line: index == 0,
         })
         .collect()
 }
@@ -49,9 +58,16 @@ pub fn of_process(bytes: &[u8]) -> Vec<Word> {
 struct Reader<'a> {
     rest: std::iter::Peekable<std::str::Chars<'a>>,
     at: At,
+    begins_line: bool,
 }
 
 impl Reader<'_> {
+    /// `2>` at the beginning of a word.
+    fn is_redirection(&self) -> bool {
+        let mut ahead = self.rest.clone();
+        ahead.next().is_some_and(|c| c.is_ascii_digit()) && ahead.next().is_some_and(|c| "<>".contains(c))
+    }
+
     fn take(&mut self) -> Option<char> {
         let taken = self.rest.next()?;
         self.at = match taken {
@@ -115,7 +131,11 @@ impl Reader<'_> {
                 plain => text.push(plain),
             }
         }
-        Ok((!text.is_empty() || quoted).then_some(Word { text, at }))
+        if text.is_empty() && !quoted {
+            return Ok(None);
+        }
+        let begins_line = std::mem::replace(&mut self.begins_line, false);
+        Ok(Some(Word { text, at, begins_line }))
     }
 }
 
@@ -132,6 +152,14 @@ mod tests {
         let words = split("a", "qemu \\\n -drive 'a b',c=\"d \\\" e\" x\\ y # no\n -S ''").unwrap();
         assert_eq!(texts(&words), ["qemu", "-drive", "a b,c=d \" e", "x y", "-S", ""]);
         assert_eq!((words[1].at.line, words[1].at.column), (2, 2));
+    }
+
+    #[test]
+    fn a_command_ends_at_an_operator_of_the_shell_and_lines_are_told_apart() {
+        let words = split("a", "qemu -S 2>&1 | tee log\nnext \\\n on 'a|b' x&y > z\n").unwrap();
+        assert_eq!(texts(&words), ["qemu", "-S", "next", "on", "a|b", "x&y"]);
+        let begins: Vec<&str> = words.iter().filter(|word| word.begins_line).map(|word| word.text.as_str()).collect();
+        assert_eq!(begins, ["qemu", "next"]);
     }
 
     #[test]
