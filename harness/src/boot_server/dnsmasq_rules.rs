@@ -12,6 +12,10 @@ use super::dnsmasq_lines::{Line, is_tag};
 use super::{BootFile, File, Note, arch};
 use crate::lan::{BootAnswer, Compare, DhcpRule, DhcpServer, LanSpec, Match};
 
+/// Options that choose a boot file or a server in another way than `dhcp-boot`.
+const OTHER_OPTIONS: [&str; 6] =
+    ["66", "67", "43", "option:tftp-server", "option:bootfile-name", "option:vendor-encap"];
+
 /// Tags that dnsmasq sets by itself, from what the lan does not know.
 const OWN_TAGS: [&str; 4] = ["known", "known-othernet", "bootp", "cpewan-id"];
 
@@ -111,7 +115,11 @@ impl<'a> Rules<'a> {
                 let class = matches!(words.get(tags.len()), Some(&"60" | &"option:vendor-class"));
                 if class && words.get(tags.len() + 1) == Some(&"HTTPClient") {
                     self.http_client.push(tags);
-                } else if class || matches!(words.get(tags.len()), Some(&"66" | &"67" | &"43")) {
+                } else if class
+                    || words
+                        .get(tags.len())
+                        .is_some_and(|word| OTHER_OPTIONS.contains(word) || word.starts_with("vendor:"))
+                {
                     self.does_not_know(line);
                 }
             }
@@ -121,7 +129,8 @@ impl<'a> Rules<'a> {
             }
             // somebody else gives the addresses, or a range gives tags or is for tags
             "dhcp-range"
-                if words.iter().any(|word| *word == "proxy" || word.contains(':')) && line.value.contains('.') =>
+                if words.iter().any(|word| ["proxy", "static"].contains(word) || word.contains(':'))
+                    && line.value.contains('.') =>
             {
                 self.does_not_know(line);
             }
@@ -184,7 +193,16 @@ impl<'a> Rules<'a> {
             let when = if boot.tags.is_empty() { Match::Any } else { Match::All(all.collect()) };
             let mut answer = BootAnswer::file(addresses::boot_file(boot.file).0);
             answer.next_server = Some(boot.server.map_or(SERVER, |_| SERVER));
-            answer.vendor_class = self.sends_http_client(boot).then(|| "HTTPClient".to_owned());
+            let with_class = BootAnswer { vendor_class: Some("HTTPClient".to_owned()), ..answer.clone() };
+            if self.sends_http_client(boot) {
+                answer = with_class;
+            } else {
+                // an option with tags of its own is sent to whoever has those, whichever boot file it gets
+                for tags in &self.http_client {
+                    let both = [when.clone()].into_iter().chain(tags.iter().map(|tag| self.when(tag)));
+                    server.rules.push(DhcpRule { when: Match::All(both.collect()), answer: with_class.clone() });
+                }
+            }
             server.rules.push(DhcpRule { when, answer });
         }
         Ok(LanSpec { address: SERVER, ..LanSpec::new().dhcp(server) })

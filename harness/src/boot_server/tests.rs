@@ -76,9 +76,10 @@ fn the_articles_right_rules_have_no_warning_and_go_to_daemon_and_lan() {
     assert!(server.files.iter().all(|file| file.processor == Processor::X86));
     let lan = server.lan.unwrap();
     let rules = &lan.dhcp[0].rules;
-    assert_eq!(rules.len(), 3);
+    // the two files that are not for HTTP have a rule each for who has the tag of option 60 nevertheless
+    assert_eq!(rules.len(), 5);
     assert_eq!(rules[0].answer.vendor_class.as_deref(), Some("HTTPClient"));
-    assert_eq!(rules[2].when, crate::lan::Match::Any);
+    assert_eq!(rules[4].when, crate::lan::Match::Any);
 }
 
 #[test]
@@ -301,7 +302,23 @@ fn a_tag_that_must_not_be_set_and_an_option_that_is_only_sent_choose_as_dnsmasq_
     assert_eq!([file(0, true), file(7, true)], ["http://192.168.122.1/menu.ipxe"; 2]);
 }
 
+#[test]
+fn an_option_with_a_tag_is_sent_with_a_boot_file_that_has_none() {
+    let conf = "dhcp-range=192.168.1.9,192.168.1.20\ndhcp-match=set:http,option:client-arch,16\n\
+                dhcp-option-force=tag:http,60,HTTPClient\ndhcp-boot=http://192.168.1.1/a.efi\n";
+    let lan = read(conf, "d").unwrap().lan.unwrap();
+    let class = |architecture: u16| {
+        let client = client("HTTPClient", architecture);
+        let rule = lan.dhcp[0].rules.iter().find(|rule| rule.when.matches(&client)).unwrap();
+        rule.answer.vendor_class.clone()
+    };
+    assert_eq!([class(16).as_deref(), class(19).as_deref()], [Some("HTTPClient"), None]);
+}
+
 #[rstest]
+#[case::a_static_range("dhcp-range=192.168.1.0,static")]
+#[case::an_option_by_name("dhcp-range=192.168.1.9,192.168.1.20\ndhcp-option=option:bootfile-name,a.0")]
+#[case::an_option_of_a_vendor("dhcp-range=192.168.1.9,192.168.1.20\ndhcp-option=vendor:PXEClient,6,2b")]
 #[case::proxy("dhcp-range=192.168.1.0,proxy,255.255.255.0")]
 #[case::tags_of_tags("dhcp-range=192.168.1.9,192.168.1.20\ntag-if=set:x,tag:y")]
 #[case::a_tag_of_its_own("dhcp-range=192.168.1.9,192.168.1.20\ndhcp-boot=tag:!known,a.0")]

@@ -96,6 +96,8 @@ pub struct GuestDevice {
     pub source: Option<String>,
     /// What a NIC is plugged into.
     pub network: Option<Plug>,
+    /// Its owner gave it an option ROM in place of QEMU's.
+    pub own_rom: bool,
 }
 
 /// What a NIC is plugged into.

@@ -140,6 +140,9 @@ fn without_rom(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) 
     }
     for (index, device) in guest.devices.iter().enumerate().filter(|(index, _)| guest.is_selected(*index)) {
         let DeviceClass::Nic(nic) = &guest.devices[index].device.class else { continue };
+        if device.own_rom {
+            continue; // what that holds is not known
+        }
         let is_off = nic.rom != OptionRom::Default;
         let (name, model) = (&device.name, nic.model.name());
         let why = match nic.model.uefi_driver() {
@@ -447,6 +450,7 @@ mod tests {
     )]
     #[case::no_rom_at_all("", "igb", "", Some("QEMU brings no option ROM for igb"))]
     #[case::nothing_drives_it(" firmware='efi'", "i82551", "", Some("drives i82551 under UEFI"))]
+    #[case::with_a_rom_of_its_own("", "igb", "<rom file='/x.rom'/>", None)]
     #[case::with_its_rom("", "e1000", "", None)]
     fn a_selected_card_that_nothing_boots_from_is_named(
         #[case] firmware: &str,

@@ -40,7 +40,7 @@ pub(super) fn of_disk(
         _ => " disk",
     };
     let (name, line, source) = (disk.name.clone(), disk.line, disk.source.clone());
-    Ok(GuestDevice { name, line, device, kind: kind + word, source, network: None })
+    Ok(GuestDevice { name, line, device, kind: kind + word, source, network: None, own_rom: false })
 }
 
 /// Class, whose PCI function it is behind, and what it is in words.
@@ -125,5 +125,5 @@ pub(super) fn of_interface(
         (device.place, device.slot, device.function) = (place, slot, function);
     }
     let (name, line, network) = (format!("nic{number}"), interface.line, Some(interface.plug.clone()));
-    Some(GuestDevice { name, line, device, kind, source: None, network })
+    Some(GuestDevice { name, line, device, kind, source: None, network, own_rom: interface.own_rom })
 }

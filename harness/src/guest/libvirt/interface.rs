@@ -11,6 +11,8 @@ pub(super) struct Interface {
     /// Its model, where it is one on PCI that is known.
     pub model: Option<NicModel>,
     pub rom: OptionRom,
+    /// Its ROM is a file of its owner's.
+    pub own_rom: bool,
     pub boot: Option<u32>,
     pub address: Option<Address>,
     pub plug: Plug,
@@ -87,9 +89,12 @@ pub(super) fn read(element: Element<'_, '_>, notes: &mut Notes) -> Result<Interf
             ));
         }
     };
+    let rom = rom(element, notes)?;
+    let file = element.child("rom").and_then(|rom| rom.attribute("file")).is_some_and(|file| !file.is_empty());
     Ok(Interface {
         model,
-        rom: rom(element, notes)?,
+        own_rom: file && rom == OptionRom::Default,
+        rom,
         boot: boot_order(element)?,
         address: Address::of(element)?,
         plug,

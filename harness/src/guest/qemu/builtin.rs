@@ -94,7 +94,15 @@ impl Reader<'_> {
         let kind = super::device::nic_kind(&model);
         let class = DeviceClass::Nic(Nic { model, rom: OptionRom::Default, lan: None });
         let device = plain_device(class, false, None);
-        Some(GuestDevice { name: format!("nic{number}"), line, device, kind, source: None, network: Some(plug) })
+        Some(GuestDevice {
+            name: format!("nic{number}"),
+            line,
+            device,
+            kind,
+            source: None,
+            network: Some(plug),
+            own_rom: false,
+        })
     }
 
     /// A word that belongs to no option: QEMU takes it for an image of the first disk. One that a shell would replace is none.

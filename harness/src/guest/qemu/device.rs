@@ -3,7 +3,7 @@
 use super::Reader;
 use super::buses::{Adapter, At, Buses, Placed};
 use super::free;
-use super::options::Parts;
+use super::options::{Parts, small};
 use super::words::Word;
 use crate::guest::plain::plain_device;
 use crate::guest::{GuestDevice, GuestError, Plug};
@@ -71,11 +71,11 @@ impl Reader<'_> {
             },
         };
         let name = self.free_name(parts.get("id").or(parts.get("drive")), before);
-        Ok(Some(GuestDevice { name, line: word.at.line, device, kind, source, network: None }))
+        Ok(Some(GuestDevice { name, line: word.at.line, device, kind, source, network: None, own_rom: false }))
     }
 
     fn nic(
-        &self,
+        &mut self,
         parts: &Parts,
         word: &Word,
         model: NicModel,
@@ -88,6 +88,10 @@ impl Reader<'_> {
             (_, Some("0")) => OptionRom::NoBar,
             _ => OptionRom::Default,
         };
+        let own_rom = parts.get("romfile").filter(|file| !file.is_empty());
+        if let Some(file) = own_rom {
+            self.notes.replaced(word.at.line, format!("{file}: the ROM that the platform's QEMU brings"));
+        }
         let number = before.iter().filter(|device| device.device.is_nic()).count();
         let kind = nic_kind(&model);
         let mut device = plain_device(DeviceClass::Nic(Nic { model, rom, lan: None }), false, bootindex);
@@ -95,7 +99,15 @@ impl Reader<'_> {
         let plug =
             parts.get("netdev").map_or(Plug::Nothing, |id| self.netdevs.get(id).cloned().unwrap_or(Plug::Nothing));
         let name = format!("nic{number}");
-        GuestDevice { name, line: word.at.line, device, kind, source: None, network: Some(plug) }
+        GuestDevice {
+            name,
+            line: word.at.line,
+            device,
+            kind,
+            source: None,
+            network: Some(plug),
+            own_rom: own_rom.is_some(),
+        }
     }
 
     /// A medium's name out of a device's id: lower case, digits and `-`, short, and no other device's.
@@ -190,11 +202,6 @@ fn usb_class(parts: &Parts, buses: &Buses, before: &[GuestDevice]) -> Drive {
     };
     let port = parts.get("port").and_then(|port| small(port.split('.').next()?));
     (free::usb(before, controller, port), false, format!("USB ({}) disk", controller.word()), at)
-}
-
-/// A number of a place; one that is too large is a place that no machine has.
-pub(super) fn small(text: &str) -> Option<u8> {
-    text.parse::<u64>().ok().map(|number| u8::try_from(number).unwrap_or(u8::MAX))
 }
 
 /// What a card is, for people.

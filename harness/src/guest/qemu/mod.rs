@@ -10,6 +10,7 @@ mod drives;
 mod free;
 mod options;
 mod short;
+mod short_drive;
 #[cfg(test)]
 mod tests;
 mod typed;
@@ -26,7 +27,7 @@ use buses::Buses;
 use cards::BuiltIn;
 use drives::Drives;
 use options::Parts;
-use short::ShortDrive;
+use short_drive::ShortDrive;
 use words::Word;
 
 /// Options without a value.

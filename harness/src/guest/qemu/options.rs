@@ -61,6 +61,11 @@ impl Parts {
     }
 }
 
+/// A number of a place; one that is too large is a place that no machine has.
+pub(super) fn small(text: &str) -> Option<u8> {
+    text.parse::<u64>().ok().map(|number| u8::try_from(number).unwrap_or(u8::MAX))
+}
+
 /// The pieces between commas; two commas are one that belongs to the piece.
 fn pieces(text: &str) -> Vec<String> {
     let (mut pieces, mut piece) = (Vec::new(), String::new());

@@ -1,35 +1,12 @@
 //! Drives that make a device by themselves: `-drive if=ide`, `-hda`, `-cdrom`, `-fda`, and an image that stands alone.
 
 use super::Reader;
-use super::device::small;
-use super::options::Parts;
+use super::options::{Parts, small};
+use super::short_drive::{Interface, ShortDrive};
 use super::words::Word;
 use crate::guest::plain::plain_device;
 use crate::guest::{GuestDevice, GuestError};
 use crate::machine::{Board, DeviceClass};
-
-/// What a drive is plugged into.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Interface {
-    /// Whatever the board has for a drive of which nothing is said: IDE on pc, AHCI on q35, virtio on virt.
-    Board,
-    Ide,
-    Virtio,
-    Floppy,
-}
-
-/// A drive, before the board is known.
-pub(super) struct ShortDrive {
-    interface: Interface,
-    bus: Option<u8>,
-    unit: Option<u8>,
-    index: Option<u8>,
-    /// `-hda`, for one that has such a name.
-    name: Option<String>,
-    optical: bool,
-    file: String,
-    line: u32,
-}
 
 impl Reader<'_> {
     pub(super) fn drive(&mut self, parts: &Parts, word: &Word) -> Result<(), GuestError> {
@@ -137,5 +114,13 @@ pub(super) fn short(name: String, class: DeviceClass, optical: bool, file: Strin
         (_, false) => "SATA disk",
     };
     let kind = kind.to_owned();
-    GuestDevice { name, line, device: plain_device(class, optical, None), kind, source: Some(file), network: None }
+    GuestDevice {
+        name,
+        line,
+        device: plain_device(class, optical, None),
+        kind,
+        source: Some(file),
+        network: None,
+        own_rom: false,
+    }
 }

@@ -1,0 +1,24 @@
+//! A drive that makes a device by itself, as the line has it.
+
+/// What a drive is plugged into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Interface {
+    /// Whatever the board has for a drive of which nothing is said: IDE on pc, AHCI on q35, virtio on virt.
+    Board,
+    Ide,
+    Virtio,
+    Floppy,
+}
+
+/// A drive, before the board is known.
+pub(super) struct ShortDrive {
+    pub interface: Interface,
+    pub bus: Option<u8>,
+    pub unit: Option<u8>,
+    pub index: Option<u8>,
+    /// `-hda`, for one that has such a name.
+    pub name: Option<String>,
+    pub optical: bool,
+    pub file: String,
+    pub line: u32,
+}
