@@ -115,9 +115,10 @@ impl Parser {
         }
     }
 
-    /// The shell or setup is on the screen, which print device paths too.
+    /// The shell or setup is on the screen, which print device paths too; or a crash, which prints registers and addresses.
     fn in_program_of_its_own(&self, trace: &Trace) -> bool {
-        self.in_setup || trace.terminal == Some(Terminal::UefiShell)
+        let others = [Terminal::UefiShell, Terminal::CpuException].map(Some);
+        self.in_setup || others.contains(&trace.terminal)
     }
 
     /// Half a sentence that no reset has cut.

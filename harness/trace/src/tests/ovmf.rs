@@ -157,8 +157,12 @@ fn escape_sequences_inside_a_line_do_not_hide_it() {
 #[test]
 fn a_crash_of_the_firmware_is_no_end_of_the_search() {
     let crash = "!!!! X64 Exception Type - 0D(#GP - General Protection)  CPU Apic ID - 00000000 !!!!\r\n\
-        ExceptionData - 0000000000000000\r\nRIP  - 000000000766AB1B, CS  - 0000000000000038\r\n";
+        ExceptionData - 0000000000000000\r\nRIP  - 000000000766AB1B, CS  - 0000000000000038\r\n\
+        !!!! Find image based on IP(0x766AB1B) (No PDB)  (ImageBase=0000000007665000, EntryPoint=00000000076A49AF) !!!!\r\n";
     let trace = read(Ovmf, crash);
+    assert_eq!(trace.holes, Vec::<String>::new(), "its addresses are no device paths");
+    let alone = crash.lines().last().unwrap().to_owned() + "\r\n";
+    assert_eq!(read(Ovmf, &alone).holes.len(), 1, "without the exception before it something is missing");
     assert_eq!((trace.terminal.clone(), trace.attempts.len()), (Some(Terminal::CpuException), 0));
     assert!(trace.shows_life());
     let trace = read(Ovmf, &(bds("BdsDxe: loading OPTION\r\n") + crash));
