@@ -1,5 +1,10 @@
 //! Client system architectures: DHCP option 93 and its values (IANA, "Processor Architecture Types", RFC 5970 section 3.3).
 
+use std::net::Ipv4Addr;
+
+use crate::lan::wire::MacAddr;
+use crate::lan::wire::dhcpv4::{Repr, option};
+
 /// HTTP clients among them, which take a reply only with option 60 `HTTPClient` in it (UEFI specification, 24.7.3).
 const BY_HTTP: [u16; 11] = [15, 16, 17, 18, 19, 20, 23, 24, 26, 28, 30];
 
@@ -86,6 +91,28 @@ pub(crate) fn digits_taken_for_hex(arch: u16) -> Option<u16> {
 /// `16 (UEFI x64 by HTTP)`.
 pub fn named(arch: u16) -> String {
     words(arch).map_or_else(|| format!("{arch} (registered for nothing)"), |words| format!("{arch} ({words})"))
+}
+
+/// A DHCPDISCOVER of a client of this class (`PXEClient`, `HTTPClient`) and architecture, as options 60 and 93 have them.
+pub fn discover(class: &str, architecture: u16) -> Repr {
+    let none = Ipv4Addr::UNSPECIFIED;
+    Repr {
+        reply: false,
+        xid: 1,
+        secs: 0,
+        broadcast: true,
+        client_ip: none,
+        your_ip: none,
+        next_server: none,
+        relay_ip: none,
+        client_mac: MacAddr([0x52, 0x54, 0, 0x12, 0x34, 0x10]),
+        server_name: Vec::new(),
+        boot_file: Vec::new(),
+        options: vec![
+            (option::CLIENT_ARCH, architecture.to_be_bytes().to_vec()),
+            (option::VENDOR_CLASS, format!("{class}:Arch:{architecture:05}:UNDI:003001").into_bytes()),
+        ],
+    }
 }
 
 #[cfg(test)]

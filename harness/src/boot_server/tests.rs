@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 
-use super::arch::Processor;
+use super::arch::{Processor, discover};
 use super::*;
 
 /// The article's rules for x64, completed by a range.
@@ -184,33 +184,9 @@ fn a_file_that_is_too_long_is_not_read() {
     assert!(error.to_string().contains("at most 1 MiB"), "{error}");
 }
 
-/// A DHCPDISCOVER of a client by its class and architecture.
-fn client(class: &str, architecture: u16) -> crate::lan::wire::dhcpv4::Repr {
-    use crate::lan::wire::MacAddr;
-    use crate::lan::wire::dhcpv4::{Repr, option};
-    let none = std::net::Ipv4Addr::UNSPECIFIED;
-    Repr {
-        reply: false,
-        xid: 1,
-        secs: 0,
-        broadcast: true,
-        client_ip: none,
-        your_ip: none,
-        next_server: none,
-        relay_ip: none,
-        client_mac: MacAddr([0x52, 0x54, 0, 0, 0, 1]),
-        server_name: Vec::new(),
-        boot_file: Vec::new(),
-        options: vec![
-            (option::CLIENT_ARCH, architecture.to_be_bytes().to_vec()),
-            (option::VENDOR_CLASS, format!("{class}:Arch:{architecture:05}:UNDI:003001").into_bytes()),
-        ],
-    }
-}
-
 /// What a client is offered by an ISC dhcpd file, by its class, user class and architecture.
 fn offered(text: &str, class: &str, user_class: &str, architecture: u16) -> (Option<String>, bool) {
-    let mut client = client(class, architecture);
+    let mut client = discover(class, architecture);
     client.options.extend((!user_class.is_empty()).then(|| (77, user_class.as_bytes().to_vec())));
     let lan = read(text, "dhcpd.conf").unwrap().lan.unwrap();
     let rule = lan.dhcp[0].rules.iter().find(|rule| rule.when.matches(&client)).unwrap();
@@ -293,7 +269,7 @@ dhcp-boot=tag:ipxe,http://192.168.1.1/menu.ipxe
 fn a_tag_that_must_not_be_set_and_an_option_that_is_only_sent_choose_as_dnsmasq_does() {
     let lan = read(CHAIN, "d").unwrap().lan.unwrap();
     let file = |architecture: u16, ipxe: bool| {
-        let mut client = client("PXEClient", architecture);
+        let mut client = discover("PXEClient", architecture);
         client.options.extend(ipxe.then(|| (175, vec![1, 1])));
         let rule = lan.dhcp[0].rules.iter().find(|rule| rule.when.matches(&client)).unwrap();
         rule.answer.file_field.clone().unwrap()
@@ -308,7 +284,7 @@ fn an_option_with_a_tag_is_sent_with_a_boot_file_that_has_none() {
                 dhcp-option-force=tag:http,60,HTTPClient\ndhcp-boot=http://192.168.1.1/a.efi\n";
     let lan = read(conf, "d").unwrap().lan.unwrap();
     let class = |architecture: u16| {
-        let client = client("HTTPClient", architecture);
+        let client = discover("HTTPClient", architecture);
         let rule = lan.dhcp[0].rules.iter().find(|rule| rule.when.matches(&client)).unwrap();
         rule.answer.vendor_class.clone()
     };

@@ -8,8 +8,7 @@ use super::xml::Xml;
 use super::{At, GuestError};
 use crate::boot_server::arch::{self, Processor};
 use crate::boot_server::{self, BootServer, BootServerError};
-use crate::lan::wire::MacAddr;
-use crate::lan::wire::dhcpv4::{Repr, option};
+use crate::lan::wire::dhcpv4::option;
 use crate::lan::{BootAnswer, DhcpServer, LanSpec, Match};
 use crate::machine::Network;
 
@@ -175,7 +174,8 @@ impl GuestNetwork {
 
     /// What a client of an architecture (option 93) is answered by the rules.
     pub fn offered(&self, architecture: u16) -> Option<BootAnswer> {
-        let client = client(architecture);
+        let class = if arch::is_http(architecture) { "HTTPClient" } else { "PXEClient" };
+        let client = arch::discover(class, architecture);
         let servers = &self.server.lan.as_ref().ok()?.dhcp;
         let mut rules = servers.iter().flat_map(|server| &server.rules);
         rules.find(|rule| rule.when.matches(&client)).map(|rule| rule.answer.clone())
@@ -192,30 +192,6 @@ fn medium(number: usize, file: &str) -> String {
     let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
     let base: String = file.rsplit('/').next().unwrap_or_default().chars().map(plain).take(18).collect();
     format!("net{number}-{}", base.trim_matches('-')).trim_end_matches('-').to_owned()
-}
-
-/// A DHCPDISCOVER of a client of this architecture.
-fn client(architecture: u16) -> Repr {
-    let none = std::net::Ipv4Addr::UNSPECIFIED;
-    let kind = if arch::is_http(architecture) { "HTTPClient" } else { "PXEClient" };
-    let class = format!("{kind}:Arch:{architecture:05}:UNDI:003001");
-    Repr {
-        reply: false,
-        xid: 1,
-        secs: 0,
-        broadcast: true,
-        client_ip: none,
-        your_ip: none,
-        next_server: none,
-        relay_ip: none,
-        client_mac: MacAddr([0x52, 0x54, 0, 0x12, 0x34, 0x10]),
-        server_name: Vec::new(),
-        boot_file: Vec::new(),
-        options: vec![
-            (option::CLIENT_ARCH, architecture.to_be_bytes().to_vec()),
-            (option::VENDOR_CLASS, class.into_bytes()),
-        ],
-    }
 }
 
 #[cfg(test)]
