@@ -22,7 +22,7 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     far.write_all(said).expect("there is room");
     far.shutdown(std::net::Shutdown::Write).expect("it is open");
     let recorder = Recorder::new();
-    if let Ok(qmp) = Qmp::connect(near, recorder.clone(), SHORT, || ()) {
+    if let Some(qmp) = Qmp::open(near, recorder.clone(), || ()).ok().filter(|qmp| qmp.negotiate(SHORT).is_ok()) {
         let _ = qmp.execute("query-status", serde_json::Value::Null, SHORT);
         let _ = qmp.wait_event(0, "RESET", |_| true, SHORT);
     }
