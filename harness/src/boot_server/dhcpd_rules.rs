@@ -147,7 +147,9 @@ impl<'a> Rules<'a> {
             ["option", name, ..] if OTHER_OPTIONS.contains(&name) => self.does_not_know(file, first, name),
             // a second subnet, a class inside of something, a block of something else
             ["subnet" | "class", ..] => self.does_not_know(file, first, first.text),
-            [word, ..] if UNKNOWN.contains(&word) || texts.contains(&"{") => self.does_not_know(file, first, word),
+            [word, ..] if UNKNOWN.contains(&word) || word.starts_with('[') || texts.contains(&"{") => {
+                self.does_not_know(file, first, word);
+            }
             _ => {}
         }
     }
@@ -179,10 +181,13 @@ impl<'a> Rules<'a> {
             let line = tokens[at].line;
             let words = (at..open).find(|&place| !["if", "else", "elsif"].contains(&tokens[place].text));
             let words = &tokens[words.unwrap_or(open)..open];
-            let Some(Condition { when, archs }) = conditions::read(words, &self.declared) else {
+            let condition = conditions::read(words, &self.declared);
+            if condition.is_none() {
                 self.does_not_know(file, &tokens[at], "if");
-                return answers;
-            };
+            }
+            // what stands in the branches behind it may be wrong all the same
+            let nobody = || Condition { when: Match::AnyOf(Vec::new()), archs: Vec::new() };
+            let Condition { when, archs } = condition.unwrap_or_else(nobody);
             let close = end_of_block(tokens, open);
             let inside = self.executed(tokens, open + 1..close, answers.clone(), None, file);
             self.branch(tokens, line, archs, open + 1..close);
@@ -314,8 +319,12 @@ fn guarded<'a>(when: &Match, answers: Answers<'a>) -> impl Iterator<Item = (Matc
     })
 }
 
-/// Behind a statement: its semicolon, or the block that it has.
+/// Behind a statement: its semicolon, or the block that it has. `[ ... ]`, by which an article leaves something out, is one.
 fn end_of_statement(tokens: &[Token<'_>], start: usize, most: usize) -> usize {
+    if tokens[start].text.starts_with('[') {
+        let end = (start..most).find(|&at| tokens[at].text.ends_with(']'));
+        return end.unwrap_or(start) + 1;
+    }
     let end = (start..most).find(|&at| [";", "{"].contains(&tokens[at].text));
     let end = end.map_or(most, |at| if tokens[at].text == "{" { end_of_block(tokens, at) } else { at } + 1);
     end.clamp(start + 1, most.max(start + 1))

@@ -131,6 +131,11 @@ fn the_articles_dhcpd_snippet_has_sixteen_in_hexadecimal() {
             "dhcpd.conf:6: arch = 00:16 is hexadecimal: architecture 22 (U-Boot AArch64 by PXE); UEFI x64 by HTTP is 16: write 00:10"
         ]
     );
+    let elided = read(&ARTICLE_DHCPD.replace("range 192.168.2.100 192.168.2.199;", "[ ... ]"), "dhcpd.conf").unwrap();
+    assert_eq!(notes(&elided.warnings), notes(&server.warnings), "what is left out hides nothing behind it");
+    assert!(elided.lan.is_err());
+    let behind = ARTICLE_DHCPD.replace("if (option arch = 00:16)", "if known { } else if (option arch = 00:16)");
+    assert_eq!(notes(&read(&behind, "dhcpd.conf").unwrap().warnings), notes(&server.warnings));
     let conf = server.bridge.dhcpd.unwrap();
     assert!(conf.contains("subnet 192.168.122.0 netmask 255.255.255.0"), "{conf}");
     assert!(conf.contains("range 192.168.122.100 192.168.122.199;"), "{conf}");
