@@ -147,9 +147,8 @@ impl<'a> Rules<'a> {
             ["option", name, ..] if OTHER_OPTIONS.contains(&name) => self.does_not_know(file, first, name),
             // a second subnet, a class inside of something, a block of something else
             ["subnet" | "class", ..] => self.does_not_know(file, first, first.text),
-            [word, ..] if UNKNOWN.contains(&word) || word.starts_with('[') || texts.contains(&"{") => {
-                self.does_not_know(file, first, word);
-            }
+            [word, ..] if word.starts_with('[') => self.does_not_know(file, first, "part that is left out"),
+            [word, ..] if UNKNOWN.contains(&word) || texts.contains(&"{") => self.does_not_know(file, first, word),
             _ => {}
         }
     }
