@@ -12,6 +12,9 @@ const NO_OPTION: &str = "No bootable option or device was found";
 /// The same whole.
 const NO_OPTION_LINE: &str = "BdsDxe: No bootable option or device was found.";
 
+/// What follows it.
+const ANY_KEY: &str = "Press any key to enter the Boot Manager Menu.";
+
 /// How the boot manager's sentences begin.
 const PROMPT: &str = "BdsDxe: ";
 
@@ -322,7 +325,7 @@ fn begin(bds: &Bds<'_>, names: &Names, trace: &mut Trace) {
 fn parse(line: &str) -> impl Iterator<Item = Result<Bds<'_>, &str>> {
     let mut said = line.split(PROMPT).skip(1).peekable();
     std::iter::from_fn(move || said.next().map(|said_now| (said_now, said.peek().is_none())))
-        .filter(|(said, _)| !said.starts_with(NO_OPTION))
+        .filter(|(said, _)| !said.starts_with(NO_OPTION) && said.trim_end() != ANY_KEY)
         .map(|(said, last)| sentence(said).filter(|bds| last || STATUSES.contains(&bds.status)).ok_or(said))
 }
 

@@ -155,6 +155,15 @@ fn escape_sequences_inside_a_line_do_not_hide_it() {
 }
 
 #[test]
+fn what_follows_the_last_prompt_is_a_whole_sentence() {
+    let prompt = "BdsDxe: No bootable option or device was found.\r\n";
+    let whole = read(Ovmf, &format!("{prompt}BdsDxe: Press any key to enter the Boot Manager Menu.\r\n\r\n"));
+    assert_eq!((whole.terminal.clone(), whole.holes), (Some(Terminal::NoBootableOption), Vec::new()));
+    let cut = read(Ovmf, &format!("{prompt}BdsDxe: Press any key to er the Boot Manager Menu.\r\nBdsDxe: loading\r\n"));
+    assert!(!cut.holes.is_empty());
+}
+
+#[test]
 fn a_crash_of_the_firmware_is_no_end_of_the_search() {
     let crash = "!!!! X64 Exception Type - 0D(#GP - General Protection)  CPU Apic ID - 00000000 !!!!\r\n\
         ExceptionData - 0000000000000000\r\nRIP  - 000000000766AB1B, CS  - 0000000000000038\r\n\
