@@ -37,6 +37,7 @@ pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
     }
     cases.push(empty_drive(firmware, board));
     cases.push(hanging(firmware, board));
+    cases.push(halted(firmware, board));
     cases.push(returning(firmware, board));
     for (name, after) in [
         ("keyboard-controller", After::RebootKeyboardController),
@@ -125,6 +126,19 @@ fn hanging(firmware: Firmware, board: Board) -> Case {
         .expect(Expectation::boots("first").without_trying("second"))
         .control_blank("first")
         .smoke_if(firmware == Firmware::SeaBios)
+}
+
+/// The same, watched on: its program halts for ever, which is seen and not waited for. In the control it ends the machine.
+fn halted(firmware: Firmware, board: Board) -> Case {
+    let machine = |after| {
+        let first = Machine::new(firmware, board).virtio_blk(Medium::then("first", after)).bootindex(1);
+        first.virtio_blk(Medium::bootable("second")).bootindex(2)
+    };
+    Case::new(id(firmware, board, "halted"))
+        .axis("first", "halted")
+        .machine(machine(After::Hang))
+        .expect(Expectation::hangs([booted("first")]).without_trying("second"))
+        .control(machine(After::Exit))
 }
 
 /// Code that returns to the firmware: SeaBIOS has no second hard-disk entry, OVMF tries the next option.

@@ -4,7 +4,7 @@ use bootwright::case::Case;
 use bootwright::machine::{Board, Firmware, Machine, Medium, Network};
 use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{
-    Cause, Expectation, Expected, OnLan, booted, failed, failed_entry, http, tftp, timed_out_entry,
+    Cause, Expectation, Expected, OnLan, booted, failed, failed_entry, http, hung_entry, tftp, timed_out_entry,
 };
 
 use super::id::{BOARDS, case};
@@ -16,6 +16,7 @@ pub fn cases() -> Vec<Case> {
     for board in BOARDS {
         cases.extend([listed(board), unlisted(board), unlisted_strict(board), second_drive(board), blank(board)]);
         cases.extend([exits(board, 0), exits(board, 1), chains_nothing(board)]);
+        cases.extend([chains_itself(board), waits_for_a_key(board)]);
     }
     cases.push(exits_under_ovmf());
     cases
@@ -124,6 +125,34 @@ fn chains_nothing(board: Board) -> Case {
                 .on_lan(OnLan::Asked("missing".into())),
         )
         .control(machine("chain http://10.77.0.1/boot.0"))
+}
+
+/// A script that chains itself is loaded for ever, and nothing behind the NIC is tried.
+///
+/// <https://github.com/ipxe/ipxe/issues/922>
+fn chains_itself(board: Board) -> Case {
+    let machine = |text: &str| nic_then_disk(board, "virtio-net-pci", script(text));
+    case(Firmware::SeaBios, board, "script-chains-itself")
+        .machine(machine("chain http://10.77.0.1/boot.ipxe"))
+        .expect(
+            Expectation::hangs([hung_entry("ROM").over_nic(0).because_of(http("boot.ipxe").whole())])
+                .without_trying("next"),
+        )
+        .control(machine("chain http://10.77.0.1/missing"))
+}
+
+/// A script that waits for a key that nobody presses waits for ever.
+///
+/// <https://github.com/ipxe/ipxe/issues/288>
+fn waits_for_a_key(board: Board) -> Case {
+    let machine = |text: &str| nic_then_disk(board, "virtio-net-pci", script(text));
+    case(Firmware::SeaBios, board, "script-waits-for-a-key")
+        .machine(machine("prompt"))
+        .expect(
+            Expectation::hangs([hung_entry("ROM").over_nic(0).because_of(http("boot.ipxe").whole())])
+                .without_trying("next"),
+        )
+        .control(machine("prompt --timeout 2000"))
 }
 
 /// iPXE as option ROM under OVMF goes on to the next entry whatever a script's status: to OVMF's own entries of the NIC, which

@@ -39,7 +39,8 @@ impl LastLook {
                 None => "QEMU does not answer".to_owned(),
             },
         };
-        LastLook { state, guest_time: status.ok().and_then(|_| rtc(vm)) }
+        let ask = |command: &str, arguments| vm.execute(command, arguments).ok();
+        LastLook { state, guest_time: status.ok().and_then(|_| rtc(ask)) }
     }
 }
 
@@ -47,10 +48,10 @@ fn payload_exit(exit: Exit) -> String {
     if exit.code == Some(PAYLOAD_EXIT) { "ended by the payload".to_owned() } else { exit.to_string() }
 }
 
-/// Guest time by the machine's clock, whole seconds since its fixed base.
-fn rtc(vm: &Vm) -> Option<Duration> {
+/// Guest time by the machine's clock, whole seconds since its fixed base; `ask` runs a QMP command.
+pub(super) fn rtc(ask: impl Fn(&str, Value) -> Option<Value>) -> Option<Duration> {
     let path = json!({ "path": "/machine", "property": "rtc-time" });
-    let time = vm.execute("qom-get", path).ok()?;
+    let time = ask("qom-get", path)?;
     let part = |name: &str| time.get(name).and_then(Value::as_i64);
     let day = part("tm_yday").or_else(|| Some(part("tm_mday")? - 1))?;
     let seconds = ((day * 24 + part("tm_hour")?) * 60 + part("tm_min")?) * 60 + part("tm_sec")?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::base::Bases;
+use super::standstill::KnownLoops;
 use crate::machine::{Accelerator, Clock};
 use crate::vm::REPLY_TIMEOUT;
 
@@ -30,6 +31,8 @@ pub struct Options {
     pub patience: Patience,
     /// What machines may start from instead of a reset; all start cold where `None`.
     pub bases: Option<Arc<dyn Bases>>,
+    /// Where guests of the same run are known to hang.
+    pub known_loops: KnownLoops,
 }
 
 impl Options {
@@ -45,6 +48,7 @@ impl Options {
             pause_on_failure: false,
             patience: Patience::default(),
             bases: None,
+            known_loops: KnownLoops::default(),
         }
     }
 

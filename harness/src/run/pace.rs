@@ -1,7 +1,7 @@
 //! When a run is to be given up, and whose fault that is: the firmware's, or the host's that let QEMU not run.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::share::Share;
 use crate::process;
@@ -159,9 +159,14 @@ impl Pace {
         self.count_now().waited_since(&self.share)
     }
 
+    /// When the file that is a sign of life was written to last.
+    pub fn store_written(&self) -> Option<SystemTime> {
+        std::fs::metadata(self.written.as_ref()?).ok()?.modified().ok()
+    }
+
     /// When the file was written to, if that was after the last sign of life.
     fn written_since(&self) -> Option<Instant> {
-        let modified = std::fs::metadata(self.written.as_ref()?).ok()?.modified().ok()?;
+        let modified = self.store_written()?;
         let written = Instant::now().checked_sub(modified.elapsed().ok()?)?;
         (written > self.last_progress + Duration::from_millis(10)).then_some(written)
     }

@@ -13,11 +13,13 @@ use super::device_state::DeviceState;
 use super::error::{RunError, StepError};
 use super::flash::Flash;
 use super::last_look::LastLook;
+use super::lookout::Lookout;
 use super::network::{NetworkRecord, RunningNetworks};
 use super::options::Options;
 use super::overlays::Snapshots;
 use super::pace::Pace;
 use super::prepare::Prepared;
+use super::standstill::Limits;
 use super::variable_store::{DecodedStores, VariableStoreFile};
 use super::watch::Watch;
 use super::{fw_cfg, lab, seed};
@@ -269,6 +271,7 @@ impl<'a> Session<'a> {
     /// The machine is another QEMU's from now on; the one before ends.
     pub(super) fn replace_vm(&mut self, vm: Vm) {
         self.count_processor();
+        self.watch.looks_by(self.lookout(&vm));
         self.vm = Some(vm);
         let earlier = self.networks.len().saturating_sub(1);
         for networks in self.networks.drain(..earlier) {
@@ -277,6 +280,17 @@ impl<'a> Session<'a> {
         // media that were on the command line have their block nodes
         let devices = &self.devices.present().devices;
         self.nodes = (0..devices.len()).filter(|&at| !devices[at].absent).collect();
+    }
+
+    /// Who looks at the guest while it is silent. A story that takes programs of others further may let them wait.
+    fn lookout(&self, vm: &Vm) -> Lookout {
+        let machine = &self.prepared.machine;
+        let virtual_clock = matches!(machine.clock(), Clock::Virtual { .. });
+        let limits = match self.case.expectation.reach() {
+            Some(_) => Limits::foreign(),
+            None => Limits::known(virtual_clock, machine.has_nic()),
+        };
+        Lookout::at(vm, virtual_clock, limits, self.options.known_loops.clone())
     }
 
     /// A number for the n-th random decision.

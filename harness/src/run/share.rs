@@ -1,8 +1,8 @@
 //! How much of the host a QEMU had: whether it could run, had to wait for a processor, or was stopped.
 //!
-//! Linux counts for each thread how long it was ready to run and had no processor (`schedstat`, second number,
-//! `Documentation/scheduler/sched-stats.rst`). A deadline that passes while QEMU waits says nothing about the guest. A QEMU that
-//! sleeps because its guest is idle does not wait.
+//! Linux counts for each thread how long it ran, and how long it was ready to run and had no processor (`schedstat`, its first two
+//! numbers, `Documentation/scheduler/sched-stats.rst`). A deadline that passes while QEMU waits says nothing about the guest. A
+//! QEMU that sleeps because its guest is idle does not wait.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,6 +13,8 @@ use std::time::Duration;
 pub struct Share {
     /// Time that each thread was ready and had no processor.
     waited: BTreeMap<u32, Duration>,
+    /// Processor time that its threads have used.
+    ran: Duration,
     /// A signal has stopped one of the processes.
     pub stopped: bool,
 }
@@ -28,13 +30,20 @@ impl Share {
             for thread in threads {
                 let Some(number) = thread.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
                 let schedstat = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
-                let waited = schedstat.split_whitespace().nth(1).and_then(|text| text.parse().ok());
-                share.waited.insert(number, waited.map_or(Duration::ZERO, Duration::from_nanos));
+                let mut counts = schedstat.split_whitespace().map_while(|text| text.parse().ok());
+                let [ran, waited] = [(); 2].map(|()| counts.next().map_or(Duration::ZERO, Duration::from_nanos));
+                share.ran += ran;
+                share.waited.insert(number, waited);
                 let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
                 processes.extend(children.split_whitespace().filter_map(|text| text.parse::<u32>().ok()));
             }
         }
         share
+    }
+
+    /// Processor time that the threads which are there have used so far.
+    pub fn ran(&self) -> Duration {
+        self.ran
     }
 
     /// How long the thread that waited longest has waited since an earlier count. A guest makes no step while its virtual
@@ -56,7 +65,7 @@ fn is_stopped(stat: &str) -> bool {
 impl Share {
     /// A count for one thread.
     pub fn counted(waited: Duration, stopped: bool) -> Share {
-        Share { waited: BTreeMap::from([(1, waited)]), stopped }
+        Share { waited: BTreeMap::from([(1, waited)]), ran: Duration::ZERO, stopped }
     }
 }
 
@@ -67,8 +76,8 @@ mod tests {
     #[test]
     fn the_thread_that_waited_longest_since_then_counts() {
         let second = Duration::from_secs(1);
-        let earlier = Share { waited: BTreeMap::from([(1, second * 9)]), stopped: false };
-        let later = Share { waited: BTreeMap::from([(1, second * 10), (2, second * 3)]), stopped: false };
+        let earlier = Share { waited: BTreeMap::from([(1, second * 9)]), ..Share::default() };
+        let later = Share { waited: BTreeMap::from([(1, second * 10), (2, second * 3)]), ..Share::default() };
         assert_eq!(later.waited_since(&earlier), second * 3);
         assert_eq!(earlier.waited_since(&later), Duration::ZERO);
     }
@@ -82,7 +91,7 @@ mod tests {
     #[test]
     fn this_process_is_counted_and_not_stopped() {
         let share = Share::of(std::process::id());
-        assert!(!share.waited.is_empty() && !share.stopped);
+        assert!(!share.waited.is_empty() && !share.stopped && share.ran() > Duration::ZERO);
         assert_eq!(Share::of(u32::MAX), Share::default());
     }
 }

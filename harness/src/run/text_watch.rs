@@ -79,13 +79,17 @@ impl Session<'_> {
             }
             if let Some(begun) = met {
                 let goes_on = if trace.stage() >= Stage::Kernel { KERNEL_GOES_ON } else { GOES_ON };
-                let rests = self.watch.silent() >= RESTS || begun.elapsed() >= goes_on || end.is_some();
+                let stands_still = self.watch.standstill().is_some();
+                let rests = stands_still || self.watch.silent() >= RESTS || begun.elapsed() >= goes_on || end.is_some();
                 if rests || self.watch.end_of_qemu().is_some() {
                     return RunEnd::Over;
                 }
             }
             if let Some(end) = end.or_else(|| self.watch.end_of_qemu()) {
                 return end;
+            }
+            if let Some(standstill) = self.watch.standstill() {
+                return RunEnd::StandsStill(standstill);
             }
             if self.watch.resets() > RESETS {
                 return RunEnd::ResetLoop { resets: self.watch.resets() };

@@ -6,17 +6,26 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::error::StepError;
+use super::lookout::Lookout;
 use super::options::Patience;
 use super::pace::{Overdue, Pace};
+use super::standstill::Activity;
 use crate::evidence::{Entry, HarnessEvent, NetworkEvent, Observed, Recorder, Source};
-use crate::lan::LanEvent;
+use crate::lan::{LanEvent, LanEventKind};
 use crate::process::Exit;
-use crate::trace::{Progress, Reader, Snapshot, Terminal, Trace};
+use crate::trace::{Progress, Reader, Snapshot, Standstill, Terminal, Trace};
 use crate::verdict::conclude::{Awaited, RunEnd};
 use crate::verdict::{Ending, Expectation, describe, is_over, strays};
 
 /// Events of lans that stories can wait for; a hostile guest makes new ones for ever.
 const LAN_LIMIT: usize = 10_000;
+
+/// How often a guest may be sent the same file within one step of a boot. OVMF asks for a file twice, for its size and for its
+/// content, and for those of each part of a chain as often as there are parts.
+const ASKED_AGAIN: usize = 8;
+
+/// Files that are counted; more are no repetition.
+const FILES_LIMIT: usize = 1000;
 
 /// Resets beyond those that are expected, after which a machine reboots in a loop.
 const RESETS_ALLOWED: u32 = 20;
@@ -56,6 +65,12 @@ pub struct Watch {
     patience: Patience,
     /// What had piled up could not be read in time.
     falls_behind: bool,
+    /// Who looks at the guest while it is silent.
+    lookout: Option<Lookout>,
+    /// Events of networks and of QEMU so far.
+    counts: (usize, usize),
+    /// Files that were sent whole since the last step of the boot, by NIC, and how often.
+    sent: BTreeMap<(Option<String>, String), usize>,
 }
 
 impl Watch {
@@ -86,7 +101,15 @@ impl Watch {
             progress: Progress::default(),
             patience,
             falls_behind: false,
+            lookout: None,
+            counts: (0, 0),
+            sent: BTreeMap::new(),
         }
+    }
+
+    /// The guest is looked at in this way from now on.
+    pub fn looks_by(&mut self, lookout: Lookout) {
+        self.lookout = Some(lookout);
     }
 
     /// What was seen so far.
@@ -112,7 +135,7 @@ impl Watch {
             match self.pace.check(patience, self.patience.run) {
                 Ok(until) => {
                     late = false;
-                    self.ingest_until(until);
+                    self.ingest_or_look(until);
                 }
                 Err(Overdue::Host(end)) => return Err(StepError::impossible(end.to_string())),
                 Err(Overdue::Guest) if !std::mem::replace(&mut late, true) && self.catches_up() => {}
@@ -124,6 +147,7 @@ impl Watch {
                 return Ok(());
             }
             self.still_seeing()?;
+            self.still_moving()?;
             if let Some(end) = self.qemu_ended() {
                 let what = format!("{end}; last seen: {}", self.last_seen());
                 return Err(StepError::QemuEnded { exit: self.exit, what });
@@ -149,10 +173,11 @@ impl Watch {
                     Ok(())
                 };
             }
+            self.still_moving()?;
             let stopped = self.trace().terminal.as_ref().map(Terminal::words);
             let patience = if stopped.is_some() { FIRMWARE_STOPPED.min(patience) } else { patience };
             match (self.pace.check(patience, self.patience.run), stopped) {
-                (Ok(until), _) => self.ingest_until(until),
+                (Ok(until), _) => self.ingest_or_look(until),
                 (Err(Overdue::Guest), _) if !std::mem::replace(&mut late, true) && self.catches_up() => {}
                 (Err(Overdue::Host(end)), _) => return Err(StepError::impossible(end.to_string())),
                 (Err(Overdue::Guest), Some(words)) => {
@@ -186,6 +211,14 @@ impl Watch {
     /// That what is seen still proves something.
     fn still_seeing(&self) -> Result<(), StepError> {
         self.failure.as_ref().map_or(Ok(()), |failure| Err(StepError::impossible(failure)))
+    }
+
+    /// That the guest still does something by itself.
+    fn still_moving(&self) -> Result<(), StepError> {
+        match &self.trace().standstill {
+            Some(standstill) => Err(StepError::Differs(format!("{standstill}; last seen: {}", self.last_seen()))),
+            None => Ok(()),
+        }
     }
 
     /// Host time for the next step, once what was seen may already contradict the expectation.
@@ -222,7 +255,7 @@ impl Watch {
                 // nothing may come any more from a QEMU that has ended in a step of the story
                 Ok(until) => {
                     late = false;
-                    self.ingest_until(if self.exit.is_some() { Instant::now() } else { until });
+                    self.ingest_or_look(if self.exit.is_some() { Instant::now() } else { until });
                 }
                 Err(Overdue::Host(end)) => return end,
                 Err(Overdue::Guest) if !std::mem::replace(&mut late, true) && self.catches_up() => {}
@@ -243,15 +276,23 @@ impl Watch {
             if self.resets > allowed {
                 return RunEnd::ResetLoop { resets: self.resets };
             }
+            if let Some(standstill) = self.standstill() {
+                return RunEnd::StandsStill(standstill);
+            }
         }
+    }
+
+    /// What shows that the guest stands still, if it does.
+    pub fn standstill(&self) -> Option<Standstill> {
+        self.trace().standstill.clone()
     }
 
     /// Takes what comes within `time`; the end of the run where all of `limit` is over or the host is at fault. What a medium that
     /// somebody else made does next is waited for as long as its whole run may take.
     pub fn look(&mut self, time: Duration, limit: Duration) -> Option<RunEnd> {
         let until = Instant::now() + time;
-        while Instant::now() < until && self.exit.is_none() {
-            self.ingest_until(until);
+        while Instant::now() < until && self.exit.is_none() && self.trace().standstill.is_none() {
+            self.ingest_or_look(until);
         }
         match self.pace.check(limit, limit) {
             Ok(_) => None,
@@ -299,14 +340,35 @@ impl Watch {
         self.cursor > from
     }
 
-    /// Nothing more comes. `over` says that the run had come to its end by what was read.
+    /// Nothing more comes. `over` says that the run had come to its end by what was read. What a guest that stands still has begun and
+    /// not ended is not lost.
     pub fn finish(&mut self, over: bool) {
-        self.reader.finish(over);
+        self.reader.finish(over || self.trace().standstill.is_some());
     }
 
     /// The networks are off: everything that happened on them, with the device index of its NIC as port.
     pub fn network(&mut self, events: &[LanEvent]) {
         self.reader.network(events, &self.recorder.stream(Source::Serial));
+    }
+
+    /// The same, and has a look at a guest that is silent until then.
+    fn ingest_or_look(&mut self, deadline: Instant) {
+        let due = self.lookout.as_ref().map_or(deadline, Lookout::due);
+        self.ingest_until(deadline.min(due));
+        let printed = [Source::Serial, Source::DebugConsole].map(|source| self.recorder.stream_len(source));
+        let activity = Activity {
+            printed: printed.iter().sum(),
+            network: self.counts.0,
+            events: self.counts.1,
+            disk: 0,
+            store: self.pace.store_written(),
+        };
+        let unknown = self.exit.is_none() && self.trace().standstill.is_none() && self.trace().terminal.is_none();
+        let lookout = self.lookout.as_mut().filter(|_| unknown);
+        if let Some(standstill) = lookout.and_then(|lookout| lookout.look(activity)) {
+            self.recorder.harness(HarnessEvent::Note(standstill.to_string()));
+            self.reader.stands_still(standstill);
+        }
     }
 
     /// Takes what is new, once there is something or the deadline has passed.
@@ -319,6 +381,7 @@ impl Watch {
         let progress = self.reader.trace().progress();
         if progress != self.progress {
             self.progress = progress;
+            self.sent.clear();
             self.pace.progressed();
         }
     }
@@ -332,9 +395,32 @@ impl Watch {
                 self.reader.push(source, bytes);
             }
             Observed::QmpReceived(message) => self.ingest_message(&message),
-            Observed::Network(event) if self.lan.len() < LAN_LIMIT => self.lan.push(event),
+            Observed::Network(event) => {
+                self.counts.0 += 1;
+                self.was_sent(&event);
+                if self.lan.len() < LAN_LIMIT {
+                    self.lan.push(event);
+                }
+            }
             Observed::Harness(event) => self.ingest_signal(event),
             _ => {}
+        }
+    }
+
+    /// A guest that is given the same file whole again and again will ask for it for ever.
+    fn was_sent(&mut self, event: &NetworkEvent) {
+        let (LanEventKind::TftpComplete { name: file, .. } | LanEventKind::HttpComplete { path: file, .. }) =
+            &event.event
+        else {
+            return;
+        };
+        if self.sent.len() >= FILES_LIMIT || self.expected.reach().is_some() {
+            return;
+        }
+        let times = self.sent.entry((event.nic.clone(), file.clone())).or_default();
+        *times += 1;
+        if *times == ASKED_AGAIN && self.trace().standstill.is_none() {
+            self.reader.stands_still(Standstill::AsksAgain { file: file.clone(), times: ASKED_AGAIN });
         }
     }
 
@@ -342,6 +428,7 @@ impl Watch {
     fn ingest_message(&mut self, message: &Value) {
         let Some(event) = message.get("event").and_then(Value::as_str) else { return };
         self.pace.progressed();
+        self.counts.1 += 1;
         match event {
             "RESET" => {
                 self.resets += 1;

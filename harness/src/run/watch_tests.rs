@@ -208,3 +208,35 @@ fn silence_is_given_up_and_says_what_was_awaited() {
     let error = watch(&recorder).until(|_, _| false).unwrap_err();
     assert_eq!(error.to_string(), "not reached in 0 s of host time; last seen: no attempt");
 }
+
+#[test]
+fn a_guest_that_is_sent_the_same_file_for_ever_hangs() {
+    let recorder = Recorder::new();
+    let mut watch = watch(&recorder);
+    let sent = |file: &str| {
+        let event = LanEventKind::TftpComplete { name: file.to_owned(), bytes: 9 };
+        recorder.note(Observed::Network(NetworkEvent { nic: Some("nic0".to_owned()), event }));
+    };
+    let begins = |device: &str| recorder.bytes(Source::DebugConsole, format!("Booting from {device}...\n").as_bytes());
+    begins("ROM");
+    for file in 0..ASKED_AGAIN * 2 {
+        sent(&format!("part{file}"));
+    }
+    (1..ASKED_AGAIN).for_each(|_| sent("a"));
+    watch.drain();
+    assert_eq!(watch.standstill(), None, "each part once, and one file not often enough");
+    begins("Hard Disk");
+    watch.drain();
+    (1..ASKED_AGAIN).for_each(|_| sent("a"));
+    watch.drain();
+    assert_eq!(watch.standstill(), None, "another attempt counts anew");
+    sent("a");
+    watch.drain();
+    let again = Standstill::AsksAgain { file: "a".to_owned(), times: ASKED_AGAIN };
+    assert_eq!(watch.standstill(), Some(again.clone()));
+    assert_eq!(watch.trace().attempts.last().unwrap().outcome, Some(crate::trace::Outcome::Hung));
+    assert_eq!(watch.until_over(), RunEnd::StandsStill(again));
+    let error = watch.until(|_, _| false).unwrap_err();
+    assert!(matches!(error, StepError::Differs(_)), "{error}");
+    assert!(error.to_string().starts_with("the guest hangs: it was sent \"a\" 8 times and goes no further"), "{error}");
+}

@@ -12,7 +12,7 @@ use crate::case::Case;
 use crate::machine::{Accelerator, Board, Firmware, Machine, Medium};
 use crate::platform::{self, Architecture, Platform, PlatformError, PlatformName};
 use crate::report::{self, CaseFolder, CaseKey, CaseResult, Verdict};
-use crate::run::{Bases, Ended, Finished, Options, Patience, Start, run, run_control};
+use crate::run::{Bases, Ended, Finished, KnownLoops, Options, Patience, Start, run, run_control};
 use crate::trace::{Outcome, Trace};
 use crate::verdict::known_issues::{self, Classification, FailureFacts, KnownIssues, Versions};
 use crate::verdict::{Expectation, one_of, reach};
@@ -44,6 +44,8 @@ pub struct Runner {
     room: Room,
     /// Cases that were not as expected so far.
     unexpected: AtomicU32,
+    /// Where its guests are known to hang.
+    known_loops: KnownLoops,
     /// What machines may start from instead of a reset.
     bases: Option<Arc<dyn Bases>>,
 }
@@ -65,6 +67,7 @@ impl Runner {
             probed: Default::default(),
             room: Room::default(),
             unexpected: AtomicU32::new(0),
+            known_loops: KnownLoops::default(),
         }
     }
 
@@ -134,6 +137,7 @@ impl Runner {
             pause_on_failure: self.settings.pause_on_failure,
             patience: Patience::default(),
             bases: self.bases.clone(),
+            known_loops: self.known_loops.clone(),
         };
         let finished = match job.control {
             true => run_control(&job.case, platform, &options),
@@ -165,6 +169,7 @@ impl Runner {
                 prelaunch_double: false,
                 patience: Patience::default(),
                 bases: None,
+                known_loops: KnownLoops::default(),
             };
             let kvm = Path::new("/dev/kvm").exists() && run(&probe, platform, &options).ended == Ended::Passed;
             if kvm { Accelerator::Kvm } else { Accelerator::Tcg }

@@ -11,7 +11,7 @@ use super::stores::Stores;
 use super::views::Views;
 use super::{Difference, Ending, Expectation, already_refuted, compare, describe};
 use crate::process::Exit;
-use crate::trace::Trace;
+use crate::trace::{Standstill, Trace};
 use crate::wording;
 
 /// Why a run came to its end.
@@ -48,6 +48,8 @@ pub enum RunEnd {
         /// How often.
         resets: u32,
     },
+    /// The guest did nothing any more.
+    StandsStill(Standstill),
     /// A step of the story did not come to its end.
     StepFailed {
         /// Whose fault that is, and what it means.
@@ -181,7 +183,9 @@ fn lost(expected: &Expectation, observed: &Observed<'_>) -> Option<String> {
     let hole = match observed.end {
         RunEnd::Refused { .. } | RunEnd::Broken { .. } => return None,
         RunEnd::GaveUp { .. } if runs_unread(expected, observed.trace) => observed.views.hole.as_ref()?,
-        RunEnd::GaveUp { .. } => observed.views.hole.as_ref().or(observed.views.silent.as_ref())?,
+        RunEnd::GaveUp { .. } | RunEnd::StandsStill(_) => {
+            observed.views.hole.as_ref().or(observed.views.silent.as_ref())?
+        }
         _ => observed.views.hole.as_ref()?,
     };
     Some(format!("the {} log has a hole: {hole}", log_of(observed.trace)))
@@ -212,7 +216,7 @@ pub fn conclude_boot(expected: &Expectation, trace: &Trace, end: &RunEnd, guest_
             Some(why) => return Conclusion::Broken(format!("{end}: {why}")),
             None => end.to_string(),
         },
-        RunEnd::GaveUp { .. } | RunEnd::ResetLoop { .. } => end.to_string(),
+        RunEnd::GaveUp { .. } | RunEnd::ResetLoop { .. } | RunEnd::StandsStill(_) => end.to_string(),
     };
     let by_payload = matches!(end, RunEnd::QemuEnded { exit, .. } if exit.code == Some(PAYLOAD_EXIT));
     if by_payload && trace.booted().is_none() {
@@ -310,6 +314,7 @@ impl fmt::Display for RunEnd {
             RunEnd::ResetLoop { resets } => {
                 write!(out, "the machine was reset {resets} times: it reboots in a loop")
             }
+            RunEnd::StandsStill(standstill) => standstill.fmt(out),
             RunEnd::StepFailed { reason, .. } | RunEnd::Broken { reason } => out.write_str(reason),
             RunEnd::Refused { exit, said } => write!(out, "QEMU ended before the guest ran: {exit}; it said: {said}"),
         }

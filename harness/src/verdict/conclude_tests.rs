@@ -102,6 +102,23 @@ fn the_first_part_that_differs_decides_and_stale_lists_are_told_with_it() {
 }
 
 #[test]
+fn a_hang_is_told_whatever_else_was_expected_and_is_no_deadline() {
+    let end = RunEnd::StandsStill(Standstill::Halted { at: 0x7c00 });
+    let Conclusion::Fails(reason) = conclude_boot(&Expectation::boots("right"), &trace("wrong"), &end, "running")
+    else {
+        panic!("it must fail")
+    };
+    let words = "; the guest hangs: its processor is halted at 0x7c00 and takes no interrupt; last seen: Hard Disk \"wrong\" booted; guest: running";
+    assert!(reason.ends_with(words), "{reason}");
+    let expected = Expectation::boots("right");
+    let hung = Conclusion::Fails("why".to_owned());
+    let silent = Trace { banner: Some("SeaBIOS".to_owned()), ..Trace::default() };
+    assert_eq!(conclude_control(&expected, &silent, &end, hung.clone()), Conclusion::Holds, "it was seen what it did");
+    let broken = conclude_control(&expected, &silent, &gave_up(), hung);
+    assert!(matches!(broken, Conclusion::Broken(_)), "{broken:?}");
+}
+
+#[test]
 fn a_payload_that_ends_the_machine_is_no_part_of_what_is_wrong() {
     let ended = |code| {
         let end = RunEnd::QemuEnded { exit: Exit { code: Some(code), signal: None }, announced: true };

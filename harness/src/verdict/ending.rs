@@ -18,6 +18,8 @@ pub enum Ending {
     OpensSetup,
     /// Firmware crashed: it printed a processor exception.
     Crashes,
+    /// The guest stands still: nothing that it could do by itself is left, which is seen from outside.
+    Hangs,
     /// The machine was reset until this many laps had begun; the run is stopped there.
     Laps(u32),
     /// QEMU refuses the machine before its guest runs, with these words.
@@ -41,6 +43,7 @@ impl Ending {
             Ending::NothingBootable => "firmware to stop with nothing bootable".to_owned(),
             Ending::OpensSetup => "firmware to open its setup".to_owned(),
             Ending::Crashes => "firmware to crash".to_owned(),
+            Ending::Hangs => "the guest to hang".to_owned(),
             Ending::Laps(laps) => format!("the machine to begin lap {laps}"),
             Ending::Reaches(reach) => match reach.stage {
                 Some(stage) => format!("the medium to come to {}", stage.word()),

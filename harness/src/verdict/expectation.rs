@@ -84,6 +84,11 @@ impl Expectation {
         Expectation::of(attempts.into_iter().collect(), Ending::Crashes)
     }
 
+    /// These attempts, after which the guest hangs: by what the last of them ran, or in its middle ([`hung`](super::hung)).
+    pub fn hangs(attempts: impl IntoIterator<Item = Expected>) -> Expectation {
+        Expectation::of(attempts.into_iter().collect(), Ending::Hangs)
+    }
+
     /// These attempts repeated on every lap, until lap number `laps` begins.
     pub fn laps(laps: u32, each: impl IntoIterator<Item = Expected>) -> Expectation {
         let each: Vec<Expected> = each.into_iter().collect();

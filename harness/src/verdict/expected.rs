@@ -62,6 +62,16 @@ pub fn failed_entry(name: &str) -> Expected {
     Expected::on(Target::Named(name.to_owned()), Outcome::Failed)
 }
 
+/// The guest hangs in the middle of the attempt on the medium.
+pub fn hung(medium: &str) -> Expected {
+    Expected::on(Target::Medium(medium.to_owned()), Outcome::Hung)
+}
+
+/// The guest hangs in the middle of the attempt on a firmware entry that no medium stands behind.
+pub fn hung_entry(name: &str) -> Expected {
+    Expected::on(Target::Named(name.to_owned()), Outcome::Hung)
+}
+
 impl Expected {
     fn on(target: Target, outcome: Outcome) -> Expected {
         Expected { target, outcome, printed: String::new(), because_of: Vec::new(), over: None, entry: None }

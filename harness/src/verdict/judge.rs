@@ -61,6 +61,7 @@ pub fn compare(expected: &Expectation, trace: &Trace) -> Result<(), Difference> 
         }
         Ending::OpensSetup => trace.terminal == Some(Terminal::Setup),
         Ending::Crashes => trace.terminal == Some(Terminal::CpuException),
+        Ending::Hangs => trace.terminal.is_none() && trace.standstill.is_some(),
         Ending::Laps(laps) => trace.laps >= laps,
         Ending::Refused(_) | Ending::Reaches(_) => false,
         Ending::Settles { .. } => is_over(expected, trace),
@@ -125,6 +126,7 @@ pub(crate) fn is_over(expected: &Expectation, trace: &Trace) -> bool {
             stopped || (trace.booted().is_some() && whole(expected, trace).count() >= expected.attempts.len())
         }
         Ending::NothingBootable | Ending::Crashes | Ending::OpensSetup => stopped,
+        Ending::Hangs => stopped || trace.standstill.is_some(),
         Ending::Refused(_) | Ending::Reaches(_) => stopped || trace.booted().is_some(),
         Ending::Settles { laps } => stopped || trace.booted().is_some() || trace.laps >= laps,
     }

@@ -5,7 +5,7 @@ use rstest::rstest;
 use super::views::{Lines, Views};
 use super::*;
 use crate::trace::{Attempt, Outcome, Start, Trace};
-use crate::trace::{Finding, Payload, Reason, Terminal};
+use crate::trace::{Finding, Payload, Reason, Standstill, Terminal};
 
 fn attempt(target: &str, medium: Option<&str>, outcome: Outcome, reason: &str, lap: u32) -> Attempt {
     let (medium, reason) = (medium.map(str::to_owned), Reason::printed(reason));
@@ -369,6 +369,33 @@ fn a_crash_and_a_search_that_found_nothing_are_not_each_other() {
     assert!(judge(&Expectation::crashes([]), &stopped).is_err());
     assert!(judge(&Expectation::crashes([]), &trace(Vec::new(), None)).is_err());
     assert!(is_over(&Expectation::crashes([]), &crash));
+}
+
+#[test]
+fn a_hang_is_seen_and_not_concluded_from_silence() {
+    let halted = || Some(Standstill::Halted { at: 0x7c00 });
+    let silent = trace(vec![ran("a")], None);
+    let still = Trace { standstill: halted(), ..silent.clone() };
+    let expected = Expectation::hangs([booted("a")]);
+    assert_eq!(judge(&expected, &still), Ok(()));
+    assert_eq!(
+        judge(&expected, &silent).unwrap_err(),
+        "expected the guest to hang, saw nothing after Hard Disk \"a\" booted (payload ran)"
+    );
+    assert!(is_over(&expected, &still) && !is_over(&expected, &silent));
+    // firmware that has said that it stops does not hang
+    let stopped = Trace { terminal: STOPPED, ..still.clone() };
+    assert!(judge(&expected, &stopped).is_err());
+    assert!(judge(&Expectation::nothing_boots([]), &Trace { standstill: halted(), ..Trace::default() }).is_err());
+    // in its middle, or behind it
+    let middle = Trace { attempts: vec![Attempt { outcome: Some(Outcome::Hung), ..ran("a") }], ..still };
+    assert!(
+        judge(&expected, &middle)
+            .unwrap_err()
+            .starts_with("attempt 1: expected \"a\" booted, saw Hard Disk \"a\" hung")
+    );
+    assert_eq!(judge(&Expectation::hangs([hung("a")]), &middle), Ok(()));
+    assert!(judge(&Expectation::hangs([hung("b")]), &middle).is_err());
 }
 
 #[test]

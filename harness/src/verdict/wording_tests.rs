@@ -13,7 +13,7 @@ use crate::evidence::{HarnessEvent, Source};
 use crate::machine::layout::Layout;
 use crate::machine::{DeviceName, Firmware, Machine, Medium};
 use crate::process::Exit;
-use crate::trace::{Attempt, Finding, Names, Outcome, Payload, Reader, Reason, Terminal, Trace};
+use crate::trace::{Attempt, Finding, Names, Outcome, Payload, Reader, Reason, Standstill, Terminal, Trace};
 use crate::wording::{OTHER_WORDS, in_other_words};
 
 const ISSUES: &str = r#"
@@ -88,6 +88,8 @@ fn expectations() -> Vec<Expectation> {
         Expectation::laps(2, [booted("first")]),
         Expectation::qemu_refuses("no bus"),
         Expectation::crashes([]),
+        Expectation::hangs([]),
+        Expectation::hangs([hung("first")]),
     ]);
     all
 }
@@ -116,6 +118,7 @@ fn ends() -> Vec<RunEnd> {
         RunEnd::QemuStopped,
         RunEnd::Starved { waited: Duration::from_secs(2), starved: Duration::from_secs(1) },
         RunEnd::ResetLoop { resets: 9 },
+        RunEnd::StandsStill(Standstill::Halted { at: 1 }),
         RunEnd::Refused { exit: exit(Some(1), None), said: "no bus".to_owned() },
         RunEnd::Broken { reason: "why".to_owned() },
     ]);

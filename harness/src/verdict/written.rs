@@ -35,6 +35,12 @@ pub(super) struct Expected {
     /// The attempt on such an entry gets no answer in time.
     #[serde(skip_serializing_if = "Option::is_none")]
     timed_out_entry: Option<String>,
+    /// The guest hangs in the middle of the attempt on this medium.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hung: Option<String>,
+    /// The guest hangs in the middle of the attempt on such an entry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hung_entry: Option<String>,
     /// What it is on and how it ends, apart: for what has no word of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt: Option<(Target, Outcome)>,
@@ -62,6 +68,8 @@ impl From<super::Expected> for Expected {
             (Target::Medium(name), Outcome::TimedOut) => (&mut written.timed_out, name),
             (Target::Medium(name), Outcome::Refused) => (&mut written.refused, name),
             (Target::Recovered(name), Outcome::Booted) => (&mut written.recovered, name),
+            (Target::Medium(name), Outcome::Hung) => (&mut written.hung, name),
+            (Target::Named(name), Outcome::Hung) => (&mut written.hung_entry, name),
             (Target::Named(name), Outcome::Failed) => (&mut written.failed_entry, name),
             (Target::Named(name), Outcome::TimedOut) => (&mut written.timed_out_entry, name),
             apart => {
@@ -86,6 +94,8 @@ impl TryFrom<Expected> for super::Expected {
             medium(written.failed, Outcome::Failed),
             medium(written.timed_out, Outcome::TimedOut),
             medium(written.refused, Outcome::Refused),
+            medium(written.hung, Outcome::Hung),
+            named(written.hung_entry, Outcome::Hung),
             named(written.failed_entry, Outcome::Failed),
             named(written.timed_out_entry, Outcome::TimedOut),
             written.attempt,
@@ -98,7 +108,7 @@ impl TryFrom<Expected> for super::Expected {
             }
             (None, _) => {
                 Err("an attempt without an outcome: wanted one key such as booted = \"MEDIUM\", failed, recovered, \
-                              timed-out, refused, failed-entry or timed-out-entry"
+                              timed-out, refused, hung, failed-entry, timed-out-entry or hung-entry"
                     .to_owned())
             }
             (Some(_), Some(_)) => {
@@ -120,7 +130,7 @@ impl JsonSchema for super::Expected {
 
 #[cfg(test)]
 mod tests {
-    use crate::verdict::{Expected, booted, failed, failed_entry, recovered, timed_out_entry};
+    use crate::verdict::{Expected, booted, failed, failed_entry, hung, hung_entry, recovered, timed_out_entry};
 
     #[test]
     fn an_attempt_is_written_as_it_is_said_and_reads_back() {
@@ -130,6 +140,8 @@ mod tests {
             (recovered("a"), r#"{"recovered":"a"}"#),
             (failed_entry("Floppy"), r#"{"failed-entry":"Floppy"}"#),
             (timed_out_entry("ROM"), r#"{"timed-out-entry":"ROM"}"#),
+            (hung("a"), r#"{"hung":"a"}"#),
+            (hung_entry("ROM"), r#"{"hung-entry":"ROM"}"#),
             (booted("disk").by_entry_of("nic0"), r#"{"booted":"disk","by-entry-of":"nic0"}"#),
         ];
         for (expected, text) in said {

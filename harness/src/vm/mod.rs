@@ -139,7 +139,7 @@ type Ended = Arc<(Mutex<Option<Exit>>, Condvar)>;
 /// One running QEMU.
 pub struct Vm {
     /// Its monitor.
-    pub qmp: Qmp,
+    pub qmp: Arc<Qmp>,
     running: Running,
     /// Where the serial port is typed on.
     input: File,
@@ -187,7 +187,7 @@ impl Vm {
                 return Err(early);
             }
         }
-        Ok(Vm { qmp, running, input: pipes.input, ports: printed, recorder, patience })
+        Ok(Vm { qmp: Arc::new(qmp), running, input: pipes.input, ports: printed, recorder, patience })
     }
 
     /// Runs a QMP command; see [`Qmp::execute`].
@@ -233,6 +233,11 @@ impl Vm {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    /// Its process number; of what it is wrapped in, where it is.
+    pub(crate) fn process(&self) -> u32 {
+        self.running.child.id()
     }
 
     /// How QEMU ended, waiting for that at most `patience`.

@@ -4,7 +4,7 @@
 //! particular event, field, enum value or error class, so that a newer QEMU cannot break it. Everything in both
 //! directions goes to the [`Recorder`]. When the link ends, every waiter gets the reason.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{IoSlice, Read, Write};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -97,6 +97,8 @@ struct State {
     greeting: Option<Value>,
     /// Commands that somebody waits for, with the reply once it is there.
     replies: HashMap<u64, Option<Reply>>,
+    /// Commands whose replies are not evidence.
+    unrecorded: HashSet<u64>,
     events: Vec<Event>,
     /// Bytes of the messages in `events`.
     event_bytes: usize,
@@ -106,6 +108,14 @@ struct State {
     last: String,
     /// The beginning of a message that is not complete yet.
     unfinished: String,
+}
+
+/// What goes with a command.
+struct Sent<'a> {
+    /// A descriptor of which QEMU gets a copy.
+    descriptor: Option<BorrowedFd<'a>>,
+    /// Command and reply are evidence.
+    recorded: bool,
 }
 
 /// What a command returned, or error class and description.
@@ -163,7 +173,16 @@ impl Qmp {
     ///
     /// [`QmpError::Refused`] with QEMU's own words, [`QmpError::Timeout`], or [`QmpError::Ended`].
     pub fn execute(&self, command: &str, arguments: Value, timeout: Duration) -> Result<Value, QmpError> {
-        self.send(command, arguments, None, timeout)
+        self.send(command, arguments, Sent { descriptor: None, recorded: true }, timeout)
+    }
+
+    /// The same for a command that only reads and is given again and again: neither it nor its reply is noted in the evidence.
+    ///
+    /// # Errors
+    ///
+    /// As [`Qmp::execute`].
+    pub(crate) fn look(&self, command: &str, arguments: Value, timeout: Duration) -> Result<Value, QmpError> {
+        self.send(command, arguments, Sent { descriptor: None, recorded: false }, timeout)
     }
 
     /// Gives QEMU a copy of a descriptor, which its commands then know as `fd:NAME` (`getfd`; the descriptor travels
@@ -173,16 +192,11 @@ impl Qmp {
     ///
     /// As [`Qmp::execute`].
     pub fn give(&self, name: &str, descriptor: BorrowedFd<'_>, timeout: Duration) -> Result<(), QmpError> {
-        self.send("getfd", json!({ "fdname": name }), Some(descriptor), timeout).map(|_| ())
+        let sent = Sent { descriptor: Some(descriptor), recorded: true };
+        self.send("getfd", json!({ "fdname": name }), sent, timeout).map(|_| ())
     }
 
-    fn send(
-        &self,
-        command: &str,
-        arguments: Value,
-        descriptor: Option<BorrowedFd<'_>>,
-        timeout: Duration,
-    ) -> Result<Value, QmpError> {
+    fn send(&self, command: &str, arguments: Value, sent: Sent<'_>, timeout: Duration) -> Result<Value, QmpError> {
         let id = {
             let mut writer = match self.writer.lock() {
                 Ok(guard) => guard,
@@ -195,10 +209,14 @@ impl Qmp {
                 message["arguments"] = arguments;
             }
             lock(&self.shared).replies.insert(id, None);
-            self.recorder.note(Observed::QmpSent(message.clone()));
+            if sent.recorded {
+                self.recorder.note(Observed::QmpSent(message.clone()));
+            } else {
+                lock(&self.shared).unrecorded.insert(id);
+            }
             let mut line = message.to_string();
             line.push('\n');
-            if let Err(error) = write(&mut writer.0, line.as_bytes(), descriptor) {
+            if let Err(error) = write(&mut writer.0, line.as_bytes(), sent.descriptor) {
                 let cause = lock(&self.shared).ended.clone();
                 return Err(QmpError::Ended(cause.map_or_else(|| error.to_string(), |cause| cause.to_string())));
             }
@@ -334,8 +352,13 @@ fn take(line: &[u8], shared: &Shared, recorder: &Recorder, settle: &dyn Fn()) ->
     if message.get("event").is_some() {
         settle();
     }
-    recorder.note(Observed::QmpReceived(message.clone()));
     let mut state = lock(shared);
+    let id = message.get("id").and_then(Value::as_u64);
+    if !id.is_some_and(|id| state.unrecorded.remove(&id)) {
+        drop(state);
+        recorder.note(Observed::QmpReceived(message.clone()));
+        state = lock(shared);
+    }
     state.last = text;
     if !sort(&mut state, message, line.len()) {
         state.unasked = (state.unasked.0 + 1, state.unasked.1 + line.len());
@@ -476,6 +499,17 @@ mod tests {
         let own = Some("{\"id\": 2, \"return\": \"own\"}\n");
         let qmp = connect(vec![HELLO, None, OK1, None, stray, own], true, LONG).unwrap();
         assert_eq!(qmp.execute("query-status", Value::Null, LONG).unwrap(), json!("own"));
+    }
+
+    #[test]
+    fn what_is_only_looked_at_is_no_evidence() {
+        let (own, next) = (Some("{\"id\": 2, \"return\": \"own\"}\n"), Some("{\"id\": 3, \"return\": \"next\"}\n"));
+        let qmp = connect(vec![HELLO, None, OK1, None, own, None, next], true, LONG).unwrap();
+        let before = qmp.recorder.cursor();
+        assert_eq!(qmp.look("query-status", Value::Null, LONG).unwrap(), json!("own"));
+        assert_eq!(qmp.recorder.cursor(), before);
+        assert_eq!(qmp.execute("query-status", Value::Null, LONG).unwrap(), json!("next"));
+        assert_eq!(qmp.recorder.cursor(), before + 2, "a command and its reply");
     }
 
     #[test]

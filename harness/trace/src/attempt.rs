@@ -20,11 +20,14 @@ pub enum Outcome {
     TimedOut,
     /// The medium or file was there and was refused (Secure Boot, TLS).
     Refused,
+    /// It was under way when the guest stood still.
+    Hung,
 }
 
 impl Outcome {
     /// Every end.
-    pub const ALL: [Outcome; 4] = [Outcome::Booted, Outcome::Failed, Outcome::TimedOut, Outcome::Refused];
+    pub const ALL: [Outcome; 5] =
+        [Outcome::Booted, Outcome::Failed, Outcome::TimedOut, Outcome::Refused, Outcome::Hung];
 
     /// Its name in reports and known issues.
     pub fn name(self) -> &'static str {
@@ -33,6 +36,7 @@ impl Outcome {
             Outcome::Failed => "failed",
             Outcome::TimedOut => "timed-out",
             Outcome::Refused => "refused",
+            Outcome::Hung => "hung",
         }
     }
 
@@ -44,6 +48,7 @@ impl Outcome {
             Outcome::Failed => "failed",
             Outcome::TimedOut => "timed out",
             Outcome::Refused => "refused",
+            Outcome::Hung => "hung",
         }
     }
 }

@@ -381,7 +381,9 @@ pub fn explain(attempts: &mut [Attempt], conversations: &[Conversation], codes: 
         let attempt = &mut attempts[place];
         let own = match attempt.outcome {
             // under way at the end, too, has its reason
-            Some(Outcome::Failed | Outcome::TimedOut | Outcome::Refused) | None => std::mem::take(&mut attempt.reason),
+            Some(Outcome::Failed | Outcome::TimedOut | Outcome::Refused | Outcome::Hung) | None => {
+                std::mem::take(&mut attempt.reason)
+            }
             Some(Outcome::Booted) => {
                 found.into_iter().for_each(|found| taken[found] = true);
                 continue;

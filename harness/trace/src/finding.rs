@@ -15,6 +15,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::lan_finding::LanFinding;
+use super::standstill::Standstill;
 use bootwright_machine::machine::DeviceName;
 use bootwright_machine::wording;
 
@@ -49,6 +50,8 @@ pub enum Finding {
         /// How far the attempt had come.
         at: Moment,
     },
+    /// The guest stood still in the middle of it.
+    Hangs(Standstill),
     /// What the lan saw of it.
     OnLan {
         /// The NIC that it went over.
@@ -211,6 +214,7 @@ impl fmt::Display for Finding {
             Finding::Interrupted { by, at: Moment::InBootSector } => write!(out, "its boot sector ran, then {by}"),
             Finding::Interrupted { by, at: Moment::BeforeStart } => write!(out, "{by} before it ran"),
             Finding::Interrupted { by, at: Moment::AfterStart } => write!(out, "{by} while it ran"),
+            Finding::Hangs(standstill) => standstill.fmt(out),
             Finding::OnLan { seen, .. } => seen.fmt(out),
         }
     }

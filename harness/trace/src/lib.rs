@@ -43,6 +43,7 @@ mod screen;
 mod seabios;
 mod sighting;
 mod snapshot;
+mod standstill;
 mod terminal;
 mod trace;
 
@@ -56,6 +57,7 @@ pub use payload::Payload;
 pub use reader::Reader;
 pub use sighting::{GuestText, Sighting, Stage};
 pub use snapshot::Snapshot;
+pub use standstill::Standstill;
 pub use terminal::Terminal;
 pub use trace::{Progress, Trace};
 

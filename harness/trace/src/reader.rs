@@ -2,7 +2,7 @@
 
 use super::finding::Interruption;
 use super::lines::beginning;
-use super::{Names, Outcome, Payload, Trace, exchange, guest_text, ipxe, lines, ovmf, owners, seabios};
+use super::{Names, Outcome, Payload, Standstill, Trace, exchange, guest_text, ipxe, lines, ovmf, owners, seabios};
 use bootwright_lan::LanEvent;
 use bootwright_machine::evidence::Source;
 use bootwright_machine::machine::Firmware;
@@ -134,6 +134,11 @@ impl Reader {
         self.trace.hole(what);
     }
 
+    /// The guest does nothing any more, which is seen from outside.
+    pub fn stands_still(&mut self, standstill: Standstill) {
+        self.trace.stands_still(standstill);
+    }
+
     /// Whether a new lap begins with the monitor's event and not with a line of the log.
     pub fn laps_by_reset(&self) -> bool {
         matches!(self.parser, Parser::Ovmf(_))
@@ -159,7 +164,7 @@ impl Reader {
         if let Parser::Ovmf(parser) = &mut self.parser {
             parser.cut(&mut self.trace, Interruption::Reset);
             self.trace.laps += 1;
-            self.trace.terminal = None;
+            (self.trace.terminal, self.trace.standstill) = (None, None);
         }
     }
 

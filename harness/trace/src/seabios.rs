@@ -154,7 +154,7 @@ impl Parser {
         }
         self.cut(trace, Interruption::Reset);
         trace.laps += 1;
-        trace.terminal = None;
+        (trace.terminal, trace.standstill) = (None, None);
         trace.boot_order.clear();
         *self = Parser {
             posts: self.posts,

@@ -47,7 +47,7 @@ impl Reader {
         }
         let trace = &mut self.trace;
         trace.laps += 1;
-        trace.terminal = to.terminal.clone();
+        (trace.terminal, trace.standstill) = (to.terminal.clone(), None);
         trace.boot_order = to.boot_order.clone();
         let lap = trace.laps;
         if let Some(attempt) = to.under_way.clone().filter(|_| trace.attempts.len() < ATTEMPT_LIMIT) {

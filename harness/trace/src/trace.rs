@@ -9,6 +9,7 @@ use super::menu::Menu;
 use super::names::Names;
 use super::payload::Payload;
 use super::sighting::GuestText;
+use super::standstill::Standstill;
 use super::terminal::Terminal;
 use bootwright_machine::machine::DeviceName;
 
@@ -30,6 +31,9 @@ pub struct Trace {
     pub payloads: Vec<Payload>,
     /// The state in which firmware stopped, if it did.
     pub terminal: Option<Terminal>,
+    /// What shows that the guest stands still, if it does: nothing more came of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standstill: Option<Standstill>,
     /// Power-on, resets and returns to a snapshot so far.
     pub laps: u32,
     /// Firmware's banner, for example `SeaBIOS (version 1.16.2-debian-1.16.2-1)`.
@@ -167,6 +171,12 @@ impl Trace {
             attempt.outcome = Some(outcome);
             attempt.reason = reason.into();
         }
+    }
+
+    /// The guest stands still, and the attempt under way with it.
+    pub(crate) fn stands_still(&mut self, standstill: Standstill) {
+        self.end(Outcome::Hung, Finding::Hangs(standstill.clone()));
+        self.standstill = Some(standstill);
     }
 
     /// Code that ran on this lap came back to the firmware: its attempt failed after all.

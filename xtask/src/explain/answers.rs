@@ -102,7 +102,8 @@ pub fn fails_with(guest: &Guest, index: usize, seen: &[Seen<'_>]) -> String {
     let name = &guest.devices[index].name;
     let mut found: Vec<String> = Vec::new();
     for attempt in seen.iter().filter(|seen| is_as_it_is(seen.variant)).flat_map(|seen| &seen.trace.attempts) {
-        let failed = matches!(attempt.outcome, Some(Outcome::Failed | Outcome::TimedOut | Outcome::Refused));
+        let failed =
+            matches!(attempt.outcome, Some(Outcome::Failed | Outcome::TimedOut | Outcome::Refused | Outcome::Hung));
         let words = attempt.reason.to_string();
         let reason = words.split(['\n', ';']).next().unwrap_or_default();
         let reason = reason.trim_start_matches(&format!("{name}: ")).to_owned();

@@ -111,10 +111,13 @@ fn answer(question: &Question, platform: &Platform, folder: &Path) -> Answer {
             answered(format!("not known: {reason}"), None, question.accelerator == Accelerator::Kvm)
         }
         Ended::Skipped(reason) => answered(format!("not asked: {reason}"), None, true),
-        _ if finished.gave_up => {
+        _ if finished.gave_up || finished.trace.standstill.is_some() => {
             let (value, sure) = match question.silence {
                 Some(words) => (words.to_owned(), true),
-                None => (format!("not known: nothing further in {} s", PATIENCE.as_secs()), false),
+                None => match &finished.trace.standstill {
+                    Some(standstill) => (format!("not known: {standstill}"), false),
+                    None => (format!("not known: nothing further in {} s", PATIENCE.as_secs()), false),
+                },
             };
             answered(value, seconds, sure)
         }

@@ -1,0 +1,122 @@
+//! Looks at a guest that is silent through QEMU's monitor: does it still do anything?
+//!
+//! Reads only, and leaves no trace in the evidence but what it found: a run has many silent moments.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::last_look::rtc;
+use super::processors;
+use super::share::Share;
+use super::standstill::{Activity, KnownLoops, Limits, Sample, Stillness};
+use crate::trace::Standstill;
+use crate::vm::Vm;
+use crate::vm::qmp::Qmp;
+
+/// Silence after which a guest is looked at for the first time, and how long it is left alone between looks at most.
+const FIRST: Duration = Duration::from_millis(400);
+const LONGEST: Duration = Duration::from_secs(3);
+
+/// How long QEMU may take to answer; one that does not is another one's business.
+const REPLY: Duration = Duration::from_secs(2);
+
+/// Who looks at one QEMU's guest.
+pub struct Lookout {
+    qmp: Arc<Qmp>,
+    process: u32,
+    virtual_clock: bool,
+    stillness: Stillness,
+    /// What the guest had done when it was told last.
+    seen: Activity,
+    gap: Duration,
+    next: Instant,
+}
+
+impl Lookout {
+    /// Looks at the guest of this QEMU.
+    pub fn at(vm: &Vm, virtual_clock: bool, limits: Limits, known: KnownLoops) -> Lookout {
+        Lookout {
+            qmp: vm.qmp.clone(),
+            process: vm.process(),
+            virtual_clock,
+            stillness: Stillness::new(limits, known),
+            seen: Activity::default(),
+            gap: FIRST,
+            next: Instant::now() + FIRST,
+        }
+    }
+
+    /// When to look next.
+    pub fn due(&self) -> Instant {
+        self.next
+    }
+
+    /// Looks, if it is time to, at a guest that has done so much by now (its disks are not counted); what shows that it stands
+    /// still, if it does.
+    pub fn look(&mut self, activity: Activity) -> Option<Standstill> {
+        let now = Instant::now();
+        if activity != self.seen {
+            self.stillness.forget();
+            (self.seen, self.gap, self.next) = (activity, FIRST, now + FIRST);
+            return None;
+        }
+        if now < self.next {
+            return None;
+        }
+        self.gap = (self.gap * 3 / 2).min(LONGEST);
+        self.next = now + self.gap;
+        match self.sample(activity) {
+            Some(sample) => self.stillness.look(sample),
+            None => {
+                self.stillness.forget();
+                None
+            }
+        }
+    }
+
+    /// The guest as it is; `None` where it does not run or QEMU does not say.
+    fn sample(&self, activity: Activity) -> Option<Sample> {
+        let status = self.ask("query-status", Value::Null)?;
+        if status.get("running").and_then(Value::as_bool) != Some(true) {
+            return None;
+        }
+        let text = self.ask("human-monitor-command", json!({ "command-line": "info registers -a" }))?;
+        let disk = operations(&self.ask("query-blockstats", Value::Null)?);
+        let clock = if self.virtual_clock { rtc(|command, arguments| self.ask(command, arguments)) } else { None };
+        Some(Sample {
+            at: Instant::now(),
+            processor: Share::of(self.process).ran(),
+            clock,
+            processors: processors::read(text.as_str()?),
+            activity: Activity { disk, ..activity },
+        })
+    }
+
+    fn ask(&self, command: &str, arguments: Value) -> Option<Value> {
+        self.qmp.look(command, arguments, REPLY).ok()
+    }
+}
+
+/// Operations on all drives (QMP `query-blockstats`).
+fn operations(drives: &Value) -> u64 {
+    let counts = ["rd_operations", "wr_operations", "flush_operations", "unmap_operations"];
+    let of = |drive: &Value| {
+        let stats = drive.get("stats");
+        counts.iter().filter_map(|count| stats?.get(count)?.as_u64()).fold(0, u64::wrapping_add)
+    };
+    drives.as_array().map(Vec::as_slice).unwrap_or_default().iter().map(of).fold(0, u64::wrapping_add)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_of_all_drives_count() {
+        let drive = |read: u64, wrote: u64| json!({ "stats": { "rd_operations": read, "wr_operations": wrote } });
+        assert_eq!(operations(&json!([drive(1, 2), drive(3, 4), { "device": "cd" }])), 10);
+        assert_eq!(operations(&json!({ "not": "a list" })), 0);
+    }
+}

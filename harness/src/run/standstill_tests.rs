@@ -1,0 +1,169 @@
+//! What a guest that stands still looks like, and what only seems so.
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn processor(next: u64, general: &[u64]) -> Processor {
+    Processor { next, general: general.to_vec(), halted: Some(false), interruptible: true }
+}
+
+fn halted(interruptible: bool) -> Processor {
+    Processor { halted: Some(true), interruptible, ..processor(0x7c00, &[1, 2]) }
+}
+
+/// Looks once a second, each with so much processor time and guest time more; the first finding and at which look.
+struct Bench {
+    stillness: Stillness,
+    begun: Instant,
+    looks: u32,
+    used: Duration,
+    clock: Option<Duration>,
+}
+
+impl Bench {
+    fn new(limits: Limits) -> Bench {
+        Bench::knowing(limits, KnownLoops::default())
+    }
+
+    fn knowing(limits: Limits, known: KnownLoops) -> Bench {
+        let stillness = Stillness::new(limits, known);
+        Bench { stillness, begun: Instant::now(), looks: 0, used: Duration::ZERO, clock: None }
+    }
+
+    fn look(&mut self, processors: &[Processor], used: Duration, activity: Activity) -> Option<Standstill> {
+        let at = self.begun + SECOND * self.looks;
+        self.looks += 1;
+        self.used += used;
+        let (processor, clock) = (self.used, self.clock);
+        self.stillness.look(Sample { at, processor, clock, processors: processors.to_vec(), activity })
+    }
+
+    /// The first finding and the number of the look that gave it.
+    fn until(&mut self, looks: u32, used: Duration, seen: impl Fn(u32) -> Processor) -> Option<(Standstill, u32)> {
+        (1..=looks).find_map(|number| Some((self.look(&[seen(number)], used, Activity::default())?, number)))
+    }
+}
+
+fn known() -> Limits {
+    Limits::known(true, false)
+}
+
+#[test]
+fn a_processor_that_is_halted_and_takes_no_interrupt_stands_still_at_the_second_look() {
+    let found = Bench::new(known()).until(9, Duration::ZERO, |_| halted(false));
+    assert_eq!(found, Some((Standstill::Halted { at: 0x7c00 }, 2)));
+    assert_eq!(Bench::new(Limits::foreign()).until(9, Duration::ZERO, |_| halted(false)), found, "whoever runs");
+    assert_eq!(Bench::new(known()).until(9, Duration::ZERO, |_| halted(true)), None, "a timer wakes it");
+    let moves = |number| Processor { next: u64::from(number), ..halted(false) };
+    assert_eq!(Bench::new(known()).until(9, Duration::ZERO, moves), None, "something has woken it");
+}
+
+#[test]
+fn all_of_the_processors_must_stand_still() {
+    let mut bench = Bench::new(known());
+    let both = [halted(false), halted(true)];
+    assert!((0..9).all(|_| bench.look(&both, Duration::ZERO, Activity::default()).is_none()));
+    let both = [halted(false), halted(false)];
+    assert_eq!(bench.look(&both, Duration::ZERO, Activity::default()), None, "the first such look");
+    assert!(bench.look(&both, Duration::ZERO, Activity::default()).is_some());
+}
+
+#[test]
+fn a_loop_without_interrupts_in_which_nothing_changes_is_for_ever() {
+    let closed = |_| Processor { interruptible: false, ..processor(0xf000, &[1, 2, 3]) };
+    let (found, look) = Bench::new(Limits::foreign()).until(20, SAME, closed).unwrap();
+    assert_eq!((found, look), (Standstill::Loops { at: 0xf000 }, SAME_LOOKS as u32));
+    assert_eq!(Bench::new(known()).until(9, Duration::ZERO, closed), None, "QEMU did not run");
+    let counts = |number| Processor { interruptible: false, ..processor(0xf000, &[u64::from(number), 2, 3]) };
+    assert_eq!(Bench::new(known()).until(9, SAME, counts), None, "it counts, and may come to an end");
+}
+
+#[test]
+fn a_tight_loop_with_interrupts_takes_longer_to_prove() {
+    let tight = |number| match number % 6 {
+        0 => processor(0x9000, &[7; 8]),
+        even if even % 2 == 0 => processor(0x1008, &[u64::from(number), 2, 3, 4, 5, 6, 7, 8]),
+        _ => processor(0x1000, &[u64::from(number), 2, 3, 4, 5, 6, 7, 8]),
+    };
+    let (found, look) = Bench::new(known()).until(40, SECOND, tight).unwrap();
+    assert_eq!((found.name(), look), ("loops", 11));
+    assert_eq!(Bench::new(Limits::foreign()).until(40, SECOND, tight), None);
+    let wide = |number| processor(0x1000 * u64::from(number), &[1, 2, 3, 4]);
+    assert_eq!(Bench::new(known()).until(30, SECOND, wide), None);
+    let works = |number| processor(0x1000, &[u64::from(number); 8]);
+    assert_eq!(Bench::new(known()).until(30, SECOND, works), None, "all of its registers change");
+}
+
+#[test]
+fn a_loop_that_was_proven_once_is_known_again() {
+    let loops = KnownLoops::default();
+    let tight = |_| processor(0x1000, &[1, 2]);
+    let quick = SECOND / 8;
+    assert_eq!(Bench::knowing(known(), loops.clone()).until(20, quick, tight), None);
+    Bench::knowing(known(), loops.clone()).until(20, SECOND, tight).unwrap();
+    let (_, look) = Bench::knowing(known(), loops.clone()).until(20, quick, |_| processor(0x1020, &[1, 2])).unwrap();
+    assert_eq!(look, LOOP_LOOKS as u32);
+    assert_eq!(Bench::knowing(known(), loops.clone()).until(20, quick, |_| processor(0x2000, &[1, 2])), None);
+    assert_eq!(
+        Bench::knowing(Limits::foreign(), loops).until(20, quick, tight).map(|(found, _)| found.name()),
+        Some("loops")
+    );
+}
+
+#[test]
+fn an_idle_guest_stands_still_when_its_own_clock_says_so() {
+    let mut bench = Bench::new(known());
+    for half_minutes in 0..5 {
+        bench.clock = Some(SECOND * 30 * half_minutes);
+        assert_eq!(bench.look(&[halted(true)], Duration::ZERO, Activity::default()), None, "{half_minutes}");
+    }
+    bench.clock = Some(SECOND * 150);
+    let found = bench.look(&[halted(true)], Duration::ZERO, Activity::default());
+    assert_eq!(found, Some(Standstill::Idles { seconds: 150 }));
+    let ticks = |number| if number % 3 == 0 { halted(true) } else { processor(0x100, &[u64::from(number); 8]) };
+    let mut busy = Bench::new(known());
+    assert_eq!(busy.until(60, SECOND, ticks), None, "what ticks make QEMU compute is not the guest's computing");
+    let on_the_hosts = Bench::new(Limits::known(false, false)).until(100, Duration::ZERO, |_| halted(true));
+    assert_eq!(on_the_hosts, Some((Standstill::Idles { seconds: 40 }, 41)));
+    assert_eq!(Bench::new(Limits::foreign()).until(1000, Duration::ZERO, |_| halted(true)), None);
+    let arm = |_| Processor { halted: None, ..halted(false) };
+    let found = Bench::new(Limits::foreign()).until(20, Duration::ZERO, arm);
+    assert_eq!(found, Some((Standstill::Halted { at: 0x7c00 }, 9)), "nothing moves, and nothing can move it");
+    let arm = |_| Processor { halted: None, ..halted(true) };
+    let found = Bench::new(Limits::known(false, false)).until(100, Duration::ZERO, arm).unwrap();
+    assert_eq!(found.0.name(), "idles", "what uses no processor time is idle");
+}
+
+#[test]
+fn who_computes_without_any_device_for_long_does_not_come_back() {
+    let works = |number| processor(0x1000 * u64::from(number), &[u64::from(number); 4]);
+    let (found, look) = Bench::new(known()).until(100, SECOND, works).unwrap();
+    assert_eq!((found, look), (Standstill::Computes { seconds: 30 }, 31));
+    assert_eq!(Bench::new(Limits::foreign()).until(1000, SECOND, works), None);
+}
+
+#[test]
+fn whatever_it_does_it_does_not_stand_still() {
+    let each = [
+        Activity { printed: 1, ..Activity::default() },
+        Activity { network: 1, ..Activity::default() },
+        Activity { events: 1, ..Activity::default() },
+        Activity { disk: 1, ..Activity::default() },
+        Activity { store: Some(SystemTime::UNIX_EPOCH), ..Activity::default() },
+    ];
+    for activity in each {
+        let mut bench = Bench::new(known());
+        for _ in 0..5 {
+            assert_eq!(bench.look(&[halted(false)], SECOND, activity), None, "{activity:?}");
+            assert_eq!(bench.look(&[halted(false)], SECOND, Activity::default()), None, "{activity:?}");
+        }
+        bench.stillness.forget();
+        assert_eq!(bench.look(&[halted(false)], SECOND, activity), None);
+        assert!(bench.look(&[halted(false)], SECOND, activity).is_some(), "{activity:?}");
+    }
+    let mut bench = Bench::new(known());
+    bench.look(&[halted(false)], SECOND, Activity::default());
+    assert_eq!(bench.look(&[], SECOND, Activity::default()), None, "it does not run");
+    assert_eq!(bench.look(&[halted(false)], SECOND, Activity::default()), None, "the first look again");
+}

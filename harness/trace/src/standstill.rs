@@ -1,0 +1,73 @@
+//! A guest that will do nothing more by itself, by what was seen of its processors.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use bootwright_machine::wording;
+
+/// What shows that a guest stands still: it neither printed nor used a disk, a network or its variable store meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+#[non_exhaustive]
+pub enum Standstill {
+    /// Its processors are halted and take no interrupt: `cli; hlt`.
+    Halted {
+        /// Address of the next instruction of the first processor.
+        at: u64,
+    },
+    /// Its processor runs in a loop of a few instructions.
+    Loops {
+        /// Address of the next instruction when it was looked at last.
+        at: u64,
+    },
+    /// Its processor computes without an end.
+    Computes {
+        /// Processor time that QEMU spent on it, whole seconds.
+        seconds: u64,
+    },
+    /// Its processor waits for an interrupt nearly always, and none leads anywhere.
+    Idles {
+        /// Time on the guest's clock, whole seconds.
+        seconds: u64,
+    },
+    /// A server gave it the same file again and again.
+    AsksAgain {
+        /// The file.
+        file: String,
+        /// How often it was sent whole.
+        times: usize,
+    },
+}
+
+impl Standstill {
+    /// The name used in known issues and reports.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Standstill::Halted { .. } => "halted",
+            Standstill::Loops { .. } => "loops",
+            Standstill::Computes { .. } => "computes",
+            Standstill::Idles { .. } => "idles",
+            Standstill::AsksAgain { .. } => "asks-again",
+        }
+    }
+}
+
+impl fmt::Display for Standstill {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        wording::reworded!(out);
+        match self {
+            Standstill::Halted { at } => {
+                write!(out, "the guest hangs: its processor is halted at {at:#x} and takes no interrupt")
+            }
+            Standstill::Loops { at } => write!(out, "the guest hangs: its processor loops at {at:#x}"),
+            Standstill::Computes { seconds } => {
+                write!(out, "the guest hangs: in {seconds} s of processor time it used no device")
+            }
+            Standstill::Idles { seconds } => write!(out, "the guest hangs: it was idle for {seconds} s of its time"),
+            Standstill::AsksAgain { file, times } => {
+                write!(out, "the guest hangs: it was sent \"{file}\" {times} times and goes no further")
+            }
+        }
+    }
+}
