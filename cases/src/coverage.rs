@@ -93,6 +93,11 @@ const LEFT_OUT: &[(&str, Pair, &str)] = &[
     ("first_entry", [("first", &["rebooting"]), ("firmware", &["ovmf"])], REBOOTS_APART),
     ("first_entry", [("first", &["rebooting"]), ("machine", &["q35"])], REBOOTS_APART),
     (
+        "first_entry",
+        [("first", &["returning-success"]), ("firmware", &["seabios"])],
+        "a BIOS knows no success: a program that returns has failed",
+    ),
+    (
         "triples",
         [("triple", &["ahci+scsi-cd+nvme"]), ("machine", &["pc"])],
         "each board has a triple of its own controllers",

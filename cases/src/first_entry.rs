@@ -39,6 +39,9 @@ pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
     cases.push(hanging(firmware, board));
     cases.push(halted(firmware, board));
     cases.push(returning(firmware, board));
+    if firmware.is_uefi() {
+        cases.push(returning_success(firmware, board));
+    }
     for (name, after) in [
         ("keyboard-controller", After::RebootKeyboardController),
         ("port-cf9", After::RebootPortCf9),
@@ -160,6 +163,20 @@ fn returning(firmware: Firmware, board: Board) -> Case {
         .machine(machine)
         .expect(expectation)
         .control_blank("first")
+}
+
+/// A program that returns success has done its work: the boot manager looks no further and opens its setup
+/// (`BdsEntry` of edk2's `MdeModulePkg/Universal/BdsDxe/BdsEntry.c`). With any other status it goes on, as the control shows.
+fn returning_success(firmware: Firmware, board: Board) -> Case {
+    let machine = |after| {
+        let first = Machine::new(firmware, board).virtio_blk(Medium::then("first", after)).bootindex(1);
+        first.virtio_blk(Medium::bootable("second")).bootindex(2)
+    };
+    Case::new(id(firmware, board, "returning-success"))
+        .axis("first", "returning-success")
+        .machine(machine(After::ReturnSuccess))
+        .expect(Expectation::opens_setup([failed("first").because_of(Cause::Returned)]).without_trying("second"))
+        .control(machine(After::ReturnToFirmware))
 }
 
 /// A boot sector that reboots runs again on every lap, and nothing behind it ever runs.

@@ -71,6 +71,12 @@ pub fn catalogue() -> Vec<Example> {
             Content::bootable_then(After::ReturnToFirmware),
         ),
         with(
+            "return-success",
+            "prints its line, then returns success (UEFI)",
+            Disk,
+            Content::bootable_then(After::ReturnSuccess),
+        ),
+        with(
             "reboot-8042",
             "reboots by the keyboard controller",
             Disk,

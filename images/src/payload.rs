@@ -261,5 +261,6 @@ fn code(after: After) -> u8 {
         After::ResetSystem => 6,
         After::WriteBootNext => 7,
         After::WriteBootOrder => 8,
+        After::ReturnSuccess => 9,
     }
 }

@@ -68,6 +68,8 @@ pub enum After {
     WriteBootNext,
     /// UEFI: exchanges its own option and the one behind it in BootOrder and resets, otherwise as [`After::WriteBootNext`].
     WriteBootOrder,
+    /// Returns to the firmware as a program that has done its work: `EFI_SUCCESS` on UEFI, int 18h on BIOS, which knows no success.
+    ReturnSuccess,
 }
 
 /// The kind of device that a medium goes into.

@@ -13,10 +13,11 @@ use object::{LittleEndian as LE, Object, ObjectSection};
 use rstest::rstest;
 use std::collections::HashSet;
 
-const AFTERS: [After; 7] = [
+const AFTERS: [After; 8] = [
     After::Exit,
     After::Hang,
     After::ReturnToFirmware,
+    After::ReturnSuccess,
     After::RebootKeyboardController,
     After::RebootPortCf9,
     After::TripleFault,
@@ -138,7 +139,7 @@ fn a_nonce_changes_its_own_bytes_and_the_checksum_of_the_bios_program() {
 fn every_ending_gives_its_own_programs() {
     let bios = AFTERS.map(|after| payload::bios_network_program("right", NONCE, after).expect("a good name"));
     let uefi = AFTERS.map(|after| payload::efi_application("right", NONCE, after).expect("a good name"));
-    assert_eq!((bios.iter().collect::<HashSet<_>>().len(), uefi.iter().collect::<HashSet<_>>().len()), (7, 7));
+    assert_eq!((bios.iter().collect::<HashSet<_>>().len(), uefi.iter().collect::<HashSet<_>>().len()), (8, 8));
 }
 
 #[rstest]

@@ -83,6 +83,7 @@ print_name:
 # In the order of the enum `After`.
 after_table:
         .word   after_exit, after_hang, after_return, after_keyboard, after_cf9, after_triple_fault, after_reset
+        .word   after_hang, after_hang, after_return
 after_table_end:
 
 after_exit:

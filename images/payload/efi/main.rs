@@ -44,6 +44,7 @@ static mut CONFIG: Config = Config {
     end: *b"BWEFIEND",
 };
 
+const EFI_SUCCESS: usize = 0;
 const EFI_NOT_FOUND: usize = 14 | 1 << (usize::BITS - 1);
 
 // In the order of `After` in src/spec.rs.
@@ -55,6 +56,7 @@ const TRIPLE_FAULT: u8 = 5;
 const RESET_SYSTEM: u8 = 6;
 const WRITE_BOOT_NEXT: u8 = 7;
 const WRITE_BOOT_ORDER: u8 = 8;
+const RETURN_SUCCESS: u8 = 9;
 
 #[unsafe(no_mangle)]
 extern "efiapi" fn efi_main(image: *mut c_void, system: *const SystemTable) -> usize {
@@ -65,6 +67,7 @@ extern "efiapi" fn efi_main(image: *mut c_void, system: *const SystemTable) -> u
     match config.after {
         HANG => arch::halt(),
         RETURN_TO_FIRMWARE => return firmware.leave(EFI_NOT_FOUND),
+        RETURN_SUCCESS => return firmware.leave(EFI_SUCCESS),
         REBOOT_KEYBOARD_CONTROLLER => arch::reboot_by_keyboard_controller(),
         REBOOT_PORT_CF9 => arch::reboot_by_port_cf9(),
         TRIPLE_FAULT => arch::triple_fault(),
