@@ -33,6 +33,7 @@ pub fn catalogue() -> Vec<Example> {
     let bootable = |boots, table, fat| Content::Bootable { boots, table, fat, after: After::Exit };
     let el_torito =
         |load_sectors, decoys| Content::ElTorito { boots: Both, fat: Fat12, after: After::Exit, load_sectors, decoys };
+    let installed = |fallback| Content::installed(r"\EFI\debian\grubx64.efi", fallback);
     let with = |name, about, kind, content| Example { name, about, spec: MediumSpec::new(name, kind, content) };
     vec![
         with("disk", "MBR disk for BIOS and UEFI: the default", Disk, Content::bootable()),
@@ -48,6 +49,8 @@ pub fn catalogue() -> Vec<Example> {
             about: "GPT disk above 2 TiB, sparse",
             spec: MediumSpec::new("disk-3tb", Disk, bootable(Both, Gpt, Fat32)).with_sectors(6_000_000_000),
         },
+        with("installed", "GPT disk whose loader is where an installed system has it", Disk, installed(false)),
+        with("installed-fallback", "the same with the removable media path too", Disk, installed(true)),
         with("cdrom", "ISO 9660 with a BIOS and a UEFI boot entry", Cdrom, Content::bootable()),
         with("cdrom-bios", "ISO 9660 with a BIOS boot entry only", Cdrom, bootable(BiosOnly, Mbr, Fat16)),
         with("cdrom-uefi", "ISO 9660 with a UEFI boot entry only", Cdrom, bootable(UefiOnly, Mbr, Fat16)),

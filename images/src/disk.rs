@@ -11,6 +11,7 @@
 //! from the last head of a partition, and so guesses that one.
 
 use crate::fat::{self, FileIn};
+use crate::file;
 use crate::payload::{self, Load};
 use crate::{
     After, Boots, Content, FatType, Image, ImageError, MediumKind, MediumSpec, Nonce, PartitionTable, gpt, mbr,
@@ -24,6 +25,7 @@ pub(crate) const OTHER_PATH: &str = "EFI/OTHER/PAYLOAD.EFI";
 
 pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError> {
     let sector_bytes = if spec.kind == MediumKind::Disk4Kn { 4096 } else { 512 };
+    let mut paths = vec![spec.efi.removable_media_path().to_owned()];
     let (boots, table, fat, after) = match spec.content {
         Content::Bootable { boots: Boots::UefiOnly, table: PartitionTable::Mbr, .. } => {
             return Err(ImageError::impossible(
@@ -33,7 +35,16 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
             ));
         }
         Content::Bootable { boots, table, fat, after } => (boots, table, fat, after),
-        Content::NoSignature => (Boots::Both, PartitionTable::Mbr, FatType::Fat16, After::Exit),
+        Content::Installed { ref loader, fallback, table, fat, after } => {
+            let own = file::path(loader)?;
+            paths.retain(|removable| fallback && *removable != own);
+            paths.push(own);
+            (Boots::Both, table, fat, after)
+        }
+        Content::NoSignature => {
+            paths = vec![OTHER_PATH.to_owned()];
+            (Boots::Both, PartitionTable::Mbr, FatType::Fat16, After::Exit)
+        }
         Content::Blank | Content::VendorReboot => {
             let sectors = spec.size(spec.sectors.unwrap_or(BLANK_SECTORS), sector_bytes)?;
             return Ok(Image::zero(sectors * sector_bytes));
@@ -46,7 +57,8 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
             ));
         }
     };
-    Plan { boots, table, fat, after, sector_bytes, whole: spec.content != Content::NoSignature }.build(spec, nonce)
+    let signed = spec.content != Content::NoSignature && boots != Boots::UefiOnly;
+    Plan { boots, table, fat, after, sector_bytes, signed, paths }.build(spec, nonce)
 }
 
 struct Plan {
@@ -55,8 +67,10 @@ struct Plan {
     fat: FatType,
     after: After,
     sector_bytes: u64,
-    /// With signature and removable media path.
-    whole: bool,
+    /// With the boot signature.
+    signed: bool,
+    /// Where the EFI application is.
+    paths: Vec<String>,
 }
 
 impl Plan {
@@ -76,9 +90,8 @@ impl Plan {
             Boots::UefiOnly => None,
             Boots::Both | Boots::BiosOnly => Some(payload::bios_program(&spec.name, nonce, self.after, load, 0)?),
         };
-        let signed = self.whole && self.boots != Boots::UefiOnly;
         let entries = self.entries(sectors, esp_start, esp_count);
-        image.put(0, mbr::sector(program.as_deref(), nonce.disk_signature(), &entries, signed));
+        image.put(0, mbr::sector(program.as_deref(), nonce.disk_signature(), &entries, self.signed));
         if let Some(program) = &program {
             image.put(stage_2_at * sector_bytes, &program[512..]);
         }
@@ -94,8 +107,8 @@ impl Plan {
                 sector_bytes: sector_bytes as u16,
                 ..fat::Shape::fixed(self.fat, esp_count as u32, esp_start as u32, nonce.disk_signature())
             };
-            let path = if self.whole { spec.efi.removable_media_path() } else { OTHER_PATH };
-            fat::put(&mut image, ESP_START_BYTES, &shape, &[FileIn { path, bytes: &application }])?;
+            let files: Vec<FileIn> = self.paths.iter().map(|path| FileIn { path, bytes: &application }).collect();
+            fat::put(&mut image, ESP_START_BYTES, &shape, &files)?;
         }
         Ok(image)
     }

@@ -12,6 +12,15 @@ pub enum ImageError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A file's path does not fit a volume of short names.
+    #[error(
+        "file {path:?} is no path of short names: wanted \\ before each name of up to 8 characters and an extension of up to 3, \
+             such as \"\\EFI\\debian\\grubx64.efi\""
+    )]
+    File {
+        /// The path as given.
+        path: String,
+    },
     /// The medium is smaller than its content.
     #[error(
         "medium {name:?} of {sectors} sectors is too small: its content needs {needed} sectors of 512 bytes; \

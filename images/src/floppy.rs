@@ -25,6 +25,13 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
                 "use MediumKind::Cdrom, or Content::Bootable",
             ));
         }
+        Content::Installed { .. } => {
+            return Err(ImageError::impossible(
+                "an installed system on a floppy",
+                "it has its loader on an EFI system partition",
+                "use MediumKind::Disk",
+            ));
+        }
         Content::Bootable { boots, after, .. } => {
             (after, true, (boots == Boots::Both).then_some(spec.efi.removable_media_path()))
         }

@@ -34,6 +34,13 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
         }
         Content::Bootable { boots, fat, after, .. } => whole(boots, fat, after, LOAD_SECTORS, 0),
         Content::ElTorito { boots, fat, after, load_sectors, decoys } => whole(boots, fat, after, load_sectors, decoys),
+        Content::Installed { .. } => {
+            return Err(ImageError::impossible(
+                "an installed system on an optical medium",
+                "it has its loader on an EFI system partition",
+                "use MediumKind::Disk",
+            ));
+        }
         Content::NoSignature => {
             Plan { whole: false, ..whole(Boots::Both, FatType::Fat16, After::Exit, LOAD_SECTORS, 0) }
         }

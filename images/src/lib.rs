@@ -45,7 +45,9 @@ mod catalogue;
 mod cpio;
 mod disk;
 mod error;
+mod esp;
 mod fat;
+mod file;
 mod floppy;
 mod gpt;
 mod image;
@@ -57,6 +59,7 @@ mod spec;
 
 pub use catalogue::{Example, catalogue};
 pub use error::ImageError;
+pub use esp::{EspPlace, PartitionSignature};
 pub use image::{Extent, Image};
 pub use spec::{After, Boots, Content, EfiMachine, FatType, MediumKind, MediumSpec, Nonce, PartitionTable};
 
@@ -67,7 +70,7 @@ pub use spec::{After, Boots, Content, EfiMachine, FatType, MediumKind, MediumSpe
 /// [`ImageError`] names the part of the spec that cannot be built and what to ask for instead.
 pub fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError> {
     spec.check_name()?;
-    match (spec.content, spec.kind) {
+    match (&spec.content, spec.kind) {
         (Content::VendorReboot, MediumKind::Disk) => Ok(reboot_disk::build()),
         (Content::VendorReboot, kind) => Err(ImageError::impossible(
             format!("the vendor's reboot disk as {kind:?}"),

@@ -156,7 +156,7 @@ pub enum Boots {
 }
 
 /// What is on a medium.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Content {
@@ -193,6 +193,25 @@ pub enum Content {
         #[serde(default)]
         decoys: u8,
     },
+    /// A payload where an installed system has its loader, for a boot option that names the file (hard disks only). A BIOS
+    /// finds boot code too.
+    Installed {
+        /// Where the loader is: `\\` and a name of up to eight characters and an extension of up to three, as often as the path
+        /// has names, such as `\\EFI\\debian\\grubx64.efi`.
+        loader: String,
+        /// The same program at the removable media path too.
+        #[serde(default)]
+        fallback: bool,
+        /// Partition table.
+        #[serde(default)]
+        table: PartitionTable,
+        /// File system of the ESP.
+        #[serde(default)]
+        fat: FatType,
+        /// What the payload does after its line.
+        #[serde(default)]
+        after: After,
+    },
     /// All zero.
     Blank,
     /// Boot code but no 0x55 0xaa in bytes 510 and 511 (BIOS); an ESP without the removable media path (UEFI).
@@ -206,6 +225,13 @@ impl Content {
     #[must_use]
     pub fn bootable() -> Self {
         Self::bootable_then(After::default())
+    }
+
+    /// An installed system on a GPT disk with FAT16.
+    #[must_use]
+    pub fn installed(loader: &str, fallback: bool) -> Self {
+        let (table, fat, after) = (PartitionTable::Gpt, FatType::Fat16, After::Exit);
+        Self::Installed { loader: loader.to_owned(), fallback, table, fat, after }
     }
 
     /// Bootable in the default way but for what follows the line.

@@ -86,6 +86,20 @@ fn a_disk_without_signature_has_its_code_but_neither_signature_nor_path() {
 }
 
 #[rstest]
+fn an_installed_system_has_its_loader_at_its_own_path(#[values(false, true)] fallback: bool) {
+    let file = OnDisk::image(&medium(MediumKind::Disk, Content::installed("\\EFI\\debian\\grubx64.efi", fallback)));
+    let copy = |path: &str| copy_out(&file.path(), MIB as u64, path, &file.beside(&path.replace('/', "_")));
+    let Some(own) = copy("/EFI/DEBIAN/GRUBX64.EFI") else { return };
+    let program = payload::efi_application("right", NONCE, After::Exit).expect("a good name");
+    assert_eq!(own.as_ref(), Ok(&program));
+    let removable = copy("/EFI/BOOT/BOOTX64.EFI");
+    assert_eq!(removable.and_then(Result::ok), fallback.then_some(program));
+    let image = medium(MediumKind::Disk, Content::installed("\\EFI\\debian\\grubx64.efi", fallback));
+    let Some((ok, text)) = fsck(&esp(&image, FatType::Fat16)) else { return };
+    assert!(ok, "{text}");
+}
+
+#[rstest]
 fn sgdisk_finds_no_problem_in_a_gpt(
     #[values(PartitionTable::Gpt, PartitionTable::Hybrid)] table: PartitionTable,
     #[values(None, Some(16_098), Some(16_099), Some(1_000_003), Some(6_000_000_000))] sectors: Option<u64>,

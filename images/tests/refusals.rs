@@ -57,7 +57,7 @@ fn a_disk_one_sector_too_small_is_refused_with_the_size_that_works(
     #[case] needed: u64,
 ) {
     let content = bootable(Boots::Both, table, fat);
-    let error = refusal(kind, content, Some(needed - 1));
+    let error = refusal(kind, content.clone(), Some(needed - 1));
     assert!(error.contains(&format!("{} sectors is too small", needed - 1)), "{error}");
     assert!(error.contains(&format!("needs {needed} sectors")), "{error}");
     assert!(build(&MediumSpec::new("right", kind, content).with_sectors(needed), NONCE).is_ok());
@@ -84,6 +84,9 @@ fn a_size_in_part_of_a_sector_is_refused(
 #[case(MediumKind::Floppy, bootable(Boots::UefiOnly, PartitionTable::Gpt, FatType::Fat12), "use MediumKind::Disk")]
 #[case(MediumKind::Cdrom, Content::VendorReboot, "use MediumKind::Disk")]
 #[case(MediumKind::Floppy, Content::VendorReboot, "use MediumKind::Disk")]
+#[case(MediumKind::Floppy, Content::installed("\\a.efi", true), "use MediumKind::Disk")]
+#[case(MediumKind::Cdrom, Content::installed("\\a.efi", true), "use MediumKind::Disk")]
+#[case(MediumKind::Disk, Content::installed("/a.efi", true), "is no path of short names")]
 #[case(MediumKind::Cdrom, el_torito(Boots::Both, 0, 0), "use 1 to 64 sectors")]
 #[case(MediumKind::Cdrom, el_torito(Boots::Both, 65, 0), "above the format's limit of 64")]
 #[case(MediumKind::Cdrom, el_torito(Boots::Both, 4, 9), "above the format's limit of 8")]

@@ -60,8 +60,7 @@ impl Medium {
 
     /// Bootable, and does `after` once its line is printed.
     pub fn then(name: &str, after: After) -> Medium {
-        let content = Content::Bootable { boots: Boots::Both, table: PartitionTable::Mbr, fat: FatType::Fat16, after };
-        Medium::new(name, content)
+        Medium::new(name, Content::bootable_then(after))
     }
 
     /// A valid boot sector that reports and then hangs.
@@ -83,6 +82,20 @@ impl Medium {
         Medium::new(name, Content::ElTorito { boots, fat, after, load_sectors, decoys: 0 })
     }
 
+    /// An installed system on a GPT disk: its loader is at this path, such as `\EFI\debian\grubx64.efi`, and nothing is at the
+    /// removable media path.
+    pub fn installed(name: &str, loader: &str) -> Medium {
+        Medium::new(name, Content::installed(loader, false))
+    }
+
+    /// The same installed system with its program at the removable media path too.
+    pub fn with_fallback(mut self) -> Medium {
+        if let Content::Installed { fallback, .. } = &mut self.content {
+            *fallback = true;
+        }
+        self
+    }
+
     /// All zero.
     pub fn blank(name: &str) -> Medium {
         Medium::new(name, Content::Blank)
@@ -101,14 +114,36 @@ impl Medium {
     /// What its program does once its line is printed; `None` where it holds no program of ours.
     pub fn after(&self) -> Option<After> {
         match &self.content {
-            Content::Bootable { after, .. } | Content::ElTorito { after, .. } => Some(*after),
+            Content::Bootable { after, .. } | Content::ElTorito { after, .. } | Content::Installed { after, .. } => {
+                Some(*after)
+            }
             _ => None,
         }
     }
 
+    /// Whether this file is on its EFI system partition, by its path with `\` before each name; `None` where somebody else made
+    /// the image.
+    pub fn has_efi_file(&self, efi: EfiMachine, path: &str) -> Option<bool> {
+        if self.file.is_some() {
+            return None;
+        }
+        let is = |known: &str| {
+            known
+                .trim_start_matches('\\')
+                .replace('\\', "/")
+                .eq_ignore_ascii_case(&path.trim_start_matches('\\').replace('\\', "/"))
+        };
+        let removable = is(efi.removable_media_path());
+        Some(match &self.content {
+            Content::Bootable { boots, .. } => removable && *boots != Boots::BiosOnly,
+            Content::Installed { loader, fallback, .. } => is(loader) || (removable && *fallback),
+            _ => false,
+        })
+    }
+
     /// The same medium with another partition table (hard disks).
     pub fn table(mut self, wanted: PartitionTable) -> Medium {
-        if let Content::Bootable { table, .. } = &mut self.content {
+        if let Content::Bootable { table, .. } | Content::Installed { table, .. } = &mut self.content {
             *table = wanted;
         }
         self
@@ -116,7 +151,7 @@ impl Medium {
 
     /// The same medium with another FAT variant.
     pub fn fat(mut self, wanted: FatType) -> Medium {
-        if let Content::Bootable { fat, .. } = &mut self.content {
+        if let Content::Bootable { fat, .. } | Content::Installed { fat, .. } = &mut self.content {
             *fat = wanted;
         }
         self
@@ -133,6 +168,12 @@ impl Medium {
     /// The spec that the image builder takes for a machine of this processor, with `sectors` where the medium leaves its size
     /// open.
     pub fn spec(&self, kind: MediumKind, sectors: Option<u64>, efi: EfiMachine) -> MediumSpec {
-        MediumSpec { name: self.name.clone(), kind, content: self.content, sectors: self.sectors.or(sectors), efi }
+        MediumSpec {
+            name: self.name.clone(),
+            kind,
+            content: self.content.clone(),
+            sectors: self.sectors.or(sectors),
+            efi,
+        }
     }
 }

@@ -200,7 +200,7 @@ impl TryFrom<Fields> for WrittenDevice {
                 let (name, image) = (&written.name, example.name);
                 return Err(format!("medium \"{name}\" has an image (\"{image}\") and a content: wanted one of them"));
             }
-            (Some(example), None) => example.spec.content,
+            (Some(example), None) => example.spec.content.clone(),
             (None, content) => content.unwrap_or_else(Content::bootable),
         };
         let sectors = written.sectors.or_else(|| example.and_then(|example| example.spec.sectors));
