@@ -147,12 +147,13 @@ fn is_drive(rest: &str) -> bool {
 /// Whether text that is no sentence of OVMF's boot manager is what is left of one.
 pub fn of_boot_manager(text: &str) -> bool {
     const PROMPT: &str = "BdsDxe: ";
-    const PARTS: [&str; 9] = [
+    const PARTS: [&str; 10] = [
         "BdsDxe",
         "Fv(",
         "Dxe: ",
         "\" from PciRoot(",
         "\" from Fv(",
+        "\" from HD(",
         "to load Boot",
         "loading Boot",
         "starting Boot",

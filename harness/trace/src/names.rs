@@ -87,6 +87,12 @@ impl Names {
         names
     }
 
+    /// The same with the short forms by which boot options name partitions, each with the medium that has it.
+    pub fn with_partitions(mut self, partitions: impl IntoIterator<Item = (String, String)>) -> Names {
+        self.uefi.extend(partitions);
+        self
+    }
+
     /// The same for a machine that a story may change.
     pub fn changed_by(mut self, story: bool) -> Names {
         self.fixed &= !story;

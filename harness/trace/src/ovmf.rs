@@ -337,8 +337,14 @@ fn sentence(said: &str) -> Option<Bds<'_>> {
     let (path, status) = if verb.starts_with("failed") { place.rsplit_once(": ")? } else { (place, "") };
     let (path, status) = (path.trim(), status.trim());
     let named = number(target).is_some() && target.ends_with('"');
-    let ended = if verb.starts_with("failed") { STATUSES.contains(&status) } else { path.ends_with(')') };
+    let ended = if verb.starts_with("failed") { STATUSES.contains(&status) } else { is_whole_path(path) };
     (named && ended).then_some(Bds { verb, target, path, status })
+}
+
+/// Whether a device path ends with a node or with the file that an option names: `HD(...)/\EFI\debian\grubx64.efi`.
+fn is_whole_path(path: &str) -> bool {
+    let nodes = path.split_once("/\\").map_or(path, |(nodes, _)| nodes);
+    nodes.ends_with(')') || path.starts_with('\\')
 }
 
 /// `Boot0001 "UEFI Misc Device"` has the number 1.
@@ -358,6 +364,21 @@ mod tests {
 
     const LOADING: &str = "BdsDxe: loading Boot0001 \"UEFI Misc Device\" from PciRoot(0x0)/Pci(0x4,0x0)";
     const FAILED: &str = "BdsDxe: failed to load Boot0002 \"UEFI HTTPv4\" from PciRoot(0x0)/Uri(): Not Found";
+
+    #[test]
+    fn a_sentence_about_a_file_is_whole_with_its_partition_and_not_without_the_end_of_it() {
+        let said =
+            |path: &str| sentence(&format!("loading Boot0001 \"debian\" from {path}")).map(|bds| bds.path.to_owned());
+        for path in
+            [r"HD(1,GPT,01020304,0x800,0x36C1)/\EFI\debian\grubx64.efi", r"PciRoot(0x0)/HD(1,MBR)/\a.efi", r"\a.efi"]
+        {
+            assert_eq!(said(path).as_deref(), Some(path));
+        }
+        for cut in [r"HD(1,GPT,01020304,0x800,0x36C1/\EFI\debian\grubx64.efi", "HD(1,GPT,01020304", "HD(1,GPT)/EFI"] {
+            assert_eq!(said(cut), None, "{cut}");
+        }
+        assert!(damage::of_boot_manager("Boot0001 \"debian\" from HD(1"));
+    }
 
     #[test]
     fn a_sentence_that_lost_its_end_is_whole_where_it_ends_in_a_status() {
