@@ -14,6 +14,7 @@ mod drives;
 mod field;
 mod first_entry;
 mod http;
+mod installed;
 mod isolation;
 mod loaders;
 mod menu;
@@ -53,6 +54,10 @@ pub fn all() -> Vec<Case> {
         ("bootindex leads to a device at every place of the PCI hierarchy", places::cases()),
         ("what a reset does to the boot order", resets::cases()),
         ("what OVMF keeps in its variable store from one power-on to the next", nvram::cases()),
+        (
+            "installed systems: a loader at a path of its own, and the boot variables that lead to it",
+            installed::cases(),
+        ),
         ("variable stores that are damaged, full, read-only, missing or of another version", vars::cases()),
         ("the boot order after a migration to another QEMU", migration::cases()),
         ("the boot order after a return to a snapshot", snapshot::cases()),

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::boot_variables::Places;
 use super::error::RunError;
 use super::evidence_folder::EvidenceFolder;
 use super::media;
-use super::variable_store::VariableStoreFile;
+use super::variable_store::{Given, VariableStoreFile};
 use crate::case::story::Story;
 use crate::machine::Machine;
 use crate::machine::layout::Layout;
@@ -56,17 +57,22 @@ impl MachineFile {
 
     fn build_media(&self, folder: &Path) -> Result<(), RunError> {
         let folder = EvidenceFolder::create(folder)?;
-        let damage = self.machine.variable_store.damage.as_ref();
-        if let (Some(damage), Some(template)) = (damage, &self.vars_template) {
-            VariableStoreFile::copy_of(template, Some(damage), folder.path())?;
-        }
         let laid_out = Layout::of(&self.machine);
         let layout = laid_out.map_err(|error| RunError::because("the machine cannot be laid out", error))?;
-        media::build(&self.machine, &layout, &self.case, self.seed, &folder).map(drop)
+        let media = media::build(&self.machine, &layout, &self.case, self.seed, &folder)?;
+        let store = &self.machine.variable_store;
+        if let Some(template) = self.vars_template.as_ref().filter(|_| store.is_prepared()) {
+            let origin = (self.seed, self.case.as_str());
+            let places = Places { machine: &self.machine, layout: &layout, esps: &media.esps, origin };
+            let given = Given { variables: places.variables()?, damage: store.damage.clone() };
+            VariableStoreFile::copy_of(template, &given, folder.path())?;
+        }
+        Ok(())
     }
 }
 
-/// Builds the media of an evidence folder again, the same bytes as in its run; a damaged variable store, too, out of the
+/// Builds the media of an evidence folder again, the same bytes as in its run; a variable store that was damaged or given
+/// boot variables, too, out of the
 /// OVMF_VARS template that it was a copy of.
 ///
 /// # Errors

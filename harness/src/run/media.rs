@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use bootwright_images::EspPlace;
+
 use super::error::RunError;
 use super::evidence_folder::EvidenceFolder;
 use super::seed::nonce;
@@ -12,6 +14,7 @@ use crate::machine::layout::Layout;
 use crate::machine::{ImageFile, Machine};
 
 /// What was built for the drives of a machine.
+#[derive(Default)]
 pub struct Media {
     /// Image of each device, in device order.
     pub files: Vec<Option<PathBuf>>,
@@ -19,6 +22,8 @@ pub struct Media {
     pub nonces: BTreeMap<String, String>,
     /// Size of each medium in sectors, by name.
     pub sectors: BTreeMap<String, u64>,
+    /// The EFI system partition of each medium that has one, by name.
+    pub esps: BTreeMap<String, EspPlace>,
 }
 
 /// Builds them into an evidence folder.
@@ -33,7 +38,7 @@ pub fn build(
     seed: u64,
     folder: &EvidenceFolder,
 ) -> Result<Media, RunError> {
-    let mut media = Media { files: Vec::new(), nonces: BTreeMap::new(), sectors: BTreeMap::new() };
+    let mut media = Media::default();
     for (device, placed) in machine.devices.iter().zip(&layout.devices) {
         let (Some(medium), Some(kind)) = (&device.medium, placed.kind) else {
             media.files.push(None);
@@ -53,6 +58,7 @@ pub fn build(
         image.write_to(&path).map_err(cannot)?;
         media.nonces.insert(medium.name.clone(), nonce.to_string());
         media.sectors.insert(medium.name.clone(), image.length() / 512);
+        media.esps.extend(image.esp(kind).map(|esp| (medium.name.clone(), esp)));
         media.files.push(Some(path));
     }
     Ok(media)

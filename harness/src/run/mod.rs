@@ -15,6 +15,7 @@
 //! ```
 
 mod base;
+pub(crate) mod boot_variables;
 mod command_script;
 pub(crate) mod damage;
 mod device_state;

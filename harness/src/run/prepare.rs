@@ -1,5 +1,6 @@
 //! Everything that is made before power-on: layout, media, networks, firmware, the first files of the evidence.
 
+use super::boot_variables::Places;
 use super::command_script::CommandScript;
 use super::error::RunError;
 use super::evidence_folder::EvidenceFolder;
@@ -8,12 +9,12 @@ use super::machine_file::MachineFile;
 use super::network::Networks;
 use super::options::Options;
 use super::seed::nonce;
-use super::variable_store::{DAMAGED_VARS, VariableStoreFile};
+use super::variable_store::{Given, PREPARED_VARS, VariableStoreFile};
 use super::{lab, media};
 use crate::case::Case;
 use crate::machine::argv::{self, Files, Wiring};
 use crate::machine::layout::Layout;
-use crate::machine::{Firmware, Machine};
+use crate::machine::{Firmware, Machine, paths};
 use crate::platform::Platform;
 use crate::trace::Names;
 
@@ -68,15 +69,19 @@ impl Prepared {
             Firmware::Ovmf | Firmware::Aavmf => {
                 let build = Flash::build(&machine, platform)?;
                 files.code = Some(build.code.path.clone());
-                let damage = machine.variable_store.damage.as_ref();
-                let copy = VariableStoreFile::copy_of(&build.vars.path, damage, folder.path())?;
+                let origin = (options.seed, case.id.as_str());
+                let places = Places { machine: &machine, layout: &layout, esps: &media.esps, origin };
+                let given = Given { variables: places.variables()?, damage: machine.variable_store.damage.clone() };
+                let copy = VariableStoreFile::copy_of(&build.vars.path, &given, folder.path())?;
                 files.vars = Some(copy.path());
                 store = Some(copy);
                 flash = Some(Flash::of(&case.story, &machine, platform)?);
             }
         }
-        let names =
-            Names::of(&machine, &layout, &media.nonces, &media.sectors).changed_by(case.story.changes_machine());
+        let partitions = media.esps.iter().map(|(medium, esp)| (paths::partition_node(esp), medium.clone()));
+        let names = Names::of(&machine, &layout, &media.nonces, &media.sectors)
+            .with_partitions(partitions)
+            .changed_by(case.story.changes_machine());
         folder.machine(&MachineFile {
             case: case.id.clone(),
             control,
@@ -97,9 +102,9 @@ impl Prepared {
         let argv = argv::argv(&self.machine, &self.layout, &self.files, &wiring);
         let qemu = &platform.qemu;
         let wrapped = self.machine.bridge().map(|_| lab::wrapped(&qemu.command));
-        let vars = self.store.as_ref().map(|store| match self.machine.variable_store.damage {
-            Some(_) => DAMAGED_VARS.into(),
-            None => store.template().to_owned(),
+        let vars = self.store.as_ref().map(|store| match self.machine.variable_store.is_prepared() {
+            true => PREPARED_VARS.into(),
+            false => store.template().to_owned(),
         });
         let command = wrapped.as_deref().unwrap_or(&qemu.command);
         self.folder.command(&CommandScript { case: &case.id, vars, command, env: &qemu.env, argv: &argv })

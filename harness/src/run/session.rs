@@ -210,8 +210,10 @@ impl<'a> Session<'a> {
             Some(store) => store.over_its_life(asked.variable_store.access, self.snapshots.store_overlaid()),
             None => DecodedStores::default(),
         };
-        let views = Views::of(asked, &self.prepared.layout, &self.prepared.names, &trace, &nvram.boot_options);
+        let views = Views::of(asked, &self.prepared.layout, &self.prepared.names, &trace, &nvram.boot[1].options);
         let views = views.with_timeout(nvram.timeout);
+        let [before, after] = &nvram.boot;
+        let views = views.with_given(asked, &self.prepared.names, &trace, before, after);
         let views = match &self.host_reads {
             Some(lists) => views.with_host(lists.bootorder.as_deref(), lists.bios_geometry.as_deref()),
             None => views,

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use super::damage;
 use super::error::RunError;
 use super::flash_file::FlashFile;
-use crate::error::chain;
 use crate::evidence::nvram;
 use crate::machine::{Access, Damage};
 use crate::verdict::stores::{Seen, Stores, Unknown};
+use crate::verdict::views::BootStore;
 
-/// Where a damaged copy of the OVMF_VARS template is kept, below the evidence folder.
-pub const DAMAGED_VARS: &str = "media/vars.fd";
+/// Where a copy of the OVMF_VARS template that was damaged or given boot variables is kept, below the evidence folder.
+pub const PREPARED_VARS: &str = "media/vars.fd";
 
 /// The variable store of one machine.
 pub struct VariableStoreFile {
@@ -24,8 +24,8 @@ pub struct VariableStoreFile {
     template: PathBuf,
     /// What was in it then.
     image: FlashFile,
-    /// What was done to the first copy of it.
-    damage: Option<Damage>,
+    /// What the first copy of it held before the first power-on.
+    given: FlashFile,
     /// What the store held at the last power-on.
     powered_on: Option<FlashFile>,
     /// The store as a guest left it, each time that a story changed something while the machine was off.
@@ -34,13 +34,40 @@ pub struct VariableStoreFile {
     copies: u32,
 }
 
+/// What is done to the first copy of a template.
+#[derive(Default)]
+pub struct Given {
+    /// Boot variables that are written into it: name and value.
+    pub variables: Vec<(String, Vec<u8>)>,
+    /// How it is damaged then.
+    pub damage: Option<Damage>,
+}
+
+impl Given {
+    fn to(&self, image: &FlashFile) -> Result<FlashFile, RunError> {
+        let written = |error| RunError::because("the boot variables cannot be written", error);
+        let mut bytes = match self.variables.as_slice() {
+            [] => image.bytes().to_vec(),
+            variables => nvram::with_variables(image.bytes(), variables).map_err(written)?,
+        };
+        if let Some(damage) = &self.damage {
+            bytes = damage::damaged(&bytes, damage)?;
+        }
+        Ok(image.with_bytes(bytes))
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.variables.is_empty() && self.damage.is_none()
+    }
+}
+
 /// The store before and after, decoded.
 #[derive(Default)]
 pub struct DecodedStores {
     /// Before the first power-on, each time that a story changed something, and at the end: name of the file, content.
     pub files: Vec<(String, Value)>,
-    /// The boot options after the run.
-    pub boot_options: nvram::BootOptions,
+    /// The boot variables at the first power-on, and after the run.
+    pub boot: [BootStore; 2],
     /// The variable Timeout after the run, seconds.
     pub timeout: Option<u16>,
     /// The stores for expectations.
@@ -48,31 +75,27 @@ pub struct DecodedStores {
 }
 
 impl VariableStoreFile {
-    /// Makes this machine's own copy of an OVMF_VARS template, damaged if so asked. A damaged one is kept beside the media, for
-    /// `command.sh`.
+    /// Makes this machine's own copy of an OVMF_VARS template, with what is done to it. Another one than the template is kept
+    /// beside the media, for `command.sh`.
     ///
     /// # Errors
     ///
     /// Which file could not be read, damaged or written, and why.
-    pub fn copy_of(template: &Path, damage: Option<&Damage>, folder: &Path) -> Result<VariableStoreFile, RunError> {
+    pub fn copy_of(template: &Path, given: &Given, folder: &Path) -> Result<VariableStoreFile, RunError> {
         let image = FlashFile::read(template).map_err(RunError::file("read", template))?;
         let store = VariableStoreFile {
             folder: folder.to_owned(),
             template: template.to_owned(),
+            given: if given.is_nothing() { image.clone() } else { given.to(&image)? },
             image,
-            damage: damage.cloned(),
             powered_on: None,
             powered_off: Vec::new(),
             copies: 1,
         };
-        match damage {
-            Some(damage) => {
-                let damaged = store.image.with_bytes(damage::damaged(store.image.bytes(), damage)?);
-                write(&folder.join(DAMAGED_VARS), &damaged)?;
-                write(&store.path(), &damaged)?;
-            }
-            None => write(&store.path(), &store.image)?,
+        if !given.is_nothing() {
+            write(&folder.join(PREPARED_VARS), &store.given)?;
         }
+        write(&store.path(), &store.given)?;
         Ok(store)
     }
 
@@ -149,20 +172,18 @@ impl VariableStoreFile {
     /// wrote it, or it was damaged on purpose. `access` is how the machine had it at the end. A store that is still
     /// `overlaid` is not read: its file is older than what the guest sees.
     pub fn over_its_life(&self, access: Access, overlaid: bool) -> DecodedStores {
-        let before = match &self.damage {
-            Some(damage) => {
-                damage::damaged(self.image.bytes(), damage).map_err(|error| Unknown::NotRead(chain(&error)))
-            }
-            None => Ok(self.image.bytes().to_vec()),
-        };
-        let before: Seen = before.and_then(|bytes| Ok(nvram::decode(&bytes)?));
+        let before: Seen = nvram::decode(self.given.bytes()).map_err(Unknown::from);
         let not_read = |why: &str| Unknown::NotRead(why.to_owned());
         let after = match access {
             Access::Absent => Err(not_read("the machine was powered on without a variable store")),
             _ if overlaid => Err(not_read("the run ended while an overlay held the variable store")),
             Access::ReadOnly | Access::ReadWrite => self.decoded(),
         };
-        let boot_options = after.as_ref().map(nvram::BootOptions::of).unwrap_or_default();
+        let boot_store = |seen: &Seen| BootStore {
+            options: seen.as_ref().map(nvram::BootOptions::of).unwrap_or_default(),
+            next: seen.as_ref().ok().and_then(nvram::VariableStore::boot_next),
+        };
+        let boot = [&before, &after].map(boot_store);
         let timeout = after.as_ref().ok().and_then(nvram::VariableStore::timeout);
         let to_json = |seen: &Seen| match seen {
             Ok(store) => json!(store),
@@ -174,7 +195,7 @@ impl VariableStoreFile {
         files.push(("nvram-after.json".to_owned(), to_json(&after)));
         let untouched = FlashFile::read(&self.path()).ok().is_some_and(|image| Some(image) == self.powered_on);
         let stores = Some(Stores { powered_off: self.powered_off.clone(), after, untouched });
-        DecodedStores { files, boot_options, timeout, stores }
+        DecodedStores { files, boot, timeout, stores }
     }
 
     /// Removes its files; the template is what they can be made of again.
@@ -204,7 +225,7 @@ mod tests {
         let dir = folder();
         let template = dir.path().join("OVMF_VARS.fd");
         fs::write(&template, b"variables").unwrap();
-        let store = VariableStoreFile::copy_of(&template, None, dir.path()).unwrap();
+        let store = VariableStoreFile::copy_of(&template, &Given::default(), dir.path()).unwrap();
         fs::write(store.path(), b"the guest's own").unwrap();
         store.template_untouched().unwrap();
         fs::write(&template, b"overwritten").unwrap();
@@ -232,7 +253,8 @@ mod tests {
         let dir = folder();
         let path = dir.path().join("OVMF_VARS.fd");
         fs::write(&path, template()).unwrap();
-        let mut store = VariableStoreFile::copy_of(&path, Some(&Damage::Full { left: 100 }), dir.path()).unwrap();
+        let given = Given { damage: Some(Damage::Full { left: 100 }), ..Given::default() };
+        let mut store = VariableStoreFile::copy_of(&path, &given, dir.path()).unwrap();
         store.powered_on();
         assert!(store.over_its_life(Access::ReadWrite, false).stores.unwrap().untouched);
         store.powered_off();
@@ -253,7 +275,7 @@ mod tests {
         let dir = folder();
         let template = dir.path().join("OVMF_VARS.fd");
         fs::write(&template, b"variables").unwrap();
-        let store = VariableStoreFile::copy_of(&template, None, dir.path()).unwrap();
+        let store = VariableStoreFile::copy_of(&template, &Given::default(), dir.path()).unwrap();
         let problem = |overlaid| {
             let decoded = store.over_its_life(Access::ReadWrite, overlaid);
             decoded.files[1].1["problem"].as_str().unwrap().to_owned()
@@ -267,7 +289,7 @@ mod tests {
         let dir = folder();
         let template = dir.path().join("OVMF_VARS.fd");
         fs::write(&template, b"variables").unwrap();
-        let mut store = VariableStoreFile::copy_of(&template, None, dir.path()).unwrap();
+        let mut store = VariableStoreFile::copy_of(&template, &Given::default(), dir.path()).unwrap();
         store.make_another().unwrap();
         let files = [dir.path().join("vars.fd"), dir.path().join("vars-2.fd")];
         assert!(files.iter().all(|file| file.exists()) && store.path() == files[1]);

@@ -2,6 +2,7 @@
 //! read it and as the NVRAM file has it, BootCurrent, the payload that ran. Where two of them exist they must agree.
 
 mod boot_options;
+mod given;
 mod handed_over;
 mod holes;
 mod lines;
@@ -13,6 +14,7 @@ use crate::machine::layout::Layout;
 use crate::machine::paths;
 use crate::machine::{Access, Machine};
 use crate::trace::{Names, Payload, Start, Trace};
+pub use given::BootStore;
 pub use handed_over::Mistold;
 pub use lines::{FwCfgList, Lines, Stale};
 
@@ -59,6 +61,9 @@ pub struct Views {
     /// that was asked for leaves them out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unpruned: Vec<String>,
+    /// What firmware made of the boot variables that were in the store at power-on, where that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub given: Option<String>,
     /// What a BIOS told the program that ran of its own drive, where that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mistold: Option<Mistold>,
@@ -100,11 +105,24 @@ impl Views {
             timeout: None,
             missing: missing(machine, payload, options),
             unpruned: unpruned(machine, names, trace, options),
+            given: None,
             mistold: handed_over::mistold(machine, trace),
             host: None,
             hole: holes::hole(machine, layout, names, trace, options),
             silent: holes::silent(machine, names, trace, options),
         }
+    }
+
+    /// Adds what became of the boot variables that were in the store at power-on.
+    pub(crate) fn with_given(
+        self,
+        machine: &Machine,
+        names: &Names,
+        trace: &Trace,
+        before: &BootStore,
+        after: &BootStore,
+    ) -> Views {
+        Views { given: given::difference(machine, names, trace, before, after), ..self }
     }
 
     /// Adds the variable Timeout as the guest left it.
@@ -157,6 +175,9 @@ impl Views {
             let kept = self.unpruned.iter().collect::<Lines>();
             let asked = self.asked_devices.clone().unwrap_or_default();
             return Err(format!("the order that was asked for is [{asked}], and there are still options of [{kept}]"));
+        }
+        if let Some(given) = &self.given {
+            return Err(given.clone());
         }
         if options_agree && reported_agrees {
             return self.mistold.as_ref().map_or(Ok(()), |mistold| Err(mistold.to_string()));
@@ -234,7 +255,9 @@ fn unpruned(machine: &Machine, names: &Names, trace: &Trace, options: &BootOptio
         return Vec::new();
     };
     let device = |number: &u16| {
-        let index = names.device_at(&options.by_number.get(number)?.device_path)?;
+        // an option that is not active is nobody's to take away
+        let option = options.by_number.get(number).filter(|option| option.is_active())?;
+        let index = names.device_at(&option.device_path)?;
         Some(index.to_string())
     };
     let matched = order.iter().filter_map(device).any(|device| asked.contains(&device));

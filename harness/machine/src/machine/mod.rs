@@ -18,6 +18,7 @@
 
 pub mod argv;
 mod board;
+mod boot_variables;
 pub mod bridge;
 mod build;
 mod clock;
@@ -39,6 +40,7 @@ mod written;
 use serde::{Deserialize, Serialize};
 
 pub use board::{Board, BoardFacts, Expander, FirmwareStore, FloppyController, RootBus};
+pub use boot_variables::{BootOption, BootVariables, OptionTarget};
 pub use bridge::Bridge;
 pub use clock::{Clock, ClockKind, UnknownClock};
 pub use device_name::DeviceName;

@@ -4,9 +4,12 @@
 //! bus's `get_fw_dev_path` in QEMU's sources); [`uefi_path`] is the device path as OVMF prints it (edk2
 //! `MdePkg/Library/UefiDevicePathLib/DevicePathToText.c`). `docs/firmware-paths.md` holds the measured table.
 
+use bootwright_images::{EspPlace, PartitionSignature};
+
 use super::board::{BoardFacts, RootBus};
 use super::layout::{Layout, PciPath};
 use super::{DeviceClass, Firmware, Machine, ScsiAdapter, UsbController};
+use crate::evidence::nvram::Guid;
 
 /// The line of fw_cfg `bootorder` for a device, or `None` where the device has no such name.
 pub fn bootorder_line(machine: &Machine, layout: &Layout, index: usize) -> Option<String> {
@@ -126,6 +129,16 @@ pub fn uefi_path(machine: &Machine, layout: &Layout, index: usize) -> Option<Str
         }
         DeviceClass::Floppy { .. } => return None,
     })
+}
+
+/// The node by which a device path names a partition.
+pub fn partition_node(place: &EspPlace) -> String {
+    let EspPlace { number, start, count, signature } = place;
+    let signature = match signature {
+        PartitionSignature::Mbr(signature) => format!("MBR,0x{signature:08X}"),
+        PartitionSignature::Gpt(guid) => format!("GPT,{}", Guid(*guid)),
+    };
+    format!("HD({number},{signature},0x{start:X},0x{count:X})")
 }
 
 fn pci_text(root: &RootBus, path: &PciPath) -> String {

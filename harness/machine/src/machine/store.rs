@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Machine;
+use super::{BootVariables, Machine};
 
 /// How QEMU gives the variable store to the guest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -73,7 +73,10 @@ impl Damage {
 pub struct VariableStore {
     /// How QEMU gives it to the guest.
     pub access: Access,
-    /// What is done to the copy of the template.
+    /// The boot variables that are written into the copy of the template.
+    #[serde(skip_serializing_if = "BootVariables::is_empty")]
+    pub boot: BootVariables,
+    /// What is done to the copy of the template, with the boot variables in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub damage: Option<Damage>,
 }
@@ -81,12 +84,22 @@ pub struct VariableStore {
 impl VariableStore {
     /// A sound copy of the template with this access.
     pub fn with_access(access: Access) -> VariableStore {
-        VariableStore { access, damage: None }
+        VariableStore { access, ..VariableStore::default() }
     }
 
     /// A damaged copy of the template that the guest may write.
     pub fn damaged(damage: Damage) -> VariableStore {
-        VariableStore { access: Access::ReadWrite, damage: Some(damage) }
+        VariableStore { damage: Some(damage), ..VariableStore::default() }
+    }
+
+    /// A copy of the template with these boot variables in it, which the guest may write.
+    pub fn holding(boot: BootVariables) -> VariableStore {
+        VariableStore { boot, ..VariableStore::default() }
+    }
+
+    /// Whether its file is another one than the template at power-on.
+    pub fn is_prepared(&self) -> bool {
+        self.damage.is_some() || !self.boot.is_empty()
     }
 
     /// Whether it is what every machine has.

@@ -5,8 +5,8 @@ use bootwright_images::Nonce;
 use super::Key;
 use crate::case::Case;
 use crate::case::story::Step;
-use crate::machine::Machine;
 use crate::machine::layout::{Layout, LayoutError};
+use crate::machine::{BootOption, Machine, OptionTarget};
 use crate::trace::Outcome;
 use crate::verdict::{Ending, Expectation, Target};
 
@@ -101,11 +101,44 @@ fn machine(machine: &Machine, place: &[&str]) -> Result<(), Misplaced> {
             within(vec![Key::from("devices"), index.into(), Key::from("medium")], crate::error::chain(&error))
         })?;
     }
+    boot_variables(machine).map_err(|(index, problem)| {
+        let at = ["variable-store", "boot", "options"].map(Key::from);
+        within(at.into_iter().chain([index.into()]).collect(), problem)
+    })?;
     for (index, network) in machine.networks.iter().enumerate() {
         let filled = network.filled(|_| Nonce([0; 16]));
         filled.map_err(|error| within(vec![Key::from("networks"), index.into()], crate::error::chain(&error)))?;
     }
     Ok(())
+}
+
+/// Holds the boot options of a store against the machine: the first one that names nothing of it, and why. A medium that the
+/// machine does not have is a partition that is elsewhere.
+fn boot_variables(machine: &Machine) -> Result<(), (usize, String)> {
+    let boot = &machine.variable_store.boot;
+    if !machine.firmware.is_uefi() && !boot.is_empty() {
+        return Err((0, "boot variables, and SeaBIOS has none: wanted UEFI firmware".to_owned()));
+    }
+    if boot.order.as_ref().is_some_and(Vec::is_empty) {
+        return Err((
+            0,
+            "an empty order: wanted numbers of options, or none, which is the same to firmware".to_owned(),
+        ));
+    }
+    if let Some((index, name)) = boot.names().find(|(_, name)| machine.device_named(name).is_none()) {
+        return Err((index, format!("no device is called \"{name}\"; the machine has {}", names(machine))));
+    }
+    let mut numbers = std::collections::BTreeSet::new();
+    if let Some(index) = boot.options.iter().position(|option| !numbers.insert(option.number)) {
+        return Err((index, format!("a second option with number {}: wanted one of each", boot.options[index].number)));
+    }
+    let is_hex = |text: &str| text.len().is_multiple_of(2) && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let wrong = |option: &BootOption| match &option.target {
+        OptionTarget::Raw(digits) if !is_hex(digits) => Some(digits.clone()),
+        _ => Some(&option.optional_data).filter(|digits| !is_hex(digits)).cloned(),
+    };
+    let wrong = boot.options.iter().enumerate().find_map(|(index, option)| Some((index, wrong(option)?)));
+    wrong.map_or(Ok(()), |(index, digits)| Err((index, format!("{digits:?}: wanted pairs of hexadecimal digits"))))
 }
 
 /// The device that a layout stumbled over.

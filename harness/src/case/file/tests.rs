@@ -212,3 +212,30 @@ fn the_page_of_the_schema_is_the_schema_of_the_types() {
         assert!(!holds(&file(line, instead)), "{instead}");
     }
 }
+
+/// What is wrong with these boot variables of a machine with one installed disk.
+fn wrong_boot(boot: crate::machine::BootVariables) -> Option<String> {
+    use crate::machine::VariableStore;
+    let machine = Machine::q35(Firmware::Ovmf).virtio_blk(Medium::installed("root", r"\EFI\debian\grubx64.efi"));
+    let case = Case::new("a::b")
+        .machine(machine.variable_store(VariableStore::holding(boot)))
+        .expect(Expectation::boots("root"));
+    check(&case).err().map(|wrong| wrong.problem)
+}
+
+#[test]
+fn boot_variables_that_name_nothing_of_the_machine_are_refused() {
+    use crate::machine::{BootVariables, OptionTarget};
+    let one = |target: OptionTarget| BootVariables::new().option(1, "a", target).order(&[1]);
+    let file = || OptionTarget::file("elsewhere", r"\a.efi");
+    assert_eq!(wrong_boot(one(file())), None);
+    let words = "no device is called \"gone\"; the machine has \"root\"";
+    assert_eq!(wrong_boot(one(OptionTarget::device("gone"))).as_deref(), Some(words));
+    assert!(wrong_boot(one(OptionTarget::full_path("gone", r"\a.efi"))).is_some());
+    assert!(wrong_boot(one(OptionTarget::Raw("7ff".to_owned()))).is_some_and(|what| what.contains("hexadecimal")));
+    assert!(wrong_boot(one(file()).option(1, "b", file())).is_some_and(|what| what.starts_with("a second option")));
+    assert!(wrong_boot(one(file()).order(&[])).is_some_and(|what| what.starts_with("an empty order")));
+    let mut bios = case();
+    bios.machine = Machine::pc(Firmware::SeaBios).variable_store(crate::machine::VariableStore::holding(one(file())));
+    assert!(check(&bios).is_err_and(|wrong| wrong.problem.contains("SeaBIOS has none")));
+}

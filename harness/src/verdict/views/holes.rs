@@ -31,9 +31,9 @@ pub fn hole(machine: &Machine, layout: &Layout, names: &Names, trace: &Trace, op
     }
     match machine.firmware {
         Firmware::SeaBios => unlisted(trace, &asked, read.as_deref()),
-        Firmware::Ovmf | Firmware::Aavmf if is_kept(machine) => {
-            renamed(names, trace, options).or_else(|| untried(trace, options)).or_else(|| shortened(trace, options))
-        }
+        Firmware::Ovmf | Firmware::Aavmf if is_kept(machine) => renamed(names, trace, options)
+            .or_else(|| untried(machine, trace, options))
+            .or_else(|| shortened(trace, options)),
         Firmware::Ovmf | Firmware::Aavmf => None,
     }
 }
@@ -137,7 +137,7 @@ fn shortened(trace: &Trace, options: &BootOptions) -> Option<String> {
 }
 
 /// An option that stands in BootOrder before the one that ran, or anywhere where nothing ran, and was not tried.
-fn untried(trace: &Trace, options: &BootOptions) -> Option<String> {
+fn untried(machine: &Machine, trace: &Trace, options: &BootOptions) -> Option<String> {
     let lap = trace.laps.max(1);
     if trace.menus.iter().any(|menu| menu.lap == lap) {
         return None;
@@ -146,6 +146,9 @@ fn untried(trace: &Trace, options: &BootOptions) -> Option<String> {
     let order = match read {
         Some(payload) => {
             let (order, current) = (payload.boot_order.as_ref()?, payload.boot_current?);
+            if lap == 1 && machine.variable_store.boot.next == Some(current) {
+                return None; // it went before the order
+            }
             let last = trace.last_of_lap().and_then(|last| option_number(&last.target));
             &order[..order.iter().position(|number| last == Some(current) && *number == current)?]
         }

@@ -46,4 +46,18 @@ pub enum NvramError {
         /// What is wrong with it.
         found: &'static str,
     },
+    /// A device path's text has a node that cannot be written.
+    #[error("device path node {node:?}: wanted one of a drive, a partition or a file, such as Pci(0x4,0x0)")]
+    UnknownNode {
+        /// The node as given.
+        node: String,
+    },
+    /// Variables do not fit into what is free of a store.
+    #[error("the variables take {needed} bytes and {free} of the store are free")]
+    NoRoom {
+        /// What they take with their headers, bytes.
+        needed: usize,
+        /// What is free, bytes.
+        free: usize,
+    },
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::device_path::device_path_text;
 use super::error::NvramError;
+use super::path_bytes::wide;
 use super::utf16::utf16;
 use crate::digest::hex;
 
@@ -28,6 +29,17 @@ impl LoadOption {
     /// Whether the firmware tries this option by itself.
     pub fn is_active(&self) -> bool {
         self.attributes & 1 != 0
+    }
+
+    /// The value of its `Boot####` variable. Its text is not looked at: the device path is written as its bytes are.
+    pub fn encode(&self) -> Vec<u8> {
+        let path_length = u16::try_from(self.device_path_bytes.len()).unwrap_or(u16::MAX);
+        let mut data = self.attributes.to_le_bytes().to_vec();
+        data.extend(path_length.to_le_bytes());
+        data.extend(wide(&self.description));
+        data.extend(&self.device_path_bytes);
+        data.extend(&self.optional_data);
+        data
     }
 
     /// Decodes the value of a `Boot####` variable.
@@ -55,4 +67,19 @@ impl LoadOption {
 
 fn as_hex<S: serde::Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&hex(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::device_path_bytes;
+    use super::*;
+
+    #[test]
+    fn an_option_that_was_written_reads_back() {
+        let device_path = "PciRoot(0x0)/Pci(0x4,0x0)".to_owned();
+        let device_path_bytes = device_path_bytes(&device_path).unwrap();
+        let (description, optional_data) = ("debian".to_owned(), vec![1, 2, 3]);
+        let option = LoadOption { attributes: 1, description, device_path, device_path_bytes, optional_data };
+        assert_eq!(LoadOption::decode(&option.encode()), Ok(option));
+    }
 }

@@ -1,8 +1,8 @@
 //! The UEFI variables in an OVMF_VARS file, and the boot options among them.
 //!
-//! Owns the decoding of edk2's variable store (`MdeModulePkg/Include/Guid/VariableFormat.h`), of `EFI_LOAD_OPTION`
-//! (UEFI specification, section 3.1.3) and of device paths as edk2 prints them. It reads bytes and returns values: it
-//! opens no file and never changes a store. The bytes come from a guest, so nothing in them is trusted: whatever they
+//! Owns edk2's variable store (`MdeModulePkg/Include/Guid/VariableFormat.h`), `EFI_LOAD_OPTION` (UEFI specification,
+//! section 3.1.3) and device paths as edk2 prints them, decoded and written. Bytes in, values or bytes out: it opens no
+//! file. The bytes come from a guest, so nothing in them is trusted: whatever they
 //! hold, decoding ends, stays within their size, and says what it found wrong.
 //!
 //! BootCurrent is volatile and so never in a file; the payload line has it.
@@ -17,8 +17,10 @@ mod device_path;
 mod error;
 mod guid;
 mod load_option;
+mod path_bytes;
 mod store;
 mod utf16;
+mod write;
 
 use std::collections::BTreeMap;
 
@@ -31,7 +33,9 @@ pub use device_path::device_path_text;
 pub use error::NvramError;
 pub use guid::{GLOBAL_VARIABLE, Guid};
 pub use load_option::LoadOption;
+pub use path_bytes::device_path_bytes;
 pub use store::{STORE_HEADER, decode};
+pub use write::with_variables;
 
 /// How the headers of variables are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -15,7 +15,7 @@ fn utf16_bytes(text: &str) -> Vec<u8> {
 }
 
 /// A volume of 8 KiB with the given variables: state, name, data.
-fn volume(format: StoreFormat, variables: &[(u8, &str, &[u8])]) -> Vec<u8> {
+pub(super) fn volume(format: StoreFormat, variables: &[(u8, &str, &[u8])]) -> Vec<u8> {
     let mut bytes = vec![0xff; 8192];
     bytes[..16].fill(0);
     bytes[16..32].copy_from_slice(&NV_DATA);
