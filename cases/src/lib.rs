@@ -7,6 +7,7 @@
 
 mod aarch64;
 mod alone;
+mod bad_loader;
 mod bridge;
 mod classes;
 pub mod coverage;
@@ -47,6 +48,7 @@ pub fn all() -> Vec<Case> {
         ("of two bootable drives the one with the lower bootindex boots", order::cases()),
         ("drives on further adapters, behind a hub, of several namespaces, and with other sectors", drives::cases()),
         ("what the firmware does after a first entry that does not boot", first_entry::cases()),
+        ("what cannot be run at the removable media path: OVMF goes on with the next entry", bad_loader::cases()),
         ("devices without a bootindex, with -boot strict on and off", strict::cases()),
         ("the firmware's own order, where nothing or nothing valid has a bootindex", unlisted::cases()),
         ("two machines that run at once have nothing in common", isolation::cases()),

@@ -1,6 +1,6 @@
 //! Named example media, to look at, mount or boot by hand.
 
-use crate::{After, Boots, Content, FatType, MediumKind, MediumSpec, PartitionTable};
+use crate::{After, BadLoader, Boots, Content, FatType, MediumKind, MediumSpec, PartitionTable};
 
 /// One example.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +59,13 @@ pub fn catalogue() -> Vec<Example> {
         with("cdrom-decoys", "ISO 9660 with two UEFI entries before the bootable one", Cdrom, el_torito(4, 2)),
         with("floppy", "1.44 MB floppy with a FAT12 volume", Floppy, Content::bootable()),
         with("floppy-raw", "1.44 MB floppy, boot program only", Floppy, bootable(BiosOnly, Mbr, Fat12)),
+        with(
+            "other-machine",
+            "EFI application for another processor",
+            Disk,
+            Content::BadLoader(BadLoader::OtherMachine),
+        ),
+        with("truncated", "EFI application cut in the middle", Disk, Content::BadLoader(BadLoader::Truncated)),
         with("blank", "disk of zeros", Disk, Content::Blank),
         with(
             "no-signature",

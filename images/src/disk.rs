@@ -14,7 +14,8 @@ use crate::fat::{self, FileIn};
 use crate::file;
 use crate::payload::{self, Load};
 use crate::{
-    After, Boots, Content, FatType, Image, ImageError, MediumKind, MediumSpec, Nonce, PartitionTable, gpt, mbr,
+    After, BadLoader, Boots, Content, FatType, Image, ImageError, MediumKind, MediumSpec, Nonce, PartitionTable, gpt,
+    mbr,
 };
 
 const ESP_START_BYTES: u64 = 1 << 20;
@@ -41,6 +42,7 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
             paths.push(own);
             (Boots::Both, table, fat, after)
         }
+        Content::BadLoader(_) => (Boots::UefiOnly, PartitionTable::Gpt, FatType::Fat16, After::Exit),
         Content::NoSignature => {
             paths = vec![OTHER_PATH.to_owned()];
             (Boots::Both, PartitionTable::Mbr, FatType::Fat16, After::Exit)
@@ -58,7 +60,11 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
         }
     };
     let signed = spec.content != Content::NoSignature && boots != Boots::UefiOnly;
-    Plan { boots, table, fat, after, sector_bytes, signed, paths }.build(spec, nonce)
+    let bad = match spec.content {
+        Content::BadLoader(bad) => Some(bad),
+        _ => None,
+    };
+    Plan { boots, table, fat, after, sector_bytes, signed, paths, bad }.build(spec, nonce)
 }
 
 struct Plan {
@@ -71,6 +77,8 @@ struct Plan {
     signed: bool,
     /// Where the EFI application is.
     paths: Vec<String>,
+    /// What is there in its place.
+    bad: Option<BadLoader>,
 }
 
 impl Plan {
@@ -102,7 +110,10 @@ impl Plan {
             gpt::put(&mut image, sector_bytes, sectors, nonce, &partition);
         }
         if has_esp {
-            let application = payload::efi_application_for(spec.efi, &spec.name, nonce, self.after)?;
+            let application = match self.bad {
+                Some(bad) => payload::bad_loader(bad, spec.efi, &spec.name, nonce)?,
+                None => payload::efi_application_for(spec.efi, &spec.name, nonce, self.after)?,
+            };
             let shape = fat::Shape {
                 sector_bytes: sector_bytes as u16,
                 ..fat::Shape::fixed(self.fat, esp_count as u32, esp_start as u32, nonce.disk_signature())

@@ -25,9 +25,9 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
                 "use MediumKind::Cdrom, or Content::Bootable",
             ));
         }
-        Content::Installed { .. } => {
+        Content::Installed { .. } | Content::BadLoader(_) => {
             return Err(ImageError::impossible(
-                "an installed system on a floppy",
+                "an installed system or a bad loader on a floppy",
                 "it has its loader on an EFI system partition",
                 "use MediumKind::Disk",
             ));

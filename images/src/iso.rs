@@ -34,9 +34,9 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
         }
         Content::Bootable { boots, fat, after, .. } => whole(boots, fat, after, LOAD_SECTORS, 0),
         Content::ElTorito { boots, fat, after, load_sectors, decoys } => whole(boots, fat, after, load_sectors, decoys),
-        Content::Installed { .. } => {
+        Content::Installed { .. } | Content::BadLoader(_) => {
             return Err(ImageError::impossible(
-                "an installed system on an optical medium",
+                "an installed system or a bad loader on an optical medium",
                 "it has its loader on an EFI system partition",
                 "use MediumKind::Disk",
             ));

@@ -61,7 +61,7 @@ pub use catalogue::{Example, catalogue};
 pub use error::ImageError;
 pub use esp::{EspPlace, PartitionSignature};
 pub use image::{Extent, Image};
-pub use spec::{After, Boots, Content, EfiMachine, FatType, MediumKind, MediumSpec, Nonce, PartitionTable};
+pub use spec::{After, BadLoader, Boots, Content, EfiMachine, FatType, MediumKind, MediumSpec, Nonce, PartitionTable};
 
 /// Builds the medium that `spec` describes, tied to one run by `nonce`.
 ///

@@ -11,7 +11,7 @@
 //! # Ok::<(), bootwright_images::ImageError>(())
 //! ```
 
-use crate::{After, EfiMachine, ImageError, Nonce, cpio, spec};
+use crate::{After, BadLoader, EfiMachine, ImageError, Nonce, cpio, spec};
 use std::ops::Range;
 
 const BIOS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bios.bin"));
@@ -108,6 +108,28 @@ pub fn efi_application_for(machine: EfiMachine, name: &str, nonce: Nonce, after:
     };
     let mut program = program.to_vec();
     fill_block(&mut program, payload, (EFI_MAGIC, EFI_END), name, nonce, after)?;
+    Ok(program)
+}
+
+/// What is in place of an EFI application for this processor.
+///
+/// # Errors
+///
+/// [`ImageError::Name`].
+pub fn bad_loader(bad: BadLoader, machine: EfiMachine, name: &str, nonce: Nonce) -> Result<Vec<u8>, ImageError> {
+    let other = match machine {
+        EfiMachine::X64 => EfiMachine::Aa64,
+        EfiMachine::Aa64 => EfiMachine::X64,
+    };
+    let machine = if bad == BadLoader::OtherMachine { other } else { machine };
+    let mut program = efi_application_for(machine, name, nonce, After::Exit)?;
+    match bad {
+        BadLoader::OtherMachine => {}
+        BadLoader::Truncated => program.truncate(program.len() / 2),
+        BadLoader::Headers => program.truncate(512),
+        BadLoader::Empty => program.clear(),
+        BadLoader::Text => program = b"this is no program\r\n".to_vec(),
+    }
     Ok(program)
 }
 

@@ -155,6 +155,40 @@ pub enum Boots {
     UefiOnly,
 }
 
+/// What is in place of an EFI application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+pub enum BadLoader {
+    /// An application for another processor: 64-bit Arm on x86-64 and the other way round.
+    OtherMachine,
+    /// The first half of an application: its headers are whole, its sections are not.
+    Truncated,
+    /// The first 512 bytes of an application, which end within its headers or right behind them.
+    Headers,
+    /// A file of no bytes.
+    Empty,
+    /// A line of text.
+    Text,
+}
+
+impl BadLoader {
+    /// All of them.
+    pub const ALL: [BadLoader; 5] =
+        [BadLoader::OtherMachine, BadLoader::Truncated, BadLoader::Headers, BadLoader::Empty, BadLoader::Text];
+
+    /// The name used in case ids and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            BadLoader::OtherMachine => "other-machine",
+            BadLoader::Truncated => "truncated",
+            BadLoader::Headers => "headers",
+            BadLoader::Empty => "empty",
+            BadLoader::Text => "text",
+        }
+    }
+}
+
 /// What is on a medium.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
@@ -212,6 +246,8 @@ pub enum Content {
         #[serde(default)]
         after: After,
     },
+    /// A GPT disk without boot code that has at the removable media path what UEFI firmware cannot run (hard disks only).
+    BadLoader(BadLoader),
     /// All zero.
     Blank,
     /// Boot code but no 0x55 0xaa in bytes 510 and 511 (BIOS); an ESP without the removable media path (UEFI).

@@ -3,7 +3,7 @@
 mod media;
 
 use bootwright_images::{
-    After, Boots, Content, FatType, Image, MediumKind, MediumSpec, PartitionTable, build, payload,
+    After, BadLoader, Boots, Content, FatType, Image, MediumKind, MediumSpec, PartitionTable, build, payload,
 };
 use media::{NONCE, OnDisk, bootable, copy_out, fsck, medium, run, tool, volume};
 use rstest::rstest;
@@ -205,4 +205,22 @@ fn the_vendor_disk_is_the_listing_byte_for_byte() {
     assert_eq!(bytes.len(), 0x7fffc + 4);
     let set: Vec<_> = bytes.iter().enumerate().filter(|(_, byte)| **byte != 0).map(|(at, byte)| (at, *byte)).collect();
     assert_eq!(set, [(0, 0xb0), (1, 0xfe), (2, 0xe6), (3, 0x64), (510, 0x55), (511, 0xaa)]);
+}
+
+#[rstest]
+fn a_bad_loader_is_at_the_removable_media_path(
+    #[values(BadLoader::OtherMachine, BadLoader::Truncated, BadLoader::Headers, BadLoader::Empty, BadLoader::Text)]
+    bad: BadLoader,
+) {
+    let image = medium(MediumKind::Disk, Content::BadLoader(bad));
+    assert_eq!(image.to_bytes().expect("small")[510..512], [0, 0], "no BIOS boots it");
+    let file = OnDisk::image(&image);
+    let copied = copy_out(&file.path(), MIB as u64, "/EFI/BOOT/BOOTX64.EFI", &file.beside("copy"));
+    let Some(copied) = copied.map(|copied| copied.expect("it is there")) else { return };
+    let program = payload::efi_application("right", NONCE, After::Exit).expect("a good name");
+    assert_ne!(copied, program);
+    let begins = matches!(bad, BadLoader::Truncated | BadLoader::Headers | BadLoader::Empty);
+    assert_eq!(program.starts_with(&copied), begins);
+    let Some((ok, text)) = fsck(&esp(&image, FatType::Fat16)) else { return };
+    assert!(ok, "{text}");
 }

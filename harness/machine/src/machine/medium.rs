@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use bootwright_images::{After, Boots, Content, EfiMachine, FatType, MediumKind, MediumSpec, PartitionTable};
+use bootwright_images::{
+    After, BadLoader, Boots, Content, EfiMachine, FatType, MediumKind, MediumSpec, PartitionTable,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::foreign::Format;
@@ -96,6 +98,11 @@ impl Medium {
         self
     }
 
+    /// What UEFI firmware cannot run in place of its program at the removable media path.
+    pub fn with_bad_loader(name: &str, bad: BadLoader) -> Medium {
+        Medium::new(name, Content::BadLoader(bad))
+    }
+
     /// All zero.
     pub fn blank(name: &str) -> Medium {
         Medium::new(name, Content::Blank)
@@ -137,6 +144,7 @@ impl Medium {
         Some(match &self.content {
             Content::Bootable { boots, .. } => removable && *boots != Boots::BiosOnly,
             Content::Installed { loader, fallback, .. } => is(loader) || (removable && *fallback),
+            Content::BadLoader(_) => removable,
             _ => false,
         })
     }

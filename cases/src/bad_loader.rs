@@ -1,0 +1,33 @@
+//! What is at the removable media path and cannot be run: OVMF says so and goes on with the next entry.
+
+use bootwright::case::Case;
+use bootwright::machine::{Board, Firmware, Machine, Medium};
+use bootwright::verdict::{Expectation, booted, failed};
+use bootwright_images::BadLoader;
+
+use crate::SLOW_OVMF;
+
+pub fn cases() -> Vec<Case> {
+    let boards = [Board::Pc, Board::Q35];
+    let cases = boards.into_iter().flat_map(|board| BadLoader::ALL.map(|bad| skipped(board, bad)));
+    let short = |case: &Case| case.id == "bad_loader::ovmf::q35::other-machine";
+    cases.map(|case| if short(&case) { case } else { case.long(SLOW_OVMF) }).collect()
+}
+
+fn skipped(board: Board, bad: BadLoader) -> Case {
+    let machine = |first: Medium| {
+        let machine = Machine::new(Firmware::Ovmf, board).virtio_blk(first).bootindex(1);
+        machine.virtio_blk(Medium::bootable("second")).bootindex(2)
+    };
+    let words = match bad {
+        // not taken for a program at all
+        BadLoader::Empty | BadLoader::Text => "Not Found",
+        // found and refused
+        BadLoader::OtherMachine | BadLoader::Truncated | BadLoader::Headers => "Unsupported",
+    };
+    Case::new(format!("bad_loader::ovmf::{}::{}", board.name(), bad.name()))
+        .axis("loader", bad.name())
+        .machine(machine(Medium::with_bad_loader("first", bad)))
+        .expect(Expectation::attempts([failed("first").because(words), booted("second")]))
+        .control(machine(Medium::bootable("first")))
+}
