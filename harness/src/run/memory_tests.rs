@@ -16,7 +16,7 @@ use crate::evidence::Recorder;
 use crate::lan::wire::MacAddr;
 use crate::lan::wire::dhcpv4::{self, MessageType};
 use crate::lan::wire::{ethernet, ipv4, udp};
-use crate::lan::{DhcpServer, LanSpec};
+use crate::lan::{DhcpServer, LanEvent, LanEventKind, LanSpec};
 use crate::machine::{Firmware, Machine, Network};
 use crate::process::Command;
 use crate::trace::{Names, Reader};
@@ -50,14 +50,26 @@ fn discover(client_id: usize) -> Vec<u8> {
             (61, vec![7; client_id]),
         ],
     };
-    let (client, everybody) = (unspecified, Ipv4Addr::BROADCAST);
-    let datagram = udp::Repr { src_port: 68, dst_port: 67 }.emit(client.into(), everybody.into(), &message.emit());
-    let header = ipv4::Repr { src: client, dst: everybody, protocol: ipv4::UDP, identification: 1, hop_limit: 64 };
+    datagram((unspecified, 68), (Ipv4Addr::BROADCAST, 67), &message.emit())
+}
+
+/// A TFTP read request of a port of its own for a file whose name has so many bytes (RFC 1350 section 5).
+fn read_request(port: u16, name: usize) -> Vec<u8> {
+    let request = [&[0, 1][..], &vec![b'a'; name], b"\0octet\0"].concat();
+    datagram((Ipv4Addr::new(10, 77, 0, 9), port), (Ipv4Addr::new(10, 77, 0, 1), 69), &request)
+}
+
+/// In a frame to everybody.
+fn datagram((src, src_port): (Ipv4Addr, u16), (dst, dst_port): (Ipv4Addr, u16), payload: &[u8]) -> Vec<u8> {
+    let mac = MacAddr([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
+    let datagram = udp::Repr { src_port, dst_port }.emit(src.into(), dst.into(), payload);
+    let header = ipv4::Repr { src, dst, protocol: ipv4::UDP, identification: 1, hop_limit: 64 };
     ethernet::Repr { dst: MacAddr::BROADCAST, src: mac, ethertype: ethernet::IPV4 }.emit(&header.emit(&datagram))
 }
 
-/// A guest that sends so many discovers, recorded and read as a case does it.
-fn flood_of_discovers(count: u32, client_id: usize, folder: &Path) {
+/// A guest that sends so many frames, recorded and read as a case does it. The lan must have taken part: a frame that nobody takes costs
+/// nothing.
+fn flood(count: u16, frame: impl Fn(u16) -> Vec<u8>, folder: &Path) {
     let machine = Machine::pc(Firmware::SeaBios)
         .network(Network::new(LanSpec::new().dhcp(DhcpServer::new("main").boot_file("x"))))
         .nic("virtio-net-pci", Some(0));
@@ -67,27 +79,36 @@ fn flood_of_discovers(count: u32, client_id: usize, folder: &Path) {
     let mut nic = UnixStream::from(far.nics.into_iter().next().unwrap());
     let mut answers = nic.try_clone().unwrap();
     std::thread::spawn(move || std::io::copy(&mut answers, &mut std::io::sink()));
-    let frame = discover(client_id);
-    let framed = [&(frame.len() as u32).to_be_bytes()[..], &frame].concat();
-    for _ in 0..count {
-        nic.write_all(&framed).unwrap();
+    for number in 0..count {
+        let frame = frame(number);
+        nic.write_all(&[&(frame.len() as u32).to_be_bytes()[..], &frame].concat()).unwrap();
     }
     nic.shutdown(std::net::Shutdown::Write).unwrap();
     let mut record = NetworkRecord::default();
     record.add(running.power_off(true, &recorder));
     let mut reader = Reader::new(Firmware::SeaBios, Names::default());
-    reader.network(&record.events(), b"");
+    {
+        let events = record.events();
+        let asked = events.iter().filter(|event| is_asked(event)).count();
+        assert!(asked > 100, "{asked} of {} events", events.len());
+        reader.network(&events, b"");
+    }
     record.write(folder).unwrap();
     crate::evidence::file::write_with(&folder.join("timeline.jsonl"), |mut out| recorder.write_timeline(&mut out))
         .unwrap();
+}
+
+fn is_asked(event: &LanEvent) -> bool {
+    matches!(event.kind, LanEventKind::Dhcp(_) | LanEventKind::TftpError { .. })
 }
 
 /// Plays what it is asked to play.
 fn play(name: &str) {
     let folder = tempfile::tempdir().unwrap();
     let behaviour = match name {
-        "discovers" => return flood_of_discovers(20_000, 1_200, folder.path()),
-        "jumbo" => return flood_of_discovers(500, 60_000, folder.path()),
+        "discovers" => return flood(20_000, |_| discover(1_200), folder.path()),
+        "jumbo" => return flood(500, |_| discover(60_000), folder.path()),
+        "tftp" => return flood(5_000, |number| read_request(1024 + number, 16_600), folder.path()),
         "serial" => Behaviour::FloodsSerial,
         "console" => Behaviour::FloodsDebugConsole,
         "monitor" => Behaviour::FloodsMonitor,
@@ -128,6 +149,7 @@ fn says_its_peak() {
 #[case::a_qemu_that_floods_its_standard_error("stderr")]
 #[case::twenty_thousand_discovers_with_long_options("discovers")]
 #[case::five_hundred_jumbo_discovers("jumbo")]
+#[case::five_thousand_long_read_requests("tftp")]
 fn the_harness_takes_less_than_100_mib_for(#[case] name: &str) {
     let peak = peak(name);
     println!("{name}: {peak} KiB at most");

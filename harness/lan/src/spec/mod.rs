@@ -87,7 +87,7 @@ impl LanSpec {
             vlan: None,
             faults: Vec::new(),
             seed: 0,
-            record_budget: 64 << 20,
+            record_budget: 56 << 20,
         }
     }
 
