@@ -16,6 +16,7 @@ mod field;
 mod first_entry;
 mod http;
 mod installed;
+mod installer;
 mod isolation;
 mod loaders;
 mod menu;
@@ -60,6 +61,7 @@ pub fn all() -> Vec<Case> {
             "installed systems: a loader at a path of its own, and the boot variables that lead to it",
             installed::cases(),
         ),
+        ("an installer's medium before the system: ejected, or left in", installer::cases()),
         ("variable stores that are damaged, full, read-only, missing or of another version", vars::cases()),
         ("the boot order after a migration to another QEMU", migration::cases()),
         ("the boot order after a return to a snapshot", snapshot::cases()),

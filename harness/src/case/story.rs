@@ -140,6 +140,11 @@ pub enum Step {
         /// The device.
         device: String,
     },
+    /// `eject`: the medium leaves an optical drive, whose tray is open then. The next power-on has it in again.
+    Eject {
+        /// The drive, by its medium.
+        device: String,
+    },
     /// `qom-set` of the device's bootindex; a negative one takes it off the list.
     SetBootindex {
         /// The device.
@@ -280,6 +285,11 @@ impl Story {
     /// Waits until a device that has gone is released.
     pub fn released(self, device: &str) -> Story {
         self.step(Step::Released { device: device.to_owned() })
+    }
+
+    /// Takes the medium out of an optical drive.
+    pub fn eject(self, device: &str) -> Story {
+        self.step(Step::Eject { device: device.to_owned() })
     }
 
     /// Sets a bootindex.
@@ -476,6 +486,7 @@ impl fmt::Display for Step {
                 write!(out, "unplug \"{device}\" at the next reset")
             }
             Step::Released { device } => write!(out, "wait until \"{device}\" is released"),
+            Step::Eject { device } => write!(out, "eject \"{device}\""),
             Step::SetBootindex { device, bootindex } => write!(out, "set bootindex of \"{device}\" to {bootindex}"),
             Step::Type { line, .. } => write!(out, "type \"{line}\""),
             Step::Press { keys, confirmed_by } => write!(out, "press {}, answered {confirmed_by:?}", keys.join(", ")),

@@ -60,6 +60,16 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// A guest that has locked the tray, as an installer does, is not asked.
+    pub(super) fn eject(&mut self, name: &str) -> Result<(), StepError> {
+        let index = self.device(name)?;
+        if !self.devices.present().devices[index].optical {
+            return Err(StepError::impossible(format!("\"{name}\" is in no optical drive")));
+        }
+        self.vm()?.execute("eject", json!({ "id": self.qemu_id(index), "force": true }))?;
+        Ok(())
+    }
+
     /// QEMU releases a device some time after it has gone (RCU) and has no event for that, so the only way is to ask again.
     pub(super) fn released(&mut self, name: &str) -> Result<(), StepError> {
         let index = self.device(name)?;

@@ -65,6 +65,7 @@ impl Session<'_> {
             Step::PlugReleased { device } => self.plug_released(device),
             Step::Unplug { device, unplugged } => self.unplug(device, *unplugged),
             Step::Released { device } => self.released(device),
+            Step::Eject { device } => self.eject(device),
             Step::SetBootindex { device, bootindex } => self.set_bootindex(device, *bootindex),
             Step::Type { line, plugs } => self.type_words(line, plugs.as_deref()),
             Step::Press { keys, confirmed_by } => self.answered(confirmed_by, |session| session.press(keys)),

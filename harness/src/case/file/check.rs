@@ -50,6 +50,14 @@ pub fn check(case: &Case) -> Result<(), Misplaced> {
             }
         }
     }
+    for (index, step) in case.story.steps.iter().enumerate() {
+        let Step::Eject { device } = step else { continue };
+        let drive = case.machine.device_named(device).map(|drive| &case.machine.devices[drive]);
+        if drive.is_some_and(|drive| !drive.optical || drive.medium.is_none()) {
+            let problem = format!("\"{device}\" is no medium in an optical drive: wanted one that can be ejected");
+            return Err(at([Key::from("story"), index.into()], problem));
+        }
+    }
     if let Some(control) = &case.control {
         machine(control, &["control", "machine"])?;
         if *control == case.machine {
@@ -201,6 +209,7 @@ pub(in crate::case) fn devices(step: &Step) -> Vec<&str> {
         | Step::PlugReleased { device }
         | Step::Unplug { device, .. }
         | Step::Released { device }
+        | Step::Eject { device }
         | Step::SetBootindex { device, .. }
         | Step::Type { plugs: Some(device), .. } => vec![device],
         Step::HostReads(devices) | Step::PowerCycle { without: devices } => {

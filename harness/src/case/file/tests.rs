@@ -213,6 +213,20 @@ fn the_page_of_the_schema_is_the_schema_of_the_types() {
     }
 }
 
+#[test]
+fn only_a_medium_in_an_optical_drive_can_be_ejected() {
+    let machine = Machine::pc(Firmware::SeaBios).virtio_blk(Medium::hanging("disk"));
+    let machine = machine.drive(crate::machine::DiskClass::IdeCd, 0, Medium::hanging("cd"));
+    let eject = |device: &str| {
+        let story = Story::new().wait_for(device).eject(device).reset();
+        check(&Case::new("a::b").machine(machine.clone()).story(story).expect(Expectation::boots("disk")))
+    };
+    assert_eq!(eject("cd"), Ok(()));
+    let wrong = eject("disk").unwrap_err();
+    assert_eq!(wrong.place, [Key::from("story"), 1.into()]);
+    assert!(wrong.problem.starts_with("\"disk\" is no medium in an optical drive"), "{}", wrong.problem);
+}
+
 /// What is wrong with these boot variables of a machine with one installed disk.
 fn wrong_boot(boot: crate::machine::BootVariables) -> Option<String> {
     use crate::machine::VariableStore;

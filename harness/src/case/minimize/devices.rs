@@ -79,6 +79,7 @@ impl Names {
             | Step::PlugReleased { device }
             | Step::Unplug { device, .. }
             | Step::Released { device }
+            | Step::Eject { device }
             | Step::SetBootindex { device, .. }
             | Step::Type { plugs: Some(device), .. } => *device = self.now(device)?,
             Step::Wait(Milestone::Payload { medium, .. }) => *medium = self.now(medium)?,

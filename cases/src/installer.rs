@@ -1,0 +1,54 @@
+//! An installer's CD that comes before the system: left in, it runs again; ejected, it makes room.
+//!
+//! Nothing is installed: the system's disk is bootable from the start.
+
+use bootwright::case::Case;
+use bootwright::case::story::Story;
+use bootwright::machine::{Board, Firmware, Machine, Medium};
+use bootwright::verdict::behaviour::Behaviour;
+use bootwright::verdict::{Expectation, booted, failed};
+use bootwright_images::After;
+
+use crate::SLOW_OVMF;
+use crate::classes::{self, COMBINATIONS};
+
+pub fn cases() -> Vec<Case> {
+    let cases =
+        COMBINATIONS.into_iter().flat_map(|(firmware, board)| [ejected(firmware, board), left_in(firmware, board)]);
+    cases.map(|case| case.clone().long_if(case.machine.firmware == Firmware::Ovmf, SLOW_OVMF)).collect()
+}
+
+fn case(firmware: Firmware, board: Board, what: &str) -> Case {
+    Case::new(format!("installer::{}::{}::{what}", firmware.name(), board.name())).axis("installer", what)
+}
+
+fn machine(firmware: Firmware, board: Board, after: After, [installer, system]: [i64; 2]) -> Machine {
+    Machine::new(firmware, board)
+        .drive(classes::native_optical(board), 0, Medium::then("installer", after))
+        .bootindex(installer)
+        .virtio_blk(Medium::bootable("system"))
+        .bootindex(system)
+}
+
+/// "Remove the installation medium and press ENTER": the drive is tried empty, or is no option any more, and the system runs.
+fn ejected(firmware: Firmware, board: Board) -> Case {
+    let rest = || Expectation::attempts([booted("installer"), booted("system")]);
+    let case = case(firmware, board, "ejected")
+        .machine(machine(firmware, board, After::Hang, [1, 2]))
+        .story(Story::new().wait_for("installer").eject("installer").reset())
+        .expect(Expectation::attempts([booted("installer"), failed("installer"), booted("system")]))
+        .control_blank("system");
+    match (firmware, board) {
+        (Firmware::Ovmf, Board::Q35) => case.expect_where(Behaviour::EmptyAhciDriveIsNoOption, rest()),
+        _ => case,
+    }
+}
+
+/// An installer that resets the machine with its CD in the drive begins anew, however often.
+fn left_in(firmware: Firmware, board: Board) -> Case {
+    let machine = |order| machine(firmware, board, After::ResetSystem, order);
+    case(firmware, board, "left-in")
+        .machine(machine([1, 2]))
+        .expect(Expectation::laps(3, [booted("installer")]).without_trying("system"))
+        .control(machine([2, 1]))
+}
