@@ -60,6 +60,8 @@ pub struct Finished {
     pub start: Start,
     /// What the log of the firmware lacks although all of the evidence was kept.
     pub(crate) lacks: Option<String>,
+    /// How it failed if the firmware never wrote that.
+    pub(crate) failed_if_whole: Option<String>,
 }
 
 impl Finished {
@@ -83,6 +85,7 @@ impl Finished {
             processor: None,
             start: Start::Cold(None),
             lacks: None,
+            failed_if_whole: None,
         }
     }
 }

@@ -22,7 +22,8 @@ pub(super) fn look_again(first: Finished, folder: &Path, again: impl FnOnce() ->
     let second = again();
     let ended = match &second.ended {
         Ended::Broken(_) if second.lacks.as_ref() == Some(hole) => {
-            Ended::Failed(format!("{reason}; a second run lacks the same, so that it is no accident"))
+            let twice = format!("{reason}; a second run lacks the same, so that it is no accident");
+            Ended::Failed(second.failed_if_whole.iter().fold(twice, |twice, failed| format!("{failed}; {twice}")))
         }
         _ => Ended::Broken(format!("{reason}; a second run does not lack that: see {FIRST}/ in its evidence")),
     };
@@ -56,6 +57,14 @@ mod tests {
         let (ended, aside) = looked(broken(Some("an end")), broken(Some("an end")));
         let said = "the log has a hole; a second run lacks the same, so that it is no accident";
         assert_eq!((ended, aside), (Ended::Failed(said.to_owned()), true));
+    }
+
+    #[test]
+    fn what_follows_if_nothing_was_lost_is_said_first() {
+        let second = Finished { failed_if_whole: Some("no such device".to_owned()), ..broken(Some("an end")) };
+        let (ended, _) = looked(broken(Some("an end")), second);
+        let said = "no such device; the log has a hole; a second run lacks the same, so that it is no accident";
+        assert_eq!(ended, Ended::Failed(said.to_owned()));
     }
 
     #[test]

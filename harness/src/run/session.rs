@@ -32,7 +32,7 @@ use crate::platform::Platform;
 use crate::process::Command;
 use crate::trace::guest_text::Watcher;
 use crate::trace::{Reader, Trace};
-use crate::verdict::conclude::{Conclusion, Observed, RunEnd, conclude, conclude_boot};
+use crate::verdict::conclude::{Conclusion, Observed, RunEnd, conclude, conclude_as_whole, conclude_boot};
 use crate::verdict::stores::Stores;
 use crate::verdict::views::Views;
 use crate::vm::{Ports, Vm, VmError};
@@ -173,7 +173,7 @@ impl<'a> Session<'a> {
             self.network_record.add(networks.power_off(ended, &self.recorder));
         }
         self.watch.network(&self.network_record.events());
-        self.watch.finish(*end == RunEnd::Over);
+        self.watch.finish(end.was_seen());
         if !self.case.story.is_empty() && self.watch.trace().payloads.is_empty() {
             self.host_reads = fw_cfg::read(vm).ok();
         }
@@ -238,20 +238,29 @@ impl<'a> Session<'a> {
 
     /// What follows from it for the case.
     pub fn conclude(&self, end: &RunEnd, seen: &Seen) -> Conclusion {
-        if let Some(unkept) = self.unkept(seen) {
-            return Conclusion::Broken(unkept);
+        match self.unkept(seen) {
+            Some(unkept) => Conclusion::Broken(unkept),
+            None => conclude(&self.case.expectation, &Self::observed(end, seen)),
         }
-        conclude(
-            &self.case.expectation,
-            &Observed {
-                trace: &seen.trace,
-                end,
-                guest_state: &seen.guest_state,
-                guest_time: seen.guest_time,
-                stores: seen.stores.as_ref(),
-                views: &seen.views,
-            },
-        )
+    }
+
+    /// How it fails if the log has no hole; `None` where it does not.
+    pub fn fails_if_whole(&self, end: &RunEnd, seen: &Seen) -> Option<String> {
+        match conclude_as_whole(&self.case.expectation, &Self::observed(end, seen)) {
+            Conclusion::Fails(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    fn observed<'s>(end: &'s RunEnd, seen: &'s Seen) -> Observed<'s> {
+        Observed {
+            trace: &seen.trace,
+            end,
+            guest_state: &seen.guest_state,
+            guest_time: seen.guest_time,
+            stores: seen.stores.as_ref(),
+            views: &seen.views,
+        }
     }
 
     /// Removes what can be made again.

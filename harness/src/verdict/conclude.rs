@@ -101,6 +101,11 @@ impl RunEnd {
         matches!(self, RunEnd::QemuEnded { exit, .. } if exit.signal.is_some())
     }
 
+    /// Whether the run came to its end by what was seen, with the machine still at work: what it says next is not missing.
+    pub fn was_seen(&self) -> bool {
+        matches!(self, RunEnd::Over | RunEnd::ResetLoop { .. })
+    }
+
     /// Whether the run ended at a deadline and not by what the machine did.
     pub fn gave_up(&self) -> bool {
         matches!(self, RunEnd::GaveUp { .. } | RunEnd::StepFailed { fault: StepFault::Deadline, .. })
@@ -176,6 +181,13 @@ pub fn conclude(expected: &Expectation, observed: &Observed<'_>) -> Conclusion {
         }
         conclusion => conclusion,
     }
+}
+
+/// The same if the log lost nothing: what is missing in it was never written.
+pub(crate) fn conclude_as_whole(expected: &Expectation, observed: &Observed<'_>) -> Conclusion {
+    let trace = Trace { holes: Vec::new(), ..observed.trace.clone() };
+    let views = Views { hole: None, silent: None, ..observed.views.clone() };
+    conclude(expected, &Observed { trace: &trace, views: &views, ..*observed })
 }
 
 /// What the log must have lost, by other witnesses. A run that was over was ended by something that was read.

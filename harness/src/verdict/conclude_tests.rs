@@ -346,3 +346,29 @@ fn a_control_under_which_qemu_crashed_refutes_only_by_what_was_seen() {
     assert!(matches!(conclude_control(&expected, &alive, &crash, fails()), Conclusion::Broken(_)));
     assert_eq!(conclude_control(&expected, &trace("wrong"), &crash, fails()), Conclusion::Holds);
 }
+
+#[test]
+fn a_log_that_lost_nothing_is_held_against_the_expectation_as_it_is() {
+    let mut wrong = Wrong::everywhere();
+    (wrong.end, wrong.expected) = (RunEnd::Over, Expectation::boots("right"));
+    wrong.views.hole = Some("a line".to_owned());
+    assert!(matches!(wrong.conclude(), Conclusion::Broken(reason) if reason.contains("hole: a line")));
+    let observed = Observed {
+        trace: &wrong.trace,
+        end: &wrong.end,
+        guest_state: "running",
+        guest_time: None,
+        stores: None,
+        views: &wrong.views,
+    };
+    let Conclusion::Fails(reason) = conclude_as_whole(&wrong.expected, &observed) else { panic!("it must fail") };
+    assert!(reason.contains("saw Hard Disk \"wrong\" booted") && reason.contains("stale"), "{reason}");
+}
+
+#[rstest]
+#[case::over(RunEnd::Over, true)]
+#[case::a_loop(RunEnd::ResetLoop { resets: 30 }, true)]
+#[case::a_deadline(RunEnd::GaveUp { waited: Duration::ZERO, awaited: Awaited::NextStep }, false)]
+fn a_log_goes_on_where_the_run_ended_by_what_was_seen(#[case] end: RunEnd, #[case] seen: bool) {
+    assert_eq!(end.was_seen(), seen);
+}

@@ -48,6 +48,7 @@ fn finished(ended: Ended, trace: Trace) -> Finished {
         processor: None,
         start: Start::Cold(None),
         lacks: None,
+        failed_if_whole: None,
     }
 }
 
