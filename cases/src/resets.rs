@@ -41,8 +41,8 @@ pub fn on(guest: Uefi) -> Vec<Case> {
     cases
 }
 
-fn while_running(firmware: Firmware, board: Board, class: DiskClass) -> [Case; 3] {
-    let act_on = [plugged_while_running, unplugged_while_running, bootindex_while_running];
+fn while_running(firmware: Firmware, board: Board, class: DiskClass) -> [Case; 4] {
+    let act_on = [plugged_while_running, unplugged_while_running, bootindex_while_running, withdrawn_while_running];
     act_on.map(|case| case(firmware, board, class))
 }
 
@@ -95,6 +95,19 @@ fn bootindex_while_running(firmware: Firmware, board: Board, class: DiskClass) -
     let machine = machine.drive(class, 1, Medium::bootable("right")).bootindex(2);
     let story = Story::new().wait_for("first").set_bootindex("right", 0).host_reads(&["first", "right"]).reset();
     Case::new(on_board(firmware, board, &format!("{}::bootindex-while-running", class.name())))
+        .axis("class", class.name())
+        .machine(machine)
+        .story(story)
+        .expect(Expectation::attempts([booted("first"), booted("right")]))
+        .control_blank("right")
+}
+
+/// A bootindex that is taken away while the machine runs is out of the order after the next reset.
+fn withdrawn_while_running(firmware: Firmware, board: Board, class: DiskClass) -> Case {
+    let machine = Machine::new(firmware, board).drive(class, 0, Medium::hanging("first")).bootindex(1);
+    let machine = machine.drive(class, 1, Medium::bootable("right")).bootindex(2);
+    let story = Story::new().wait_for("first").set_bootindex("first", -1).reset();
+    Case::new(on_board(firmware, board, &format!("{}::bootindex-withdrawn-while-running", class.name())))
         .axis("class", class.name())
         .machine(machine)
         .story(story)

@@ -9,7 +9,7 @@ use crate::{SLOW_OVMF, classes};
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for board in [Board::Pc, Board::Q35] {
-        cases.extend([disk_before_optical(board), letters(board), without_letter(board)]);
+        cases.extend([disk_before_optical(board), letters(board), without_letter(board), third_letter(board)]);
         cases.extend(LETTERS.map(|cell| letters_of_uefi(Firmware::Ovmf, board, cell)));
     }
     for (firmware, board) in classes::COMBINATIONS {
@@ -93,4 +93,15 @@ fn without_letter(board: Board) -> Case {
         .control(machine.clone().boot_order("dc"))
         .machine(machine)
         .expect(Expectation::boots("floppy").after_failing("optical").without_trying("disk"))
+}
+
+/// The third letter counts, too: the disk that it names comes before the floppy that none names.
+fn third_letter(board: Board) -> Case {
+    let optical = classes::native_optical(board);
+    let machine = Machine::new(Firmware::SeaBios, board).virtio_blk(Medium::bootable("disk"));
+    let machine = machine.floppy(Medium::bootable("floppy")).drive(optical, 0, Medium::blank("optical"));
+    Case::new(format!("unlisted::seabios::{}::order-dnc", board.name()))
+        .control(machine.clone().boot_order("dn"))
+        .machine(machine.boot_order("dnc"))
+        .expect(Expectation::boots("disk").after_failing("optical").without_trying("floppy"))
 }
