@@ -11,6 +11,8 @@ use super::last_look::rtc;
 use super::processors;
 use super::share::Share;
 use super::standstill::{Activity, KnownLoops, Limits, Sample, Stillness};
+use crate::machine::{Clock, Machine};
+use crate::process;
 use crate::trace::Standstill;
 use crate::vm::Vm;
 use crate::vm::qmp::Qmp;
@@ -20,7 +22,7 @@ const FIRST: Duration = Duration::from_millis(400);
 const LONGEST: Duration = Duration::from_secs(3);
 
 /// How long QEMU may take to answer; one that does not is another one's business.
-const REPLY: Duration = Duration::from_secs(2);
+const REPLY: Duration = Duration::from_secs(1);
 
 /// Who looks at one QEMU's guest.
 pub struct Lookout {
@@ -32,19 +34,22 @@ pub struct Lookout {
     seen: Activity,
     gap: Duration,
     next: Instant,
+    /// Time in which this process did not run, up to the last look.
+    frozen: Duration,
 }
 
 impl Lookout {
     /// Looks at the guest of this QEMU.
-    pub fn at(vm: &Vm, virtual_clock: bool, limits: Limits, known: KnownLoops) -> Lookout {
+    pub fn at(vm: &Vm, machine: &Machine, limits: Limits, known: KnownLoops) -> Lookout {
         Lookout {
             qmp: vm.qmp.clone(),
             process: vm.process(),
-            virtual_clock,
-            stillness: Stillness::new(limits, known),
+            virtual_clock: matches!(machine.clock(), Clock::Virtual { .. }),
+            stillness: Stillness::new(limits, machine.firmware, known),
             seen: Activity::default(),
             gap: FIRST,
             next: Instant::now() + FIRST,
+            frozen: process::frozen(),
         }
     }
 
@@ -67,13 +72,21 @@ impl Lookout {
         }
         self.gap = (self.gap * 3 / 2).min(LONGEST);
         self.next = now + self.gap;
-        match self.sample(activity) {
-            Some(sample) => self.stillness.look(sample),
-            None => {
-                self.stillness.forget();
-                None
-            }
+        // what was between two looks was not all of it time of the guest
+        let frozen = process::frozen();
+        if frozen > std::mem::replace(&mut self.frozen, frozen) {
+            self.stillness.forget();
         }
+        let Some(sample) = self.sample(activity) else {
+            self.stillness.forget();
+            return None;
+        };
+        let standstill = self.stillness.look(sample)?;
+        // for whoever reads the evidence
+        for (command, arguments) in [("human-monitor-command", registers()), ("query-blockstats", Value::Null)] {
+            self.qmp.execute(command, arguments, REPLY).ok();
+        }
+        Some(standstill)
     }
 
     /// The guest as it is; `None` where it does not run or QEMU does not say.
@@ -82,12 +95,16 @@ impl Lookout {
         if status.get("running").and_then(Value::as_bool) != Some(true) {
             return None;
         }
-        let text = self.ask("human-monitor-command", json!({ "command-line": "info registers -a" }))?;
+        let share = Share::of(self.process);
+        if share.stopped {
+            return None;
+        }
+        let text = self.ask("human-monitor-command", registers())?;
         let disk = operations(&self.ask("query-blockstats", Value::Null)?);
         let clock = if self.virtual_clock { rtc(|command, arguments| self.ask(command, arguments)) } else { None };
         Some(Sample {
             at: Instant::now(),
-            processor: Share::of(self.process).ran(),
+            processor: share.ran(),
             clock,
             processors: processors::read(text.as_str()?),
             activity: Activity { disk, ..activity },
@@ -99,12 +116,16 @@ impl Lookout {
     }
 }
 
-/// Operations on all drives (QMP `query-blockstats`).
+fn registers() -> Value {
+    json!({ "command-line": "info registers -a" })
+}
+
+/// Operations on all drives, those that failed among them (QMP `query-blockstats`).
 fn operations(drives: &Value) -> u64 {
-    let counts = ["rd_operations", "wr_operations", "flush_operations", "unmap_operations"];
     let of = |drive: &Value| {
-        let stats = drive.get("stats");
-        counts.iter().filter_map(|count| stats?.get(count)?.as_u64()).fold(0, u64::wrapping_add)
+        let stats = drive.get("stats").and_then(Value::as_object);
+        let counts = stats.into_iter().flatten().filter(|(name, _)| name.ends_with("_operations"));
+        counts.filter_map(|(_, count)| count.as_u64()).fold(0, u64::wrapping_add)
     };
     drives.as_array().map(Vec::as_slice).unwrap_or_default().iter().map(of).fold(0, u64::wrapping_add)
 }
@@ -115,7 +136,7 @@ mod tests {
 
     #[test]
     fn operations_of_all_drives_count() {
-        let drive = |read: u64, wrote: u64| json!({ "stats": { "rd_operations": read, "wr_operations": wrote } });
+        let drive = |read: u64, failed: u64| json!({ "stats": { "rd_operations": read, "failed_rd_operations": failed, "rd_bytes": 4096, "account_failed": true } });
         assert_eq!(operations(&json!([drive(1, 2), drive(3, 4), { "device": "cd" }])), 10);
         assert_eq!(operations(&json!({ "not": "a list" })), 0);
     }

@@ -5,7 +5,7 @@
 /// `next` can be older than the registers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Processor {
-    /// Address of the next instruction.
+    /// Linear address of the next instruction.
     pub next: u64,
     /// General registers, the stack pointer among them, in QEMU's order.
     pub general: Vec<u64>,
@@ -31,6 +31,7 @@ pub fn read(text: &str) -> Vec<Processor> {
 fn one(text: &str) -> Option<Processor> {
     let mut processor = Processor::default();
     let (mut next, mut flags) = (None, None);
+    let mut base = 0;
     // `R8 =0000`, `X01=0000`, `HLT=1`
     let mut words = text.split_whitespace().peekable();
     while let Some(word) = words.next() {
@@ -44,12 +45,14 @@ fn one(text: &str) -> Option<Processor> {
             "EIP" | "RIP" | "PC" => next = Some(number),
             "EFL" | "RFL" => flags = Some(number & INTERRUPTS != 0),
             "PSTATE" => flags = Some(number & MASKED == 0),
+            // selector, then base: `CS =f000 000f0000 0000ffff 00009b00`
+            "CS" => base = words.peek().and_then(|base| u64::from_str_radix(base, 16).ok()).unwrap_or_default(),
             "HLT" => processor.halted = Some(number == 1),
             _ if is_general(name) => processor.general.push(number),
             _ => {}
         }
     }
-    processor.next = next?;
+    processor.next = base.wrapping_add(next?);
     processor.interruptible = flags?;
     (!processor.general.is_empty()).then_some(processor)
 }
@@ -91,6 +94,12 @@ DR6=ffff0ff0 DR7=00000400
             interruptible: false,
         };
         assert_eq!(read, [wanted]);
+    }
+
+    #[test]
+    fn in_real_mode_an_address_has_its_segment() {
+        let real = HALTED.replace("CS =0008 00000000", "CS =f000 000f0000").replace("EIP=000ef722", "EIP=00007c10");
+        assert_eq!(read(&real)[0].next, 0xf7c10);
     }
 
     #[test]

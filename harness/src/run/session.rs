@@ -296,12 +296,11 @@ impl<'a> Session<'a> {
     /// Who looks at the guest while it is silent. A story that takes programs of others further may let them wait.
     fn lookout(&self, vm: &Vm) -> Lookout {
         let machine = &self.prepared.machine;
-        let virtual_clock = matches!(machine.clock(), Clock::Virtual { .. });
         let limits = match self.case.expectation.reach() {
             Some(_) => Limits::foreign(),
-            None => Limits::known(virtual_clock, machine.has_nic()),
+            None => Limits::known(machine.has_nic()),
         };
-        Lookout::at(vm, virtual_clock, limits, self.options.known_loops.clone())
+        Lookout::at(vm, machine, limits, self.options.known_loops.clone())
     }
 
     /// A number for the n-th random decision.

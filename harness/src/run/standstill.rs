@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::processors::Processor;
+use crate::machine::Firmware;
 use crate::trace::Standstill;
 
 /// What a guest has done by now that reaches beyond its processors and its memory.
@@ -45,30 +46,30 @@ pub struct Limits {
     loops: Duration,
     /// Processor time whatever it computes; `None`: for ever, since others' programs may.
     computes: Option<Duration>,
-    /// Time on its clock while it is idle; `None`: for ever.
-    idles: Option<Duration>,
+    /// Time on its clock while it is idle, and host time where that clock cannot be read or is the host's; `None`: for ever.
+    idles: Option<(Duration, Duration)>,
+    /// Whether an Arm processor that takes no interrupt and does not change is done: one that waits wakes by an interrupt all the
+    /// same (WFI, Arm ARM D1.6), as Linux does, but no firmware waits so.
+    masked_is_done: bool,
 }
 
 impl Limits {
     /// For firmware and payloads of which it is known how long they wait. SeaBIOS waits up to 65 s (`etc/boot-fail-wait`, its
-    /// boot menu), the firmware's network stacks some minutes; where the guest's clock is the host's, they rarely wait at all.
-    pub fn known(virtual_clock: bool, has_nic: bool) -> Limits {
-        let seconds = match (virtual_clock, has_nic) {
-            (true, false) => 150,
-            (true, true) => 600,
-            (false, false) => 40,
-            (false, true) => 100,
-        };
+    /// boot menu) and up to 32 s for a disk (`IDE_TIMEOUT` in its `src/hw/ata.c`), the firmware's network stacks some minutes of a
+    /// clock of the guest's own; machines that wait for a network have such a clock.
+    pub fn known(has_nic: bool) -> Limits {
+        let (guest, host) = if has_nic { (600, 110) } else { (150, 80) };
         Limits {
-            loops: Duration::from_secs(10),
-            computes: Some(Duration::from_secs(30)),
-            idles: Some(Duration::from_secs(seconds)),
+            loops: Duration::from_secs(35),
+            computes: Some(Duration::from_secs(60)),
+            idles: Some((Duration::from_secs(guest), Duration::from_secs(host))),
+            masked_is_done: true,
         }
     }
 
     /// For programs of others: only what no program does that goes on.
     pub fn foreign() -> Limits {
-        Limits { loops: Duration::MAX, computes: None, idles: None }
+        Limits { loops: Duration::MAX, computes: None, idles: None, masked_is_done: false }
     }
 }
 
@@ -94,25 +95,28 @@ const LOOP_REGISTERS: usize = 4;
 /// How many in a hundred looks find an idle guest halted; where its clock jumps over its waits, QEMU is mostly busy with ticks.
 const IDLE_SHARE: usize = 25;
 
-/// For a processor of which QEMU does not say whether it is halted: looks and time in which it must not have moved.
-const UNMOVED: (usize, Duration) = (8, Duration::from_secs(8));
+/// For a processor of which QEMU does not say whether it is halted: looks and time in which it must not have moved, and how many
+/// hundredths of that time QEMU computes if it is not.
+const UNMOVED: (usize, Duration) = (8, Duration::from_secs(12));
+const BUSY_SHARE: u32 = 80;
 
 /// Looks that are kept.
 const KEPT: usize = 64;
 
-/// Places at which guests of one run were proven to loop for ever, for those that come there later.
+/// Places at which guests of one run were proven to loop for ever, by firmware, for those that come there later.
 #[derive(Clone, Debug, Default)]
-pub struct KnownLoops(Arc<Mutex<Vec<u64>>>);
+pub struct KnownLoops(Arc<Mutex<Vec<(Firmware, u64)>>>);
 
 impl KnownLoops {
-    fn knows(&self, at: u64) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|known| known.abs_diff(at) <= LOOP_BYTES)
+    fn knows(&self, firmware: Firmware, at: u64) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().any(|(of, known)| *of == firmware && known.abs_diff(at) <= LOOP_BYTES)
     }
 
-    fn add(&self, at: u64) {
+    fn add(&self, firmware: Firmware, at: u64) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() < KEPT && !known.contains(&at) {
-            known.push(at);
+        if known.len() < KEPT && !known.contains(&(firmware, at)) {
+            known.push((firmware, at));
         }
     }
 }
@@ -121,6 +125,7 @@ impl KnownLoops {
 #[derive(Debug)]
 pub struct Stillness {
     limits: Limits,
+    firmware: Firmware,
     known: KnownLoops,
     /// The first look since then.
     since: Option<Sample>,
@@ -131,8 +136,8 @@ pub struct Stillness {
 
 impl Stillness {
     /// Nothing was seen yet.
-    pub fn new(limits: Limits, known: KnownLoops) -> Stillness {
-        Stillness { limits, known, since: None, looks: VecDeque::new(), counts: (0, 0) }
+    pub fn new(limits: Limits, firmware: Firmware, known: KnownLoops) -> Stillness {
+        Stillness { limits, firmware, known, since: None, looks: VecDeque::new(), counts: (0, 0) }
     }
 
     /// The guest was seen in a state in which it does not run, or could not be seen.
@@ -177,7 +182,8 @@ impl Stillness {
         let (looks, first) = self.alike()?;
         let told = last.processors.iter().all(|one| one.halted == Some(true));
         let long = looks >= UNMOVED.0 && last.at.saturating_duration_since(first.at) >= UNMOVED.1;
-        (told && looks >= 2 || long).then_some(Standstill::Halted { at })
+        let unmoved = long && self.limits.masked_is_done && !self.is_busy(first);
+        (told && looks >= 2 || unmoved).then_some(Standstill::Halted { at })
     }
 
     /// How many looks up to the last found the processors as that one did, and the first of them.
@@ -185,6 +191,14 @@ impl Stillness {
         let last = self.last()?;
         let alike = self.looks.iter().rev().take_while(|sample| sample.processors == last.processors);
         Some(alike.fold((0, last), |(looks, _), sample| (looks + 1, sample)))
+    }
+
+    /// Whether QEMU has computed most of the time since an earlier look.
+    fn is_busy(&self, first: &Sample) -> bool {
+        self.last().is_some_and(|last| {
+            let elapsed = last.at.saturating_duration_since(first.at);
+            last.processor.saturating_sub(first.processor) * 100 >= elapsed * BUSY_SHARE
+        })
     }
 
     /// No register changes, and no interrupt can change one.
@@ -196,7 +210,8 @@ impl Stillness {
         }
         let (looks, first) = self.alike()?;
         let long = last.processor.saturating_sub(first.processor) >= SAME;
-        (looks >= SAME_LOOKS && long).then(|| Standstill::Loops { at: last.processors[0].next })
+        let told = last.processors[0].halted.is_some() || self.limits.masked_is_done && self.is_busy(first);
+        (looks >= SAME_LOOKS && long && told).then(|| Standstill::Loops { at: last.processors[0].next })
     }
 
     /// A loop of a few instructions, as `CpuDeadLoop` of edk2's BaseLib is.
@@ -209,19 +224,22 @@ impl Stillness {
         let here = |sample: &&Sample| sample.processors.first().is_some_and(|other| is_near(other, processor));
         let there = self.looks.iter().filter(here).count();
         let (at, used) = (processor.next, last.processor.saturating_sub(self.looks.front()?.processor));
-        let needed = if self.known.knows(at) { KNOWN_LOOP.min(self.limits.loops) } else { self.limits.loops };
+        let known = self.limits.computes.is_some() && self.known.knows(self.firmware, at);
+        let needed = if known { KNOWN_LOOP } else { self.limits.loops };
         if self.looks.len() < LOOP_LOOKS || there * 100 < self.looks.len() * LOOP_SHARE || used < needed {
             return None;
         }
-        self.known.add(at);
+        if !known {
+            self.known.add(self.firmware, at);
+        }
         Some(Standstill::Loops { at })
     }
 
     fn idles(&self) -> Option<Standstill> {
-        let (limit, last, since) = (self.limits.idles?, self.last()?, self.since.as_ref()?);
-        let time = match (last.clock, since.clock) {
-            (Some(now), Some(then)) => now.saturating_sub(then),
-            _ => last.at.saturating_duration_since(since.at),
+        let ((guest, host), last, since) = (self.limits.idles?, self.last()?, self.since.as_ref()?);
+        let (time, limit) = match (last.clock, since.clock) {
+            (Some(now), Some(then)) => (now.saturating_sub(then), guest),
+            _ => (last.at.saturating_duration_since(since.at), host),
         };
         (self.is_idle() && self.counts.0 >= SAME_LOOKS && time >= limit)
             .then_some(Standstill::Idles { seconds: time.as_secs() })
@@ -232,6 +250,8 @@ impl Stillness {
         let (looks, halted) = self.counts;
         match last.processors.first().and_then(|one| one.halted) {
             Some(_) => halted * 100 >= looks * IDLE_SHARE,
+            // a kernel that does not count says nothing
+            None if last.processor.is_zero() => false,
             None => self.used() * 3 < last.at.saturating_duration_since(since.at),
         }
     }

@@ -409,6 +409,14 @@ impl Watch {
 
     /// A guest that is given the same file whole again and again will ask for it for ever.
     fn was_sent(&mut self, event: &NetworkEvent) {
+        let again = |file: &String| (event.nic.clone(), file.clone());
+        if let LanEventKind::HttpRequest { path, range: Some(_), .. } = &event.event {
+            // it is read in parts, as a disk is
+            if self.sent.len() < FILES_LIMIT {
+                self.sent.insert(again(path), ASKED_AGAIN + 1);
+            }
+            return;
+        }
         let (LanEventKind::TftpComplete { name: file, .. } | LanEventKind::HttpComplete { path: file, .. }) =
             &event.event
         else {
@@ -417,10 +425,12 @@ impl Watch {
         if self.sent.len() >= FILES_LIMIT || self.expected.reach().is_some() {
             return;
         }
-        let times = self.sent.entry((event.nic.clone(), file.clone())).or_default();
-        *times += 1;
+        let times = self.sent.entry(again(file)).or_default();
+        *times = times.saturating_add(1);
         if *times == ASKED_AGAIN && self.trace().standstill.is_none() {
-            self.reader.stands_still(Standstill::AsksAgain { file: file.clone(), times: ASKED_AGAIN });
+            let standstill = Standstill::AsksAgain { file: file.clone(), times: ASKED_AGAIN };
+            self.recorder.harness(HarnessEvent::Note(standstill.to_string()));
+            self.reader.stands_still(standstill);
         }
     }
 

@@ -108,7 +108,10 @@ impl RunEnd {
 
     /// Whether the run ended at a deadline and not by what the machine did.
     pub fn gave_up(&self) -> bool {
-        matches!(self, RunEnd::GaveUp { .. } | RunEnd::StepFailed { fault: StepFault::Deadline, .. })
+        match self {
+            RunEnd::StandsStill(standstill) => !standstill.is_seen(),
+            end => matches!(end, RunEnd::GaveUp { .. } | RunEnd::StepFailed { fault: StepFault::Deadline, .. }),
+        }
     }
 }
 

@@ -114,8 +114,10 @@ fn a_hang_is_told_whatever_else_was_expected_and_is_no_deadline() {
     let hung = Conclusion::Fails("why".to_owned());
     let silent = Trace { banner: Some("SeaBIOS".to_owned()), ..Trace::default() };
     assert_eq!(conclude_control(&expected, &silent, &end, hung.clone()), Conclusion::Holds, "it was seen what it did");
-    let broken = conclude_control(&expected, &silent, &gave_up(), hung);
-    assert!(matches!(broken, Conclusion::Broken(_)), "{broken:?}");
+    for end in [gave_up(), RunEnd::StandsStill(Standstill::Idles { seconds: 9 })] {
+        let broken = conclude_control(&expected, &silent, &end, hung.clone());
+        assert!(matches!(broken, Conclusion::Broken(_)), "{broken:?}");
+    }
 }
 
 #[test]

@@ -161,10 +161,11 @@ impl Reader {
 
     /// The machine was reset: a new lap begins. Under SeaBIOS the log's own banner says so; for OVMF the QMP event does.
     pub fn reset(&mut self) {
+        self.trace.standstill = None;
         if let Parser::Ovmf(parser) = &mut self.parser {
             parser.cut(&mut self.trace, Interruption::Reset);
             self.trace.laps += 1;
-            (self.trace.terminal, self.trace.standstill) = (None, None);
+            self.trace.terminal = None;
         }
     }
 

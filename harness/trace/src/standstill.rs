@@ -41,6 +41,11 @@ pub enum Standstill {
 }
 
 impl Standstill {
+    /// Whether it was seen that nothing more can come; otherwise nothing came for long, as at a deadline.
+    pub fn is_seen(&self) -> bool {
+        !matches!(self, Standstill::Computes { .. } | Standstill::Idles { .. })
+    }
+
     /// The name used in known issues and reports.
     pub fn name(&self) -> &'static str {
         match self {
