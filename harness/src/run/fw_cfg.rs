@@ -31,7 +31,8 @@ pub struct Lists {
 ///
 /// # Errors
 ///
-/// [`QmpError`] where the monitor fails, or answers with something that is no port's value.
+/// [`QmpError`] where the monitor fails, or answers with something that is no port's value; and where there is no directory at
+/// these ports, as on Arm, whose fw_cfg lies in memory.
 pub fn read(vm: &Vm) -> Result<Lists, QmpError> {
     read_by(&mut |line| {
         let answer = vm.execute("human-monitor-command", json!({ "command-line": line }))?;
@@ -45,7 +46,15 @@ fn read_by(monitor: Monitor<'_>) -> Result<Lists, QmpError> {
     let mut lists = Lists::default();
     let mut places = Vec::new();
     select(monitor, DIRECTORY)?;
-    for _ in 0..number(monitor)?.min(COUNT_LIMIT) {
+    let count = number(monitor)?;
+    if !(1..=COUNT_LIMIT).contains(&count) {
+        return Err(QmpError::Refused {
+            command: "i /b 0x511".to_owned(),
+            class: "no fw_cfg".to_owned(),
+            desc: format!("a directory of {count} files"),
+        });
+    }
+    for _ in 0..count {
         let size = number(monitor)?;
         let selector = (number(monitor)? >> 16) as u16;
         let name = bytes(monitor, 56)?;
@@ -124,6 +133,14 @@ mod tests {
             Ok(format!("portb[0x0511] = {:#04x}\r\n", items[&item][offset - 1]))
         });
         assert_eq!(lists.unwrap(), Lists { bootorder: Some(order), bios_geometry: Some(Vec::new()) });
+    }
+
+    #[test]
+    fn ports_without_a_directory_have_no_empty_lists() {
+        for nothing in ["0x00", "0xff"] {
+            let error = read_by(&mut |_| Ok(format!("portb[0x0511] = {nothing}\r\n"))).unwrap_err();
+            assert!(error.to_string().contains("no fw_cfg"), "{error}");
+        }
     }
 
     #[test]
