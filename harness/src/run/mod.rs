@@ -247,7 +247,7 @@ fn run_prepared(
     }
     let hole = seen.trace.holes.first().or(seen.views.hole.as_ref());
     Finished {
-        lacks: hole.filter(|_| session.unkept(&seen).is_none()).cloned(),
+        lacks: hole.filter(|_| !end.is_hosts() && !session.lost_by_host() && session.unkept(&seen).is_none()).cloned(),
         failed_if_whole: hole.and_then(|_| session.fails_if_whole(&end, &seen)),
         ended: conclusion.into(),
         trace: seen.trace,

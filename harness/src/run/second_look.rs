@@ -21,7 +21,7 @@ pub(super) fn look_again(first: Finished, folder: &Path, again: impl FnOnce() ->
     }
     let second = again();
     let ended = match &second.ended {
-        Ended::Broken(_) if second.lacks.as_ref() == Some(hole) => {
+        Ended::Broken(_) if second.lacks.as_ref() == Some(hole) && !second.gave_up => {
             let twice = format!("{reason}; a second run lacks the same, so that it is no accident");
             Ended::Failed(second.failed_if_whole.iter().fold(twice, |twice, failed| format!("{failed}; {twice}")))
         }
@@ -50,6 +50,12 @@ mod tests {
         std::fs::write(folder.path().join("serial.log"), "").unwrap();
         let finished = look_again(first, folder.path(), || second);
         (finished.ended, folder.path().join("first/serial.log").exists())
+    }
+
+    #[test]
+    fn a_second_run_that_only_ran_into_a_deadline_proves_nothing() {
+        let second = Finished { gave_up: true, ..broken(Some("an end")) };
+        assert!(matches!(looked(broken(Some("an end")), second).0, Ended::Broken(_)));
     }
 
     #[test]

@@ -236,6 +236,11 @@ impl<'a> Session<'a> {
         template.or_else(|| seen.written.as_ref().err().map(|error| chain(error))).or_else(|| self.recorder.failure())
     }
 
+    /// Whether the host, by being slow, lost something of what was printed.
+    pub fn lost_by_host(&self) -> bool {
+        self.watch.lost_by_host()
+    }
+
     /// What follows from it for the case.
     pub fn conclude(&self, end: &RunEnd, seen: &Seen) -> Conclusion {
         match self.unkept(seen) {

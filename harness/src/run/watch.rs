@@ -65,6 +65,8 @@ pub struct Watch {
     patience: Patience,
     /// What had piled up could not be read in time.
     falls_behind: bool,
+    /// A hole in the log is the slow host's.
+    lost_by_host: bool,
     /// Who looks at the guest while it is silent.
     lookout: Option<Lookout>,
     /// Events of networks and of QEMU so far.
@@ -101,6 +103,7 @@ impl Watch {
             progress: Progress::default(),
             patience,
             falls_behind: false,
+            lost_by_host: false,
             lookout: None,
             counts: (0, 0),
             sent: BTreeMap::new(),
@@ -282,6 +285,11 @@ impl Watch {
         }
     }
 
+    /// Whether a hole in the log is there because the host is slow.
+    pub fn lost_by_host(&self) -> bool {
+        self.lost_by_host
+    }
+
     /// What shows that the guest stands still, if it does.
     pub fn standstill(&self) -> Option<Standstill> {
         self.trace().standstill.clone()
@@ -327,6 +335,7 @@ impl Watch {
         self.catches_up();
         if self.falls_behind {
             self.reader.hole("the guest printed more than could be read before the deadline");
+            self.lost_by_host = true;
         }
     }
 
@@ -473,6 +482,7 @@ impl Watch {
         let quiet = sent.map(|sent| self.recorder.at_clock(sent) + QUIET_AFTER_RESET);
         if printed.zip(quiet).is_some_and(|(printed, quiet)| printed > quiet) {
             self.reader.hole("whether the guest printed its last words before a reset or behind it cannot be told");
+            self.lost_by_host = true;
         }
     }
 

@@ -82,6 +82,7 @@ fn what_is_noted_before_a_reset_was_printed_before_it_or_the_log_has_a_hole() {
     let watch = reset_sent(QUIET_AFTER_RESET * 2, b"last or first words");
     let wanted = "whether the guest printed its last words before a reset or behind it cannot be told";
     assert_eq!((watch.trace().laps, watch.trace().holes[0].as_str()), (2, wanted));
+    assert!(watch.lost_by_host(), "a second run that loses it too is no proof");
     let watch = reset_sent(QUIET_AFTER_RESET * 2, b"");
     assert_eq!((watch.trace().laps, &watch.trace().holes[..]), (2, &[][..]), "nothing was printed meanwhile");
 }

@@ -106,6 +106,16 @@ impl RunEnd {
         matches!(self, RunEnd::Over | RunEnd::ResetLoop { .. })
     }
 
+    /// Whether the harness or the host ended the run, so that what is missing may be missing for that.
+    pub fn is_hosts(&self) -> bool {
+        match self {
+            RunEnd::QemuStopped | RunEnd::Starved { .. } | RunEnd::Broken { .. } | RunEnd::Refused { .. } => true,
+            RunEnd::StepFailed { fault, .. } => *fault == StepFault::Host,
+            RunEnd::QemuEnded { exit, .. } => is_from_outside(*exit),
+            _ => false,
+        }
+    }
+
     /// Whether the run ended at a deadline and not by what the machine did.
     pub fn gave_up(&self) -> bool {
         match self {

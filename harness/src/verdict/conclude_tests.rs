@@ -121,6 +121,18 @@ fn a_hang_is_told_whatever_else_was_expected_and_is_no_deadline() {
 }
 
 #[test]
+fn an_end_of_the_hosts_is_told_from_one_of_the_guests() {
+    let ended = |code, signal| RunEnd::QemuEnded { exit: Exit { code, signal }, announced: true };
+    let starved = RunEnd::Starved { waited: Duration::from_secs(2), starved: Duration::from_secs(1) };
+    for end in [ended(None, Some(9)), starved, RunEnd::QemuStopped, step(StepFault::Host)] {
+        assert!(end.is_hosts(), "{end}");
+    }
+    for end in [ended(Some(85), None), ended(None, Some(11)), RunEnd::Over, gave_up(), step(StepFault::Deadline)] {
+        assert!(!end.is_hosts(), "{end}");
+    }
+}
+
+#[test]
 fn a_payload_that_ends_the_machine_is_no_part_of_what_is_wrong() {
     let ended = |code| {
         let end = RunEnd::QemuEnded { exit: Exit { code: Some(code), signal: None }, announced: true };

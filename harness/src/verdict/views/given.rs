@@ -88,7 +88,8 @@ impl<'a> Fate<'a> {
 
     fn due(&self, option: &LoadOption) -> Due {
         let path = option.device_path.as_str();
-        if option.optional_data == OWN_MAKING {
+        // firmware's own, and files of a firmware volume that may not be this one's (`RemoveStaleFvFileOptions`)
+        if option.optional_data == OWN_MAKING || path.starts_with("Fv(") || path.starts_with("MemoryMapped(") {
             return Due::Unknown;
         }
         if self.selected.is_none() {
@@ -140,9 +141,9 @@ impl<'a> Fate<'a> {
         let (wanted, seen): (Vec<u16>, Vec<u16>) = match &self.selected {
             None => {
                 // firmware drops the number of an option that there is not (`EfiBootManagerGetLoadOptions`)
-                let old: Vec<u16> =
-                    old.iter().copied().filter(|number| before.by_number.contains_key(number)).collect();
-                let seen = new.iter().copied().take(old.len()).collect();
+                let old: Vec<u16> = old.iter().filter(known).copied().collect();
+                let not_known = |number: &&u16| before.by_number.contains_key(*number) && !known(number);
+                let seen = new.iter().filter(|number| !not_known(number)).copied().take(old.len()).collect();
                 (old, seen)
             }
             Some(asked) => {
@@ -225,6 +226,18 @@ mod tests {
         assert_eq!(found(false, &before, &moved).as_deref(), Some(words));
         let other = store(&[2, 1], &[(1, NO_FILE), (2, ELSEWHERE)]);
         assert!(found(false, &before, &other).unwrap().ends_with("has another value"));
+    }
+
+    #[test]
+    fn an_option_of_firmwares_own_may_go_and_is_in_nobodys_way() {
+        let before = store(&[4, 1], &[(1, FILE), (4, "Fv(OTHER)/FvFile(SHELL)")]);
+        let gone = store(&[1, 0], &[(1, FILE), (0, "Fv(A)")]);
+        let kept = store(&[4, 1, 0], &[(1, FILE), (4, "Fv(OTHER)/FvFile(SHELL)"), (0, "Fv(A)")]);
+        for after in [gone, kept] {
+            assert_eq!(found(false, &before, &after), None);
+        }
+        let behind = store(&[0, 1], &[(1, FILE), (0, "Fv(A)")]);
+        assert!(found(false, &before, &behind).unwrap().ends_with("BootOrder has [0000], wanted [0001]"));
     }
 
     #[test]
