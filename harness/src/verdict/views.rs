@@ -13,7 +13,7 @@ use crate::evidence::nvram::BootOptions;
 use crate::machine::layout::Layout;
 use crate::machine::paths;
 use crate::machine::{Access, Machine};
-use crate::trace::{Names, Payload, Start, Trace};
+use crate::trace::{Names, Outcome, Payload, Start, Trace, option_number};
 pub use given::BootStore;
 pub use handed_over::Mistold;
 pub use lines::{FwCfgList, Lines, Stale};
@@ -103,7 +103,7 @@ impl Views {
             menu: menu(machine, layout, trace),
             asked_timeout: front_page_timeout(machine),
             timeout: None,
-            missing: missing(machine, payload, options),
+            missing: missing(machine, payload, options).or_else(|| no_current(trace)),
             unpruned: unpruned(machine, names, trace, options),
             given: None,
             mistold: handed_over::mistold(machine, trace),
@@ -242,6 +242,16 @@ fn missing(machine: &Machine, payload: Option<&Payload>, options: &BootOptions) 
     Some(format!("the guest read a BootOrder of {} options, and the NVRAM file has {lacks}", order.len()))
 }
 
+/// The boot manager sets BootCurrent before it starts an option (`EfiBootManagerBoot` of edk2's UefiBootManagerLib, UEFI 2.10 section
+/// 3.3), so that a program that it announced finds one.
+fn no_current(trace: &Trace) -> Option<String> {
+    let payload = trace.payloads.last().filter(|payload| payload.via == "uefi" && payload.boot_current.is_none())?;
+    let last = trace.last_of_lap().filter(|last| last.start == Start::Announced)?;
+    let number = option_number(&last.target).filter(|_| last.outcome == Some(Outcome::Booted))?;
+    let medium = &payload.medium;
+    Some(format!("the boot manager started Boot{number:04X}, and the program of \"{medium}\" found no BootCurrent"))
+}
+
 /// As soon as one line of fw_cfg `bootorder` matches an option, OVMF drops the options of all other PCI devices, from BootOrder
 /// and the variables themselves (`SetBootOrderFromQemu` and `PruneBootVariables` in `OvmfPkg/Library/QemuBootOrderLib`).
 /// Setup and the shell make them again.
@@ -373,5 +383,38 @@ mod stale {
         let text = "fw_cfg bios-geometry is stale: [b 4 5 6], the machine asks for [a 1 2 3 | b 4 5 6]";
         assert_eq!(stale(&differs).as_deref(), Some(text));
         assert!(differs.check().is_err());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::Attempt;
+
+    #[test]
+    fn a_program_that_the_boot_manager_announced_finds_a_boot_current() {
+        let payload = |via: &str, boot_current| Payload {
+            via: via.to_owned(),
+            boot_current,
+            medium: "disk".to_owned(),
+            ..Payload::default()
+        };
+        let trace = |target: &str, start, payload| {
+            let booted = Attempt { outcome: Some(Outcome::Booted), start, ..Attempt::on(target) };
+            Trace { attempts: vec![booted], payloads: vec![payload], laps: 1, ..Trace::default() }
+        };
+        let announced = "Boot0001 \"UEFI Misc Device\"";
+        let none = trace(announced, Start::Announced, payload("uefi", None));
+        let words = "the boot manager started Boot0001, and the program of \"disk\" found no BootCurrent";
+        assert_eq!(no_current(&none).as_deref(), Some(words));
+        for fine in [
+            trace(announced, Start::Announced, payload("uefi", Some(1))),
+            trace("full store", Start::NoOption, payload("uefi", None)),
+            trace(announced, Start::Recovery, payload("uefi", None)),
+            trace(announced, Start::Announced, payload("linux", None)),
+            trace("Hard Disk", Start::Announced, payload("bios", None)),
+        ] {
+            assert_eq!(no_current(&fine), None, "{fine:?}");
+        }
     }
 }
