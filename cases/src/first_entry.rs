@@ -131,12 +131,15 @@ fn hanging(firmware: Firmware, board: Board) -> Case {
         .smoke_if(firmware == Firmware::SeaBios)
 }
 
+/// A program that then does this, before a disk that boots.
+fn first_then(firmware: Firmware, board: Board, after: After) -> Machine {
+    let first = Machine::new(firmware, board).virtio_blk(Medium::then("first", after)).bootindex(1);
+    first.virtio_blk(Medium::bootable("second")).bootindex(2)
+}
+
 /// The same, watched on: its program halts for ever, which is seen and not waited for. In the control it ends the machine.
 fn halted(firmware: Firmware, board: Board) -> Case {
-    let machine = |after| {
-        let first = Machine::new(firmware, board).virtio_blk(Medium::then("first", after)).bootindex(1);
-        first.virtio_blk(Medium::bootable("second")).bootindex(2)
-    };
+    let machine = |after| first_then(firmware, board, after);
     Case::new(id(firmware, board, "halted"))
         .axis("first", "halted")
         .machine(machine(After::Hang))
@@ -168,10 +171,7 @@ fn returning(firmware: Firmware, board: Board) -> Case {
 /// A program that returns success has done its work: the boot manager looks no further and opens its setup
 /// (`BdsEntry` of edk2's `MdeModulePkg/Universal/BdsDxe/BdsEntry.c`). With any other status it goes on, as the control shows.
 fn returning_success(firmware: Firmware, board: Board) -> Case {
-    let machine = |after| {
-        let first = Machine::new(firmware, board).virtio_blk(Medium::then("first", after)).bootindex(1);
-        first.virtio_blk(Medium::bootable("second")).bootindex(2)
-    };
+    let machine = |after| first_then(firmware, board, after);
     Case::new(id(firmware, board, "returning-success"))
         .axis("first", "returning-success")
         .machine(machine(After::ReturnSuccess))

@@ -243,12 +243,18 @@ fn missing(machine: &Machine, payload: Option<&Payload>, options: &BootOptions) 
 }
 
 /// The boot manager sets BootCurrent before it starts an option (`EfiBootManagerBoot` of edk2's UefiBootManagerLib, UEFI 2.10 section
-/// 3.3), so that a program that it announced finds one.
+/// 3.3), so that a program that it announced finds one. Without it the boot manager's sentences are missing too
+/// (`PlatformBmPrintScLib`), as with a store that is full; but then there is no BootOrder either.
 fn no_current(trace: &Trace) -> Option<String> {
     let payload = trace.payloads.last().filter(|payload| payload.via == "uefi" && payload.boot_current.is_none())?;
-    let last = trace.last_of_lap().filter(|last| last.start == Start::Announced)?;
-    let number = option_number(&last.target).filter(|_| last.outcome == Some(Outcome::Booted))?;
+    let last = trace.last_of_lap().filter(|last| last.outcome == Some(Outcome::Booted))?;
     let medium = &payload.medium;
+    let order = payload.boot_order.as_ref().map_or(0, Vec::len);
+    if last.start == Start::NoOption && order > 0 {
+        let found = format!("found a BootOrder of {order} options and no BootCurrent");
+        return Some(format!("the program of \"{medium}\" {found}"));
+    }
+    let number = option_number(&last.target).filter(|_| last.start == Start::Announced)?;
     Some(format!("the boot manager started Boot{number:04X}, and the program of \"{medium}\" found no BootCurrent"))
 }
 
@@ -407,6 +413,12 @@ mod tests {
         let none = trace(announced, Start::Announced, payload("uefi", None));
         let words = "the boot manager started Boot0001, and the program of \"disk\" found no BootCurrent";
         assert_eq!(no_current(&none).as_deref(), Some(words));
+        let ordered = Payload { boot_order: Some(vec![1, 0]), ..payload("uefi", None) };
+        let silent = no_current(&trace("no boot option", Start::NoOption, ordered));
+        assert_eq!(
+            silent.as_deref(),
+            Some("the program of \"disk\" found a BootOrder of 2 options and no BootCurrent")
+        );
         for fine in [
             trace(announced, Start::Announced, payload("uefi", Some(1))),
             trace("full store", Start::NoOption, payload("uefi", None)),
