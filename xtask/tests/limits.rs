@@ -200,3 +200,30 @@ fn an_interrupted_run_writes_its_report_says_so_and_leaves_nothing_running() {
         assert_eq!(within_seconds(|| marked(&mark), Vec::is_empty), Vec::<String>::new(), "{signal}");
     }
 }
+
+#[test]
+fn what_a_wrapper_of_qemu_leaves_in_a_session_of_its_own_ends_with_the_run() {
+    use std::os::unix::fs::PermissionsExt;
+    if !has_qemu() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (mark, wrapper) = (format!("BOOTWRIGHT_STRAY={}", std::process::id()), dir.path().join("qemu"));
+    // not while the platform is looked at, which another process does
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in *isa-debug-exit*) {mark} setsid sleep 3600 & echo $! >{0}/left;; esac\n\
+         exec qemu-system-x86_64 \"$@\"\n",
+        dir.path().display()
+    );
+    std::fs::write(&wrapper, script).unwrap();
+    std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let manifest = dir.path().join("platform.toml");
+    std::fs::write(&manifest, "name = \"leaving\"\nqemu = \"qemu\"\nseabios = \"host\"\n").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.args(["test", "--platform", &format!("file:{}", manifest.display()), "--out"]).arg(dir.path().join("out"));
+    let output = command.args(["--exact", CASES[0]]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(dir.path().join("left").is_file(), "the wrapper left nothing: {said}");
+    assert_eq!(within_seconds(|| marked(&mark), Vec::is_empty), Vec::<String>::new(), "{said}");
+}

@@ -27,6 +27,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::case::Case;
 use crate::machine::Firmware;
+use crate::process::{adopt_strays, end_strays};
 use choice::{chosen, read_known_issues, selected, settings};
 
 pub use jobs::{Job, Listed, jobs};
@@ -89,7 +90,11 @@ fn run(cases: Vec<Case>, known_issues: &str) -> Result<ExitCode, String> {
         let (name, ignored) = (job.name(), !job.selected);
         Trial::test(name, move || runner.run(&job).map_err(Failed::from)).with_ignored_flag(ignored)
     });
-    Ok(libtest_mimic::run(&arguments, trials.collect()).exit_code())
+    adopt_strays();
+    let exit = libtest_mimic::run(&arguments, trials.collect()).exit_code();
+    // a wrapper of QEMU may have left something running in a session of its own
+    end_strays();
+    Ok(exit)
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub fn claim(wanted: Option<&Path>) -> Result<OutDir, XtaskError> {
     wanted.map_or(Ok(()), |dir| is_text("--out", dir))?;
     let dir = match wanted {
         Some(dir) => {
-            fs::create_dir_all(dir).map_err(|error| XtaskError(format!("--out {}: {error}", dir.display())))?;
+            fs::create_dir_all(dir).map_err(|error| no_directory(dir, &error))?;
             let entries = fs::read_dir(dir).map_err(|error| XtaskError(format!("--out {}: {error}", dir.display())))?;
             if entries.count() > 0 {
                 return Err(XtaskError(format!(
@@ -44,6 +44,17 @@ pub fn claim(wanted: Option<&Path>) -> Result<OutDir, XtaskError> {
     is_text("--out", &dir)?;
     let run = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     Ok(OutDir { dir, run })
+}
+
+/// What stands where a directory is wanted, since the kernel says of each of them that a file exists.
+fn no_directory(dir: &Path, error: &std::io::Error) -> XtaskError {
+    let in_the_way = dir.ancestors().find_map(|path| Some((path, fs::symlink_metadata(path).ok()?.file_type())));
+    let what = match in_the_way {
+        Some((path, kind)) if kind.is_symlink() => format!("{} is a link that leads to no directory", path.display()),
+        Some((path, kind)) if !kind.is_dir() => format!("{} is no directory", path.display()),
+        _ => "cannot make it".to_owned(),
+    };
+    XtaskError(format!("--out {}: {what}: {error}", dir.display()))
 }
 
 /// Paths travel through an environment, a command line and a report, which are text.
@@ -117,6 +128,24 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("report.json"), "{}").unwrap();
         assert!(claim(Some(dir.path())).err().unwrap().to_string().contains("not empty"));
+    }
+
+    #[test]
+    fn what_stands_in_the_way_of_a_directory_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        std::fs::write(path("file"), "").unwrap();
+        std::os::unix::fs::symlink(path("nowhere/at-all"), path("dangling")).unwrap();
+        std::os::unix::fs::symlink(path("loop"), path("loop")).unwrap();
+        for (out, wanted) in [
+            ("file", "file is no directory: "),
+            ("file/below", "file is no directory: "),
+            ("dangling", "dangling is a link that leads to no directory: "),
+            ("loop", "loop is a link that leads to no directory: "),
+        ] {
+            let error = claim(Some(&path(out))).err().unwrap().to_string();
+            assert!(error.starts_with("--out ") && error.contains(wanted), "{error}");
+        }
     }
 
     #[test]
