@@ -13,6 +13,9 @@ use crate::machine::{BootOption, Machine, OptionTarget, paths};
 /// `LOAD_OPTION_ACTIVE` (UEFI specification, section 3.1.3).
 const ACTIVE: u32 = 1;
 
+/// What a disk that the machine does not have boots.
+const ELSEWHERE: &str = r"\EFI\OTHER\A.EFI";
+
 /// What the device paths of a machine's options are made of.
 pub struct Places<'a> {
     /// The machine.
@@ -50,9 +53,9 @@ impl Places<'_> {
             device_path_bytes(text).map_err(|error| RunError::because("its device path cannot be written", error))
         };
         let device_path_bytes = match &option.target {
-            OptionTarget::File { medium, path } => written(&format!("{}/{path}", self.partition(medium, path)?))?,
+            OptionTarget::File { medium, path } => written(&format!("{}/{path}", self.partition(medium)?))?,
             OptionTarget::FullPath { medium, path } => {
-                written(&format!("{}/{}/{path}", self.device(medium)?, self.partition(medium, path)?))?
+                written(&format!("{}/{}/{path}", self.device(medium)?, self.partition(medium)?))?
             }
             OptionTarget::Device(name) => written(&self.device(name)?)?,
             OptionTarget::Raw(digits) => bytes(digits)?,
@@ -73,9 +76,10 @@ impl Places<'_> {
     }
 
     /// The partition of a medium: of the machine's own, or of a disk that it does not have.
-    fn partition(&self, medium: &str, path: &str) -> Result<String, RunError> {
+    fn partition(&self, medium: &str) -> Result<String, RunError> {
         let foreign = || {
-            let spec = MediumSpec::new(medium, MediumKind::Disk, Content::installed(path, false));
+            // which file is on it changes nothing of its partition
+            let spec = MediumSpec::new(medium, MediumKind::Disk, Content::installed(ELSEWHERE, false));
             let image = build(&spec, nonce(self.origin.0, self.origin.1, medium));
             image.map_err(|error| RunError::because("the disk elsewhere", error))
         };
@@ -143,6 +147,9 @@ mod tests {
             |medium: &str| options(BootVariables::new().option(1, "a", OptionTarget::file(medium, LOADER))).unwrap();
         assert_ne!(one("elsewhere"), one("root"));
         assert_eq!(one("elsewhere"), one("elsewhere"));
+        let long =
+            options(BootVariables::new().option(1, "a", OptionTarget::file("elsewhere", r"\EFI\a long name.efi")));
+        assert!(long.unwrap()[0].1.ends_with(r"/\EFI\a long name.efi"));
     }
 
     #[test]
@@ -156,6 +163,5 @@ mod tests {
         );
         assert!(refused(OptionTarget::file("data", r"\a.efi")).contains("\"data\" has no EFI system partition"));
         assert!(refused(OptionTarget::Raw("7ff".to_owned())).contains("wanted pairs of hexadecimal digits"));
-        assert!(refused(OptionTarget::file("elsewhere", "a")).contains("no path of short names"));
     }
 }

@@ -6,7 +6,7 @@ use super::Key;
 use crate::case::Case;
 use crate::case::story::Step;
 use crate::machine::layout::{Layout, LayoutError};
-use crate::machine::{BootOption, Machine, OptionTarget};
+use crate::machine::{Access, BootOption, Machine, OptionTarget};
 use crate::trace::Outcome;
 use crate::verdict::{Ending, Expectation, Target};
 
@@ -51,7 +51,7 @@ pub fn check(case: &Case) -> Result<(), Misplaced> {
         }
     }
     for (index, step) in case.story.steps.iter().enumerate() {
-        let Step::Eject { device } = step else { continue };
+        let Some(device) = ejected(step) else { continue };
         let drive = case.machine.device_named(device).map(|drive| &case.machine.devices[drive]);
         if drive.is_some_and(|drive| !drive.optical || drive.medium.is_none()) {
             let problem = format!("\"{device}\" is no medium in an optical drive: wanted one that can be ejected");
@@ -71,6 +71,15 @@ pub fn check(case: &Case) -> Result<(), Misplaced> {
         expectation(expected, other, &["beside", "expectation"])?;
     }
     Ok(())
+}
+
+/// The drive whose medium a step ejects, or demands that QEMU does not eject.
+fn ejected(step: &Step) -> Option<&str> {
+    match step {
+        Step::Eject { device } => Some(device),
+        Step::Refused { step, .. } => ejected(step),
+        _ => None,
+    }
 }
 
 /// An id is a test's name, a folder's and a word on a command line.
@@ -101,15 +110,19 @@ fn machine(machine: &Machine, place: &[&str]) -> Result<(), Misplaced> {
         let more = device.map(|device| vec![Key::from("devices"), device.into()]).unwrap_or_default();
         within(more, error.to_string())
     })?;
+    let mut without_esp = Vec::new();
     for (index, (device, placed)) in machine.devices.iter().zip(&layout.devices).enumerate() {
         let (Some(medium), Some(kind)) = (&device.medium, placed.kind) else { continue };
         let built =
             bootwright_images::build(&medium.spec(kind, placed.sectors, machine.board.facts().efi), Nonce([0; 16]));
-        built.map_err(|error| {
+        let image = built.map_err(|error| {
             within(vec![Key::from("devices"), index.into(), Key::from("medium")], crate::error::chain(&error))
         })?;
+        if medium.file.is_none() && image.esp(kind).is_none() {
+            without_esp.extend(device.medium_name());
+        }
     }
-    boot_variables(machine).map_err(|(index, problem)| {
+    boot_variables(machine, &without_esp).map_err(|(index, problem)| {
         let at = ["variable-store", "boot", "options"].map(Key::from);
         within(at.into_iter().chain([index.into()]).collect(), problem)
     })?;
@@ -122,10 +135,13 @@ fn machine(machine: &Machine, place: &[&str]) -> Result<(), Misplaced> {
 
 /// Holds the boot options of a store against the machine: the first one that names nothing of it, and why. A medium that the
 /// machine does not have is a partition that is elsewhere.
-fn boot_variables(machine: &Machine) -> Result<(), (usize, String)> {
+fn boot_variables(machine: &Machine, without_esp: &[&str]) -> Result<(), (usize, String)> {
     let boot = &machine.variable_store.boot;
     if !machine.firmware.is_uefi() && !boot.is_empty() {
         return Err((0, "boot variables, and SeaBIOS has none: wanted UEFI firmware".to_owned()));
+    }
+    if machine.variable_store.access == Access::Absent && !boot.is_empty() {
+        return Err((0, "boot variables, and the machine has no variable store: wanted another access".to_owned()));
     }
     if boot.order.as_ref().is_some_and(Vec::is_empty) {
         return Err((
@@ -136,6 +152,9 @@ fn boot_variables(machine: &Machine) -> Result<(), (usize, String)> {
     if let Some((index, name)) = boot.names().find(|(_, name)| machine.device_named(name).is_none()) {
         return Err((index, format!("no device is called \"{name}\"; the machine has {}", names(machine))));
     }
+    let wrong =
+        boot.options.iter().enumerate().find_map(|(index, option)| Some((index, unusable(option, without_esp)?)));
+    wrong.map_or(Ok(()), Err)?;
     let mut numbers = std::collections::BTreeSet::new();
     if let Some(index) = boot.options.iter().position(|option| !numbers.insert(option.number)) {
         return Err((index, format!("a second option with number {}: wanted one of each", boot.options[index].number)));
@@ -147,6 +166,23 @@ fn boot_variables(machine: &Machine) -> Result<(), (usize, String)> {
     };
     let wrong = boot.options.iter().enumerate().find_map(|(index, option)| Some((index, wrong(option)?)));
     wrong.map_or(Ok(()), |(index, digits)| Err((index, format!("{digits:?}: wanted pairs of hexadecimal digits"))))
+}
+
+/// Why an option can lead to no file, whatever the machine, or cannot be read back from a console.
+fn unusable(option: &BootOption, without_esp: &[&str]) -> Option<String> {
+    if !option.description.bytes().all(|letter| matches!(letter, b' '..=b'~')) {
+        return Some(format!("{:?}: wanted printable ASCII, since firmware prints it", option.description));
+    }
+    let (OptionTarget::File { medium, path } | OptionTarget::FullPath { medium, path }) = &option.target else {
+        return None;
+    };
+    if without_esp.contains(&medium.as_str()) {
+        return Some(format!("medium \"{medium}\" has no EFI system partition: wanted one with a file system"));
+    }
+    let names: Vec<&str> = path.split('\\').collect();
+    let whole = names.len() > 1 && names[0].is_empty() && !names[1..].contains(&"") && !path.contains('/');
+    (!whole)
+        .then(|| format!(r"{path:?}: wanted a file from the root of its partition, such as \EFI\debian\grubx64.efi"))
 }
 
 /// The device that a layout stumbled over.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::case::story::Story;
+use crate::case::story::{Step, Story};
 use crate::machine::{Firmware, Machine, Medium, Network};
 use crate::verdict::{Expectation, OnLan};
 
@@ -225,12 +225,17 @@ fn only_a_medium_in_an_optical_drive_can_be_ejected() {
     let wrong = eject("disk").unwrap_err();
     assert_eq!(wrong.place, [Key::from("story"), 1.into()]);
     assert!(wrong.problem.starts_with("\"disk\" is no medium in an optical drive"), "{}", wrong.problem);
+    let mut refused = Story::new().eject("disk");
+    refused.steps[0] = Step::Refused { step: Box::new(refused.steps[0].clone()), words: Vec::new() };
+    let case = Case::new("a::b").machine(machine).story(refused).expect(Expectation::boots("disk"));
+    assert!(check(&case).is_err_and(|wrong| wrong.problem.starts_with("\"disk\" is no medium")));
 }
 
 /// What is wrong with these boot variables of a machine with one installed disk.
 fn wrong_boot(boot: crate::machine::BootVariables) -> Option<String> {
     use crate::machine::VariableStore;
     let machine = Machine::q35(Firmware::Ovmf).virtio_blk(Medium::installed("root", r"\EFI\debian\grubx64.efi"));
+    let machine = machine.virtio_blk(Medium::blank("data"));
     let case = Case::new("a::b")
         .machine(machine.variable_store(VariableStore::holding(boot)))
         .expect(Expectation::boots("root"));
@@ -239,17 +244,29 @@ fn wrong_boot(boot: crate::machine::BootVariables) -> Option<String> {
 
 #[test]
 fn boot_variables_that_name_nothing_of_the_machine_are_refused() {
-    use crate::machine::{BootVariables, OptionTarget};
+    use crate::machine::{Access, BootVariables, OptionTarget, VariableStore};
     let one = |target: OptionTarget| BootVariables::new().option(1, "a", target).order(&[1]);
     let file = || OptionTarget::file("elsewhere", r"\a.efi");
     assert_eq!(wrong_boot(one(file())), None);
-    let words = "no device is called \"gone\"; the machine has \"root\"";
+    let words = "no device is called \"gone\"; the machine has \"root\", \"data\"";
     assert_eq!(wrong_boot(one(OptionTarget::device("gone"))).as_deref(), Some(words));
     assert!(wrong_boot(one(OptionTarget::full_path("gone", r"\a.efi"))).is_some());
     assert!(wrong_boot(one(OptionTarget::Raw("7ff".to_owned()))).is_some_and(|what| what.contains("hexadecimal")));
     assert!(wrong_boot(one(file()).option(1, "b", file())).is_some_and(|what| what.starts_with("a second option")));
     assert!(wrong_boot(one(file()).order(&[])).is_some_and(|what| what.starts_with("an empty order")));
+    for path in ["a.efi", r"\", r"\EFI\\a.efi", "/EFI/a.efi", ""] {
+        let what = wrong_boot(one(OptionTarget::file("elsewhere", path)));
+        assert!(what.is_some_and(|what| what.contains("from the root of its partition")), "{path}");
+    }
+    let words = "medium \"data\" has no EFI system partition: wanted one with a file system";
+    assert_eq!(wrong_boot(one(OptionTarget::file("data", r"\a.efi"))).as_deref(), Some(words));
+    let umlaut = BootVariables::new().option(1, "Gr\u{fc}b", file());
+    assert!(wrong_boot(umlaut).is_some_and(|what| what.contains("printable ASCII")));
+    let mut absent = case();
+    absent.machine.variable_store = VariableStore { access: Access::Absent, ..VariableStore::holding(one(file())) };
+    absent.machine.firmware = Firmware::Ovmf;
+    assert!(check(&absent).is_err_and(|wrong| wrong.problem.contains("has no variable store")));
     let mut bios = case();
-    bios.machine = Machine::pc(Firmware::SeaBios).variable_store(crate::machine::VariableStore::holding(one(file())));
+    bios.machine = Machine::pc(Firmware::SeaBios).variable_store(VariableStore::holding(one(file())));
     assert!(check(&bios).is_err_and(|wrong| wrong.problem.contains("SeaBIOS has none")));
 }
