@@ -12,6 +12,9 @@ use crate::evidence::file;
 /// How much is read at once, in bytes.
 const PIECE: usize = 256 << 10;
 
+/// How many bytes are compared with zeros at once.
+const BLOCK: usize = 4096;
+
 /// An image, or what of it is not zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FlashFile {
@@ -35,7 +38,7 @@ impl FlashFile {
             match file.read(&mut piece)? {
                 0 => return Ok(FlashFile { bytes, length: length as u64 }),
                 count => {
-                    let kept = piece[..count].iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+                    let kept = without_last_zeros(&piece[..count]).len();
                     if kept > 0 {
                         bytes.resize(length, 0);
                         bytes.extend_from_slice(&piece[..kept]);
@@ -64,6 +67,16 @@ impl FlashFile {
     pub fn write(&self, path: &Path) -> io::Result<()> {
         file::write_sparse(path, &self.bytes, self.length)
     }
+}
+
+/// What stands before the last zeros. Most of an image is zeros, which are told by the block: byte by byte they cost more than
+/// the rest of a case.
+fn without_last_zeros(bytes: &[u8]) -> &[u8] {
+    const ZEROS: [u8; BLOCK] = [0; BLOCK];
+    let Some(block) = bytes.chunks(BLOCK).rposition(|block| *block != ZEROS[..block.len()]) else { return &[] };
+    let end = bytes.len().min((block + 1) * BLOCK);
+    let last = bytes[..end].iter().rposition(|&byte| byte != 0);
+    &bytes[..last.map_or(0, |last| last + 1)]
 }
 
 #[cfg(test)]
@@ -100,6 +113,11 @@ mod tests {
         assert_ne!(image(&[1, 0]), image(&[1, 0, 0]));
         assert_ne!(image(&[1, 0]), image(&[1, 1]));
         assert_eq!(image(&[0; 600_000]).bytes(), b"");
+        for length in [1, BLOCK - 1, BLOCK, BLOCK + 1, PIECE, PIECE + 1, 2 * PIECE + 7] {
+            let mut bytes = vec![0; 3 * PIECE];
+            bytes[length - 1] = 1;
+            assert_eq!(image(&bytes).bytes().len(), length);
+        }
         let damaged = image(&[1, 2, 0]).with_bytes(vec![0xff; 2]);
         damaged.write(&folder.path().join("damaged")).unwrap();
         assert_eq!(std::fs::read(folder.path().join("damaged")).unwrap(), [0xff, 0xff, 0]);
