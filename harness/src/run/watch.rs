@@ -30,6 +30,9 @@ const FILES_LIMIT: usize = 1000;
 /// Resets beyond those that are expected, after which a machine reboots in a loop.
 const RESETS_ALLOWED: u32 = 20;
 
+/// How often an entry may be tried on one lap; each firmware tries its entries once, and many may have one name.
+const TRIES_ALLOWED: usize = 20;
+
 /// Host time after a reset in which OVMF prints nothing: it unpacks itself first, which takes it seconds under TCG.
 const QUIET_AFTER_RESET: Duration = Duration::from_millis(200);
 
@@ -375,8 +378,7 @@ impl Watch {
         let unknown = self.exit.is_none() && self.trace().standstill.is_none() && self.trace().terminal.is_none();
         let lookout = self.lookout.as_mut().filter(|_| unknown);
         if let Some(standstill) = lookout.and_then(|lookout| lookout.look(activity)) {
-            self.recorder.harness(HarnessEvent::Note(standstill.to_string()));
-            self.reader.stands_still(standstill);
+            self.goes_no_further(standstill);
         }
     }
 
@@ -392,7 +394,23 @@ impl Watch {
             self.progress = progress;
             self.sent.clear();
             self.pace.progressed();
+            self.was_tried();
         }
+    }
+
+    /// A machine that tries the same entry again and again without a reset between will do so for ever.
+    fn was_tried(&mut self) {
+        let trace = self.reader.trace();
+        let times = trace.tries_of_last();
+        let Some(target) = trace.attempts.last().map(|last| last.target.clone()) else { return };
+        if times > TRIES_ALLOWED && trace.standstill.is_none() {
+            self.goes_no_further(Standstill::TriesAgain { target, times });
+        }
+    }
+
+    fn goes_no_further(&mut self, standstill: Standstill) {
+        self.recorder.harness(HarnessEvent::Note(standstill.to_string()));
+        self.reader.stands_still(standstill);
     }
 
     fn ingest(&mut self, entry: Entry, bytes: &[u8]) {
@@ -437,9 +455,7 @@ impl Watch {
         let times = self.sent.entry(again(file)).or_default();
         *times = times.saturating_add(1);
         if *times == ASKED_AGAIN && self.trace().standstill.is_none() {
-            let standstill = Standstill::AsksAgain { file: file.clone(), times: ASKED_AGAIN };
-            self.recorder.harness(HarnessEvent::Note(standstill.to_string()));
-            self.reader.stands_still(standstill);
+            self.goes_no_further(Standstill::AsksAgain { file: file.clone(), times: ASKED_AGAIN });
         }
     }
 

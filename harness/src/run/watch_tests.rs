@@ -249,3 +249,28 @@ fn a_guest_that_is_sent_the_same_file_for_ever_hangs() {
     assert!(matches!(error, StepError::Differs(_)), "{error}");
     assert!(error.to_string().starts_with("the guest hangs: it was sent \"a\" 8 times and goes no further"), "{error}");
 }
+
+#[test]
+fn a_machine_that_tries_one_entry_without_end_goes_round_in_a_loop_and_its_log_has_no_hole() {
+    let recorder = Recorder::new();
+    let mut watch = watch(&recorder);
+    watch.reader = Reader::new(Firmware::Ovmf, Names::default());
+    let fails = |number: usize| {
+        let line =
+            format!("BdsDxe: failed to load Boot{number:04} \"x\" from PciRoot(0x0)/Pci(0x4,0x0): Not Found\r\n");
+        recorder.bytes(Source::Serial, line.as_bytes());
+    };
+    (0..TRIES_ALLOWED * 2).for_each(fails);
+    (0..TRIES_ALLOWED).for_each(|_| fails(99));
+    watch.drain();
+    assert_eq!(watch.standstill(), None, "each entry once, and one not often enough");
+    fails(99);
+    watch.drain();
+    recorder.bytes(Source::Serial, b"BdsDxe: failed to lo");
+    let again = Standstill::TriesAgain { target: "Boot0099 \"x\"".to_owned(), times: TRIES_ALLOWED + 1 };
+    assert_eq!(watch.until_over(), RunEnd::StandsStill(again.clone()));
+    let words = "the guest goes round in a loop: Boot0099 \"x\" was tried 21 times without a reset between";
+    assert_eq!(again.to_string(), words);
+    watch.finish(false);
+    assert_eq!(watch.trace().holes, [""; 0]);
+}

@@ -176,14 +176,15 @@ impl Parser {
                 (self.loaded, self.started) = (bds.verb == "loading", bds.verb == "starting");
             }
             _ => {
-                let last = trace.attempts.last().filter(|last| last.lap == trace.laps.max(1));
+                let last = trace.last_of_lap();
                 // a program's own status: what it said before it returned is missing
                 let silent = under_way && bds.verb == "failed to start" && bds.status == "Not Found";
                 if silent && last.and_then(|last| last.medium.as_ref()).is_some_and(|medium| names.reports(medium)) {
                     trace.hole("a program has run and returned, and its line is missing");
                 }
-                let last = trace.attempts.last().filter(|last| last.lap == trace.laps.max(1));
-                if !under_way && last.is_some_and(|last| last.target == bds.target) {
+                // of a program that ran; an option that had failed fails once more where it is tried once more
+                let ran = trace.last_of_lap().filter(|last| last.outcome == Some(Outcome::Booted));
+                if !under_way && ran.is_some_and(|last| last.target == bds.target) {
                     return trace.came_back(Caller::BootManagerWith(bds.status.to_owned()));
                 }
                 if !under_way {

@@ -38,6 +38,13 @@ pub enum Standstill {
         /// How often it was sent whole.
         times: usize,
     },
+    /// Its firmware tries the same entry again and again without a reset between.
+    TriesAgain {
+        /// The entry, as the firmware names it.
+        target: String,
+        /// How often it was tried.
+        times: usize,
+    },
 }
 
 impl Standstill {
@@ -54,6 +61,7 @@ impl Standstill {
             Standstill::Computes { .. } => "computes",
             Standstill::Idles { .. } => "idles",
             Standstill::AsksAgain { .. } => "asks-again",
+            Standstill::TriesAgain { .. } => "tries-again",
         }
     }
 }
@@ -72,6 +80,9 @@ impl fmt::Display for Standstill {
             Standstill::Idles { seconds } => write!(out, "the guest hangs: it was idle for {seconds} s of its time"),
             Standstill::AsksAgain { file, times } => {
                 write!(out, "the guest hangs: it was sent \"{file}\" {times} times and goes no further")
+            }
+            Standstill::TriesAgain { target, times } => {
+                write!(out, "the guest goes round in a loop: {target} was tried {times} times without a reset between")
             }
         }
     }

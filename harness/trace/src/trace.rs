@@ -215,6 +215,13 @@ impl Trace {
         self.attempts.last().filter(|last| last.lap == self.laps.max(1))
     }
 
+    /// How often the entry that is tried now, or was tried last, was tried on this lap.
+    pub fn tries_of_last(&self) -> usize {
+        let Some(last) = self.last_of_lap() else { return 0 };
+        let same = |one: &&Attempt| one.lap == last.lap && one.target == last.target && one.entry == last.entry;
+        self.attempts.iter().rev().filter(same).count()
+    }
+
     /// Something is missing from the evidence.
     pub(crate) fn hole(&mut self, what: impl Into<String>) {
         if self.holes.len() < HOLE_LIMIT {
