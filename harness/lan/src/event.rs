@@ -197,6 +197,15 @@ pub enum LanEventKind {
         /// Bytes in all.
         bytes: u64,
     },
+    /// In a transfer that came to its end the guest acknowledged blocks more often than it was sent them.
+    TftpAcknowledgedAgain {
+        /// File as asked for.
+        name: String,
+        /// How many blocks; the option acknowledgment counts as one.
+        blocks: u64,
+        /// Of how many. The last one is not among them: its acknowledgment ends the transfer.
+        of: u64,
+    },
     /// A transfer ended with an error.
     TftpError {
         /// File as asked for; empty where there was no transfer.

@@ -86,12 +86,13 @@ fn texts(kind: &mut LanEventKind, each: &mut dyn FnMut(&mut String)) {
             each(name);
             options.iter_mut().for_each(|(name, value)| [name, value].into_iter().for_each(&mut *each));
         }
-        LanEventKind::TftpError { name, message, .. } => [name, message].into_iter().for_each(each),
-        LanEventKind::PortState { name, state, .. } => [name, state].into_iter().for_each(each),
-        LanEventKind::Said { part, line } => [part, line].into_iter().for_each(each),
+        LanEventKind::TftpError { name: one, message: other, .. }
+        | LanEventKind::PortState { name: one, state: other, .. }
+        | LanEventKind::Said { part: one, line: other } => [one, other].into_iter().for_each(each),
         LanEventKind::Unserved { request: Request::Tftp { name } | Request::Dns { name }, .. }
         | LanEventKind::TftpProgress { name, .. }
         | LanEventKind::TftpComplete { name, .. }
+        | LanEventKind::TftpAcknowledgedAgain { name, .. }
         | LanEventKind::Dns { name, .. } => each(name),
         LanEventKind::HttpSent { path, .. }
         | LanEventKind::HttpComplete { path, .. }
@@ -107,9 +108,7 @@ fn texts(kind: &mut LanEventKind, each: &mut dyn FnMut(&mut String)) {
                 FaultOrigin::Wire(name)
                 | FaultOrigin::Dhcp(name)
                 | FaultOrigin::Tftp(name)
-                | FaultOrigin::Http(name) => {
-                    each(name);
-                }
+                | FaultOrigin::Http(name) => each(name),
                 FaultOrigin::Firewall { chain, rule } => [chain, rule].into_iter().for_each(each),
             }
         }

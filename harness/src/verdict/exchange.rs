@@ -16,7 +16,13 @@ use crate::lan::FaultOrigin;
 use crate::machine::DeviceName;
 use crate::trace::Protocol;
 use crate::trace::bridge_port::BridgePort;
-use crate::trace::exchange::{Asked, Conversation};
+use crate::trace::exchange::{Again, Asked, Conversation};
+
+/// Blocks of the shortest transfer whose acknowledgments are counted.
+const FEW_BLOCKS: u64 = 8;
+
+/// So many tenths of its blocks are nearly all.
+const NEARLY_ALL: u64 = 9;
 
 /// One thing that must hold for all conversations of a run together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -81,6 +87,29 @@ pub enum OnLan {
 pub fn judge(wanted: &[OnLan], seen: &[Conversation]) -> Result<(), String> {
     match wanted.iter().find(|wanted| !wanted.holds(seen)) {
         Some(wanted) => Err(format!("on the network: expected {wanted:?}, saw {}", words(seen))),
+        None => Ok(()),
+    }
+}
+
+/// What holds of the exchange of each machine: where no fault has struck, a client acknowledges a block as often as it gets it
+/// (RFC 1350; what it repeats because its time ran ahead are some blocks, not nearly all).
+///
+/// # Errors
+///
+/// The first transfer of which that is not so, as one line.
+pub(super) fn check(seen: &[Conversation]) -> Result<(), String> {
+    let untroubled = seen.iter().filter(|one| one.faults.is_empty());
+    let transfers = untroubled.flat_map(|one| one.asked.iter().map(|asked| (&one.nic, asked)));
+    let again = transfers.filter_map(|(nic, asked)| asked.again.map(|again| (nic, asked, again)));
+    let mut too_often =
+        again.filter(|(_, _, again)| again.of >= FEW_BLOCKS && again.blocks * 10 >= again.of * NEARLY_ALL);
+    match too_often.next() {
+        Some((nic, asked, Again { blocks, of })) => {
+            let (protocol, name) = (asked.protocol, &asked.name);
+            Err(format!(
+                "on the network: {nic} acknowledged {blocks} of {of} blocks of {name} more often than it was sent them ({protocol})"
+            ))
+        }
         None => Ok(()),
     }
 }
@@ -228,6 +257,22 @@ mod tests {
         let mut with_class = seen();
         with_class[0].user_class = Some("iPXE".into());
         assert!(judge(&[OnLan::NoUserClass], &with_class).is_err());
+    }
+
+    #[test]
+    fn a_transfer_of_which_nearly_each_block_is_acknowledged_again_is_noticed_unless_a_fault_has_struck() {
+        let transfer = |again, faults: &[Struck]| {
+            let asked = Asked { again, complete: true, ..Asked::of(Protocol::Tftp, "boot.0") };
+            check(&[Conversation { asked: vec![asked], faults: faults.to_vec(), ..seen()[0].clone() }])
+        };
+        let again = |blocks, of| Some(Again { blocks, of });
+        let words =
+            "on the network: nic1 acknowledged 20 of 21 blocks of boot.0 more often than it was sent them (TFTP)";
+        assert_eq!(transfer(again(20, 21), &[]), Err(words.to_owned()));
+        for fine in [None, again(18, 21), again(6, 7)] {
+            assert_eq!(transfer(fine, &[]), Ok(()), "{fine:?}");
+        }
+        assert_eq!(transfer(again(20, 21), &seen()[0].faults), Ok(()));
     }
 
     #[test]

@@ -76,7 +76,8 @@ pub fn compare(expected: &Expectation, trace: &Trace) -> Result<(), Difference> 
     if !matches!(expected.ending, Ending::OpensSetup | Ending::Settles { .. }) {
         menu::judge(&expected.menus, &offered.cloned().collect::<Vec<_>>())?;
     }
-    Ok(exchange::judge(&expected.network, &trace.network)?)
+    exchange::judge(&expected.network, &trace.network)?;
+    Ok(exchange::check(&trace.network)?)
 }
 
 /// Compares the list of attempts.

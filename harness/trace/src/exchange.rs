@@ -41,6 +41,18 @@ pub struct Asked {
     pub complete: bool,
     /// The error that ended it.
     pub error: Option<TransferError>,
+    /// Blocks that the guest acknowledged more often than it was sent them (TFTP).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Again>,
+}
+
+/// Blocks of a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Again {
+    /// So many.
+    pub blocks: u64,
+    /// Of so many.
+    pub of: u64,
 }
 
 /// What a NIC's client asked for from its first discover to the next client's.
@@ -163,6 +175,7 @@ impl Asked {
             bytes: 0,
             complete: false,
             error: None,
+            again: None,
         }
     }
 
@@ -294,6 +307,9 @@ fn take(list: &mut [Conversation], nic: &DeviceName, kind: &LanEventKind) {
         LanEventKind::TftpProgress { name, bytes, .. } => on(now, name, |asked| asked.bytes = *bytes),
         LanEventKind::TftpComplete { name, bytes } => on(now, name, |asked| {
             (asked.bytes, asked.complete) = (*bytes, true);
+        }),
+        LanEventKind::TftpAcknowledgedAgain { name, blocks, of } => on(now, name, |asked| {
+            asked.again = Some(Again { blocks: *blocks, of: *of });
         }),
         LanEventKind::TftpError { name, code, message, from_guest } => on(now, name, |asked| {
             let (code, message, from_guest) = (*code, message.clone(), *from_guest);

@@ -47,11 +47,41 @@ struct Transfer {
     sent: u64,
     /// Acknowledgments that are still to come from blocks sent twice.
     owed: u64,
+    again: Again,
     retransmit: Duration,
     repeats: u32,
     deadline: Instant,
     quarter: u64,
     stalled: bool,
+}
+
+/// Blocks that the client acknowledges more often than it was sent them.
+#[derive(Debug, Default)]
+struct Again {
+    /// How often the window behind the last acknowledged block was sent.
+    sent: u64,
+    /// Acknowledgments of that block which its repetitions explain.
+    explained: u64,
+    /// That block is counted.
+    counted: bool,
+    /// So many blocks.
+    blocks: u64,
+}
+
+impl Again {
+    /// A block is acknowledged for the first time: each repetition of its window brings an acknowledgment for each block.
+    fn advanced(&mut self, window: u64) {
+        let explained = self.sent.saturating_sub(1) * window;
+        *self = Again { explained, blocks: self.blocks, ..Again::default() };
+    }
+
+    /// It is acknowledged again.
+    fn repeated(&mut self) {
+        match self.explained.checked_sub(1) {
+            Some(left) => self.explained = left,
+            None => self.blocks += u64::from(!std::mem::replace(&mut self.counted, true)),
+        }
+    }
 }
 
 /// What a step gives: datagrams and events.
@@ -156,6 +186,7 @@ impl Server {
             acked: 0,
             sent: 0,
             owed: 0,
+            again: Again::default(),
             retransmit: spec.tftp.retransmit,
             repeats: 0,
             deadline: now,
@@ -273,6 +304,7 @@ impl Transfer {
         if self.option_ack.is_some() {
             if number == 0 {
                 self.option_ack = None;
+                self.again.advanced(1);
                 self.send_window(now, out);
             }
             return false;
@@ -280,6 +312,7 @@ impl Transfer {
         let window = self.acked..=self.sent;
         let Some(block) = window.rev().find(|block| self.number(*block) == number) else { return false };
         if block == self.acked {
+            self.again.repeated();
             if self.owed > 0 {
                 self.owed -= 1;
                 return false;
@@ -289,10 +322,15 @@ impl Transfer {
         } else {
             self.repeats = 0;
             self.acked = block;
+            self.again.advanced(self.window);
             self.progress(out);
         }
         if self.acked == self.last_block() {
             let bytes = self.file.len() as u64;
+            let (blocks, of) = (self.again.blocks, self.last_block());
+            if blocks > 0 {
+                out.events.push(LanEventKind::TftpAcknowledgedAgain { name: self.name.clone(), blocks, of });
+            }
             out.events.push(LanEventKind::TftpComplete { name: self.name.clone(), bytes });
             return true;
         }
@@ -320,6 +358,7 @@ impl Transfer {
     /// Sends the option acknowledgment, or the window after the last acknowledged block.
     fn send_window(&mut self, now: Instant, out: &mut Output) {
         self.deadline = now + self.retransmit;
+        self.again.sent += 1;
         if let Some(options) = &self.option_ack {
             let options = options.clone();
             self.send(Repr::OptionAck { options }, out);
@@ -372,199 +411,5 @@ impl Transfer {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::spec::TftpFault;
-    use rstest::rstest;
-
-    /// A client that acknowledges every window and keeps what it got.
-    struct Client {
-        server: Server,
-        spec: LanSpec,
-        file: Vec<u8>,
-        events: Vec<LanEventKind>,
-        port: u16,
-        refused: Option<u16>,
-    }
-
-    impl Client {
-        fn new(spec: LanSpec) -> Self {
-            Self { server: Server::new(), spec, file: Vec::new(), events: Vec::new(), port: 69, refused: None }
-        }
-
-        fn say(&mut self, message: &Repr) -> Vec<Repr> {
-            let datagram = Datagram {
-                src_mac: MacAddr([2; 6]),
-                dst_mac: MacAddr([4; 6]),
-                src: SocketAddr::from(([10, 77, 0, 100], 2000)),
-                dst: SocketAddr::from(([10, 77, 0, 1], self.port)),
-                payload: message.emit(),
-                note: None,
-            };
-            let mut out = Output::default();
-            if self.port == 69 {
-                self.server.request(&self.spec, &datagram, Instant::now(), &mut out);
-            } else {
-                self.server.transfer(&datagram, Instant::now(), &mut out);
-            }
-            if let Some(first) = out.datagrams.first() {
-                self.port = first.src.port();
-            }
-            self.events.extend(out.events);
-            out.datagrams.iter().map(|datagram| Repr::parse(&datagram.payload).unwrap()).collect()
-        }
-
-        fn fetch(&mut self, name: &str, options: &[(&str, &str)]) -> &[u8] {
-            let options: Vec<_> = options.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
-            let request = Request { name: name.into(), mode: "octet".into(), options };
-            let mut replies = self.say(&Repr::ReadRequest(request));
-            let mut expected = 1u16;
-            while let Some(last) = replies.last().cloned() {
-                for reply in &replies {
-                    if let Repr::Data { block, data } = reply {
-                        assert_eq!(*block, expected);
-                        expected = if *block == 0xffff { self.spec.tftp.wrap_to } else { *block + 1 };
-                        self.file.extend_from_slice(data);
-                    }
-                }
-                replies = match last {
-                    Repr::OptionAck { .. } => self.say(&Repr::Ack { block: 0 }),
-                    Repr::Data { block, .. } => self.say(&Repr::Ack { block }),
-                    Repr::Error { code, .. } => {
-                        self.refused = Some(code);
-                        break;
-                    }
-                    other => panic!("{other:?}"),
-                };
-            }
-            &self.file
-        }
-    }
-
-    fn bytes(count: usize) -> Vec<u8> {
-        (0..count).map(|at| (at * 7 / 3) as u8).collect()
-    }
-
-    #[rstest]
-    #[case::empty(0, &[])]
-    #[case::one_block(511, &[])]
-    #[case::exact_multiple(1024, &[])]
-    #[case::block_size(5000, &[("blksize", "1432"), ("tsize", "0")])]
-    #[case::window(100_000, &[("blksize", "1000"), ("windowsize", "7")])]
-    #[case::block_number_wraps(70_000 * 8, &[("blksize", "8"), ("windowsize", "64")])]
-    fn a_file_arrives_whole(#[case] size: usize, #[case] options: &[(&str, &str)], #[values(0, 1)] wrap_to: u16) {
-        let mut spec = LanSpec::new().file("f", bytes(size));
-        spec.tftp.wrap_to = wrap_to;
-        let mut client = Client::new(spec);
-        assert!(client.fetch("f", options) == bytes(size));
-        assert_eq!(client.events.last(), Some(&LanEventKind::TftpComplete { name: "f".into(), bytes: size as u64 }));
-    }
-
-    #[rstest]
-    #[case("../f")]
-    #[case("/etc/passwd")]
-    #[case("//f")]
-    #[case("F")]
-    #[case("")]
-    #[case("./f")]
-    fn a_name_that_is_not_offered_is_not_found(#[case] name: &str) {
-        let mut client = Client::new(LanSpec::new().file("f", bytes(10)));
-        assert_eq!(client.fetch(name, &[]), b"");
-        assert_eq!(client.refused, Some(error_code::FILE_NOT_FOUND));
-    }
-
-    #[test]
-    fn a_leading_slash_is_part_of_the_path() {
-        let mut client = Client::new(LanSpec::new().file("f", bytes(10)));
-        assert_eq!(client.fetch("/f", &[]), bytes(10));
-    }
-
-    #[test]
-    fn writing_is_refused() {
-        let mut client = Client::new(LanSpec::new().file("f", bytes(10)));
-        let request = Request { name: "f".into(), mode: "octet".into(), options: vec![] };
-        let replies = client.say(&Repr::WriteRequest(request));
-        assert!(matches!(&replies[..], [Repr::Error { code: error_code::ACCESS_VIOLATION, .. }]));
-    }
-
-    #[test]
-    fn a_stall_stops_at_the_given_byte_and_an_error_at_the_given_block() {
-        let faulty = |kind| {
-            let mut spec = LanSpec::new().file("f", bytes(4096));
-            spec.tftp.faults.push(TftpFault { file: Some("f".into()), kind });
-            let mut client = Client::new(spec);
-            let got = client.fetch("f", &[]).len();
-            (got, client.refused)
-        };
-        assert_eq!(faulty(TftpFaultKind::StallAfter { bytes: 1024 }), (1024, None));
-        let error = TftpFaultKind::ErrorAtBlock { block: 4, code: 3, message: "disk full".into() };
-        assert_eq!(faulty(error), (1536, Some(3)));
-        assert_eq!(faulty(TftpFaultKind::Truncate { bytes: 700 }), (700, None));
-        assert_eq!(faulty(TftpFaultKind::Silent), (0, None));
-    }
-
-    #[test]
-    fn a_repeated_acknowledgment_is_answered_once_for_each_block_sent_twice() {
-        let mut client = Client::new(LanSpec::new().file("f", bytes(4096)));
-        let request = Request { name: "f".into(), mode: "octet".into(), options: vec![] };
-        client.say(&Repr::ReadRequest(request));
-        assert_eq!(client.say(&Repr::Ack { block: 1 }).len(), 1);
-        // The guest lost block 2 and says so; it gets it again.
-        assert!(matches!(client.say(&Repr::Ack { block: 1 })[..], [Repr::Data { block: 2, .. }]));
-        // Both copies arrive and are acknowledged: the second acknowledgment must not double block 3.
-        assert!(matches!(client.say(&Repr::Ack { block: 2 })[..], [Repr::Data { block: 3, .. }]));
-        assert_eq!(client.say(&Repr::Ack { block: 2 }), []);
-    }
-
-    /// OVMF acknowledges every block that it has already; when the host was slow and the guest's time ran ahead, it has asked
-    /// several times before the first answer reaches it.
-    #[test]
-    fn an_impatient_client_that_acknowledges_every_stale_block_is_not_flooded() {
-        const BLOCKS: usize = 40;
-        let mut client = Client::new(LanSpec::new().file("f", bytes(BLOCKS * 1000 - 1)));
-        let options = [("blksize", "1000"), ("windowsize", "4")];
-        let options = options.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        client.say(&Repr::ReadRequest(Request { name: "f".into(), mode: "octet".into(), options }));
-        let mut coming = std::collections::VecDeque::from(client.say(&Repr::Ack { block: 0 }));
-        let (mut have, mut seen) = (0, 0);
-        while let Some(reply) = coming.pop_front() {
-            let Repr::Data { block, .. } = reply else { panic!("{reply:?}") };
-            seen += 1;
-            assert!(seen < 3 * BLOCKS, "{seen} blocks sent, {have} of {BLOCKS} taken");
-            let stale = block != have + 1;
-            have = if stale { have } else { block };
-            let times = if stale || have as usize == BLOCKS { 1 } else { 3 };
-            if stale || have % 4 == 0 {
-                coming.extend((0..times).flat_map(|_| client.say(&Repr::Ack { block: have })).collect::<Vec<_>>());
-            }
-        }
-        assert_eq!(have as usize, BLOCKS);
-    }
-
-    #[test]
-    fn a_repeated_request_gets_the_same_transfer() {
-        let mut client = Client::new(LanSpec::new().file("f", bytes(4096)));
-        let request = Repr::ReadRequest(Request { name: "f".into(), mode: "octet".into(), options: vec![] });
-        client.say(&request);
-        let port = client.port;
-        client.port = 69;
-        client.say(&request);
-        assert_eq!(client.port, port);
-    }
-
-    #[test]
-    fn what_is_not_acknowledged_is_sent_again_and_given_up_in_the_end() {
-        let mut client = Client::new(LanSpec::new().file("f", bytes(4096)));
-        let request = Request { name: "f".into(), mode: "octet".into(), options: vec![] };
-        client.say(&Repr::ReadRequest(request));
-        let mut now = Instant::now();
-        let mut sent = 0;
-        while client.server.deadline().is_some() {
-            now += Duration::from_secs(2);
-            let mut out = Output::default();
-            client.server.poll(now, &mut out);
-            sent += out.datagrams.len();
-        }
-        assert_eq!(sent, 5);
-    }
-}
+#[path = "tftp_tests.rs"]
+mod tests;
