@@ -97,6 +97,7 @@ const LEFT_OUT: &[(&str, Pair, &str)] = &[
         [("first", &["returning-success"]), ("firmware", &["seabios"])],
         "a BIOS knows no success: a program that returns has failed",
     ),
+    ("first_entry", [("first", &["idling"]), ("firmware", &["seabios"])], "a BIOS has no watchdog"),
     (
         "triples",
         [("triple", &["ahci+scsi-cd+nvme"]), ("machine", &["pc"])],

@@ -4,7 +4,7 @@
 //! even if it leads nowhere. OVMF tries every entry.
 
 use bootwright::case::Case;
-use bootwright::machine::{Board, DiskClass, Firmware, Machine, Medium};
+use bootwright::machine::{Board, Clock, DiskClass, Firmware, Machine, Medium};
 use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Cause, Expectation, Expected, booted, failed, failed_entry};
 use bootwright_images::After;
@@ -41,6 +41,7 @@ pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
     cases.push(returning(firmware, board));
     if firmware.is_uefi() {
         cases.push(returning_success(firmware, board));
+        cases.push(idling(firmware, board));
     }
     for (name, after) in [
         ("keyboard-controller", After::RebootKeyboardController),
@@ -177,6 +178,19 @@ fn returning_success(firmware: Firmware, board: Board) -> Case {
         .machine(machine(After::ReturnSuccess))
         .expect(Expectation::opens_setup([failed("first").because_of(Cause::Returned)]).without_trying("second"))
         .control(machine(After::ReturnToFirmware))
+}
+
+/// A program that waits for ever and lets the firmware's timer run is reset after five minutes: the boot manager sets the
+/// watchdog before it starts a program (UEFI 2.10 section 3.1.2, `EfiBootManagerBoot` in edk2's `BmBoot.c`).
+fn idling(firmware: Firmware, board: Board) -> Case {
+    // a boot takes seconds of this clock, and five minutes of idling seconds of the host's
+    let machine = |after| first_then(firmware, board, after).with_clock(Clock::Virtual { shift: 3 });
+    Case::new(id(firmware, board, "idling"))
+        .axis("first", "idling")
+        .machine(machine(After::Idle))
+        .expect(Expectation::attempts([booted("first"), booted("first")]).without_trying("second").lasting(300, 340))
+        .control(machine(After::Hang))
+        .long("two boots by a virtual clock, and five minutes of it between")
 }
 
 /// A boot sector that reboots runs again on every lap, and nothing behind it ever runs.

@@ -74,6 +74,7 @@ pub fn catalogue() -> Vec<Example> {
             Content::NoSignature,
         ),
         with("hang", "prints its line, then halts", Disk, Content::bootable_then(After::Hang)),
+        with("idle", "prints its line, then halts with interrupts on", Disk, Content::bootable_then(After::Idle)),
         with(
             "return",
             "prints its line, then returns to the firmware",

@@ -284,5 +284,6 @@ fn code(after: After) -> u8 {
         After::WriteBootNext => 7,
         After::WriteBootOrder => 8,
         After::ReturnSuccess => 9,
+        After::Idle => 10,
     }
 }

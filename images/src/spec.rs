@@ -70,6 +70,8 @@ pub enum After {
     WriteBootOrder,
     /// Returns to the firmware as a program that has done its work: `EFI_SUCCESS` on UEFI, int 18h on BIOS, which knows no success.
     ReturnSuccess,
+    /// Halts with interrupts on, again after each of them: what a program does that waits for a key.
+    Idle,
 }
 
 /// The kind of device that a medium goes into.

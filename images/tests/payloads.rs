@@ -13,7 +13,7 @@ use object::{LittleEndian as LE, Object, ObjectSection};
 use rstest::rstest;
 use std::collections::HashSet;
 
-const AFTERS: [After; 8] = [
+const AFTERS: [After; 9] = [
     After::Exit,
     After::Hang,
     After::ReturnToFirmware,
@@ -22,6 +22,7 @@ const AFTERS: [After; 8] = [
     After::RebootPortCf9,
     After::TripleFault,
     After::ResetSystem,
+    After::Idle,
 ];
 
 fn application() -> Vec<u8> {
@@ -139,7 +140,7 @@ fn a_nonce_changes_its_own_bytes_and_the_checksum_of_the_bios_program() {
 fn every_ending_gives_its_own_programs() {
     let bios = AFTERS.map(|after| payload::bios_network_program("right", NONCE, after).expect("a good name"));
     let uefi = AFTERS.map(|after| payload::efi_application("right", NONCE, after).expect("a good name"));
-    assert_eq!((bios.iter().collect::<HashSet<_>>().len(), uefi.iter().collect::<HashSet<_>>().len()), (8, 8));
+    assert_eq!((bios.iter().collect::<HashSet<_>>().len(), uefi.iter().collect::<HashSet<_>>().len()), (9, 9));
 }
 
 #[rstest]

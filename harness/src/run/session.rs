@@ -303,7 +303,7 @@ impl<'a> Session<'a> {
         let machine = &self.prepared.machine;
         let limits = match self.case.expectation.reach() {
             Some(_) => Limits::foreign(),
-            None => Limits::known(machine.has_nic()),
+            None => Limits::known(machine),
         };
         Lookout::at(vm, machine, limits, self.options.known_loops.clone())
     }

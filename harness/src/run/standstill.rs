@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::processors::Processor;
-use crate::machine::Firmware;
+use crate::machine::{Firmware, Machine};
 use crate::trace::Standstill;
 
 /// What a guest has done by now that reaches beyond its processors and its memory.
@@ -55,10 +55,15 @@ pub struct Limits {
 
 impl Limits {
     /// For firmware and payloads of which it is known how long they wait. SeaBIOS waits up to 65 s (`etc/boot-fail-wait`, its
-    /// boot menu) and up to 32 s for a disk (`IDE_TIMEOUT` in its `src/hw/ata.c`), the firmware's network stacks some minutes of a
-    /// clock of the guest's own; machines that wait for a network have such a clock.
-    pub fn known(has_nic: bool) -> Limits {
-        let (guest, host) = if has_nic { (600, 110) } else { (150, 80) };
+    /// boot menu) and up to 32 s for a disk (`IDE_TIMEOUT` in its `src/hw/ata.c`), UEFI firmware for 300 s until its watchdog resets
+    /// a program (`EfiBootManagerBoot` in edk2's `BmBoot.c`), the firmware's network stacks some minutes of a clock of the guest's
+    /// own; machines that wait for a network have such a clock.
+    pub fn known(machine: &Machine) -> Limits {
+        let (guest, host) = match (machine.has_nic(), machine.firmware.is_uefi()) {
+            (true, _) => (600, 110),
+            (false, true) => (400, 80),
+            (false, false) => (150, 80),
+        };
         Limits {
             loops: Duration::from_secs(35),
             computes: Some(Duration::from_secs(60)),

@@ -50,7 +50,7 @@ impl Bench {
 }
 
 fn known() -> Limits {
-    Limits::known(false)
+    Limits::known(&Machine::pc(Firmware::SeaBios))
 }
 
 #[test]
@@ -128,6 +128,15 @@ fn an_idle_guest_stands_still_when_its_own_clock_says_so() {
     bench.clock = Some(SECOND * 150);
     let found = bench.look(&[halted(true)], Duration::ZERO, Activity::default());
     assert_eq!(found, Some(Standstill::Idles { seconds: 150 }));
+    let mut uefi = Bench::new(Limits::known(&Machine::q35(Firmware::Ovmf)));
+    let at = [0, 200, 310, 399].map(|clock| {
+        uefi.clock = Some(SECOND * clock);
+        uefi.look(&[halted(true)], Duration::ZERO, Activity::default())
+    });
+    assert_eq!(at, [None, None, None, None], "its watchdog comes after 300 s");
+    uefi.clock = Some(SECOND * 400);
+    let found = uefi.look(&[halted(true)], Duration::ZERO, Activity::default());
+    assert_eq!(found, Some(Standstill::Idles { seconds: 400 }));
     let ticks = |number| if number % 3 == 0 { halted(true) } else { processor(0x100, &[u64::from(number); 8]) };
     let mut busy = Bench::new(known());
     assert_eq!(busy.until(60, SECOND, ticks), None, "what ticks make QEMU compute is not the guest's computing");

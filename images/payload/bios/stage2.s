@@ -83,7 +83,7 @@ print_name:
 # In the order of the enum `After`.
 after_table:
         .word   after_exit, after_hang, after_return, after_keyboard, after_cf9, after_triple_fault, after_reset
-        .word   after_hang, after_hang, after_return
+        .word   after_hang, after_hang, after_return, after_idle
 after_table_end:
 
 after_exit:
@@ -109,6 +109,10 @@ after_hang:
         cli
         hlt
         jmp     after_hang
+after_idle:
+        sti
+        hlt
+        jmp     after_idle
 after_reset:
         ljmp    $0xffff, $0
 

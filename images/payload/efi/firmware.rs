@@ -85,6 +85,14 @@ impl Firmware {
         status
     }
 
+    /// Waits for interrupts for ever. The firmware's handlers may reset the machine.
+    pub fn idle(&self) -> ! {
+        self.interrupts.restore();
+        loop {
+            arch::wait_for_interrupt();
+        }
+    }
+
     /// The value of a global variable, or `None` where it is absent, unreadable or longer than `buffer`.
     pub fn variable<'a>(&self, name: &str, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
         self.get(name, &GLOBAL_VARIABLE, buffer)

@@ -57,6 +57,7 @@ const RESET_SYSTEM: u8 = 6;
 const WRITE_BOOT_NEXT: u8 = 7;
 const WRITE_BOOT_ORDER: u8 = 8;
 const RETURN_SUCCESS: u8 = 9;
+const IDLE: u8 = 10;
 
 #[unsafe(no_mangle)]
 extern "efiapi" fn efi_main(image: *mut c_void, system: *const SystemTable) -> usize {
@@ -66,6 +67,7 @@ extern "efiapi" fn efi_main(image: *mut c_void, system: *const SystemTable) -> u
     line::print(&firmware, &config.nonce, config.name.get(..config.name_length.into()).unwrap_or(&[]));
     match config.after {
         HANG => arch::halt(),
+        IDLE => firmware.idle(),
         RETURN_TO_FIRMWARE => return firmware.leave(EFI_NOT_FOUND),
         RETURN_SUCCESS => return firmware.leave(EFI_SUCCESS),
         REBOOT_KEYBOARD_CONTROLLER => arch::reboot_by_keyboard_controller(),

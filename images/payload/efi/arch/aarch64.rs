@@ -78,6 +78,12 @@ pub fn reboot_by_port_cf9() {}
 
 pub fn triple_fault() {}
 
+/// Waits until an interrupt is pending, which is handled where it is not masked.
+pub fn wait_for_interrupt() {
+    // SAFETY: the firmware's handlers are in place, and none of this program's memory is theirs.
+    unsafe { asm!("wfi") };
+}
+
 pub fn halt() -> ! {
     Interrupts::disable();
     loop {

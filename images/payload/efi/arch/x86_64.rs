@@ -76,6 +76,12 @@ pub fn triple_fault() {
     unsafe { asm!("lidt [{}]", "int3", in(reg) &raw const empty, options(noreturn)) };
 }
 
+/// Halts until an interrupt has been handled.
+pub fn wait_for_interrupt() {
+    // SAFETY: the firmware's handlers are in place, and none of this program's memory is theirs.
+    unsafe { asm!("hlt") };
+}
+
 pub fn halt() -> ! {
     loop {
         // SAFETY: nothing runs after this.
