@@ -33,6 +33,8 @@ pub enum Cause {
     NoOffer,
     /// No DHCP server offered an address, and there were this many discovers.
     NoOfferAfter(u32),
+    /// No DHCPv6 server advertised an address.
+    NoAdvertisement,
     /// The guest took no DHCP offer.
     OfferNotTaken,
     /// The guest took none of this many DHCP offers, after as many discovers.
@@ -217,6 +219,7 @@ impl Cause {
         match (self, seen) {
             (Cause::NothingSent, LanFinding::NothingSent)
             | (Cause::NoOffer, LanFinding::NoOffer { ipv6: false, .. })
+            | (Cause::NoAdvertisement, LanFinding::NoOffer { ipv6: true, .. })
             | (Cause::OfferNotTaken, LanFinding::OfferNotTaken { ipv6: false, .. })
             | (Cause::NotAcknowledged, LanFinding::NotAcknowledged { ipv6: false, .. })
             | (Cause::NoBootFile, LanFinding::NoBootFile { ipv6: false })
@@ -248,6 +251,7 @@ impl fmt::Display for Cause {
             Cause::NothingSent => out.write_str("nothing was sent"),
             Cause::NoOffer => out.write_str("no DHCP offer"),
             Cause::NoOfferAfter(discovers) => write!(out, "no DHCP offer after {discovers} discovers"),
+            Cause::NoAdvertisement => out.write_str("no DHCPv6 advertisement"),
             Cause::OfferNotTaken => out.write_str("no DHCP offer was taken"),
             Cause::OffersNotTaken(offers) => write!(out, "none of {offers} DHCP offers was taken"),
             Cause::NotAcknowledged => out.write_str("no DHCP acknowledgment"),

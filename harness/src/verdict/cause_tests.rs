@@ -66,6 +66,7 @@ pub(in crate::verdict) fn demands() -> Vec<Cause> {
         Cause::NothingSent,
         Cause::NoOffer,
         Cause::NoOfferAfter(4),
+        Cause::NoAdvertisement,
         Cause::OfferNotTaken,
         Cause::OffersNotTaken(4),
         Cause::NotAcknowledged,

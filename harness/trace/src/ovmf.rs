@@ -18,6 +18,9 @@ const ANY_KEY: &str = "Press any key to enter the Boot Manager Menu.";
 /// How the boot manager's sentences begin.
 const PROMPT: &str = "BdsDxe: ";
 
+/// How AAVMF begins (`PrintFirmwareVersion` in edk2's `ArmPlatformPkg/Sec/Sec.c`).
+const BANNER: &str = "UEFI firmware (version ";
+
 /// First line of a crash (`UefiCpuPkg/Library/CpuExceptionHandlerLib`); what follows are registers.
 const EXCEPTION: &str = "!!!! X64 Exception Type - ";
 
@@ -301,6 +304,17 @@ impl Parser {
             trace.terminal = Some(Terminal::NoBootableOption);
         }
     }
+}
+
+/// Of a line in whose middle AAVMF begins anew: what was cut, and its banner. A reset cuts a line wherever it is, and AAVMF says
+/// so before it wipes the screen, which is the first that OVMF does.
+pub fn begins_anew(line: &str) -> Option<(&str, &str)> {
+    line.rfind(BANNER).filter(|&at| at > 0).map(|at| line.split_at(at))
+}
+
+/// Whether it is of the boot manager.
+pub fn is_telling(cut: &str) -> bool {
+    cut.contains(PROMPT) || damage::of_boot_manager(cut)
 }
 
 /// `PXE-E23: Client received TFTP error from server.` (`NetworkPkg/UefiPxeBcDxe`) or `Error: Could not retrieve NBP file

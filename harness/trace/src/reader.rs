@@ -19,8 +19,8 @@ pub struct Reader {
     pub(super) parser: Parser,
     names: Names,
     pub(super) main: lines::Splitter,
-    /// Lines of payloads in whose middle SeaBIOS said that it was reset.
-    payloads_cut: usize,
+    /// Lines in whose middle firmware said that it was reset: a payload's, or the boot manager's.
+    lines_cut: usize,
     /// Resets from outside, which may come in the middle of anything.
     resets_from_outside: usize,
     /// Reads the text of media that somebody else made.
@@ -39,7 +39,7 @@ impl Reader {
             parser,
             names,
             main: lines::Splitter::default(),
-            payloads_cut: 0,
+            lines_cut: 0,
             resets_from_outside: 0,
             watcher: None,
             trace: Trace { laps: 1, ..Trace::default() },
@@ -87,6 +87,13 @@ impl Reader {
     }
 
     fn line(&mut self, line: &str) {
+        let line = match (&self.parser, ovmf::begins_anew(line)) {
+            (Parser::Ovmf(_), Some((cut, banner))) => {
+                self.lines_cut += usize::from(ovmf::is_telling(cut) || Payload::is_part(cut));
+                banner
+            }
+            _ => line,
+        };
         if line.is_empty() {
             return self.said(line);
         }
@@ -95,7 +102,7 @@ impl Reader {
         }
         if Payload::is_part(line) {
             match matches!(self.parser, Parser::SeaBios(_)) && seabios::was_cut_by_reset(line) {
-                true => self.payloads_cut += 1,
+                true => self.lines_cut += 1,
                 false => return self.trace.hole(format!("a payload's line is not whole: {}", beginning(line))),
             }
         }
@@ -149,8 +156,8 @@ impl Reader {
     pub fn finish(&mut self, over: bool) {
         let rest = self.main.rest();
         // a payload resets the machine itself only behind its line
-        if self.payloads_cut > self.resets_from_outside {
-            self.trace.hole("a payload's line is not whole, and nobody but the guest reset the machine");
+        if self.lines_cut > self.resets_from_outside {
+            self.trace.hole("a line is not whole, and nobody but the guest reset the machine");
         }
         match &mut self.parser {
             Parser::SeaBios(parser) if !over => parser.finish(&rest, &mut self.trace),

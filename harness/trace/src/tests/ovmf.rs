@@ -256,6 +256,41 @@ fn a_sentence_that_a_reset_cut_is_no_hole() {
     assert_eq!(reader.trace().holes, Vec::<String>::new());
 }
 
+const AAVMF_BEGINS: &str =
+    "UEFI firmware (version 2025.02-8+deb13u1 built at 18:06:17 on Nov  8 2025)\r\n\x1b[2J\x1b[01;01H";
+
+/// Laps of the attempts of an AAVMF that says `cut` and is reset there, then boots the first disk; and the holes.
+fn aavmf_cut(cut: &str, from_outside: bool) -> (Vec<u32>, Vec<String>) {
+    let mut reader = Reader::new(Firmware::Aavmf, names(""));
+    let says = |reader: &mut Reader, text: &str| reader.push(Source::Serial, text.as_bytes());
+    says(&mut reader, &[AAVMF_BEGINS, &bds(cut)].concat());
+    match from_outside {
+        true => reader.reset_from_outside(),
+        false => reader.reset(),
+    }
+    let whole = bds("BdsDxe: loading OPTION\r\nBdsDxe: starting OPTION\r\n");
+    says(&mut reader, &[AAVMF_BEGINS, &whole, &payload_line(NONCE, "first")].concat());
+    reader.finish(true);
+    (reader.trace().attempts.iter().map(|attempt| attempt.lap).collect(), reader.trace().holes.clone())
+}
+
+#[rstest]
+#[case::in_the_path("BdsDxe: loading Boot0001 \"UEFI Misc Device\" from PciRoot(0x", &[2])]
+#[case::in_the_verb("BdsDxe: lo", &[2])]
+#[case::in_the_prompt("Bds", &[2])]
+#[case::in_the_payloads_line(&["BdsDxe: loading OPTION\r\nBdsDxe: starting OPTION\r\nBOOTWRIGHT/1 nonce=", NONCE].concat(), &[1, 2])]
+fn a_line_that_a_reset_cut_ends_where_aavmf_begins_anew(#[case] cut: &str, #[case] laps: &[u32]) {
+    assert_eq!(aavmf_cut(cut, true), (laps.to_vec(), Vec::new()));
+}
+
+#[rstest]
+#[case("BdsDxe: loading Boot0001 \"UEFI Misc Device\" from PciRoot(0x")]
+#[case("BOOTWRIGHT/1 nonce=0011")]
+fn a_line_that_is_not_whole_where_aavmf_begins_anew_by_itself_is_a_hole(#[case] cut: &str) {
+    let holes = ["a line is not whole, and nobody but the guest reset the machine"];
+    assert_eq!(aavmf_cut(cut, false).1, holes);
+}
+
 #[rstest]
 #[case::in_the_shell(true, 0)]
 #[case::in_the_boot_manager(false, 1)]
