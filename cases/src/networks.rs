@@ -5,7 +5,7 @@ use bootwright::lan::{BootAnswer, DhcpServer, LanSpec, Match};
 use bootwright::machine::{Board, Firmware, Machine, Medium, Network, NicModel, OptionRom};
 use bootwright::trace::Outcome;
 use bootwright::verdict::behaviour::Behaviour;
-use bootwright::verdict::{Cause, Expectation, Expected, OnLan, booted, failed_entry};
+use bootwright::verdict::{Cause, Expectation, Expected, OnLan, booted, failed_entry, timed_out_entry};
 
 /// A UEFI guest as networks see it.
 #[derive(Clone, Copy)]
@@ -54,6 +54,13 @@ impl Uefi {
     pub fn with_random_source(self, machine: Machine) -> Machine {
         // AAVMF has no entry for a NIC before it connects virtio-rng; this CPU has an instruction (FEAT_RNG)
         if self.firmware == Firmware::Aavmf { machine.cpu("max") } else { machine.rng() }
+    }
+
+    /// What is tried of a NIC by IPv6 where the machine says `without_ipv6`: nothing, or this option, to which nobody answers. AAVMF
+    /// does not read that switch: `ArmVirtPkg/ArmVirtQemu.dsc` of edk2 builds its network stack without it, and with the switches for PXE.
+    pub fn tried_by_ipv6(self, option: &str) -> Option<Expected> {
+        let stays = self.firmware == Firmware::Aavmf;
+        stays.then(|| timed_out_entry(option).because_of(Cause::NoAdvertisement))
     }
 
     /// A network of this lan that offers a program for it.

@@ -57,15 +57,17 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// Those of UEFI firmware on a board whose root bus takes no device while the machine runs: disks on adapters, and PCI functions
-/// behind root ports, which the guest sees after a reset only.
+/// behind root ports.
 pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
     let adapters = classes::pluggable(board).into_iter();
     let cells = adapters.flat_map(|class| product(Cell { firmware, board, ..Cell::seabios(class) }));
     let mut cases: Vec<Case> = cells.map(Cell::case).collect();
     for class in [DiskClass::VirtioBlk, DiskClass::Nvme] {
         for act in [Act::First, Act::Beside, Act::Alone] {
-            let (place, leaving) = (Place::RootPort, Leaving::Reset);
-            cases.push(Cell { firmware, board, place, act, leaving, ..Cell::seabios(class) }.case());
+            for leaving in [Leaving::Cont, Leaving::Reset] {
+                let place = Place::RootPort;
+                cases.push(Cell { firmware, board, place, act, leaving, ..Cell::seabios(class) }.case());
+            }
         }
     }
     cases.extend(nics::on(firmware, board));

@@ -7,6 +7,7 @@ use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Cause, Expectation, OnLan, booted, failed_entry, timed_out_entry};
 
 use crate::networks::{BIOS_FILE, EFI_FILE, ON_ARM, healthy_for, nic_then_disk, on_x86};
+use crate::pxe::uefi::all_fail;
 
 const HTTP_URL: &str = "http://10.77.0.1/boot.efi";
 
@@ -76,8 +77,12 @@ fn isc_rules() -> Vec<Case> {
         case("00-19-for-http")
             .machine(http("00:19"))
             .expect(
-                Expectation::attempts([timed_out_entry("HTTPv4").because_of(Cause::OfferNotTaken), booted("next")])
-                    .on_lan(OnLan::NoBootFile),
+                Expectation::attempts(
+                    std::iter::once(timed_out_entry("HTTPv4").because_of(Cause::OfferNotTaken))
+                        .chain(ON_ARM.tried_by_ipv6("HTTPv6"))
+                        .chain([booted("next")]),
+                )
+                .on_lan(OnLan::NoBootFile),
             )
             .control(http("00:13")),
     ]
@@ -87,11 +92,11 @@ fn isc_rules() -> Vec<Case> {
 fn other_processor() -> Case {
     let server = || LanSpec::new().dhcp(DhcpServer::new("main").boot_file(EFI_FILE));
     let machine = |network| ON_ARM.machine(network).without_ipv6();
-    let attempts = [
+    let attempts = all_fail(
+        ON_ARM,
         failed_entry("PXEv4").because("Unsupported"),
         timed_out_entry("HTTPv4").because_of(Cause::OfferNotTaken),
-        booted("next"),
-    ];
+    );
     Case::new("aarch64::pxe::program-of-another-processor")
         .machine(machine(on_x86(Board::Q35).offers(server(), EFI_FILE, "for-x64")))
         .expect(Expectation::attempts(attempts).on_lan(OnLan::Fetched(EFI_FILE.into())))

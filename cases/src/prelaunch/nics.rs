@@ -46,12 +46,11 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// A NIC that comes to a UEFI machine whose PCI functions are plugged in behind root ports, where the guest sees it after a reset.
+/// A NIC that comes to a UEFI machine whose PCI functions are plugged in behind root ports.
 pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
     let mut cases = Vec::new();
     for act in [Act::First, Act::Last, Act::Alone, Act::Beside, Act::Reindexed] {
-        {
-            let leaving = Leaving::Reset;
+        for leaving in [Leaving::Cont, Leaving::Reset] {
             let cell = Cell {
                 firmware,
                 board,

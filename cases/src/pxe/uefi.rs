@@ -4,7 +4,7 @@ use bootwright::case::Case;
 use bootwright::lan::{BootAnswer, DhcpServer, Dhcpv6Server, Fault, Ipv6, LanSpec, Match};
 use bootwright::machine::{Board, Machine, Network};
 use bootwright::verdict::behaviour::Behaviour;
-use bootwright::verdict::{Cause, Expectation, OnLan, booted, failed_entry, tftp, timed_out_entry};
+use bootwright::verdict::{Cause, Expectation, Expected, OnLan, booted, failed_entry, tftp, timed_out_entry};
 
 use crate::SLOW_OVMF;
 use crate::networks::{BIOS_FILE, EFI_FILE, Uefi, healthy_for, nic_then_disk, on_x86, ovmf};
@@ -72,14 +72,21 @@ fn ipxe_rom(guest: Uefi) -> Case {
         .expect_where(Behaviour::EfiRomIsDriverOnly, served.on_lan(OnLan::NoUserClass))
 }
 
+/// Every option of the NIC is given up, then the disk runs.
+pub fn all_fail(guest: Uefi, pxe: Expected, http: Expected) -> Vec<Expected> {
+    let pxe = std::iter::once(pxe).chain(guest.tried_by_ipv6("PXEv6"));
+    let http = std::iter::once(http).chain(guest.tried_by_ipv6("HTTPv6"));
+    pxe.chain(http).chain([booted("next")]).collect()
+}
+
 /// The file is not there: PXE says so, HTTP boot ignores a reply that is not for it, the disk runs.
 fn missing_file(guest: Uefi) -> Case {
     let machine = guest.machine(healthy_for(guest)).without_ipv6();
-    let attempts = [
+    let attempts = all_fail(
+        guest,
         failed_entry("PXEv4").because_of(tftp(EFI_FILE).not_found()),
         timed_out_entry("HTTPv4").because_of(Cause::OfferNotTaken),
-        booted("next"),
-    ];
+    );
     case(guest, "file-that-is-not-there")
         .machine(without_file(&machine))
         .expect(Expectation::attempts(attempts))
@@ -90,11 +97,11 @@ fn missing_file(guest: Uefi) -> Case {
 fn no_server(guest: Uefi) -> Case {
     let machine = guest.machine(healthy_for(guest)).without_ipv6();
     let dead = machine.clone().with_network(0, |network| network.with_lan(|lan| lan.fault(Fault::dead_network())));
-    let attempts = [
+    let attempts = all_fail(
+        guest,
         timed_out_entry("PXEv4").because_of(Cause::NoOffer),
         timed_out_entry("HTTPv4").because_of(Cause::NoOffer),
-        booted("next"),
-    ];
+    );
     case(guest, "dead-network").machine(dead).expect(Expectation::attempts(attempts)).control(machine)
 }
 
