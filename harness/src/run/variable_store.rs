@@ -46,9 +46,11 @@ pub struct Given {
 impl Given {
     fn to(&self, image: &FlashFile) -> Result<FlashFile, RunError> {
         let written = |error| RunError::because("the boot variables cannot be written", error);
+        // AAVMF formats a template without a store at the first power-on; something is to be in it before
+        let store = if nvram::is_blank(image.bytes()) { nvram::formatted() } else { image.bytes().to_vec() };
         let mut bytes = match self.variables.as_slice() {
-            [] => image.bytes().to_vec(),
-            variables => nvram::with_variables(image.bytes(), variables).map_err(written)?,
+            [] => store,
+            variables => nvram::with_variables(&store, variables).map_err(written)?,
         };
         if let Some(damage) = &self.damage {
             bytes = damage::damaged(&bytes, damage)?;
@@ -268,6 +270,22 @@ mod tests {
         assert!(!decoded.stores.unwrap().untouched);
         let absent = store.over_its_life(Access::Absent, false).stores.unwrap().after.unwrap_err();
         assert_eq!(absent.to_string(), "the machine was powered on without a variable store");
+    }
+
+    #[test]
+    fn a_template_of_zeros_is_formatted_where_something_is_to_be_in_it_and_no_other() {
+        let dir = folder();
+        let template = dir.path().join("AAVMF_VARS.fd");
+        let full = || Given { damage: Some(Damage::Full { left: 0 }), ..Given::default() };
+        fs::write(&template, [0; 1 << 20]).unwrap();
+        let store = VariableStoreFile::copy_of(&template, &full(), dir.path()).unwrap();
+        assert!(!store.decoded().unwrap().variables.is_empty());
+        assert_eq!(fs::metadata(store.path()).unwrap().len(), 1 << 20);
+        let store = VariableStoreFile::copy_of(&template, &Given::default(), dir.path()).unwrap();
+        assert!(store.decoded().is_err(), "what nothing is done to stays blank");
+        fs::write(&template, b"variables").unwrap();
+        let refused = VariableStoreFile::copy_of(&template, &full(), dir.path()).err().unwrap();
+        assert!(refused.to_string().contains("cannot be damaged"), "{refused}");
     }
 
     #[test]

@@ -15,6 +15,7 @@
 
 mod device_path;
 mod error;
+mod formatted;
 mod guid;
 mod load_option;
 mod path_bytes;
@@ -31,6 +32,7 @@ use utf16::words;
 
 pub use device_path::device_path_text;
 pub use error::NvramError;
+pub use formatted::{formatted, is_blank};
 pub use guid::{GLOBAL_VARIABLE, Guid};
 pub use load_option::LoadOption;
 pub use path_bytes::device_path_bytes;
