@@ -4,7 +4,9 @@
 
 use bootwright::case::Case;
 use bootwright::case::story::{Milestone, Story, WhileOff};
-use bootwright::machine::{Access, Board, Damage, Firmware, Machine, Medium, VariableStore};
+use bootwright::machine::{
+    Access, Board, BootVariables, Damage, Firmware, Machine, Medium, OptionTarget, VariableStore,
+};
 use bootwright::verdict::{Expectation, OnStore, booted};
 use bootwright_images::After;
 
@@ -26,6 +28,9 @@ pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
     cases.extend(holed(bare));
     cases.extend(filled(bare));
     cases.extend(accessed(bare));
+    if firmware == Firmware::Aavmf {
+        cases.push(no_store(bare));
+    }
     cases
 }
 
@@ -229,6 +234,31 @@ fn filled(bare: &Machine) -> Vec<Case> {
     ]
 }
 
+/// What a store holds beforehand, so that there is one in flash that is read-only: not every template of AAVMF has one.
+fn left_behind(access: Access) -> BootVariables {
+    match access {
+        Access::ReadOnly => {
+            BootVariables::new().option(7, "elsewhere", OptionTarget::file("elsewhere", r"\EFI\other.efi"))
+        }
+        Access::ReadWrite | Access::Absent => BootVariables::default(),
+    }
+}
+
+/// No store, and flash in which none can be made: AAVMF crashes before it has a console.
+fn no_store(bare: &Machine) -> Case {
+    let machine = |access| {
+        let store = VariableStore { access, ..VariableStore::damaged(Damage::Erased) };
+        machine(bare, After::Exit, false).variable_store(store)
+    };
+    Case::new(id(bare, "read-only::no-store"))
+        .axis("access", Access::ReadOnly.name())
+        .axis("order", "no-store")
+        .machine(machine(Access::ReadOnly))
+        .story(Story::new().wait(Milestone::Crashed))
+        .expect(Expectation::crashes([]).on_store(OnStore::Untouched))
+        .control(machine(Access::ReadWrite))
+}
+
 /// A guest that changes BootOrder on flash that is read-only, then resets. OVMF takes what it writes without an error and has lost it
 /// after the reset, so it writes and resets for ever. AAVMF has told its own boot manager that nothing can be written: there is no
 /// BootOrder that a guest could change.
@@ -244,7 +274,10 @@ fn accessed(bare: &Machine) -> Vec<Case> {
     let case = |access: Access, order: &str| {
         Case::new(id(bare, &format!("{}::{order}", access.name()))).axis("access", access.name()).axis("order", order)
     };
-    let with = |access, machine: Machine| machine.variable_store(VariableStore::with_access(access));
+    let with = |access, machine: Machine| {
+        let boot = if bare.firmware == Firmware::Aavmf { left_behind(access) } else { BootVariables::default() };
+        machine.variable_store(VariableStore { boot, ..VariableStore::with_access(access) })
+    };
     let (writing, silent, listed) = (
         machine(bare, After::WriteBootOrder, false),
         machine(bare, After::Exit, false),

@@ -24,6 +24,12 @@ const BANNER: &str = "UEFI firmware (version ";
 /// First line of a crash (`UefiCpuPkg/Library/CpuExceptionHandlerLib`); what follows are registers.
 const EXCEPTION: &str = "!!!! X64 Exception Type - ";
 
+/// The same on aarch64 behind the kind (`ArmPkg/Library/DefaultExceptionHandlerLib`); an address follows.
+const EXCEPTION_ON_ARM: &str = " Exception at 0x";
+
+/// The kinds.
+const KINDS_ON_ARM: [&str; 4] = ["Synchronous", "IRQ", "FIQ", "SError"];
+
 /// The texts of `EFI_STATUS` errors (`%r` in `MdePkg/Library/BasePrintLib`): a sentence that ends in one is whole.
 const STATUSES: [&str; 31] = [
     "Load Error",
@@ -97,9 +103,8 @@ impl Parser {
             trace.end(Outcome::Failed, Finding::NoReason);
             trace.terminal = Some(Terminal::NoBootableOption);
         }
-        if let Some((_, what)) = line.split_once(EXCEPTION) {
-            let what = what.split("  CPU").next().unwrap_or_default().trim();
-            trace.end(Outcome::Failed, Finding::Exception(what.to_owned()));
+        if let Some(what) = exception(line) {
+            trace.end(Outcome::Failed, Finding::Exception(what));
             trace.terminal = Some(Terminal::CpuException);
         }
         let prompt = !line.contains(NO_OPTION) && damage::of_prompt(head, NO_OPTION_LINE);
@@ -315,6 +320,16 @@ pub fn begins_anew(line: &str) -> Option<(&str, &str)> {
 /// Whether it is of the boot manager.
 pub fn is_telling(cut: &str) -> bool {
     cut.contains(PROMPT) || damage::of_boot_manager(cut)
+}
+
+/// What a crash is, in the firmware's words: `0D(#GP - General Protection)`, `Synchronous at 0x0000000047743270`.
+fn exception(line: &str) -> Option<String> {
+    if let Some((_, what)) = line.split_once(EXCEPTION) {
+        return Some(what.split("  CPU").next().unwrap_or_default().trim().to_owned());
+    }
+    let (kind, address) = line.split_once(EXCEPTION_ON_ARM)?;
+    let whole = KINDS_ON_ARM.contains(&kind) && address.len() == 16 && address.bytes().all(|at| at.is_ascii_hexdigit());
+    whole.then(|| format!("{kind} at 0x{address}"))
 }
 
 /// `PXE-E23: Client received TFTP error from server.` (`NetworkPkg/UefiPxeBcDxe`) or `Error: Could not retrieve NBP file

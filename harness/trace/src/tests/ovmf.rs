@@ -256,6 +256,16 @@ fn a_sentence_that_a_reset_cut_is_no_hole() {
     assert_eq!(reader.trace().holes, Vec::<String>::new());
 }
 
+#[test]
+fn a_crash_of_aavmf_is_one_and_a_program_that_speaks_of_exceptions_has_none() {
+    let crash = [AAVMF_BEGINS, "\r\n\r\nSynchronous Exception at 0x0000000047743270\r\nPC 0x000047743270\r\n"].concat();
+    let trace = read(Firmware::Aavmf, &crash);
+    assert_eq!((trace.terminal.clone(), trace.holes.len()), (Some(Terminal::CpuException), 0));
+    for said in ["An Exception at 0x0000000047743270", "Synchronous Exception at 0x47", "IRQ Exception at 0xno"] {
+        assert_eq!(read(Firmware::Aavmf, &format!("{said}\r\n")).terminal, None, "{said}");
+    }
+}
+
 const AAVMF_BEGINS: &str =
     "UEFI firmware (version 2025.02-8+deb13u1 built at 18:06:17 on Nov  8 2025)\r\n\x1b[2J\x1b[01;01H";
 
