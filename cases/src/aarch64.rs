@@ -10,8 +10,8 @@ use bootwright::machine::{Board, Firmware};
 
 use crate::networks::ON_ARM;
 use crate::{
-    alone, drives, first_entry, http, isolation, nvram, order, places, prelaunch, pxe, resets, strict, triples,
-    unlisted, vars,
+    alone, bad_loader, drives, first_entry, http, installed, installer, isolation, nvram, order, places, prelaunch,
+    pxe, resets, strict, triples, unlisted, vars,
 };
 
 /// Why most of AAVMF's cases are in the full suite only.
@@ -45,6 +45,7 @@ pub fn cases() -> Vec<Case> {
     cases.extend(order::on(FIRMWARE, BOARD));
     cases.extend(drives::on(FIRMWARE, BOARD));
     cases.extend(first_entry::on(FIRMWARE, BOARD));
+    cases.extend(bad_loader::on(FIRMWARE, BOARD));
     cases.extend(strict::on(FIRMWARE, BOARD));
     cases.extend(unlisted::on(FIRMWARE, BOARD));
     cases.push(isolation::two_at_once(FIRMWARE, BOARD));
@@ -52,6 +53,8 @@ pub fn cases() -> Vec<Case> {
     cases.extend(places::on(FIRMWARE, BOARD));
     cases.extend(resets::on(ON_ARM));
     cases.extend(nvram::on(FIRMWARE, BOARD));
+    cases.extend(installed::on(FIRMWARE, BOARD));
+    cases.extend(installer::on(FIRMWARE, BOARD));
     cases.extend(vars::on(FIRMWARE, BOARD));
     cases.extend(prelaunch::on(FIRMWARE, BOARD));
     cases.extend(pxe::uefi::on(ON_ARM));

@@ -9,14 +9,19 @@ use crate::SLOW_OVMF;
 
 pub fn cases() -> Vec<Case> {
     let boards = [Board::Pc, Board::Q35];
-    let cases = boards.into_iter().flat_map(|board| BadLoader::ALL.map(|bad| skipped(board, bad)));
+    let cases = boards.into_iter().flat_map(|board| on(Firmware::Ovmf, board));
     let short = |case: &Case| case.id == "bad_loader::ovmf::q35::other-machine";
     cases.map(|case| if short(&case) { case } else { case.long(SLOW_OVMF) }).collect()
 }
 
-fn skipped(board: Board, bad: BadLoader) -> Case {
+/// Those of UEFI firmware on one board.
+pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
+    BadLoader::ALL.map(|bad| skipped(firmware, board, bad)).into()
+}
+
+fn skipped(firmware: Firmware, board: Board, bad: BadLoader) -> Case {
     let machine = |first: Medium| {
-        let machine = Machine::new(Firmware::Ovmf, board).virtio_blk(first).bootindex(1);
+        let machine = Machine::new(firmware, board).virtio_blk(first).bootindex(1);
         machine.virtio_blk(Medium::bootable("second")).bootindex(2)
     };
     let words = match bad {
@@ -25,7 +30,7 @@ fn skipped(board: Board, bad: BadLoader) -> Case {
         // found and refused
         BadLoader::OtherMachine | BadLoader::Truncated | BadLoader::Headers => "Unsupported",
     };
-    Case::new(format!("bad_loader::ovmf::{}::{}", board.name(), bad.name()))
+    Case::new(format!("bad_loader::{}::{}::{}", firmware.name(), board.name(), bad.name()))
         .axis("loader", bad.name())
         .machine(machine(Medium::with_bad_loader("first", bad)))
         .expect(Expectation::attempts([failed("first").because(words), booted("second")]))

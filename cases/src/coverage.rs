@@ -44,6 +44,7 @@ const LEFT_OUT: &[(&str, Pair, &str)] = &[
     ("aarch64", [("class", &["virtio-blk", "nvme"]), ("other", &["blank"])], PRELAUNCH_ONCE),
     ("aarch64", [("class", &["virtio-blk", "nvme"]), ("strict", &["on"])], PRELAUNCH_ONCE),
     ("aarch64", [("other", &["blank"]), ("act", &[])], PRELAUNCH_ONCE),
+    ("aarch64", [("access", &["absent"]), ("order", &["no-store"])], "without flash there is no store in it either"),
     ("aarch64", [("arch", &[]), ("firmware", &[])], "an architecture is one firmware's"),
     ("aarch64", [("arch", &[]), ("machine", &[])], "an architecture is one firmware's"),
     ("aarch64", [("firmware", &[]), ("machine", &[])], "guests of one network, each on a board of its own"),

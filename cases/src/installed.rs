@@ -20,13 +20,16 @@ const DEFAULT: [&str; 4] = ["own-option", "foreign-store", "other-listed", "boot
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for board in [Board::Pc, Board::Q35] {
-        let machine = &Machine::new(Firmware::Ovmf, board);
-        cases.extend(one_disk(machine));
-        cases.extend(two_disks(machine));
-        cases.extend(boot_next(machine));
+        cases.extend(on(Firmware::Ovmf, board));
     }
     let short = |case: &Case| DEFAULT.iter().any(|name| case.id == format!("installed::ovmf::q35::{name}"));
     cases.into_iter().map(|case| if short(&case) { case } else { case.long(SLOW_OVMF) }).collect()
+}
+
+/// Those of UEFI firmware on one board.
+pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
+    let machine = &Machine::new(firmware, board);
+    [one_disk(machine), two_disks(machine), boot_next(machine)].concat()
 }
 
 #[track_caller]

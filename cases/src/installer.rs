@@ -13,9 +13,13 @@ use crate::SLOW_OVMF;
 use crate::classes::{self, COMBINATIONS};
 
 pub fn cases() -> Vec<Case> {
-    let cases =
-        COMBINATIONS.into_iter().flat_map(|(firmware, board)| [ejected(firmware, board), left_in(firmware, board)]);
+    let cases = COMBINATIONS.into_iter().flat_map(|(firmware, board)| on(firmware, board));
     cases.map(|case| case.clone().long_if(case.machine.firmware == Firmware::Ovmf, SLOW_OVMF)).collect()
+}
+
+/// Those of one firmware on one board.
+pub fn on(firmware: Firmware, board: Board) -> [Case; 2] {
+    [ejected(firmware, board), left_in(firmware, board)]
 }
 
 fn case(firmware: Firmware, board: Board, what: &str) -> Case {
@@ -40,7 +44,7 @@ fn ejected(firmware: Firmware, board: Board) -> Case {
         .control_blank("system");
     // the same change of edk2: with its tray open an IDE drive of pc is no option either
     match firmware {
-        Firmware::Ovmf => case.expect_where(Behaviour::EmptyAhciDriveIsNoOption, rest()),
+        Firmware::Ovmf | Firmware::Aavmf => case.expect_where(Behaviour::EmptyAhciDriveIsNoOption, rest()),
         _ => case,
     }
 }
