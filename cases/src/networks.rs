@@ -56,16 +56,37 @@ impl Uefi {
         if self.firmware == Firmware::Aavmf { machine.cpu("max") } else { machine.rng() }
     }
 
-    /// What is tried of a NIC by IPv6 where the machine says `without_ipv6`: nothing, or this option, to which nobody answers. AAVMF
-    /// does not read that switch: `ArmVirtPkg/ArmVirtQemu.dsc` of edk2 builds its network stack without it, and with the switches for PXE.
-    pub fn tried_by_ipv6(self, option: &str) -> Option<Expected> {
-        let stays = self.firmware == Firmware::Aavmf;
-        stays.then(|| timed_out_entry(option).because_of(Cause::NoAdvertisement))
+    /// The case with what is right where a protocol that was switched off is left out, and where it stays: AAVMF did not read these
+    /// switches at first.
+    pub fn switched_off(self, case: Case, expectation: impl Fn(Switched) -> Expectation) -> Case {
+        let off = expectation(Switched::Off);
+        match self.firmware {
+            Firmware::Aavmf => {
+                case.expect(expectation(Switched::Stays)).expect_where(Behaviour::ReadsProtocolSwitches, off)
+            }
+            _ => case.expect(off),
+        }
     }
 
     /// A network of this lan that offers a program for it.
     pub fn offers(self, lan: LanSpec, file: &str, medium: &str) -> Network {
         Network::new(lan).efi_program_for(self.board.facts().efi, file, medium)
+    }
+}
+
+/// What becomes of a protocol that the machine switches off.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Switched {
+    /// No option has it.
+    Off,
+    /// The options that have it are there, and tried in their turn.
+    Stays,
+}
+
+impl Switched {
+    /// What is tried of IPv6 where nobody answers it.
+    pub fn by_ipv6(self, option: &str) -> Option<Expected> {
+        (self == Switched::Stays).then(|| timed_out_entry(option).because_of(Cause::NoAdvertisement))
     }
 }
 

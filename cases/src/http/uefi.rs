@@ -3,12 +3,12 @@
 use bootwright::case::Case;
 use bootwright::lan::routes::{Answer, BodyFault, Http, Length, Resource};
 use bootwright::lan::{BootAnswer, DhcpServer, Dhcpv6Server, Ipv6, LanSpec, Match};
-use bootwright::machine::{Board, Clock, Firmware, Machine, Network};
+use bootwright::machine::{Board, Clock, Machine, Network};
 use bootwright::trace::{Outcome, Protocol};
-use bootwright::verdict::{Cause, Expectation, Expected, OnLan, Transfer, booted, failed_entry, http};
+use bootwright::verdict::{Cause, Expectation, Expected, OnLan, Transfer, booted, failed_entry, http, timed_out_entry};
 
 use crate::SLOW_OVMF;
-use crate::networks::{EFI_FILE, Uefi, on_x86};
+use crate::networks::{EFI_FILE, Switched, Uefi, on_x86};
 
 const URL: &str = "http://10.77.0.1/boot.efi";
 
@@ -105,12 +105,12 @@ fn ipv6(guest: Uefi) -> Case {
     let server = Dhcpv6Server::new("six").http_url(guest.http, "http://[fd77::1]/boot.efi");
     let network = guest.offers(LanSpec::new().ipv6(Ipv6::with_dhcp(server)), EFI_FILE, "served");
     let machine = guest.machine(network).without_pxe().fw_cfg("opt/org.tianocore/IPv4Support", "n");
-    // the switch that AAVMF does not read
-    let by_ipv4 = (guest.firmware == Firmware::Aavmf)
-        .then(|| Expected { outcome: Outcome::TimedOut, ..failed_entry("HTTPv4").because_of(Cause::NoOffer) });
-    let attempts = by_ipv4.into_iter().chain([booted("served")]);
-    let expectation = Expectation::attempts(attempts).on_lan(OnLan::AcknowledgedBy("six".into()));
-    case(guest, "ipv6").control(without_file(&machine)).machine(machine).expect(expectation)
+    let expectation = |ipv4: Switched| {
+        let by_ipv4 = (ipv4 == Switched::Stays).then(|| timed_out_entry("HTTPv4").because_of(Cause::NoOffer));
+        let attempts = by_ipv4.into_iter().chain([booted("served")]);
+        Expectation::attempts(attempts).on_lan(OnLan::AcknowledgedBy("six".into()))
+    };
+    guest.switched_off(case(guest, "ipv6").control(without_file(&machine)).machine(machine), expectation)
 }
 
 fn redirect(guest: Uefi) -> Case {
@@ -149,16 +149,15 @@ fn not_found(guest: Uefi) -> Case {
 }
 
 fn falls(guest: Uefi, name: &str, network_: Network, entry: Expected, on_lan: OnLan) -> Case {
-    case(guest, name)
+    let case = case(guest, name)
         .machine(machine(guest, network_))
-        .expect(next_runs(guest, entry).on_lan(on_lan))
-        .control(machine(guest, network(guest, BootAnswer::http(URL))))
+        .control(machine(guest, network(guest, BootAnswer::http(URL))));
+    guest.switched_off(case, |ipv6| next_runs(ipv6, &entry).on_lan(on_lan.clone()))
 }
 
 /// The disk behind the NIC, once all of its options have failed.
-fn next_runs(guest: Uefi, entry: Expected) -> Expectation {
-    let by_ipv6 = guest.tried_by_ipv6("HTTPv6");
-    Expectation::attempts(std::iter::once(entry).chain(by_ipv6).chain([booted("next")]))
+pub fn next_runs(ipv6: Switched, entry: &Expected) -> Expectation {
+    Expectation::attempts(std::iter::once(entry.clone()).chain(ipv6.by_ipv6("HTTPv6")).chain([booted("next")]))
 }
 
 /// The guest's arithmetic takes half a thousand million instructions: at 512 ns each, as other cases have them, OVMF's own
@@ -177,8 +176,6 @@ fn tls(guest: Uefi) -> Case {
 /// HTTPS with another authority: the firmware refuses the server's certificate.
 fn wrong_authority(guest: Uefi) -> Case {
     let entry = Expected { outcome: Outcome::Refused, ..failed_entry("HTTPv4").because_of(Cause::TlsRefused) };
-    case(guest, "https-wrong-authority")
-        .machine(https(guest, false))
-        .expect(next_runs(guest, entry).on_lan(OnLan::TlsRefused))
-        .control(https(guest, true))
+    let case = case(guest, "https-wrong-authority").machine(https(guest, false)).control(https(guest, true));
+    guest.switched_off(case, |ipv6| next_runs(ipv6, &entry).on_lan(OnLan::TlsRefused))
 }

@@ -7,7 +7,7 @@ use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Cause, Expectation, Expected, OnLan, booted, failed_entry, tftp, timed_out_entry};
 
 use crate::SLOW_OVMF;
-use crate::networks::{BIOS_FILE, EFI_FILE, Uefi, healthy_for, nic_then_disk, on_x86, ovmf};
+use crate::networks::{BIOS_FILE, EFI_FILE, Switched, Uefi, healthy_for, nic_then_disk, on_x86, ovmf};
 
 pub fn cases() -> Vec<Case> {
     let (pc, q35) = (on_x86(Board::Pc), on_x86(Board::Q35));
@@ -73,36 +73,30 @@ fn ipxe_rom(guest: Uefi) -> Case {
 }
 
 /// Every option of the NIC is given up, then the disk runs.
-pub fn all_fail(guest: Uefi, pxe: Expected, http: Expected) -> Vec<Expected> {
-    let pxe = std::iter::once(pxe).chain(guest.tried_by_ipv6("PXEv6"));
-    let http = std::iter::once(http).chain(guest.tried_by_ipv6("HTTPv6"));
-    pxe.chain(http).chain([booted("next")]).collect()
+pub fn all_fail(ipv6: Switched, pxe: &Expected, http: &Expected) -> Expectation {
+    let pxe = std::iter::once(pxe.clone()).chain(ipv6.by_ipv6("PXEv6"));
+    let http = std::iter::once(http.clone()).chain(ipv6.by_ipv6("HTTPv6"));
+    Expectation::attempts(pxe.chain(http).chain([booted("next")]))
 }
 
 /// The file is not there: PXE says so, HTTP boot ignores a reply that is not for it, the disk runs.
 fn missing_file(guest: Uefi) -> Case {
     let machine = guest.machine(healthy_for(guest)).without_ipv6();
-    let attempts = all_fail(
-        guest,
+    let (pxe, http) = (
         failed_entry("PXEv4").because_of(tftp(EFI_FILE).not_found()),
         timed_out_entry("HTTPv4").because_of(Cause::OfferNotTaken),
     );
-    case(guest, "file-that-is-not-there")
-        .machine(without_file(&machine))
-        .expect(Expectation::attempts(attempts))
-        .control(machine)
+    let case = case(guest, "file-that-is-not-there").machine(without_file(&machine)).control(machine);
+    guest.switched_off(case, |ipv6| all_fail(ipv6, &pxe, &http))
 }
 
 /// Nobody answers: every option of the NIC is given up, then the disk runs.
 fn no_server(guest: Uefi) -> Case {
     let machine = guest.machine(healthy_for(guest)).without_ipv6();
     let dead = machine.clone().with_network(0, |network| network.with_lan(|lan| lan.fault(Fault::dead_network())));
-    let attempts = all_fail(
-        guest,
-        timed_out_entry("PXEv4").because_of(Cause::NoOffer),
-        timed_out_entry("HTTPv4").because_of(Cause::NoOffer),
-    );
-    case(guest, "dead-network").machine(dead).expect(Expectation::attempts(attempts)).control(machine)
+    let unanswered = |option: &str| timed_out_entry(option).because_of(Cause::NoOffer);
+    let (pxe, http) = (unanswered("PXEv4"), unanswered("HTTPv4"));
+    guest.switched_off(case(guest, "dead-network").machine(dead).control(machine), |ipv6| all_fail(ipv6, &pxe, &http))
 }
 
 /// PXE over IPv6, by router advertisement and DHCPv6 boot file URL.

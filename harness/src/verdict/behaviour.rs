@@ -34,6 +34,8 @@ pub enum Behaviour {
     EfiRomIsDriverOnly,
     /// AAVMF has no boot option for a NIC unless the processor has random numbers (FEAT_RNG); a virtio-rng device comes too late.
     NetworkNeedsRandomInstruction,
+    /// AAVMF leaves IPv4 or IPv6 out where fw_cfg `opt/org.tianocore/IPv4Support` or `IPv6Support` says so, as OVMF does.
+    ReadsProtocolSwitches,
     /// iPXE goes back to DHCPDISCOVER where its request is refused (DHCPNAK), until the whole exchange has timed out.
     DiscoversAgainAfterNak,
 }
@@ -54,7 +56,7 @@ pub struct Row {
 }
 
 /// Every behaviour, with the versions that have it.
-pub(crate) const TABLE: [Row; 5] = [
+pub(crate) const TABLE: [Row; 6] = [
     Row {
         behaviour: Behaviour::EmptyAhciDriveIsNoOption,
         name: "empty-ahci-drive-is-no-option",
@@ -83,6 +85,13 @@ pub(crate) const TABLE: [Row; 5] = [
         components: &["aavmf"],
         range: ">=2024.5",
         link: "https://github.com/tianocore/edk2/commit/4c4ceb2ceb80c42fd5545b2a4bd80321f07f4345",
+    },
+    Row {
+        behaviour: Behaviour::ReadsProtocolSwitches,
+        name: "reads-protocol-switches",
+        components: &["aavmf"],
+        range: ">=2025.5",
+        link: "https://github.com/tianocore/edk2/commit/de1e14856df90b8157892776418363bde4a2c25a",
     },
     Row {
         behaviour: Behaviour::DiscoversAgainAfterNak,
