@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use super::last_look::rtc;
 use super::processors;
-use super::share::Share;
 use super::standstill::{Activity, KnownLoops, Limits, Sample, Stillness};
 use crate::machine::{Clock, Machine};
 use crate::process;
+use crate::process::Share;
 use crate::trace::Standstill;
 use crate::vm::Vm;
 use crate::vm::qmp::Qmp;

@@ -45,7 +45,6 @@ pub(crate) mod requirements;
 mod second_look;
 mod seed;
 mod session;
-mod share;
 mod snapshot;
 mod standstill;
 mod steps;

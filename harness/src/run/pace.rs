@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::share::Share;
 use crate::process;
+use crate::process::Share;
 use crate::verdict::conclude::RunEnd;
 
 /// How many times its patience a step may take in host time while QEMU waits for a processor.

@@ -21,6 +21,7 @@ mod child;
 mod forker;
 mod frozen;
 mod output;
+mod share;
 mod strays;
 
 use std::ffi::{OsStr, OsString};
@@ -34,6 +35,7 @@ pub use child::{Child, Exit};
 pub use forker::spawn;
 pub use frozen::frozen;
 pub use output::{CommandError, Finished};
+pub use share::Share;
 pub use strays::{adopt_strays, end_strays};
 
 /// What is to be run, as data.

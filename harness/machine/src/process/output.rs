@@ -12,7 +12,10 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use super::{Child, Command, Exit, forker};
+use super::{Child, Command, Exit, Share, forker};
+
+/// How many times its limit a program may take that has to wait for a processor all the time.
+const MOST_TIMES: u32 = 20;
 
 /// Most that is kept of either output stream; a program that writes more is read on but not remembered.
 const KEPT_BYTES: usize = 16 << 20;
@@ -54,7 +57,8 @@ pub enum CommandError {
 impl Command {
     /// Runs it to its end, with `input` on its standard input.
     ///
-    /// It leads its own process group, which is killed after `limit`.
+    /// It leads its own process group, which is killed after `limit`. Time in which it was ready and had no processor does not
+    /// count, up to [`MOST_TIMES`] the limit.
     ///
     /// # Errors
     ///
@@ -74,22 +78,25 @@ impl Command {
         limit: Duration,
         watch: &mut dyn FnMut(&[u8]),
     ) -> Result<Finished, CommandError> {
-        let deadline = Instant::now() + limit;
         let not_started = |source| CommandError::NotStarted { program: self.to_string(), source };
         let mut command = self.prepared();
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let child = forker::spawn(command, Vec::new()).map(Child::new).map_err(not_started)?;
         let pieces = pump_all(&child, input).map_err(not_started)?;
+        let mut deadline = Deadline::new(child.id(), limit);
 
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let exit = loop {
-            match pieces.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            match pieces.recv_timeout(deadline.left()) {
                 Ok((Stream::Out, piece)) => {
                     watch(&piece);
                     keep(&mut stdout, &piece);
                 }
                 Ok((Stream::Err, piece)) => keep(&mut stderr, &piece),
-                Err(mpsc::RecvTimeoutError::Disconnected) => break until(&child, deadline).map_err(not_started)?,
+                Err(mpsc::RecvTimeoutError::Disconnected) => {
+                    break until(&child, &mut deadline).map_err(not_started)?;
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) if deadline.moves_on() => {}
                 Err(mpsc::RecvTimeoutError::Timeout) => break None,
             }
         };
@@ -99,6 +106,38 @@ impl Command {
             return Err(CommandError::TimedOut { program: self.to_string(), after: limit, stderr });
         };
         Ok(Finished { exit, stdout, stderr })
+    }
+}
+
+/// Until when a program is waited for: on a host with many more tasks than processors it needs many times as long.
+struct Deadline {
+    process: u32,
+    limit: Duration,
+    begin: Instant,
+    /// What it has waited for a processor, as far as that was given to it in addition.
+    given: Duration,
+}
+
+impl Deadline {
+    fn new(process: u32, limit: Duration) -> Deadline {
+        Deadline { process, limit, begin: Instant::now(), given: Duration::ZERO }
+    }
+
+    fn left(&self) -> Duration {
+        (self.begin + self.limit + self.given).saturating_duration_since(Instant::now())
+    }
+
+    /// Asked when it has passed: gives what the program has waited since, at least the tenth of a second that makes asking again
+    /// worth it.
+    fn moves_on(&mut self) -> bool {
+        self.give(Share::of(self.process).waited_since(&Share::default()))
+    }
+
+    fn give(&mut self, waited: Duration) -> bool {
+        let more = waited.min(self.limit * (MOST_TIMES - 1));
+        let moves = more >= self.given + Duration::from_millis(100);
+        self.given = self.given.max(more);
+        moves
     }
 }
 
@@ -150,11 +189,11 @@ fn keep(all: &mut Vec<u8>, piece: &[u8]) {
 }
 
 /// Waits for a child that has closed its output; `None` at the deadline.
-fn until(child: &Child, deadline: Instant) -> io::Result<Option<Exit>> {
+fn until(child: &Child, deadline: &mut Deadline) -> io::Result<Option<Exit>> {
     loop {
         match child.try_wait()? {
             Some(exit) => return Ok(Some(exit)),
-            None if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(2)),
+            None if !deadline.left().is_zero() || deadline.moves_on() => std::thread::sleep(Duration::from_millis(2)),
             None => return Ok(None),
         }
     }
@@ -192,6 +231,18 @@ mod tests {
         let mut command = Command::new("sleep");
         let error = command.arg("infinity").read(&vec![0; 1 << 20], Duration::from_millis(200)).unwrap_err();
         assert!(matches!(&error, CommandError::TimedOut { .. }), "{error}");
+    }
+
+    #[test]
+    fn what_a_program_waited_for_a_processor_is_given_to_it_and_no_more() {
+        let second = Duration::from_secs(1);
+        let mut deadline = Deadline::new(u32::MAX, second);
+        assert!(!deadline.moves_on(), "nobody has waited");
+        assert!(!deadline.give(Duration::from_millis(50)));
+        assert!(deadline.give(second * 3) && !deadline.give(second * 3), "once for the same wait");
+        assert!(deadline.left() > second * 3);
+        assert!(deadline.give(second * 1000) && !deadline.give(second * 2000));
+        assert!(deadline.left() <= second * MOST_TIMES);
     }
 
     #[test]

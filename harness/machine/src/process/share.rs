@@ -1,7 +1,7 @@
-//! How much of the host a QEMU had: whether it could run, had to wait for a processor, or was stopped.
+//! How much of the host a process had: whether it could run, had to wait for a processor, or was stopped.
 //!
 //! Linux counts for each thread how long it ran, and how long it was ready to run and had no processor (`schedstat`, its first two
-//! numbers, `Documentation/scheduler/sched-stats.rst`). A deadline that passes while QEMU waits says nothing about the guest. A
+//! numbers, `Documentation/scheduler/sched-stats.rst`). A deadline that passes while a program waits says nothing about it. A
 //! QEMU that sleeps because its guest is idle does not wait.
 
 use std::collections::BTreeMap;
@@ -61,9 +61,8 @@ fn is_stopped(stat: &str) -> bool {
     stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
 }
 
-#[cfg(test)]
 impl Share {
-    /// A count for one thread.
+    /// A count for one thread, for the tests of those who judge by it.
     pub fn counted(waited: Duration, stopped: bool) -> Share {
         Share { waited: BTreeMap::from([(1, waited)]), ran: Duration::ZERO, stopped }
     }
