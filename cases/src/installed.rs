@@ -173,6 +173,11 @@ fn two_disks(bare: &Machine) -> Vec<Case> {
             .machine(holding(&unlisted, debian("root").inactive()))
             .expect(past_root())
             .control(holding(&unlisted, debian("root"))),
+        // menus leave a hidden option out, and the boot manager tries it, unless it is not active either
+        case(bare, "hidden-inactive")
+            .machine(holding(&unlisted, debian("root").hidden().inactive()))
+            .expect(past_root())
+            .control(holding(&unlisted, debian("root").hidden())),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 use bootwright::case::Case;
 use bootwright::case::story::{Milestone, Story};
-use bootwright::machine::{Board, Firmware, Machine, Medium};
+use bootwright::machine::{Board, DiskClass, Firmware, Machine, Medium};
 use bootwright::verdict::{Expectation, booted};
 use bootwright_images::After;
 
@@ -15,7 +15,8 @@ pub fn cases() -> Vec<Case> {
 /// Those of UEFI firmware on one board.
 pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
     let bare = Machine::new(firmware, board);
-    let mut cases = vec![kept_over_power_cycle(&bare), restored_after_removal(&bare)];
+    let mut cases =
+        vec![kept_over_power_cycle(&bare), restored_after_removal(&bare), restored_last_without_bootindex(&bare)];
     cases.extend(written_by_the_guest(&bare));
     for case in &mut cases {
         case.axes.insert("class".to_owned(), "virtio-blk".to_owned());
@@ -52,6 +53,21 @@ fn restored_after_removal(bare: &Machine) -> Case {
         .story(story)
         .expect(Expectation::attempts([booted("right"), booted("wrong"), booted("right")]))
         .control_blank("right")
+        .long(SEVERAL_OVMF)
+}
+
+/// The same without a bootindex: an option that the firmware made itself goes with its disk, so that nobody waits for what is not
+/// there, and comes back behind those that stayed.
+fn restored_last_without_bootindex(bare: &Machine) -> Case {
+    let unlisted = bare.clone().virtio_blk(Medium::bootable("first"));
+    // of another class: of two with one name the one that is left changes its own, and its option is a new one
+    let unlisted = unlisted.drive(DiskClass::Nvme, 0, Medium::bootable("second"));
+    let story = Story::new().wait(Milestone::Ended).power_cycle(&["first"]);
+    Case::new(id(bare, "removed-and-restored::without-bootindex"))
+        .control(unlisted.clone().with_bootindex_of("first", 1))
+        .machine(unlisted)
+        .story(story.wait(Milestone::Ended).power_cycle(&[]))
+        .expect(Expectation::attempts([booted("first"), booted("second"), booted("second")]))
         .long(SEVERAL_OVMF)
 }
 

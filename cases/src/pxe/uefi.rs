@@ -1,7 +1,9 @@
 //! OVMF boots over the network by its own stack and by iPXE's EFI ROM; one lan serves three kinds of guest.
 
+use std::net::Ipv4Addr;
+
 use bootwright::case::Case;
-use bootwright::lan::{BootAnswer, DhcpServer, Dhcpv6Server, Fault, Ipv6, LanSpec, Match};
+use bootwright::lan::{AnswerAfter, BootAnswer, DhcpServer, Dhcpv6Server, Fault, Ipv6, LanSpec, Match};
 use bootwright::machine::{Board, Machine, Network};
 use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Cause, Expectation, Expected, OnLan, booted, failed_entry, tftp, timed_out_entry};
@@ -12,7 +14,7 @@ use crate::networks::{BIOS_FILE, EFI_FILE, Switched, Uefi, healthy_for, nic_then
 pub fn cases() -> Vec<Case> {
     let (pc, q35) = (on_x86(Board::Pc), on_x86(Board::Q35));
     let mut cases = vec![own_stack(pc), own_stack(q35), ipxe_rom(pc), ipxe_rom(q35)];
-    cases.extend([missing_file(pc), no_server(pc), ipv6(pc)]);
+    cases.extend([missing_file(pc), no_server(pc), ipv6(pc), late_server(pc), other_boot_server(pc)]);
     cases.extend(three_guests());
     cases.extend(isc_rules());
     cases
@@ -26,7 +28,8 @@ pub fn cases() -> Vec<Case> {
 
 /// Those that do not depend on the architecture but for its code.
 pub fn on(guest: Uefi) -> Vec<Case> {
-    vec![own_stack(guest), missing_file(guest), no_server(guest), ipv6(guest)]
+    let both = [late_server(guest), other_boot_server(guest)];
+    [own_stack(guest), missing_file(guest), no_server(guest), ipv6(guest)].into_iter().chain(both).collect()
 }
 
 /// One of each kind, in the default suite; SeaBIOS' guest among the three costs nothing.
@@ -97,6 +100,36 @@ fn no_server(guest: Uefi) -> Case {
     let unanswered = |option: &str| timed_out_entry(option).because_of(Cause::NoOffer);
     let (pxe, http) = (unanswered("PXEv4"), unanswered("HTTPv4"));
     guest.switched_off(case(guest, "dead-network").machine(dead).control(machine), |ipv6| all_fail(ipv6, &pxe, &http))
+}
+
+/// A server that answers the last of the four discovers, which come at 0, 4, 12 and 28 s (`PXEBC_DHCP_RETRIES` and `mPxeDhcpTimeout` of
+/// edk2's `NetworkPkg/UefiPxeBcDxe`).
+fn late_server(guest: Uefi) -> Case {
+    let after = |discovers| {
+        let server = DhcpServer { answer_after: AnswerAfter::Discovers(discovers), ..to_program() };
+        guest.machine(guest.offers(LanSpec::new().dhcp(server), EFI_FILE, "served")).without_ipv6()
+    };
+    case(guest, "server-misses-3-discovers")
+        .machine(after(3))
+        .expect(Expectation::boots("served").without_trying("next").on_lan(OnLan::Discovers(4, 4)))
+        .control(after(4))
+}
+
+/// The file is on another host than the DHCP server, which says so in siaddr (RFC 2131 section 2).
+fn other_boot_server(guest: Uefi) -> Case {
+    let answer = BootAnswer::file(EFI_FILE).next_server(Ipv4Addr::new(10, 77, 0, 1));
+    let lan = LanSpec::new().dhcp(DhcpServer::rogue("elsewhere").rule(Match::Any, answer));
+    let machine = guest.machine(guest.offers(lan, EFI_FILE, "served")).without_ipv6();
+    case(guest, "next-server-is-another-host").control(without_file(&machine)).machine(machine).expect(
+        Expectation::boots("served")
+            .without_trying("next")
+            .on_lan(OnLan::AcknowledgedBy("elsewhere".into()))
+            .on_lan(OnLan::Fetched(EFI_FILE.into())),
+    )
+}
+
+fn to_program() -> DhcpServer {
+    DhcpServer::new("main").boot_file(EFI_FILE)
 }
 
 /// PXE over IPv6, by router advertisement and DHCPv6 boot file URL.

@@ -13,6 +13,9 @@ use crate::machine::{BootOption, Machine, OptionTarget, paths};
 /// `LOAD_OPTION_ACTIVE` (UEFI specification, section 3.1.3).
 const ACTIVE: u32 = 1;
 
+/// `LOAD_OPTION_HIDDEN`.
+const HIDDEN: u32 = 8;
+
 /// What a disk that the machine does not have boots.
 const ELSEWHERE: &str = r"\EFI\OTHER\A.EFI";
 
@@ -61,7 +64,7 @@ impl Places<'_> {
             OptionTarget::Raw(digits) => bytes(digits)?,
         };
         Ok(LoadOption {
-            attributes: if option.active { ACTIVE } else { 0 },
+            attributes: if option.active { ACTIVE } else { 0 } | if option.hidden { HIDDEN } else { 0 },
             description: option.description.clone(),
             device_path: String::new(),
             device_path_bytes,

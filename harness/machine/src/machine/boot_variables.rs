@@ -66,6 +66,9 @@ pub struct BootOption {
     /// Whether firmware tries it by itself (`LOAD_OPTION_ACTIVE`).
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub active: bool,
+    /// Whether menus leave it out (`LOAD_OPTION_HIDDEN`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
     /// What the program is given, in hexadecimal digits.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub optional_data: String,
@@ -104,13 +107,19 @@ impl BootVariables {
     /// Adds an active option.
     pub fn option(mut self, number: u16, description: &str, target: OptionTarget) -> BootVariables {
         let (description, optional_data) = (description.to_owned(), String::new());
-        self.options.push(BootOption { number, description, target, active: true, optional_data });
+        self.options.push(BootOption { number, description, target, active: true, hidden: false, optional_data });
         self
     }
 
     /// The option added last is not active.
     pub fn inactive(mut self) -> BootVariables {
         self.options.iter_mut().last().into_iter().for_each(|option| option.active = false);
+        self
+    }
+
+    /// The option added last is hidden.
+    pub fn hidden(mut self) -> BootVariables {
+        self.options.iter_mut().last().into_iter().for_each(|option| option.hidden = true);
         self
     }
 
