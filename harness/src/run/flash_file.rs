@@ -12,6 +12,9 @@ use crate::evidence::file;
 /// How much is read at once, in bytes.
 const PIECE: usize = 256 << 10;
 
+/// What QEMU writes back at least when a byte is programmed.
+const SECTOR: usize = 512;
+
 /// How many bytes are compared with zeros at once.
 const BLOCK: usize = 4096;
 
@@ -47,6 +50,13 @@ impl FlashFile {
                 }
             }
         }
+    }
+
+    /// Whether a sector behind the one with this byte is what it was in another image, and not erased (ones) or zeros in both.
+    pub fn has_left_of(&self, other: &FlashFile, offset: usize) -> bool {
+        let pairs = self.bytes.chunks_exact(SECTOR).zip(other.bytes.chunks_exact(SECTOR)).skip(offset / SECTOR + 1);
+        let blank = |sector: &[u8]| [0, 0xff].iter().any(|blank| sector.iter().all(|byte| byte == blank));
+        pairs.into_iter().any(|(one, other)| one == other && !blank(one))
     }
 
     /// Its bytes up to the last one that is not zero.
@@ -99,6 +109,20 @@ mod tests {
         assert!(std::fs::read(&copy).unwrap() == bytes);
         assert!(std::fs::metadata(&copy).unwrap().blocks() * 512 < 2 << 20);
         assert_eq!(FlashFile::read(&copy).unwrap(), image);
+    }
+
+    #[test]
+    fn a_sector_that_is_as_it_was_is_left_unless_it_is_blank_or_of_the_header() {
+        let image = |sectors: [u8; 3]| {
+            let bytes: Vec<u8> = sectors.iter().flat_map(|&byte| [byte; SECTOR]).collect();
+            FlashFile { length: bytes.len() as u64, bytes }
+        };
+        let left = |now, then| image(now).has_left_of(&image(then), 72);
+        assert!(left([1, 0xff, 7], [2, 3, 7]) && left([1, 7, 0xff], [1, 7, 7]));
+        for gone in [[1, 0xff, 0xff], [1, 0xff, 6], [1, 0xff, 8]] {
+            assert!(!left(gone, [1, 6, 7]), "{gone:?}");
+        }
+        assert!(!left([1, 0xff, 0xff], [1, 0xff, 0xff]));
     }
 
     #[test]

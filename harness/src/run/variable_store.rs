@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::damage;
 use super::error::RunError;
 use super::flash_file::FlashFile;
-use crate::evidence::nvram;
+use crate::evidence::nvram::{self, NvramError};
 use crate::machine::{Access, Damage};
 use crate::verdict::stores::{Seen, Stores, Unknown};
 use crate::verdict::views::BootStore;
@@ -195,8 +195,15 @@ impl VariableStoreFile {
         let off = self.powered_off.iter().enumerate();
         files.extend(off.map(|(index, seen)| (format!("nvram-powered-off-{}.json", index + 1), to_json(seen))));
         files.push(("nvram-after.json".to_owned(), to_json(&after)));
-        let untouched = FlashFile::read(&self.path()).ok().is_some_and(|image| Some(image) == self.powered_on);
-        let stores = Some(Stores { powered_off: self.powered_off.clone(), after, untouched });
+        let image = FlashFile::read(&self.path()).ok();
+        let erased = match (&after, image.as_ref().zip(self.powered_on.as_ref())) {
+            (Err(Unknown::Undecodable(NvramError::NoStore { offset, .. })), Some((now, then))) => {
+                !now.has_left_of(then, *offset)
+            }
+            _ => false,
+        };
+        let untouched = image.is_some() && image == self.powered_on;
+        let stores = Some(Stores { powered_off: self.powered_off.clone(), after, untouched, erased });
         DecodedStores { files, boot, timeout, stores }
     }
 

@@ -27,6 +27,8 @@ pub struct Stores {
     pub after: Seen,
     /// The file is byte for byte what it was at the last power-on.
     pub untouched: bool,
+    /// The file has a volume without a variable store, and nothing of what was behind the volume's header at the last power-on.
+    pub erased: bool,
 }
 
 /// One thing that must be so of the variable store.
@@ -50,6 +52,8 @@ pub enum OnStore {
     Sound,
     /// At the end its volume is one, but holds no variable store.
     Gone,
+    /// The same, and the file holds nothing of what was behind the volume's header at the last power-on: the firmware erased it.
+    Erased,
 }
 
 impl OnStore {
@@ -99,6 +103,10 @@ impl OnStore {
                 Err(problem) => Err(format!("expected a volume without a variable store, but {problem}")),
                 Ok(_) => Err("expected a volume without a variable store, but it has one".to_owned()),
             },
+            OnStore::Erased => OnStore::Gone.check(stores).and_then(|()| match stores.erased {
+                true => Ok(()),
+                false => Err("flash that the firmware erased is not erased in its file".to_owned()),
+            }),
         }
     }
 }
@@ -169,7 +177,7 @@ mod tests {
     }
 
     fn stores(before: VariableStore, after: Seen) -> Stores {
-        Stores { powered_off: vec![Ok(before)], after, untouched: false }
+        Stores { powered_off: vec![Ok(before)], after, untouched: false, erased: false }
     }
 
     /// A boot option of a program in the firmware's own volume, and one of a PCI device.
@@ -219,9 +227,10 @@ mod tests {
         let before = store(&[]);
         let unreadable = stores(before.clone(), Err(no_volume()));
         assert!(OnStore::Keeps.check(&unreadable).unwrap_err().contains("no volume"));
-        let unseen = Stores { powered_off: Vec::new(), after: Ok(before.clone()), untouched: true };
+        let unseen = Stores { powered_off: Vec::new(), after: Ok(before.clone()), untouched: true, erased: false };
         assert!(OnStore::Keeps.check(&unseen).is_err());
-        let unreadable = Stores { powered_off: vec![Err(no_volume())], after: Ok(before), untouched: true };
+        let unreadable =
+            Stores { powered_off: vec![Err(no_volume())], after: Ok(before), untouched: true, erased: false };
         assert!(OnStore::Keeps.check(&unreadable).is_err());
     }
 
@@ -255,7 +264,12 @@ mod tests {
         let gone = NvramError::NoStore { offset: 0x48, signature };
         let unread = stores(store(&[]), Err(Unknown::NotRead(gone.to_string())));
         assert!(OnStore::Gone.check(&unread).is_err());
-        assert_eq!(OnStore::Gone.check(&stores(store(&[]), Err(gone.into()))), Ok(()));
+        let gone = stores(store(&[]), Err(gone.into()));
+        assert_eq!(OnStore::Gone.check(&gone), Ok(()));
+        let refused = OnStore::Erased.check(&gone).unwrap_err();
+        assert_eq!(refused, "flash that the firmware erased is not erased in its file");
+        assert_eq!(OnStore::Erased.check(&Stores { erased: true, ..gone }), Ok(()));
+        assert!(OnStore::Erased.check(&Stores { erased: true, ..unreadable.clone() }).is_err());
         assert!(OnStore::Sound.check(&unreadable).is_err());
     }
 }
