@@ -58,7 +58,7 @@ impl Command {
     /// Runs it to its end, with `input` on its standard input.
     ///
     /// It leads its own process group, which is killed after `limit`. Time in which it was ready and had no processor does not
-    /// count, up to [`MOST_TIMES`] the limit.
+    /// count, up to twenty times the limit.
     ///
     /// # Errors
     ///
