@@ -190,7 +190,7 @@ fn idling(firmware: Firmware, board: Board) -> Case {
     Case::new(id(firmware, board, "idling"))
         .axis("first", "idling")
         .machine(machine(After::Idle))
-        .expect(Expectation::attempts([booted("first"), booted("first")]).without_trying("second").lasting(300, 340))
+        .expect(Expectation::attempts([booted("first"), booted("first")]).without_trying("second").lasting(300, 400))
         .control(machine(After::Hang))
         .long("two boots by a virtual clock, and five minutes of it between")
 }

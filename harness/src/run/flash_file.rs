@@ -64,6 +64,11 @@ impl FlashFile {
         &self.bytes
     }
 
+    /// Bytes of the whole file.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
     /// An image of the same length with other bytes at its beginning.
     pub fn with_bytes(&self, bytes: Vec<u8>) -> FlashFile {
         FlashFile { length: self.length.max(bytes.len() as u64), bytes }

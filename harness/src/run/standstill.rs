@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::processors::Processor;
-use crate::machine::{Firmware, Machine};
+use crate::machine::{Clock, Firmware, Machine};
 use crate::trace::Standstill;
 
 /// What a guest has done by now that reaches beyond its processors and its memory.
@@ -59,7 +59,10 @@ impl Limits {
     /// a program (`EfiBootManagerBoot` in edk2's `BmBoot.c`), the firmware's network stacks some minutes of a clock of the guest's
     /// own; machines that wait for a network have such a clock.
     pub fn known(machine: &Machine) -> Limits {
+        // a clock of the guest's own runs as slowly as the host has time for it, and Arm's cannot be read
+        let unread = machine.firmware == Firmware::Aavmf && matches!(machine.clock, Some(Clock::Virtual { .. }));
         let (guest, host) = match (machine.has_nic(), machine.firmware.is_uefi()) {
+            (false, true) if unread => (400, 400),
             (true, _) => (600, 110),
             (false, true) => (400, 80),
             (false, false) => (150, 80),

@@ -47,7 +47,9 @@ impl Given {
     fn to(&self, image: &FlashFile) -> Result<FlashFile, RunError> {
         let written = |error| RunError::because("the boot variables cannot be written", error);
         // AAVMF formats a template without a store at the first power-on; something is to be in it before
-        let store = if nvram::is_blank(image.bytes()) { nvram::formatted() } else { image.bytes().to_vec() };
+        let formatted = nvram::formatted();
+        let has_room = image.length() >= formatted.len() as u64;
+        let store = if nvram::is_blank(image.bytes()) && has_room { formatted } else { image.bytes().to_vec() };
         let mut bytes = match self.variables.as_slice() {
             [] => store,
             variables => nvram::with_variables(&store, variables).map_err(written)?,
@@ -290,9 +292,12 @@ mod tests {
         assert_eq!(fs::metadata(store.path()).unwrap().len(), 1 << 20);
         let store = VariableStoreFile::copy_of(&template, &Given::default(), dir.path()).unwrap();
         assert!(store.decoded().is_err(), "what nothing is done to stays blank");
-        fs::write(&template, b"variables").unwrap();
-        let refused = VariableStoreFile::copy_of(&template, &full(), dir.path()).err().unwrap();
-        assert!(refused.to_string().contains("cannot be damaged"), "{refused}");
+        // the zeros have the size of OVMF's store, which is never blank
+        for wrong in [b"variables".to_vec(), vec![0; 540_672], Vec::new()] {
+            fs::write(&template, wrong).unwrap();
+            let refused = VariableStoreFile::copy_of(&template, &full(), dir.path()).err().unwrap();
+            assert!(refused.to_string().contains("cannot be damaged"), "{refused}");
+        }
     }
 
     #[test]

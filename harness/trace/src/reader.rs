@@ -7,6 +7,9 @@ use bootwright_lan::LanEvent;
 use bootwright_machine::evidence::Source;
 use bootwright_machine::machine::Firmware;
 
+/// Why a line that a reset cut is missing: a payload resets the machine itself only behind its line.
+const CUT_BY_GUEST: &str = "a line is not whole, and nobody but the guest reset the machine";
+
 /// What one firmware's log has said so far.
 #[derive(Clone)]
 pub(super) enum Parser {
@@ -23,6 +26,8 @@ pub struct Reader {
     lines_cut: usize,
     /// Resets from outside, which may come in the middle of anything.
     resets_from_outside: usize,
+    /// The last reset was one.
+    reset_last_from_outside: bool,
     /// Reads the text of media that somebody else made.
     watcher: Option<guest_text::Watcher>,
     pub(super) trace: Trace,
@@ -41,6 +46,7 @@ impl Reader {
             main: lines::Splitter::default(),
             lines_cut: 0,
             resets_from_outside: 0,
+            reset_last_from_outside: false,
             watcher: None,
             trace: Trace { laps: 1, ..Trace::default() },
         }
@@ -89,7 +95,9 @@ impl Reader {
     fn line(&mut self, line: &str) {
         let line = match (&self.parser, ovmf::begins_anew(line)) {
             (Parser::Ovmf(_), Some((cut, banner))) => {
-                self.lines_cut += usize::from(ovmf::is_telling(cut) || Payload::is_part(cut));
+                if !self.reset_last_from_outside && (ovmf::is_telling(cut) || Payload::is_part(cut)) {
+                    self.trace.hole(CUT_BY_GUEST);
+                }
                 banner
             }
             _ => line,
@@ -155,9 +163,8 @@ impl Reader {
     /// read, and not by a deadline or the end of QEMU.
     pub fn finish(&mut self, over: bool) {
         let rest = self.main.rest();
-        // a payload resets the machine itself only behind its line
         if self.lines_cut > self.resets_from_outside {
-            self.trace.hole("a line is not whole, and nobody but the guest reset the machine");
+            self.trace.hole(CUT_BY_GUEST);
         }
         match &mut self.parser {
             Parser::SeaBios(parser) if !over => parser.finish(&rest, &mut self.trace),
@@ -168,6 +175,7 @@ impl Reader {
 
     /// The machine was reset: a new lap begins. Under SeaBIOS the log's own banner says so; for OVMF the QMP event does.
     pub fn reset(&mut self) {
+        self.reset_last_from_outside = false;
         self.trace.standstill = None;
         if let Parser::Ovmf(parser) = &mut self.parser {
             parser.cut(&mut self.trace, Interruption::Reset);
@@ -188,6 +196,7 @@ impl Reader {
     pub fn reset_from_outside(&mut self) {
         self.resets_from_outside += 1;
         self.reset();
+        self.reset_last_from_outside = true;
     }
 
     /// Takes what the lans saw, once all of it has arrived, and the serial port's text: each attempt over a NIC is given

@@ -218,6 +218,10 @@ impl Trace {
     /// How often the entry that is tried now, or was tried last, was tried on this lap.
     pub fn tries_of_last(&self) -> usize {
         let Some(last) = self.last_of_lap() else { return 0 };
+        // "DVD/CD" without its entry may be another drive each time
+        if last.entry.is_none() && !last.target.bytes().any(|letter| letter.is_ascii_digit()) {
+            return 0;
+        }
         let same = |one: &&Attempt| one.lap == last.lap && one.target == last.target && one.entry == last.entry;
         self.attempts.iter().rev().filter(same).count()
     }
