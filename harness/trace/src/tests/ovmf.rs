@@ -305,7 +305,8 @@ fn a_line_that_is_not_whole_where_aavmf_begins_anew_by_itself_is_a_hole(#[case] 
 fn a_reset_from_outside_excuses_no_line_that_the_guests_own_reset_cut() {
     let mut reader = Reader::new(Firmware::Aavmf, names(""));
     let says = |reader: &mut Reader, text: &str| reader.push(Source::Serial, text.as_bytes());
-    says(&mut reader, &[AAVMF_BEGINS, "BOOTWRIGHT/1 nonce=0011"].concat());
+    let whole = bds("BdsDxe: loading OPTION\r\nBdsDxe: starting OPTION\r\n");
+    says(&mut reader, &[AAVMF_BEGINS, &whole, "BOOTWRIGHT/1 nonce=0011"].concat());
     reader.reset_by_guest();
     says(&mut reader, AAVMF_BEGINS);
     reader.reset_from_outside();
