@@ -7,6 +7,7 @@ use bootwright::case::story::{Milestone, Story, WhileOff};
 use bootwright::machine::{
     Access, Board, BootVariables, Damage, Firmware, Machine, Medium, OptionTarget, VariableStore,
 };
+use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Expectation, OnStore, booted};
 use bootwright_images::After;
 
@@ -202,8 +203,8 @@ fn holed(bare: &Machine) -> Vec<Case> {
 }
 
 /// No byte is free. Behind a life of its own OVMF makes room by clearing out deleted variables; where all others are live it
-/// has no consoles and no boot options, and runs a disk in silence, that with the best bootindex if there is one. So does AAVMF,
-/// which begins to clear out all the same, and leaves the note of that behind the variables (`FaultTolerantWriteDxe`).
+/// has no consoles and no boot options, and runs a disk in silence, that with the best bootindex if there is one. From edk2 2024.02 on
+/// the store is then written anew as it was, at each power-on.
 fn filled(bare: &Machine) -> Vec<Case> {
     let damage = || Damage::Full { left: 0 };
     let case = |when: &str, machine: Machine, control: Machine, expected: &[&str]| {
@@ -218,9 +219,9 @@ fn filled(bare: &Machine) -> Vec<Case> {
     let later = || ended().power_cycle_with(WhileOff::new().damage(damage()));
     let again = || ended().power_cycle_with(WhileOff::new());
     let nothing_written = |mut case: Case| {
-        let flash = if bare.firmware == Firmware::Aavmf { OnStore::Keeps } else { OnStore::Untouched };
-        case.expectation = case.expectation.on_store(OnStore::Lacks("BootOrder".to_owned())).on_store(flash);
-        case
+        let lacks = case.expectation.on_store(OnStore::Lacks("BootOrder".to_owned()));
+        case.expectation = lacks.clone().on_store(OnStore::Untouched);
+        case.expect_where(Behaviour::RecoverySignalsReadyToBoot, lacks.on_store(OnStore::WrittenAnew))
     };
     let (writing, silent, listed) = (
         machine(bare, After::WriteBootOrder, false),

@@ -205,7 +205,10 @@ impl VariableStoreFile {
             _ => false,
         };
         let untouched = image.is_some() && image == self.powered_on;
-        let stores = Some(Stores { powered_off: self.powered_off.clone(), after, untouched, erased });
+        let written_anew = image.as_ref().zip(self.powered_on.as_ref()).is_some_and(|(now, then)| {
+            now.length() == then.length() && nvram::is_written_anew(then.bytes(), now.bytes())
+        });
+        let stores = Some(Stores { powered_off: self.powered_off.clone(), after, untouched, written_anew, erased });
         DecodedStores { files, boot, timeout, stores }
     }
 

@@ -30,6 +30,9 @@ pub enum Behaviour {
     /// OVMF runs `\EFI\BOOT\BOOTX64.EFI` of any disk, listed or not, once all boot options have failed, and ends in its
     /// prompt and not in the shell.
     RecoversUnlistedDisks,
+    /// UEFI firmware that starts a loader by platform recovery announces that (ReadyToBoot), so that a store with next to no
+    /// room left is written anew.
+    RecoverySignalsReadyToBoot,
     /// iPXE's EFI option ROMs bring a driver only, and OVMF's own stack boots over it.
     EfiRomIsDriverOnly,
     /// AAVMF has no boot option for a NIC unless the processor has random numbers (FEAT_RNG); a virtio-rng device comes too late.
@@ -56,13 +59,20 @@ pub struct Row {
 }
 
 /// Every behaviour, with the versions that have it.
-pub(crate) const TABLE: [Row; 6] = [
+pub(crate) const TABLE: [Row; 7] = [
     Row {
         behaviour: Behaviour::EmptyAhciDriveIsNoOption,
         name: "empty-ahci-drive-is-no-option",
         components: &["ovmf", "aavmf"],
         range: ">=2023.5",
         link: "https://github.com/tianocore/edk2/commit/0e5717009779ec6c1e35f979426a2cd407b3e73a",
+    },
+    Row {
+        behaviour: Behaviour::RecoverySignalsReadyToBoot,
+        name: "recovery-signals-ready-to-boot",
+        components: &["ovmf", "aavmf"],
+        range: ">=2024.2",
+        link: "https://github.com/tianocore/edk2/commit/8c1e9f9c6fa7b5137003b0cfa6d54a6bada16d8e",
     },
     Row {
         behaviour: Behaviour::RecoversUnlistedDisks,
@@ -161,10 +171,10 @@ mod tests {
 
     #[rstest]
     #[case::bookworm("2022.11-6+deb12u2", "1.0.0+git-20190125.36a4c85-5.1", &[])]
-    #[case::trixie("2025.02-8+deb13u1", "1.21.1+git20250501.dad20602+dfsg-1", &["empty-ahci-drive-is-no-option", "efi-rom-is-driver-only", "discovers-again-after-nak"])]
-    #[case::sid("2026.08+ds-2", "2.0.0+dfsg-5", &["empty-ahci-drive-is-no-option", "recovers-unlisted-disks", "efi-rom-is-driver-only", "discovers-again-after-nak"])]
-    #[case::ubuntu("2024.02-2ubuntu0.7", "1.21.1+git-20220113.fbbdc3926-0ubuntu2", &["empty-ahci-drive-is-no-option", "discovers-again-after-nak"])]
-    #[case::fedora("20240813-2.fc41", "20240119-1.gitde8a0821.fc41", &["empty-ahci-drive-is-no-option", "discovers-again-after-nak"])]
+    #[case::trixie("2025.02-8+deb13u1", "1.21.1+git20250501.dad20602+dfsg-1", &["empty-ahci-drive-is-no-option", "recovery-signals-ready-to-boot", "efi-rom-is-driver-only", "discovers-again-after-nak"])]
+    #[case::sid("2026.08+ds-2", "2.0.0+dfsg-5", &["empty-ahci-drive-is-no-option", "recovery-signals-ready-to-boot", "recovers-unlisted-disks", "efi-rom-is-driver-only", "discovers-again-after-nak"])]
+    #[case::ubuntu("2024.02-2ubuntu0.7", "1.21.1+git-20220113.fbbdc3926-0ubuntu2", &["empty-ahci-drive-is-no-option", "recovery-signals-ready-to-boot", "discovers-again-after-nak"])]
+    #[case::fedora("20240813-2.fc41", "20240119-1.gitde8a0821.fc41", &["empty-ahci-drive-is-no-option", "recovery-signals-ready-to-boot", "discovers-again-after-nak"])]
     #[case::own_build("unknown", "unknown", &[])]
     fn a_platform_has_the_behaviours_of_its_versions(#[case] ovmf: &str, #[case] ipxe: &str, #[case] names: &[&str]) {
         let behaviours = Behaviours::of_versions(&[("seabios", "1.16.2"), ("ovmf", ovmf), ("ipxe", ipxe)]);

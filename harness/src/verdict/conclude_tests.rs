@@ -27,7 +27,7 @@ fn differing() -> Views {
 }
 
 fn sound(store: &stores::Seen) -> Stores {
-    Stores { powered_off: Vec::new(), after: store.clone(), untouched: true, erased: false }
+    Stores { powered_off: Vec::new(), after: store.clone(), untouched: true, written_anew: false, erased: false }
 }
 
 const EXIT: Exit = Exit { code: Some(3), signal: None };

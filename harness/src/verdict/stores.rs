@@ -27,6 +27,9 @@ pub struct Stores {
     pub after: Seen,
     /// The file is byte for byte what it was at the last power-on.
     pub untouched: bool,
+    /// The firmware has written the whole store once since the last power-on, with the bytes that it had
+    /// ([`crate::evidence::nvram::is_written_anew`]).
+    pub written_anew: bool,
     /// The file has a volume without a variable store, and nothing of what was behind the volume's header at the last power-on.
     pub erased: bool,
 }
@@ -48,6 +51,9 @@ pub enum OnStore {
     Untouched,
     /// The guest has written since the last power-on.
     Written,
+    /// Since the last power-on the firmware has written the whole store once with the bytes that it had, and nothing else: all
+    /// that differs is the note of that write in the working block behind the store.
+    WrittenAnew,
     /// At the end it is sound: it decodes, and nothing is wrong with it.
     Sound,
     /// At the end its volume is one, but holds no variable store.
@@ -94,6 +100,8 @@ impl OnStore {
             OnStore::Untouched => Err("the guest has written to the variable store".to_owned()),
             OnStore::Written if stores.untouched => Err("the guest has not written to the variable store".to_owned()),
             OnStore::Written => Ok(()),
+            OnStore::WrittenAnew if stores.written_anew => Ok(()),
+            OnStore::WrittenAnew => Err("the variable store was not written anew, once, as it was".to_owned()),
             OnStore::Sound => match after()?.problems.first() {
                 None => Ok(()),
                 Some(problem) => Err(format!("the variable store is not sound: {problem}")),
@@ -177,7 +185,7 @@ mod tests {
     }
 
     fn stores(before: VariableStore, after: Seen) -> Stores {
-        Stores { powered_off: vec![Ok(before)], after, untouched: false, erased: false }
+        Stores { powered_off: vec![Ok(before)], after, untouched: false, written_anew: false, erased: false }
     }
 
     /// A boot option of a program in the firmware's own volume, and one of a PCI device.
@@ -227,10 +235,21 @@ mod tests {
         let before = store(&[]);
         let unreadable = stores(before.clone(), Err(no_volume()));
         assert!(OnStore::Keeps.check(&unreadable).unwrap_err().contains("no volume"));
-        let unseen = Stores { powered_off: Vec::new(), after: Ok(before.clone()), untouched: true, erased: false };
+        let unseen = Stores {
+            powered_off: Vec::new(),
+            after: Ok(before.clone()),
+            untouched: true,
+            written_anew: false,
+            erased: false,
+        };
         assert!(OnStore::Keeps.check(&unseen).is_err());
-        let unreadable =
-            Stores { powered_off: vec![Err(no_volume())], after: Ok(before), untouched: true, erased: false };
+        let unreadable = Stores {
+            powered_off: vec![Err(no_volume())],
+            after: Ok(before),
+            untouched: true,
+            written_anew: false,
+            erased: false,
+        };
         assert!(OnStore::Keeps.check(&unreadable).is_err());
     }
 
@@ -246,9 +265,12 @@ mod tests {
         assert!(OnStore::Gone.check(&sound).unwrap_err().ends_with("but it has one"));
         assert_eq!(OnStore::Written.check(&sound), Ok(()));
         assert!(OnStore::Untouched.check(&sound).is_err());
-        let untouched = Stores { untouched: true, ..sound };
+        let untouched = Stores { untouched: true, ..sound.clone() };
         assert!(OnStore::Written.check(&untouched).is_err());
         assert_eq!(OnStore::Untouched.check(&untouched), Ok(()));
+        assert!(OnStore::WrittenAnew.check(&untouched).is_err() && OnStore::WrittenAnew.check(&sound).is_err());
+        let anew = Stores { written_anew: true, ..sound.clone() };
+        assert_eq!(OnStore::WrittenAnew.check(&anew), Ok(()));
     }
 
     #[test]

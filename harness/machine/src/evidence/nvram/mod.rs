@@ -21,6 +21,7 @@ mod load_option;
 mod path_bytes;
 mod store;
 mod utf16;
+mod working_block;
 mod write;
 
 use std::collections::BTreeMap;
@@ -37,6 +38,7 @@ pub use guid::{GLOBAL_VARIABLE, Guid};
 pub use load_option::LoadOption;
 pub use path_bytes::device_path_bytes;
 pub use store::{STORE_HEADER, decode};
+pub use working_block::is_written_anew;
 pub use write::with_variables;
 
 /// How the headers of variables are laid out.
