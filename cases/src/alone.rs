@@ -1,8 +1,8 @@
 //! Every disk and optical class boots when it is the only drive.
 
 use bootwright::case::Case;
-use bootwright::machine::{Board, DiskClass, Firmware, Machine, Medium};
-use bootwright::verdict::Expectation;
+use bootwright::machine::{Board, DiskClass, Firmware, Machine, Medium, UsbController};
+use bootwright::verdict::{Expectation, failed};
 use bootwright_images::{Boots, FatType, PartitionTable};
 
 use crate::classes::{self, COMBINATIONS};
@@ -36,6 +36,10 @@ pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
     };
     let mut cases: Vec<Case> = all.into_iter().map(case).collect();
     cases.extend(layouts(firmware, board));
+    if board != Board::Pc {
+        cases.extend(isohybrid(firmware, board));
+        cases.push(iso9660_loader(firmware, board));
+    }
     cases
 }
 
@@ -51,6 +55,32 @@ fn load(board: Board, sectors: u16) -> Case {
         .machine(Machine::new(Firmware::SeaBios, board).drive(classes::native_optical(board), 0, medium).bootindex(1))
         .expect(Expectation::boots("only"))
         .control_blank("only")
+}
+
+/// An ISO image that is a hard disk's too boots in a disk, in a USB stick and in an optical drive.
+fn isohybrid(firmware: Firmware, board: Board) -> [Case; 3] {
+    let stick = DiskClass::Usb(UsbController::Xhci);
+    [DiskClass::VirtioBlk, stick, classes::native_optical(board)].map(|class| {
+        Case::new(format!("alone::{}::{}::isohybrid-{}", firmware.name(), board.name(), class.name()))
+            .axis("class", class.name())
+            .machine(Machine::new(firmware, board).drive(class, 0, Medium::isohybrid("only")).bootindex(1))
+            .expect(Expectation::boots("only"))
+            .control_blank("only")
+    })
+}
+
+/// UEFI firmware has no driver for ISO 9660: a loader that no El Torito entry leads to is not found. A BIOS has its own entry.
+fn iso9660_loader(firmware: Firmware, board: Board) -> Case {
+    let machine = |medium| Machine::new(firmware, board).drive(classes::native_optical(board), 0, medium).bootindex(1);
+    let case = Case::new(format!("alone::{}::{}::iso9660-loader", firmware.name(), board.name()))
+        .axis("class", classes::native_optical(board).name())
+        .machine(machine(Medium::iso9660_loader("only")));
+    match firmware.is_uefi() {
+        true => case
+            .expect(Expectation::nothing_boots([failed("only").because("Not Found")]))
+            .control(machine(Medium::bootable("only"))),
+        false => case.expect(Expectation::boots("only")).control_blank("only"),
+    }
 }
 
 /// A floppy boots on SeaBIOS. OVMF has no driver for it.

@@ -1,6 +1,5 @@
-//! An installer's CD that comes before the system: left in, it runs again; ejected, it makes room.
-//!
-//! Nothing is installed: the system's disk is bootable from the start.
+//! An installer's CD and the system's disk: one that makes the disk bootable and resets; one that comes before a system that is
+//! there already, and runs again where it is left in, or makes room where it is ejected.
 
 use bootwright::case::Case;
 use bootwright::case::story::Story;
@@ -18,8 +17,8 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// Those of one firmware on one board.
-pub fn on(firmware: Firmware, board: Board) -> [Case; 2] {
-    [ejected(firmware, board), left_in(firmware, board)]
+pub fn on(firmware: Firmware, board: Board) -> [Case; 4] {
+    [ejected, left_in, installs, installs_before_the_system].map(|case| case(firmware, board))
 }
 
 fn case(firmware: Firmware, board: Board, what: &str) -> Case {
@@ -56,4 +55,30 @@ fn left_in(firmware: Firmware, board: Board) -> Case {
         .machine(machine([1, 2]))
         .expect(Expectation::laps(3, [booted("installer")]).without_trying("system"))
         .control(machine([2, 1]))
+}
+
+fn installing(firmware: Firmware, board: Board, after: After, [installer, system]: [i64; 2]) -> Machine {
+    Machine::new(firmware, board)
+        .drive(classes::native_optical(board), 0, Medium::then("installer", after))
+        .bootindex(installer)
+        .virtio_blk(Medium::uninstalled("system"))
+        .bootindex(system)
+}
+
+/// The disk comes first and is not bootable yet: the installer runs once, and what it has written is there after its reset.
+fn installs(firmware: Firmware, board: Board) -> Case {
+    let machine = |after| installing(firmware, board, after, [2, 1]);
+    case(firmware, board, "installs")
+        .machine(machine(After::Install))
+        .expect(Expectation::attempts([failed("system"), booted("installer"), booted("system")]))
+        .control(machine(After::Exit))
+}
+
+/// The CD comes first and is left in: the installer runs again after its reset, and finds nothing to install.
+fn installs_before_the_system(firmware: Firmware, board: Board) -> Case {
+    let machine = |after, order| installing(firmware, board, after, order);
+    case(firmware, board, "installs-left-in")
+        .machine(machine(After::Install, [1, 2]))
+        .expect(Expectation::attempts([booted("installer"), booted("installer")]).without_trying("system"))
+        .control(machine(After::Install, [2, 1]))
 }

@@ -57,6 +57,18 @@ pub fn catalogue() -> Vec<Example> {
         with("cdrom-load-1", "ISO 9660 whose BIOS program loads the rest of itself", Cdrom, el_torito(1, 0)),
         with("cdrom-load-64", "ISO 9660 whose BIOS program is loaded as 32 KiB", Cdrom, el_torito(64, 0)),
         with("cdrom-decoys", "ISO 9660 with two UEFI entries before the bootable one", Cdrom, el_torito(4, 2)),
+        with(
+            "cdrom-iso9660-loader",
+            "ISO 9660 whose EFI application is in its file system only",
+            Cdrom,
+            Content::Iso9660Loader { after: After::Exit },
+        ),
+        with(
+            "isohybrid",
+            "ISO 9660 that boots as a hard disk too",
+            Disk,
+            Content::Isohybrid { fat: Fat16, after: After::Exit },
+        ),
         with("floppy", "1.44 MB floppy with a FAT12 volume", Floppy, Content::bootable()),
         with("floppy-raw", "1.44 MB floppy, boot program only", Floppy, bootable(BiosOnly, Mbr, Fat12)),
         with(
@@ -73,6 +85,13 @@ pub fn catalogue() -> Vec<Example> {
             Disk,
             Content::NoSignature,
         ),
+        with(
+            "uninstalled",
+            "disk that an installer makes bootable",
+            Disk,
+            Content::Uninstalled { fat: Fat16, after: After::Exit },
+        ),
+        with("installer", "makes another disk bootable, then resets", Cdrom, Content::bootable_then(After::Install)),
         with("hang", "prints its line, then halts", Disk, Content::bootable_then(After::Hang)),
         with("idle", "prints its line, then halts with interrupts on", Disk, Content::bootable_then(After::Idle)),
         with(

@@ -43,6 +43,14 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
             (Boots::Both, table, fat, after)
         }
         Content::BadLoader(_) => (Boots::UefiOnly, PartitionTable::Gpt, FatType::Fat16, After::Exit),
+        Content::Uninstalled { .. } if sector_bytes != 512 => {
+            return Err(ImageError::impossible(
+                "a disk to install with 4096-byte sectors",
+                "the installer writes sectors of 512 bytes",
+                "use MediumKind::Disk",
+            ));
+        }
+        Content::Uninstalled { fat, after } => (Boots::Both, PartitionTable::Mbr, fat, after),
         Content::NoSignature => {
             paths = vec![OTHER_PATH.to_owned()];
             (Boots::Both, PartitionTable::Mbr, FatType::Fat16, After::Exit)
@@ -55,11 +63,20 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
             return Err(ImageError::impossible(
                 "an El Torito boot catalogue on a hard disk",
                 "only ISO 9660 has one",
-                "use MediumKind::Cdrom, or Content::Bootable",
+                "use MediumKind::Cdrom, Content::Isohybrid or Content::Bootable",
+            ));
+        }
+        Content::Isohybrid { .. } if sector_bytes == 512 => return crate::iso::build(spec, nonce),
+        Content::Isohybrid { .. } | Content::Iso9660Loader { .. } => {
+            return Err(ImageError::impossible(
+                "an ISO 9660 volume on such a hard disk",
+                "its sectors are not those of an optical drive, and only an isohybrid image is for a hard disk",
+                "use MediumKind::Cdrom, or Content::Isohybrid with MediumKind::Disk",
             ));
         }
     };
-    let signed = spec.content != Content::NoSignature && boots != Boots::UefiOnly;
+    let unsigned = matches!(spec.content, Content::NoSignature | Content::Uninstalled { .. });
+    let signed = !unsigned && boots != Boots::UefiOnly;
     let bad = match spec.content {
         Content::BadLoader(bad) => Some(bad),
         _ => None,

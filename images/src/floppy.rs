@@ -18,14 +18,14 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
                 "use MediumKind::Disk",
             ));
         }
-        Content::ElTorito { .. } => {
+        Content::ElTorito { .. } | Content::Isohybrid { .. } | Content::Iso9660Loader { .. } => {
             return Err(ImageError::impossible(
-                "an El Torito boot catalogue on a floppy",
-                "only ISO 9660 has one",
+                "an ISO 9660 image on a floppy",
+                "it is for an optical drive, or as an isohybrid image for a hard disk",
                 "use MediumKind::Cdrom, or Content::Bootable",
             ));
         }
-        Content::Installed { .. } | Content::BadLoader(_) => {
+        Content::Installed { .. } | Content::BadLoader(_) | Content::Uninstalled { .. } => {
             return Err(ImageError::impossible(
                 "an installed system or a bad loader on a floppy",
                 "it has its loader on an EFI system partition",

@@ -1,12 +1,13 @@
 //! ISO 9660 with El Torito boot entries (ECMA-119; El Torito 1.0; UEFI 2.10 section 13.3.2).
 //!
 //! Blocks of 2048 bytes: 16 primary volume descriptor, 17 boot record, 18 terminator, 19 and 20 path tables, 21 root
-//! directory, 22 boot catalogue, then the BIOS program and the FAT image with the EFI application.
+//! directory, 22 boot catalogue, then the BIOS program and the FAT image with the EFI application, or that application in the
+//! folders of the volume. An isohybrid image has an MBR and its program in blocks 0 to 15, which ISO 9660 leaves to the system.
 
 use crate::disk::OTHER_PATH;
 use crate::fat::{self, FileIn};
 use crate::payload::{self, Load};
-use crate::{After, Boots, Content, FatType, Image, ImageError, MediumSpec, Nonce};
+use crate::{After, Boots, Content, FatType, Image, ImageError, MediumSpec, Nonce, mbr};
 
 const BLOCK: u64 = 2048;
 const PATH_TABLE_LITTLE: u32 = 19;
@@ -14,7 +15,8 @@ const PATH_TABLE_BIG: u32 = 20;
 const ROOT: u32 = 21;
 const CATALOGUE: u32 = 22;
 const FIRST_FILE: u64 = 23;
-const PATH_TABLE_BYTES: u32 = 10;
+/// Where the program of an isohybrid image's MBR goes on.
+const AFTER_MBR: Load = Load::Sectors { lba: 1, sector_bytes: 512 };
 const BLANK_SECTORS: u64 = 2048;
 /// What BIOSes expect whatever the program's length: four 512-byte sectors.
 const LOAD_SECTORS: u16 = 4;
@@ -26,7 +28,10 @@ const LOAD_LIMIT: u16 = 64;
 const DECOY_LIMIT: u8 = 8;
 
 pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError> {
-    let whole = |boots, fat, after, load_sectors, decoys| Plan { boots, fat, after, load_sectors, decoys, whole: true };
+    let whole = |boots, fat, after, load_sectors, decoys| {
+        let (is_hybrid, has_loose_loader) = (false, false);
+        Plan { boots, fat, after, load_sectors, decoys, whole: true, is_hybrid, has_loose_loader }
+    };
     let plan = match spec.content {
         Content::Blank | Content::VendorReboot => {
             let blocks = spec.size(spec.sectors.unwrap_or(BLANK_SECTORS), BLOCK)?;
@@ -34,9 +39,15 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
         }
         Content::Bootable { boots, fat, after, .. } => whole(boots, fat, after, LOAD_SECTORS, 0),
         Content::ElTorito { boots, fat, after, load_sectors, decoys } => whole(boots, fat, after, load_sectors, decoys),
-        Content::Installed { .. } | Content::BadLoader(_) => {
+        Content::Isohybrid { fat, after } => {
+            Plan { is_hybrid: true, ..whole(Boots::Both, fat, after, LOAD_SECTORS, 0) }
+        }
+        Content::Iso9660Loader { after } => {
+            Plan { has_loose_loader: true, ..whole(Boots::BiosOnly, FatType::Fat16, after, LOAD_SECTORS, 0) }
+        }
+        Content::Installed { .. } | Content::BadLoader(_) | Content::Uninstalled { .. } => {
             return Err(ImageError::impossible(
-                "an installed system or a bad loader on an optical medium",
+                "an installed system, one to install or a bad loader on an optical medium",
                 "it has its loader on an EFI system partition",
                 "use MediumKind::Disk",
             ));
@@ -57,6 +68,10 @@ struct Plan {
     decoys: u8,
     /// With the catalogue's key bytes and the removable media path.
     whole: bool,
+    /// With an MBR, as a hard disk has it.
+    is_hybrid: bool,
+    /// With the EFI application in the folders of the volume.
+    has_loose_loader: bool,
 }
 
 impl Plan {
@@ -84,7 +99,8 @@ impl Plan {
     }
 
     fn build(&self, spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError> {
-        let mut files = Files { list: vec![File::new("BOOT.CAT;1", CATALOGUE.into(), BLOCK)], next: FIRST_FILE };
+        let mut files = Files { list: vec![Record::file("BOOT.CAT;1", CATALOGUE.into(), BLOCK)], next: FIRST_FILE };
+        let application = payload::efi_application_for(spec.efi, &spec.name, nonce, self.after)?;
         let mut entries = Vec::new();
         let mut program = None;
         if self.boots != Boots::UefiOnly {
@@ -115,25 +131,58 @@ impl Plan {
             entries.push(Entry { platform: PLATFORM_UEFI, block: *block as u32, sectors });
         }
 
+        let mut folders = vec![Folder { name: "", block: ROOT.into(), parent: 0, records: Vec::new() }];
+        let mut loose = None;
+        if self.has_loose_loader {
+            let loader = files.reserve(application.len() as u64);
+            let [efi, boot] = [files.reserve(BLOCK), files.reserve(BLOCK)];
+            files.list.push(Record::folder("EFI", efi));
+            let records = vec![Record::file(spec.efi.loader_record(), loader, application.len() as u64)];
+            folders.push(Folder { name: "EFI", block: efi, parent: 0, records: vec![Record::folder("BOOT", boot)] });
+            folders.push(Folder { name: "BOOT", block: boot, parent: 1, records });
+            loose = Some(loader);
+        }
+        let hybrid = match self.is_hybrid {
+            true => Some(payload::bios_program(&spec.name, nonce, self.after, AFTER_MBR, 0)?),
+            false => None,
+        };
+
         let blocks = spec.size(files.next * (BLOCK / 512), BLOCK)?;
         let volume_size = u32::try_from(blocks).map_err(|_| ImageError::TooLarge {
             what: "ISO 9660 volume size in 2048-byte blocks",
             value: blocks,
             limit: u32::MAX.into(),
         })?;
+        folders[0].records = files.list;
         let mut image = Image::zero(blocks * BLOCK);
+        if let Some(program) = hybrid {
+            let partition = |active, kind, start, count| mbr::Partition { active, kind, start, count };
+            let mut partitions = vec![partition(true, mbr::TYPE_HIDDEN, 0, blocks * (BLOCK / 512))];
+            let esp = |(block, fat, _): &(u64, FatType, &str)| {
+                partition(false, mbr::TYPE_ESP, block * (BLOCK / 512), volume_sectors(*fat).into())
+            };
+            partitions.extend(volumes.iter().map(esp));
+            image.put(0, mbr::sector(Some(&program), nonce.disk_signature(), &partitions, true));
+            image.put(512, &program[512..]);
+        }
         let mut put = |block: u64, bytes: Vec<u8>| image.put(block * BLOCK, bytes);
-        put(16, primary_descriptor(volume_size));
+        let tables = [path_table(&folders, Endian::Little), path_table(&folders, Endian::Big)];
+        put(16, primary_descriptor(volume_size, tables[0].len() as u32));
         put(17, boot_record());
         put(18, descriptor(255));
-        put(PATH_TABLE_LITTLE.into(), path_table(ROOT.to_le_bytes(), 1_u16.to_le_bytes()));
-        put(PATH_TABLE_BIG.into(), path_table(ROOT.to_be_bytes(), 1_u16.to_be_bytes()));
-        put(ROOT.into(), root_directory(files.list));
+        for (block, table) in [PATH_TABLE_LITTLE, PATH_TABLE_BIG].into_iter().zip(tables) {
+            put(block.into(), table);
+        }
+        for folder in &folders {
+            put(folder.block, folder.encode(folders[usize::from(folder.parent)].block));
+        }
         put(CATALOGUE.into(), catalogue(&entries, self.whole));
         if let Some((block, bytes)) = program {
             put(block, bytes);
         }
-        let application = payload::efi_application_for(spec.efi, &spec.name, nonce, self.after)?;
+        if let Some(block) = loose {
+            put(block, application.clone());
+        }
         for (block, fat, path) in volumes {
             let shape = fat::Shape::fixed(fat, volume_sectors(fat), 0, nonce.disk_signature());
             fat::put(&mut image, block * BLOCK, &shape, &[FileIn { path, bytes: &application }])?;
@@ -162,31 +211,67 @@ fn volume_sectors(fat: FatType) -> u32 {
     }
 }
 
-struct File {
+/// What stands in a folder.
+struct Record {
     name: &'static str,
     block: u64,
     bytes: u64,
+    is_folder: bool,
 }
 
-impl File {
-    fn new(name: &'static str, block: u64, bytes: u64) -> Self {
-        Self { name, block, bytes }
+impl Record {
+    fn file(name: &'static str, block: u64, bytes: u64) -> Self {
+        Self { name, block, bytes, is_folder: false }
+    }
+
+    /// A folder of one block.
+    fn folder(name: &'static str, block: u64) -> Self {
+        Self { name, block, bytes: BLOCK, is_folder: true }
     }
 }
 
-/// The files so far and the first block after them.
+/// What stands in the root so far, and the first block that is free.
 struct Files {
-    list: Vec<File>,
+    list: Vec<Record>,
     next: u64,
 }
 
 impl Files {
-    /// Places a file of `bytes` and returns its first block.
+    /// Places a file of `bytes` in the root and returns its first block.
     fn add(&mut self, name: &'static str, bytes: u64) -> u64 {
+        let block = self.reserve(bytes);
+        self.list.push(Record::file(name, block, bytes));
+        block
+    }
+
+    /// The first of the blocks for `bytes`.
+    fn reserve(&mut self, bytes: u64) -> u64 {
         let block = self.next;
-        self.list.push(File::new(name, block, bytes));
         self.next += bytes.div_ceil(BLOCK);
         block
+    }
+}
+
+/// A folder of one block; `parent` counts folders from the root, which is its own.
+struct Folder {
+    name: &'static str,
+    block: u64,
+    parent: u16,
+    records: Vec<Record>,
+}
+
+impl Folder {
+    /// Itself, its parent, then what stands in it by name.
+    fn encode(&self, parent: u64) -> Vec<u8> {
+        let mut bytes = directory_record(&[0], self.block as u32, BLOCK as u32, true);
+        bytes.extend(directory_record(&[1], parent as u32, BLOCK as u32, true));
+        let mut records: Vec<&Record> = self.records.iter().collect();
+        records.sort_by_key(|record| record.name);
+        for record in records {
+            let (block, length) = (record.block as u32, record.bytes as u32);
+            bytes.extend(directory_record(record.name.as_bytes(), block, length, record.is_folder));
+        }
+        bytes
     }
 }
 
@@ -249,7 +334,7 @@ fn boot_record() -> Vec<u8> {
     bytes
 }
 
-fn primary_descriptor(blocks: u32) -> Vec<u8> {
+fn primary_descriptor(blocks: u32, path_table_bytes: u32) -> Vec<u8> {
     const DATE: &[u8; 16] = b"2020010100000000";
     const NO_DATE: &[u8; 16] = b"0000000000000000";
     let mut bytes = descriptor(1);
@@ -259,7 +344,7 @@ fn primary_descriptor(blocks: u32) -> Vec<u8> {
     bytes[120..124].copy_from_slice(&both_16(1));
     bytes[124..128].copy_from_slice(&both_16(1));
     bytes[128..132].copy_from_slice(&both_16(BLOCK as u16));
-    bytes[132..140].copy_from_slice(&both_32(PATH_TABLE_BYTES));
+    bytes[132..140].copy_from_slice(&both_32(path_table_bytes));
     bytes[140..144].copy_from_slice(&PATH_TABLE_LITTLE.to_le_bytes());
     bytes[148..152].copy_from_slice(&PATH_TABLE_BIG.to_be_bytes());
     bytes[156..190].copy_from_slice(&directory_record(&[0], ROOT, BLOCK as u32, true));
@@ -271,22 +356,25 @@ fn primary_descriptor(blocks: u32) -> Vec<u8> {
     bytes
 }
 
-/// The root directory's entry, the only one.
-fn path_table(root: [u8; 4], parent: [u8; 2]) -> Vec<u8> {
-    let mut bytes = vec![1, 0];
-    bytes.extend(root);
-    bytes.extend(parent);
-    bytes.extend([0, 0]);
-    bytes
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Endian {
+    Little,
+    Big,
 }
 
-/// One block: itself, its parent (itself again), the files by name.
-fn root_directory(mut files: Vec<File>) -> Vec<u8> {
-    files.sort_by_key(|file| file.name);
-    let mut bytes = directory_record(&[0], ROOT, BLOCK as u32, true);
-    bytes.extend(directory_record(&[1], ROOT, BLOCK as u32, true));
-    for file in files {
-        bytes.extend(directory_record(file.name.as_bytes(), file.block as u32, file.bytes as u32, false));
+/// An entry for each folder, parents first (ECMA-119 section 9.4).
+fn path_table(folders: &[Folder], endian: Endian) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for folder in folders {
+        let name: &[u8] = if folder.name.is_empty() { &[0] } else { folder.name.as_bytes() };
+        let (block, parent) = (folder.block as u32, folder.parent + 1);
+        bytes.extend([name.len() as u8, 0]);
+        match endian {
+            Endian::Little => bytes.extend([&block.to_le_bytes()[..], &parent.to_le_bytes()].concat()),
+            Endian::Big => bytes.extend([&block.to_be_bytes()[..], &parent.to_be_bytes()].concat()),
+        }
+        bytes.extend(name);
+        bytes.resize(bytes.len().next_multiple_of(2), 0);
     }
     bytes
 }

@@ -6,6 +6,8 @@ use crate::payload;
 pub(crate) const TYPE_ESP: u8 = 0xef;
 /// Protective entry of a GPT disk.
 pub(crate) const TYPE_PROTECTIVE: u8 = 0xee;
+/// A hidden partition that no system mounts: what an isohybrid image says of its own volume.
+pub(crate) const TYPE_HIDDEN: u8 = 0x17;
 /// Some other system's data: what a disk without an ESP carries.
 pub(crate) const TYPE_LINUX: u8 = 0x83;
 

@@ -285,5 +285,6 @@ fn code(after: After) -> u8 {
         After::WriteBootOrder => 8,
         After::ReturnSuccess => 9,
         After::Idle => 10,
+        After::Install => 11,
     }
 }

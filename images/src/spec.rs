@@ -72,6 +72,9 @@ pub enum After {
     ReturnSuccess,
     /// Halts with interrupts on, again after each of them: what a program does that waits for a key.
     Idle,
+    /// What an installer does: makes the first other hard disk bootable that holds [`Content::Uninstalled`], and resets the
+    /// machine as [`After::ResetSystem`] does. Where none is left to install it ends the virtual machine as [`After::Exit`] does.
+    Install,
 }
 
 /// The kind of device that a medium goes into.
@@ -140,6 +143,16 @@ impl EfiMachine {
         match self {
             EfiMachine::X64 => "EFI/BOOT/BOOTX64.EFI",
             EfiMachine::Aa64 => "EFI/BOOT/BOOTAA64.EFI",
+        }
+    }
+}
+
+impl EfiMachine {
+    /// The last name of [`EfiMachine::removable_media_path`] as ISO 9660 has it.
+    pub(crate) fn loader_record(self) -> &'static str {
+        match self {
+            EfiMachine::X64 => "BOOTX64.EFI;1",
+            EfiMachine::Aa64 => "BOOTAA64.EFI;1",
         }
     }
 }
@@ -250,6 +263,33 @@ pub enum Content {
     },
     /// A GPT disk without boot code that has at the removable media path what UEFI firmware cannot run (hard disks only).
     BadLoader(BadLoader),
+    /// What [`Content::Bootable`] is on an MBR disk but for its boot signature, without which a BIOS finds no boot code and UEFI
+    /// firmware no partition, until [`After::Install`] has written it (hard disks with 512-byte sectors only).
+    Uninstalled {
+        /// File system of the ESP.
+        #[serde(default)]
+        fat: FatType,
+        /// What the payload does after its line.
+        #[serde(default)]
+        after: After,
+    },
+    /// An ISO 9660 image that is a hard disk's image too, as isohybrid and xorriso make it: the MBR before its volume has boot
+    /// code and an entry for the El Torito UEFI image. For optical drives and hard disks with 512-byte sectors.
+    Isohybrid {
+        /// File system of the UEFI image.
+        #[serde(default)]
+        fat: FatType,
+        /// What the payload does after its line.
+        #[serde(default)]
+        after: After,
+    },
+    /// An EFI application at the removable media path of an ISO 9660 volume, and no El Torito entry for UEFI that leads to it
+    /// (optical media only). A BIOS has its boot entry.
+    Iso9660Loader {
+        /// What the payload does after its line.
+        #[serde(default)]
+        after: After,
+    },
     /// All zero.
     Blank,
     /// Boot code but no 0x55 0xaa in bytes 510 and 511 (BIOS); an ESP without the removable media path (UEFI).

@@ -85,6 +85,15 @@ fn a_disk_without_signature_has_its_code_but_neither_signature_nor_path() {
     assert!(elsewhere.is_some_and(|result| result.is_ok()));
 }
 
+#[test]
+fn a_disk_to_install_lacks_its_signature_and_nothing_else() {
+    let bytes = medium(MediumKind::Disk, Content::Uninstalled { fat: FatType::Fat16, after: After::Exit });
+    let mut bytes = bytes.to_bytes().expect("small");
+    assert_eq!(bytes[510..512], [0, 0]);
+    bytes[510..512].copy_from_slice(&[0x55, 0xaa]);
+    assert_eq!(bytes, medium(MediumKind::Disk, Content::bootable()).to_bytes().expect("small"));
+}
+
 #[rstest]
 fn an_installed_system_has_its_loader_at_its_own_path(#[values(false, true)] fallback: bool) {
     let file = OnDisk::image(&medium(MediumKind::Disk, Content::installed("\\EFI\\debian\\grubx64.efi", fallback)));

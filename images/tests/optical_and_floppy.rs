@@ -38,6 +38,8 @@ fn entries_by_xorriso(bytes: &[u8]) -> Option<Vec<(String, String, String, Strin
 #[case::fat32_reaches_to_the_end(bootable(Boots::Both, PartitionTable::Mbr, FatType::Fat32), &[("BIOS", "4"), ("UEFI", "0")])]
 #[case::load_1(el_torito(Boots::Both, 1, 0), &[("BIOS", "1"), ("UEFI", "2880")])]
 #[case::load_64(el_torito(Boots::BiosOnly, 64, 0), &[("BIOS", "64")])]
+#[case::isohybrid(Content::Isohybrid { fat: FatType::Fat12, after: After::Exit }, &[("BIOS", "4"), ("UEFI", "2880")])]
+#[case::iso9660_loader(Content::Iso9660Loader { after: After::Exit }, &[("BIOS", "4")])]
 #[case::decoys(el_torito(Boots::Both, 4, 2), &[("BIOS", "4"), ("UEFI", "2880"), ("UEFI", "2880"), ("UEFI", "2880")])]
 #[case::decoys_first(el_torito(Boots::UefiOnly, 4, 1), &[("UEFI", "2880"), ("UEFI", "2880")])]
 fn xorriso_lists_the_boot_entries(#[case] content: Content, #[case] wanted: &[(&str, &str)]) {
@@ -72,6 +74,37 @@ fn xorriso_reads_the_boot_files_out_of_the_file_system() {
         run(xorriso.args(["-osirrox", "on", "-indev"]).arg(file.path()).args(["-extract", "/EFI.IMG"]).arg(&copy));
     assert!(ok, "{text}");
     assert_eq!(std::fs::read(copy).expect("extracted"), bytes[24 * BLOCK..24 * BLOCK + 8192 * 512]);
+}
+
+#[test]
+fn xorriso_reads_a_loader_that_no_boot_entry_leads_to_out_of_its_folders() {
+    let bytes = iso(Content::Iso9660Loader { after: After::Exit });
+    let file = OnDisk::bytes(&bytes);
+    let Some(mut xorriso) = tool("xorriso") else { return };
+    let copy = file.beside("copy");
+    let extract = ["-extract", "/EFI/BOOT/BOOTX64.EFI"];
+    let (ok, text) = run(xorriso.args(["-osirrox", "on", "-indev"]).arg(file.path()).args(extract).arg(&copy));
+    assert!(ok, "{text}");
+    let program = payload::efi_application("right", NONCE, After::Exit).expect("a good name");
+    assert_eq!(std::fs::read(copy).expect("extracted"), program);
+}
+
+#[test]
+fn an_isohybrid_image_is_the_same_in_both_kinds_of_drive_and_has_a_table_before_its_volume() {
+    let content = || Content::Isohybrid { fat: FatType::Fat16, after: After::Exit };
+    let bytes = iso(content());
+    assert_eq!(bytes, medium(MediumKind::Disk, content()).to_bytes().expect("small"));
+    let disk = medium(MediumKind::Disk, Content::bootable()).to_bytes().expect("small");
+    assert_eq!(bytes[90..416], disk[90..416], "the boot code of a disk");
+    assert_eq!(bytes[510..512], [0x55, 0xaa]);
+    let file = OnDisk::bytes(&bytes);
+    let Some(mut sfdisk) = tool("sfdisk") else { return };
+    let (ok, text) = run(sfdisk.arg("--dump").arg(file.path()));
+    assert!(ok, "{text}");
+    let whole = format!("start=           0, size=    {:>8}, type=17, bootable", bytes.len() / 512);
+    assert!(text.contains(&whole), "{text}");
+    // the El Torito UEFI image is at block 24
+    assert!(text.contains("start=          96, size=        8192, type=ef"), "{text}");
 }
 
 #[rstest]

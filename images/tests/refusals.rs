@@ -17,6 +17,14 @@ fn bootable(boots: Boots, table: PartitionTable, fat: FatType) -> Content {
     Content::Bootable { boots, table, fat, after: After::Exit }
 }
 
+fn uninstalled() -> Content {
+    Content::Uninstalled { fat: FatType::Fat16, after: After::Exit }
+}
+
+fn isohybrid() -> Content {
+    Content::Isohybrid { fat: FatType::Fat16, after: After::Exit }
+}
+
 fn el_torito(boots: Boots, load_sectors: u16, decoys: u8) -> Content {
     Content::ElTorito { boots, fat: FatType::Fat12, after: After::Exit, load_sectors, decoys }
 }
@@ -86,6 +94,12 @@ fn a_size_in_part_of_a_sector_is_refused(
 #[case(MediumKind::Floppy, Content::VendorReboot, "use MediumKind::Disk")]
 #[case(MediumKind::Floppy, Content::installed("\\a.efi", true), "use MediumKind::Disk")]
 #[case(MediumKind::Cdrom, Content::installed("\\a.efi", true), "use MediumKind::Disk")]
+#[case(MediumKind::Cdrom, uninstalled(), "use MediumKind::Disk")]
+#[case(MediumKind::Floppy, uninstalled(), "use MediumKind::Disk")]
+#[case(MediumKind::Disk4Kn, uninstalled(), "use MediumKind::Disk")]
+#[case(MediumKind::Disk4Kn, isohybrid(), "use MediumKind::Cdrom")]
+#[case(MediumKind::Floppy, isohybrid(), "use MediumKind::Cdrom")]
+#[case(MediumKind::Disk, Content::Iso9660Loader { after: After::Exit }, "use MediumKind::Cdrom")]
 #[case(MediumKind::Disk, Content::installed("/a.efi", true), "is no path of short names")]
 #[case(MediumKind::Cdrom, el_torito(Boots::Both, 0, 0), "use 1 to 64 sectors")]
 #[case(MediumKind::Cdrom, el_torito(Boots::Both, 65, 0), "above the format's limit of 64")]

@@ -83,7 +83,7 @@ print_name:
 # In the order of the enum `After`.
 after_table:
         .word   after_exit, after_hang, after_return, after_keyboard, after_cf9, after_triple_fault, after_reset
-        .word   after_hang, after_hang, after_return, after_idle
+        .word   after_hang, after_hang, after_return, after_idle, after_install
 after_table_end:
 
 after_exit:
@@ -115,6 +115,38 @@ after_idle:
         jmp     after_idle
 after_reset:
         ljmp    $0xffff, $0
+
+# Signs the first other hard disk that has this program in sector 0 and no boot signature behind it, then resets.
+        .set    OTHER_SECTOR, 0x6000
+after_install:
+        movb    target, %dl
+        cmpb    drive, %dl
+        je      next_target
+        movb    $0x42, %ah
+        call    transfer
+        jc      next_target
+        cmpl    $0x30535742, OTHER_SECTOR + 416 # "BWS0"
+        jne     next_target
+        cmpw    $0, OTHER_SECTOR + 510
+        jne     next_target
+        movw    $0xaa55, OTHER_SECTOR + 510
+        movb    $0x43, %ah
+        call    transfer
+        jnc     after_reset
+next_target:
+        incb    target
+        cmpb    $0x90, target
+        jb      after_install
+        jmp     after_exit
+
+# int 13h function AH on sector 0 of the drive `target`; carry set where it failed.
+transfer:
+        movb    $0, %al
+        movb    target, %dl
+        movw    $1, target_packet + 2
+        movw    $target_packet, %si
+        int     $0x13
+        ret
 
 # 115200 baud, 8 data bits, no parity, 1 stop bit, no interrupts. The FIFO keeps what the firmware left in it.
 program_uart:
@@ -328,6 +360,13 @@ file_bios_geometry:
 empty_idt:
         .word   0
         .long   0
+target_packet:
+        .byte   16, 0
+        .word   1
+        .word   OTHER_SECTOR, 0
+        .quad   0
+target:
+        .byte   0x80
 selector:
         .word   0
 drive:

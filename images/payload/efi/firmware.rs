@@ -1,4 +1,4 @@
-//! The few UEFI tables, protocols and services that the payload uses (UEFI 2.10 sections 4.3, 4.4, 4.5, 8.2, 9.1).
+//! The few UEFI tables, protocols and services that the payload uses (UEFI 2.10 sections 4.3, 4.4, 4.5, 7.3, 8.2, 9.1, 13.9).
 
 use crate::arch;
 use core::ffi::c_void;
@@ -19,6 +19,30 @@ struct BootServices {
     header: [u8; 24],
     before_handle_protocol: [*const c_void; 16],
     handle_protocol: extern "efiapi" fn(*mut c_void, *const Guid, *mut *const c_void) -> usize,
+    before_locate_handle: [*const c_void; 2],
+    locate_handle: extern "efiapi" fn(u32, *const Guid, *const c_void, *mut usize, *mut *mut c_void) -> usize,
+}
+
+#[repr(C)]
+struct BlockIo {
+    revision: u64,
+    media: *const BlockMedia,
+    reset: *const c_void,
+    read: extern "efiapi" fn(*const BlockIo, u32, u64, usize, *mut u8) -> usize,
+    write: extern "efiapi" fn(*const BlockIo, u32, u64, usize, *const u8) -> usize,
+    flush: extern "efiapi" fn(*const BlockIo) -> usize,
+}
+
+/// The beginning of `EFI_BLOCK_IO_MEDIA`.
+#[repr(C)]
+struct BlockMedia {
+    id: u32,
+    is_removable: u8,
+    is_present: u8,
+    is_partition: u8,
+    is_read_only: u8,
+    is_write_cached: u8,
+    block_bytes: u32,
 }
 
 #[repr(C)]
@@ -46,6 +70,7 @@ struct Guid(u32, u16, u16, [u8; 8]);
 
 const LOADED_IMAGE: Guid = Guid(0x5b1b_31a1, 0x9562, 0x11d2, [0x8e, 0x3f, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b]);
 const DEVICE_PATH: Guid = Guid(0x0957_6e91, 0x6d3f, 0x11d2, [0x8e, 0x39, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b]);
+const BLOCK_IO: Guid = Guid(0x964e_5b21, 0x6459, 0x11d2, [0x8e, 0x39, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b]);
 const GLOBAL_VARIABLE: Guid = Guid(0x8be4_df61, 0x93ca, 0x11d2, [0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c]);
 
 /// Of the variable that is this program's own.
@@ -54,6 +79,15 @@ const OWN_NAME: &str = "Wrote";
 
 /// Non-volatile, with access in boot services and at run time.
 const ATTRIBUTES: u32 = 7;
+
+/// `EFI_LOCATE_SEARCH_TYPE` `ByProtocol`.
+const BY_PROTOCOL: u32 = 2;
+
+/// The most handles with Block I/O that are looked at.
+const HANDLES: usize = 128;
+
+/// Size in bytes of the sectors that are written.
+pub const BLOCK_BYTES: usize = 512;
 
 const RESET_COLD: u32 = 0;
 const RESET_SHUTDOWN: u32 = 2;
@@ -148,6 +182,25 @@ impl Firmware {
         unsafe { whole_path(self.loaded_image()?.file_path) }
     }
 
+    /// Whole disks that can be written, in sectors of [`BLOCK_BYTES`].
+    pub fn disks(&self) -> impl Iterator<Item = Disk> {
+        let mut handles = [ptr::null_mut(); HANDLES];
+        let mut size = size_of_val(&handles);
+        // SAFETY: see `new`; the firmware writes at most `size` bytes.
+        let status = unsafe {
+            let locate = (*(*self.system).boot).locate_handle;
+            self.call(|| locate(BY_PROTOCOL, &BLOCK_IO, ptr::null(), &mut size, handles.as_mut_ptr()))
+        };
+        let found = if status == 0 { size / size_of::<*mut c_void>() } else { 0 };
+        handles.into_iter().take(found).filter_map(|handle| {
+            let io: *const BlockIo = self.protocol(handle, &BLOCK_IO)?.cast();
+            // SAFETY: the protocol's interface has this layout, and nothing removes it meanwhile.
+            let media = unsafe { io.as_ref()?.media.as_ref()? };
+            let is_disk = media.is_present != 0 && media.is_partition == 0 && media.is_read_only == 0;
+            (is_disk && media.block_bytes as usize == BLOCK_BYTES).then_some(Disk { io, media: media.id })
+        })
+    }
+
     pub fn reset_cold(&self) {
         self.reset(RESET_COLD);
     }
@@ -189,6 +242,34 @@ impl Firmware {
         let result = service();
         arch::Interrupts::disable();
         result
+    }
+}
+
+/// A disk as the firmware gives access to it.
+pub struct Disk {
+    io: *const BlockIo,
+    media: u32,
+}
+
+impl Disk {
+    /// Reads sector 0; whether that worked.
+    pub fn read(&self, firmware: &Firmware, to: &mut [u8; BLOCK_BYTES]) -> bool {
+        // SAFETY: see `Firmware::disks`; the firmware writes `to.len()` bytes.
+        let status = unsafe {
+            let read = (*self.io).read;
+            firmware.call(|| read(self.io, self.media, 0, to.len(), to.as_mut_ptr()))
+        };
+        status == 0
+    }
+
+    /// Writes sector 0 and has it kept; whether that worked.
+    pub fn write(&self, firmware: &Firmware, from: &[u8; BLOCK_BYTES]) -> bool {
+        // SAFETY: see `Firmware::disks`; the firmware reads `from.len()` bytes.
+        unsafe {
+            let (write, flush) = ((*self.io).write, (*self.io).flush);
+            firmware.call(|| write(self.io, self.media, 0, from.len(), from.as_ptr())) == 0
+                && firmware.call(|| flush(self.io)) == 0
+        }
     }
 }
 

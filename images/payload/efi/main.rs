@@ -14,6 +14,7 @@ mod arch;
 mod boot_variables;
 mod firmware;
 mod fw_cfg;
+mod install;
 mod line;
 mod memory;
 
@@ -58,6 +59,7 @@ const WRITE_BOOT_NEXT: u8 = 7;
 const WRITE_BOOT_ORDER: u8 = 8;
 const RETURN_SUCCESS: u8 = 9;
 const IDLE: u8 = 10;
+const INSTALL: u8 = 11;
 
 #[unsafe(no_mangle)]
 extern "efiapi" fn efi_main(image: *mut c_void, system: *const SystemTable) -> usize {
@@ -76,6 +78,7 @@ extern "efiapi" fn efi_main(image: *mut c_void, system: *const SystemTable) -> u
         RESET_SYSTEM => firmware.reset_cold(),
         WRITE_BOOT_NEXT if write_once(&firmware, Write::Next) => firmware.reset_cold(),
         WRITE_BOOT_ORDER if write_once(&firmware, Write::Order) => firmware.reset_cold(),
+        INSTALL if install::sign_a_disk(&firmware) => firmware.reset_cold(),
         _ => {
             arch::exit_emulator();
             firmware.power_off();

@@ -478,8 +478,15 @@ fn sectors(index: usize, device: &Device, kind: Option<MediumKind>) -> Option<u6
         return medium.sectors;
     }
     let base_mib = match medium.content {
-        Content::Bootable { fat: FatType::Fat32, .. } | Content::Installed { fat: FatType::Fat32, .. } => {
-            if kind == Some(MediumKind::Disk4Kn) { 512 } else { 64 }
+        Content::Bootable { fat: FatType::Fat32, .. }
+        | Content::Installed { fat: FatType::Fat32, .. }
+        | Content::Uninstalled { fat: FatType::Fat32, .. }
+        | Content::Isohybrid { fat: FatType::Fat32, .. } => {
+            if kind == Some(MediumKind::Disk4Kn) {
+                512
+            } else {
+                64
+            }
         }
         _ if kind == Some(MediumKind::Disk4Kn) => 64,
         _ => 16,

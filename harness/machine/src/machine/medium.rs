@@ -103,6 +103,21 @@ impl Medium {
         Medium::new(name, Content::BadLoader(bad))
     }
 
+    /// A disk that lacks its boot signature until the program of an installer ([`After::Install`]) has written it.
+    pub fn uninstalled(name: &str) -> Medium {
+        Medium::new(name, Content::Uninstalled { fat: FatType::Fat16, after: After::Exit })
+    }
+
+    /// An ISO image that is a hard disk's image too.
+    pub fn isohybrid(name: &str) -> Medium {
+        Medium::new(name, Content::Isohybrid { fat: FatType::Fat16, after: After::Exit })
+    }
+
+    /// An ISO image whose EFI application no El Torito entry leads to; a BIOS has its own.
+    pub fn iso9660_loader(name: &str) -> Medium {
+        Medium::new(name, Content::Iso9660Loader { after: After::Exit })
+    }
+
     /// All zero.
     pub fn blank(name: &str) -> Medium {
         Medium::new(name, Content::Blank)
@@ -121,9 +136,12 @@ impl Medium {
     /// What its program does once its line is printed; `None` where it holds no program of ours.
     pub fn after(&self) -> Option<After> {
         match &self.content {
-            Content::Bootable { after, .. } | Content::ElTorito { after, .. } | Content::Installed { after, .. } => {
-                Some(*after)
-            }
+            Content::Bootable { after, .. }
+            | Content::ElTorito { after, .. }
+            | Content::Installed { after, .. }
+            | Content::Uninstalled { after, .. }
+            | Content::Isohybrid { after, .. }
+            | Content::Iso9660Loader { after } => Some(*after),
             _ => None,
         }
     }
@@ -143,6 +161,7 @@ impl Medium {
         let removable = is(efi.removable_media_path());
         Some(match &self.content {
             Content::Bootable { boots, .. } => removable && *boots != Boots::BiosOnly,
+            Content::Uninstalled { .. } | Content::Isohybrid { .. } => removable,
             Content::Installed { loader, fallback, .. } => is(loader) || (removable && *fallback),
             Content::BadLoader(_) => removable,
             _ => false,
@@ -159,7 +178,11 @@ impl Medium {
 
     /// The same medium with another FAT variant.
     pub fn fat(mut self, wanted: FatType) -> Medium {
-        if let Content::Bootable { fat, .. } | Content::Installed { fat, .. } = &mut self.content {
+        if let Content::Bootable { fat, .. }
+        | Content::Installed { fat, .. }
+        | Content::Uninstalled { fat, .. }
+        | Content::Isohybrid { fat, .. } = &mut self.content
+        {
             *fat = wanted;
         }
         self
