@@ -17,10 +17,11 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// Those of one firmware on one board.
-pub fn on(firmware: Firmware, board: Board) -> [Case; 4] {
-    [ejected, left_in, installs, installs_before_the_system].map(|case| case(firmware, board))
+pub fn on(firmware: Firmware, board: Board) -> [Case; 5] {
+    [ejected, left_in, installs, installs_before_the_system, second_disc].map(|case| case(firmware, board))
 }
 
+#[track_caller]
 fn case(firmware: Firmware, board: Board, what: &str) -> Case {
     Case::new(format!("installer::{}::{}::{what}", firmware.name(), board.name())).axis("installer", what)
 }
@@ -81,4 +82,18 @@ fn installs_before_the_system(firmware: Firmware, board: Board) -> Case {
         .machine(machine(After::Install, [1, 2]))
         .expect(Expectation::attempts([booted("installer"), booted("installer")]).without_trying("system"))
         .control(machine(After::Install, [2, 1]))
+}
+
+/// "Insert disc 2": after the reset the drive has another medium, whose program is the one that runs.
+fn second_disc(firmware: Firmware, board: Board) -> Case {
+    let optical = classes::native_optical(board);
+    let machine = |second: Medium| {
+        let machine = Machine::new(firmware, board).drive(optical, 0, Medium::hanging("disc-1")).bootindex(1);
+        machine.virtio_blk(Medium::bootable("system")).bootindex(2).drive(optical, 1, second).absent()
+    };
+    case(firmware, board, "second-disc")
+        .machine(machine(Medium::bootable("disc-2")))
+        .story(Story::new().wait_for("disc-1").insert("disc-1", "disc-2").reset())
+        .expect(Expectation::attempts([booted("disc-1"), booted("disc-2")]).without_trying("system"))
+        .control(machine(Medium::blank("disc-2")))
 }

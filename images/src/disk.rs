@@ -66,7 +66,6 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
                 "use MediumKind::Cdrom, Content::Isohybrid or Content::Bootable",
             ));
         }
-        Content::Isohybrid { .. } if sector_bytes == 512 => return crate::iso::build(spec, nonce),
         Content::Isohybrid { .. } | Content::Iso9660Loader { .. } => {
             return Err(ImageError::impossible(
                 "an ISO 9660 volume on such a hard disk",

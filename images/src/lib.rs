@@ -77,6 +77,7 @@ pub fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError> {
             "it is 524288 bytes of hard disk",
             "use MediumKind::Disk",
         )),
+        (Content::Isohybrid { .. }, MediumKind::Disk) => iso::build(spec, nonce),
         (_, MediumKind::Disk | MediumKind::Disk4Kn) => disk::build(spec, nonce),
         (_, MediumKind::Cdrom) => iso::build(spec, nonce),
         (_, MediumKind::Floppy) => floppy::build(spec, nonce),

@@ -2,7 +2,9 @@
 
 use bootwright::case::Case;
 use bootwright::machine::{Board, DeviceClass, DiskClass, Firmware, Machine, Medium, UsbController};
-use bootwright::verdict::{Expectation, failed, failed_entry};
+use bootwright::verdict::behaviour::Behaviour;
+use bootwright::verdict::{Expectation, failed, failed_entry, recovered};
+use bootwright_images::After;
 
 use super::id::{BOARDS, case};
 use crate::classes;
@@ -18,7 +20,7 @@ pub fn cases() -> Vec<Case> {
         cases.extend([same_size_of_two_classes(board), modulo(board), iso_as_disk(board), sectors_of_4096(board)]);
         cases.extend([iso_as_usb_disk(board), of_3000_gib(board)]);
     }
-    cases.extend([same_size_of_ovmf(), iso_as_disk_of_ovmf()]);
+    cases.extend([same_size_of_ovmf(), iso_as_disk_of_ovmf(), unlisted_that_reboots()]);
     cases
 }
 
@@ -159,6 +161,23 @@ fn same_size_of_ovmf() -> Case {
         .machine(machine(Medium::blank("data")))
         .expect(Expectation::boots("root").after_failing("data"))
         .control(machine(Medium::bootable("data")))
+}
+
+/// A listed disk is blank, and one that nothing lists reboots: it must not run, unless OVMF recovers the platform by it, each time
+/// anew.
+///
+/// <https://github.com/tianocore/edk2/commit/896907b53b94822a838653e5fbc69f5a16567a8d>
+fn unlisted_that_reboots() -> Case {
+    let machine = |listed: Medium| {
+        let machine = Machine::q35(Firmware::Ovmf).strict(true).virtio_blk(listed).bootindex(1);
+        machine.virtio_blk(Medium::then("unlisted", After::ResetSystem))
+    };
+    let again = Expectation::laps(3, [failed("listed"), recovered("unlisted")]).without_views();
+    case(Firmware::Ovmf, Board::Q35, "unlisted-that-reboots")
+        .machine(machine(Medium::blank("listed")))
+        .expect(Expectation::nothing_boots([failed("listed")]).without_trying("unlisted"))
+        .expect_where(Behaviour::RecoversUnlistedDisks, again)
+        .control(machine(Medium::bootable("listed")))
 }
 
 /// OVMF finds the loader in an ISO image that is given as a disk.

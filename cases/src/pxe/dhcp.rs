@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use bootwright::case::Case;
 use bootwright::lan::wire::MacAddr;
-use bootwright::lan::{AnswerAfter, BootAnswer, Compare, DhcpServer, LanSpec, Malformed, Match};
+use bootwright::lan::{AnswerAfter, BootAnswer, Compare, DhcpServer, LanSpec, Malformed, Match, Overload};
 use bootwright::machine::{Board, Network};
 use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Cause, OnLan, tftp};
@@ -12,7 +12,7 @@ use bootwright::verdict::{Cause, OnLan, tftp};
 use crate::networks::{BIOS_FILE, Story, answering, falls, healthy, network, server, serves, times_out};
 
 pub fn cases() -> Vec<Case> {
-    let pc = [rules(), several_servers(), late(), waits()].into_iter().flatten();
+    let pc = [rules(), several_servers(), late(), waits(), unusual_fields()].into_iter().flatten();
     let q35 = malformed();
     let pc = pc.map(|story| story.case("pxe", Board::Pc));
     pc.chain(q35.into_iter().map(|story| story.case("pxe", Board::Q35))).collect()
@@ -81,6 +81,26 @@ fn rules() -> Vec<Story> {
         )
         .on_lan(OnLan::NeverAsked(BIOS_FILE.into())),
         falls("path-traversal", network(answering(BootAnswer::file("../boot.0"))), tftp("../boot.0").not_found()),
+    ]
+}
+
+/// The boot file in fields that few servers fill so (RFC 2131 sections 2 and 4.1, RFC 2132 section 9.3).
+fn unusual_fields() -> Vec<Story> {
+    let overloaded = |overload| {
+        let answer = BootAnswer { option_67: Some(BIOS_FILE.to_owned()), ..BootAnswer::none() };
+        network(answering(BootAnswer { option_66: Some("10.77.0.1".to_owned()), ..answer }.overload(overload)))
+    };
+    let with_zeros = BootAnswer::none().option(67, [BIOS_FILE.as_bytes(), &[0, 0]].concat());
+    // as long as the field, so that no zero ends it
+    let long = format!("{:b<128}", "long-");
+    let unended = BootAnswer { raw_file_field: Some(long.clone().into_bytes()), ..BootAnswer::none() };
+    let unended = || Network::new(LanSpec::new().dhcp(answering(unended.clone())));
+    vec![
+        serves("overload-file", overloaded(Overload::File)),
+        serves("overload-sname", overloaded(Overload::ServerName)),
+        serves("overload-both", overloaded(Overload::Both)),
+        serves("bootfile-with-zeros-behind-it", network(answering(with_zeros))),
+        serves("file-field-without-an-end", unended().bios_program(&long, "served")).control(unended()),
     ]
 }
 

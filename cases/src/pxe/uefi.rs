@@ -3,8 +3,9 @@
 use std::net::Ipv4Addr;
 
 use bootwright::case::Case;
-use bootwright::lan::{AnswerAfter, BootAnswer, DhcpServer, Dhcpv6Server, Fault, Ipv6, LanSpec, Match};
+use bootwright::lan::{AnswerAfter, BootAnswer, DhcpServer, Dhcpv6Server, Fault, Ipv6, LanSpec, Match, Overload};
 use bootwright::machine::{Board, Machine, Network};
+use bootwright::trace::Outcome;
 use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Cause, Expectation, Expected, OnLan, booted, failed_entry, tftp, timed_out_entry};
 
@@ -15,6 +16,8 @@ pub fn cases() -> Vec<Case> {
     let (pc, q35) = (on_x86(Board::Pc), on_x86(Board::Q35));
     let mut cases = vec![own_stack(pc), own_stack(q35), ipxe_rom(pc), ipxe_rom(q35)];
     cases.extend([missing_file(pc), no_server(pc), ipv6(pc), late_server(pc), other_boot_server(pc)]);
+    cases.extend(unusual_fields(pc));
+    cases.push(menu_of_local_boot(pc));
     cases.extend(three_guests());
     cases.extend(isc_rules());
     cases
@@ -80,6 +83,44 @@ pub fn all_fail(ipv6: Switched, pxe: &Expected, http: &Expected) -> Expectation 
     let pxe = std::iter::once(pxe.clone()).chain(ipv6.by_ipv6("PXEv6"));
     let http = std::iter::once(http.clone()).chain(ipv6.by_ipv6("HTTPv6"));
     Expectation::attempts(pxe.chain(http).chain([booted("next")]))
+}
+
+/// The boot file in fields that few servers fill so (RFC 2131 section 4.1, RFC 2132 section 9.3).
+fn unusual_fields(guest: Uefi) -> [Case; 4] {
+    let overloaded = |overload| {
+        let answer = BootAnswer { option_67: Some(EFI_FILE.to_owned()), ..BootAnswer::none() };
+        BootAnswer { option_66: Some("10.77.0.1".to_owned()), ..answer }.overload(overload)
+    };
+    let with_zeros = BootAnswer::none().option(67, [EFI_FILE.as_bytes(), &[0, 0]].concat());
+    [
+        ("overload-file", overloaded(Overload::File)),
+        ("overload-sname", overloaded(Overload::ServerName)),
+        ("overload-both", overloaded(Overload::Both)),
+        ("bootfile-with-zeros-behind-it", with_zeros),
+    ]
+    .map(|(name, answer)| {
+        let lan = LanSpec::new().dhcp(DhcpServer::new("main").rule(Match::Any, answer));
+        let machine = guest.machine(guest.offers(lan, EFI_FILE, "served"));
+        let served = Expectation::boots("served").without_trying("next").on_lan(OnLan::Fetched(EFI_FILE.into()));
+        case(guest, name).control(without_file(&machine)).machine(machine).expect(served)
+    })
+}
+
+/// Option 43 with a boot menu whose only item is of type 0, which is the local disk's, and a prompt that waits for nobody (PXE 2.1
+/// section 2.2.3; `PxeBcDiscoverBootFile` of edk2's `NetworkPkg/UefiPxeBcDxe`).
+fn menu_of_local_boot(guest: Uefi) -> Case {
+    let discovery = |menu: &[u8]| {
+        let answer = BootAnswer { option_43: Some(menu.to_vec()), ..BootAnswer::file(EFI_FILE) };
+        let lan = LanSpec::new().dhcp(DhcpServer::new("main").rule(Match::Any, answer.vendor_class(Some("PXEClient"))));
+        guest.machine(guest.offers(lan, EFI_FILE, "served")).without_ipv6()
+    };
+    // discovery control without broadcast and multicast, a menu, its prompt; the control has the bit that leaves menus out
+    let menu =
+        |control: u8| [&[6, 1, control, 9, 13, 0, 0, 10], &b"Local boot"[..], &[10, 3, 0], b"go", &[255]].concat();
+    let refused = Expected { outcome: Outcome::Refused, ..failed_entry("PXEv4") }.because("Remote boot cancelled");
+    let http = timed_out_entry("HTTPv4").because_of(Cause::OfferNotTaken);
+    let case = case(guest, "menu-of-local-boot").machine(discovery(&menu(3))).control(discovery(&menu(8)));
+    guest.switched_off(case, |ipv6| all_fail(ipv6, &refused, &http).on_lan(OnLan::NeverAsked(EFI_FILE.into())))
 }
 
 /// The file is not there: PXE says so, HTTP boot ignores a reply that is not for it, the disk runs.

@@ -145,6 +145,14 @@ pub enum Step {
         /// The drive, by its medium.
         device: String,
     },
+    /// `blockdev-change-medium`: another medium takes the place of the one in an optical drive. Until then it lies beside the
+    /// machine, as the medium of an optical drive that is defined as absent. The next power-on has the first one in again.
+    Insert {
+        /// The drive, by the medium that is in it.
+        device: String,
+        /// The medium. The one that it replaces lies beside the machine then.
+        medium: String,
+    },
     /// `qom-set` of the device's bootindex; a negative one takes it off the list.
     SetBootindex {
         /// The device.
@@ -290,6 +298,11 @@ impl Story {
     /// Takes the medium out of an optical drive.
     pub fn eject(self, device: &str) -> Story {
         self.step(Step::Eject { device: device.to_owned() })
+    }
+
+    /// Puts the medium of an absent optical drive into this one.
+    pub fn insert(self, device: &str, medium: &str) -> Story {
+        self.step(Step::Insert { device: device.to_owned(), medium: medium.to_owned() })
     }
 
     /// Sets a bootindex.
@@ -487,6 +500,7 @@ impl fmt::Display for Step {
             }
             Step::Released { device } => write!(out, "wait until \"{device}\" is released"),
             Step::Eject { device } => write!(out, "eject \"{device}\""),
+            Step::Insert { device, medium } => write!(out, "put \"{medium}\" into the drive of \"{device}\""),
             Step::SetBootindex { device, bootindex } => write!(out, "set bootindex of \"{device}\" to {bootindex}"),
             Step::Type { line, .. } => write!(out, "type \"{line}\""),
             Step::Press { keys, confirmed_by } => write!(out, "press {}, answered {confirmed_by:?}", keys.join(", ")),

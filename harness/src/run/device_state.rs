@@ -78,6 +78,15 @@ impl DeviceState {
         }
     }
 
+    /// The media of two devices have changed places, which is the same to the list.
+    pub fn exchanged(&mut self, one: usize, other: usize) {
+        for machine in [&mut self.present, &mut self.effective] {
+            if let Ok([one, other]) = machine.devices.get_disjoint_mut([one, other]) {
+                std::mem::swap(&mut one.medium, &mut other.medium);
+            }
+        }
+    }
+
     /// The machine was reset: devices that were asked to go have gone, and the list is due again.
     pub fn reset(&mut self) {
         for device in std::mem::take(&mut self.leaving) {

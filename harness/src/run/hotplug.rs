@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::error::StepError;
 use super::session::Session;
 use crate::case::story::Unplugged;
+use crate::evidence::HarnessEvent;
 use crate::machine::argv::{blockdev_properties, device_properties};
 use crate::machine::layout::Placed;
 use crate::machine::{Device, Machine};
@@ -67,6 +68,29 @@ impl Session<'_> {
             return Err(StepError::impossible(format!("\"{name}\" is in no optical drive")));
         }
         self.vm()?.execute("eject", json!({ "id": self.qemu_id(index), "force": true }))?;
+        Ok(())
+    }
+
+    /// The medium in an optical drive gives way to that of an absent one.
+    pub(super) fn insert(&mut self, name: &str, medium: &str) -> Result<(), StepError> {
+        let (drive, lender) = (self.device(name)?, self.device(medium)?);
+        let machine = self.devices.present();
+        let [into, from] = [drive, lender].map(|index| &machine.devices[index]);
+        if !into.optical || !from.optical || !from.absent {
+            let wanted = format!("\"{medium}\" of an absent optical drive cannot go into the drive of \"{name}\"");
+            return Err(StepError::impossible(wanted));
+        }
+        // which machine it was built for, whatever has changed places since
+        let built = self.prepared.machine.device_with_medium(medium);
+        let file = built.and_then(|index| self.prepared.files.media.get(index).cloned().flatten());
+        let file = file.ok_or_else(|| StepError::impossible(format!("there is no medium \"{medium}\"")))?;
+        let arguments = json!({
+            "id": self.qemu_id(drive), "filename": file, "format": "raw", "read-only-mode": "read-only", "force": true,
+        });
+        self.vm()?.execute("blockdev-change-medium", arguments)?;
+        self.devices.exchanged(drive, lender);
+        self.has_exchanged = true;
+        self.note(HarnessEvent::MediumChanged { device: name.to_owned(), medium: medium.to_owned() });
         Ok(())
     }
 

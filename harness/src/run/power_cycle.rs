@@ -29,6 +29,7 @@ impl Session<'_> {
         self.watch.ignore_end();
         self.vm()?.power_off();
         self.note(HarnessEvent::PoweredOff);
+        self.has_exchanged = false;
         Ok(())
     }
 

@@ -65,6 +65,8 @@ pub struct Session<'a> {
     pub(super) snapshots: Snapshots,
     /// Devices whose medium has its block node.
     pub(super) nodes: BTreeSet<usize>,
+    /// A drive has another medium than at power-on.
+    pub(super) has_exchanged: bool,
     /// `None` until the first power-on.
     vm: Option<Vm>,
     /// The networks that are on, of the last power-on and, while the machine moves, of the one before.
@@ -115,6 +117,7 @@ impl<'a> Session<'a> {
             devices: DeviceState::new(&prepared.machine),
             snapshots: Snapshots::of(&case.story),
             nodes: BTreeSet::new(),
+            has_exchanged: false,
             prepared,
             recorder,
             watch,
@@ -210,10 +213,11 @@ impl<'a> Session<'a> {
             Some(store) => store.over_its_life(asked.variable_store.access, self.snapshots.store_overlaid()),
             None => DecodedStores::default(),
         };
-        let views = Views::of(asked, &self.prepared.layout, &self.prepared.names, &trace, &nvram.boot[1].options);
+        let names = self.watch.names();
+        let views = Views::of(asked, &self.prepared.layout, names, &trace, &nvram.boot[1].options);
         let views = views.with_timeout(nvram.timeout);
         let [before, after] = &nvram.boot;
-        let views = views.with_given(asked, &self.prepared.names, &trace, before, after);
+        let views = views.with_given(asked, names, &trace, before, after);
         let views = match &self.host_reads {
             Some(lists) => views.with_host(lists.bootorder.as_deref(), lists.bios_geometry.as_deref()),
             None => views,

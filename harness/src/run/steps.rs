@@ -66,6 +66,7 @@ impl Session<'_> {
             Step::Unplug { device, unplugged } => self.unplug(device, *unplugged),
             Step::Released { device } => self.released(device),
             Step::Eject { device } => self.eject(device),
+            Step::Insert { device, medium } => self.insert(device, medium),
             Step::SetBootindex { device, bootindex } => self.set_bootindex(device, *bootindex),
             Step::Type { line, plugs } => self.type_words(line, plugs.as_deref()),
             Step::Press { keys, confirmed_by } => self.answered(confirmed_by, |session| session.press(keys)),
@@ -77,6 +78,9 @@ impl Session<'_> {
             Step::HostReads(devices) => self.host_reads(devices),
             Step::PowerCycle { .. } | Step::PowerCycleWith(_) | Step::Migrate(_) if self.snapshots.overlays() => {
                 Err(StepError::impossible("overlays of snapshots do not go along to another QEMU"))
+            }
+            Step::Migrate(_) | Step::Snapshot { .. } | Step::Restore { .. } if self.has_exchanged => {
+                Err(StepError::impossible("a medium that was put into a drive does not go along"))
             }
             Step::PowerCycle { without } => self.power_cycle(without),
             Step::PowerCycleWith(done) => self.power_cycle_with(done),
@@ -99,7 +103,7 @@ impl Session<'_> {
     fn type_words(&mut self, line: &str, plugs: Option<&str>) -> Result<(), StepError> {
         let plugs = plugs.map(|device| self.device(device)).transpose()?;
         let mut line = line.to_owned();
-        for (device, file) in self.devices.present().devices.iter().zip(&self.prepared.files.media) {
+        for (device, file) in self.prepared.machine.devices.iter().zip(&self.prepared.files.media) {
             if let (Some(name), Some(file)) = (device.medium_name(), file) {
                 line = line.replace(&format!("{{{name}}}"), &file.display().to_string());
             }

@@ -13,7 +13,7 @@ use super::standstill::Activity;
 use crate::evidence::{Entry, HarnessEvent, NetworkEvent, Observed, Recorder, Source};
 use crate::lan::{LanEvent, LanEventKind};
 use crate::process::Exit;
-use crate::trace::{Progress, Reader, Snapshot, Standstill, Terminal, Trace};
+use crate::trace::{Names, Progress, Reader, Snapshot, Standstill, Terminal, Trace};
 use crate::verdict::conclude::{Awaited, RunEnd};
 use crate::verdict::{Ending, Expectation, describe, is_over, strays};
 
@@ -121,6 +121,11 @@ impl Watch {
     /// What was seen so far.
     pub fn trace(&self) -> &Trace {
         self.reader.trace()
+    }
+
+    /// What firmware calls the media that are in the machine's drives now.
+    pub fn names(&self) -> &Names {
+        self.reader.names()
     }
 
     /// Host time since the watch began.
@@ -508,7 +513,11 @@ impl Watch {
                 self.pace.powered_on(process);
                 self.announced = false;
             }
-            HarnessEvent::PoweredOff => self.reader.reset_from_outside(),
+            HarnessEvent::PoweredOff => {
+                self.reader.reset_from_outside();
+                self.reader.media_as_at_power_on();
+            }
+            HarnessEvent::MediumChanged { device, medium } => self.reader.medium_changed(&device, &medium),
             HarnessEvent::Failure(reason) => drop(self.failure.get_or_insert(reason)),
             HarnessEvent::SnapshotTaken(name) => drop(self.snapshots.insert(name, self.reader.snapshot())),
             HarnessEvent::SnapshotRestored(name) => {

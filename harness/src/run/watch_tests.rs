@@ -30,6 +30,7 @@ fn signals() -> Vec<HarnessEvent> {
     vec![
         HarnessEvent::QemuEnded(exit),
         HarnessEvent::PoweredOff,
+        HarnessEvent::MediumChanged { device: "a".to_owned(), medium: "b".to_owned() },
         HarnessEvent::SnapshotTaken("a".to_owned()),
         HarnessEvent::SnapshotRestored("a".to_owned()),
     ]

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use serde_json::json;
 
 use crate::case::Case;
-use crate::machine::{Accelerator, Board, Firmware, Machine, Medium};
+use crate::machine::{Accelerator, Board, Firmware, Machine, Medium, Nic, OptionRom};
 use crate::platform::{self, Architecture, Platform, PlatformError, PlatformName};
 use crate::report::{self, CaseFolder, CaseKey, CaseResult, Verdict};
 use crate::run::{Bases, Ended, Finished, KnownLoops, Options, Patience, Start, run, run_control};
@@ -182,7 +182,7 @@ impl Runner {
         result.reached = job.case.expectation.reach().map(|_| reached(&finished.trace));
         result.negative_of = job.control.then(|| job.case.id.clone());
         let qemu = platform.qemu.version.to_string();
-        let firmware = firmware_version(platform, job.case.machine.firmware);
+        let firmware = firmware_versions(platform, &job.case.machine);
         let firmware: Vec<(&str, &str)> = firmware.iter().map(|(kind, version)| (*kind, version.as_str())).collect();
         let versions = Versions { qemu: &qemu, firmware: &firmware };
         let attempts: Vec<_> = result.attempts.iter().map(fact).collect();
@@ -283,13 +283,17 @@ fn resolve(settings: &Settings, architecture: Architecture) -> Result<Platform, 
     })
 }
 
-fn firmware_version(platform: &Platform, firmware: Firmware) -> Option<(&'static str, String)> {
-    let file = match firmware {
+/// Kind and version of what can take part in booting a machine: its firmware, and iPXE where a card has its ROM.
+fn firmware_versions(platform: &Platform, machine: &Machine) -> Vec<(&'static str, String)> {
+    let file = match machine.firmware {
         Firmware::SeaBios => platform.seabios.as_ref(),
         Firmware::Ovmf => platform.ovmf.as_ref().map(|ovmf| &ovmf.code),
         Firmware::Aavmf => platform.aavmf.as_ref().map(|aavmf| &aavmf.code),
     };
-    file.map(|file| (firmware.name(), file.version.clone()))
+    let has_rom = |nic: &Nic| nic.rom == OptionRom::Default && nic.model.has_ipxe_rom();
+    let rom = platform.option_roms.first().filter(|_| machine.plugged_nics().any(|(_, nic)| has_rom(nic)));
+    let named = file.map(|file| (machine.firmware.name(), file)).into_iter().chain(rom.map(|rom| ("ipxe", rom)));
+    named.map(|(kind, file)| (kind, file.version.clone())).collect()
 }
 
 fn fact(attempt: &report::Attempt) -> known_issues::AttemptFact<'_> {

@@ -99,6 +99,22 @@ impl Names {
         self
     }
 
+    /// Two media have changed places; devices that are called after them, too.
+    pub(crate) fn exchange(&mut self, one: &str, other: &str) {
+        let now = |name: &str| match name {
+            name if name == one => Some(other.to_owned()),
+            name if name == other => Some(one.to_owned()),
+            _ => None,
+        };
+        let device = |name: &mut DeviceName| now(name.as_str()).iter().for_each(|now| *name = DeviceName::medium(now));
+        for drive in &mut self.bios {
+            device(&mut drive.name);
+            drive.medium = drive.medium.take().map(|medium| now(&medium).unwrap_or(medium));
+        }
+        self.uefi.iter_mut().for_each(|(_, medium)| *medium = now(medium).unwrap_or_else(|| std::mem::take(medium)));
+        self.menu.iter_mut().for_each(|(_, name)| device(name));
+    }
+
     /// Whether the program of a medium prints a line as soon as it runs.
     pub fn reports(&self, medium: &str) -> bool {
         self.reporting.iter().any(|known| known == medium)

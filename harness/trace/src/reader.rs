@@ -21,6 +21,8 @@ pub(super) enum Parser {
 pub struct Reader {
     pub(super) parser: Parser,
     names: Names,
+    /// The names at power-on, once a drive has another medium.
+    given: Option<Box<Names>>,
     pub(super) main: lines::Splitter,
     /// Lines in whose middle firmware said that it was reset: a payload's, or the boot manager's.
     lines_cut: usize,
@@ -43,6 +45,7 @@ impl Reader {
         Reader {
             parser,
             names,
+            given: None,
             main: lines::Splitter::default(),
             lines_cut: 0,
             resets_from_outside: 0,
@@ -197,6 +200,24 @@ impl Reader {
         self.resets_from_outside += 1;
         self.reset();
         self.reset_last_from_outside = true;
+    }
+
+    /// The names by which firmware speaks of what the machine has now.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// A medium is in the drive now that had another one.
+    pub fn medium_changed(&mut self, was: &str, is: &str) {
+        self.given.get_or_insert_with(|| Box::new(self.names.clone()));
+        self.names.exchange(was, is);
+    }
+
+    /// Every drive has the medium again that it had at power-on.
+    pub fn media_as_at_power_on(&mut self) {
+        if let Some(given) = self.given.take() {
+            self.names = *given;
+        }
     }
 
     /// Takes what the lans saw, once all of it has arrived, and the serial port's text: each attempt over a NIC is given

@@ -55,6 +55,13 @@ pub enum HarnessEvent {
         /// After so many bytes of the lap's log.
         bytes: usize,
     },
+    /// Another medium is in an optical drive.
+    MediumChanged {
+        /// The drive, by the medium that it had.
+        device: String,
+        /// The medium.
+        medium: String,
+    },
     /// A snapshot with this name was taken.
     SnapshotTaken(String),
     /// The machine was put back to the snapshot with this name.
@@ -88,6 +95,9 @@ impl fmt::Display for HarnessEvent {
             HarnessEvent::Step { number, of, step } => write!(out, "step {number} of {of}, {step}"),
             HarnessEvent::DrawnReset { number, of, bytes } => {
                 write!(out, "reset {number} of {of}: after {bytes} bytes of this lap's log")
+            }
+            HarnessEvent::MediumChanged { device, medium } => {
+                write!(out, "medium {medium} is in the drive that had {device}")
             }
             HarnessEvent::SnapshotTaken(name) => write!(out, "the machine is saved as {name}"),
             HarnessEvent::SnapshotRestored(name) => write!(out, "the machine is put back to {name}"),
@@ -127,6 +137,8 @@ mod tests {
         assert_eq!(step.to_string(), "step 2 of 3, cont");
         let reset = HarnessEvent::DrawnReset { number: 1, of: 9, bytes: 70 };
         assert_eq!(reset.to_string(), "reset 1 of 9: after 70 bytes of this lap's log");
+        let changed = HarnessEvent::MediumChanged { device: "cd".to_owned(), medium: "next".to_owned() };
+        assert_eq!(changed.to_string(), "medium next is in the drive that had cd");
         let names = [HarnessEvent::SnapshotTaken("a".to_owned()), HarnessEvent::SnapshotRestored("a".to_owned())];
         assert_eq!(names.map(|event| event.to_string()), ["the machine is saved as a", "the machine is put back to a"]);
     }

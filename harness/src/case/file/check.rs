@@ -50,14 +50,7 @@ pub fn check(case: &Case) -> Result<(), Misplaced> {
             }
         }
     }
-    for (index, step) in case.story.steps.iter().enumerate() {
-        let Some(device) = ejected(step) else { continue };
-        let drive = case.machine.device_named(device).map(|drive| &case.machine.devices[drive]);
-        if drive.is_some_and(|drive| !drive.optical || drive.medium.is_none()) {
-            let problem = format!("\"{device}\" is no medium in an optical drive: wanted one that can be ejected");
-            return Err(at([Key::from("story"), index.into()], problem));
-        }
-    }
+    media_of_drives(case)?;
     if let Some(control) = &case.control {
         machine(control, &["control", "machine"])?;
         if *control == case.machine {
@@ -73,10 +66,50 @@ pub fn check(case: &Case) -> Result<(), Misplaced> {
     Ok(())
 }
 
-/// The drive whose medium a step ejects, or demands that QEMU does not eject.
+/// Follows what the steps take out of drives and put into them.
+fn media_of_drives(case: &Case) -> Result<(), Misplaced> {
+    let mut machine = case.machine.clone();
+    for (index, step) in case.story.steps.iter().enumerate() {
+        let wrong = |problem: String| Err(at([Key::from("story"), index.into()], problem));
+        if matches!(step, Step::PowerCycle { .. } | Step::PowerCycleWith(_)) {
+            machine = case.machine.clone();
+        }
+        let Some(drive) = ejected(step).and_then(|device| machine.device_named(device).zip(Some(device))) else {
+            continue;
+        };
+        let (drive, device) = drive;
+        if !machine.devices[drive].optical || machine.devices[drive].medium.is_none() {
+            return wrong(format!("\"{device}\" is no medium in an optical drive: wanted one that can be taken out"));
+        }
+        let Some(medium) = inserted(step) else { continue };
+        let lender = machine.device_with_medium(medium).filter(|&lender| {
+            machine.devices[lender].absent && machine.devices[lender].optical && !machine.devices[drive].absent
+        });
+        let Some(lender) = lender else {
+            return wrong(format!(
+                "\"{medium}\" is in no absent optical drive: wanted one that lies beside the machine"
+            ));
+        };
+        if let Ok([drive, lender]) = machine.devices.get_disjoint_mut([drive, lender]) {
+            std::mem::swap(&mut drive.medium, &mut lender.medium);
+        }
+    }
+    Ok(())
+}
+
+/// The medium that a step puts into a drive, or demands that QEMU does not.
+fn inserted(step: &Step) -> Option<&str> {
+    match step {
+        Step::Insert { medium, .. } => Some(medium),
+        Step::Refused { step, .. } => inserted(step),
+        _ => None,
+    }
+}
+
+/// The drive whose medium a step takes out, or demands that QEMU does not eject.
 fn ejected(step: &Step) -> Option<&str> {
     match step {
-        Step::Eject { device } => Some(device),
+        Step::Eject { device } | Step::Insert { device, .. } => Some(device),
         Step::Refused { step, .. } => ejected(step),
         _ => None,
     }
@@ -248,6 +281,7 @@ pub(in crate::case) fn devices(step: &Step) -> Vec<&str> {
         | Step::Eject { device }
         | Step::SetBootindex { device, .. }
         | Step::Type { plugs: Some(device), .. } => vec![device],
+        Step::Insert { device, medium } => vec![device, medium],
         Step::HostReads(devices) | Step::PowerCycle { without: devices } => {
             devices.iter().map(String::as_str).collect()
         }

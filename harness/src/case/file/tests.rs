@@ -231,6 +231,28 @@ fn only_a_medium_in_an_optical_drive_can_be_ejected() {
     assert!(check(&case).is_err_and(|wrong| wrong.problem.starts_with("\"disk\" is no medium")));
 }
 
+#[test]
+fn only_the_medium_of_an_absent_optical_drive_can_be_put_into_one() {
+    use crate::machine::DiskClass::{AhciCd, VirtioBlk};
+    let machine = Machine::q35(Firmware::SeaBios).drive(AhciCd, 0, Medium::hanging("cd"));
+    let machine = machine.drive(AhciCd, 1, Medium::bootable("beside")).absent();
+    let machine = machine.drive(AhciCd, 2, Medium::bootable("in-a-drive"));
+    let machine = machine.drive(VirtioBlk, 0, Medium::bootable("disk")).absent();
+    let insert = |device: &str, medium: &str| {
+        let story = Story::new().wait_for("cd").insert(device, medium).reset();
+        check(&Case::new("a::b").machine(machine.clone()).story(story).expect(Expectation::boots(medium)))
+    };
+    assert_eq!(insert("cd", "beside"), Ok(()));
+    let story = Story::new().wait_for("cd").insert("cd", "beside").insert("beside", "cd").reset();
+    let back = Case::new("a::b").machine(machine.clone()).story(story).expect(Expectation::boots("cd"));
+    assert_eq!(check(&back), Ok(()));
+    for (device, medium) in [("beside", "cd"), ("cd", "in-a-drive"), ("cd", "disk"), ("disk", "beside")] {
+        let wrong = insert(device, medium).unwrap_err();
+        assert_eq!(wrong.place, [Key::from("story"), 1.into()]);
+        assert!(wrong.problem.contains("optical drive: wanted"), "{}", wrong.problem);
+    }
+}
+
 /// What is wrong with these boot variables of a machine with one installed disk.
 fn wrong_boot(boot: crate::machine::BootVariables) -> Option<String> {
     use crate::machine::VariableStore;

@@ -82,6 +82,7 @@ impl Names {
             | Step::Eject { device }
             | Step::SetBootindex { device, .. }
             | Step::Type { plugs: Some(device), .. } => *device = self.now(device)?,
+            Step::Insert { device, medium } => (*device, *medium) = (self.now(device)?, self.now(medium)?),
             Step::Wait(Milestone::Payload { medium, .. }) => *medium = self.now(medium)?,
             Step::HostReads(devices) | Step::PowerCycle { without: devices } => *devices = self.all(devices),
             Step::Migrate(Destination { order: Order::Instead(values), .. }) => {

@@ -173,3 +173,19 @@ fn a_platform_that_cannot_be_resolved_breaks_the_case_and_is_named() {
     let events = std::fs::read_to_string(out.path().join("events.jsonl")).unwrap();
     assert!(events.contains("\"verdict\":\"broken\""), "{events}");
 }
+
+#[test]
+fn ipxe_takes_part_where_a_card_has_its_rom() {
+    let platform = Platform { option_roms: vec![sample::file("/fw/efi-virtio.rom", "1.0.0", "")], ..platform(7) };
+    let machine = || Machine::pc(Firmware::SeaBios).network(crate::machine::Network::new(crate::lan::LanSpec::new()));
+    let kinds = |machine: &Machine| {
+        let versions = firmware_versions(&platform, machine);
+        versions.iter().map(|(kind, _)| *kind).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(&machine().nic("virtio-net-pci", Some(0))), ["seabios", "ipxe"]);
+    assert_eq!(kinds(&machine().nic("virtio-net-pci", Some(0)).rom(OptionRom::Empty)), ["seabios"]);
+    assert_eq!(kinds(&machine().nic("tulip", Some(0))), ["seabios"]);
+    assert_eq!(kinds(&machine()), ["seabios"]);
+    let without = Platform { option_roms: Vec::new(), ..platform.clone() };
+    assert_eq!(firmware_versions(&without, &machine().nic("virtio-net-pci", Some(0))).len(), 1);
+}

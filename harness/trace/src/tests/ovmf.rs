@@ -326,3 +326,22 @@ fn a_device_path_that_the_shell_prints_is_no_half_sentence(#[case] in_shell: boo
     let trace = read(Ovmf, &format!("{verbs}          PciRoot(0x0)/Pci(0x1F,0x2)/Sata(0x2,0xFFFF,0x0)\r\n"));
     assert_eq!(trace.holes.len(), holes, "{:?}", trace.holes);
 }
+
+#[test]
+fn a_medium_that_was_put_into_a_drive_is_what_runs_there_until_the_power_goes() {
+    let mut reader = Reader::new(Ovmf, names(""));
+    let boot =
+        [&bds("BdsDxe: loading OPTION\r\nBdsDxe: starting OPTION\r\n"), &payload_line(OTHER_NONCE, "second")[..]];
+    let boot = boot.concat();
+    let media = |reader: &Reader| -> Vec<Option<String>> {
+        reader.trace().attempts.iter().map(|attempt| attempt.medium.clone()).collect()
+    };
+    reader.medium_changed("first", "second");
+    reader.reset_from_outside();
+    reader.push(Source::Serial, boot.as_bytes());
+    assert_eq!((media(&reader), reader.trace().contradictions.len()), (vec![Some("second".to_owned())], 0));
+    reader.reset_from_outside();
+    reader.media_as_at_power_on();
+    reader.push(Source::Serial, boot.as_bytes());
+    assert_eq!(reader.trace().contradictions.len(), 1);
+}
