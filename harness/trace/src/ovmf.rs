@@ -356,7 +356,7 @@ fn parse(line: &str) -> impl Iterator<Item = Result<Bds<'_>, &str>> {
     let mut said = line.split(PROMPT).skip(1).peekable();
     std::iter::from_fn(move || said.next().map(|said_now| (said_now, said.peek().is_none())))
         .filter(|(said, _)| !said.starts_with(NO_OPTION) && said.trim_end() != ANY_KEY)
-        .map(|(said, last)| sentence(said).filter(|bds| last || STATUSES.contains(&bds.status)).ok_or(said))
+        .map(|(said, last)| sentence(said).filter(|bds| last || is_status(bds.status)).ok_or(said))
 }
 
 fn sentence(said: &str) -> Option<Bds<'_>> {
@@ -367,8 +367,14 @@ fn sentence(said: &str) -> Option<Bds<'_>> {
     let (path, status) = if verb.starts_with("failed") { place.rsplit_once(": ")? } else { (place, "") };
     let (path, status) = (path.trim(), status.trim());
     let named = number(target).is_some() && target.ends_with('"');
-    let ended = if verb.starts_with("failed") { STATUSES.contains(&status) } else { is_whole_path(path) };
+    let ended = if verb.starts_with("failed") { is_status(status) } else { is_whole_path(path) };
     (named && ended).then_some(Bds { verb, target, path, status })
+}
+
+/// Whether this is all that `%r` prints of an error: its text, or the last 32 bits of one that has none.
+fn is_status(text: &str) -> bool {
+    let is_digit = |letter: u8| matches!(letter, b'0'..=b'9' | b'A'..=b'F');
+    STATUSES.contains(&text) || (text.len() == 8 && text.bytes().all(is_digit))
 }
 
 /// Whether a device path ends with a node or with the file that an option names: `HD(...)/\EFI\debian\grubx64.efi`.

@@ -345,3 +345,18 @@ fn a_medium_that_was_put_into_a_drive_is_what_runs_there_until_the_power_goes() 
     reader.push(Source::Serial, boot.as_bytes());
     assert_eq!(reader.trace().contradictions.len(), 1);
 }
+
+/// What iPXE's EFI ROM returns where a script of its ends with 1.
+#[rstest]
+#[case::whole("0000007F", 0)]
+#[case::cut("0000007", 1)]
+#[case::no_number("0000007G", 1)]
+fn an_error_without_a_text_is_a_number_of_eight_digits(#[case] status: &str, #[case] holes: usize) {
+    let start = "BdsDxe: loading OPTION\r\nBdsDxe: starting OPTION\r\nBdsDxe: failed to start OPTION: ";
+    let next = bds("BdsDxe: loading OPTION\r\n").replace("0001", "0002");
+    let trace = read(Ovmf, &format!("{}{status}\r\n{next}", bds(start)));
+    assert_eq!(trace.holes.len(), holes, "{:?}", trace.holes);
+    if holes == 0 {
+        assert_eq!(trace.attempts[0].outcome, Some(Outcome::Failed));
+    }
+}
