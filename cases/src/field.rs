@@ -7,6 +7,7 @@ mod id;
 mod networks;
 mod opticals;
 mod sanboot;
+mod servers;
 
 use bootwright::case::Case;
 
@@ -16,5 +17,6 @@ pub fn cases() -> Vec<Case> {
     cases.extend(networks::cases());
     cases.extend(disks::cases());
     cases.extend(opticals::cases());
+    cases.extend(servers::cases());
     cases
 }
