@@ -137,7 +137,8 @@ fn several_servers() -> Vec<Story> {
             .on_lan(OnLan::AcknowledgedBy("addresses".into()))
             .control(lan(vec![bare()])),
         serves("next-server-is-another-host", lan(vec![rogue().rule(Match::Any, to_main)]))
-            .on_lan(OnLan::AcknowledgedBy("rogue".into())),
+            .on_lan(OnLan::AcknowledgedBy("rogue".into()))
+            .control(lan(vec![rogue().boot_file(BIOS_FILE)])),
         falls(
             "next-server-that-is-nobody",
             network(answering(BootAnswer::file(BIOS_FILE).next_server(Ipv4Addr::new(10, 77, 0, 99)))),

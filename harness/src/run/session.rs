@@ -209,7 +209,7 @@ impl<'a> Session<'a> {
             Clock::Real => Some(wall),
         };
         let asked = self.devices.effective();
-        let nvram = match &self.prepared.store {
+        let mut nvram = match &self.prepared.store {
             Some(store) => store.over_its_life(asked.variable_store.access, self.snapshots.store_overlaid()),
             None => DecodedStores::default(),
         };
@@ -222,7 +222,8 @@ impl<'a> Session<'a> {
             Some(lists) => views.with_host(lists.bootorder.as_deref(), lists.bios_geometry.as_deref()),
             None => views,
         };
-        let written = self.write_evidence(&trace, &nvram, &views);
+        let unread = nvram.unread.take().map_or(Ok(()), Err);
+        let written = unread.and(self.write_evidence(&trace, &nvram, &views));
         Seen { trace, wall, guest_time, guest_state: look.state, views, stores: nvram.stores, written }
     }
 

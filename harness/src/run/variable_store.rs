@@ -30,6 +30,8 @@ pub struct VariableStoreFile {
     powered_on: Option<FlashFile>,
     /// The store as a guest left it, each time that a story changed something while the machine was off.
     powered_off: Vec<Seen>,
+    /// Why its file could not be read at one of these moments: then nothing is known of what the guest did to it.
+    unread: Option<String>,
     /// How many copies were made; each machine that a story migrates to may have one of its own.
     copies: u32,
 }
@@ -76,6 +78,8 @@ pub struct DecodedStores {
     pub timeout: Option<u16>,
     /// The stores for expectations.
     pub stores: Option<Stores>,
+    /// That the file could not be read, which is the host's fault.
+    pub unread: Option<RunError>,
 }
 
 impl VariableStoreFile {
@@ -94,6 +98,7 @@ impl VariableStoreFile {
             image,
             powered_on: None,
             powered_off: Vec::new(),
+            unread: None,
             copies: 1,
         };
         if !given.is_nothing() {
@@ -143,12 +148,19 @@ impl VariableStoreFile {
 
     /// The machine is powered on: what its variable store holds now is what the guest finds.
     pub fn powered_on(&mut self) {
-        self.powered_on = FlashFile::read(&self.path()).ok();
+        match FlashFile::read(&self.path()) {
+            Ok(image) => self.powered_on = Some(image),
+            Err(error) => self.unread = Some(error.to_string()),
+        }
     }
 
     /// The machine is off and its story will change something: keeps what the variable store holds now.
     pub fn powered_off(&mut self) {
-        self.powered_off.push(self.decoded());
+        let seen = self.decoded();
+        if let Err(Unknown::NotRead(problem)) = &seen {
+            self.unread = Some(problem.clone());
+        }
+        self.powered_off.push(seen);
     }
 
     /// The variable store in use, decoded.
@@ -197,7 +209,11 @@ impl VariableStoreFile {
         let off = self.powered_off.iter().enumerate();
         files.extend(off.map(|(index, seen)| (format!("nvram-powered-off-{}.json", index + 1), to_json(seen))));
         files.push(("nvram-after.json".to_owned(), to_json(&after)));
-        let image = FlashFile::read(&self.path()).ok();
+        let read = FlashFile::read(&self.path());
+        let unread = self.unread.clone().or_else(|| read.as_ref().err().map(ToString::to_string));
+        let cannot = |problem| RunError::new(format!("cannot read {}: {problem}", self.path().display()));
+        let unread = unread.filter(|_| access != Access::Absent).map(cannot);
+        let image = read.ok();
         let erased = match (&after, image.as_ref().zip(self.powered_on.as_ref())) {
             (Err(Unknown::Undecodable(NvramError::NoStore { offset, .. })), Some((now, then))) => {
                 !now.has_left_of(then, *offset)
@@ -209,7 +225,7 @@ impl VariableStoreFile {
             now.length() == then.length() && nvram::is_written_anew(then.bytes(), now.bytes())
         });
         let stores = Some(Stores { powered_off: self.powered_off.clone(), after, untouched, written_anew, erased });
-        DecodedStores { files, boot, timeout, stores }
+        DecodedStores { files, boot, timeout, stores, unread }
     }
 
     /// Removes its files; the template is what they can be made of again.
@@ -315,6 +331,28 @@ mod tests {
         };
         assert_eq!(problem(true), "the run ended while an overlay held the variable store");
         assert_ne!(problem(false), problem(true));
+    }
+
+    #[test]
+    fn a_store_that_the_host_cannot_read_is_the_hosts_fault_at_any_moment() {
+        let dir = folder();
+        let path = dir.path().join("OVMF_VARS.fd");
+        fs::write(&path, template()).unwrap();
+        let store = || VariableStoreFile::copy_of(&path, &Given::default(), dir.path()).unwrap();
+        let unread = |store: &VariableStoreFile| store.over_its_life(Access::ReadWrite, false).unread;
+        let mut at_the_end = store();
+        at_the_end.powered_on();
+        assert!(unread(&at_the_end).is_none());
+        fs::remove_file(at_the_end.path()).unwrap();
+        assert!(unread(&at_the_end).unwrap().to_string().contains("No such file or directory"));
+        assert!(at_the_end.over_its_life(Access::Absent, false).unread.is_none());
+        for moment in [VariableStoreFile::powered_on, VariableStoreFile::powered_off] {
+            let mut before = store();
+            fs::remove_file(before.path()).unwrap();
+            moment(&mut before);
+            fs::write(before.path(), template()).unwrap();
+            assert!(unread(&before).is_some());
+        }
     }
 
     #[test]
