@@ -26,19 +26,20 @@ fn case(firmware: Firmware, board: Board, what: &str) -> Case {
     Case::new(format!("installer::{}::{}::{what}", firmware.name(), board.name())).axis("installer", what)
 }
 
-fn machine(firmware: Firmware, board: Board, after: After, [installer, system]: [i64; 2]) -> Machine {
+/// The medium's program does `after`; the order is that of the medium and of the system's disk.
+fn machine(firmware: Firmware, board: Board, after: After, system: Medium, order: [i64; 2]) -> Machine {
     Machine::new(firmware, board)
         .drive(classes::native_optical(board), 0, Medium::then("installer", after))
-        .bootindex(installer)
-        .virtio_blk(Medium::bootable("system"))
-        .bootindex(system)
+        .bootindex(order[0])
+        .virtio_blk(system)
+        .bootindex(order[1])
 }
 
 /// "Remove the installation medium and press ENTER": the drive is tried empty, or is no option any more, and the system runs.
 fn ejected(firmware: Firmware, board: Board) -> Case {
     let rest = || Expectation::attempts([booted("installer"), booted("system")]);
     let case = case(firmware, board, "ejected")
-        .machine(machine(firmware, board, After::Hang, [1, 2]))
+        .machine(machine(firmware, board, After::Hang, Medium::bootable("system"), [1, 2]))
         .story(Story::new().wait_for("installer").eject("installer").reset())
         .expect(Expectation::attempts([booted("installer"), failed("installer"), booted("system")]))
         .control_blank("system");
@@ -51,24 +52,16 @@ fn ejected(firmware: Firmware, board: Board) -> Case {
 
 /// An installer that resets the machine with its CD in the drive begins anew, however often.
 fn left_in(firmware: Firmware, board: Board) -> Case {
-    let machine = |order| machine(firmware, board, After::ResetSystem, order);
+    let machine = |order| machine(firmware, board, After::ResetSystem, Medium::bootable("system"), order);
     case(firmware, board, "left-in")
         .machine(machine([1, 2]))
         .expect(Expectation::laps(3, [booted("installer")]).without_trying("system"))
         .control(machine([2, 1]))
 }
 
-fn installing(firmware: Firmware, board: Board, after: After, [installer, system]: [i64; 2]) -> Machine {
-    Machine::new(firmware, board)
-        .drive(classes::native_optical(board), 0, Medium::then("installer", after))
-        .bootindex(installer)
-        .virtio_blk(Medium::uninstalled("system"))
-        .bootindex(system)
-}
-
 /// The disk comes first and is not bootable yet: the installer runs once, and what it has written is there after its reset.
 fn installs(firmware: Firmware, board: Board) -> Case {
-    let machine = |after| installing(firmware, board, after, [2, 1]);
+    let machine = |after| machine(firmware, board, after, Medium::uninstalled("system"), [2, 1]);
     case(firmware, board, "installs")
         .machine(machine(After::Install))
         .expect(Expectation::attempts([failed("system"), booted("installer"), booted("system")]))
@@ -77,11 +70,11 @@ fn installs(firmware: Firmware, board: Board) -> Case {
 
 /// The CD comes first and is left in: the installer runs again after its reset, and finds nothing to install.
 fn installs_before_the_system(firmware: Firmware, board: Board) -> Case {
-    let machine = |after, order| installing(firmware, board, after, order);
+    let machine = |order| machine(firmware, board, After::Install, Medium::uninstalled("system"), order);
     case(firmware, board, "installs-left-in")
-        .machine(machine(After::Install, [1, 2]))
+        .machine(machine([1, 2]))
         .expect(Expectation::attempts([booted("installer"), booted("installer")]).without_trying("system"))
-        .control(machine(After::Install, [2, 1]))
+        .control(machine([2, 1]))
 }
 
 /// "Insert disc 2": after the reset the drive has another medium, whose program is the one that runs.
