@@ -23,9 +23,9 @@
 //! whatever the firmware's console left on the line:
 //!
 //! ```text
-//! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=bios dl=80 geometry=<c>/<h>/<s> bootorder=<file> bios-geometry=<file> tsc=<16 hex> end
-//! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=uefi arch=x64 boot-current=0001 boot-order=0001,0002 boot-next=- secure-boot=0 device-path=<hex> file-path=<hex> bootorder=<file> bios-geometry=<file> tsc=<16 hex> end
-//! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=linux arch=x64 bootorder=<file> bios-geometry=<file> tsc=<16 hex> end
+//! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=bios dl=80 geometry=<c>/<h>/<s> bootorder=<file> bios-geometry=<file> tsc=<16 hex> sum=<4 hex> end
+//! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=uefi arch=x64 boot-current=0001 boot-order=0001,0002 boot-next=- secure-boot=0 device-path=<hex> file-path=<hex> bootorder=<file> bios-geometry=<file> tsc=<16 hex> sum=<4 hex> end
+//! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=linux arch=x64 bootorder=<file> bios-geometry=<file> tsc=<16 hex> sum=<4 hex> end
 //! ```
 //!
 //! `<file>` is a fw_cfg file with every byte outside 0x21..=0x7e, and `%`, written as `%` and two lower-case hex
@@ -34,7 +34,8 @@
 //! `device-path` is the device path of the device that the application came from, `file-path` what the firmware added to
 //! it, both with their end nodes. `arch` is UEFI's short name, `x64` or `aa64`. `tsc` is the processor's
 //! time stamp counter: nanoseconds of guest time where QEMU counts instructions, and always on aarch64. The BIOS payload and the one in user space print
-//! their line on the debug console (port 0x402) too, where SeaBIOS logs.
+//! their line on the debug console (port 0x402) too, where SeaBIOS logs. `sum` is the sum of the line's bytes before ` sum=`,
+//! modulo 2^16: a line that lost bytes on its way adds up to less.
 //!
 //! A BIOS program adds itself up first. One that arrived short or damaged prints `bootwright: stage 2 damaged` instead
 //! and ends by int 18h.

@@ -56,14 +56,16 @@ pub struct Limits {
 impl Limits {
     /// For firmware and payloads of which it is known how long they wait. SeaBIOS waits up to 65 s (`etc/boot-fail-wait`, its
     /// boot menu) and up to 32 s for a disk (`IDE_TIMEOUT` in its `src/hw/ata.c`), UEFI firmware for 300 s until its watchdog resets
-    /// a program (`EfiBootManagerBoot` in edk2's `BmBoot.c`), the firmware's network stacks some minutes of a clock of the guest's
-    /// own; machines that wait for a network have such a clock.
+    /// a program (`EfiBootManagerBoot` in edk2's `BmBoot.c`), UEFI's network stacks some minutes of a clock of the guest's own;
+    /// machines that wait for a network have such a clock. The option ROMs of BIOS, which are iPXE, send something every 32 s at
+    /// least (`DHCP_DISC_END_TIMEOUT_SEC` in its `src/config/dhcp.h`, less by default).
     pub fn known(machine: &Machine) -> Limits {
         // a clock of the guest's own runs as slowly as the host has time for it, and Arm's cannot be read
         let unread = machine.firmware == Firmware::Aavmf && matches!(machine.clock, Some(Clock::Virtual { .. }));
         let (guest, host) = match (machine.has_nic(), machine.firmware.is_uefi()) {
             (false, true) if unread => (400, 400),
-            (true, _) => (600, 110),
+            (true, true) => (600, 110),
+            (true, false) => (200, 110),
             (false, true) => (400, 80),
             (false, false) => (150, 80),
         };

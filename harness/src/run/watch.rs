@@ -22,7 +22,7 @@ const LAN_LIMIT: usize = 10_000;
 
 /// How often a guest may be sent the same file within one step of a boot. OVMF asks for a file twice, for its size and for its
 /// content, and for those of each part of a chain as often as there are parts.
-const ASKED_AGAIN: usize = 8;
+const ASKED_AGAIN: usize = 6;
 
 /// Files that are counted; more are no repetition.
 const FILES_LIMIT: usize = 1000;

@@ -386,3 +386,16 @@ fn a_log_that_lost_nothing_is_held_against_the_expectation_as_it_is() {
 fn a_log_goes_on_where_the_run_ended_by_what_was_seen(#[case] end: RunEnd, #[case] seen: bool) {
     assert_eq!(end.was_seen(), seen);
 }
+
+#[test]
+fn a_payload_that_ends_the_machine_on_a_lap_of_which_nothing_was_read_is_a_hole() {
+    let end = RunEnd::QemuEnded { exit: Exit { code: Some(PAYLOAD_EXIT), signal: None }, announced: true };
+    let first = Attempt { lap: 1, ..attempt("right", Outcome::Booted) };
+    let conclude = |laps| {
+        let trace = Trace { attempts: vec![first.clone()], laps, ..Trace::default() };
+        conclude_boot(&Expectation::boots("wrong"), &trace, &end, "gone")
+    };
+    assert!(matches!(conclude(1), Conclusion::Fails(_)), "{:?}", conclude(1));
+    let Conclusion::Broken(reason) = conclude(2) else { panic!("{:?}", conclude(2)) };
+    assert!(reason.contains("a payload has ended the machine, and its line is missing"), "{reason}");
+}

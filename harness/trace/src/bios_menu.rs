@@ -10,6 +10,9 @@ use bootwright_machine::machine::DeviceName;
 /// Keys in the order of the entries; `t` is for the TPM.
 const KEYS: &str = "123456789abcdefghijklmnopqrsuvwxyz";
 
+/// What SeaBIOS calls an option ROM of which it knows no name (`src/boot.c`).
+const NAMELESS_ROM: &str = "Legacy option rom";
+
 /// Where the reader is within a menu.
 #[derive(Clone, Default)]
 pub struct Parser {
@@ -51,7 +54,8 @@ impl Parser {
                 if menu.entries.len() < ENTRY_LIMIT {
                     let device = names.device_in_menu(name).cloned();
                     menu.entries.push(MenuEntry { key: Some(key), name: name.to_owned(), device });
-                    if !in_order || (left && !known) || inside(name) {
+                    let rom = name != NAMELESS_ROM && is_left_of(name, NAMELESS_ROM);
+                    if !in_order || (left && !known) || inside(name) || rom {
                         trace.hole(format!("a boot menu's entry is missing or not whole: {key}. {name}"));
                     }
                 }

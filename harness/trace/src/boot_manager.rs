@@ -7,6 +7,8 @@
 //! The page is read when it is complete: before it waits for a key the display engine puts the cursor into the last column
 //! of the page's last row, where nothing is ever written. A page of more entries than fit is read as far as it is shown.
 
+use super::damage::is_left_of;
+use super::drawn::Drawn;
 use super::effort::spend;
 use super::menu::{ENTRY_LIMIT, MENU_LIMIT, Menu, MenuEntry};
 use super::screen::{COLUMNS, Cell, ROWS, Screen};
@@ -40,6 +42,8 @@ const READ_LIMIT: u32 = 10_000;
 #[derive(Clone, Default)]
 pub struct Parser {
     screen: Screen,
+    /// Control sequences since setup was started; `None` where it is not on the screen.
+    drawn: Option<Drawn>,
     reads: u32,
     /// Something was written since the page was read.
     written: bool,
@@ -67,17 +71,34 @@ impl Parser {
     /// Setup is started: a menu is offered, which lists nothing unless its Boot Manager page is opened.
     pub fn begin(&mut self, target: &str, trace: &mut Trace) {
         self.lines.clear();
+        self.drawn = Some(Drawn::default());
         if trace.menus.len() < MENU_LIMIT {
             trace.menus.push(Menu { lap: trace.laps.max(1), offer: target.to_owned(), entries: Vec::new() });
+        }
+    }
+
+    /// The boot manager speaks again, and draws no pages.
+    pub fn end(&mut self) {
+        self.drawn = None;
+    }
+
+    /// A program runs that was chosen on the page.
+    pub fn chosen(&mut self, trace: &mut Trace) {
+        if self.drawn.take().is_some() && trace.menus.last().is_some_and(|menu| menu.entries.is_empty()) {
+            trace.hole("setup has booted an option, and the page that lists it is missing");
         }
     }
 
     /// Takes bytes of the serial port.
     pub fn push(&mut self, bytes: &[u8], names: &Names, trace: &mut Trace) {
         for &byte in bytes {
+            if self.drawn.as_mut().is_some_and(|drawn| drawn.lacks(byte)) {
+                trace.hole("a page of setup is not whole");
+                self.drawn = None;
+            }
             if !self.screen.push(byte) {
                 self.written = true;
-            } else if self.written && self.reads < READ_LIMIT && self.is_complete() {
+            } else if self.written && self.reads < READ_LIMIT && self.is_complete(trace) {
                 self.written = false;
                 self.reads += 1;
                 self.read(names, trace);
@@ -91,17 +112,26 @@ impl Parser {
     }
 
     /// Whether the Boot Manager page is there and waits for a key.
-    fn is_complete(&self) -> bool {
+    fn is_complete(&self, trace: &mut Trace) -> bool {
         spend(2 * COLUMNS);
         let (row, column) = self.screen.cursor();
-        let title = || text(self.screen.row(1));
         // the frames above and below have their border there
         let inside = self.screen.row(row).first().is_some_and(|cell| cell.character == b' ');
-        row >= FIRST_ROW && inside && column + 1 == self.width() && frameless(&title()) == TITLE
+        if row < FIRST_ROW || !inside || column + 1 != self.width() {
+            return false;
+        }
+        let title = text(self.screen.row(1));
+        let title = frameless(&title);
+        if self.drawn.is_some() && title.len() >= TITLE.len() / 2 && title != TITLE && is_left_of(title, TITLE) {
+            trace.hole(format!("the title of a page of setup is not whole: {title}"));
+        }
+        title == TITLE
     }
 
     fn read(&mut self, names: &Names, trace: &mut Trace) {
-        let Some(menu) = trace.menus.last_mut() else { return };
+        if trace.menus.is_empty() {
+            return;
+        }
         spend(ROWS * COLUMNS);
         let (last, width) = (self.screen.cursor().0, self.width());
         // a third of the page, without the option column's gap (`gHelpBlockWidth` in FormDisplay.c)
@@ -120,12 +150,29 @@ impl Parser {
             let known = before.iter().find(|line| line.row == row && line.text == text);
             let mut line = known.cloned().unwrap_or(Line { row, text, continues: false, path: None });
             if is_highlighted {
+                // the highlight begins on the first option
+                if before.is_empty() && !highlighted && !self.lines.is_empty() && self.drawn.is_some() {
+                    trace.hole("an option of setup's page is highlighted, and the way to it is missing");
+                }
                 line.continues = std::mem::replace(&mut highlighted, true);
                 line.path = self.path(help, width, last);
+                let lacks = |path: &String| {
+                    let less = |known: &str| path.len() < known.len() && is_left_of(path, known);
+                    // paths end in a node
+                    !path.ends_with(')') || names.uefi.iter().any(|(known, _)| less(known))
+                };
+                if self.drawn.is_some() && line.path.as_ref().is_none_or(lacks) {
+                    trace.hole(format!("the device path of a boot option is not whole on setup's page: {}", line.text));
+                }
             }
             self.lines.push(line);
         }
-        menu.entries = entries(&self.lines, names);
+        if self.drawn.is_some() && !self.lines.is_empty() && !highlighted {
+            trace.hole("no option is highlighted on setup's page");
+        }
+        if let Some(menu) = trace.menus.last_mut() {
+            menu.entries = entries(&self.lines, names);
+        }
     }
 
     /// The device path that the right-hand side says.

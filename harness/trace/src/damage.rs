@@ -40,7 +40,7 @@ const BANNER: &str = "SeaBIOS (version ";
 const TRANSLATIONS: [&str; 5] = ["none", "lba", "large", "r-echs", "host-supplied"];
 
 /// Of anything shorter nobody knows what it was.
-const SHORTEST: usize = 4;
+pub(super) const SHORTEST: usize = 4;
 
 /// Whether a line of SeaBIOS' log is not whole.
 pub fn of_seabios(line: &str) -> bool {
@@ -54,6 +54,10 @@ pub fn of_seabios(line: &str) -> bool {
     // a banner behind half a line is what a reset looks like
     let inside = |begin: &&str| *begin != BANNER && line.find(*begin).is_some_and(|at| at > 0);
     if BEGINNINGS.iter().any(inside) || (line.contains("pci@i0cf8") && !names_a_path(line)) {
+        return true;
+    }
+    let booted = line.starts_with("Boot") && !BEGINNINGS.iter().any(|begin| line.starts_with(begin));
+    if booted || is_seam(line) {
         return true;
     }
     let Some(begin) = BEGINNINGS.iter().find(|begin| line.starts_with(**begin)) else {
@@ -73,6 +77,19 @@ pub fn of_seabios(line: &str) -> bool {
         _ => true,
     };
     !whole
+}
+
+/// Whether a line is the beginning of one sentence and the end of another.
+fn is_seam(line: &str) -> bool {
+    let same = |one: &u8, other: &u8| one == other;
+    let begins =
+        |sentence: &&str| line.bytes().zip(sentence.bytes()).take_while(|(one, other)| same(one, other)).count();
+    let ends = |sentence: &&str| {
+        let pairs = line.bytes().rev().zip(sentence.bytes().rev());
+        pairs.take_while(|(one, other)| same(one, other)).count()
+    };
+    let longest = |of: &dyn Fn(&&str) -> usize| SENTENCES.iter().map(of).max().unwrap_or_default();
+    !SENTENCES.contains(&line) && longest(&begins) + longest(&ends) >= line.len()
 }
 
 /// `1: /pci@i0cf8/...`, `Searching bios-geometry for: /pci@i0cf8/...` and a payload's line speak of paths, nothing else does.
@@ -230,6 +247,11 @@ mod tests {
     #[case::half_a_path("scsi@4/pci@i0cf8/disk", true)]
     #[case::code("Boot failed: Could not read from CDROM (code 0009)", false)]
     #[case::half_a_code("Boot failed: Could not read from CDROM (code 009)", true)]
+    #[case::seam_of_two_failures("Boot failed: not a bootable died: could not read the boot disk", true)]
+    #[case::seam_of_two_kinds("Boot failloppy...", true)]
+    #[case::seam_of_boots_and_asked("Booting fromL", true)]
+    #[case::seam_of_two_laps("BootingS (version 1.16.2-debian-1.16.2-1)", true)]
+    #[case::seam_of_asked_and_boots("Bootingle_18:", true)]
     #[case::half_a_reason("Boot failed: not a bootsk", true)]
     #[case::words_that_nobody_knows("Boot failed: the dog ate it", false)]
     #[case::vga_bios("VGABUILD: gcc: (Debian 12.2.0-14) 12.2.0 binutils: (GNU Binutils for Debian) 2.40", false)]

@@ -284,6 +284,13 @@ fn default_priority(kind: Kind, letters: &str) -> u32 {
     (101..).zip(letters.chars().take(3)).find(|(_, own)| *own == letter).map_or(LAST, |(priority, _)| priority)
 }
 
+/// Whether a line maps a drive of a size that no disk of the machine has, where all their sizes are known.
+pub fn is_of_no_disk(line: &str, names: &Names) -> bool {
+    let Some(mapped) = mapped(line) else { return false };
+    let disks: Vec<&BiosName> = names.bios.iter().filter(|name| is_medium_of(name, Kind::Disk)).collect();
+    !disks.is_empty() && !disks.iter().any(|disk| disk.has_size(mapped.sectors) || disk.has_size(0))
+}
+
 /// `drive 0x000f5960: PCHS=4/16/63 translation=none LCHS=4/16/63 s=4096`.
 fn mapped(line: &str) -> Option<Mapped> {
     let (pointer, rest) = line.strip_prefix("drive 0x")?.split_once(": ")?;

@@ -227,6 +227,7 @@ impl Parser {
     /// The boot manager speaks again.
     fn leave_setup(&mut self, trace: &mut Trace) {
         self.in_setup = false;
+        self.setup.end();
         if trace.terminal == Some(Terminal::Setup) {
             trace.terminal = None;
         }
@@ -238,6 +239,7 @@ impl Parser {
     pub fn unannounced(&mut self, payload: &Payload, names: &Names, trace: &mut Trace) {
         self.flush(trace);
         let Some(medium) = &payload.medium_of_nonce else { return };
+        self.setup.chosen(trace);
         if trace.terminal == Some(Terminal::Setup) {
             trace.terminal = None;
         }
@@ -380,7 +382,12 @@ fn is_status(text: &str) -> bool {
 /// Whether a device path ends with a node or with the file that an option names: `HD(...)/\EFI\debian\grubx64.efi`.
 fn is_whole_path(path: &str) -> bool {
     let nodes = path.split_once("/\\").map_or(path, |(nodes, _)| nodes);
-    nodes.ends_with(')') || path.starts_with('\\')
+    let is_file = |node: &str| {
+        let guid = node.strip_prefix("Fv(").or_else(|| node.strip_prefix("FvFile("));
+        guid.is_some_and(|guid| guid.len() == "00000000-0000-0000-0000-000000000000)".len())
+    };
+    let in_volume = !nodes.starts_with("Fv") || nodes.split('/').all(is_file);
+    (nodes.ends_with(')') && in_volume) || path.starts_with('\\')
 }
 
 /// `Boot0001 "UEFI Misc Device"` has the number 1.

@@ -8,7 +8,7 @@ use super::Names;
 const MAGIC: &str = "BOOTWRIGHT/1 ";
 
 /// What the line of a UEFI program has behind the medium's name.
-const OF_UEFI: [&str; 10] = [
+const OF_UEFI: [&str; 11] = [
     "arch",
     "boot-current",
     "boot-order",
@@ -19,6 +19,7 @@ const OF_UEFI: [&str; 10] = [
     "bootorder",
     "bios-geometry",
     "tsc",
+    "sum",
 ];
 
 /// One payload line. Fields that this version does not know are ignored.
@@ -85,13 +86,14 @@ impl Payload {
                 "device-path" => payload.device_path = read(value, hex)?,
                 "file-path" => payload.file_path = read(value, hex)?,
                 "tsc" => payload.tsc = read(value, |value| u64::from_str_radix(value, 16).ok())?,
+                "sum" if value != sum(line).as_deref() => return None,
                 _ => {}
             }
         }
         let has_all = match payload.via.as_str() {
-            "bios" => ["dl", "bootorder", "bios-geometry", "tsc"].iter().all(|key| seen.contains(key)),
+            "bios" => ["dl", "bootorder", "bios-geometry", "tsc", "sum"].iter().all(|key| seen.contains(key)),
             "uefi" => OF_UEFI.iter().all(|key| seen.contains(key)),
-            "linux" => ["bootorder", "bios-geometry", "tsc"].iter().all(|key| seen.contains(key)),
+            "linux" => ["bootorder", "bios-geometry", "tsc", "sum"].iter().all(|key| seen.contains(key)),
             other => {
                 other.bytes().all(|byte| byte.is_ascii_alphanumeric())
                     && !["bios", "uefi", "linux"].iter().any(|known| super::damage::is_left_of(other, known))
@@ -101,10 +103,12 @@ impl Payload {
         whole.then_some(payload)
     }
 
-    /// Whether a line that is no payload line was one: it has a beginning or an end of one.
+    /// Whether a line that is no payload line was one: it has a beginning or an end of one, or some of its fields.
     pub(crate) fn is_part(line: &str) -> bool {
-        let has_end = line.trim_end().ends_with(" end") && line.contains(" tsc=");
-        line.contains("BOOTWRIGHT/1") || has_end
+        let fields = [" medium=", " via=", " bootorder=", " bios-geometry=", " tsc=", " sum="];
+        let has_some = fields.iter().filter(|field| line.contains(**field)).count() > 1;
+        let has_end = line.trim_end().ends_with(" end") && fields.iter().any(|field| line.contains(field));
+        line.contains("BOOTWRIGHT/1") || has_some || has_end
     }
 
     /// Whether its nonce is of this run, and its name is what is left of that medium's.
@@ -118,6 +122,22 @@ impl Payload {
         self.medium_of_nonce = names.nonces.get(&self.nonce).filter(|medium| **medium == self.medium).cloned();
         self
     }
+}
+
+/// The sum of a line's bytes from its beginning to the last field but `end`, as it is printed.
+pub(super) fn sum(line: &str) -> Option<String> {
+    let begin = line.find(MAGIC)?;
+    let (summed, _) = line.get(begin..)?.rsplit_once(" sum=")?;
+    let sum = summed.bytes().fold(0_u16, |sum, byte| sum.wrapping_add(byte.into()));
+    Some(format!("{sum:04x}"))
+}
+
+/// The same line with its sum, for tests.
+#[cfg(test)]
+pub(super) fn summed(line: &str) -> String {
+    let (fields, end) = line.rsplit_once(" end").unwrap();
+    let sum = sum(&format!("{fields} sum=")).unwrap();
+    format!("{fields} sum={sum} end{end}")
 }
 
 /// What a field holds, if it has a value; `None` where the value is not whole.

@@ -17,11 +17,15 @@ pub struct Parser {
     entered: bool,
     /// The BIOS was asked to boot, or to boot the next, and has not said what it boots.
     asked: bool,
+    /// The BIOS was asked to boot on this lap: by int 19h, before it is ever asked for the next entry.
+    boots: bool,
     /// Banners since the last `BUILD:`.
     banners: u32,
     menu: super::bios_menu::Parser,
     /// Ways through POST so far.
     posts: u32,
+    /// It was reset without going through POST, and is about to reboot the machine.
+    resumes: bool,
     /// The boot order of this lap was listed.
     listed: bool,
     /// The first line was read.
@@ -45,6 +49,9 @@ impl Parser {
             trace.hole("POST begins again, and the line that begins a lap is missing");
         }
         let menu = self.menu.line(line, names, trace);
+        if !menu && self.boots && !self.entered && line.len() < damage::SHORTEST {
+            trace.hole(format!("a line is not whole: {line}"));
+        }
         if !menu && (damage::of_seabios(line) || numbered(line).is_some_and(|(_, path)| is_path(path))) {
             trace.hole(format!("a line is not whole: {}", beginning(line)));
         }
@@ -76,7 +83,7 @@ impl Parser {
             trace.end(Outcome::Failed, Finding::Printed(reason.to_owned()));
             self.failed = true;
         } else if line.starts_with("enter handle_19") {
-            self.asked = true;
+            (self.asked, self.boots) = (true, true);
         } else if line.starts_with("enter handle_18") {
             self.next_entry(trace);
         } else if let Some(rest) = line.strip_prefix("No bootable device.") {
@@ -91,6 +98,7 @@ impl Parser {
         }
         if was_cut_by_reset(line) {
             (self.in_boot_order, self.menu) = (false, super::bios_menu::Parser::default());
+            self.resumes = true;
             return true;
         }
         if !std::mem::replace(&mut self.begun, true) && !line.starts_with("SeaBIOS (version") {
@@ -110,6 +118,9 @@ impl Parser {
     /// int 18h: an entry has failed, or a program gives up.
     fn next_entry(&mut self, trace: &mut Trace) {
         self.failed = false;
+        if !self.boots {
+            trace.hole("the BIOS goes on to the next entry, and nothing says that it was asked to boot");
+        }
         if std::mem::replace(&mut self.asked, true) {
             trace.hole("the BIOS goes on to the next entry before it has tried one");
         }
@@ -137,6 +148,9 @@ impl Parser {
 
     /// Takes a line that may be about a device that SeaBIOS registers or maps.
     fn register(&mut self, line: &str, names: &Names, trace: &mut Trace) {
+        if names.fixed && super::entries::is_of_no_disk(line, names) {
+            trace.hole(format!("a drive is mapped with the size of no disk of this machine: {}", beginning(line)));
+        }
         let gave_up = self.entries.has_given_up();
         self.entries.line(line, names, &trace.boot_order);
         if self.entries.has_given_up() && !gave_up {
@@ -174,6 +188,8 @@ impl Parser {
             trace.hole("the BIOS was asked for the next entry, and what it did is missing");
         } else if self.banners > 2 {
             trace.hole("a lap begins, and the line that says so is missing");
+        } else if self.resumes {
+            trace.hole("the BIOS was reset and reboots the machine, and the banner of the next lap is missing");
         } else if self.failed {
             trace.hole("an entry has failed, and what the BIOS did then is missing");
         }

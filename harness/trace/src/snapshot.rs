@@ -83,7 +83,9 @@ mod tests {
 
     fn report(number: usize) -> String {
         let (nonce, medium) = NONCES[number];
-        format!("BOOTWRIGHT/1 nonce={nonce} medium={medium} via=bios dl=80 bootorder=- bios-geometry=- tsc=10 end\n")
+        crate::payload::summed(&format!(
+            "BOOTWRIGHT/1 nonce={nonce} medium={medium} via=bios dl=80 bootorder=- bios-geometry=- tsc=10 end\n"
+        ))
     }
 
     fn says(reader: &mut Reader, text: &str) {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rstest::rstest;
 
+use super::payload::summed;
 use super::*;
 use bootwright_machine::evidence::Source;
 use bootwright_machine::machine::Firmware;
@@ -16,7 +17,9 @@ macro_rules! fixture {
 
 /// The line of a payload with this nonce.
 fn payload_line(nonce: &str, medium: &str) -> String {
-    format!("BOOTWRIGHT/1 nonce={nonce} medium={medium} via=bios dl=80 bootorder=- bios-geometry=- tsc=10 end\n")
+    summed(&format!(
+        "BOOTWRIGHT/1 nonce={nonce} medium={medium} via=bios dl=80 bootorder=- bios-geometry=- tsc=10 end\n"
+    ))
 }
 
 const NONCE: &str = "00112233445566778899aabbccddeeff";

@@ -132,10 +132,12 @@ print_end:
         ret
 
 # Prints AL on the serial port and on the debug console, where SeaBIOS logs: one stream then holds both in order. Keeps
-# every register.
+# every register, and adds what it prints up in line_sum.
 print_byte:
         pushw   %dx
         pushw   %ax
+        movb    $0, %ah
+        addw    %ax, line_sum
         movw    $COM1 + 5, %dx
 wait_thr_empty:
         inb     %dx, %al
@@ -157,6 +159,8 @@ heads:
         .word   0
 attempts:
         .byte   0
+line_sum:
+        .word   0
 
         .org    416
         .set    READ_NOTHING, 0         # the firmware has loaded the whole program

@@ -24,6 +24,9 @@ stage2:
         movb    %dl, drive
         call    program_uart
 
+        movw    $text_begin, %si
+        call    print
+        movw    $0, line_sum
         movw    $text_nonce, %si
         call    print
         movw    $nonce, %si
@@ -69,6 +72,16 @@ print_name:
         call    print_hex_long
         popl    %eax
         call    print_hex_long
+
+        pushw   line_sum
+        movw    $text_sum, %si
+        call    print
+        popw    %ax
+        pushw   %ax
+        movb    %ah, %al
+        call    print_hex
+        popw    %ax
+        call    print_hex
 
         movw    $text_end, %si
         call    print
@@ -336,8 +349,10 @@ fw_long_byte:
         loop    fw_long_byte
         ret
 
+text_begin:
+        .asciz  "\r\n"
 text_nonce:
-        .asciz  "\r\nBOOTWRIGHT/1 nonce="
+        .asciz  "BOOTWRIGHT/1 nonce="
 text_medium:
         .asciz  " medium="
 text_dl:
@@ -350,6 +365,8 @@ text_bios_geometry:
         .asciz  " bios-geometry="
 text_tsc:
         .asciz  " tsc="
+text_sum:
+        .asciz  " sum="
 text_end:
         .asciz  " end\r\n"
 file_bootorder:

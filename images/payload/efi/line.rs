@@ -6,82 +6,99 @@ use crate::{arch, fw_cfg};
 /// Prints the whole line straight on the serial port, so that no console setting of the firmware can change it.
 pub fn print(firmware: &Firmware, nonce: &[u8; 16], name: &[u8]) {
     let mut buffer = [0_u8; 2048];
-    text("\r\nBOOTWRIGHT/1 nonce=");
-    hex(nonce);
-    text(" medium=");
-    name.iter().for_each(|byte| arch::serial_byte(*byte));
-    text(" via=uefi arch=");
-    text(arch::NAME);
-    text(" boot-current=");
-    numbers(firmware.variable("BootCurrent", &mut buffer));
-    text(" boot-order=");
-    numbers(firmware.variable("BootOrder", &mut buffer));
-    text(" boot-next=");
-    numbers(firmware.variable("BootNext", &mut buffer));
-    text(" secure-boot=");
+    Line { sum: 0 }.text("\r\n");
+    let mut line = Line { sum: 0 };
+    line.text("BOOTWRIGHT/1 nonce=");
+    line.hex(nonce);
+    line.text(" medium=");
+    name.iter().for_each(|byte| line.byte(*byte));
+    line.text(" via=uefi arch=");
+    line.text(arch::NAME);
+    line.text(" boot-current=");
+    line.numbers(firmware.variable("BootCurrent", &mut buffer));
+    line.text(" boot-order=");
+    line.numbers(firmware.variable("BootOrder", &mut buffer));
+    line.text(" boot-next=");
+    line.numbers(firmware.variable("BootNext", &mut buffer));
+    line.text(" secure-boot=");
     match firmware.variable("SecureBoot", &mut buffer) {
-        Some([0]) => text("0"),
-        Some([1]) => text("1"),
-        _ => text("-"),
+        Some([0]) => line.text("0"),
+        Some([1]) => line.text("1"),
+        _ => line.text("-"),
     }
-    text(" device-path=");
-    optional_hex(firmware.device_path());
-    text(" file-path=");
-    optional_hex(firmware.file_path());
-    text(" bootorder=");
-    file(b"bootorder");
-    text(" bios-geometry=");
-    file(b"bios-geometry");
-    text(" tsc=");
-    hex(&arch::time_stamp().to_be_bytes());
-    text(" end\r\n");
+    line.text(" device-path=");
+    line.optional_hex(firmware.device_path());
+    line.text(" file-path=");
+    line.optional_hex(firmware.file_path());
+    line.text(" bootorder=");
+    line.file(b"bootorder");
+    line.text(" bios-geometry=");
+    line.file(b"bios-geometry");
+    line.text(" tsc=");
+    line.hex(&arch::time_stamp().to_be_bytes());
+    let sum = line.sum;
+    line.text(" sum=");
+    line.hex(&sum.to_be_bytes());
+    line.text(" end\r\n");
     arch::serial_flush();
 }
 
-fn text(text: &str) {
-    text.bytes().for_each(arch::serial_byte);
+/// What is printed, and the sum of its bytes.
+struct Line {
+    sum: u16,
 }
 
-fn digit(value: u8, ten: u8) {
-    arch::serial_byte(if value < 10 { b'0' + value } else { ten + value - 10 });
-}
-
-fn hex(bytes: &[u8]) {
-    for byte in bytes {
-        digit(byte >> 4, b'a');
-        digit(byte & 15, b'a');
+impl Line {
+    fn byte(&mut self, byte: u8) {
+        self.sum = self.sum.wrapping_add(byte.into());
+        arch::serial_byte(byte);
     }
-}
 
-fn optional_hex(bytes: Option<&[u8]>) {
-    match bytes {
-        Some(bytes) => hex(bytes),
-        None => text("-"),
+    fn text(&mut self, text: &str) {
+        text.bytes().for_each(|byte| self.byte(byte));
     }
-}
 
-/// Little-endian 16-bit numbers as four upper-case hex digits each, with commas; `-` for none.
-fn numbers(bytes: Option<&[u8]>) {
-    let Some(bytes) = bytes else { return text("-") };
-    for (index, pair) in bytes.chunks_exact(2).enumerate() {
-        if index > 0 {
-            text(",");
-        }
-        for byte in [pair[1], pair[0]] {
-            digit(byte >> 4, b'A');
-            digit(byte & 15, b'A');
+    fn digit(&mut self, value: u8, ten: u8) {
+        self.byte(if value < 10 { b'0' + value } else { ten + value - 10 });
+    }
+
+    fn hex(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.digit(byte >> 4, b'a');
+            self.digit(byte & 15, b'a');
         }
     }
-}
 
-fn file(name: &[u8]) {
-    let Some(size) = fw_cfg::select(name) else { return text("-") };
-    for _ in 0..size {
-        match arch::fw_cfg_byte() {
-            byte @ 0x21..=0x7e if byte != b'%' => arch::serial_byte(byte),
-            byte => {
-                text("%");
-                hex(&[byte]);
+    fn optional_hex(&mut self, bytes: Option<&[u8]>) {
+        match bytes {
+            Some(bytes) => self.hex(bytes),
+            None => self.text("-"),
+        }
+    }
+
+    /// Little-endian 16-bit numbers as four upper-case hex digits each, with commas; `-` for none.
+    fn numbers(&mut self, bytes: Option<&[u8]>) {
+        let Some(bytes) = bytes else { return self.text("-") };
+        for (index, pair) in bytes.chunks_exact(2).enumerate() {
+            if index > 0 {
+                self.text(",");
+            }
+            for byte in [pair[1], pair[0]] {
+                self.digit(byte >> 4, b'A');
+                self.digit(byte & 15, b'A');
+            }
+        }
+    }
+
+    fn file(&mut self, name: &[u8]) {
+        let Some(size) = fw_cfg::select(name) else { return self.text("-") };
+        for _ in 0..size {
+            match arch::fw_cfg_byte() {
+                byte @ 0x21..=0x7e if byte != b'%' => self.byte(byte),
+                byte => {
+                    self.text("%");
+                    self.hex(&[byte]);
+                }
             }
         }
     }

@@ -47,19 +47,24 @@ extern "C" fn _start() -> ! {
     };
     // SAFETY: the only thread. The volatile read keeps the compiler from using the block's initial value.
     let config = unsafe { (&raw const CONFIG).read_volatile() };
-    text("\r\nBOOTWRIGHT/1 nonce=");
-    hex(&config.nonce);
-    text(" medium=");
-    config.name.get(..config.name_length.into()).unwrap_or(&[]).iter().for_each(|byte| put(*byte));
-    text(" via=linux arch=");
-    text(arch::NAME);
-    text(" bootorder=");
-    file(b"bootorder");
-    text(" bios-geometry=");
-    file(b"bios-geometry");
-    text(" tsc=");
-    hex(&arch::time_stamp().to_be_bytes());
-    text(" end\r\n");
+    Line { sum: 0 }.text("\r\n");
+    let mut line = Line { sum: 0 };
+    line.text("BOOTWRIGHT/1 nonce=");
+    line.hex(&config.nonce);
+    line.text(" medium=");
+    config.name.get(..config.name_length.into()).unwrap_or(&[]).iter().for_each(|byte| line.byte(*byte));
+    line.text(" via=linux arch=");
+    line.text(arch::NAME);
+    line.text(" bootorder=");
+    line.file(b"bootorder");
+    line.text(" bios-geometry=");
+    line.file(b"bios-geometry");
+    line.text(" tsc=");
+    line.hex(&arch::time_stamp().to_be_bytes());
+    let sum = line.sum;
+    line.text(" sum=");
+    line.hex(&sum.to_be_bytes());
+    line.text(" end\r\n");
     arch::serial_flush();
     if config.after == 0 {
         arch::exit_emulator();
@@ -69,33 +74,42 @@ extern "C" fn _start() -> ! {
     }
 }
 
-/// On the serial port, and on the debug console where SeaBIOS logs.
-fn put(byte: u8) {
-    arch::serial_byte(byte);
-    // SAFETY: a port write touches no memory.
-    unsafe { asm!("out dx, al", in("dx") 0x402_u16, in("al") byte, options(nomem, nostack, preserves_flags)) };
+/// What is printed, on the serial port and on the debug console where SeaBIOS logs, and the sum of its bytes.
+struct Line {
+    sum: u16,
 }
 
-fn text(text: &str) {
-    text.bytes().for_each(put);
-}
-
-fn hex(bytes: &[u8]) {
-    let digit = |value: u8| put(if value < 10 { b'0' + value } else { b'a' + value - 10 });
-    for byte in bytes {
-        digit(byte >> 4);
-        digit(byte & 15);
+impl Line {
+    fn byte(&mut self, byte: u8) {
+        self.sum = self.sum.wrapping_add(byte.into());
+        arch::serial_byte(byte);
+        // SAFETY: a port write touches no memory.
+        unsafe {
+            asm!("out dx, al", in("dx") 0x402_u16, in("al") byte, options(nomem, nostack, preserves_flags));
+        }
     }
-}
 
-fn file(name: &[u8]) {
-    let Some(size) = fw_cfg::select(name) else { return text("-") };
-    for _ in 0..size {
-        match arch::fw_cfg_byte() {
-            byte @ 0x21..=0x7e if byte != b'%' => put(byte),
-            byte => {
-                text("%");
-                hex(&[byte]);
+    fn text(&mut self, text: &str) {
+        text.bytes().for_each(|byte| self.byte(byte));
+    }
+
+    fn hex(&mut self, bytes: &[u8]) {
+        let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' + value - 10 };
+        for byte in bytes {
+            self.byte(digit(byte >> 4));
+            self.byte(digit(byte & 15));
+        }
+    }
+
+    fn file(&mut self, name: &[u8]) {
+        let Some(size) = fw_cfg::select(name) else { return self.text("-") };
+        for _ in 0..size {
+            match arch::fw_cfg_byte() {
+                byte @ 0x21..=0x7e if byte != b'%' => self.byte(byte),
+                byte => {
+                    self.text("%");
+                    self.hex(&[byte]);
+                }
             }
         }
     }

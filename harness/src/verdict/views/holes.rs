@@ -7,10 +7,14 @@ use crate::evidence::nvram::{BootOptions, LoadOption};
 use crate::machine::layout::Layout;
 use crate::machine::{Access, Firmware, Machine, paths};
 use crate::trace::damage::is_left_of;
+use crate::trace::menu::MenuEntry;
 use crate::trace::{Attempt, Names, Outcome, Terminal, Trace, option_number};
 
 /// `LOAD_OPTION_CATEGORY` (UEFI specification, section 3.1.3): applications are not booted in turn.
 const CATEGORY: u32 = 0x1f00;
+
+/// Options that setup's page shows without being scrolled.
+const MOST_OF_A_PAGE: usize = 20;
 
 /// A line end in a payload's line.
 const LINE_END: &str = "%0a";
@@ -26,10 +30,11 @@ pub fn hole(machine: &Machine, layout: &Layout, names: &Names, trace: &Trace, op
     if let Some(read) = read.as_ref().filter(|read| is_damaged_list(read, &asked)) {
         return Some(format!("the payload's line is not whole: bootorder={}", read.join(LINE_END)));
     }
-    if let Some(entry) = misread(trace, options) {
-        return Some(format!("a boot menu's entry is not whole: {entry}"));
+    if let Some(entry) = misread(names, trace, options) {
+        return Some(format!("a boot menu's entry is missing or not whole: {entry}"));
     }
     match machine.firmware {
+        Firmware::SeaBios if lacks_menu(machine, trace) => Some("the offer of a boot menu is missing".to_owned()),
         Firmware::SeaBios => unlisted(trace, &asked, read.as_deref()),
         Firmware::Ovmf | Firmware::Aavmf if is_kept(machine) => renamed(names, trace, options)
             .or_else(|| untried(machine, trace, options))
@@ -67,13 +72,33 @@ fn is_damaged_list(read: &[String], asked: &[String]) -> bool {
     foreign && is_left_of(&read.join(LINE_END), &asked.join(LINE_END))
 }
 
-/// An entry of setup's page that holds an option's name and more: two rows of the page in one.
-fn misread<'a>(trace: &'a Trace, options: &BootOptions) -> Option<&'a str> {
+/// An entry of setup's page that is no option of the store, stands for another device, or is missing.
+fn misread<'a>(known: &Names, trace: &'a Trace, options: &'a BootOptions) -> Option<&'a str> {
     let lap = trace.laps.max(1);
-    let names: Vec<&str> = options.by_number.values().map(|option| option.description.trim()).collect();
     let entries = trace.menus.iter().filter(|menu| menu.lap == lap).flat_map(|menu| &menu.entries);
-    let two = |name: &&str| !names.contains(&name.trim()) && names.iter().any(|known| name.contains(known));
-    entries.filter(|entry| entry.key.is_none()).map(|entry| entry.name.as_str()).find(two)
+    let of_setup = entries.filter(|entry| entry.key.is_none());
+    let is_no_option = |entry: &&MenuEntry| {
+        let mut options = options.by_number.values().filter(|option| option.description.trim() == entry.name.trim());
+        let is_its = |option: &LoadOption| known.device_at(&option.device_path) == entry.device;
+        !options.any(|option| entry.device.is_none() || is_its(option))
+    };
+    let wrong = of_setup.clone().filter(|_| !options.by_number.is_empty()).find(is_no_option);
+    wrong.map(|entry| entry.name.as_str()).or_else(|| {
+        of_setup.clone().next()?;
+        let is_listed =
+            |option: &LoadOption| of_setup.clone().any(|entry| entry.name.trim() == option.description.trim());
+        let mut due = options.order.iter().flatten().filter(|number| is_due(options, **number));
+        let lacks = due.find_map(|number| options.by_number.get(number).filter(|option| !is_listed(option)))?;
+        (options.by_number.len() <= MOST_OF_A_PAGE).then_some(lacks.description.as_str())
+    })
+}
+
+/// Whether SeaBIOS boots without having offered the menu that the machine asks for, which it does on each way through POST
+/// (`interactive_bootmenu` in its `src/boot.c`).
+fn lacks_menu(machine: &Machine, trace: &Trace) -> bool {
+    let lap = trace.laps.max(1);
+    let asked = machine.boot.menu == Some(true) && trace.last_of_lap().is_some();
+    asked && !trace.menus.iter().any(|menu| menu.lap == lap)
 }
 
 /// Whether a line is none that was asked for, but what is left of one.
@@ -166,4 +191,56 @@ fn untried(machine: &Machine, trace: &Trace, options: &BootOptions) -> Option<St
     };
     let number = order.iter().find(|number| is_due(options, **number) && !is_tried(trace, **number))?;
     Some(format!("Boot{number:04X} stands in BootOrder before, and there is no attempt on it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::DeviceName;
+    use crate::trace::menu::Menu;
+
+    #[test]
+    fn a_bios_that_boots_without_the_menu_that_was_asked_for_has_lost_its_offer() {
+        let boots =
+            Trace { attempts: vec![Attempt { lap: 1, ..Attempt::on("Hard Disk") }], laps: 1, ..Trace::default() };
+        let mut machine = Machine::pc(Firmware::SeaBios);
+        assert!(!lacks_menu(&machine, &boots));
+        machine.boot.menu = Some(true);
+        assert!(lacks_menu(&machine, &boots) && !lacks_menu(&machine, &Trace::default()));
+        let offered = Menu { lap: 1, offer: "Press ESC for boot menu.".to_owned(), entries: Vec::new() };
+        assert!(!lacks_menu(&machine, &Trace { menus: vec![offered], ..boots }));
+    }
+
+    #[test]
+    fn an_entry_of_setup_is_an_option_of_the_store_and_stands_for_its_device() {
+        let path = |slot: u8| format!("PciRoot(0x0)/Pci(0x{slot:X},0x0)");
+        let names = Names { uefi: vec![(path(3), "a".to_owned()), (path(4), "b".to_owned())], ..Names::default() };
+        let option = |description: &str, slot| LoadOption {
+            attributes: 1,
+            description: description.to_owned(),
+            device_path: path(slot),
+            device_path_bytes: Vec::new(),
+            optional_data: Vec::new(),
+        };
+        let options = BootOptions {
+            order: Some(vec![1, 2]),
+            by_number: [(1, option("Disk", 3)), (2, option("Disk 2", 4))].into(),
+        };
+        let misread = |listed: &[(&str, Option<&str>)]| {
+            let entry = |&(name, device): &(&str, Option<&str>)| MenuEntry {
+                key: None,
+                name: name.to_owned(),
+                device: device.map(DeviceName::medium),
+            };
+            let menu = Menu { lap: 1, offer: String::new(), entries: listed.iter().map(entry).collect() };
+            let trace = Trace { menus: vec![menu], laps: 1, ..Trace::default() };
+            super::misread(&names, &trace, &options).map(str::to_owned)
+        };
+        assert_eq!(misread(&[("Disk", Some("a")), ("Disk 2", Some("b"))]), None);
+        assert_eq!(misread(&[("Disk", Some("a")), ("Disk 2", None)]), None, "the highlight was never on it");
+        assert_eq!(misread(&[]), None, "the page was never opened");
+        assert_eq!(misread(&[("Dik", Some("a")), ("Disk 2", None)]).as_deref(), Some("Dik"));
+        assert_eq!(misread(&[("Disk", Some("b")), ("Disk 2", None)]).as_deref(), Some("Disk"));
+        assert_eq!(misread(&[("Disk", Some("a"))]).as_deref(), Some("Disk 2"));
+    }
 }

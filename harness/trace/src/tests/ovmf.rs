@@ -129,7 +129,8 @@ fn ovmf_says_why_an_option_failed(#[case] log: &str, #[case] outcome: Outcome, #
 fn code_that_returns_success_has_not_booted_either() {
     let log = bds("BdsDxe: loading OPTION\r\nBdsDxe: starting OPTION\r\n")
         + &payload_line(NONCE, "first")
-        + "BdsDxe: loading Boot0000 \"UiApp\" from Fv(1)/FvFile(2)\r\n";
+        + "BdsDxe: loading Boot0000 \"UiApp\" from Fv(7CB8BDC9-F8EB-4F34-AAEA-3EE4AF6516A1)/\
+           FvFile(00000000-F8EB-4F34-AAEA-3EE4AF6516A1)\r\n";
     let trace = read(Ovmf, &log);
     assert!(attempts(&trace)[0].ends_with("\"first\" failed (ran, then returned to the boot manager)"));
     assert_eq!(trace.booted(), None);
@@ -182,10 +183,10 @@ fn a_crash_of_the_firmware_is_no_end_of_the_search() {
 #[test]
 fn a_payload_that_ovmf_ran_without_a_boot_option_is_an_attempt() {
     let line = |via: &str, current: &str| {
-        format!(
+        summed(&format!(
             "BOOTWRIGHT/1 nonce={NONCE} medium=first via={via} arch=x64 boot-current={current} boot-order=- boot-next=- \
              secure-boot=0 device-path=- file-path=- bootorder=- bios-geometry=- tsc=10 end\r\n"
-        )
+        ))
     };
     let trace = read(Ovmf, &line("uefi", "-"));
     assert_eq!(attempts(&trace), ["no boot option \"first\" booted (payload ran)"]);
@@ -199,8 +200,8 @@ fn a_payload_that_ovmf_ran_without_a_boot_option_is_an_attempt() {
 fn setup_that_was_opened_is_an_end_until_something_boots_from_it() {
     let names = names("");
     let log = bds("BdsDxe: loading OPTION\r\nBdsDxe: starting OPTION\r\n")
-        + "BdsDxe: loading Boot0000 \"UiApp\" from Fv(1)/FvFile(462CAA21-7614-4503-836E-8AB6F4662331)\r\n\
-           BdsDxe: starting Boot0000 \"UiApp\" from Fv(1)/FvFile(462CAA21-7614-4503-836E-8AB6F4662331)\r\n";
+        + "BdsDxe: loading Boot0000 \"UiApp\" from Fv(7CB8BDC9-F8EB-4F34-AAEA-3EE4AF6516A1)/FvFile(462CAA21-7614-4503-836E-8AB6F4662331)\r\n\
+           BdsDxe: starting Boot0000 \"UiApp\" from Fv(7CB8BDC9-F8EB-4F34-AAEA-3EE4AF6516A1)/FvFile(462CAA21-7614-4503-836E-8AB6F4662331)\r\n";
     let trace = read_with(Ovmf, names.clone(), log.as_bytes());
     assert_eq!(attempts(&trace), ["Boot0001 \"UEFI Misc Device\" \"first\" failed (returned to the boot manager)"]);
     assert_eq!((trace.terminal, trace.holes), (Some(Terminal::Setup), Vec::new()));
@@ -214,10 +215,10 @@ fn setup_that_was_opened_is_an_end_until_something_boots_from_it() {
 /// A payload's line under UEFI.
 fn uefi_line(medium: &str, current: &str) -> String {
     let nonce = if medium == "first" { NONCE } else { OTHER_NONCE };
-    format!(
+    summed(&format!(
         "BOOTWRIGHT/1 nonce={nonce} medium={medium} via=uefi arch=x64 boot-current={current} boot-order=0001 \
          boot-next=- secure-boot=0 device-path=- file-path=- bootorder=- bios-geometry=- tsc=10 end\r\n"
-    )
+    ))
 }
 
 #[test]

@@ -172,7 +172,12 @@ fn a_guest_that_retries_for_ever_fills_no_memory() {
 )]
 #[case::no_beginning("enter handle_19:\nBoot failed: not a bootable disk\nenter handle_18:\n", 2)]
 #[case::payload(
-    "enter handle_19:\nBOOTWRIGHT/1 nonce=00112233445566778899aabbccddeeff medium=first via=bios dl=80 bootorder=- bios-geometry=- tsc=1 end\n",
+    "enter handle_19:\nBOOTWRIGHT/1 nonce=00112233445566778899aabbccddeeff medium=first via=bios dl=80 bootorder=- bios-geometry=- tsc=1 sum=2484 end\n",
+    1
+)]
+#[case::never_asked_to_boot("enter handle_18:\nNo bootable device.\n", 1)]
+#[case::payload_that_lost_a_byte(
+    "enter handle_19:\nBooting from Hard Disk...\nBooting from 0000:7c00\nBOOTWRIGHT/1 nonce=00112233445566778899aabbccddeeff medium=first via=bios dl=80 bootorder=/pci@i0cf8/scsi@4/disk@0, bios-geometry=- tsc=1 sum=2c97 end\n",
     1
 )]
 #[case::half_a_payload(
@@ -182,6 +187,30 @@ fn a_guest_that_retries_for_ever_fills_no_memory() {
 fn a_step_that_seabios_never_leaves_out_and_that_is_missing_is_a_hole(#[case] log: &str, #[case] holes: usize) {
     let trace = read(SeaBios, &format!("SeaBIOS (version 1.16.2)\n{log}"));
     assert_eq!(trace.holes.len(), holes, "{:?}", trace.holes);
+}
+
+#[test]
+fn a_bios_that_reboots_the_machine_and_never_begins_anew_is_a_hole() {
+    let log = "SeaBIOS (version 1)\nBUILD: x\nenter handle_19:\nBooting from Hard Disk...\nBooting from 0000:7c00\n\
+               In resume (status=0)\nIn 32bit resume\n";
+    let holes = |log: &str| {
+        let mut reader = Reader::new(SeaBios, names(""));
+        reader.push(Source::DebugConsole, log.as_bytes());
+        reader.finish(false);
+        reader.trace().holes.len()
+    };
+    assert_eq!((holes(log), holes(&format!("{log}SeaBIOS (version 1)\nBUILD: x\n"))), (1, 0));
+}
+
+#[test]
+fn a_drive_of_a_size_that_no_disk_has_is_a_hole_where_disks_stay() {
+    let names = |fixed| Names { fixed, ..names(fixture!("seabios-1.16.2-blank-before-optical")) };
+    let holes = |names: Names, sectors: u32| {
+        let line = format!("drive 0x000e8bd0: PCHS=1/1/1 translation=none LCHS=1/1/1 s={sectors}\n");
+        read_with(SeaBios, names, format!("SeaBIOS (version 1)\n{line}").as_bytes()).holes.len()
+    };
+    let size = names(true).bios[0].sectors as u32;
+    assert_eq!([holes(names(true), size), holes(names(true), size / 10), holes(names(false), size / 10)], [0, 1, 0]);
 }
 
 #[test]
