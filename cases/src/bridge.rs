@@ -3,6 +3,7 @@
 
 mod dnsmasq;
 mod firewall;
+mod ipv6;
 mod rules;
 
 use bootwright::case::Case;
@@ -17,6 +18,7 @@ pub fn cases() -> Vec<Case> {
     let mut cases = vec![no_stp(), no_delay(), short_delay(), long_delay()];
     cases.extend(firewall::cases());
     cases.extend(rules::cases());
+    cases.extend(ipv6::cases());
     cases.into_iter().map(|case| case.long("real parts take real time")).collect()
 }
 

@@ -288,7 +288,9 @@ fn default_priority(kind: Kind, letters: &str) -> u32 {
 pub fn is_of_no_disk(line: &str, names: &Names) -> bool {
     let Some(mapped) = mapped(line) else { return false };
     let disks: Vec<&BiosName> = names.bios.iter().filter(|name| is_medium_of(name, Kind::Disk)).collect();
-    !disks.is_empty() && !disks.iter().any(|disk| disk.has_size(mapped.sectors) || disk.has_size(0))
+    // of an NVMe namespace blocks are counted, which may have 4096 bytes (`src/hw/nvme.c`)
+    let blocks = |disk: &BiosName| (disk.sectors / 8) as u32 == mapped.sectors;
+    !disks.is_empty() && !disks.iter().any(|disk| disk.has_size(mapped.sectors) || disk.has_size(0) || blocks(disk))
 }
 
 /// `drive 0x000f5960: PCHS=4/16/63 translation=none LCHS=4/16/63 s=4096`.
