@@ -28,6 +28,7 @@ mod places;
 mod prelaunch;
 mod pxe;
 mod resets;
+mod secure_boot;
 mod snapshot;
 mod strict;
 mod tiers;
@@ -50,6 +51,7 @@ pub fn all() -> Vec<Case> {
         ("drives on further adapters, behind a hub, of several namespaces, and with other sectors", drives::cases()),
         ("what the firmware does after a first entry that does not boot", first_entry::cases()),
         ("what cannot be run at the removable media path: OVMF goes on with the next entry", bad_loader::cases()),
+        ("what UEFI Secure Boot lets through: signatures, db and dbx, setup mode", secure_boot::cases()),
         ("devices without a bootindex, with -boot strict on and off", strict::cases()),
         ("the firmware's own order, where nothing or nothing valid has a bootindex", unlisted::cases()),
         ("two machines that run at once have nothing in common", isolation::cases()),

@@ -21,6 +21,6 @@ pub use crate::machine::{
 };
 pub use crate::trace::{Outcome, Protocol};
 pub use crate::verdict::{
-    Cause, Expectation, Expected, OnLan, OnStore, booted, failed, failed_entry, http, https, hung, hung_entry, tftp,
-    timed_out_entry,
+    Cause, Expectation, Expected, OnLan, OnStore, booted, failed, failed_entry, http, https, hung, hung_entry, refused,
+    refused_entry, tftp, timed_out_entry,
 };

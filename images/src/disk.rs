@@ -128,7 +128,7 @@ impl Plan {
         if has_esp {
             let application = match self.bad {
                 Some(bad) => payload::bad_loader(bad, spec.efi, &spec.name, nonce)?,
-                None => payload::efi_application_for(spec.efi, &spec.name, nonce, self.after)?,
+                None => spec.efi_application(nonce, self.after)?,
             };
             let shape = fat::Shape {
                 sector_bytes: sector_bytes as u16,

@@ -45,7 +45,7 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
         image.put(0, program);
         return Ok(image);
     };
-    let application = payload::efi_application_for(spec.efi, &spec.name, nonce, after)?;
+    let application = spec.efi_application(nonce, after)?;
     let shape = Shape {
         fat: FatType::Fat12,
         sectors: SECTORS,

@@ -100,7 +100,7 @@ impl Plan {
 
     fn build(&self, spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError> {
         let mut files = Files { list: vec![Record::file("BOOT.CAT;1", CATALOGUE.into(), BLOCK)], next: FIRST_FILE };
-        let application = payload::efi_application_for(spec.efi, &spec.name, nonce, self.after)?;
+        let application = spec.efi_application(nonce, self.after)?;
         let mut entries = Vec::new();
         let mut program = None;
         if self.boots != Boots::UefiOnly {

@@ -42,6 +42,7 @@
 
 #![deny(missing_docs)]
 
+pub mod authenticode;
 mod catalogue;
 mod cpio;
 mod disk;
@@ -58,6 +59,7 @@ pub mod payload;
 mod reboot_disk;
 mod spec;
 
+pub use authenticode::Signer;
 pub use catalogue::{Example, catalogue};
 pub use error::ImageError;
 pub use esp::{EspPlace, PartitionSignature};

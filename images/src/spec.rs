@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ImageError;
+use crate::{ImageError, Signer, authenticode, payload};
 
 /// A random number that ties one medium of one run to the line its payload prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -332,6 +332,8 @@ pub struct MediumSpec {
     pub sectors: Option<u64>,
     /// The processor that its EFI application is for.
     pub efi: EfiMachine,
+    /// Whose key signs its EFI application; `None`: nobody's.
+    pub signed_by: Option<Signer>,
 }
 
 /// Longest name of a medium, in characters.
@@ -348,13 +350,25 @@ impl MediumSpec {
     /// ```
     #[must_use]
     pub fn new(name: impl Into<String>, kind: MediumKind, content: Content) -> Self {
-        Self { name: name.into(), kind, content, sectors: None, efi: EfiMachine::X64 }
+        Self { name: name.into(), kind, content, sectors: None, efi: EfiMachine::X64, signed_by: None }
     }
 
     /// The same medium with an EFI application for another processor.
     #[must_use]
     pub fn for_efi(self, efi: EfiMachine) -> Self {
         Self { efi, ..self }
+    }
+
+    /// The same medium with an EFI application that has this signature.
+    #[must_use]
+    pub fn signed_by(self, signer: Signer) -> Self {
+        Self { signed_by: Some(signer), ..self }
+    }
+
+    /// Its EFI application, which does `after` once it has reported, signed as the medium says.
+    pub(crate) fn efi_application(&self, nonce: Nonce, after: After) -> Result<Vec<u8>, ImageError> {
+        let program = payload::efi_application_for(self.efi, &self.name, nonce, after)?;
+        self.signed_by.map_or(Ok(program.clone()), |signer| authenticode::signed(&program, signer))
     }
 
     /// The same medium with a size of its own, in 512-byte sectors.

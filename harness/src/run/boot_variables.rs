@@ -6,7 +6,7 @@ use bootwright_images::{Content, EspPlace, MediumKind, MediumSpec, build};
 
 use super::error::RunError;
 use super::seed::nonce;
-use crate::evidence::nvram::{LoadOption, device_path_bytes};
+use crate::evidence::nvram::{LoadOption, NewVariable, device_path_bytes};
 use crate::machine::layout::Layout;
 use crate::machine::{BootOption, Machine, OptionTarget, paths};
 
@@ -37,17 +37,17 @@ impl Places<'_> {
     /// # Errors
     ///
     /// The option whose target has no device path, and why.
-    pub fn variables(&self) -> Result<Vec<(String, Vec<u8>)>, RunError> {
+    pub fn variables(&self) -> Result<Vec<NewVariable>, RunError> {
         let boot = &self.machine.variable_store.boot;
         let mut variables = Vec::new();
         for option in &boot.options {
             let name = format!("Boot{:04X}", option.number);
             let value = self.load_option(option).map_err(|error| RunError::because(name.clone(), error))?;
-            variables.push((name, value.encode()));
+            variables.push(NewVariable::global(name, value.encode()));
         }
         let words = |numbers: &[u16]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>();
-        variables.extend(boot.order.as_deref().map(|order| ("BootOrder".to_owned(), words(order))));
-        variables.extend(boot.next.map(|next| ("BootNext".to_owned(), words(&[next]))));
+        variables.extend(boot.order.as_deref().map(|order| NewVariable::global("BootOrder", words(order))));
+        variables.extend(boot.next.map(|next| NewVariable::global("BootNext", words(&[next]))));
         Ok(variables)
     }
 
@@ -118,7 +118,7 @@ mod tests {
         let esp = build(&spec, nonce(1, "a::b", "root")).unwrap().esp(MediumKind::Disk).unwrap();
         let esps = BTreeMap::from([("root".to_owned(), esp)]);
         let places = Places { machine: &machine, layout: &layout, esps: &esps, origin: (1, "a::b") };
-        let decoded = |(name, data): (String, Vec<u8>)| match LoadOption::decode(&data) {
+        let decoded = |NewVariable { name, data, .. }: NewVariable| match LoadOption::decode(&data) {
             Ok(option) if name != "BootOrder" => (name, option.device_path),
             _ => (name, format!("{data:?}")),
         };

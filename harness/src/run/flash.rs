@@ -56,6 +56,17 @@ impl Flash {
         build.as_ref().ok_or_else(|| RunError::new(what))
     }
 
+    /// The OVMF_VARS template of a machine: one without keys of Secure Boot where the machine brings its own.
+    ///
+    /// # Errors
+    ///
+    /// That the platform has none.
+    pub fn template<'a>(machine: &Machine, platform: &'a Platform) -> Result<&'a FirmwareFile, RunError> {
+        let mut without_keys = machine.clone();
+        without_keys.secure_boot &= machine.variable_store.keys.is_none();
+        Ok(&Flash::build(&without_keys, platform)?.vars)
+    }
+
     /// Installs another OVMF_CODE, which stays until the next one.
     ///
     /// # Errors

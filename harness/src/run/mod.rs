@@ -43,6 +43,7 @@ mod prepare;
 mod processors;
 pub(crate) mod requirements;
 mod second_look;
+mod secure_boot;
 mod seed;
 mod session;
 mod snapshot;

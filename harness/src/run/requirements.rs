@@ -10,7 +10,9 @@ use crate::platform::{Platform, QemuVersion};
 pub fn missing(case: &Case, platform: &Platform) -> Option<String> {
     match case.machine.firmware {
         Firmware::SeaBios if platform.seabios.is_none() => Some("the platform has no SeaBIOS".to_owned()),
-        Firmware::Ovmf if case.machine.secure_boot => secure_boot_missing(platform),
+        Firmware::Ovmf if case.machine.secure_boot => {
+            secure_boot_missing(platform, case.machine.variable_store.keys.is_some())
+        }
         Firmware::Aavmf if platform.aavmf.is_none() => Some("the platform has no AAVMF".to_owned()),
         Firmware::Ovmf if platform.ovmf.is_none() => Some("the platform has no OVMF".to_owned()),
         _ => loaders::missing(&case.machine)
@@ -21,9 +23,13 @@ pub fn missing(case: &Case, platform: &Platform) -> Option<String> {
 }
 
 /// What a platform lacks to refuse what is not signed.
-fn secure_boot_missing(platform: &Platform) -> Option<String> {
+fn secure_boot_missing(platform: &Platform, brings_keys: bool) -> Option<String> {
     match &platform.ovmf_secure_boot {
         None => Some("the platform has no OVMF with Secure Boot".to_owned()),
+        Some(_) if brings_keys => {
+            let missing = platform.ovmf.is_none();
+            missing.then(|| "the platform has no OVMF_VARS without keys".to_owned())
+        }
         Some(ovmf) if !ovmf.enrolled_keys => {
             Some("the platform's OVMF with Secure Boot has no keys enrolled: it would refuse nothing".to_owned())
         }

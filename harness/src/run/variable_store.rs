@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::damage;
 use super::error::RunError;
 use super::flash_file::FlashFile;
-use crate::evidence::nvram::{self, NvramError};
+use crate::evidence::nvram::{self, NewVariable, NvramError};
 use crate::machine::{Access, Damage};
 use crate::verdict::stores::{Seen, Stores, Unknown};
 use crate::verdict::views::BootStore;
@@ -39,15 +39,15 @@ pub struct VariableStoreFile {
 /// What is done to the first copy of a template.
 #[derive(Default)]
 pub struct Given {
-    /// Boot variables that are written into it: name and value.
-    pub variables: Vec<(String, Vec<u8>)>,
+    /// Variables that are written into it.
+    pub variables: Vec<NewVariable>,
     /// How it is damaged then.
     pub damage: Option<Damage>,
 }
 
 impl Given {
     fn to(&self, image: &FlashFile) -> Result<FlashFile, RunError> {
-        let written = |error| RunError::because("the boot variables cannot be written", error);
+        let written = |error| RunError::because("the variables cannot be written", error);
         // AAVMF formats a template without a store at the first power-on; something is to be in it before
         let formatted = nvram::formatted();
         let has_room = image.length() >= formatted.len() as u64;

@@ -52,6 +52,16 @@ pub fn failed(medium: &str) -> Expected {
     Expected::on(Target::Medium(medium.to_owned()), Outcome::Failed)
 }
 
+/// The medium's program is not let through by Secure Boot.
+pub fn refused(medium: &str) -> Expected {
+    Expected::on(Target::Medium(medium.to_owned()), Outcome::Refused)
+}
+
+/// What a firmware entry that no medium stands behind leads to is refused.
+pub fn refused_entry(name: &str) -> Expected {
+    Expected { outcome: Outcome::Refused, ..failed_entry(name) }
+}
+
 /// The attempt on a firmware entry that no medium stands behind gets no answer in time.
 pub fn timed_out_entry(name: &str) -> Expected {
     Expected { outcome: Outcome::TimedOut, ..failed_entry(name) }

@@ -36,7 +36,10 @@ pub use difference::Difference;
 pub use ending::Ending;
 pub use exchange::OnLan;
 pub use expectation::Expectation;
-pub use expected::{Expected, Target, booted, failed, failed_entry, hung, hung_entry, recovered, timed_out_entry};
+pub use expected::{
+    Expected, Target, booted, failed, failed_entry, hung, hung_entry, recovered, refused, refused_entry,
+    timed_out_entry,
+};
 pub(crate) use judge::{already_refuted, is_over, strays};
 pub use judge::{compare, judge};
 pub use reach::{Answer, Reach};

@@ -6,6 +6,7 @@ mod given;
 mod handed_over;
 mod holes;
 mod lines;
+mod secure_boot;
 
 use serde::Serialize;
 
@@ -64,6 +65,9 @@ pub struct Views {
     /// What firmware made of the boot variables that were in the store at power-on, where that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub given: Option<String>,
+    /// What the program that ran read of Secure Boot, where that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secure_boot: Option<String>,
     /// What a BIOS told the program that ran of its own drive, where that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mistold: Option<Mistold>,
@@ -106,6 +110,7 @@ impl Views {
             missing: missing(machine, payload, options).or_else(|| no_current(trace)),
             unpruned: unpruned(machine, names, trace, options),
             given: None,
+            secure_boot: secure_boot::difference(machine, payload),
             mistold: handed_over::mistold(machine, trace),
             host: None,
             hole: holes::hole(machine, layout, names, trace, options),
@@ -176,8 +181,8 @@ impl Views {
             let asked = self.asked_devices.clone().unwrap_or_default();
             return Err(format!("the order that was asked for is [{asked}], and there are still options of [{kept}]"));
         }
-        if let Some(given) = &self.given {
-            return Err(given.clone());
+        if let Some(differs) = self.given.as_ref().or(self.secure_boot.as_ref()) {
+            return Err(differs.clone());
         }
         if options_agree && reported_agrees {
             return self.mistold.as_ref().map_or(Ok(()), |mistold| Err(mistold.to_string()));

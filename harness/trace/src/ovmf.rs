@@ -65,6 +65,9 @@ const STATUSES: [&str; 31] = [
     "Compromised Data",
 ];
 
+/// What edk2 says from 2026.02 on behind the status of a program that was not let through (`PlatformBmPrintScLib`).
+const BY_SECURE_BOOT: &str = " -- rejected probably by Secure Boot";
+
 /// What the console said about the attempt under way.
 #[derive(Clone, Default)]
 pub struct Parser {
@@ -201,7 +204,9 @@ impl Parser {
                 }
                 self.loaded = false;
                 let cancelled = self.own_words.as_ref().is_some_and(|own| own.contains("Remote boot cancelled"));
-                let refused = cancelled || ["Access Denied", "Security Violation", "Aborted"].contains(&bds.status);
+                let refused = cancelled
+                    || ["Access Denied", "Security Violation", "Aborted"]
+                        .contains(&bds.status.strip_suffix(BY_SECURE_BOOT).unwrap_or(bds.status));
                 let timed_out = bds.status.contains("Time out") || bds.status.contains("No Response");
                 let outcome = match (refused, timed_out) {
                     (true, _) => Outcome::Refused,
@@ -376,6 +381,7 @@ fn sentence(said: &str) -> Option<Bds<'_>> {
 /// Whether this is all that `%r` prints of an error: its text, or the last 32 bits of one that has none.
 fn is_status(text: &str) -> bool {
     let is_digit = |letter: u8| matches!(letter, b'0'..=b'9' | b'A'..=b'F');
+    let text = text.strip_suffix(BY_SECURE_BOOT).unwrap_or(text);
     STATUSES.contains(&text) || (text.len() == 8 && text.bytes().all(is_digit))
 }
 

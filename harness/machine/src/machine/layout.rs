@@ -12,7 +12,7 @@ use bootwright_images::{Content, FatType, MediumKind};
 
 use super::board::{BoardFacts, Expander};
 pub use super::pci_address::PciAddress;
-use super::{Device, DeviceClass, Machine, Network, Nic, NicModel, Place, UnknownNic, Value};
+use super::{Board, Device, DeviceClass, Machine, Network, Nic, NicModel, Place, SecureBootKeys, UnknownNic, Value};
 pub use error::LayoutError;
 
 /// The PCI bus number of the expander root bus.
@@ -128,6 +128,13 @@ impl Layout {
             if let Some(lan) = nic.lan.filter(|&lan| lan >= machine.networks.len()) {
                 return Err(LayoutError::NoSuchNetwork { device, lan, networks: machine.networks.len() });
             }
+        }
+        if machine.secure_boot && machine.board != Board::Q35 {
+            return Err(LayoutError::NoSmm { board: machine.board.name() });
+        }
+        let mut programs = machine.variable_store.keys.iter().flat_map(SecureBootKeys::programs);
+        if let Some(name) = programs.find(|name| machine.device_with_medium(name).is_none()) {
+            return Err(LayoutError::NoSuchProgram(name.to_owned()));
         }
         let mut planner = Planner::new(machine);
         planner.reserve_explicit_slots();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use bootwright_images::{
-    After, BadLoader, Boots, Content, EfiMachine, FatType, MediumKind, MediumSpec, PartitionTable,
+    After, BadLoader, Boots, Content, EfiMachine, FatType, MediumKind, MediumSpec, PartitionTable, Signer,
 };
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,9 @@ pub struct Medium {
     /// overlay in the evidence folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<ImageFile>,
+    /// Whose key signs its EFI application, for Secure Boot; `None`: nobody's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<Signer>,
 }
 
 /// A Linux kernel and what QEMU gives it: `-kernel`, `-initrd`, `-append`.
@@ -52,7 +55,7 @@ pub struct ImageFile {
 
 impl Medium {
     fn new(name: &str, content: Content) -> Medium {
-        Medium { name: name.to_owned(), content, sectors: None, file: None }
+        Medium { name: name.to_owned(), content, sectors: None, file: None, signed_by: None }
     }
 
     /// Bootable by BIOS and UEFI; the payload reports and ends the machine.
@@ -168,6 +171,12 @@ impl Medium {
         })
     }
 
+    /// The same medium with an EFI application that has this signature.
+    pub fn signed_by(mut self, signer: Signer) -> Medium {
+        self.signed_by = Some(signer);
+        self
+    }
+
     /// The same medium with another partition table (hard disks).
     pub fn table(mut self, wanted: PartitionTable) -> Medium {
         if let Content::Bootable { table, .. } | Content::Installed { table, .. } = &mut self.content {
@@ -205,6 +214,7 @@ impl Medium {
             content: self.content.clone(),
             sectors: self.sectors.or(sectors),
             efi,
+            signed_by: self.signed_by,
         }
     }
 }

@@ -34,6 +34,7 @@ mod order;
 pub mod paths;
 mod pci_address;
 mod property;
+mod secure_boot;
 mod store;
 mod written;
 
@@ -51,6 +52,7 @@ pub use medium::{ImageFile, KernelFiles, Medium};
 pub use network::{Https, Network, Program, Served};
 pub use nic_model::{NicModel, OtherNic, UefiDriver, UnknownNic};
 pub use property::Value;
+pub use secure_boot::{SecureBootKeys, Signature};
 pub use store::{Access, Damage, VariableStore};
 
 /// The firmware that a machine starts with. Exhaustive on purpose: where cases tell firmware apart, the compiler names every
@@ -431,7 +433,8 @@ pub struct Machine {
     /// A Linux kernel that QEMU hands to the firmware.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel: Option<KernelFiles>,
-    /// UEFI firmware that enforces Secure Boot, with the vendors' keys enrolled; q35 alone has what it needs.
+    /// The build of UEFI firmware that enforces Secure Boot, with the vendors' keys enrolled unless its variable store has others;
+    /// q35 alone has what it needs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub secure_boot: bool,
     /// What UEFI firmware keeps its variables in.

@@ -17,7 +17,7 @@
 
 use std::path::PathBuf;
 
-use bootwright_images::{After, EfiMachine, ImageError, Nonce, payload};
+use bootwright_images::{After, EfiMachine, ImageError, Nonce, Signer, authenticode, payload};
 use serde::{Deserialize, Serialize};
 
 use super::{Bridge, Loader};
@@ -54,6 +54,9 @@ pub struct Served {
     /// Length in bytes; `None` leaves it as short as it is. An initramfs is always that.
     #[serde(default)]
     pub length: Option<usize>,
+    /// Whose key signs it, a program for UEFI; `None`: nobody's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<Signer>,
 }
 
 impl Served {
@@ -63,6 +66,11 @@ impl Served {
     ///
     /// [`ImageError`] for a name or length that the program cannot have.
     pub fn bytes(&self, nonce: Nonce) -> Result<Vec<u8>, ImageError> {
+        let program = self.unsigned(nonce)?;
+        self.signed_by.map_or(Ok(program.clone()), |signer| authenticode::signed(&program, signer))
+    }
+
+    fn unsigned(&self, nonce: Nonce) -> Result<Vec<u8>, ImageError> {
         match (self.program, self.length) {
             (Program::Bios, None) => payload::bios_network_program(&self.medium, nonce, self.after),
             (Program::Bios, Some(length)) => payload::bios_network_program_of(&self.medium, nonce, self.after, length),
@@ -161,7 +169,7 @@ impl Network {
 
     fn program(mut self, file: &str, medium: &str, program: Program) -> Network {
         let (file, medium) = (file.to_owned(), medium.to_owned());
-        self.served.push(Served { file, medium, program, after: After::Exit, length: None });
+        self.served.push(Served { file, medium, program, after: After::Exit, length: None, signed_by: None });
         self
     }
 
@@ -169,6 +177,14 @@ impl Network {
     pub fn of_length(mut self, bytes: usize) -> Network {
         if let Some(served) = self.served.last_mut() {
             served.length = Some(bytes);
+        }
+        self
+    }
+
+    /// Signs the program that was offered last.
+    pub fn signed_by(mut self, signer: Signer) -> Network {
+        if let Some(served) = self.served.last_mut() {
+            served.signed_by = Some(signer);
         }
         self
     }

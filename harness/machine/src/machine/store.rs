@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BootVariables, Machine};
+use super::{BootVariables, Machine, SecureBootKeys};
 
 /// How QEMU gives the variable store to the guest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -76,6 +76,9 @@ pub struct VariableStore {
     /// The boot variables that are written into the copy of the template.
     #[serde(skip_serializing_if = "BootVariables::is_empty")]
     pub boot: BootVariables,
+    /// The keys of Secure Boot that are written into a copy of the template without any; `None`: those that the template has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys: Option<SecureBootKeys>,
     /// What is done to the copy of the template, with the boot variables in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub damage: Option<Damage>,
@@ -97,9 +100,14 @@ impl VariableStore {
         VariableStore { boot, ..VariableStore::default() }
     }
 
+    /// A store with these keys of Secure Boot in it, which the guest may write.
+    pub fn with_keys(keys: SecureBootKeys) -> VariableStore {
+        VariableStore { keys: Some(keys), ..VariableStore::default() }
+    }
+
     /// Whether its file is another one than the template at power-on.
     pub fn is_prepared(&self) -> bool {
-        self.damage.is_some() || !self.boot.is_empty()
+        self.damage.is_some() || !self.boot.is_empty() || self.keys.is_some()
     }
 
     /// Whether it is what every machine has.

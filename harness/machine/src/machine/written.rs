@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use bootwright_images::{Content, Example, MediumKind, catalogue};
+use bootwright_images::{Content, Example, MediumKind, Signer, catalogue};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -68,6 +68,8 @@ struct WrittenMedium {
     sectors: Option<u64>,
     /// An image that somebody else made, in place of what is built; it is only read.
     file: Option<ImageFile>,
+    /// Whose key signs its EFI application; left out, nobody's.
+    signed_by: Option<Signer>,
 }
 
 /// An image by its name.
@@ -206,7 +208,13 @@ impl TryFrom<Fields> for WrittenDevice {
         let sectors = written.sectors.or_else(|| example.and_then(|example| example.spec.sectors));
         Ok(WrittenDevice {
             fields,
-            medium: Some(Medium { name: written.name, content, sectors, file: written.file }),
+            medium: Some(Medium {
+                name: written.name,
+                content,
+                sectors,
+                file: written.file,
+                signed_by: written.signed_by,
+            }),
             kind,
         })
     }

@@ -19,6 +19,7 @@ mod formatted;
 mod guid;
 mod load_option;
 mod path_bytes;
+mod signature_list;
 mod store;
 mod utf16;
 mod working_block;
@@ -37,9 +38,10 @@ pub use formatted::{formatted, is_blank};
 pub use guid::{GLOBAL_VARIABLE, Guid};
 pub use load_option::LoadOption;
 pub use path_bytes::device_path_bytes;
+pub use signature_list::{DatabaseEntry, secure_boot_variables};
 pub use store::{STORE_HEADER, decode};
 pub use working_block::is_written_anew;
-pub use write::with_variables;
+pub use write::{NewVariable, with_variables};
 
 /// How the headers of variables are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

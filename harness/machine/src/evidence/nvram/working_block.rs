@@ -66,7 +66,7 @@ fn number(bytes: &[u8], at: usize) -> Option<u64> {
 mod tests {
     use rstest::rstest;
 
-    use super::super::{formatted, with_variables};
+    use super::super::{NewVariable, formatted, with_variables};
     use super::*;
 
     /// Where AAVMF has its working block.
@@ -74,7 +74,7 @@ mod tests {
 
     /// A store, and a working block with so many finished writes of it.
     fn flash(writes: usize) -> Vec<u8> {
-        let mut bytes = with_variables(&formatted(), &[("Lang".to_owned(), b"eng".to_vec())]).unwrap();
+        let mut bytes = with_variables(&formatted(), &[NewVariable::global("Lang", b"eng".to_vec())]).unwrap();
         bytes[AT..AT + 16].copy_from_slice(&SIGNATURE);
         bytes[AT + 24..AT + 32].copy_from_slice(&(8 * ENTRY as u64).to_le_bytes());
         for write in 0..writes {

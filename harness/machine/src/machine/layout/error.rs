@@ -18,6 +18,15 @@ pub enum LayoutError {
         /// Index of the device that came too late.
         device: usize,
     },
+    /// Firmware that enforces Secure Boot on a board without SMM, on which it hangs without a word.
+    #[error("the build of OVMF that enforces Secure Boot needs SMM, which {board} does not have: use q35")]
+    NoSmm {
+        /// The board's name.
+        board: &'static str,
+    },
+    /// A database of Secure Boot names the program of a medium that is in no drive.
+    #[error("the keys of Secure Boot name the program of \"{0}\", and no drive of the machine has that medium")]
+    NoSuchProgram(String),
     /// No slot is left.
     #[error("bus \"{bus}\" has no free slot for device {device}")]
     Full {
@@ -116,6 +125,7 @@ impl LayoutError {
             | LayoutError::NoAdapter { device }
             | LayoutError::NoSuchNetwork { device, .. } => Some(*device),
             LayoutError::NameOfDevice(name) | LayoutError::MediumTwice(name) => named(name),
+            LayoutError::NoSmm { .. } | LayoutError::NoSuchProgram(_) => None,
         }
     }
 }

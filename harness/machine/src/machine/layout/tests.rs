@@ -1,7 +1,8 @@
 use rstest::rstest;
 
 use super::*;
-use crate::machine::{Firmware, Medium, ScsiAdapter, UsbController};
+use crate::machine::{Firmware, Medium, ScsiAdapter, Signature, UsbController, VariableStore};
+use bootwright_images::Signer;
 
 fn pc() -> Machine {
     Machine::pc(Firmware::SeaBios)
@@ -217,4 +218,21 @@ fn ports_that_share_a_slot_have_one_at_function_0() {
     assert!(matches!(Layout::of(&none), Err(LayoutError::NotOnBoard { .. })));
     let twice = two.virtio_blk(Medium::bootable("c")).place(port(3));
     assert!(matches!(Layout::of(&twice), Err(LayoutError::Taken { .. })));
+}
+
+#[test]
+fn secure_boot_needs_smm_and_programs_that_are_there() {
+    let disk = || Medium::bootable("disk");
+    let with = |program: &str| {
+        let keys = SecureBootKeys::of(Signer::Own).allowing(Signature::Program(program.to_owned()));
+        let machine = Machine::q35(Firmware::Ovmf).secure_boot().virtio_blk(disk());
+        Layout::of(&machine.variable_store(VariableStore::with_keys(keys)))
+    };
+    assert!(with("disk").is_ok());
+    assert_eq!(with("disc").unwrap_err(), LayoutError::NoSuchProgram("disc".to_owned()));
+    let without = Layout::of(&Machine::pc(Firmware::Ovmf).secure_boot().virtio_blk(disk())).unwrap_err();
+    assert_eq!(
+        without.to_string(),
+        "the build of OVMF that enforces Secure Boot needs SMM, which pc does not have: use q35"
+    );
 }
