@@ -9,10 +9,7 @@ use bootwright::lan::{BootAnswer, DhcpServer, LanSpec, Match};
 use bootwright::machine::{
     Board, DiskClass, Firmware, Machine, Medium, Network, OptionRom, SecureBootKeys, Signature, VariableStore,
 };
-use bootwright::verdict::behaviour::Behaviour;
-use bootwright::verdict::{
-    Cause, Expectation, Expected, OnLan, booted, recovered, refused, refused_entry, timed_out_entry,
-};
+use bootwright::verdict::{Cause, Expectation, Expected, OnLan, booted, refused, refused_entry, timed_out_entry};
 
 use crate::classes;
 use crate::networks::EFI_FILE;
@@ -236,15 +233,6 @@ fn ends() -> Vec<Case> {
             .machine(alone(Medium::bootable("first")))
             .expect(Expectation::nothing_boots([refused("first")]))
             .control(alone(signed("first", Signer::Own)))
-            .long(SLOW),
-        case("strict-and-unlisted")
-            .machine(alone(Medium::bootable("first")).virtio_blk(signed("unlisted", Signer::Own)).strict(true))
-            .expect(Expectation::nothing_boots([refused("first")]).without_trying("unlisted"))
-            .expect_where(
-                Behaviour::RecoversUnlistedDisks,
-                Expectation::attempts([refused("first"), recovered("unlisted")]).without_views(),
-            )
-            .control(alone(signed("first", Signer::Own)).virtio_blk(signed("unlisted", Signer::Own)).strict(true))
             .long(SLOW),
     ]
 }

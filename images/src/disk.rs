@@ -10,6 +10,7 @@
 //! With 512-byte sectors the ESP ends on a cylinder boundary of 255 heads and 63 sectors: QEMU guesses a disk's geometry
 //! from the last head of a partition, and so guesses that one.
 
+use crate::application;
 use crate::fat::{self, FileIn};
 use crate::file;
 use crate::payload::{self, Load};
@@ -128,7 +129,7 @@ impl Plan {
         if has_esp {
             let application = match self.bad {
                 Some(bad) => payload::bad_loader(bad, spec.efi, &spec.name, nonce)?,
-                None => spec.efi_application(nonce, self.after)?,
+                None => application::of(spec, nonce, self.after)?,
             };
             let shape = fat::Shape {
                 sector_bytes: sector_bytes as u16,

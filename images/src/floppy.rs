@@ -1,5 +1,6 @@
 //! 1.44 MB floppies: a boot program, and for UEFI a FAT12 volume without partitions whose reserved sectors hold it.
 
+use crate::application;
 use crate::disk::OTHER_PATH;
 use crate::fat::{self, FileIn, Shape};
 use crate::payload::{self, Load};
@@ -45,7 +46,7 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
         image.put(0, program);
         return Ok(image);
     };
-    let application = spec.efi_application(nonce, after)?;
+    let application = application::of(spec, nonce, after)?;
     let shape = Shape {
         fat: FatType::Fat12,
         sectors: SECTORS,

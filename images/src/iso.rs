@@ -4,6 +4,7 @@
 //! directory, 22 boot catalogue, then the BIOS program and the FAT image with the EFI application, or that application in the
 //! folders of the volume. An isohybrid image has an MBR and its program in blocks 0 to 15, which ISO 9660 leaves to the system.
 
+use crate::application;
 use crate::disk::OTHER_PATH;
 use crate::fat::{self, FileIn};
 use crate::payload::{self, Load};
@@ -100,7 +101,7 @@ impl Plan {
 
     fn build(&self, spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError> {
         let mut files = Files { list: vec![Record::file("BOOT.CAT;1", CATALOGUE.into(), BLOCK)], next: FIRST_FILE };
-        let application = spec.efi_application(nonce, self.after)?;
+        let application = application::of(spec, nonce, self.after)?;
         let mut entries = Vec::new();
         let mut program = None;
         if self.boots != Boots::UefiOnly {

@@ -42,6 +42,7 @@
 
 #![deny(missing_docs)]
 
+mod application;
 pub mod authenticode;
 mod catalogue;
 mod cpio;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ImageError, Signer, authenticode, payload};
+use crate::{ImageError, Signer};
 
 /// A random number that ties one medium of one run to the line its payload prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -363,12 +363,6 @@ impl MediumSpec {
     #[must_use]
     pub fn signed_by(self, signer: Signer) -> Self {
         Self { signed_by: Some(signer), ..self }
-    }
-
-    /// Its EFI application, which does `after` once it has reported, signed as the medium says.
-    pub(crate) fn efi_application(&self, nonce: Nonce, after: After) -> Result<Vec<u8>, ImageError> {
-        let program = payload::efi_application_for(self.efi, &self.name, nonce, after)?;
-        self.signed_by.map_or(Ok(program.clone()), |signer| authenticode::signed(&program, signer))
     }
 
     /// The same medium with a size of its own, in 512-byte sectors.
