@@ -154,6 +154,7 @@ impl Lan {
                     let message = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
                     thread_log.event(std::time::Instant::now(), None, LanEventKind::Panicked { message });
                 }
+                thread_log.ends();
             })
             .map_err(host("create its thread"))?;
         Ok(Self { log, nics, wake: Some(wake), thread: Some(thread) })

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::event::{Direction, LanEvent, LanEventKind, LanRecord, Overflow};
 use super::event_size::{shorten, weight, weight_of_record};
@@ -34,6 +34,7 @@ struct Entries {
     records_lost: u64,
     records_cut: u64,
     observer: Option<Observer>,
+    waited: Duration,
 }
 
 /// Told of every event as it is recorded.
@@ -59,6 +60,7 @@ impl LanLog {
             records_lost: 0,
             records_cut: 0,
             observer: None,
+            waited: Duration::ZERO,
         };
         Self { shared: Arc::new(Mutex::new(entries)) }
     }
@@ -66,6 +68,19 @@ impl LanLog {
     /// Has `observer` told of every event from now on, in order, on the lan's own thread. It must not wait for the lan.
     pub fn observe(&self, observer: impl FnMut(&LanEvent) + Send + 'static) {
         self.lock().observer = Some(Observer(Box::new(observer)));
+    }
+
+    /// How long the lan's thread was ready to answer and had no processor, once it has ended: a guest whose own clock jumps over its
+    /// waits has waited in vain by then. Zero where the kernel does not count (`/proc/PID/schedstat`).
+    pub fn waited(&self) -> Duration {
+        self.lock().waited
+    }
+
+    /// This thread ends, and is the lan's.
+    pub(super) fn ends(&self) {
+        let counts = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+        let waited = counts.split_whitespace().nth(1).and_then(|text| text.parse().ok());
+        self.lock().waited = waited.map_or(Duration::ZERO, Duration::from_nanos);
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {

@@ -58,6 +58,8 @@ pub struct Finished {
     pub processor: Option<Duration>,
     /// How the machine came to its boot manager at its first power-on.
     pub start: Start,
+    /// How long its networks were ready to answer and had no processor.
+    pub(crate) network_waited: Duration,
     /// What the log of the firmware lacks although all of the evidence was kept.
     pub(crate) lacks: Option<String>,
     /// How it failed if the firmware never wrote that.
@@ -84,6 +86,7 @@ impl Finished {
             gave_up: false,
             processor: None,
             start: Start::Cold(None),
+            network_waited: Duration::ZERO,
             lacks: None,
             failed_if_whole: None,
         }

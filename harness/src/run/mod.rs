@@ -16,6 +16,7 @@
 
 mod base;
 pub(crate) mod boot_variables;
+mod busy_network;
 mod command_script;
 pub(crate) mod damage;
 mod device_state;
@@ -137,7 +138,10 @@ fn run_machine(case: &Case, control: bool, machine: &Machine, platform: &Platfor
     let once = |why| run_from(case, control, &machine, platform, options, Origin::Reset { why });
     let cold = |why: Option<String>| match control || options.pause_on_failure {
         true => once(why),
-        false => second_look::look_again(once(why.clone()), &options.folder, || once(why)),
+        false => {
+            let first = second_look::look_again(once(why.clone()), &options.folder, || once(why.clone()));
+            busy_network::look_again(first, &options.folder, || once(why))
+        }
     };
     let Some(bases) = &options.bases else { return cold(None) };
     let base = match why_cold::why_cold(case, &machine, platform, options) {
@@ -258,6 +262,7 @@ fn run_prepared(
         views: seen.views,
         gave_up: end.gave_up(),
         processor: session.processor(),
+        network_waited: session.network_waited(),
         start,
     }
 }

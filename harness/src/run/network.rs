@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bootwright_images::Nonce;
 use serde_json::Value;
@@ -217,6 +218,11 @@ impl NetworkRecord {
     /// Adds what happened after a later power-on.
     pub fn add(&mut self, later: NetworkRecord) {
         self.power_ons.extend(later.power_ons);
+    }
+
+    /// How long a lan's thread waited for a processor, the one that waited longest.
+    pub fn waited(&self) -> Duration {
+        self.power_ons.iter().flatten().map(|(log, _)| log.waited()).max().unwrap_or_default()
     }
 
     /// Every event, power-on by power-on and each lan's in order, with the device index of its NIC as port.

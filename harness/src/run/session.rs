@@ -189,6 +189,11 @@ impl<'a> Session<'a> {
         look
     }
 
+    /// How long its networks waited for a processor.
+    pub fn network_waited(&self) -> Duration {
+        self.network_record.waited()
+    }
+
     /// User and system time of all its QEMUs; `None` where none has ended.
     pub fn processor(&self) -> Option<Duration> {
         self.processor

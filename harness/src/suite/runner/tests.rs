@@ -47,6 +47,7 @@ fn finished(ended: Ended, trace: Trace) -> Finished {
         gave_up: false,
         processor: None,
         start: Start::Cold(None),
+        network_waited: Duration::ZERO,
         lacks: None,
         failed_if_whole: None,
     }

@@ -1,0 +1,93 @@
+//! A network that answers too late blames nobody. Under the virtual clock the time of an idle guest jumps from one timer to the
+//! next, so that seconds in which it waits for an answer pass in milliseconds of the host; where the network's thread has to wait
+//! for a processor meanwhile, firmware gives up on a server that did nothing wrong.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::finished::{Ended, Finished};
+use super::warm_start;
+use crate::machine::Clock;
+
+/// The folder within an evidence folder that keeps the first of two runs.
+const FIRST: &str = "first";
+
+/// So long the thread of a network may have waited in all: some timeouts of firmware are over by then.
+const LATE: Duration = Duration::from_millis(200);
+
+/// Runs a case again that failed while its network was late. What fails with a network that was not stands.
+pub(super) fn look_again(first: Finished, folder: &Path, again: impl FnOnce() -> Finished) -> Finished {
+    let Ended::Failed(reason) = &first.ended else { return first };
+    if !is_late(&first) {
+        return first;
+    }
+    let busy = format!(
+        "the host is too busy: the network was ready to answer and waited {} ms for a processor, while the guest's own clock ran on",
+        first.network_waited.as_millis()
+    );
+    if let Err(error) = warm_start::set_aside(folder, FIRST) {
+        let ended = Ended::Broken(format!("{busy}; cannot set the evidence aside for a second run: {error}; {reason}"));
+        return Finished { ended, ..first };
+    }
+    let second = again();
+    let then = match &second.ended {
+        Ended::Broken(_) | Ended::Skipped(_) => return second,
+        Ended::Failed(_) if !is_late(&second) => return second,
+        Ended::Failed(_) => "and in a second run too",
+        Ended::Passed => "and a second run passes",
+    };
+    let ended = Ended::Broken(format!("{busy}, {then}; the first, in {FIRST}/ of its evidence: {reason}"));
+    Finished { ended, ..second }
+}
+
+fn is_late(finished: &Finished) -> bool {
+    matches!(finished.clock, Clock::Virtual { .. }) && finished.network_waited >= LATE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::Case;
+
+    fn ended(ended: Ended, waited: Duration) -> Finished {
+        let clock = Clock::Virtual { shift: 9 };
+        Finished { network_waited: waited, clock, ..Finished::without_guest(&Case::new("synthetic::case"), ended) }
+    }
+
+    fn failed(waited: Duration) -> Finished {
+        ended(Ended::Failed("no answer".to_owned()), waited)
+    }
+
+    fn looked(first: Finished, second: Finished) -> (Ended, bool) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("serial.log"), "").unwrap();
+        let finished = look_again(first, folder.path(), || second);
+        (finished.ended, folder.path().join("first/serial.log").exists())
+    }
+
+    #[test]
+    fn a_failure_with_a_late_network_is_nobodys_unless_it_fails_with_one_in_time() {
+        let again =
+            [(failed(LATE), "and in a second run too"), (ended(Ended::Passed, Duration::ZERO), "a second run passes")];
+        for (second, said) in again {
+            let (ended, aside) = looked(failed(LATE), second);
+            let Ended::Broken(reason) = ended else { panic!("{ended:?}") };
+            assert!(
+                reason.starts_with("the host is too busy: the network") && reason.ends_with("no answer"),
+                "{reason}"
+            );
+            assert!(reason.contains(said) && aside, "{reason}");
+        }
+        let (ended, _) = looked(failed(LATE), failed(LATE / 2));
+        assert_eq!(ended, Ended::Failed("no answer".to_owned()));
+    }
+
+    #[test]
+    fn what_was_answered_in_time_or_by_the_hosts_clock_stands() {
+        let real = Finished { clock: Clock::Real, ..failed(LATE) };
+        for first in [failed(LATE / 2), real, ended(Ended::Passed, LATE)] {
+            let was = first.ended.clone();
+            assert_eq!(looked(first, failed(LATE)), (was, false));
+        }
+    }
+}
