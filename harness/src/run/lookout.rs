@@ -17,9 +17,11 @@ use crate::trace::Standstill;
 use crate::vm::Vm;
 use crate::vm::qmp::Qmp;
 
-/// Silence after which a guest is looked at for the first time, and how long it is left alone between looks at most.
+/// Silence after which a guest is looked at for the first time, and how long it is left alone between looks at most. A clock of the
+/// guest's own jumps over its waits: minutes of it pass between two looks, and only looks tell whether it is idle.
 const FIRST: Duration = Duration::from_millis(400);
 const LONGEST: Duration = Duration::from_secs(3);
+const LONGEST_OF_VIRTUAL_CLOCK: Duration = FIRST;
 
 /// How long QEMU may take to answer; one that does not is another one's business.
 const REPLY: Duration = Duration::from_secs(1);
@@ -70,7 +72,7 @@ impl Lookout {
         if now < self.next {
             return None;
         }
-        self.gap = (self.gap * 3 / 2).min(LONGEST);
+        self.gap = (self.gap * 3 / 2).min(if self.virtual_clock { LONGEST_OF_VIRTUAL_CLOCK } else { LONGEST });
         self.next = now + self.gap;
         // what was between two looks was not all of it time of the guest
         let frozen = process::frozen();

@@ -110,8 +110,8 @@ const IDLE_SHARE: usize = 25;
 const UNMOVED: (usize, Duration) = (8, Duration::from_secs(12));
 const BUSY_SHARE: u32 = 80;
 
-/// Looks that are kept.
-const KEPT: usize = 64;
+/// Looks that are kept: minutes of them, also where there are several a second.
+const KEPT: usize = 512;
 
 /// Places at which guests of one run were proven to loop for ever, by firmware, for those that come there later.
 #[derive(Clone, Debug, Default)]

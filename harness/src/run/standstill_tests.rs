@@ -92,6 +92,8 @@ fn a_tight_loop_with_interrupts_takes_longer_to_prove() {
     };
     let (found, look) = Bench::new(known()).until(60, SECOND, tight).unwrap();
     assert_eq!((found.name(), look), ("loops", 37));
+    let (found, look) = Bench::new(known()).until(240, SECOND / 4, tight).unwrap();
+    assert_eq!((found.name(), look), ("loops", 141), "who is looked at four times a second is not forgotten meanwhile");
     assert_eq!(Bench::new(Limits::foreign()).until(40, SECOND, tight), None);
     let wide = |number| processor(0x1000 * u64::from(number), &[1, 2, 3, 4]);
     assert_eq!(Bench::new(known()).until(30, SECOND, wide), None);
