@@ -29,7 +29,8 @@
 //! ```
 //!
 //! `<file>` is a fw_cfg file with every byte outside 0x21..=0x7e, and `%`, written as `%` and two lower-case hex
-//! digits; `-` stands for a file, variable or value that does not exist. `geometry` is int 13h AH=08h of `dl`: cylinder count,
+//! digits; `-` stands for a file, variable or value that does not exist, `?` for a file that the program may not read: a Linux
+//! kernel that is locked down, as it is under Secure Boot, keeps fw_cfg's ports to itself. `geometry` is int 13h AH=08h of `dl`: cylinder count,
 //! head count, sectors per track, decimal. `boot-current`, `boot-order` and `boot-next` are upper-case hex, four digits each.
 //! `device-path` is the device path of the device that the application came from, `file-path` what the firmware added to
 //! it, both with their end nodes. `arch` is UEFI's short name, `x64` or `aa64`. `tsc` is the processor's

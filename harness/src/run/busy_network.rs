@@ -9,15 +9,20 @@ use super::finished::{Ended, Finished};
 use super::warm_start;
 use crate::machine::Clock;
 
-/// The folder within an evidence folder that keeps the first of two runs.
-const FIRST: &str = "first";
+/// The folder within an evidence folder that keeps the run whose network was late; `first/` may stand there already.
+const ASIDE: &str = "late";
 
 /// So long the thread of a network may have waited in all: some timeouts of firmware are over by then.
 const LATE: Duration = Duration::from_millis(200);
 
-/// Runs a case again that failed while its network was late. What fails with a network that was not stands.
-pub(super) fn look_again(first: Finished, folder: &Path, again: impl FnOnce() -> Finished) -> Finished {
-    let Ended::Failed(reason) = &first.ended else { return first };
+/// Runs a case again that failed while its network was late: what fails with a network that was not stands. So is a negative
+/// control whose expectation did not hold: it might have held, had it been answered.
+pub(super) fn look_again(first: Finished, control: bool, folder: &Path, again: impl FnOnce() -> Finished) -> Finished {
+    let missed = match (&first.ended, control) {
+        (Ended::Failed(reason), false) => reason.clone(),
+        (Ended::Passed, true) => "the expectation does not hold for the control's machine".to_owned(),
+        _ => return first,
+    };
     if !is_late(&first) {
         return first;
     }
@@ -25,18 +30,18 @@ pub(super) fn look_again(first: Finished, folder: &Path, again: impl FnOnce() ->
         "the host is too busy: the network was ready to answer and waited {} ms for a processor, while the guest's own clock ran on",
         first.network_waited.as_millis()
     );
-    if let Err(error) = warm_start::set_aside(folder, FIRST) {
-        let ended = Ended::Broken(format!("{busy}; cannot set the evidence aside for a second run: {error}; {reason}"));
+    if let Err(error) = warm_start::set_aside(folder, ASIDE) {
+        let ended = Ended::Broken(format!("{busy}; cannot set the evidence aside for a second run: {error}; {missed}"));
         return Finished { ended, ..first };
     }
     let second = again();
-    let then = match &second.ended {
-        Ended::Broken(_) | Ended::Skipped(_) => return second,
-        Ended::Failed(_) if !is_late(&second) => return second,
-        Ended::Failed(_) => "and in a second run too",
-        Ended::Passed => "and a second run passes",
+    let then = match (&second.ended, control) {
+        (Ended::Broken(_) | Ended::Skipped(_), _) | (Ended::Failed(_), true) => return second,
+        (Ended::Failed(_), false) | (Ended::Passed, true) if !is_late(&second) => return second,
+        (Ended::Failed(_), false) | (Ended::Passed, true) => "and in a second run too",
+        (Ended::Passed, false) => "and a second run passes",
     };
-    let ended = Ended::Broken(format!("{busy}, {then}; the first, in {FIRST}/ of its evidence: {reason}"));
+    let ended = Ended::Broken(format!("{busy}, {then}; the first, in {ASIDE}/ of its evidence: {missed}"));
     Finished { ended, ..second }
 }
 
@@ -59,10 +64,14 @@ mod tests {
     }
 
     fn looked(first: Finished, second: Finished) -> (Ended, bool) {
+        looked_at(false, first, second)
+    }
+
+    fn looked_at(control: bool, first: Finished, second: Finished) -> (Ended, bool) {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("serial.log"), "").unwrap();
-        let finished = look_again(first, folder.path(), || second);
-        (finished.ended, folder.path().join("first/serial.log").exists())
+        let finished = look_again(first, control, folder.path(), || second);
+        (finished.ended, folder.path().join("late/serial.log").exists())
     }
 
     #[test]
@@ -89,5 +98,15 @@ mod tests {
             let was = first.ended.clone();
             assert_eq!(looked(first, failed(LATE)), (was, false));
         }
+    }
+    #[test]
+    fn a_control_that_refutes_with_a_late_network_must_refute_with_one_in_time() {
+        let passed = |waited| ended(Ended::Passed, waited);
+        assert_eq!(looked_at(true, passed(LATE), passed(LATE / 2)), (Ended::Passed, true));
+        let vacuous = failed(LATE);
+        assert_eq!(looked_at(true, passed(LATE), vacuous.clone()), (vacuous.ended.clone(), true));
+        assert_eq!(looked_at(true, vacuous.clone(), passed(Duration::ZERO)), (vacuous.ended, false));
+        let (Ended::Broken(reason), true) = looked_at(true, passed(LATE), passed(LATE)) else { panic!() };
+        assert!(reason.contains("and in a second run too") && reason.ends_with("the control's machine"), "{reason}");
     }
 }

@@ -136,12 +136,16 @@ fn run_machine(case: &Case, control: bool, machine: &Machine, platform: &Platfor
     }
     let machine = with_choices(machine, options);
     let once = |why| run_from(case, control, &machine, platform, options, Origin::Reset { why });
-    let cold = |why: Option<String>| match control || options.pause_on_failure {
-        true => once(why),
-        false => {
-            let first = second_look::look_again(once(why.clone()), &options.folder, || once(why.clone()));
-            busy_network::look_again(first, &options.folder, || once(why))
+    let cold = |why: Option<String>| {
+        let first = once(why.clone());
+        if options.pause_on_failure {
+            return first;
         }
+        let first = match control {
+            true => first,
+            false => second_look::look_again(first, &options.folder, || once(why.clone())),
+        };
+        busy_network::look_again(first, control, &options.folder, || once(why))
     };
     let Some(bases) = &options.bases else { return cold(None) };
     let base = match why_cold::why_cold(case, &machine, platform, options) {

@@ -136,7 +136,7 @@ fn what_was_expected_passes(#[case] expected: Expectation, #[case] seen: Trace) 
 #[case::nothing_expected_and_nothing_ran(
     Expectation::attempts([]),
     trace(Vec::new(), Some(Terminal::UefiShell)),
-    "expected a payload to run, saw OVMF started the UEFI shell"
+    "expected a payload to run, saw edk2 started the UEFI shell"
 )]
 #[case::too_few_laps(
     Expectation::laps(2, [booted("first")]),
@@ -364,7 +364,7 @@ fn a_crash_and_a_search_that_found_nothing_are_not_each_other() {
     assert_eq!(judge(&Expectation::crashes([]), &crash), Ok(()));
     assert_eq!(judge(&Expectation::nothing_boots([]), &stopped), Ok(()));
     let refused = judge(&Expectation::nothing_boots([]), &crash).unwrap_err();
-    let words = "expected firmware to stop with nothing bootable, saw OVMF crashed with a processor exception";
+    let words = "expected firmware to stop with nothing bootable, saw edk2 crashed with a processor exception";
     assert_eq!(refused, words);
     assert!(judge(&Expectation::crashes([]), &stopped).is_err());
     assert!(judge(&Expectation::crashes([]), &trace(Vec::new(), None)).is_err());

@@ -37,10 +37,10 @@ pub struct Payload {
     pub dl: Option<u8>,
     /// int 13h AH=08h of that drive: cylinders, heads, sectors per track.
     pub geometry: Option<(u32, u32, u32)>,
-    /// fw_cfg `bootorder`; `None` where the file does not exist.
+    /// fw_cfg `bootorder`; `None` where the file does not exist, or a kernel that is locked down keeps it from the program.
     #[serde(with = "super::readable::text")]
     pub bootorder: Option<Vec<u8>>,
-    /// fw_cfg `bios-geometry`; `None` where the file does not exist.
+    /// fw_cfg `bios-geometry`; `None` where the file does not exist or is kept from the program.
     #[serde(with = "super::readable::text")]
     pub bios_geometry: Option<Vec<u8>>,
     /// UEFI BootCurrent.
@@ -70,7 +70,8 @@ impl Payload {
         for field in fields.split(' ') {
             let (key, value) = field.split_once('=')?;
             seen.push(key);
-            let value = Some(value).filter(|&value| value != "-");
+            let kept = value == "?" && payload.via == "linux" && ["bootorder", "bios-geometry"].contains(&key);
+            let value = Some(value).filter(|&value| value != "-" && !kept);
             match key {
                 "nonce" => payload.nonce = value?.to_owned(),
                 "medium" => payload.medium = value?.to_owned(),

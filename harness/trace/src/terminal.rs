@@ -11,14 +11,14 @@ use bootwright_machine::wording;
 pub enum Terminal {
     /// SeaBIOS printed `No bootable device.` and halted.
     NoBootableDevice,
-    /// OVMF printed `No bootable option or device was found.` and waits for a key.
+    /// edk2 printed `No bootable option or device was found.` and waits for a key.
     NoBootableOption,
-    /// OVMF started its internal shell: nothing else was left.
+    /// edk2 started its internal shell: nothing else was left.
     UefiShell,
-    /// OVMF opened its setup, or its boot manager menu, without having been asked to by a key of the harness: a program has
+    /// edk2 opened its setup, or its boot manager menu, without having been asked to by a key of the harness: a program has
     /// returned success, or nothing was left.
     Setup,
-    /// OVMF ran into a processor exception, printed the registers and stays in a loop.
+    /// edk2 ran into a processor exception, printed the registers and stays in a loop.
     CpuException,
 }
 
@@ -39,10 +39,10 @@ impl Terminal {
         wording::reworded!();
         match self {
             Terminal::NoBootableDevice => "SeaBIOS stopped at \"No bootable device.\"",
-            Terminal::NoBootableOption => "OVMF stopped at \"No bootable option or device was found.\"",
-            Terminal::UefiShell => "OVMF started the UEFI shell",
-            Terminal::Setup => "OVMF opened its setup",
-            Terminal::CpuException => "OVMF crashed with a processor exception",
+            Terminal::NoBootableOption => "edk2 stopped at \"No bootable option or device was found.\"",
+            Terminal::UefiShell => "edk2 started the UEFI shell",
+            Terminal::Setup => "edk2 opened its setup",
+            Terminal::CpuException => "edk2 crashed with a processor exception",
         }
     }
 }
