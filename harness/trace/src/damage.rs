@@ -140,17 +140,18 @@ pub fn is_left_of(text: &str, whole: &str) -> bool {
 
 /// `0x000f5960: PCHS=4/16/63 translation=none LCHS=4/16/63 s=4096` behind `drive 0x`.
 fn is_drive(rest: &str) -> bool {
+    // 16 bits each (`struct chs_s` in its `src/block.h`), so that their product fits
     let triple = |text: &str| {
-        let numbers: Vec<u64> = text.split('/').filter_map(|number| number.parse().ok()).collect();
+        let numbers: Vec<u16> = text.split('/').filter_map(|number| number.parse().ok()).collect();
         let whole = numbers.len() == 3 && text.split('/').count() == 3;
-        whole.then(|| (numbers.first().copied().unwrap_or_default(), numbers.iter().product::<u64>()))
+        whole.then(|| (numbers.first().copied().unwrap_or_default(), numbers.iter().copied().map(u64::from).product()))
     };
     let parsed = || {
         let (pointer, rest) = rest.split_once(": PCHS=")?;
         let (physical, rest) = rest.split_once(" translation=")?;
         let (translation, rest) = rest.split_once(" LCHS=")?;
         let (logical, sectors) = rest.split_once(" s=")?;
-        let ((cylinders, physical), (_, logical)) = (triple(physical)?, triple(logical)?);
+        let ((cylinders, physical), (_, logical)): ((_, u64), (_, u64)) = (triple(physical)?, triple(logical)?);
         let known = TRANSLATIONS.contains(&translation);
         let digits = pointer.len() == 8 && u64::from_str_radix(pointer, 16).is_ok();
         // a geometry is not larger than its disk, whose size is printed modulo 2^32; two cylinders are the least
@@ -218,6 +219,13 @@ mod tests {
         let lines = logs.iter().flat_map(|log| log.lines());
         let damaged: Vec<&str> = lines.filter(|line| !line.contains("BOOTWRIGHT/1") && of_seabios(line)).collect();
         assert_eq!(damaged, Vec::<&str>::new());
+    }
+
+    #[test]
+    fn a_geometry_that_no_bios_has_is_no_drive() {
+        let drive = |cylinders: &str| DRIVE.replace("PCHS=32/", &format!("PCHS={cylinders}/"));
+        let damaged = ["32", "65535", "65536", "16397105843329737927"].map(|cylinders| of_seabios(&drive(cylinders)));
+        assert_eq!(damaged, [false, false, true, true]);
     }
 
     #[test]
