@@ -107,7 +107,7 @@ impl Views {
             menu: menu(machine, layout, trace),
             asked_timeout: front_page_timeout(machine),
             timeout: None,
-            missing: missing(machine, payload, options).or_else(|| no_current(trace)),
+            missing: withheld(payload).or_else(|| missing(machine, payload, options)).or_else(|| no_current(trace)),
             unpruned: unpruned(machine, names, trace, options),
             given: None,
             secure_boot: secure_boot::difference(machine, payload),
@@ -245,6 +245,12 @@ fn missing(machine: &Machine, payload: Option<&Payload>, options: &BootOptions) 
         return None;
     };
     Some(format!("the guest read a BootOrder of {} options, and the NVRAM file has {lacks}", order.len()))
+}
+
+/// A program of this run that could not read fw_cfg says nothing of its lists, which is not that they are not there.
+fn withheld(payload: Option<&Payload>) -> Option<String> {
+    let medium = payload.filter(|payload| payload.withheld)?.medium_of_nonce.as_ref()?;
+    Some(format!("the kernel is locked down, and keeps fw_cfg from the program of \"{medium}\""))
 }
 
 /// The boot manager sets BootCurrent before it starts an option (`EfiBootManagerBoot` of edk2's UefiBootManagerLib, UEFI 2.10 section
@@ -401,6 +407,20 @@ mod stale {
 mod tests {
     use super::*;
     use crate::trace::Attempt;
+
+    #[test]
+    fn what_a_kernel_withholds_is_missing_from_a_program_of_the_run() {
+        let payload = |withheld, medium_of_nonce: Option<&str>| Payload {
+            withheld,
+            medium_of_nonce: medium_of_nonce.map(str::to_owned),
+            ..Payload::default()
+        };
+        let words = "the kernel is locked down, and keeps fw_cfg from the program of \"disk\"";
+        assert_eq!(withheld(Some(&payload(true, Some("disk")))).as_deref(), Some(words));
+        for fine in [payload(false, Some("disk")), payload(true, None)] {
+            assert_eq!(withheld(Some(&fine)), None, "{fine:?}");
+        }
+    }
 
     #[test]
     fn a_program_that_the_boot_manager_announced_finds_a_boot_current() {

@@ -37,12 +37,15 @@ pub struct Payload {
     pub dl: Option<u8>,
     /// int 13h AH=08h of that drive: cylinders, heads, sectors per track.
     pub geometry: Option<(u32, u32, u32)>,
-    /// fw_cfg `bootorder`; `None` where the file does not exist, or a kernel that is locked down keeps it from the program.
+    /// fw_cfg `bootorder`; `None` where the file does not exist, or is withheld.
     #[serde(with = "super::readable::text")]
     pub bootorder: Option<Vec<u8>>,
-    /// fw_cfg `bios-geometry`; `None` where the file does not exist or is kept from the program.
+    /// fw_cfg `bios-geometry`; `None` where the file does not exist, or is withheld.
     #[serde(with = "super::readable::text")]
     pub bios_geometry: Option<Vec<u8>>,
+    /// A kernel that is locked down keeps fw_cfg from the program: whether its files exist is not known.
+    #[serde(default)]
+    pub withheld: bool,
     /// UEFI BootCurrent.
     pub boot_current: Option<u16>,
     /// UEFI BootOrder.
@@ -70,8 +73,9 @@ impl Payload {
         for field in fields.split(' ') {
             let (key, value) = field.split_once('=')?;
             seen.push(key);
-            let kept = value == "?" && payload.via == "linux" && ["bootorder", "bios-geometry"].contains(&key);
-            let value = Some(value).filter(|&value| value != "-" && !kept);
+            let withheld = value == "?" && payload.via == "linux" && ["bootorder", "bios-geometry"].contains(&key);
+            payload.withheld |= withheld;
+            let value = Some(value).filter(|&value| value != "-" && !withheld);
             match key {
                 "nonce" => payload.nonce = value?.to_owned(),
                 "medium" => payload.medium = value?.to_owned(),

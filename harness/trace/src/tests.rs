@@ -110,13 +110,17 @@ fn a_log_in_single_bytes_gives_the_same_trace(#[case] firmware: Firmware, #[case
 }
 
 #[rstest]
-#[case::kept_by_the_kernel("linux arch=x64", "?", Some(None))]
-#[case::not_there("linux arch=x64", "-", Some(None))]
-#[case::nobody_keeps_it_from_firmware("bios dl=80", "?", Some(Some(b"?".to_vec())))]
+#[case::kept_by_the_kernel("linux arch=x64", "?", Some((None, true)))]
+#[case::not_there("linux arch=x64", "-", Some((None, false)))]
+#[case::nobody_keeps_it_from_firmware("bios dl=80", "?", Some((Some(b"?".to_vec()), false)))]
 #[case::not_whole("linux arch=x64", "%4", None)]
-fn a_file_of_fw_cfg_is_there_or_not(#[case] via: &str, #[case] file: &str, #[case] read: Option<Option<Vec<u8>>>) {
+fn a_file_of_fw_cfg_is_there_or_not_or_withheld(
+    #[case] via: &str,
+    #[case] file: &str,
+    #[case] read: Option<(Option<Vec<u8>>, bool)>,
+) {
     let line = format!("BOOTWRIGHT/1 nonce={NONCE} medium=first via={via} bootorder={file} bios-geometry=- tsc=10 end");
-    assert_eq!(Payload::parse(&summed(&line)).map(|payload| payload.bootorder), read);
+    assert_eq!(Payload::parse(&summed(&line)).map(|payload| (payload.bootorder, payload.withheld)), read);
 }
 
 #[rstest]
