@@ -5,7 +5,7 @@
 use bootwright::case::Case;
 use bootwright::case::story::{Milestone, Story, WhileOff};
 use bootwright::machine::{
-    Access, Board, BootVariables, Damage, Firmware, Machine, Medium, OptionTarget, VariableStore,
+    Access, Board, BootVariables, Damage, DeviceClass, Firmware, Machine, Medium, OptionTarget, VariableStore,
 };
 use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Expectation, OnStore, booted};
@@ -19,7 +19,13 @@ pub fn cases() -> Vec<Case> {
         cases.extend(carried(release));
     }
     cases.extend(on(Firmware::Ovmf, Board::Q35));
-    cases.into_iter().map(|case| case.axis("class", "virtio-blk").long(SEVERAL_OVMF)).collect()
+    let class =
+        |case: &Case| if case.machine.devices.iter().any(|device| device.optical) { "ahci-cd" } else { "virtio-blk" };
+    let classed = |case: Case| {
+        let class = class(&case);
+        case.axis("class", class).long(SEVERAL_OVMF)
+    };
+    cases.into_iter().map(classed).collect()
 }
 
 /// Those of UEFI firmware on one board that need no other release.
@@ -48,6 +54,18 @@ fn machine(bare: &Machine, first: After, listed: bool) -> Machine {
     let machine = bare.clone().virtio_blk(Medium::then("first", first)).slot(4);
     let machine = if listed { machine.bootindex(2) } else { machine };
     let machine = machine.virtio_blk(Medium::bootable("second")).slot(6);
+    if listed { machine.bootindex(1) } else { machine }
+}
+
+/// The same from optical media under OVMF, which keeps variables in a file of the first disk that it can write to where it has no
+/// flash for them and was built without Secure Boot (`NvVarsFileLib`).
+fn unwritable(bare: &Machine, first: After, listed: bool) -> Machine {
+    if bare.firmware != Firmware::Ovmf {
+        return machine(bare, first, listed);
+    }
+    let machine = bare.clone().cdrom(DeviceClass::Ahci { port: 0 }, Medium::then("first", first));
+    let machine = if listed { machine.bootindex(2) } else { machine };
+    let machine = machine.cdrom(DeviceClass::Ahci { port: 1 }, Medium::bootable("second"));
     if listed { machine.bootindex(1) } else { machine }
 }
 
@@ -262,6 +280,9 @@ fn no_store(bare: &Machine) -> Case {
         .control(machine(Access::ReadWrite))
 }
 
+/// Flash that is read-only counts as none: variables are kept in memory, over a reset and not over a power cycle.
+const IN_MEMORY: Behaviour = Behaviour::ReadOnlyFlashIsNoStore;
+
 /// A guest that changes BootOrder on flash that is read-only, then resets. OVMF takes what it writes without an error and has lost it
 /// after the reset, so it writes and resets for ever. AAVMF has told its own boot manager that nothing can be written: there is no
 /// BootOrder that a guest could change.
@@ -282,13 +303,15 @@ fn accessed(bare: &Machine) -> Vec<Case> {
         machine.variable_store(VariableStore { boot, ..VariableStore::with_access(access) })
     };
     let (writing, silent, listed) = (
-        machine(bare, After::WriteBootOrder, false),
-        machine(bare, After::Exit, false),
-        machine(bare, After::Exit, true),
+        unwritable(bare, After::WriteBootOrder, false),
+        unwritable(bare, After::Exit, false),
+        unwritable(bare, After::Exit, true),
     );
+    let in_force = laps(&["first", "second", "second"]).on_store(OnStore::Untouched);
     let vain = case(Access::ReadOnly, "written")
         .machine(with(Access::ReadOnly, writing.clone()))
         .expect(in_vain(bare.firmware).on_store(OnStore::Untouched))
+        .expect_where(IN_MEMORY, laps(&["first", "second"]).on_store(OnStore::Untouched))
         .control(writing.clone());
     let mut cases = vec![
         // a program that wrote and reset would be seen a second time
@@ -303,7 +326,9 @@ fn accessed(bare: &Machine) -> Vec<Case> {
         case(Access::ReadOnly, "written-before")
             .machine(writing.clone())
             .story(ended().power_cycle_with(WhileOff::new().access(Access::ReadOnly)))
-            .expect(laps(&["first", "second", "second"]).on_store(OnStore::Untouched))
+            .expect(in_force.clone())
+            .expect_where(Behaviour::ReadOnlyStoreIsRead, in_force)
+            .expect_where(IN_MEMORY, laps(&["first", "second", "first", "second"]).on_store(OnStore::Untouched))
             .control(silent.clone()),
         case(Access::Absent, "written-before")
             .machine(writing)

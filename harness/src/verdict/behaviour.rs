@@ -33,6 +33,10 @@ pub enum Behaviour {
     /// UEFI firmware that starts a loader by platform recovery announces that (ReadyToBoot), so that a store with next to no
     /// room left is written anew.
     RecoverySignalsReadyToBoot,
+    /// OVMF takes flash that is read-only for none: what the store holds is not read, and variables are kept in memory.
+    ReadOnlyFlashIsNoStore,
+    /// OVMF that keeps variables in memory begins with those of the store, which it cannot write to.
+    ReadOnlyStoreIsRead,
     /// iPXE's EFI option ROMs bring a driver only, and OVMF's own stack boots over it.
     EfiRomIsDriverOnly,
     /// AAVMF has no boot option for a NIC unless the processor has random numbers (FEAT_RNG); a virtio-rng device comes too late.
@@ -59,7 +63,7 @@ pub struct Row {
 }
 
 /// Every behaviour, with the versions that have it.
-pub(crate) const TABLE: [Row; 7] = [
+pub(crate) const TABLE: [Row; 9] = [
     Row {
         behaviour: Behaviour::EmptyAhciDriveIsNoOption,
         name: "empty-ahci-drive-is-no-option",
@@ -80,6 +84,20 @@ pub(crate) const TABLE: [Row; 7] = [
         components: &["ovmf", "aavmf"],
         range: ">=2025.5",
         link: "https://github.com/tianocore/edk2/commit/896907b53b94822a838653e5fbc69f5a16567a8d",
+    },
+    Row {
+        behaviour: Behaviour::ReadOnlyFlashIsNoStore,
+        name: "read-only-flash-is-no-store",
+        components: &["ovmf"],
+        range: ">=2023.8",
+        link: "https://github.com/tianocore/edk2/commit/578a715cfc6abc08ead8f585f096789374254b2a",
+    },
+    Row {
+        behaviour: Behaviour::ReadOnlyStoreIsRead,
+        name: "read-only-store-is-read",
+        components: &["ovmf"],
+        range: ">=2025.11",
+        link: "https://github.com/tianocore/edk2/commit/a51255072e725a517af51b498d51709a49bdf136",
     },
     // Debian's packages took iPXE's stack out of the ROMs for UEFI; other distributions number by date and did not
     Row {
@@ -171,10 +189,10 @@ mod tests {
 
     #[rstest]
     #[case::bookworm("2022.11-6+deb12u2", "1.0.0+git-20190125.36a4c85-5.1", &[])]
-    #[case::trixie("2025.02-8+deb13u1", "1.21.1+git20250501.dad20602+dfsg-1", &["empty-ahci-drive-is-no-option", "recovery-signals-ready-to-boot", "efi-rom-is-driver-only", "discovers-again-after-nak"])]
-    #[case::sid("2026.08+ds-2", "2.0.0+dfsg-5", &["empty-ahci-drive-is-no-option", "recovery-signals-ready-to-boot", "recovers-unlisted-disks", "efi-rom-is-driver-only", "discovers-again-after-nak"])]
-    #[case::ubuntu("2024.02-2ubuntu0.7", "1.21.1+git-20220113.fbbdc3926-0ubuntu2", &["empty-ahci-drive-is-no-option", "recovery-signals-ready-to-boot", "discovers-again-after-nak"])]
-    #[case::fedora("20240813-2.fc41", "20240119-1.gitde8a0821.fc41", &["empty-ahci-drive-is-no-option", "recovery-signals-ready-to-boot", "discovers-again-after-nak"])]
+    #[case::trixie("2025.02-8+deb13u1", "1.21.1+git20250501.dad20602+dfsg-1", &["empty-ahci-drive-is-no-option", "recovery-signals-ready-to-boot", "read-only-flash-is-no-store", "efi-rom-is-driver-only", "discovers-again-after-nak"])]
+    #[case::sid("2026.08+ds-2", "2.0.0+dfsg-5", &["empty-ahci-drive-is-no-option", "recovery-signals-ready-to-boot", "recovers-unlisted-disks", "read-only-flash-is-no-store", "read-only-store-is-read", "efi-rom-is-driver-only", "discovers-again-after-nak"])]
+    #[case::ubuntu("2024.02-2ubuntu0.7", "1.21.1+git-20220113.fbbdc3926-0ubuntu2", &["empty-ahci-drive-is-no-option", "recovery-signals-ready-to-boot", "read-only-flash-is-no-store", "discovers-again-after-nak"])]
+    #[case::fedora("20240813-2.fc41", "20240119-1.gitde8a0821.fc41", &["empty-ahci-drive-is-no-option", "recovery-signals-ready-to-boot", "read-only-flash-is-no-store", "discovers-again-after-nak"])]
     #[case::own_build("unknown", "unknown", &[])]
     fn a_platform_has_the_behaviours_of_its_versions(#[case] ovmf: &str, #[case] ipxe: &str, #[case] names: &[&str]) {
         let behaviours = Behaviours::of_versions(&[("seabios", "1.16.2"), ("ovmf", ovmf), ("ipxe", ipxe)]);
