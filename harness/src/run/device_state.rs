@@ -117,6 +117,12 @@ impl DeviceState {
         self.powered_on.variable_store.access = access;
     }
 
+    /// The machine offers no boot menu from the next power-on.
+    pub fn menu_off(&mut self) {
+        let boot = &mut self.powered_on.boot;
+        (boot.menu, boot.splash_time) = (None, None);
+    }
+
     /// The machine moved to a QEMU with this command line: its firmware lists are that QEMU's from now on, whatever the first
     /// one held.
     pub fn migrated(&mut self, machine: Machine) {

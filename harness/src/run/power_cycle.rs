@@ -21,6 +21,9 @@ impl Session<'_> {
         if let Some(access) = done.access {
             self.devices.store_access(access);
         }
+        if done.menu_off {
+            self.devices.menu_off();
+        }
         self.power_on_again(&BTreeSet::new())
     }
 

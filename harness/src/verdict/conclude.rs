@@ -176,11 +176,12 @@ impl Conclusion {
 }
 
 /// Holds everything that was observed against an expectation. The first of these that differs decides: the end of the run
-/// with the trace, guest time, the variable store, the views.
+/// with the trace, guest time and waits, the variable store, the views.
 pub fn conclude(expected: &Expectation, observed: &Observed<'_>) -> Conclusion {
     let Observed { guest_time, stores, views, .. } = *observed;
     let conclusion = conclude_boot(expected, observed.trace, observed.end, observed.guest_state)
         .and(|| expected.check_guest_time(guest_time))
+        .and(|| expected.check_wait(observed.trace))
         .and(|| expected.check_store(stores))
         .and(|| if expected.views { views.check() } else { Ok(()) });
     let conclusion = match (conclusion, lost(expected, observed)) {

@@ -7,6 +7,7 @@ use super::exchange::OnLan;
 use super::expected::{Expected, booted, failed};
 use super::reach::Reach;
 use super::stores::{self, OnStore};
+use crate::trace::{Payload, Trace};
 
 /// What a case expects.
 #[must_use = "words about an expectation give a new one back"]
@@ -42,6 +43,10 @@ pub struct Expectation {
     /// Shortest and longest guest time, in seconds.
     #[serde(default)]
     pub guest_seconds: Option<(u64, u64)>,
+    /// So many seconds of guest time, to within half a one, the first program that reports does so later after its power-on than the
+    /// last one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<u64>,
 }
 
 impl Expectation {
@@ -56,6 +61,7 @@ impl Expectation {
             menus: Vec::new(),
             store: Vec::new(),
             guest_seconds: None,
+            wait: None,
         }
     }
 
@@ -127,6 +133,34 @@ impl Expectation {
             return Ok(());
         }
         Err(format!("the run took {seconds:.1} s of guest time, expected {least} to {most} s"))
+    }
+
+    /// Demands that the first program reports so many seconds of guest time later, counted from its power-on, than the last one: what a
+    /// firmware that waits takes longer than the same firmware that does not, whatever its own work takes. Half a second more or
+    /// less is the same.
+    pub fn waiting(mut self, seconds: u64) -> Expectation {
+        self.wait = Some(seconds);
+        self
+    }
+
+    /// Compares the times that programs tell with what was demanded.
+    ///
+    /// # Errors
+    ///
+    /// That the wait was shorter or longer, or that there are not two programs that tell their time.
+    pub(crate) fn check_wait(&self, trace: &Trace) -> Result<(), String> {
+        let Some(wanted) = self.wait else { return Ok(()) };
+        let time = |payload: Option<&Payload>| payload.and_then(|payload| payload.tsc).map(|tsc| tsc as f64 / 1e9);
+        let (Some(first), Some(last)) =
+            (time(trace.payloads.first()), time(trace.payloads.get(1..).and_then(<[_]>::last)))
+        else {
+            return Err(format!("no two programs told their time; expected a wait of {wanted} s before the first"));
+        };
+        let waited = first - last;
+        if (waited - wanted as f64).abs() < 0.5 {
+            return Ok(());
+        }
+        Err(format!("the firmware waited {waited:.1} s of guest time, expected {wanted} s"))
     }
 
     /// Puts a failed attempt on a medium before the others.

@@ -321,6 +321,25 @@ fn guest_time_outside_its_bounds_or_unknown_is_a_difference() {
     }
 }
 
+#[test]
+fn a_wait_is_what_the_first_program_was_later_than_the_last() {
+    let expected = Expectation::attempts([booted("disk"), booted("disk")]).waiting(3);
+    let told = |seconds: &[f64]| {
+        let payload = |&seconds: &f64| Payload { tsc: Some((seconds * 1e9) as u64), ..Payload::default() };
+        let trace = Trace { payloads: seconds.iter().map(payload).collect(), ..Trace::default() };
+        expected.check_wait(&trace)
+    };
+    assert_eq!((told(&[7.7, 4.7]), told(&[11.9, 8.5])), (Ok(()), Ok(())));
+    let other = |waited: &str| Err(format!("the firmware waited {waited} s of guest time, expected 3 s"));
+    assert_eq!((told(&[4.7, 4.7]), told(&[6.7, 4.7]), told(&[4.7, 7.7])), (other("0.0"), other("2.0"), other("-3.0")));
+    for unknown in [&[][..], &[7.7]] {
+        assert_eq!(
+            told(unknown),
+            Err("no two programs told their time; expected a wait of 3 s before the first".to_owned())
+        );
+    }
+}
+
 #[rstest]
 #[case::another_medium_ran(Expectation::boots("right"), trace(vec![ran("wrong")], None))]
 #[case::the_medium_failed(Expectation::boots("right"), trace(vec![blank("right")], None))]

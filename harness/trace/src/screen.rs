@@ -46,6 +46,8 @@ pub struct Screen {
     column: usize,
     colours: (u8, u8, u8),
     state: State,
+    /// Bytes so far of a character that may be UTF-8's.
+    wide: usize,
     /// Something was written since the last wipe.
     written: bool,
 }
@@ -58,6 +60,7 @@ impl Default for Screen {
             column: 0,
             colours: EMPTY.colours,
             state: State::Text,
+            wide: 0,
             written: false,
         }
     }
@@ -68,7 +71,10 @@ impl Screen {
     pub fn push(&mut self, byte: u8) -> bool {
         spend(1);
         match (self.state, byte) {
-            (_, 0x1b) => self.state = State::Escape,
+            (_, 0x1b) => {
+                self.ends_character();
+                self.state = State::Escape;
+            }
             (State::Text, _) => self.text(byte),
             (State::Escape, b'[') => self.state = State::Sequence { parameters: [0; PARAMETERS], count: 0 },
             (State::Escape, _) => self.state = State::Text,
@@ -99,6 +105,7 @@ impl Screen {
             b'\n' => self.row = (self.row + 1).min(ROWS - 1),
             0x08 => self.column = self.column.saturating_sub(1),
             0x00..=0x1f | 0x7f => {}
+            _ if self.is_in_a_wide_character(byte) => {}
             _ => {
                 let character = if byte.is_ascii() { byte } else { b'?' };
                 let cell = self.cells.get_mut(self.row).and_then(|row| row.get_mut(self.column));
@@ -109,6 +116,36 @@ impl Screen {
                 self.column = (self.column + 1).min(COLUMNS);
             }
         }
+    }
+
+    /// A control sequence begins: a character of which one byte is missing is none.
+    fn ends_character(&mut self) {
+        if std::mem::take(&mut self.wide) == 2 {
+            self.text(0xff);
+        }
+    }
+
+    /// Whether a byte belongs to a character that has its cell. On a terminal of UTF-8, which newer builds have, frames and arrows are
+    /// U+2190 to U+25ff: 0xe2 and two bytes of 0x80 to 0xbf. On one of code page 437 each byte has a cell of its own.
+    fn is_in_a_wide_character(&mut self, byte: u8) -> bool {
+        const FIRST: u8 = 0xe2;
+        let follows = matches!(byte, 0x80..=0xbf);
+        match (self.wide, follows) {
+            (1, true) => self.wide = 2,
+            (2, true) => self.wide = 0,
+            (2, false) => {
+                // it was none, so that its second byte has a cell too
+                self.wide = 0;
+                self.text(0xff);
+                self.wide = usize::from(byte == FIRST);
+                return false;
+            }
+            _ => {
+                self.wide = usize::from(byte == FIRST);
+                return false;
+            }
+        }
+        true
     }
 
     fn control(&mut self, last: u8, parameters: [u16; PARAMETERS], count: usize) -> bool {
@@ -177,6 +214,17 @@ mod tests {
         assert_eq!((row(&screen, 0).as_str(), row(&screen, 2).as_str()), ("", "    one  two"));
         assert_eq!(screen.row(2)[4], Cell { character: b'o', colours: (0, 30, 47) });
         assert_eq!((row(&screen, 3).as_str(), screen.cursor()), ("Y", (3, 1)));
+    }
+
+    #[test]
+    fn a_frame_has_a_cell_for_each_character_on_terminals_of_either_kind() {
+        let utf_8 = screen("\x1b[1;1H\u{2502}Boot\u{2502}\x1b[2;1H\u{2191}\u{2193}=Move\u{2518}.".as_bytes());
+        let code_page = screen(b"\x1b[1;1H\xb3Boot\xb3\x1b[2;1H\x18\x19\xe2\xc4=Move\xd9.");
+        for screen in [&utf_8, &code_page] {
+            assert_eq!((row(screen, 0).as_str(), row(screen, 1).as_str()), ("?Boot?", "??=Move?."));
+        }
+        // what only begins like one
+        assert_eq!(row(&screen(b"\xe2\x94x\xe2\xe2\x94\x80y\xe2\x94\x1b[0mz"), 0), "??x??y??z");
     }
 
     #[test]

@@ -94,6 +94,7 @@ const EXPECTATION: &[Change<Expectation>] = &[
     ("menus", |expected| expected.menus.clear()),
     ("demands on the variable store", |expected| expected.store.clear()),
     ("guest time", |expected| expected.guest_seconds = None),
+    ("wait", |expected| expected.wait = None),
 ];
 
 const MACHINE: &[Change<Machine>] = &[

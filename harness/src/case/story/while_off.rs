@@ -23,6 +23,8 @@ pub struct WhileOff {
     /// How QEMU gives it to the guest from now on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access: Option<Access>,
+    /// The boot menu is not offered any more, and nothing waits for its key.
+    pub menu_off: bool,
 }
 
 /// An OVMF_CODE.
@@ -70,6 +72,12 @@ impl WhileOff {
         self.access = Some(access);
         self
     }
+
+    /// The boot menu is not offered any more, and nothing waits for its key.
+    pub fn menu_off(mut self) -> WhileOff {
+        self.menu_off = true;
+        self
+    }
 }
 
 impl fmt::Display for WhileOff {
@@ -86,6 +94,7 @@ impl fmt::Display for WhileOff {
             other => format!("variable store {}", other.name()),
         }));
         done.extend(self.access.map(|access| format!("variable store {}", access.name())));
+        done.extend(self.menu_off.then(|| "no boot menu".to_owned()));
         write!(out, "power cycle with {}", if done.is_empty() { "nothing changed".to_owned() } else { done.join(", ") })
     }
 }
@@ -105,6 +114,8 @@ mod tests {
         let damaged = |damage| WhileOff::new().damage(damage).to_string();
         let name = "BootOrder".to_owned();
         assert_eq!(damaged(Damage::BadVariable { name }), "power cycle with variable store damaged at BootOrder");
+        let waiting_no_more = WhileOff::new().fresh_store().menu_off().to_string();
+        assert_eq!(waiting_no_more, "power cycle with fresh variable store, no boot menu");
         assert_eq!(damaged(Damage::Garbage), "power cycle with variable store garbage");
     }
 }
