@@ -9,6 +9,7 @@
 use bootwright::case::Case;
 use bootwright::case::story::{Milestone, Story, WhileOff};
 use bootwright::machine::{Board, Clock, Firmware, Machine, Medium, OptionRom};
+use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Expectation, booted};
 
 use super::offer::{LONGEST, optical};
@@ -18,6 +19,9 @@ const WIPE: &str = "\x1b[2J";
 
 /// Where setup puts the cursor when a page waits for a key.
 const READY: &str = "\x1b[44;80H";
+
+/// How the boot manager menu marks an entry: white on black, which it does each time that another one is chosen.
+const MARKED: &str = "\x1b[1m\x1b[37m\x1b[40m";
 
 /// What the boot manager says before it boots anything.
 const LOADING: &str = "BdsDxe: loading";
@@ -31,6 +35,13 @@ const F2: &str = "\x1b[N";
 const ENTER: &str = "\r";
 
 const SHELL: &str = "EFI Internal Shell";
+const SETUP: &str = "EFI Firmware Setup";
+
+/// Where a key opens the boot manager menu in place of setup.
+const LISTS: Behaviour = Behaviour::KeyOpensBootManagerMenu;
+
+/// What the boot manager menu of the two disks lists.
+const LISTED: [&str; 4] = ["first", "second", SETUP, SHELL];
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -94,7 +105,16 @@ fn typed(key: &str, answer: &str) -> Story {
 
 /// Moves the highlight down, so many times.
 fn down(story: Story, times: usize) -> Story {
-    (0..times).fold(story, |story, _| story.press(&["down"], READY))
+    down_until(story, times, READY)
+}
+
+fn down_until(story: Story, times: usize, answer: &str) -> Story {
+    (0..times).fold(story, |story, _| story.press(&["down"], answer))
+}
+
+/// Opens the boot manager menu and marks the entry behind so many others.
+fn marked(key: &str, others: usize) -> Story {
+    down_until(typed(key, MARKED), others, MARKED)
 }
 
 /// Opens the Boot Manager page, which is the third of the front page.
@@ -112,7 +132,9 @@ fn choice(board: Board, name: &str, key: &str) -> Case {
         .axis("front-page-key", name)
         .machine(offered(board))
         .story(down(opened(key), 2).press(&["up"], READY).press(&["ret"], PAYLOAD))
+        .story_where(LISTS, marked(key, 2).press(&["up"], MARKED).press(&["ret"], PAYLOAD))
         .expect(Expectation::boots("second").without_trying("first").menu(&["first", "second", SHELL]))
+        .expect_where(LISTS, Expectation::boots("second").without_trying("first").menu(&LISTED))
         .control(control)
 }
 
@@ -130,22 +152,27 @@ fn continued(board: Board) -> Case {
     case(board, "continued")
         .machine(offered(board))
         .story(down(typed(F2, READY), 4).press(&["ret"], LOADING))
+        .story_where(LISTS, typed(F2, MARKED).press(&["esc"], LOADING))
         .expect(Expectation::boots("first").without_trying("second").menu(&[]).lasting(0, 60))
+        .expect_where(LISTS, Expectation::boots("first").without_trying("second").menu(&LISTED).lasting(0, 60))
         .control(offered(board).without_bootindex())
 }
 
 /// A choice is for once: at the next power-on the first entry boots again.
 fn kept_after_a_choice(board: Board) -> Case {
     let machine = two_disks(board).boot_menu(Some(5000)).with_clock(Clock::Real);
-    let story = down(opened(F2), 1).press(&["ret"], PAYLOAD).wait(Milestone::Ended).power_cycle(&[]);
+    let chosen = |story: Story| story.press(&["ret"], PAYLOAD).wait(Milestone::Ended).power_cycle(&[]);
+    let laps = || Expectation::attempts([booted("second"), booted("first")]);
     case(board, "first-again-after-a-choice")
         .machine(machine.clone())
-        .story(story)
-        .expect(Expectation::attempts([booted("second"), booted("first")]).menu(&["first", "second", SHELL]))
+        .story(chosen(down(opened(F2), 1)))
+        .story_where(LISTS, chosen(marked(F2, 1)))
+        .expect(laps().menu(&["first", "second", SHELL]))
+        .expect_where(LISTS, laps().menu(&LISTED))
         .control(swapped(machine))
 }
 
-/// Every option by its device path: those with a bootindex in its order, then the shell, then what the order has left out.
+/// Every option by its device path: those with a bootindex in its order, then setup, where it is an option, and the shell, then what the order has left out.
 /// Setup makes options of that again, although OVMF has deleted them; so it can be chosen.
 fn everything_listed(board: Board) -> Case {
     let machine = Machine::new(Firmware::Ovmf, board)
@@ -171,10 +198,14 @@ fn everything_listed(board: Board) -> Case {
         .with_clock(Clock::Real);
     let listed =
         ["scsi", "nvme", "virtio-blk", "usb", "ahci", "disc", "nic0", "nic0", "nic0", "nic0", SHELL, "left-out"];
+    let mut with_setup = listed.to_vec();
+    with_setup.insert(listed.len() - 2, SETUP);
     let other = machine.clone().swapping_bootindex("scsi", "nvme");
     case(board, "everything-listed")
         .machine(machine)
         .story(down(opened(F2), listed.len() - 1).press(&["ret"], PAYLOAD))
+        .story_where(LISTS, marked(F2, with_setup.len() - 1).press(&["ret"], PAYLOAD))
         .expect(Expectation::boots("left-out").without_trying("scsi").menu(&listed))
+        .expect_where(LISTS, Expectation::boots("left-out").without_trying("scsi").menu(&with_setup))
         .control(other)
 }

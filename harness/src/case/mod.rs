@@ -123,6 +123,8 @@ pub struct Case {
     pub machine: Machine,
     /// What happens to it between power-on and the boot that is judged.
     pub story: Story,
+    /// What happens to it instead where firmware behaves so; the first that holds decides.
+    pub stories: Vec<(Behaviour, Story)>,
     /// What must be seen.
     pub expectation: Expectation,
     /// What must be seen instead where firmware behaves so; the first that holds decides.
@@ -148,6 +150,7 @@ impl Case {
             axes: BTreeMap::new(),
             machine: Machine::pc(Firmware::SeaBios),
             story: Story::new(),
+            stories: Vec::new(),
             expectation: Expectation::nothing_boots([]),
             otherwise: Vec::new(),
             control: None,
@@ -171,6 +174,12 @@ impl Case {
         self
     }
 
+    /// What happens instead on platforms whose firmware behaves so (see [`crate::verdict::behaviour`]).
+    pub fn story_where(mut self, behaviour: Behaviour, story: Story) -> Case {
+        self.stories.push((behaviour, story));
+        self
+    }
+
     /// What must be seen.
     pub fn expect(mut self, expectation: Expectation) -> Case {
         self.expectation = expectation;
@@ -183,9 +192,13 @@ impl Case {
         self
     }
 
-    /// The case with the expectation that is right on a platform of these behaviours.
+    /// The case with the story and the expectation that are right on a platform of these behaviours.
     pub fn on(&self, behaviours: &Behaviours) -> Case {
         let mut case = self.clone();
+        let stories = std::mem::take(&mut case.stories);
+        if let Some((_, story)) = stories.into_iter().find(|(behaviour, _)| behaviours.has(*behaviour)) {
+            case.story = story;
+        }
         let otherwise = std::mem::take(&mut case.otherwise);
         if let Some((_, expectation)) = otherwise.into_iter().find(|(behaviour, _)| behaviours.has(*behaviour)) {
             case.expectation = expectation;

@@ -38,6 +38,9 @@ pub(super) struct Written {
     /// What happens to it between power-on and the boot that is judged.
     #[serde(default)]
     story: Story,
+    /// What happens to it instead where firmware behaves so; the first that holds decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    stories: Vec<OtherStory>,
     /// What must be seen.
     expectation: Expectation,
     /// What must be seen instead where firmware behaves so; the first that holds decides.
@@ -59,6 +62,16 @@ struct Otherwise {
     behaviour: Behaviour,
     /// What must be seen then.
     expectation: Expectation,
+}
+
+/// What happens where firmware behaves in a way of its version.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct OtherStory {
+    /// How firmware behaves.
+    behaviour: Behaviour,
+    /// What happens then.
+    story: Story,
 }
 
 /// A second machine.
@@ -119,6 +132,7 @@ impl From<Case> for Written {
             cold: case.cold,
             machine: case.machine,
             story: case.story,
+            stories: case.stories.into_iter().map(|(behaviour, story)| OtherStory { behaviour, story }).collect(),
             expectation: case.expectation,
             otherwise: case.otherwise.into_iter().map(otherwise).collect(),
             control,
@@ -138,6 +152,7 @@ impl From<Written> for Case {
             axes: written.axes,
             machine: written.machine.clone(),
             story: written.story,
+            stories: written.stories.into_iter().map(|other| (other.behaviour, other.story)).collect(),
             expectation: written.expectation,
             otherwise: written.otherwise.into_iter().map(otherwise).collect(),
             control,

@@ -33,6 +33,7 @@ pub mod loaders;
 mod lookout;
 mod machine_file;
 mod media;
+mod menu_names;
 mod migrate;
 mod milestone;
 pub(crate) mod network;

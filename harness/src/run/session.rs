@@ -22,7 +22,7 @@ use super::prepare::Prepared;
 use super::standstill::Limits;
 use super::variable_store::{DecodedStores, VariableStoreFile};
 use super::watch::Watch;
-use super::{fw_cfg, lab, seed};
+use super::{fw_cfg, lab, menu_names, seed};
 use crate::case::Case;
 use crate::error::chain;
 use crate::evidence::{HarnessEvent, Recorder};
@@ -207,7 +207,7 @@ impl<'a> Session<'a> {
     /// Reads the variable store, collects the views and writes the evidence.
     pub fn observe(&mut self, look: LastLook) -> Seen {
         let wall = self.watch.elapsed();
-        let trace = self.watch.trace().clone();
+        let mut trace = self.watch.trace().clone();
         let tsc = trace.payloads.last().and_then(|payload| payload.tsc).map(Duration::from_nanos);
         let guest_time = match self.prepared.machine.clock() {
             Clock::Virtual { .. } => tsc.or(look.guest_time),
@@ -219,6 +219,7 @@ impl<'a> Session<'a> {
             None => DecodedStores::default(),
         };
         let names = self.watch.names();
+        menu_names::find(&mut trace.menus, names, &nvram.boot[1].options);
         let views = Views::of(asked, &self.prepared.layout, names, &trace, &nvram.boot[1].options);
         let views = views.with_timeout(nvram.timeout);
         let [before, after] = &nvram.boot;

@@ -37,6 +37,8 @@ pub enum Behaviour {
     ReadOnlyFlashIsNoStore,
     /// OVMF that keeps variables in memory begins with those of the store, which it cannot write to.
     ReadOnlyStoreIsRead,
+    /// The key of OVMF's front page opens a list of the boot options, the boot manager menu, and not setup.
+    KeyOpensBootManagerMenu,
     /// iPXE's EFI option ROMs bring a driver only, and OVMF's own stack boots over it.
     EfiRomIsDriverOnly,
     /// AAVMF has no boot option for a NIC unless the processor has random numbers (FEAT_RNG); a virtio-rng device comes too late.
@@ -63,7 +65,7 @@ pub struct Row {
 }
 
 /// Every behaviour, with the versions that have it.
-pub(crate) const TABLE: [Row; 9] = [
+pub(crate) const TABLE: [Row; 10] = [
     Row {
         behaviour: Behaviour::EmptyAhciDriveIsNoOption,
         name: "empty-ahci-drive-is-no-option",
@@ -98,6 +100,13 @@ pub(crate) const TABLE: [Row; 9] = [
         components: &["ovmf"],
         range: ">=2025.11",
         link: "https://github.com/tianocore/edk2/commit/a51255072e725a517af51b498d51709a49bdf136",
+    },
+    Row {
+        behaviour: Behaviour::KeyOpensBootManagerMenu,
+        name: "key-opens-boot-manager-menu",
+        components: &["ovmf"],
+        range: ">=2025.5",
+        link: "https://github.com/tianocore/edk2/commit/d433b4c8e4a603680a69e77e231026ed8d65074e",
     },
     // Debian's packages took iPXE's stack out of the ROMs for UEFI; other distributions number by date and did not
     Row {
@@ -190,7 +199,7 @@ mod tests {
     #[rstest]
     #[case::bookworm("2022.11-6+deb12u2", "1.0.0+git-20190125.36a4c85-5.1", &[])]
     #[case::trixie("2025.02-8+deb13u1", "1.21.1+git20250501.dad20602+dfsg-1", &["empty-ahci-drive-is-no-option", "recovery-signals-ready-to-boot", "read-only-flash-is-no-store", "efi-rom-is-driver-only", "discovers-again-after-nak"])]
-    #[case::sid("2026.08+ds-2", "2.0.0+dfsg-5", &["empty-ahci-drive-is-no-option", "recovery-signals-ready-to-boot", "recovers-unlisted-disks", "read-only-flash-is-no-store", "read-only-store-is-read", "efi-rom-is-driver-only", "discovers-again-after-nak"])]
+    #[case::sid("2026.08+ds-2", "2.0.0+dfsg-5", &["empty-ahci-drive-is-no-option", "recovery-signals-ready-to-boot", "recovers-unlisted-disks", "read-only-flash-is-no-store", "read-only-store-is-read", "key-opens-boot-manager-menu", "efi-rom-is-driver-only", "discovers-again-after-nak"])]
     #[case::ubuntu("2024.02-2ubuntu0.7", "1.21.1+git-20220113.fbbdc3926-0ubuntu2", &["empty-ahci-drive-is-no-option", "recovery-signals-ready-to-boot", "read-only-flash-is-no-store", "discovers-again-after-nak"])]
     #[case::fedora("20240813-2.fc41", "20240119-1.gitde8a0821.fc41", &["empty-ahci-drive-is-no-option", "recovery-signals-ready-to-boot", "read-only-flash-is-no-store", "discovers-again-after-nak"])]
     #[case::own_build("unknown", "unknown", &[])]

@@ -23,6 +23,9 @@ const BOOT_MENU: &str = "FvFile(EEC25BDC-67F2-4D95-B1D5-F81B2039D11D)";
 /// Title of the page, in the row below the upper border.
 const TITLE: &str = "Boot Manager";
 
+/// Title of the boot manager menu, in a row of its frame (`BootManagerMenuStrings.uni`).
+const MENU_TITLE: &str = "Please select boot device:";
+
 /// First row that an entry can be in: below the frame of the title and a row for the scroll mark.
 const FIRST_ROW: usize = 4;
 
@@ -82,6 +85,25 @@ impl Parser {
         self.drawn = None;
     }
 
+    /// Reads the boot manager menu, if that is on the screen: a frame of title, entries and help, with a row of the frame between them.
+    /// It says what options are called, and not where they lead.
+    fn read_menu(&self, trace: &mut Trace) {
+        if trace.menus.last().is_none_or(|menu| !menu.entries.is_empty()) {
+            return;
+        }
+        spend(ROWS * COLUMNS);
+        let rows: Vec<String> = (0..ROWS).map(|row| text(self.screen.row(row)).trim().to_owned()).collect();
+        let Some(title) = rows.iter().position(|row| frameless(row) == MENU_TITLE) else { return };
+        let Some(names) = entries_in_frame(&rows, title) else {
+            trace.hole("the boot manager menu is not whole");
+            return;
+        };
+        let entry = |name: &str| MenuEntry { key: None, name: name.to_owned(), device: None };
+        if let Some(menu) = trace.menus.last_mut() {
+            menu.entries = names.into_iter().take(ENTRY_LIMIT).map(entry).collect();
+        }
+    }
+
     /// A program runs that was chosen on the page.
     pub fn chosen(&mut self, trace: &mut Trace) {
         if self.drawn.take().is_some() && trace.menus.last().is_some_and(|menu| menu.entries.is_empty()) {
@@ -95,6 +117,11 @@ impl Parser {
             if self.drawn.as_mut().is_some_and(|drawn| drawn.lacks(byte)) {
                 trace.hole("a page of setup is not whole");
                 self.drawn = None;
+            }
+            // it is read before it is wiped away, whatever was done with it
+            if byte == b'J' && self.drawn.is_some() && self.reads < READ_LIMIT {
+                self.reads += 1;
+                self.read_menu(trace);
             }
             if !self.screen.push(byte) {
                 self.written = true;
@@ -184,6 +211,19 @@ impl Parser {
     }
 }
 
+/// What stands between the second and the third row of a frame that begins above the title, each row of which is as wide as the
+/// first and has its border on both sides; `None` where something is missing.
+fn entries_in_frame(rows: &[String], title: usize) -> Option<Vec<&str>> {
+    let is_frame = |row: &str| row.len() > 2 && row.bytes().all(|byte| byte == b'?');
+    let top = rows.get(title.checked_sub(1)?).filter(|row| is_frame(row))?;
+    let is_bordered = |row: &&String| row.len() == top.len() && row.starts_with('?') && row.ends_with('?');
+    let within: Vec<&String> = rows.iter().skip(title - 1).take_while(is_bordered).collect();
+    let frames: Vec<usize> = (0..within.len()).filter(|&row| is_frame(within[row])).collect();
+    let &[_, above, below, _] = &frames[..] else { return None };
+    let names: Vec<&str> = within[above + 1..below].iter().map(|row| frameless(row)).collect();
+    (!names.is_empty() && !names.contains(&"")).then_some(names)
+}
+
 fn entries(lines: &[Line], names: &Names) -> Vec<MenuEntry> {
     let mut entries: Vec<MenuEntry> = Vec::new();
     for line in lines {
@@ -261,6 +301,73 @@ mod tests {
             assert_eq!(listed(&trace), LISTED, "in pieces of {piece}");
             let attempts: Vec<Option<&str>> = trace.attempts.iter().map(|attempt| attempt.medium.as_deref()).collect();
             assert_eq!((attempts, trace.booted()), (vec![Some("disk")], Some("disk")));
+        }
+    }
+
+    /// The same on a terminal of UTF-8, which has three bytes for a border and for an arrow.
+    #[test]
+    fn the_page_is_the_same_on_a_terminal_of_utf_8() {
+        let mut log = Vec::new();
+        for &byte in LOG {
+            let border = match byte {
+                0xda => "\u{250c}",
+                0xbf => "\u{2510}",
+                0xc0 => "\u{2514}",
+                0xd9 => "\u{2518}",
+                0xc4 => "\u{2500}",
+                0xb3 => "\u{2502}",
+                _ => "",
+            };
+            log.extend_from_slice(if border.is_empty() { std::slice::from_ref(&byte) } else { border.as_bytes() });
+        }
+        assert_ne!(log.len(), LOG.len());
+        for piece in [1, 4096] {
+            let trace = read(&log, piece);
+            assert_eq!((listed(&trace), trace.holes.len()), (LISTED.to_vec(), 0), "in pieces of {piece}");
+        }
+    }
+
+    /// The boot manager menu of OVMF 2026.08: a frame in the middle of 240 columns, each border put in its place, then what stands
+    /// in it.
+    fn popup(rows: &[&str]) -> Vec<u8> {
+        let mut log =
+            format!("BdsDxe: starting Boot0000 \"BootManagerMenuApp\" from Fv(7CB8BDC9-F8EB-4F34-AAEA-3EE4AF6516A1)/{BOOT_MENU}\r\n\x1b[2J").into_bytes();
+        let mut put = |row: usize, column: usize, text: &str| {
+            log.extend_from_slice(format!("\x1b[{row:03};{column:03}H{text}").as_bytes());
+        };
+        let frame = |row: usize| row == 0 || row == 2 || row == rows.len() + 3 || row == rows.len() + 7;
+        for row in 0..rows.len() + 8 {
+            (0..35)
+                .filter(|&column| frame(row) || column == 0 || column == 34)
+                .for_each(|column| put(23 + row, 103 + column, "\u{2502}"));
+        }
+        put(24, 107, MENU_TITLE);
+        rows.iter().enumerate().for_each(|(row, text)| put(26 + row, 104, text));
+        ["\u{2191} and \u{2193} to move selection", "ENTER to select boot device", "ESC to exit"]
+            .iter()
+            .enumerate()
+            .for_each(|(row, text)| put(27 + rows.len() + row, 108, text));
+        log
+    }
+
+    const POPUP: [&str; 3] = ["UEFI Misc Device", "EFI Firmware Setup", "EFI Internal Shell"];
+
+    #[test]
+    fn the_boot_manager_menu_is_read_before_it_is_wiped_away() {
+        let log = popup(&POPUP);
+        assert_eq!(read(&log, 4096).menus[0].entries, []);
+        let trace = read(&[&log[..], b"\x1b[2J\x1b[001;001H"].concat(), 7);
+        assert_eq!((listed(&trace), trace.holes.len()), (POPUP.map(|name| (name, None)).to_vec(), 0));
+    }
+
+    #[test]
+    fn a_boot_manager_menu_that_lacks_a_border_or_an_entry_is_not_whole() {
+        let wiped = |log: &[u8]| read(&[log, b"\x1b[2J\x1b[001;001H"].concat(), 4096);
+        for lost in ["\u{2502}\x1b[025;104H", "\x1b[028;137H\u{2502}", "\x1b[027;104HEFI Firmware Setup"] {
+            let log = String::from_utf8(popup(&POPUP)).unwrap();
+            assert!(log.contains(lost), "{lost:?}");
+            let trace = wiped(log.replace(lost, "").as_bytes());
+            assert_eq!((trace.menus[0].entries.len(), trace.holes.len()), (0, 1), "{lost:?}: {:?}", trace.holes);
         }
     }
 

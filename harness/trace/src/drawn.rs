@@ -1,8 +1,8 @@
 //! Whether what edk2's terminal driver has drawn is whole: `MdeModulePkg/Universal/Console/TerminalDxe/TerminalConOut.c` writes few
 //! control sequences, each in one form only, so that a log which lost a piece shows it where the piece began or ended.
 
-/// Bytes of the longest sequence between `[` and its last letter: `12;34`.
-const LONGEST: usize = 5;
+/// Bytes of the longest sequence between `[` and its last letter: `12;34`, and `012;034` on a screen of more than 99 columns.
+const LONGEST: usize = 7;
 
 /// Where the reader is.
 #[derive(Clone, Copy, Default)]
@@ -58,8 +58,8 @@ impl Drawn {
             ([b'0' | b'1'], b'm', None) => self.next_colour = Some(b'3'),
             ([b'3', _], b'm', Some(b'3')) => self.next_colour = Some(b'4'),
             ([b'4', _], b'm', Some(b'4')) => {}
-            ([_, _, b';', _, _], b'H', None) => {}
-            ([_, _], b'C' | b'D', None) | ([b'2'], b'J', None) | ([b'=', ..], b'h', None) => {}
+            ([_, _, b';', _, _] | [_, _, _, b';', _, _, _], b'H', None) => {}
+            ([_, _] | [_, _, _], b'C' | b'D', None) | ([b'2'], b'J', None) | ([b'=', ..], b'h', None) => {}
             _ => return false,
         }
         true
@@ -86,6 +86,8 @@ mod tests {
 
     #[rstest]
     #[case::whole(b"\x1b[0m\x1b[30m\x1b[47m\x1b[01;02Ha\x1b[2J\x1b[=3h\x1b[03C", 0)]
+    #[case::a_wide_screen(b"\x1b[0m\x1b[30m\x1b[47m\x1b[023;103Ha\x1b[2J\x1b[103C", 0)]
+    #[case::a_digit_of_a_wide_screen(b"\x1b[23;103Ha\x1b[023;13Ha", 2)]
     #[case::half_a_triple(b"\x1b[0m\x1b[30m\x1b[01;02Ha", 1)]
     #[case::text_in_a_triple(b"\x1b[0mtext", 1)]
     #[case::a_digit(b"\x1b[1;02Ha", 1)]

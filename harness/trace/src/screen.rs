@@ -10,11 +10,11 @@
 
 use super::effort::spend;
 
-/// Rows; edk2's largest terminal mode has 50.
-pub const ROWS: usize = 50;
+/// Rows; edk2's largest terminal mode has 56.
+pub const ROWS: usize = 56;
 
-/// Columns; edk2's largest terminal mode has 100, and some hosts' 132 are asked for by name.
-pub const COLUMNS: usize = 132;
+/// Columns of the same mode.
+pub const COLUMNS: usize = 240;
 
 /// Parameters kept of one control sequence; SGR has the most, three.
 const PARAMETERS: usize = 4;
@@ -106,29 +106,31 @@ impl Screen {
             0x08 => self.column = self.column.saturating_sub(1),
             0x00..=0x1f | 0x7f => {}
             _ if self.is_in_a_wide_character(byte) => {}
-            _ => {
-                let character = if byte.is_ascii() { byte } else { b'?' };
-                let cell = self.cells.get_mut(self.row).and_then(|row| row.get_mut(self.column));
-                if let Some(cell) = cell {
-                    *cell = Cell { character, colours: self.colours };
-                    self.written = true;
-                }
-                self.column = (self.column + 1).min(COLUMNS);
-            }
+            _ => self.put(if byte.is_ascii() { byte } else { b'?' }),
         }
+    }
+
+    /// Writes a character into the cell at the cursor, and moves on.
+    fn put(&mut self, character: u8) {
+        let cell = self.cells.get_mut(self.row).and_then(|row| row.get_mut(self.column));
+        if let Some(cell) = cell {
+            *cell = Cell { character, colours: self.colours };
+            self.written = true;
+        }
+        self.column = (self.column + 1).min(COLUMNS);
     }
 
     /// A control sequence begins: a character of which one byte is missing is none.
     fn ends_character(&mut self) {
         if std::mem::take(&mut self.wide) == 2 {
-            self.text(0xff);
+            self.put(b'?');
         }
     }
 
     /// Whether a byte belongs to a character that has its cell. On a terminal of UTF-8, which newer builds have, frames and arrows are
     /// U+2190 to U+25ff: 0xe2 and two bytes of 0x80 to 0xbf. On one of code page 437 each byte has a cell of its own.
     fn is_in_a_wide_character(&mut self, byte: u8) -> bool {
-        const FIRST: u8 = 0xe2;
+        const LEAD: u8 = 0xe2;
         let follows = matches!(byte, 0x80..=0xbf);
         match (self.wide, follows) {
             (1, true) => self.wide = 2,
@@ -136,12 +138,12 @@ impl Screen {
             (2, false) => {
                 // it was none, so that its second byte has a cell too
                 self.wide = 0;
-                self.text(0xff);
-                self.wide = usize::from(byte == FIRST);
+                self.put(b'?');
+                self.wide = usize::from(byte == LEAD);
                 return false;
             }
             _ => {
-                self.wide = usize::from(byte == FIRST);
+                self.wide = usize::from(byte == LEAD);
                 return false;
             }
         }

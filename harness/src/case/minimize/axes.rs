@@ -82,6 +82,7 @@ type Change<T> = (&'static str, fn(&mut T));
 
 const CASE: &[Change<Case>] = &[
     ("other expectations for other firmware", |case| case.otherwise.clear()),
+    ("other stories for other firmware", |case| case.stories.clear()),
     ("the machine beside it", |case| case.beside = None),
     ("axes", |case| {
         case.axes.retain(|name, _| name == "firmware" || name == "machine");

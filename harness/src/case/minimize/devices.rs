@@ -44,7 +44,11 @@ fn without(case: &Case, gone: impl Fn(usize) -> bool) -> Case {
     }
     let names = Names(renamed);
     let mut smaller = Case { control: case.control.as_ref().map(machine), ..case.clone() };
-    smaller.story = Story { steps: case.story.steps.iter().filter_map(|step| names.step(step)).collect() };
+    let story = |story: &Story| Story { steps: story.steps.iter().filter_map(|step| names.step(step)).collect() };
+    smaller.story = story(&case.story);
+    for (_, other) in &mut smaller.stories {
+        *other = story(other);
+    }
     smaller.expectation = names.expectation(&case.expectation);
     for (_, expectation) in &mut smaller.otherwise {
         *expectation = names.expectation(expectation);
