@@ -23,6 +23,8 @@ const IMPOSSIBLE: [(Pair, &str); 6] = [
     ([("machine", &["pc"]), ("place", &["root-port"])], "pc has no PCI Express root ports"),
 ];
 
+const SAME_LOADER: &str = "a loader does the same on either board, but for Secure Boot, which q35 alone has";
+
 /// Pairs that a machine could have and no case does: group, pair, why.
 const LEFT_OUT: &[(&str, Pair, &str)] = &[
     ("aarch64", [("right", &["scsi-cd"]), ("wrong", &["scsi-cd"])], ONE_OPTICAL),
@@ -84,6 +86,29 @@ const LEFT_OUT: &[(&str, Pair, &str)] = &[
         "a BIOS knows no success: a program that returns has failed",
     ),
     ("first_entry", [("first", &["idling"]), ("firmware", &["seabios"])], "a BIOS has no watchdog"),
+    (
+        "system",
+        [
+            ("firmware", &["seabios"]),
+            (
+                "system",
+                &[
+                    "systemd-boot-disk",
+                    "systemd-boot-cd",
+                    "unified-kernel-disk",
+                    "unified-kernel-cd",
+                    "grub-unified-kernel-disk",
+                    "systemd-boot-unified-kernel-disk",
+                    "shim-disk",
+                    "shim-cd",
+                ],
+            ),
+        ],
+        "programs for UEFI",
+    ),
+    ("system", [("firmware", &["ovmf"]), ("system", &["isolinux-cd", "isolinux-disk"])], "programs for BIOS"),
+    ("system", [("machine", &["q35"]), ("system", &[])], SAME_LOADER),
+    ("system", [("machine", &["q35"]), ("firmware", &["seabios"])], SAME_LOADER),
     (
         "triples",
         [("triple", &["ahci+scsi-cd+nvme"]), ("machine", &["pc"])],

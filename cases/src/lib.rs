@@ -31,6 +31,7 @@ mod resets;
 mod secure_boot;
 mod snapshot;
 mod strict;
+mod systems;
 mod tiers;
 mod triples;
 mod unlisted;
@@ -71,6 +72,7 @@ pub fn all() -> Vec<Case> {
         ("network boot by DHCP and TFTP", pxe::cases()),
         ("network boot by HTTP and HTTPS", http::cases()),
         ("boot programs that others wrote, loaded over the network", loaders::cases()),
+        ("whole systems: a loader that others wrote, a kernel, and user space", systems::cases()),
         ("the boot menu: what it lists, what is chosen, how long it is offered", menu::cases()),
         ("network boot over a real bridge, firewall and servers", bridge::cases()),
         ("what users reported of their virtual machines", field::cases()),

@@ -16,8 +16,8 @@ pub use crate::images::{After, Boots, FatType, PartitionTable};
 pub use crate::lan::routes::{Answer, Http, Resource};
 pub use crate::lan::{BootAnswer, DhcpServer, Dhcpv6Server, Fault, Ipv6, LanSpec, Match, Tftp};
 pub use crate::machine::{
-    Access, Board, Bridge, Clock, Damage, DeviceClass, DeviceName, Firmware, Grub, Loader, Machine, Medium, Network,
-    OptionRom, Place, UsbController, VariableStore,
+    Access, Board, Bridge, Clock, Damage, DeviceClass, DeviceName, Firmware, Grub, GrubSource, Loader, Machine, Medium,
+    Network, OptionRom, Place, SystemBootCode, SystemFiles, UsbController, VariableStore,
 };
 pub use crate::trace::{Outcome, Protocol};
 pub use crate::verdict::{

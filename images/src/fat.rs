@@ -1,4 +1,5 @@
-//! FAT12, FAT16 and FAT32 volumes with short names (Microsoft FAT specification 1.03), written once, in order.
+//! FAT12, FAT16 and FAT32 volumes (Microsoft FAT specification 1.03), written once, in order. A name that is no short one in upper
+//! case has its long one too.
 
 use crate::{FatType, Image, ImageError};
 
@@ -46,7 +47,7 @@ impl Shape {
     }
 }
 
-/// A file: path of 8.3 names in upper case with `/` between, and content.
+/// A file: path of names with `/` between, and content.
 pub(crate) struct FileIn<'a> {
     pub(crate) path: &'a str,
     pub(crate) bytes: &'a [u8],
@@ -65,7 +66,7 @@ pub(crate) fn put(image: &mut Image, offset: u64, shape: &Shape, files: &[FileIn
     let mut root_bytes = label_entry().to_vec();
     if shape.fat == FatType::Fat32 {
         // the root directory is the first chain, so that its cluster is the customary 2
-        let cluster = volume.reserve((root.entries.len() + 1) * DIRECTORY_ENTRY);
+        let cluster = volume.reserve((root.slots() + 1) * DIRECTORY_ENTRY);
         root_bytes.extend(volume.fill(&root, 0));
         volume.write(cluster, &root_bytes);
     } else {
@@ -254,8 +255,9 @@ impl Volume {
     /// Allocates everything below `directory`, whose own cluster is `own` (0 for the root), and returns its entries.
     fn fill(&mut self, directory: &Directory<'_>, own: u32) -> Vec<u8> {
         let mut bytes = Vec::new();
-        for (name, node) in &directory.entries {
-            let short = short_name(name);
+        for (index, (name, node)) in directory.entries.iter().enumerate() {
+            let (long, short) = names(name, index);
+            bytes.extend(long);
             match node {
                 Node::File(content) => {
                     let cluster = self.reserve(content.len());
@@ -263,7 +265,7 @@ impl Volume {
                     bytes.extend(entry(short, ATTRIBUTE_ARCHIVE, cluster, content.len() as u32));
                 }
                 Node::Directory(child) => {
-                    let cluster = self.reserve((child.entries.len() + 2) * DIRECTORY_ENTRY);
+                    let cluster = self.reserve((child.slots() + 2) * DIRECTORY_ENTRY);
                     let mut content = entry(*b".          ", ATTRIBUTE_DIRECTORY, cluster, 0).to_vec();
                     content.extend(entry(*b"..         ", ATTRIBUTE_DIRECTORY, own, 0));
                     content.extend(self.fill(child, cluster));
@@ -313,6 +315,12 @@ impl<'a> Directory<'a> {
         root
     }
 
+    /// How many entries its names take, but for the volume label and the two dots.
+    fn slots(&self) -> usize {
+        let slots = |(index, (name, _)): (usize, &(&str, Node<'_>))| names(name, index).0.len() / DIRECTORY_ENTRY + 1;
+        self.entries.iter().enumerate().map(slots).sum()
+    }
+
     fn add(&mut self, path: &'a str, bytes: &'a [u8]) {
         let Some((first, rest)) = path.split_once('/') else {
             self.entries.push((path, Node::File(bytes)));
@@ -341,6 +349,57 @@ fn short_name(name: &str) -> [u8; 11] {
         *to = from;
     }
     short
+}
+
+/// The entries of a name's long form, none where it is a short one in upper case, and its short one. `index` is its place in the
+/// folder, which keeps short names of long ones apart.
+fn names(name: &str, index: usize) -> (Vec<u8>, [u8; 11]) {
+    let fits = |part: &str, limit: usize| {
+        let letter =
+            |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'~');
+        part.len() <= limit && part.bytes().all(letter)
+    };
+    let (base, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+    if !base.is_empty() && fits(base, 8) && fits(extension, 3) {
+        return (Vec::new(), short_name(name));
+    }
+    let upper = |text: &str, limit: usize| {
+        let letters = text.chars().filter(char::is_ascii_alphanumeric).take(limit);
+        letters.collect::<String>().to_ascii_uppercase()
+    };
+    let tail = format!("~{}", index + 1);
+    let short = short_name(&format!("{}{tail}.{}", upper(base, 8 - tail.len()), upper(extension, 3)));
+    (long_name(name, checksum(short)), short)
+}
+
+/// A short name's checksum, which its long form carries.
+fn checksum(short: [u8; 11]) -> u8 {
+    short.into_iter().fold(0_u8, |sum, byte| sum.rotate_right(1).wrapping_add(byte))
+}
+
+/// Thirteen UTF-16 letters to an entry, the last part first; the end is a zero, then 0xffff.
+fn long_name(name: &str, checksum: u8) -> Vec<u8> {
+    const LETTERS: usize = 13;
+    const ATTRIBUTE_LONG_NAME: u8 = 0x0f;
+    const LAST: u8 = 0x40;
+    let mut letters: Vec<u16> = name.encode_utf16().collect();
+    let parts = letters.len().div_ceil(LETTERS);
+    if !letters.len().is_multiple_of(LETTERS) {
+        letters.push(0);
+        letters.resize(parts * LETTERS, 0xffff);
+    }
+    let entry = |(index, part): (usize, &[u16])| {
+        let bytes: Vec<u8> = part.iter().flat_map(|letter| letter.to_le_bytes()).collect();
+        let mut entry = [0; DIRECTORY_ENTRY];
+        entry[0] = (index as u8 + 1) | if index + 1 == parts { LAST } else { 0 };
+        entry[1..11].copy_from_slice(&bytes[..10]);
+        entry[11] = ATTRIBUTE_LONG_NAME;
+        entry[13] = checksum;
+        entry[14..26].copy_from_slice(&bytes[10..22]);
+        entry[28..32].copy_from_slice(&bytes[22..26]);
+        entry
+    };
+    letters.chunks(LETTERS).enumerate().map(entry).rev().flatten().collect()
 }
 
 fn label_entry() -> [u8; DIRECTORY_ENTRY] {

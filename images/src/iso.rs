@@ -4,6 +4,8 @@
 //! directory, 22 boot catalogue, then the BIOS program and the FAT image with the EFI application, or that application in the
 //! folders of the volume. An isohybrid image has an MBR and its program in blocks 0 to 15, which ISO 9660 leaves to the system.
 
+use std::borrow::Cow;
+
 use crate::application;
 use crate::disk::OTHER_PATH;
 use crate::fat::{self, FileIn};
@@ -132,15 +134,20 @@ impl Plan {
             entries.push(Entry { platform: PLATFORM_UEFI, block: *block as u32, sectors });
         }
 
-        let mut folders = vec![Folder { name: "", block: ROOT.into(), parent: 0, records: Vec::new() }];
+        let mut folders = vec![Folder { name: "".into(), block: ROOT.into(), parent: 0, records: Vec::new() }];
         let mut loose = None;
         if self.has_loose_loader {
             let loader = files.reserve(application.len() as u64);
             let [efi, boot] = [files.reserve(BLOCK), files.reserve(BLOCK)];
             files.list.push(Record::folder("EFI", efi));
             let records = vec![Record::file(spec.efi.loader_record(), loader, application.len() as u64)];
-            folders.push(Folder { name: "EFI", block: efi, parent: 0, records: vec![Record::folder("BOOT", boot)] });
-            folders.push(Folder { name: "BOOT", block: boot, parent: 1, records });
+            folders.push(Folder {
+                name: "EFI".into(),
+                block: efi,
+                parent: 0,
+                records: vec![Record::folder("BOOT", boot)],
+            });
+            folders.push(Folder { name: "BOOT".into(), block: boot, parent: 1, records });
             loose = Some(loader);
         }
         let hybrid = match self.is_hybrid {
@@ -149,11 +156,7 @@ impl Plan {
         };
 
         let blocks = spec.size(files.next * (BLOCK / 512), BLOCK)?;
-        let volume_size = u32::try_from(blocks).map_err(|_| ImageError::TooLarge {
-            what: "ISO 9660 volume size in 2048-byte blocks",
-            value: blocks,
-            limit: u32::MAX.into(),
-        })?;
+        let volume_size = volume_size(blocks)?;
         folders[0].records = files.list;
         let mut image = Image::zero(blocks * BLOCK);
         if let Some(program) = hybrid {
@@ -166,18 +169,8 @@ impl Plan {
             image.put(0, mbr::sector(Some(&program), nonce.disk_signature(), &partitions, true));
             image.put(512, &program[512..]);
         }
+        put_volume(&mut image, volume_size, &folders, catalogue(&entries, self.whole));
         let mut put = |block: u64, bytes: Vec<u8>| image.put(block * BLOCK, bytes);
-        let tables = [path_table(&folders, Endian::Little), path_table(&folders, Endian::Big)];
-        put(16, primary_descriptor(volume_size, tables[0].len() as u32));
-        put(17, boot_record());
-        put(18, descriptor(255));
-        for (block, table) in [PATH_TABLE_LITTLE, PATH_TABLE_BIG].into_iter().zip(tables) {
-            put(block.into(), table);
-        }
-        for folder in &folders {
-            put(folder.block, folder.encode(folders[usize::from(folder.parent)].block));
-        }
-        put(CATALOGUE.into(), catalogue(&entries, self.whole));
         if let Some((block, bytes)) = program {
             put(block, bytes);
         }
@@ -190,6 +183,154 @@ impl Plan {
         }
         Ok(image)
     }
+}
+
+fn volume_size(blocks: u64) -> Result<u32, ImageError> {
+    let what = "ISO 9660 volume size in 2048-byte blocks";
+    u32::try_from(blocks).map_err(|_| ImageError::TooLarge { what, value: blocks, limit: u32::MAX.into() })
+}
+
+/// Descriptors, path tables, folders and boot catalogue of a volume.
+fn put_volume(image: &mut Image, volume_size: u32, folders: &[Folder], catalogue: Vec<u8>) {
+    let mut put = |block: u64, bytes: Vec<u8>| image.put(block * BLOCK, bytes);
+    let tables = [path_table(folders, Endian::Little), path_table(folders, Endian::Big)];
+    put(16, primary_descriptor(volume_size, tables[0].len() as u32));
+    put(17, boot_record());
+    put(18, descriptor(255));
+    for (block, table) in [PATH_TABLE_LITTLE, PATH_TABLE_BIG].into_iter().zip(tables) {
+        put(block.into(), table);
+    }
+    for folder in folders {
+        put(folder.block, folder.encode(folders[usize::from(folder.parent)].block));
+    }
+    put(CATALOGUE.into(), catalogue);
+}
+
+/// What a volume of files has for firmware.
+#[derive(Default)]
+pub(crate) struct BootEntries<'a> {
+    /// A BIOS program, no emulation, four sectors of it loaded; it is given its boot information table.
+    pub(crate) bios: Option<&'a [u8]>,
+    /// A FAT volume for UEFI.
+    pub(crate) uefi: Option<&'a [u8]>,
+    /// Code of an MBR that reads the BIOS program from a hard disk, as Syslinux' isohdpfx.bin does.
+    pub(crate) mbr: Option<&'a [u8]>,
+}
+
+/// A volume of files, whose paths have `/` between names of up to 30 characters in upper case.
+///
+/// # Errors
+///
+/// [`ImageError::TooLarge`] for a folder with more in it than fits into one block, or a volume too long.
+pub(crate) fn of_files(list: &[(String, &[u8])], boot: &BootEntries<'_>, nonce: Nonce) -> Result<Image, ImageError> {
+    let mut files = Files { list: vec![Record::file("BOOT.CAT;1", CATALOGUE.into(), BLOCK)], next: FIRST_FILE };
+    let mut entries = Vec::new();
+    let mut parts: Vec<(u64, Cow<'_, [u8]>)> = Vec::new();
+    let mut hybrid = None;
+    if let Some(program) = boot.bios {
+        let block = files.add("BIOS.BIN;1", program.len() as u64);
+        entries.push(Entry { platform: PLATFORM_BIOS, block: block as u32, sectors: LOAD_SECTORS });
+        parts.push((block, with_boot_information(program, block as u32).into()));
+        hybrid = boot.mbr.map(|code| (code, block));
+    }
+    if let Some(volume) = boot.uefi {
+        let block = files.add("EFI.IMG;1", volume.len() as u64);
+        // a count that does not fit is written as 0, which firmware takes as "to the end of the medium"
+        let sectors = u16::try_from(volume.len() / 512).unwrap_or(0);
+        entries.push(Entry { platform: PLATFORM_UEFI, block: block as u32, sectors });
+        parts.push((block, volume.into()));
+    }
+    let mut folders = vec![Folder { name: "".into(), block: ROOT.into(), parent: 0, records: Vec::new() }];
+    for (path, bytes) in list {
+        let mut names: Vec<&str> = path.split('/').collect();
+        let name = names.pop().unwrap_or_default();
+        let within = names.into_iter().fold(0, |parent, name| folder_in(&mut folders, &mut files, parent, name));
+        let block = files.reserve(bytes.len() as u64);
+        let dot = if name.contains('.') { "" } else { "." };
+        folders[within].records.push(Record::file(format!("{name}{dot};1"), block, bytes.len() as u64));
+        parts.push((block, (*bytes).into()));
+    }
+    folders[0].records.append(&mut files.list);
+    // parents come first in a path table, and those of one level by their parents
+    let order = by_level(&folders);
+    let folders = in_order(folders, &order);
+    // an optical drive may read on past a file's end
+    let blocks = files.next + 16;
+    let mut image = Image::zero(blocks * BLOCK);
+    if let Some((code, block)) = hybrid {
+        let volume = mbr::Partition { active: true, kind: mbr::TYPE_HIDDEN, start: 0, count: blocks * (BLOCK / 512) };
+        let mut sector = mbr::sector(None, nonce.disk_signature(), &[volume], true);
+        let length = code.len().min(HYBRID_PROGRAM_AT);
+        sector[..length].copy_from_slice(&code[..length]);
+        sector[HYBRID_PROGRAM_AT..HYBRID_PROGRAM_AT + 8].copy_from_slice(&(block * (BLOCK / 512)).to_le_bytes());
+        image.put(0, sector);
+    }
+    for folder in &folders {
+        let length = folder.encode(ROOT.into()).len() as u64;
+        if length > BLOCK {
+            let what = "length in bytes of a folder of an ISO 9660 volume";
+            return Err(ImageError::TooLarge { what, value: length, limit: BLOCK });
+        }
+    }
+    put_volume(&mut image, volume_size(blocks)?, &folders, catalogue(&entries, true));
+    for (block, bytes) in parts {
+        image.put(block * BLOCK, bytes);
+    }
+    Ok(image)
+}
+
+/// The folder of this name in another one, made where it is not there.
+fn folder_in(folders: &mut Vec<Folder>, files: &mut Files, parent: usize, name: &str) -> usize {
+    if let Some(known) =
+        (1..folders.len()).find(|&index| usize::from(folders[index].parent) == parent && folders[index].name == name)
+    {
+        return known;
+    }
+    let block = files.reserve(BLOCK);
+    folders[parent].records.push(Record::folder(name.to_owned(), block));
+    folders.push(Folder { name: name.to_owned().into(), block, parent: parent as u16, records: Vec::new() });
+    folders.len() - 1
+}
+
+/// The places of folders in the order of ECMA-119 section 6.9.1: by level, then by parent, then by name.
+fn by_level(folders: &[Folder]) -> Vec<usize> {
+    let mut order = vec![0];
+    let mut at = 0;
+    while at < order.len() {
+        let parent = order[at];
+        let mut children: Vec<usize> =
+            (1..folders.len()).filter(|&index| usize::from(folders[index].parent) == parent).collect();
+        children.sort_by(|&a, &b| folders[a].name.cmp(&folders[b].name));
+        order.extend(children);
+        at += 1;
+    }
+    order
+}
+
+fn in_order(folders: Vec<Folder>, order: &[usize]) -> Vec<Folder> {
+    let place = |old: u16| order.iter().position(|&index| index == usize::from(old)).unwrap_or_default() as u16;
+    let mut folders: Vec<Option<Folder>> = folders.into_iter().map(Some).collect();
+    let moved = order.iter().filter_map(|&index| folders[index].take());
+    moved.map(|folder| Folder { parent: place(folder.parent), ..folder }).collect()
+}
+
+/// Where Syslinux' MBR code for isohybrid images finds the number of its program's first sector of 512 bytes, 64 bits.
+const HYBRID_PROGRAM_AT: usize = 432;
+
+/// A BIOS program with its boot information table at byte 8, little-endian words: the primary descriptor's block, the program's
+/// own, its length in bytes, the sum of its words from byte 64 on (`-boot-info-table` of genisoimage and xorriso).
+fn with_boot_information(program: &[u8], block: u32) -> Vec<u8> {
+    const TABLE: std::ops::Range<usize> = 8..24;
+    const SUMMED_FROM: usize = 64;
+    let mut program = program.to_vec();
+    let length = program.len() as u32;
+    program.resize(program.len().next_multiple_of(4).max(SUMMED_FROM), 0);
+    let words =
+        program[SUMMED_FROM..].chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]));
+    let sum = words.fold(0, u32::wrapping_add);
+    let table: Vec<u8> = [16, block, length, sum].into_iter().flat_map(u32::to_le_bytes).collect();
+    program[TABLE].copy_from_slice(&table);
+    program
 }
 
 const DECOY_NAMES: [&str; DECOY_LIMIT as usize] = [
@@ -214,20 +355,20 @@ fn volume_sectors(fat: FatType) -> u32 {
 
 /// What stands in a folder.
 struct Record {
-    name: &'static str,
+    name: Cow<'static, str>,
     block: u64,
     bytes: u64,
     is_folder: bool,
 }
 
 impl Record {
-    fn file(name: &'static str, block: u64, bytes: u64) -> Self {
-        Self { name, block, bytes, is_folder: false }
+    fn file(name: impl Into<Cow<'static, str>>, block: u64, bytes: u64) -> Self {
+        Self { name: name.into(), block, bytes, is_folder: false }
     }
 
     /// A folder of one block.
-    fn folder(name: &'static str, block: u64) -> Self {
-        Self { name, block, bytes: BLOCK, is_folder: true }
+    fn folder(name: impl Into<Cow<'static, str>>, block: u64) -> Self {
+        Self { name: name.into(), block, bytes: BLOCK, is_folder: true }
     }
 }
 
@@ -239,7 +380,7 @@ struct Files {
 
 impl Files {
     /// Places a file of `bytes` in the root and returns its first block.
-    fn add(&mut self, name: &'static str, bytes: u64) -> u64 {
+    fn add(&mut self, name: impl Into<Cow<'static, str>>, bytes: u64) -> u64 {
         let block = self.reserve(bytes);
         self.list.push(Record::file(name, block, bytes));
         block
@@ -255,7 +396,7 @@ impl Files {
 
 /// A folder of one block; `parent` counts folders from the root, which is its own.
 struct Folder {
-    name: &'static str,
+    name: Cow<'static, str>,
     block: u64,
     parent: u16,
     records: Vec<Record>,
@@ -267,7 +408,7 @@ impl Folder {
         let mut bytes = directory_record(&[0], self.block as u32, BLOCK as u32, true);
         bytes.extend(directory_record(&[1], parent as u32, BLOCK as u32, true));
         let mut records: Vec<&Record> = self.records.iter().collect();
-        records.sort_by_key(|record| record.name);
+        records.sort_by(|a, b| a.name.cmp(&b.name));
         for record in records {
             let (block, length) = (record.block as u32, record.bytes as u32);
             bytes.extend(directory_record(record.name.as_bytes(), block, length, record.is_folder));

@@ -60,6 +60,8 @@ mod mbr;
 pub mod payload;
 mod reboot_disk;
 mod spec;
+pub mod system;
+pub mod unified;
 
 pub use authenticode::Signer;
 pub use catalogue::{Example, catalogue};

@@ -336,6 +336,9 @@ pub struct MediumSpec {
     pub signed_by: Option<Signer>,
 }
 
+/// Longest name of a file on a volume, in characters.
+pub(crate) const FILE_NAME_LIMIT: usize = 64;
+
 /// Longest name of a medium, in characters.
 const NAME_LIMIT: usize = 24;
 

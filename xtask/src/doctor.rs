@@ -102,7 +102,7 @@ fn examine(options: &Options) -> Vec<Finding> {
 
 /// Boot programs of packages; a case whose program is missing is skipped.
 fn network_loaders(found: impl Fn(&Loader) -> Option<std::path::PathBuf>) -> Vec<Finding> {
-    let grub = |efi| Loader::Grub(Grub { efi, prefix: String::new() });
+    let grub = |efi| Loader::Grub(Grub::network(efi, ""));
     let all = [
         ("PXELINUX", Loader::Pxelinux, Part::Pxelinux),
         ("Syslinux", Loader::SyslinuxModule("ldlinux.c32".to_owned()), Part::Syslinux),

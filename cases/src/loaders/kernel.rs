@@ -71,7 +71,7 @@ pub(super) fn scripted(protocol: Protocol) -> Network {
 fn by_grub() -> Case {
     let network = with_kernel(answering_with("core.0"))
         .with_lan(|lan| lan.file("bios/grub.cfg", grub_config()))
-        .loader("core.0", Loader::Grub(Grub { efi: false, prefix: "(tftp)/bios".to_owned() }));
+        .loader("core.0", Loader::Grub(Grub::network(false, "(tftp)/bios")));
     let case =
         finished(case(Protocol::Tftp, "grub"), roomy(machine(network)), Protocol::Tftp, ("bios/grub.cfg", "exit\n"));
     let order = ["core.0", "bios/grub.cfg", KERNEL, INITRAMFS].map(str::to_owned).to_vec();

@@ -53,7 +53,7 @@ fn with_grub(config: Vec<u8>) -> Network {
     let server = DhcpServer::new("main").boot_file("grubx64.efi");
     Network::new(LanSpec::new().dhcp(server))
         .with_lan(|lan| lan.file("efi/grub.cfg", config))
-        .loader("grubx64.efi", Loader::Grub(Grub { efi: true, prefix: "(tftp)/efi".to_owned() }))
+        .loader("grubx64.efi", Loader::Grub(Grub::network(true, "(tftp)/efi")))
 }
 
 /// GRUB chains the next program. Its exit is the negative control.

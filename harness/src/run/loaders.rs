@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::error::RunError;
 use crate::digest;
-use crate::machine::{Grub, Loader, Machine};
+use crate::machine::{Grub, Loader, Machine, SystemFiles};
 use crate::process::Command;
 
 /// How long GRUB's tool may take.
@@ -26,6 +26,7 @@ fn places(loader: &Loader) -> Vec<PathBuf> {
             format!("/usr/share/syslinux/{name}"),
         ]
     };
+    let isolinux = |name: &str| [vec![format!("/usr/lib/ISOLINUX/{name}")], syslinux(name)].concat();
     let list = match loader {
         Loader::Pxelinux => [vec!["/usr/lib/PXELINUX/pxelinux.0".to_owned()], syslinux("pxelinux.0")].concat(),
         Loader::SyslinuxModule(name) => syslinux(name),
@@ -37,6 +38,13 @@ fn places(loader: &Loader) -> Vec<PathBuf> {
             let platform = if grub.efi { "x86_64-efi" } else { "i386-pc" };
             vec![format!("/usr/lib/grub/{platform}/moddep.lst")]
         }
+        Loader::GrubBootSector => vec!["/usr/lib/grub/i386-pc/boot.img".to_owned()],
+        Loader::Isolinux => isolinux("isolinux.bin"),
+        Loader::IsohybridBootSector => isolinux("isohdpfx.bin"),
+        Loader::SystemdBoot => vec!["/usr/lib/systemd/boot/efi/systemd-bootx64.efi".to_owned()],
+        Loader::UnifiedStub => vec!["/usr/lib/systemd/boot/efi/linuxx64.efi.stub".to_owned()],
+        Loader::Shim => vec!["/usr/lib/shim/shimx64.efi.signed".to_owned()],
+        Loader::SignedGrub => vec!["/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed".to_owned()],
         Loader::Kernel => return kernels(),
     };
     list.into_iter().map(PathBuf::from).collect()
@@ -65,12 +73,16 @@ fn find(loader: &Loader) -> Option<PathBuf> {
     places(loader).into_iter().find(|path| fs::File::open(path).is_ok())
 }
 
-/// What this host lacks for a machine's networks, with the command that installs it; `None` where it lacks nothing.
+/// What this host lacks for a machine's networks and media, with the command that installs it; `None` where it lacks nothing.
 pub fn missing(machine: &Machine) -> Option<String> {
-    let wanted = || machine.networks.iter().flat_map(|network| &network.loaders).map(|(_, loader)| loader);
+    let systems = machine.devices.iter().filter_map(|device| device.medium.as_ref()?.system.as_ref());
+    let served = machine.networks.iter().flat_map(|network| &network.loaders).map(|(_, loader)| loader.clone());
+    let made = machine.networks.iter().flat_map(|network| &network.systems).flat_map(|one| one.content.loaders());
+    let given = machine.system.iter().map(|_| Loader::Kernel);
+    let wanted: Vec<Loader> = served.chain(made).chain(given).chain(systems.flat_map(SystemFiles::loaders)).collect();
     let mut packages: Vec<&str> =
-        wanted().filter(|loader| find(loader).is_none()).map(|loader| loader.package()).collect();
-    if wanted().any(|loader| matches!(loader, Loader::Grub(_))) && run("grub-mkimage", &["--version"]).is_err() {
+        wanted.iter().filter(|loader| find(loader).is_none()).map(|loader| loader.package()).collect();
+    if wanted.iter().any(|loader| matches!(loader, Loader::Grub(_))) && run("grub-mkimage", &["--version"]).is_err() {
         packages.push("grub-common");
     }
     packages.sort_unstable();
@@ -111,7 +123,7 @@ fn made(grub: &Grub, folder: &Path) -> Result<PathBuf, RunError> {
     let out = folder.join(format!("grub-{}", grub.format()));
     let name = out.to_string_lossy().into_owned();
     let arguments = ["-O", grub.format(), "-p", &grub.prefix, "-o", &name];
-    run("grub-mkimage", &[&arguments, grub.modules()].concat())?;
+    run("grub-mkimage", &[&arguments[..], &grub.modules()].concat())?;
     Ok(out)
 }
 
@@ -129,7 +141,7 @@ fn run(program: &str, arguments: &[&str]) -> Result<(), RunError> {
 mod tests {
     use super::*;
     use crate::lan::LanSpec;
-    use crate::machine::{Firmware, Network};
+    use crate::machine::{Firmware, Medium, Network};
 
     #[test]
     fn what_is_not_there_is_named_with_its_package() {
@@ -138,6 +150,13 @@ mod tests {
         let machine = Machine::pc(Firmware::SeaBios).network(network);
         assert!(missing(&machine).unwrap().contains("apt-get install syslinux-common"));
         assert!(read(&loader, Path::new("/nonexistent")).unwrap_err().to_string().contains("syslinux-common"));
+    }
+
+    #[test]
+    fn what_the_media_of_a_machine_hold_is_looked_for_too() {
+        let system = SystemFiles::new().loader("x.c32", Loader::SyslinuxModule("no-such-module.c32".to_owned()));
+        let machine = Machine::pc(Firmware::SeaBios).virtio_blk(Medium::system("disk", system));
+        assert!(missing(&machine).unwrap().contains("apt-get install syslinux-common"));
     }
 
     #[test]

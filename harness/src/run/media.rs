@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use bootwright_images::EspPlace;
+use bootwright_images::{EspPlace, Image, MediumKind, Nonce};
 
 use super::error::RunError;
 use super::evidence_folder::EvidenceFolder;
+use super::loaders;
 use super::seed::nonce;
+use super::system::Maker;
 use crate::evidence::file;
 use crate::foreign;
 use crate::machine::layout::Layout;
-use crate::machine::{ImageFile, Machine};
+use crate::machine::{FileContent, GivenSystem, ImageFile, KernelFiles, Loader, Machine, SystemFiles};
 
 /// What was built for the drives of a machine.
 #[derive(Default)]
@@ -24,6 +26,8 @@ pub struct Media {
     pub sectors: BTreeMap<String, u64>,
     /// The EFI system partition of each medium that has one, by name.
     pub esps: BTreeMap<String, EspPlace>,
+    /// What QEMU hands to the firmware of a system that it is given.
+    pub kernel: Option<KernelFiles>,
 }
 
 /// Builds them into an evidence folder.
@@ -51,8 +55,13 @@ pub fn build(
             continue;
         }
         let nonce = nonce(seed, case, &medium.name);
-        let spec = medium.spec(kind, placed.sectors, machine.board.facts().efi);
-        let image = bootwright_images::build(&spec, nonce).map_err(|error| RunError::because("medium", error))?;
+        let image = match &medium.system {
+            Some(files) => system(files, kind, placed.sectors, (&medium.name, nonce), folder)?,
+            None => {
+                let spec = medium.spec(kind, placed.sectors, machine.board.facts().efi);
+                bootwright_images::build(&spec, nonce).map_err(|error| RunError::because("medium", error))?
+            }
+        };
         let path = folder.medium(&medium.name);
         let cannot = |error| RunError::because(format!("cannot write medium {}", path.display()), error);
         image.write_to(&path).map_err(cannot)?;
@@ -61,7 +70,38 @@ pub fn build(
         media.esps.extend(image.esp(kind).map(|esp| (medium.name.clone(), esp)));
         media.files.push(Some(path));
     }
+    if let Some(given) = &machine.system {
+        let nonce = nonce(seed, case, &given.medium);
+        let path = folder.medium(&given.medium);
+        media.kernel = Some(kernel(given, nonce, path, folder)?);
+        media.nonces.insert(given.medium.clone(), nonce.to_string());
+    }
     Ok(media)
+}
+
+/// The kernel as this host has it, and the initramfs at `path`.
+fn kernel(given: &GivenSystem, nonce: Nonce, path: PathBuf, folder: &EvidenceFolder) -> Result<KernelFiles, RunError> {
+    let mut maker = Maker::new(folder.path());
+    let initramfs = maker.content("initrd", &FileContent::Initramfs, (&given.medium, nonce))?;
+    file::write(&path, &initramfs).map_err(RunError::file("write", &path))?;
+    maker.loader("kernel", &Loader::Kernel)?;
+    maker.write(&format!("loaders-{}.json", given.medium))?;
+    let kernel = loaders::found(&Loader::Kernel).ok_or_else(|| RunError::new("no kernel on this host"))?;
+    Ok(KernelFiles { kernel, initrd: Some(path), append: Some(given.command_line.clone()) })
+}
+
+/// The image of a medium that holds a system; which programs of others it is made of goes into the evidence.
+fn system(
+    files: &SystemFiles,
+    kind: MediumKind,
+    sectors: Option<u64>,
+    of: (&str, Nonce),
+    folder: &EvidenceFolder,
+) -> Result<Image, RunError> {
+    let mut maker = Maker::new(folder.path());
+    let image = maker.image(files, kind, sectors, of)?;
+    maker.write(&format!("loaders-{}.json", of.0))?;
+    Ok(image)
 }
 
 /// What QEMU opens of an image that somebody else made: the image itself in an optical drive, which is read-only, an overlay of

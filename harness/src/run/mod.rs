@@ -51,6 +51,7 @@ mod session;
 mod snapshot;
 mod standstill;
 mod steps;
+mod system;
 mod text_watch;
 mod variable_store;
 mod warm_start;

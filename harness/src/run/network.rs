@@ -9,15 +9,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bootwright_images::Nonce;
-use serde_json::Value;
 
 use super::error::RunError;
 use super::lab;
+use super::system::Maker;
 use crate::evidence::{NetworkEvent, Observed, Recorder, file};
 use crate::foreign;
 use crate::lan::tls::Authority;
 use crate::lan::{Lan, LanEvent, LanEventKind, LanLog, LanSpec, pcapng};
-use crate::machine::{DeviceName, Loader, Machine};
+use crate::machine::{DeviceName, Machine};
 use crate::vm::VmError;
 
 /// The networks of a machine, ready before power-on.
@@ -51,7 +51,7 @@ impl Networks {
                 networks.nonces.insert(medium.to_owned(), nonce(medium).to_string());
             }
             lan = with_folder(lan, network.folder.as_deref())?;
-            lan = with_loaders(lan, &network.loaders, index, folder)?;
+            lan = with_loaders(lan, network, index, folder, &nonce)?;
             if let Some(https) = &network.https {
                 let path = folder.join(format!("cacerts-{index}.siglist"));
                 let names: Vec<&str> = https.names.iter().map(String::as_str).collect();
@@ -132,21 +132,20 @@ fn with_folder(mut lan: LanSpec, folder: Option<&Path>) -> Result<LanSpec, RunEr
 /// Adds the programs of others that a network serves, and says in the evidence which they are.
 fn with_loaders(
     mut lan: LanSpec,
-    loaders: &[(String, Loader)],
+    network: &crate::machine::Network,
     index: usize,
     folder: &Path,
+    nonce: impl Fn(&str) -> Nonce,
 ) -> Result<LanSpec, RunError> {
-    let mut said = serde_json::Map::new();
-    for (file, loader) in loaders {
-        let (bytes, what) = super::loaders::read(loader, folder)?;
-        said.insert(file.clone(), what);
-        lan = lan.file(file.clone(), bytes);
+    let mut maker = Maker::new(folder);
+    for (file, loader) in &network.loaders {
+        lan = lan.file(file.clone(), maker.loader(file, loader)?);
     }
-    if !said.is_empty() {
-        let path = folder.join(format!("loaders-{index}.json"));
-        let text = format!("{:#}\n", Value::Object(said));
-        file::write(&path, text.as_bytes()).map_err(RunError::file("write", &path))?;
+    for system in &network.systems {
+        let of = (system.medium.as_str(), nonce(&system.medium));
+        lan = lan.file(system.file.clone(), maker.content(&system.file, &system.content, of)?);
     }
+    maker.write(&format!("loaders-{index}.json"))?;
     Ok(lan)
 }
 

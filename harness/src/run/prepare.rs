@@ -96,6 +96,9 @@ impl Prepared {
             expectation: case.expectation.clone(),
             vars_template: store.as_ref().map(|store| store.template().to_owned()),
         })?;
+        // data says which system it is; these are its files in this folder
+        let mut machine = machine;
+        machine.kernel = media.kernel.take().or(machine.kernel);
         let prepared = Prepared { machine, layout, files, names, folder, networks, flash, store };
         prepared.write_command(case, platform)?;
         Ok(prepared)

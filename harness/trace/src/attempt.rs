@@ -74,6 +74,8 @@ pub enum Start {
     /// No sentence announced what ran, and BootCurrent still names an option that failed: edk2's platform recovery
     /// (`EfiBootManagerProcessLoadOption` of `PlatformRecovery####`), which the boot manager does not speak of.
     Recovery,
+    /// A kernel that QEMU handed to the firmware, which starts it without a word.
+    HandedOver,
 }
 
 impl Start {
@@ -85,6 +87,7 @@ impl Start {
             Start::Unannounced => "unannounced",
             Start::NoOption => "no boot option",
             Start::Recovery => "platform recovery",
+            Start::HandedOver => "handed over by QEMU",
         }
     }
 }

@@ -32,6 +32,10 @@ pub struct Names {
     pub fixed: bool,
     /// Media whose programs print a line as soon as they run.
     pub reporting: Vec<String>,
+    /// Media of somebody else's loader, whose initramfs prints a line once it has come to user space.
+    pub systems: Vec<String>,
+    /// The system that QEMU hands to the firmware.
+    pub given: Option<String>,
 }
 
 /// How a NIC is recognised.
@@ -64,7 +68,10 @@ impl Names {
             names.nonces.insert(nonce.clone(), medium.clone());
         }
         let media = machine.devices.iter().filter_map(|device| device.medium.as_ref());
-        names.reporting = media.filter(|medium| medium.after().is_some()).map(|medium| medium.name.clone()).collect();
+        names.reporting =
+            media.clone().filter(|medium| medium.after().is_some()).map(|medium| medium.name.clone()).collect();
+        names.given = machine.system.as_ref().map(|given| given.medium.clone());
+        names.systems = media.filter(|medium| medium.system.is_some()).map(|medium| medium.name.clone()).collect();
         for (index, device) in machine.devices.iter().enumerate() {
             let Some(own) = machine.name_of(index) else { continue };
             let size = device.medium_name().and_then(|medium| sectors.get(medium)).copied().unwrap_or_default();

@@ -240,7 +240,8 @@ impl Parser {
 
     /// A payload that no line announced. iPXE's EFI ROM runs what it has loaded within the call in which the boot manager
     /// asks it to load, and the boot manager prints its line only after that call; of what setup boots it prints none
-    /// (`PlatformBmPrintScLib` hears BDS alone), nor of what it runs to recover the platform. BootCurrent names the entry.
+    /// (`PlatformBmPrintScLib` hears BDS alone), nor of what it runs to recover the platform, nor of a kernel that QEMU
+    /// hands over. BootCurrent names the entry.
     pub fn unannounced(&mut self, payload: &Payload, names: &Names, trace: &mut Trace) {
         self.flush(trace);
         let Some(medium) = &payload.medium_of_nonce else { return };
@@ -249,7 +250,9 @@ impl Parser {
             trace.terminal = None;
         }
         let Some(current) = payload.boot_current else {
-            if payload.via == "uefi" {
+            if names.given.as_ref() == Some(medium) {
+                trace.begin_unspoken(Start::HandedOver, Some(medium.clone()));
+            } else if payload.via == "uefi" {
                 trace.begin_unspoken(Start::NoOption, Some(medium.clone()));
             }
             return;

@@ -42,6 +42,7 @@ impl Reader {
             Firmware::SeaBios => Parser::SeaBios(seabios::Parser::default()),
             Firmware::Ovmf | Firmware::Aavmf => Parser::Ovmf(ovmf::Parser::default()),
         };
+        let systems = names.systems.clone();
         Reader {
             parser,
             names,
@@ -51,7 +52,7 @@ impl Reader {
             resets_from_outside: 0,
             reset_last_from_outside: false,
             watcher: None,
-            trace: Trace { laps: 1, ..Trace::default() },
+            trace: Trace { laps: 1, systems, ..Trace::default() },
         }
     }
 

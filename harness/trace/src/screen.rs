@@ -48,8 +48,8 @@ pub struct Screen {
     state: State,
     /// Bytes so far of a character that may be UTF-8's.
     wide: usize,
-    /// Something was written since the last wipe.
-    written: bool,
+    /// Rows in which something was written since the last wipe.
+    written: [bool; ROWS],
 }
 
 impl Default for Screen {
@@ -61,7 +61,7 @@ impl Default for Screen {
             colours: EMPTY.colours,
             state: State::Text,
             wide: 0,
-            written: false,
+            written: [false; ROWS],
         }
     }
 }
@@ -115,7 +115,7 @@ impl Screen {
         let cell = self.cells.get_mut(self.row).and_then(|row| row.get_mut(self.column));
         if let Some(cell) = cell {
             *cell = Cell { character, colours: self.colours };
-            self.written = true;
+            self.written[self.row] = true;
         }
         self.column = (self.column + 1).min(COLUMNS);
     }
@@ -156,9 +156,14 @@ impl Screen {
             b'H' => (self.row, self.column) = ((number(0) - 1).min(ROWS - 1), (number(1) - 1).min(COLUMNS - 1)),
             b'C' => self.column = (self.column + number(0)).min(COLUMNS - 1),
             b'D' => self.column = self.column.saturating_sub(number(0)),
-            b'J' if parameters[0] == 2 && std::mem::take(&mut self.written) => {
-                spend(ROWS * COLUMNS);
-                self.cells.fill([EMPTY; COLUMNS]);
+            b'J' if parameters[0] == 2 => {
+                for (row, written) in self.cells.iter_mut().zip(&mut self.written) {
+                    if std::mem::take(written) {
+                        spend(COLUMNS);
+                        row.fill(EMPTY);
+                    }
+                }
+                spend(ROWS);
             }
             b'm' => parameters[..(count + 1).min(PARAMETERS)].iter().for_each(|&parameter| self.colour(parameter)),
             _ => {}

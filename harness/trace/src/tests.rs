@@ -42,6 +42,8 @@ fn names(log: &str) -> Names {
         nics: Vec::new(),
         fixed: false,
         reporting: Vec::new(),
+        systems: Vec::new(),
+        given: None,
         uefi: vec![
             own("PciRoot(0x0)/Pci(0x3,0x0)", "first"),
             own("PciRoot(0x0)/Pci(0x4,0x0)", "second"),

@@ -59,6 +59,9 @@ pub struct Trace {
     /// What the text of a medium that somebody else made says.
     #[serde(default, skip_serializing_if = "GuestText::is_empty")]
     pub guest: GuestText,
+    /// Media of which a line from user space alone says that they booted.
+    #[serde(skip)]
+    pub systems: Vec<String>,
 }
 
 /// How far a boot has come: it goes on as long as this changes.
@@ -168,6 +171,9 @@ impl Trace {
     /// Ends the attempt under way, if one is.
     pub(crate) fn end(&mut self, outcome: Outcome, reason: Finding) {
         if let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.outcome.is_none()) {
+            // a loader that ran is not the system that it was to start
+            let is_system = attempt.medium.as_ref().is_some_and(|medium| self.systems.contains(medium));
+            let outcome = if is_system && outcome == Outcome::Booted { Outcome::Failed } else { outcome };
             attempt.outcome = Some(outcome);
             attempt.reason = reason.into();
         }

@@ -12,8 +12,8 @@
 //! ```
 
 use super::{
-    Accelerator, BlockSize, Board, BootOptions, Clock, Device, DeviceClass, Firmware, KernelFiles, Machine, Medium,
-    Network, Nic, NicModel, OptionRom, Place, ScsiAdapter, UsbController, Value, VariableStore,
+    Accelerator, BlockSize, Board, BootOptions, Clock, Device, DeviceClass, Firmware, GivenSystem, KernelFiles,
+    Machine, Medium, Network, Nic, NicModel, OptionRom, Place, ScsiAdapter, UsbController, Value, VariableStore,
 };
 
 impl Machine {
@@ -46,6 +46,7 @@ impl Machine {
             fw_cfg: Vec::new(),
             networks: Vec::new(),
             kernel: None,
+            system: None,
             secure_boot: false,
             variable_store: VariableStore::default(),
         }
@@ -255,6 +256,12 @@ impl Machine {
     /// Adds a standard VGA adapter.
     pub fn vga(mut self) -> Machine {
         self.vga = true;
+        self
+    }
+
+    /// Has QEMU hand a distribution's kernel to the firmware, with an initramfs that reports as `medium` from user space.
+    pub fn given_system(mut self, medium: &str, command_line: &str) -> Machine {
+        self.system = Some(GivenSystem { medium: medium.to_owned(), command_line: command_line.to_owned() });
         self
     }
 

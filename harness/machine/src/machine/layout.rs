@@ -485,6 +485,8 @@ fn sectors(index: usize, device: &Device, kind: Option<MediumKind>) -> Option<u6
         return medium.sectors;
     }
     let base_mib = match medium.content {
+        // a kernel, an initramfs and loaders
+        _ if medium.system.is_some() => 128,
         Content::Bootable { fat: FatType::Fat32, .. }
         | Content::Installed { fat: FatType::Fat32, .. }
         | Content::Uninstalled { fat: FatType::Fat32, .. }

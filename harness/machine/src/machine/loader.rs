@@ -3,7 +3,7 @@
 //! ```
 //! use bootwright_machine::machine::{Grub, Loader};
 //!
-//! let grub = Loader::Grub(Grub { efi: true, prefix: "/grub".to_owned() });
+//! let grub = Loader::Grub(Grub::network(true, "/grub"));
 //! assert_eq!(Loader::Pxelinux.package(), "pxelinux");
 //! assert_eq!(grub.package(), "grub-efi-amd64-bin");
 //! ```
@@ -11,7 +11,7 @@
 use serde::{Deserialize, Serialize};
 
 // exhaustive on purpose: what looks for the files knows where each of them is
-/// A program of a distribution's package that a lan offers under a file name.
+/// A program of a distribution's package that a lan offers under a file name, or that a medium holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Loader {
@@ -27,41 +27,94 @@ pub enum Loader {
     SnpOnly,
     /// iPXE with drivers of its own, UEFI.
     IpxeEfi,
-    /// GRUB's network boot program, made of its modules before power-on.
+    /// GRUB's boot program, made of its modules before power-on.
     Grub(Grub),
+    /// GRUB's boot sector for BIOS, which starts the program in the sectors behind it.
+    GrubBootSector,
+    /// Syslinux' boot program of optical media, BIOS.
+    Isolinux,
+    /// Syslinux' boot sector that starts the boot program of an optical medium from a hard disk.
+    IsohybridBootSector,
+    /// systemd-boot, UEFI on x86-64.
+    SystemdBoot,
+    /// systemd's stub of a unified kernel image, UEFI on x86-64.
+    UnifiedStub,
+    /// shim with Microsoft's signature, UEFI on x86-64.
+    Shim,
+    /// GRUB with the distribution's signature, UEFI on x86-64; it looks for `EFI/debian/grub.cfg` on the medium it came from.
+    SignedGrub,
     /// A distribution's Linux kernel for x86-64: a bzImage, with an EFI stub.
     Kernel,
 }
 
-/// How GRUB's network boot program is made (`grub-mkimage`).
+/// How GRUB's boot program is made (`grub-mkimage`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Grub {
     /// For UEFI on x86-64 rather than BIOS.
     pub efi: bool,
-    /// Where it looks for `grub.cfg`, on the server it came from.
+    /// Where it looks for `grub.cfg`: on the server it came from, or with GRUB's name of the medium, such as `(cd)`.
     pub prefix: String,
+    /// What it comes from.
+    #[serde(default, skip_serializing_if = "GrubSource::is_network")]
+    pub from: GrubSource,
+}
+
+/// What GRUB's boot program comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum GrubSource {
+    /// A server.
+    #[default]
+    Network,
+    /// A hard disk, or for UEFI any volume that the firmware reads.
+    Disk,
+    /// An optical medium.
+    Optical,
+}
+
+impl GrubSource {
+    fn is_network(&self) -> bool {
+        *self == GrubSource::Network
+    }
 }
 
 impl Grub {
-    /// GRUB's name of the platform.
+    /// The boot program that comes from a server.
+    pub fn network(efi: bool, prefix: &str) -> Grub {
+        Grub { efi, prefix: prefix.to_owned(), from: GrubSource::Network }
+    }
+
+    /// The boot program that comes from a medium.
+    pub fn medium(efi: bool, prefix: &str, from: GrubSource) -> Grub {
+        Grub { efi, prefix: prefix.to_owned(), from }
+    }
+
+    /// GRUB's name of the platform and of the shape of the program.
     pub fn format(&self) -> &'static str {
-        if self.efi { "x86_64-efi" } else { "i386-pc-pxe" }
+        match (self.efi, self.from) {
+            (true, _) => "x86_64-efi",
+            (false, GrubSource::Network) => "i386-pc-pxe",
+            (false, GrubSource::Disk) => "i386-pc",
+            (false, GrubSource::Optical) => "i386-pc-eltorito",
+        }
     }
 
-    /// Modules without which it cannot fetch its configuration and run what that names.
-    pub fn modules(&self) -> &'static [&'static str] {
-        const BOTH: [&str; 9] = ["tftp", "http", "net", "normal", "configfile", "linux", "echo", "test", "minicmd"];
-        const EFI: [&str; 11] = with(BOTH, ["efinet", "chain"]);
-        const BIOS: [&str; 11] = with(BOTH, ["pxe", "biosdisk"]);
-        if self.efi { &EFI } else { &BIOS }
+    /// Modules without which it cannot read its configuration and run what that names.
+    pub fn modules(&self) -> Vec<&'static str> {
+        const ALWAYS: [&str; 6] = ["normal", "configfile", "linux", "echo", "test", "minicmd"];
+        const NETWORK: [&str; 3] = ["tftp", "http", "net"];
+        const MEDIUM: [&str; 4] = ["part_msdos", "part_gpt", "fat", "iso9660"];
+        let is_network = self.from == GrubSource::Network;
+        let from: &[&str] = if is_network { &NETWORK } else { &MEDIUM };
+        let firmware: &[&str] = match (self.efi, is_network) {
+            (true, true) => &["efinet", "chain"],
+            (true, false) => &["chain"],
+            (false, true) => &["pxe", "biosdisk"],
+            (false, false) => &["biosdisk"],
+        };
+        [from, &ALWAYS, firmware].concat()
     }
-}
-
-const fn with(both: [&'static str; 9], more: [&'static str; 2]) -> [&'static str; 11] {
-    let [a, b, c, d, e, f, g, h, i] = both;
-    let [j, k] = more;
-    [a, b, c, d, e, f, g, h, i, j, k]
 }
 
 impl Loader {
@@ -72,7 +125,11 @@ impl Loader {
             Loader::SyslinuxModule(_) => "syslinux-common",
             Loader::UndiOnly | Loader::IpxeKernel | Loader::SnpOnly | Loader::IpxeEfi => "ipxe",
             Loader::Grub(Grub { efi: true, .. }) => "grub-efi-amd64-bin",
-            Loader::Grub(Grub { efi: false, .. }) => "grub-pc-bin",
+            Loader::Grub(Grub { efi: false, .. }) | Loader::GrubBootSector => "grub-pc-bin",
+            Loader::Isolinux | Loader::IsohybridBootSector => "isolinux",
+            Loader::SystemdBoot | Loader::UnifiedStub => "systemd-boot-efi",
+            Loader::Shim => "shim-signed",
+            Loader::SignedGrub => "grub-efi-amd64-signed",
             Loader::Kernel => "debian-installer-12-netboot-amd64",
         }
     }

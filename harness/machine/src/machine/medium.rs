@@ -7,6 +7,7 @@ use bootwright_images::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::SystemFiles;
 use crate::foreign::Format;
 
 /// A named medium to build for one machine. Names are unique within a machine.
@@ -24,6 +25,9 @@ pub struct Medium {
     /// overlay in the evidence folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<ImageFile>,
+    /// A loader, a kernel and an initramfs that reports from user space, in place of [`Medium::content`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<SystemFiles>,
     /// Whose key signs its EFI application, for Secure Boot; `None`: nobody's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed_by: Option<Signer>,
@@ -55,7 +59,7 @@ pub struct ImageFile {
 
 impl Medium {
     fn new(name: &str, content: Content) -> Medium {
-        Medium { name: name.to_owned(), content, sectors: None, file: None, signed_by: None }
+        Medium { name: name.to_owned(), content, sectors: None, file: None, system: None, signed_by: None }
     }
 
     /// Bootable by BIOS and UEFI; the payload reports and ends the machine.
@@ -77,6 +81,11 @@ impl Medium {
     pub fn image_file(name: &str, path: impl Into<PathBuf>, format: Format, bytes: u64) -> Medium {
         let file = Some(ImageFile { path: path.into(), format });
         Medium { sectors: Some(bytes.div_ceil(512)), file, ..Medium::new(name, Content::Blank) }
+    }
+
+    /// A system that somebody else's loader starts.
+    pub fn system(name: &str, system: SystemFiles) -> Medium {
+        Medium { system: Some(system), ..Medium::new(name, Content::Blank) }
     }
 
     /// An ISO image, bootable by BIOS and UEFI, whose El Torito entry for BIOS asks for so many sectors of 512 bytes, 1 to 64.
@@ -149,6 +158,12 @@ impl Medium {
         }
     }
 
+    /// Whether it holds a program of ours, or an initramfs, that reports.
+    pub fn reports(&self) -> bool {
+        self.after().is_some()
+            || self.system.iter().any(|system| system.files.iter().any(|(_, content)| content.has_initramfs()))
+    }
+
     /// Whether this file is on its EFI system partition, by its path with `\` before each name; `None` where somebody else made
     /// the image.
     pub fn has_efi_file(&self, efi: EfiMachine, path: &str) -> Option<bool> {
@@ -161,6 +176,9 @@ impl Medium {
                 .replace('\\', "/")
                 .eq_ignore_ascii_case(&path.trim_start_matches('\\').replace('\\', "/"))
         };
+        if let Some(system) = &self.system {
+            return Some(system.files.iter().any(|(known, _)| is(known)));
+        }
         let removable = is(efi.removable_media_path());
         Some(match &self.content {
             Content::Bootable { boots, .. } => removable && *boots != Boots::BiosOnly,

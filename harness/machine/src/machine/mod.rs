@@ -36,6 +36,7 @@ mod pci_address;
 mod property;
 mod secure_boot;
 mod store;
+mod system;
 mod written;
 
 use serde::{Deserialize, Serialize};
@@ -47,13 +48,14 @@ pub use clock::{Clock, ClockKind, UnknownClock};
 pub use device_name::DeviceName;
 pub use disk_class::{DiskClass, Hotplug, UnknownDiskClass};
 pub use layout::LayoutError;
-pub use loader::{Grub, Loader};
+pub use loader::{Grub, GrubSource, Loader};
 pub use medium::{ImageFile, KernelFiles, Medium};
-pub use network::{Https, Network, Program, Served};
+pub use network::{Https, Network, Program, Served, ServedSystem};
 pub use nic_model::{NicModel, OtherNic, UefiDriver, UnknownNic};
 pub use property::Value;
 pub use secure_boot::{SecureBootKeys, Signature};
 pub use store::{Access, Damage, VariableStore};
+pub use system::{FileContent, GivenSystem, SystemBootCode, SystemFiles};
 
 /// The firmware that a machine starts with. Exhaustive on purpose: where cases tell firmware apart, the compiler names every
 /// place that a new one must be thought of.
@@ -433,6 +435,9 @@ pub struct Machine {
     /// A Linux kernel that QEMU hands to the firmware.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel: Option<KernelFiles>,
+    /// A distribution's kernel and an initramfs that reports from user space, which QEMU hands to the firmware.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<GivenSystem>,
     /// The build of UEFI firmware that enforces Secure Boot, with the vendors' keys enrolled unless its variable store has others;
     /// q35 alone has what it needs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use bootwright_images::{After, EfiMachine, ImageError, Nonce, Signer, authenticode, payload};
 use serde::{Deserialize, Serialize};
 
-use super::{Bridge, Loader};
+use super::{Bridge, FileContent, Loader};
 use bootwright_lan::LanSpec;
 use bootwright_lan::routes::Answer;
 
@@ -85,6 +85,18 @@ impl Served {
     }
 }
 
+/// A file of a system that a lan offers under a file name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ServedSystem {
+    /// Name on the server.
+    pub file: String,
+    /// The medium that its initramfs names itself.
+    pub medium: String,
+    /// What it is.
+    pub content: FileContent,
+}
+
 /// HTTPS on a lan, with an authority made for the run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -107,6 +119,9 @@ pub struct Network {
     /// The programs.
     #[serde(default)]
     pub served: Vec<Served>,
+    /// Kernels with an initramfs that reports from user space, made when the machine is powered on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub systems: Vec<ServedSystem>,
     /// Programs that others wrote, by the file name under which they are offered.
     #[serde(default)]
     pub loaders: Vec<(String, Loader)>,
@@ -124,7 +139,15 @@ pub struct Network {
 impl Network {
     /// A network that offers no program yet.
     pub fn new(lan: LanSpec) -> Network {
-        Network { lan, served: Vec::new(), loaders: Vec::new(), folder: None, https: None, bridge: None }
+        Network {
+            lan,
+            served: Vec::new(),
+            systems: Vec::new(),
+            loaders: Vec::new(),
+            folder: None,
+            https: None,
+            bridge: None,
+        }
     }
 
     /// A network of real parts, on which programs and files lie in `/srv/tftp`.
@@ -153,6 +176,13 @@ impl Network {
     /// Offers an initramfs whose init reports itself as `medium` from user space and ends the machine.
     pub fn initramfs(self, file: &str, medium: &str) -> Network {
         self.program(file, medium, Program::Initramfs)
+    }
+
+    /// Offers a unified kernel image whose initramfs reports as `medium` from user space and ends the machine.
+    pub fn unified_kernel(mut self, file: &str, medium: &str, command_line: &str) -> Network {
+        let content = FileContent::UnifiedKernel { command_line: command_line.to_owned() };
+        self.systems.push(ServedSystem { file: file.to_owned(), medium: medium.to_owned(), content });
+        self
     }
 
     /// Offers a program that others wrote.
@@ -206,6 +236,7 @@ impl Network {
     /// The same network without a program: whoever asks for it is told that it is not there.
     pub fn without_program(mut self, file: &str) -> Network {
         self.served.retain(|served| served.file != file);
+        self.systems.retain(|system| system.file != file);
         self
     }
 
@@ -217,7 +248,9 @@ impl Network {
 
     /// Names of the media that can be had here.
     pub fn media(&self) -> impl Iterator<Item = &str> {
-        self.served.iter().map(|served| served.medium.as_str())
+        let systems = self.systems.iter().filter(|system| system.content.has_initramfs());
+        let served = self.served.iter().map(|served| served.medium.as_str());
+        served.chain(systems.map(|system| system.medium.as_str()))
     }
 
     /// The lan with its programs in place, each with the nonce that `nonce` gives for its medium.
@@ -271,6 +304,13 @@ mod tests {
     fn a_program_that_was_taken_away_is_not_offered() {
         let lan = network().without_program("boot.0").filled(|_| Nonce([1; 16])).unwrap();
         assert!(lan.offered("boot.0").is_none() && lan.offered("slow.0").is_some());
+    }
+
+    #[test]
+    fn a_unified_kernel_is_a_medium_of_its_network_until_it_is_taken_away() {
+        let network = network().unified_kernel("one.efi", "system", "quiet");
+        assert_eq!(network.media().collect::<Vec<_>>(), ["served", "slow", "system"]);
+        assert_eq!(network.without_program("one.efi").media().collect::<Vec<_>>(), ["served", "slow"]);
     }
 
     #[test]

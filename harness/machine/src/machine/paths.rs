@@ -63,7 +63,10 @@ pub fn ranked(machine: &Machine) -> Vec<usize> {
 /// (`get_boot_devices_list` in QEMU's `softmmu/bootdevice.c`).
 pub fn bootorder_file(machine: &Machine, layout: &Layout) -> String {
     let lines = ranked(machine).into_iter().filter_map(|index| bootorder_line(machine, layout, index));
-    let mut lines: Vec<String> = lines.collect();
+    // the ROM of a kernel that QEMU is given has rank 0, which no device can have then
+    let is_given = machine.kernel.is_some() || machine.system.is_some();
+    let rom = machine.board.facts().kernel_rom.filter(|_| is_given).map(str::to_owned);
+    let mut lines: Vec<String> = rom.into_iter().chain(lines).collect();
     if lines.is_empty() {
         return String::new();
     }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::{BlockSize, Device, DeviceClass, DiskClass, ImageFile, Medium, Place, Value};
+use super::{BlockSize, Device, DeviceClass, DiskClass, ImageFile, Medium, Place, SystemFiles, Value};
 
 /// The word for a drive on the floppy controller, which no matrix of drives has.
 const FLOPPY: &str = "floppy";
@@ -68,6 +68,8 @@ struct WrittenMedium {
     sectors: Option<u64>,
     /// An image that somebody else made, in place of what is built; it is only read.
     file: Option<ImageFile>,
+    /// A loader, a kernel and an initramfs that reports from user space, in place of what is built.
+    system: Option<SystemFiles>,
     /// Whose key signs its EFI application; left out, nobody's.
     signed_by: Option<Signer>,
 }
@@ -197,7 +199,16 @@ impl TryFrom<Fields> for WrittenDevice {
                 "medium \"{name}\" has an image (\"{image}\") and a file ({path}): wanted one of them"
             ));
         }
+        // what a system stands in place of is written out as blank
+        let other_content = written.content.as_ref().is_some_and(|content| *content != Content::Blank);
+        let others =
+            [("an image", example.is_some()), ("a file", written.file.is_some()), ("a content", other_content)];
+        if let (Some(_), Some((other, _))) = (&written.system, others.iter().find(|(_, given)| *given)) {
+            let name = &written.name;
+            return Err(format!("medium \"{name}\" has a system and {other}: wanted one of them"));
+        }
         let content = match (&example, written.content) {
+            (None, None) if written.system.is_some() => Content::Blank,
             (Some(example), Some(_)) => {
                 let (name, image) = (&written.name, example.name);
                 return Err(format!("medium \"{name}\" has an image (\"{image}\") and a content: wanted one of them"));
@@ -213,6 +224,7 @@ impl TryFrom<Fields> for WrittenDevice {
                 content,
                 sectors,
                 file: written.file,
+                system: written.system,
                 signed_by: written.signed_by,
             }),
             kind,
@@ -323,7 +335,7 @@ impl<'de> Visitor<'de> for DevicesVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::Machine;
+    use crate::machine::{Firmware, Machine, SystemBootCode};
 
     fn read(devices: &str) -> Result<Vec<Device>, String> {
         let text = format!("firmware = \"seabios\"\nboard = \"pc\"\n{devices}");
@@ -357,7 +369,27 @@ mod tests {
         assert_eq!(devices[3].medium, Some(Medium::bootable("plain")));
     }
 
+    #[test]
+    fn a_system_reads_back_as_it_was_written() {
+        let system = SystemFiles::new()
+            .unified_kernel("EFI/BOOT/BOOTX64.EFI", "quiet")
+            .boot_code(SystemBootCode::Isolinux)
+            .text("a.cfg", "exit");
+        let machine =
+            Machine::pc(Firmware::SeaBios).virtio_blk(Medium::system("disk", system)).given_system("given", "quiet");
+        let text = serde_json::to_string(&machine).unwrap();
+        assert_eq!(serde_json::from_str::<Machine>(&text).unwrap(), machine);
+    }
+
     #[rstest::rstest]
+    #[case::system_and_image(
+        r#"{ class = "nvme", medium = { name = "a", image = "disk", system = {} } }"#,
+        "has a system and an image"
+    )]
+    #[case::system_and_content(
+        r#"{ class = "nvme", medium = { name = "a", content = "no-signature", system = {} } }"#,
+        "has a system and a content"
+    )]
     #[case::cd_in_a_disk(r#"{ class = "nvme", medium = { name = "a", image = "cdrom" } }"#, "for an optical drive")]
     #[case::disk_in_a_floppy(r#"{ class = "floppy", medium = { name = "a", image = "disk" } }"#, "it is for a disk")]
     #[case::sectors(

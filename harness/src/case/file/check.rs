@@ -1,12 +1,13 @@
 //! Whether a case that was read can run: what its types allow and no machine can be.
 
 use bootwright_images::Nonce;
+use bootwright_images::system::SystemFile;
 
 use super::Key;
 use crate::case::Case;
 use crate::case::story::Step;
 use crate::machine::layout::{Layout, LayoutError};
-use crate::machine::{Access, BootOption, Machine, OptionTarget};
+use crate::machine::{Access, BootOption, FileContent, Machine, OptionTarget};
 use crate::trace::Outcome;
 use crate::verdict::{Ending, Expectation, Target};
 
@@ -146,6 +147,14 @@ fn machine(machine: &Machine, place: &[&str]) -> Result<(), Misplaced> {
     let mut without_esp = Vec::new();
     for (index, (device, placed)) in machine.devices.iter().zip(&layout.devices).enumerate() {
         let (Some(medium), Some(kind)) = (&device.medium, placed.kind) else { continue };
+        if let Some(system) = &medium.system {
+            let named = |(path, _): &(String, FileContent)| SystemFile { path: path.clone(), bytes: Vec::new() };
+            let files: Vec<SystemFile> = system.files.iter().map(named).collect();
+            bootwright_images::system::check(&files).map_err(|error| {
+                within(vec![Key::from("devices"), index.into(), Key::from("medium")], crate::error::chain(&error))
+            })?;
+            continue;
+        }
         let built =
             bootwright_images::build(&medium.spec(kind, placed.sectors, machine.board.facts().efi), Nonce([0; 16]));
         let image = built.map_err(|error| {
@@ -229,7 +238,8 @@ fn expectation(expected: &Expectation, machine: &Machine, place: &[&str]) -> Res
         let place = place.iter().map(|&name| Key::from(name)).chain([Key::from(key), index.into()]).collect();
         Misplaced { place, problem }
     };
-    let served = || machine.networks.iter().flat_map(|network| network.media());
+    let given = || machine.system.iter().map(|given| given.medium.as_str());
+    let served = || machine.networks.iter().flat_map(|network| network.media()).chain(given());
     let is_medium = |name: &str| machine.device_with_medium(name).is_some() || served().any(|medium| medium == name);
     let unknown = |name: &str| {
         let media = machine.devices.iter().filter_map(|device| device.medium_name()).chain(served());

@@ -148,6 +148,39 @@ fn a_reset_before_anything_was_started_is_no_boot() {
     assert_eq!(reader.trace().laps, 3);
 }
 
+/// The boot manager does not speak of a kernel that QEMU hands over (`TryRunningQemuKernel` of `QemuKernel.c`).
+#[test]
+fn a_system_that_qemu_hands_over_is_an_attempt_of_its_own() {
+    let given = |medium: &str| {
+        let mut known = names("");
+        known.nonces = [("00000000000000000000000000000001".to_owned(), "system".to_owned())].into();
+        known.given = Some(medium.to_owned());
+        let mut reader = Reader::new(Ovmf, known);
+        let line = "BOOTWRIGHT/1 nonce=00000000000000000000000000000001 medium=system via=linux arch=x64 bootorder=- bios-geometry=- tsc=0000000000000001";
+        let sum = line.bytes().fold(0_u16, |sum, byte| sum.wrapping_add(byte.into()));
+        reader.push(Source::Serial, format!("{line} sum={sum:04x} end\r\n").as_bytes());
+        reader.trace().clone()
+    };
+    let trace = given("system");
+    let seen = trace.attempts.first().map(|attempt| (attempt.start, attempt.outcome, attempt.medium.as_deref()));
+    assert_eq!(seen, Some((Start::HandedOver, Some(Outcome::Booted), Some("system"))));
+    assert_eq!(given("another").attempts.len(), 0);
+}
+
+/// A loader that others wrote has no line of its own: only that of user space says that its system booted.
+#[test]
+fn a_system_whose_machine_is_reset_before_its_line_has_failed() {
+    let mut known = names("");
+    known.systems = vec!["first".to_owned()];
+    let mut reader = Reader::new(Ovmf, known);
+    let log = bds("BdsDxe: loading OPTION\r\nBdsDxe: starting OPTION\r\n");
+    reader.push(Source::Serial, log.as_bytes());
+    let medium = reader.trace().attempts[0].medium.clone();
+    assert_eq!(medium.as_deref(), Some("first"));
+    reader.reset();
+    assert_eq!(reader.trace().attempts[0].outcome, Some(Outcome::Failed));
+}
+
 #[test]
 fn escape_sequences_inside_a_line_do_not_hide_it() {
     let log = "\x1b[2J\x1b[001;001H\x1b[=3h\x1b[8;056;240tBdsDxe: \x1b[1mfailed to load Boot0001 \"x\" from \

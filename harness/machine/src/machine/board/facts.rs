@@ -30,6 +30,9 @@ pub struct BoardFacts {
     pub exit: Option<&'static str>,
     /// The debug console that firmware logs to; its chardev is `debugcon`.
     pub debug_console: Option<&'static str>,
+    /// The line of fw_cfg `bootorder` of the option ROM that QEMU adds for a kernel that it is given, before all others
+    /// (`x86_load_linux` in `hw/i386/x86-common.c`); `None` where it adds none.
+    pub kernel_rom: Option<&'static str>,
     /// Where UEFI firmware and its variable store lie.
     pub store: FirmwareStore,
 }

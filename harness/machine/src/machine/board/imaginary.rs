@@ -24,6 +24,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     expander: Expander::Ports("imaginary-expander"),
     exit: Some("imaginary-exit"),
     debug_console: Some("imaginary-console"),
+    kernel_rom: None,
     store: FirmwareStore::Pflash { code: 3, variables: 4 },
 };
 

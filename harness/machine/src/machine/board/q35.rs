@@ -25,5 +25,6 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     expander: Expander::Ports("pxb-pcie"),
     exit: Some("isa-debug-exit,iobase=0xf4,iosize=4"),
     debug_console: Some("isa-debugcon,iobase=0x402"),
+    kernel_rom: Some("/rom@genroms/linuxboot_dma.bin"),
     store: FirmwareStore::Pflash { code: 0, variables: 1 },
 };

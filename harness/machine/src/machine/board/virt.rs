@@ -27,5 +27,6 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     expander: Expander::Ports("pxb-pcie"),
     exit: None,
     debug_console: None,
+    kernel_rom: None,
     store: FirmwareStore::Pflash { code: 0, variables: 1 },
 };
