@@ -85,7 +85,7 @@ fn offered(board: Board) -> Machine {
 }
 
 /// Without a key the first entry boots once the wait is over: `splash-time` rounded up to whole seconds, 3 s where it is not
-/// given. By so much it boots later than without a menu, after which every build does the same work.
+/// given. By so much later it boots than the same machine without a menu, whatever OVMF's own work takes.
 fn waited_for(board: Board, asked: Option<u32>, seconds: u64) -> Case {
     let machine = || two_disks(board).with_clock(CLOCK);
     let name = asked.map_or("default".to_owned(), |milliseconds| milliseconds.to_string());
@@ -172,7 +172,8 @@ fn kept_after_a_choice(board: Board) -> Case {
         .control(swapped(machine))
 }
 
-/// Every option by its device path: those with a bootindex in its order, then setup, where it is an option, and the shell, then what the order has left out.
+/// Every option by its device path: those with a bootindex in its order, then setup, where it is an option, and the shell, then
+/// what the order has left out.
 /// Setup makes options of that again, although OVMF has deleted them; so it can be chosen.
 fn everything_listed(board: Board) -> Case {
     let machine = Machine::new(Firmware::Ovmf, board)

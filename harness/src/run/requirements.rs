@@ -8,6 +8,15 @@ use crate::platform::{Platform, QemuVersion};
 
 /// What is lacking for a case, in words; `None` where nothing is.
 pub fn missing(case: &Case, platform: &Platform) -> Option<String> {
+    firmware_missing(case, platform)
+        .or_else(|| loaders::missing(&case.machine))
+        .or_else(|| lab::missing(&case.machine))
+        .or_else(|| commands_missing(&case.story, &platform.qemu.version))
+        .or_else(|| flash::missing(&case.story, platform))
+}
+
+/// What a platform lacks of firmware.
+fn firmware_missing(case: &Case, platform: &Platform) -> Option<String> {
     match case.machine.firmware {
         Firmware::SeaBios if platform.seabios.is_none() => Some("the platform has no SeaBIOS".to_owned()),
         Firmware::Ovmf if case.machine.secure_boot => {
@@ -15,10 +24,7 @@ pub fn missing(case: &Case, platform: &Platform) -> Option<String> {
         }
         Firmware::Aavmf if platform.aavmf.is_none() => Some("the platform has no AAVMF".to_owned()),
         Firmware::Ovmf if platform.ovmf.is_none() => Some("the platform has no OVMF".to_owned()),
-        _ => loaders::missing(&case.machine)
-            .or_else(|| lab::missing(&case.machine))
-            .or_else(|| commands_missing(&case.story, &platform.qemu.version))
-            .or_else(|| flash::missing(&case.story, platform)),
+        _ => None,
     }
 }
 

@@ -43,15 +43,15 @@ pub fn check(case: &Case) -> Result<(), Misplaced> {
             wrong
         })?;
     }
-    for (index, step) in case.story.steps.iter().enumerate() {
-        for device in devices(step) {
-            if case.machine.device_named(device).is_none() {
-                let problem = format!("no device is called \"{device}\"; the machine has {}", names(&case.machine));
-                return Err(at([Key::from("story"), index.into()], problem));
-            }
-        }
-    }
+    devices_of_steps(case).map_err(|(index, problem)| at([Key::from("story"), index.into()], problem))?;
     media_of_drives(case)?;
+    for (index, (_, story)) in case.stories.iter().enumerate() {
+        let other = Case { story: story.clone(), stories: Vec::new(), ..case.clone() };
+        let place = || at([Key::from("stories"), index.into()], String::new()).place;
+        let within = |wrong: Misplaced| Misplaced { place: [place(), wrong.place].concat(), ..wrong };
+        devices_of_steps(&other).map_err(|(step, problem)| within(at([Key::from("story"), step.into()], problem)))?;
+        media_of_drives(&other).map_err(within)?;
+    }
     if let Some(control) = &case.control {
         machine(control, &["control", "machine"])?;
         if *control == case.machine {
@@ -63,6 +63,21 @@ pub fn check(case: &Case) -> Result<(), Misplaced> {
     if let Some((other, expected)) = &case.beside {
         machine(other, &["beside", "machine"])?;
         expectation(expected, other, &["beside", "expectation"])?;
+    }
+    Ok(())
+}
+
+/// The first step about a device that there is not, and what is wrong with it.
+fn devices_of_steps(case: &Case) -> Result<(), (usize, String)> {
+    for (index, step) in case.story.steps.iter().enumerate() {
+        for device in devices(step) {
+            if case.machine.device_named(device).is_none() {
+                return Err((
+                    index,
+                    format!("no device is called \"{device}\"; the machine has {}", names(&case.machine)),
+                ));
+            }
+        }
     }
     Ok(())
 }

@@ -265,6 +265,20 @@ fn wrong_boot(boot: crate::machine::BootVariables) -> Option<String> {
 }
 
 #[test]
+fn a_story_for_other_firmware_is_held_against_the_machine_too() {
+    use crate::case::story::Story;
+    use crate::verdict::behaviour::Behaviour;
+    let behaviour = Behaviour::KeyOpensBootManagerMenu;
+    let of = |device: &str| {
+        let machine = Machine::pc(Firmware::Ovmf).virtio_blk(Medium::bootable("root"));
+        let case = Case::new("a::b").machine(machine).expect(Expectation::boots("root"));
+        check(&case.story_where(behaviour, Story::new().plug(device))).err().map(|wrong| wrong.problem)
+    };
+    assert_eq!(of("root"), None);
+    assert_eq!(of("gone").as_deref(), Some("no device is called \"gone\"; the machine has \"root\""));
+}
+
+#[test]
 fn boot_variables_that_name_nothing_of_the_machine_are_refused() {
     use crate::machine::{Access, BootVariables, OptionTarget, VariableStore};
     let one = |target: OptionTarget| BootVariables::new().option(1, "a", target).order(&[1]);
