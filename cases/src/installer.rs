@@ -43,9 +43,8 @@ fn ejected(firmware: Firmware, board: Board) -> Case {
         .story(Story::new().wait_for("installer").eject("installer").reset())
         .expect(Expectation::attempts([booted("installer"), failed("installer"), booted("system")]))
         .control_blank("system");
-    // the same change of edk2: with its tray open an IDE drive of pc is no option either
     match firmware {
-        Firmware::Ovmf | Firmware::Aavmf => case.expect_where(Behaviour::EmptyAhciDriveIsNoOption, rest()),
+        Firmware::Ovmf | Firmware::Aavmf => case.expect_where(Behaviour::EmptyDriveIsNoOption, rest()),
         _ => case,
     }
 }

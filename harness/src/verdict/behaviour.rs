@@ -9,7 +9,7 @@
 //! use bootwright::verdict::behaviour::{Behaviour, Behaviours};
 //!
 //! let trixie = Behaviours::of_versions(&[("ovmf", "2025.02-8+deb13u1")]);
-//! assert!(trixie.has(Behaviour::EmptyAhciDriveIsNoOption));
+//! assert!(trixie.has(Behaviour::EmptyDriveIsNoOption));
 //! assert!(!trixie.has(Behaviour::RecoversUnlistedDisks));
 //! ```
 
@@ -25,8 +25,8 @@ use crate::platform::{FirmwareFile, Platform};
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Behaviour {
-    /// OVMF makes no boot option of an AHCI drive without a medium.
-    EmptyAhciDriveIsNoOption,
+    /// UEFI firmware makes no boot option of a drive for removable media that has none.
+    EmptyDriveIsNoOption,
     /// OVMF runs `\EFI\BOOT\BOOTX64.EFI` of any disk, listed or not, once all boot options have failed, and ends in its
     /// prompt and not in the shell.
     RecoversUnlistedDisks,
@@ -67,8 +67,8 @@ pub struct Row {
 /// Every behaviour, with the versions that have it.
 pub(crate) const TABLE: [Row; 10] = [
     Row {
-        behaviour: Behaviour::EmptyAhciDriveIsNoOption,
-        name: "empty-ahci-drive-is-no-option",
+        behaviour: Behaviour::EmptyDriveIsNoOption,
+        name: "empty-drive-is-no-option",
         components: &["ovmf", "aavmf"],
         range: ">=2023.5",
         link: "https://github.com/tianocore/edk2/commit/0e5717009779ec6c1e35f979426a2cd407b3e73a",
@@ -198,10 +198,10 @@ mod tests {
 
     #[rstest]
     #[case::bookworm("2022.11-6+deb12u2", "1.0.0+git-20190125.36a4c85-5.1", &[])]
-    #[case::trixie("2025.02-8+deb13u1", "1.21.1+git20250501.dad20602+dfsg-1", &["empty-ahci-drive-is-no-option", "recovery-signals-ready-to-boot", "read-only-flash-is-no-store", "efi-rom-is-driver-only", "discovers-again-after-nak"])]
-    #[case::sid("2026.08+ds-2", "2.0.0+dfsg-5", &["empty-ahci-drive-is-no-option", "recovery-signals-ready-to-boot", "recovers-unlisted-disks", "read-only-flash-is-no-store", "read-only-store-is-read", "key-opens-boot-manager-menu", "efi-rom-is-driver-only", "discovers-again-after-nak"])]
-    #[case::ubuntu("2024.02-2ubuntu0.7", "1.21.1+git-20220113.fbbdc3926-0ubuntu2", &["empty-ahci-drive-is-no-option", "recovery-signals-ready-to-boot", "read-only-flash-is-no-store", "discovers-again-after-nak"])]
-    #[case::fedora("20240813-2.fc41", "20240119-1.gitde8a0821.fc41", &["empty-ahci-drive-is-no-option", "recovery-signals-ready-to-boot", "read-only-flash-is-no-store", "discovers-again-after-nak"])]
+    #[case::trixie("2025.02-8+deb13u1", "1.21.1+git20250501.dad20602+dfsg-1", &["empty-drive-is-no-option", "recovery-signals-ready-to-boot", "read-only-flash-is-no-store", "efi-rom-is-driver-only", "discovers-again-after-nak"])]
+    #[case::sid("2026.08+ds-2", "2.0.0+dfsg-5", &["empty-drive-is-no-option", "recovery-signals-ready-to-boot", "recovers-unlisted-disks", "read-only-flash-is-no-store", "read-only-store-is-read", "key-opens-boot-manager-menu", "efi-rom-is-driver-only", "discovers-again-after-nak"])]
+    #[case::ubuntu("2024.02-2ubuntu0.7", "1.21.1+git-20220113.fbbdc3926-0ubuntu2", &["empty-drive-is-no-option", "recovery-signals-ready-to-boot", "read-only-flash-is-no-store", "discovers-again-after-nak"])]
+    #[case::fedora("20240813-2.fc41", "20240119-1.gitde8a0821.fc41", &["empty-drive-is-no-option", "recovery-signals-ready-to-boot", "read-only-flash-is-no-store", "discovers-again-after-nak"])]
     #[case::own_build("unknown", "unknown", &[])]
     fn a_platform_has_the_behaviours_of_its_versions(#[case] ovmf: &str, #[case] ipxe: &str, #[case] names: &[&str]) {
         let behaviours = Behaviours::of_versions(&[("seabios", "1.16.2"), ("ovmf", ovmf), ("ipxe", ipxe)]);
