@@ -38,6 +38,15 @@
 //! their line on the debug console (port 0x402) too, where SeaBIOS logs. `sum` is the sum of the line's bytes before ` sum=`,
 //! modulo 2^16: a line that lost bytes on its way adds up to less.
 //!
+//! Where UEFI firmware knows a TPM 2.0 (`EFI_TCG2_PROTOCOL`) the program prints lines like these before its own, each with the same
+//! nonce and a sum of its own: the TPM's answer to `TPM2_PCR_Read` of registers 0 to 7 in the bank of SHA-256, and the firmware's event log in the
+//! crypto agile format, as many lines as it takes, the offset in bytes first:
+//!
+//! ```text
+//! BOOTWRIGHT-TCG/1 nonce=<32 hex> registers=<hex> log-bytes=<8 hex> sum=<4 hex> end
+//! BOOTWRIGHT-TCG/1 nonce=<32 hex> at=<8 hex> data=<hex> sum=<4 hex> end
+//! ```
+//!
 //! A BIOS program adds itself up first. One that arrived short or damaged prints `bootwright: stage 2 damaged` instead
 //! and ends by int 18h.
 

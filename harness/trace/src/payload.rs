@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Names;
+use super::{Measured, Names};
 
 /// How every payload line begins.
 const MAGIC: &str = "BOOTWRIGHT/1 ";
@@ -62,6 +62,9 @@ pub struct Payload {
     pub file_path: Option<Vec<u8>>,
     /// Time stamp counter when the line was printed; nanoseconds of guest time under the virtual clock.
     pub tsc: Option<u64>,
+    /// What it read of its machine's TPM; `None` where firmware knows of none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
 }
 
 impl Payload {
@@ -131,7 +134,12 @@ impl Payload {
 
 /// The sum of a line's bytes from its beginning to the last field but `end`, as it is printed.
 pub(super) fn sum(line: &str) -> Option<String> {
-    let begin = line.find(MAGIC)?;
+    sum_of(line, MAGIC)
+}
+
+/// The same of a line that begins with `magic`.
+pub(super) fn sum_of(line: &str, magic: &str) -> Option<String> {
+    let begin = line.find(magic)?;
     let (summed, _) = line.get(begin..)?.rsplit_once(" sum=")?;
     let sum = summed.bytes().fold(0_u16, |sum, byte| sum.wrapping_add(byte.into()));
     Some(format!("{sum:04x}"))

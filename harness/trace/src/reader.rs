@@ -2,13 +2,18 @@
 
 use super::finding::Interruption;
 use super::lines::beginning;
-use super::{Names, Outcome, Payload, Standstill, Trace, exchange, guest_text, ipxe, lines, ovmf, owners, seabios};
+use super::{
+    Names, Outcome, Payload, Standstill, Trace, exchange, guest_text, ipxe, lines, measured, ovmf, owners, seabios,
+};
 use bootwright_lan::LanEvent;
 use bootwright_machine::evidence::Source;
 use bootwright_machine::machine::Firmware;
 
 /// Why a line that a reset cut is missing: a payload resets the machine itself only behind its line.
 const CUT_BY_GUEST: &str = "a line is not whole, and nobody but the guest reset the machine";
+
+/// Why lines about a TPM are not whole: their sums and the length of the log say so.
+const HALF_A_LOG: &str = "a program's lines about its TPM are not whole";
 
 /// What one firmware's log has said so far.
 #[derive(Clone)]
@@ -30,6 +35,8 @@ pub struct Reader {
     resets_from_outside: usize,
     /// The last reset was one.
     reset_last_from_outside: bool,
+    /// What the program that runs has said of its TPM.
+    measured: measured::Collector,
     /// Reads the text of media that somebody else made.
     watcher: Option<guest_text::Watcher>,
     pub(super) trace: Trace,
@@ -51,6 +58,7 @@ impl Reader {
             lines_cut: 0,
             resets_from_outside: 0,
             reset_last_from_outside: false,
+            measured: measured::Collector::default(),
             watcher: None,
             trace: Trace { laps: 1, systems, ..Trace::default() },
         }
@@ -109,6 +117,11 @@ impl Reader {
         if line.is_empty() {
             return self.said(line);
         }
+        match self.measured.line(line) {
+            measured::Line::Foreign => {}
+            measured::Line::Taken => return,
+            measured::Line::Damaged => return self.trace.hole(HALF_A_LOG),
+        }
         if let Some(payload) = Payload::parse(line) {
             return self.payload(payload.identify(&self.names));
         }
@@ -134,6 +147,8 @@ impl Reader {
         if payload.is_damaged(&self.names) {
             return self.trace.hole(format!("a payload's line is not whole: medium={}", payload.medium));
         }
+        let Ok(measured) = self.measured.finish(&payload.nonce) else { return self.trace.hole(HALF_A_LOG) };
+        let payload = Payload { measured, ..payload };
         let last = self.trace.last_of_lap();
         let under_way = last.is_some_and(|last| last.outcome.is_none());
         let again = last.is_some_and(|last| {
@@ -180,6 +195,7 @@ impl Reader {
     /// The machine was reset: a new lap begins. Under SeaBIOS the log's own banner says so; for OVMF the QMP event does.
     pub fn reset(&mut self) {
         self.reset_last_from_outside = false;
+        self.measured = measured::Collector::default();
         self.trace.standstill = None;
         if let Parser::Ovmf(parser) = &mut self.parser {
             parser.cut(&mut self.trace, Interruption::Reset);

@@ -1,4 +1,5 @@
-//! The few UEFI tables, protocols and services that the payload uses (UEFI 2.10 sections 4.3, 4.4, 4.5, 7.3, 8.2, 9.1, 13.9).
+//! The few UEFI tables, protocols and services that the payload uses (UEFI 2.10 sections 4.3, 4.4, 4.5, 7.3, 8.2, 9.1, 13.9;
+//! TCG EFI Protocol Specification for TPM Family 2.0, section 6).
 
 use crate::arch;
 use core::ffi::c_void;
@@ -65,12 +66,22 @@ struct LoadedImage {
     file_path: *const u8,
 }
 
+/// `EFI_TCG2_PROTOCOL`.
+#[repr(C)]
+struct Tcg2 {
+    get_capability: *const c_void,
+    get_event_log: extern "efiapi" fn(*const Tcg2, u32, *mut *const u8, *mut *const u8, *mut u8) -> usize,
+    hash_log_extend_event: *const c_void,
+    submit_command: extern "efiapi" fn(*const Tcg2, u32, *const u8, u32, *mut u8) -> usize,
+}
+
 #[repr(C)]
 struct Guid(u32, u16, u16, [u8; 8]);
 
 const LOADED_IMAGE: Guid = Guid(0x5b1b_31a1, 0x9562, 0x11d2, [0x8e, 0x3f, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b]);
 const DEVICE_PATH: Guid = Guid(0x0957_6e91, 0x6d3f, 0x11d2, [0x8e, 0x39, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b]);
 const BLOCK_IO: Guid = Guid(0x964e_5b21, 0x6459, 0x11d2, [0x8e, 0x39, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b]);
+const TCG2: Guid = Guid(0x607f_766c, 0x7455, 0x42be, [0x93, 0x0b, 0xe4, 0xd7, 0x6d, 0xb2, 0x72, 0x0f]);
 const GLOBAL_VARIABLE: Guid = Guid(0x8be4_df61, 0x93ca, 0x11d2, [0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c]);
 
 /// Of the variable that is this program's own.
@@ -82,6 +93,9 @@ const ATTRIBUTES: u32 = 7;
 
 /// `EFI_LOCATE_SEARCH_TYPE` `ByProtocol`.
 const BY_PROTOCOL: u32 = 2;
+
+/// `EFI_TCG2_EVENT_LOG_FORMAT_TCG_2`.
+const CRYPTO_AGILE_LOG: u32 = 2;
 
 /// The most handles with Block I/O that are looked at.
 const HANDLES: usize = 128;
@@ -182,17 +196,27 @@ impl Firmware {
         unsafe { whole_path(self.loaded_image()?.file_path) }
     }
 
-    /// Whole disks that can be written, in sectors of [`BLOCK_BYTES`].
-    pub fn disks(&self) -> impl Iterator<Item = Disk> {
+    /// The firmware's way to a TPM 2.0, if it has found one.
+    pub fn tpm(&self) -> Option<Tpm> {
+        let protocol = self.handles_with(&TCG2).find_map(|handle| self.protocol(handle, &TCG2))?;
+        Some(Tpm { protocol: protocol.cast() })
+    }
+
+    fn handles_with(&self, protocol: &Guid) -> impl Iterator<Item = *mut c_void> + use<> {
         let mut handles = [ptr::null_mut(); HANDLES];
         let mut size = size_of_val(&handles);
         // SAFETY: see `new`; the firmware writes at most `size` bytes.
         let status = unsafe {
             let locate = (*(*self.system).boot).locate_handle;
-            self.call(|| locate(BY_PROTOCOL, &BLOCK_IO, ptr::null(), &mut size, handles.as_mut_ptr()))
+            self.call(|| locate(BY_PROTOCOL, protocol, ptr::null(), &mut size, handles.as_mut_ptr()))
         };
         let found = if status == 0 { size / size_of::<*mut c_void>() } else { 0 };
-        handles.into_iter().take(found).filter_map(|handle| {
+        handles.into_iter().take(found)
+    }
+
+    /// Whole disks that can be written, in sectors of [`BLOCK_BYTES`].
+    pub fn disks(&self) -> impl Iterator<Item = Disk> {
+        self.handles_with(&BLOCK_IO).filter_map(|handle| {
             let io: *const BlockIo = self.protocol(handle, &BLOCK_IO)?.cast();
             // SAFETY: the protocol's interface has this layout, and nothing removes it meanwhile.
             let media = unsafe { io.as_ref()?.media.as_ref()? };
@@ -270,6 +294,37 @@ impl Disk {
             firmware.call(|| write(self.io, self.media, 0, from.len(), from.as_ptr())) == 0
                 && firmware.call(|| flush(self.io)) == 0
         }
+    }
+}
+
+/// A TPM 2.0 as the firmware gives access to it.
+pub struct Tpm {
+    protocol: *const Tcg2,
+}
+
+impl Tpm {
+    /// The event log in the crypto agile format: its first byte, and where its last event begins. `None` where the firmware gives
+    /// none, or says that it is not whole.
+    pub fn event_log(&self, firmware: &Firmware) -> Option<(*const u8, *const u8)> {
+        let (mut first, mut last, mut is_truncated) = (ptr::null(), ptr::null(), 0);
+        // SAFETY: see `Firmware::tpm`.
+        let status = unsafe {
+            let get = (*self.protocol).get_event_log;
+            firmware.call(|| get(self.protocol, CRYPTO_AGILE_LOG, &mut first, &mut last, &mut is_truncated))
+        };
+        let is_whole = status == 0 && is_truncated == 0 && !first.is_null() && last >= first;
+        is_whole.then_some((first, last))
+    }
+
+    /// Has the TPM carry out a command; whether the firmware passed it on. The answer begins with its own length.
+    pub fn command(&self, firmware: &Firmware, command: &[u8], answer: &mut [u8]) -> bool {
+        // SAFETY: see `Firmware::tpm`; the firmware writes at most `answer.len()` bytes.
+        let status = unsafe {
+            let submit = (*self.protocol).submit_command;
+            let (from, to) = (command.as_ptr(), answer.as_mut_ptr());
+            firmware.call(|| submit(self.protocol, command.len() as u32, from, answer.len() as u32, to))
+        };
+        status == 0
     }
 }
 

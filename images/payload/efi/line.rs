@@ -6,10 +6,7 @@ use crate::{arch, fw_cfg};
 /// Prints the whole line straight on the serial port, so that no console setting of the firmware can change it.
 pub fn print(firmware: &Firmware, nonce: &[u8; 16], name: &[u8]) {
     let mut buffer = [0_u8; 2048];
-    Line { sum: 0 }.text("\r\n");
-    let mut line = Line { sum: 0 };
-    line.text("BOOTWRIGHT/1 nonce=");
-    line.hex(nonce);
+    let mut line = Line::begin("BOOTWRIGHT/1", nonce);
     line.text(" medium=");
     name.iter().for_each(|byte| line.byte(*byte));
     line.text(" via=uefi arch=");
@@ -36,25 +33,40 @@ pub fn print(firmware: &Firmware, nonce: &[u8; 16], name: &[u8]) {
     line.file(b"bios-geometry");
     line.text(" tsc=");
     line.hex(&arch::time_stamp().to_be_bytes());
-    let sum = line.sum;
-    line.text(" sum=");
-    line.hex(&sum.to_be_bytes());
-    line.text(" end\r\n");
+    line.end();
     arch::serial_flush();
 }
 
 /// What is printed, and the sum of its bytes.
-struct Line {
+pub struct Line {
     sum: u16,
 }
 
 impl Line {
+    /// A line that begins with `magic` and the nonce.
+    pub fn begin(magic: &str, nonce: &[u8; 16]) -> Line {
+        Line { sum: 0 }.text("\r\n");
+        let mut line = Line { sum: 0 };
+        line.text(magic);
+        line.text(" nonce=");
+        line.hex(nonce);
+        line
+    }
+
+    /// Its sum and its end.
+    pub fn end(mut self) {
+        let sum = self.sum;
+        self.text(" sum=");
+        self.hex(&sum.to_be_bytes());
+        self.text(" end\r\n");
+    }
+
     fn byte(&mut self, byte: u8) {
         self.sum = self.sum.wrapping_add(byte.into());
         arch::serial_byte(byte);
     }
 
-    fn text(&mut self, text: &str) {
+    pub fn text(&mut self, text: &str) {
         text.bytes().for_each(|byte| self.byte(byte));
     }
 
@@ -62,14 +74,14 @@ impl Line {
         self.byte(if value < 10 { b'0' + value } else { ten + value - 10 });
     }
 
-    fn hex(&mut self, bytes: &[u8]) {
+    pub fn hex(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.digit(byte >> 4, b'a');
             self.digit(byte & 15, b'a');
         }
     }
 
-    fn optional_hex(&mut self, bytes: Option<&[u8]>) {
+    pub fn optional_hex(&mut self, bytes: Option<&[u8]>) {
         match bytes {
             Some(bytes) => self.hex(bytes),
             None => self.text("-"),

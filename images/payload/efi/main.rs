@@ -16,6 +16,7 @@ mod firmware;
 mod fw_cfg;
 mod install;
 mod line;
+mod measured;
 mod memory;
 
 use boot_variables::{Write, write_once};
@@ -66,6 +67,7 @@ extern "efiapi" fn efi_main(image: *mut c_void, system: *const SystemTable) -> u
     // SAFETY: the firmware calls an application's entry point with its image handle and a valid system table, and this
     // is the only thread. The volatile read keeps the compiler from using the initial value of the patched block.
     let (firmware, config) = unsafe { (Firmware::new(image, system), (&raw const CONFIG).read_volatile()) };
+    measured::print(&firmware, &config.nonce);
     line::print(&firmware, &config.nonce, config.name.get(..config.name_length.into()).unwrap_or(&[]));
     match config.after {
         HANG => arch::halt(),

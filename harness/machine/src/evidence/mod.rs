@@ -15,6 +15,7 @@
 mod budget;
 mod entry;
 pub mod file;
+pub mod measured;
 pub mod nvram;
 mod recorder;
 mod signal;
