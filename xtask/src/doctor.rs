@@ -50,7 +50,7 @@ impl Finding {
 }
 
 /// Programs that are used where they exist: the name, what it is for, the part that brings it.
-const PROGRAMS: [(&str, &str, Part); 13] = [
+const PROGRAMS: [(&str, &str, Part); 14] = [
     ("fsck.fat", "second opinion on FAT images, in this project's tests", Part::Dosfstools),
     ("mdir", "second opinion on FAT images, in this project's tests", Part::Mtools),
     ("xorriso", "second opinion on ISO images, in this project's tests", Part::Xorriso),
@@ -63,6 +63,7 @@ const PROGRAMS: [(&str, &str, Part); 13] = [
     ("dnsmasq", "bridge lab", Part::Dnsmasq),
     ("dhcpd", "bridge lab", Part::Dhcpd),
     ("lighttpd", "bridge lab", Part::Lighttpd),
+    ("swtpm", "machines with a TPM", Part::Swtpm),
     ("grub-mkimage", "network boot by GRUB", Part::GrubTools),
 ];
 

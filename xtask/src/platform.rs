@@ -359,6 +359,7 @@ mod tests {
             }),
             ovmf_secure_boot: None,
             aavmf: None,
+            aavmf_secure_boot: None,
             option_roms: vec![file("/efi-virtio.rom")],
         }
     }

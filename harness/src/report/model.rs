@@ -372,7 +372,7 @@ impl From<&Platform> for PlatformInfo {
             firmware.push(info(FirmwareKind::Ovmf, &ovmf.code));
             firmware.push(info(FirmwareKind::Ovmf, &ovmf.vars));
         }
-        if let Some(aavmf) = &platform.aavmf {
+        for aavmf in [&platform.aavmf, &platform.aavmf_secure_boot].into_iter().flatten() {
             firmware.push(info(FirmwareKind::Aavmf, &aavmf.code));
             firmware.push(info(FirmwareKind::Aavmf, &aavmf.vars));
         }

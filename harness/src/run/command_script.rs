@@ -5,12 +5,17 @@ use std::path::{Path, PathBuf};
 
 use crate::process::shell_word;
 
+/// Folder of the TPM that the script starts.
+pub const BY_HAND_TPM: &str = "by-hand-tpm";
+
 /// What the script is made of.
 pub struct CommandScript<'a> {
     /// The case's id.
     pub case: &'a str,
     /// What the variable store is a copy of, where there is one.
     pub vars: Option<PathBuf>,
+    /// The machine has a TPM.
+    pub tpm: bool,
     /// QEMU and its leading arguments, or what it is wrapped in.
     pub command: &'a [OsString],
     /// Its environment.
@@ -34,6 +39,10 @@ impl CommandScript<'_> {
             &format!("    (cd \"${{BOOTWRIGHT_SOURCE:-{source}}}\" && cargo xtask images --again \"$here\")\nfi\n");
         if let Some(vars) = &self.vars {
             script += &format!("cp {} vars.fd && chmod u+w vars.fd\n", shell_word(&vars.to_string_lossy()));
+        }
+        if self.tpm {
+            let tpm = format!("socket --tpm2 --terminate --daemon --tpmstate dir={BY_HAND_TPM}");
+            script += &format!("mkdir -p {BY_HAND_TPM} && swtpm {tpm} --ctrl type=unixio,path={BY_HAND_TPM}/socket\n");
         }
         for (name, value) in self.env {
             // a name that is none is refused by the shell, whatever it holds
@@ -62,6 +71,7 @@ mod tests {
         let script = CommandScript {
             case: "a::case",
             vars: Some("/fw/VARS 4M.fd".into()),
+            tpm: false,
             command: &["qemu".into()],
             env: &[("A".to_owned(), "x y".to_owned())],
             argv: &argv,
@@ -78,7 +88,8 @@ mod tests {
         let env = [("A;touch pwned;B".to_owned(), "x; touch pwned".to_owned())];
         for env in [&env[..], &[]] {
             let command = ["true".into()];
-            let script = CommandScript { case: "a\ntouch pwned", vars: None, command: &command, env, argv: &[] };
+            let script =
+                CommandScript { case: "a\ntouch pwned", vars: None, tpm: false, command: &command, env, argv: &[] };
             let path = folder.path().join("command.sh");
             std::fs::write(&path, script.text()).unwrap();
             let ended = std::process::Command::new("sh").arg(&path).output().unwrap();

@@ -49,6 +49,10 @@ impl Flash {
     pub fn build<'a>(machine: &Machine, platform: &'a Platform) -> Result<&'a Ovmf, RunError> {
         let (build, what) = match (machine.firmware, machine.secure_boot) {
             (Firmware::Aavmf, true) => (&None, "no case asks for AAVMF with Secure Boot: the machine is impossible"),
+            // elsewhere the plain build knows a TPM too
+            (Firmware::Aavmf, false) if machine.tpm.is_some() && platform.aavmf_secure_boot.is_some() => {
+                (&platform.aavmf_secure_boot, "the platform has no AAVMF with a TPM")
+            }
             (Firmware::Aavmf, false) => (&platform.aavmf, "the platform has no AAVMF"),
             (_, true) => (&platform.ovmf_secure_boot, "the platform has no OVMF with Secure Boot"),
             (_, false) => (&platform.ovmf, "the platform has no OVMF"),

@@ -1,17 +1,19 @@
 //! Everything that is made before power-on: layout, media, networks, firmware, the first files of the evidence.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use super::boot_variables::Places;
-use super::command_script::CommandScript;
+use super::command_script::{BY_HAND_TPM, CommandScript};
 use super::error::RunError;
 use super::evidence_folder::EvidenceFolder;
 use super::flash::Flash;
 use super::machine_file::MachineFile;
 use super::network::Networks;
 use super::options::Options;
-use super::secure_boot;
 use super::seed::nonce;
 use super::variable_store::{Given, PREPARED_VARS, VariableStoreFile};
-use super::{lab, media};
+use super::{lab, media, programs, secure_boot};
 use crate::case::Case;
 use crate::machine::argv::{self, Files, Wiring};
 use crate::machine::layout::Layout;
@@ -37,6 +39,8 @@ pub struct Prepared {
     pub flash: Option<Flash>,
     /// Its variable store, likewise.
     pub store: Option<VariableStoreFile>,
+    /// What its TPM is told of each program, by medium.
+    pub programs: BTreeMap<String, [u8; 32]>,
 }
 
 impl Prepared {
@@ -82,6 +86,10 @@ impl Prepared {
                 flash = Some(Flash::of(&case.story, &machine, platform)?);
             }
         }
+        let programs = match machine.tpm {
+            Some(_) => programs::digests(&machine, |medium| nonce(options.seed, &case.id, medium))?,
+            None => BTreeMap::new(),
+        };
         let partitions = media.esps.iter().map(|(medium, esp)| (paths::partition_node(esp), medium.clone()));
         let names = Names::of(&machine, &layout, &media.nonces, &media.sectors)
             .with_partitions(partitions)
@@ -99,13 +107,14 @@ impl Prepared {
         // data says which system it is; these are its files in this folder
         let mut machine = machine;
         machine.kernel = media.kernel.take().or(machine.kernel);
-        let prepared = Prepared { machine, layout, files, names, folder, networks, flash, store };
+        let prepared = Prepared { machine, layout, files, names, folder, networks, flash, store, programs };
         prepared.write_command(case, platform)?;
         Ok(prepared)
     }
 
     fn write_command(&self, case: &Case, platform: &Platform) -> Result<(), RunError> {
-        let wiring = Wiring::ByHand { debugcon: "by-hand-debugcon.log".into() };
+        let tpm = self.machine.tpm.map(|_| PathBuf::from(BY_HAND_TPM).join("socket"));
+        let wiring = Wiring::ByHand { debugcon: "by-hand-debugcon.log".into(), tpm };
         let argv = argv::argv(&self.machine, &self.layout, &self.files, &wiring);
         let qemu = &platform.qemu;
         let wrapped = self.machine.bridge().map(|_| lab::wrapped(&qemu.command));
@@ -114,6 +123,13 @@ impl Prepared {
             false => store.template().to_owned(),
         });
         let command = wrapped.as_deref().unwrap_or(&qemu.command);
-        self.folder.command(&CommandScript { case: &case.id, vars, command, env: &qemu.env, argv: &argv })
+        self.folder.command(&CommandScript {
+            case: &case.id,
+            vars,
+            tpm: self.machine.tpm.is_some(),
+            command,
+            env: &qemu.env,
+            argv: &argv,
+        })
     }
 }

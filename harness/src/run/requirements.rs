@@ -1,6 +1,6 @@
 //! What a platform and this host lack for a case.
 
-use super::{flash, lab, loaders};
+use super::{flash, lab, loaders, tpm};
 use crate::case::Case;
 use crate::case::story::{Step, Story};
 use crate::machine::Firmware;
@@ -11,6 +11,7 @@ pub fn missing(case: &Case, platform: &Platform) -> Option<String> {
     firmware_missing(case, platform)
         .or_else(|| loaders::missing(&case.machine))
         .or_else(|| lab::missing(&case.machine))
+        .or_else(|| tpm::missing(&case.machine))
         .or_else(|| commands_missing(&case.story, &platform.qemu.version))
         .or_else(|| flash::missing(&case.story, platform))
 }

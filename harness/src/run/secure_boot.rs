@@ -1,9 +1,10 @@
 //! The keys of Secure Boot that a machine finds in its store, as variables: certificates of the project's signers, and digests of the
 //! programs on the machine's own media.
 
-use bootwright_images::{Nonce, Signer, authenticode, payload};
+use bootwright_images::{Nonce, Signer};
 
 use super::error::RunError;
+use super::programs;
 use crate::evidence::nvram::{DatabaseEntry, NewVariable, secure_boot_variables};
 use crate::machine::{Machine, Signature};
 
@@ -17,14 +18,7 @@ pub fn variables(machine: &Machine, nonce: impl Fn(&str) -> Nonce) -> Result<Vec
     let certificate = |signer: Signer| DatabaseEntry::Certificate(signer.certificate().to_vec());
     let entry = |signature: &Signature| match signature {
         Signature::Certificate(signer) => Ok(certificate(*signer)),
-        Signature::Program(medium) => {
-            let device = machine.device_with_medium(medium);
-            let after = device.and_then(|device| machine.devices[device].medium.as_ref()?.after()).unwrap_or_default();
-            let program = payload::efi_application_for(machine.board.facts().efi, medium, nonce(medium), after);
-            let digest = program.and_then(|program| authenticode::sha256(&program));
-            let digest = digest.map_err(|error| RunError::because(format!("the program of \"{medium}\""), error))?;
-            Ok(DatabaseEntry::Sha256(digest))
-        }
+        Signature::Program(medium) => programs::of_medium(machine, medium, &nonce).map(DatabaseEntry::Sha256),
     };
     let platform: Vec<DatabaseEntry> = keys.platform.map(certificate).into_iter().collect();
     let allowed: Vec<DatabaseEntry> = keys.allowed.iter().map(entry).collect::<Result<_, RunError>>()?;

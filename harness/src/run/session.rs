@@ -5,6 +5,7 @@
 //! in the files beside it.
 
 use std::collections::BTreeSet;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use super::overlays::Snapshots;
 use super::pace::Pace;
 use super::prepare::Prepared;
 use super::standstill::Limits;
+use super::tpm::RunningTpm;
 use super::variable_store::{DecodedStores, VariableStoreFile};
 use super::watch::Watch;
 use super::{fw_cfg, lab, menu_names, seed};
@@ -69,6 +71,8 @@ pub struct Session<'a> {
     pub(super) has_exchanged: bool,
     /// `None` until the first power-on.
     vm: Option<Vm>,
+    /// What plays its TPM, where it has one, since the last power-on.
+    tpm: Option<RunningTpm>,
     /// The networks that are on, of the last power-on and, while the machine moves, of the one before.
     networks: Vec<RunningNetworks>,
     network_record: NetworkRecord,
@@ -122,6 +126,7 @@ impl<'a> Session<'a> {
             recorder,
             watch,
             vm: None,
+            tpm: None,
             networks: Vec::new(),
             network_record: NetworkRecord::default(),
             host_reads: None,
@@ -186,7 +191,15 @@ impl<'a> Session<'a> {
         }
         vm.power_off();
         self.count_processor();
+        self.end_tpm();
         look
+    }
+
+    /// A TPM that ended before its QEMU, or not well, proves nothing.
+    fn end_tpm(&mut self) {
+        if let Some(exit) = self.tpm.take().and_then(RunningTpm::power_off) {
+            self.recorder.fail(&format!("the program that plays the TPM has ended: {exit}; see tpm.log"));
+        }
     }
 
     /// How long its networks waited for a processor.
@@ -223,6 +236,7 @@ impl<'a> Session<'a> {
         let views = Views::of(asked, &self.prepared.layout, names, &trace, &nvram.boot[1].options);
         let views = views.with_timeout(nvram.timeout);
         let [before, after] = &nvram.boot;
+        let views = views.with_measured(asked, names, &trace, &self.prepared.programs);
         let views = views.with_given(asked, names, &trace, before, after);
         let views = match &self.host_reads {
             Some(lists) => views.with_host(lists.bootorder.as_deref(), lists.bios_geometry.as_deref()),
@@ -354,13 +368,18 @@ impl<'a> Session<'a> {
 
     fn spawn(&mut self, machine: &Machine, files: &Files, mode: StartMode) -> Result<Vm, VmError> {
         let (networks, far) = self.prepared.networks.power_on(&self.recorder)?;
-        let (others, env): (Vec<_>, Vec<_>) = far.lab.into_iter().unzip();
+        let (mut others, env): (Vec<_>, Vec<_>) = far.lab.into_iter().unzip();
+        self.end_tpm();
+        let tpm = machine.tpm.map(|_| RunningTpm::power_on(self.prepared.folder.path())).transpose()?;
+        let (tpm, socket) = tpm.unzip();
+        let wired = socket.as_ref().map(AsRawFd::as_raw_fd);
+        (self.tpm, others) = (tpm, others.into_iter().chain(socket).collect());
         let ports = Ports::new(far.nics, others)?;
         let (qmp, debugcon, nics) = ports.numbers();
         let serial = ports.serial().to_owned();
         let qemu = &self.platform.qemu;
         let incoming = mode != StartMode::Cold;
-        let wiring = Wiring::Harness { qmp, serial, debugcon, nics, sandbox: qemu.sandbox, incoming };
+        let wiring = Wiring::Harness { qmp, serial, debugcon, nics, sandbox: qemu.sandbox, incoming, tpm: wired };
         let argv = argv::argv(machine, &self.prepared.layout, files, &wiring);
         let folder = self.prepared.folder.path();
         let wrapped = machine.bridge().map(|_| lab::wrapped(&qemu.command));

@@ -47,6 +47,7 @@ fn machine_is_cold(machine: &Machine, platform: &Platform) -> Option<&'static st
         (boot != BootOptions::default(), "it has boot options besides strict"),
         (machine.vga || machine.serial_console || machine.extra_serial_ports > 0, "it has other consoles"),
         (!machine.variable_store.is_default(), "it has a variable store of its own"),
+        (machine.tpm.is_some(), "it has a TPM, which firmware tells of its own beginning"),
     ];
     let of_machine = conditions.into_iter().find_map(|(holds, reason)| holds.then_some(reason));
     of_machine.or_else(|| device_is_cold(machine, platform))

@@ -6,10 +6,14 @@ mod given;
 mod handed_over;
 mod holes;
 mod lines;
+mod measured;
 mod secure_boot;
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::evidence::measured::Register;
 use crate::evidence::nvram::BootOptions;
 use crate::machine::layout::Layout;
 use crate::machine::paths;
@@ -18,6 +22,7 @@ use crate::trace::{Names, Outcome, Payload, Start, Trace, option_number};
 pub use given::BootStore;
 pub use handed_over::Mistold;
 pub use lines::{FwCfgList, Lines, Stale};
+use measured::Fault;
 
 /// The views of one run; `None` where the firmware does not have one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -65,6 +70,9 @@ pub struct Views {
     /// What firmware made of the boot variables that were in the store at power-on, where that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub given: Option<String>,
+    /// What the TPM was told of the boot, where that is not what happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub measured: Option<String>,
     /// What the program that ran read of Secure Boot, where that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secure_boot: Option<String>,
@@ -110,6 +118,7 @@ impl Views {
             missing: withheld(payload).or_else(|| missing(machine, payload, options)).or_else(|| no_current(trace)),
             unpruned: unpruned(machine, names, trace, options),
             given: None,
+            measured: None,
             secure_boot: secure_boot::difference(machine, payload),
             mistold: handed_over::mistold(machine, trace),
             host: None,
@@ -128,6 +137,22 @@ impl Views {
         after: &BootStore,
     ) -> Views {
         Views { given: given::difference(machine, names, trace, before, after), ..self }
+    }
+
+    /// Adds what the TPM was told; `programs` has the digest of each medium's program.
+    pub(crate) fn with_measured(
+        mut self,
+        machine: &Machine,
+        names: &Names,
+        trace: &Trace,
+        programs: &BTreeMap<String, Register>,
+    ) -> Views {
+        match measured::check(machine, names, trace, programs) {
+            Ok(()) => {}
+            Err(Fault::Hole(what)) => self.hole = self.hole.or(Some(what)),
+            Err(Fault::Differs(what)) => self.measured = Some(what),
+        }
+        self
     }
 
     /// Adds the variable Timeout as the guest left it.
@@ -181,7 +206,7 @@ impl Views {
             let asked = self.asked_devices.clone().unwrap_or_default();
             return Err(format!("the order that was asked for is [{asked}], and there are still options of [{kept}]"));
         }
-        if let Some(differs) = self.given.as_ref().or(self.secure_boot.as_ref()) {
+        if let Some(differs) = self.given.as_ref().or(self.secure_boot.as_ref()).or(self.measured.as_ref()) {
             return Err(differs.clone());
         }
         if options_agree && reported_agrees {

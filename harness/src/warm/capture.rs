@@ -124,8 +124,15 @@ impl Capture<'_> {
         let ports = Ports::new(Vec::new(), debugger.into_iter().collect())?;
         let (qmp, debugcon, _) = ports.numbers();
         let serial = ports.serial().to_owned();
-        let wiring =
-            Wiring::Harness { qmp, serial, debugcon, nics: Vec::new(), sandbox: qemu.sandbox, incoming: false };
+        let wiring = Wiring::Harness {
+            qmp,
+            serial,
+            debugcon,
+            nics: Vec::new(),
+            sandbox: qemu.sandbox,
+            incoming: false,
+            tpm: None,
+        };
         let mut start = Command::new(qemu.command.first().cloned().unwrap_or_default());
         start.args(qemu.command.iter().skip(1)).args(argv(&machine, &layout, &files, &wiring));
         if let Some(number) = number {

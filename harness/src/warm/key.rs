@@ -51,6 +51,7 @@ impl Key {
             nics: Vec::new(),
             sandbox: platform.qemu.sandbox,
             incoming: false,
+            tpm: None,
         };
         Ok(Key {
             format: FORMAT,

@@ -42,11 +42,15 @@ pub enum Wiring {
         sandbox: bool,
         /// The machine's state comes from another QEMU (`-incoming defer`).
         incoming: bool,
+        /// The socket to the TPM, where it has one.
+        tpm: Option<i32>,
     },
     /// A person at a terminal: serial port on standard output, debug console in a file, networks without a peer.
     ByHand {
         /// File for the debug console.
         debugcon: PathBuf,
+        /// The socket of the TPM, where it has one.
+        tpm: Option<PathBuf>,
     },
 }
 
@@ -84,6 +88,7 @@ pub fn argv(machine: &Machine, layout: &Layout, files: &Files, wiring: &Wiring) 
         argv.two("-device", &option("usb-hub", &words));
     }
     devices(&mut argv, machine, layout, files, wiring);
+    tpm(&mut argv, machine, wiring);
     argv.0
 }
 
@@ -326,7 +331,7 @@ fn ports(argv: &mut Argv, machine: &Machine, wiring: &Wiring) {
                 argv.two("-incoming", "defer");
             }
         }
-        Wiring::ByHand { debugcon } => {
+        Wiring::ByHand { debugcon, .. } => {
             argv.two("-serial", "mon:stdio");
             argv.two("-chardev", &join(&[("file,id", text("debugcon")), ("path", text(debugcon.display()))]));
         }
@@ -385,6 +390,20 @@ fn devices(argv: &mut Argv, machine: &Machine, layout: &Layout, files: &Files, w
         } else if let Some(words) = device_option(device, placed, index) {
             argv.two("-device", &words);
         }
+    }
+}
+
+/// The TPM, which another process plays.
+fn tpm(argv: &mut Argv, machine: &Machine, wiring: &Wiring) {
+    let facts = machine.board.facts();
+    let device = machine.tpm.and_then(|tpm| facts.tpm.iter().find(|(way, _)| *way == tpm));
+    let socket = match wiring {
+        Wiring::Harness { tpm, .. } => tpm.map(|fd| ("fd", text(fd))),
+        Wiring::ByHand { tpm, .. } => tpm.as_ref().map(|path| ("path", text(path.display()))),
+    };
+    if let (Some((_, device)), Some(socket)) = (device, socket) {
+        argv.two("-chardev", &option("socket", &[("id", text("tpm")), socket]));
+        argv.two("-tpmdev", "emulator,id=tpm0,chardev=tpm").two("-device", &format!("{device},tpmdev=tpm0"));
     }
 }
 

@@ -13,7 +13,7 @@
 
 use super::{
     Accelerator, BlockSize, Board, BootOptions, Clock, Device, DeviceClass, Firmware, GivenSystem, KernelFiles,
-    Machine, Medium, Network, Nic, NicModel, OptionRom, Place, ScsiAdapter, UsbController, Value, VariableStore,
+    Machine, Medium, Network, Nic, NicModel, OptionRom, Place, ScsiAdapter, Tpm, UsbController, Value, VariableStore,
 };
 
 impl Machine {
@@ -48,6 +48,7 @@ impl Machine {
             kernel: None,
             system: None,
             secure_boot: false,
+            tpm: None,
             variable_store: VariableStore::default(),
         }
     }
@@ -274,6 +275,12 @@ impl Machine {
     /// Enforces Secure Boot.
     pub fn secure_boot(mut self) -> Machine {
         self.secure_boot = true;
+        self
+    }
+
+    /// Has a TPM 2.0.
+    pub fn tpm(mut self, tpm: Tpm) -> Machine {
+        self.tpm = Some(tpm);
         self
     }
 

@@ -132,6 +132,11 @@ impl Layout {
         if machine.secure_boot && machine.board != Board::Q35 {
             return Err(LayoutError::NoSmm { board: machine.board.name() });
         }
+        if let Some(tpm) = machine.tpm
+            && !machine.board.facts().tpm.iter().any(|(way, _)| *way == tpm)
+        {
+            return Err(LayoutError::NoTpm { board: machine.board, tpm });
+        }
         let mut programs = machine.variable_store.keys.iter().flat_map(SecureBootKeys::programs);
         if let Some(name) = programs.find(|name| machine.device_with_medium(name).is_none()) {
             return Err(LayoutError::NoSuchProgram(name.to_owned()));

@@ -37,6 +37,7 @@ mod property;
 mod secure_boot;
 mod store;
 mod system;
+mod tpm;
 mod written;
 
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,7 @@ pub use property::Value;
 pub use secure_boot::{SecureBootKeys, Signature};
 pub use store::{Access, Damage, VariableStore};
 pub use system::{FileContent, GivenSystem, SystemBootCode, SystemFiles};
+pub use tpm::Tpm;
 
 /// The firmware that a machine starts with. Exhaustive on purpose: where cases tell firmware apart, the compiler names every
 /// place that a new one must be thought of.
@@ -445,6 +447,9 @@ pub struct Machine {
     /// What UEFI firmware keeps its variables in.
     #[serde(default, skip_serializing_if = "VariableStore::is_default")]
     pub variable_store: VariableStore,
+    /// Its TPM 2.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tpm: Option<Tpm>,
 }
 
 impl Machine {

@@ -60,6 +60,7 @@ pub(super) fn resolve(
         ovmf: trees.ovmf.or(others.ovmf),
         ovmf_secure_boot: trees.ovmf_secure_boot.or(others.ovmf_secure_boot),
         aavmf: trees.aavmf.or(others.aavmf),
+        aavmf_secure_boot: trees.aavmf_secure_boot.or(others.aavmf_secure_boot),
         ..trees
     };
     assemble(format!("dir:{}", given.display()), architecture, qemu, found, &|files| version::packaged(host, files))

@@ -98,6 +98,15 @@ impl Descriptors {
         both.next().or_else(|| self.usable.iter().find(plain))
     }
 
+    /// The build for `virt` with Secure Boot and a template without keys; `None` where it is the plain one.
+    pub(super) fn in_setup_mode(&self, qemu: QemuVersion) -> Option<&Descriptor> {
+        let virt = format!("virt-{}.{}", qemu.major, qemu.minor);
+        let keyless =
+            |entry: &&Descriptor| !entry.has("enrolled-keys") && entry.fits(&virt) && entry.has("secure-boot");
+        let plain = self.plain(qemu).map(|entry| &entry.code);
+        self.usable.iter().filter(keyless).find(|entry| Some(&entry.code) != plain)
+    }
+
     /// The Secure Boot build; one whose template has keys enrolled goes before one in setup mode.
     pub(super) fn secure_boot(&self, qemu: QemuVersion) -> Option<&Descriptor> {
         let secure = |entry: &&Descriptor| entry.has("secure-boot") && entry.fits(&q35(qemu));

@@ -62,6 +62,8 @@ pub enum Part {
     Iproute,
     /// `lighttpd`.
     Lighttpd,
+    /// `swtpm`.
+    Swtpm,
     /// `pxelinux.0`.
     Pxelinux,
     /// `ldlinux.c32` and other modules of Syslinux.
@@ -185,6 +187,7 @@ impl Family {
             (Part::Iproute, Fedora) => &["iproute"],
             (Part::Iproute, _) => &["iproute2"],
             (Part::Lighttpd, _) => &["lighttpd"],
+            (Part::Swtpm, _) => &["swtpm"],
             (Part::Pxelinux, Debian) => &["pxelinux"],
             (Part::Pxelinux | Part::Syslinux, Fedora) => &["syslinux-tftpboot"],
             (Part::Syslinux, Debian) => &["syslinux-common"],

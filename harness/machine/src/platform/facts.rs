@@ -24,6 +24,9 @@ pub struct Platform {
     pub ovmf_secure_boot: Option<Ovmf>,
     /// The plain AAVMF build (edk2 for `virt`) and its VARS template, where the architecture is aarch64.
     pub aavmf: Option<Ovmf>,
+    /// The AAVMF build with Secure Boot and with a TPM 2.0, and a VARS template without keys; `None` where the plain one is the only
+    /// one.
+    pub aavmf_secure_boot: Option<Ovmf>,
     /// Option ROMs by file name (for example `efi-virtio.rom`) as QEMU will find them.
     pub option_roms: Vec<FirmwareFile>,
 }

@@ -60,9 +60,12 @@ pub(super) fn found(
             option_roms,
             ..Found::default()
         },
-        Architecture::Aarch64 => {
-            Found { aavmf: descriptors.plain(qemu).and_then(locate), option_roms, ..Found::default() }
-        }
+        Architecture::Aarch64 => Found {
+            aavmf: descriptors.plain(qemu).and_then(locate),
+            aavmf_secure_boot: descriptors.in_setup_mode(qemu).and_then(locate),
+            option_roms,
+            ..Found::default()
+        },
     }
 }
 
@@ -73,6 +76,7 @@ pub(super) struct Found {
     pub ovmf: Option<OvmfFiles>,
     pub ovmf_secure_boot: Option<OvmfFiles>,
     pub aavmf: Option<OvmfFiles>,
+    pub aavmf_secure_boot: Option<OvmfFiles>,
     pub option_roms: Vec<PathBuf>,
 }
 
@@ -150,8 +154,8 @@ pub(super) fn assemble(
     found: Found,
     packages: &dyn Fn(&[PathBuf]) -> BTreeMap<PathBuf, String>,
 ) -> Result<Platform, PlatformError> {
-    let ovmf_files =
-        [&found.ovmf, &found.ovmf_secure_boot, &found.aavmf].into_iter().flatten().flat_map(OvmfFiles::paths);
+    let builds = [&found.ovmf, &found.ovmf_secure_boot, &found.aavmf, &found.aavmf_secure_boot];
+    let ovmf_files = builds.into_iter().flatten().flat_map(OvmfFiles::paths);
     let files: Vec<PathBuf> = found.option_roms.iter().chain(ovmf_files).chain(&found.seabios).cloned().collect();
     let packaged = packages(&files);
     let file = |path: &Path| described(path, &packaged);
@@ -174,6 +178,7 @@ pub(super) fn assemble(
         ovmf: ovmf(found.ovmf)?,
         ovmf_secure_boot: ovmf(found.ovmf_secure_boot)?,
         aavmf: ovmf(found.aavmf)?,
+        aavmf_secure_boot: ovmf(found.aavmf_secure_boot)?,
         option_roms,
     })
 }

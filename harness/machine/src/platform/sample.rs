@@ -21,6 +21,7 @@ pub fn platform(major: u32, minor: u32) -> Platform {
         ovmf: None,
         ovmf_secure_boot: None,
         aavmf: None,
+        aavmf_secure_boot: None,
         option_roms: Vec::new(),
     }
 }

@@ -60,6 +60,17 @@ pub fn check(case: &Case) -> Result<(), Misplaced> {
             return Err(at([Key::from("control")], problem));
         }
     }
+    if case.machine.tpm.is_some() {
+        let stories = std::iter::once(&case.story).chain(case.stories.iter().map(|(_, story)| story));
+        for (place, step) in stories.flat_map(|story| story.steps.iter().enumerate()) {
+            if matches!(step, Step::Migrate(_)) || step.needs_overlays() {
+                let problem = format!(
+                    "{step}: wanted a story without it, or a machine without a TPM, whose state stays where it is"
+                );
+                return Err(at([Key::from("story"), place.into()], problem));
+            }
+        }
+    }
     if let Some((other, expected)) = &case.beside {
         machine(other, &["beside", "machine"])?;
         expectation(expected, other, &["beside", "expectation"])?;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::case::story::{Step, Story};
-use crate::machine::{Firmware, Machine, Medium, Network};
+use crate::machine::{Board, Firmware, Machine, Medium, Network, Tpm};
 use crate::verdict::{Expectation, OnLan};
 
 fn case() -> Case {
@@ -28,6 +28,21 @@ fn a_case_reads_back_equal_from_both_formats() {
         let text = write(&case(), format).unwrap();
         assert_eq!(read(&text, format, "a").unwrap(), case(), "{text}");
     }
+}
+
+#[test]
+fn a_machine_with_a_tpm_neither_moves_nor_returns_and_has_the_way_that_its_board_has() {
+    let machine = Machine::q35(Firmware::Ovmf).virtio_blk(Medium::bootable("disk")).bootindex(1).tpm(Tpm::Crb);
+    let with = |machine: Machine, story: Story| {
+        let case = Case::new("mine::tpm").machine(machine).story(story).expect(Expectation::boots("disk"));
+        super::check::check(&case).map_err(|wrong| wrong.problem)
+    };
+    assert_eq!(with(machine.clone(), Story::new().reset()), Ok(()));
+    let refused = with(machine.clone(), Story::new().reset().snapshot("a")).unwrap_err();
+    assert!(refused.ends_with("or a machine without a TPM, whose state stays where it is"), "{refused}");
+    let mut virt = machine;
+    (virt.board, virt.firmware) = (Board::Virt, Firmware::Aavmf);
+    assert!(with(virt, Story::new()).unwrap_err().contains("virt has no TPM by crb: wanted tis"));
 }
 
 #[test]

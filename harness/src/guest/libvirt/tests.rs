@@ -55,7 +55,7 @@ fn our_own_command_line_says_the_same(#[case] xml: &str) {
     let media = layout.devices.iter().map(|placed| placed.kind.map(|_| PathBuf::from("medium"))).collect();
     let flash = guest.firmware.uefi().map(|_| PathBuf::from("OVMF.fd"));
     let files = Files { media, code: flash.clone(), vars: flash, ..Files::default() };
-    let text = argv(&machine, &layout, &files, &Wiring::ByHand { debugcon: "log".into() });
+    let text = argv(&machine, &layout, &files, &Wiring::ByHand { debugcon: "log".into(), tpm: None });
     let quoted: Vec<String> = text.iter().map(|word| format!("'{word}'")).collect();
     let own = line("own", &format!("qemu-system-x86_64 {}", quoted.join(" ")));
     let found = differences(&guest, &own);

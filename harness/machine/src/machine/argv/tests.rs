@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::machine::Firmware;
-use crate::machine::{Medium, Network, Place, ScsiAdapter, UsbController, VariableStore};
+use crate::machine::{Board, Medium, Network, Place, ScsiAdapter, Tpm, UsbController, VariableStore};
 use bootwright_lan::LanSpec;
 
 /// One line for each option, with the value that follows it.
@@ -18,7 +18,7 @@ fn text(argv: &[String]) -> String {
 
 fn harness(nics: &[i32]) -> Wiring {
     let serial = "serial-0".to_owned();
-    Wiring::Harness { qmp: 10, serial, debugcon: 12, nics: nics.to_vec(), sandbox: true, incoming: false }
+    Wiring::Harness { qmp: 10, serial, debugcon: 12, nics: nics.to_vec(), sandbox: true, incoming: false, tpm: None }
 }
 
 /// A file for each device that has a medium.
@@ -153,7 +153,7 @@ fn every_device_class_on_pc() {
 fn every_device_class_on_pc_by_hand() {
     let machine = everything_on_pc();
     let files = Files { media: media(&machine), ..Files::default() };
-    golden("every-class-pc-by-hand", &machine, &files, &Wiring::ByHand { debugcon: "debugcon.log".into() });
+    golden("every-class-pc-by-hand", &machine, &files, &Wiring::ByHand { debugcon: "debugcon.log".into(), tpm: None });
 }
 
 #[test]
@@ -240,4 +240,27 @@ fn a_virt_has_two_flashes_a_processor_of_64_bits_and_no_port_of_a_pc() {
     let lines = (0..2).filter_map(|index| crate::machine::paths::bootorder_line(&machine, &layout, index));
     let wanted = ["/pci@ffffffffffffffff/scsi@3/disk@0,0", "/pci@ffffffffffffffff/pci8086,2922@4/drive@0/disk@0"];
     assert_eq!(lines.collect::<Vec<_>>(), wanted);
+}
+
+#[test]
+fn a_tpm_is_played_at_the_other_end_of_a_socket() {
+    let argv = |machine: Machine, wiring: &Wiring| {
+        let layout = Layout::of(&machine).unwrap();
+        let argv = argv(&machine, &layout, &Files::default(), wiring);
+        argv[argv.len().saturating_sub(6)..].join(" ")
+    };
+    let wired = |tpm| match harness(&[]) {
+        Wiring::Harness { qmp, serial, debugcon, nics, sandbox, incoming, .. } => {
+            Wiring::Harness { qmp, serial, debugcon, nics, sandbox, incoming, tpm }
+        }
+        other => other,
+    };
+    let q35 = Machine::q35(Firmware::Ovmf).tpm(Tpm::Crb);
+    let wanted = "-chardev socket,id=tpm,fd=14 -tpmdev emulator,id=tpm0,chardev=tpm -device tpm-crb,tpmdev=tpm0";
+    assert_eq!(argv(q35, &wired(Some(14))), wanted);
+    let by_hand = Wiring::ByHand { debugcon: "log".into(), tpm: Some("by-hand-tpm/socket".into()) };
+    let wanted = "-chardev socket,id=tpm,path=by-hand-tpm/socket -tpmdev emulator,id=tpm0,chardev=tpm \
+                  -device tpm-tis-device,tpmdev=tpm0";
+    assert_eq!(argv(Machine::new(Firmware::Aavmf, Board::Virt).tpm(Tpm::Tis), &by_hand), wanted);
+    assert!(!argv(Machine::q35(Firmware::Ovmf), &wired(None)).contains("tpm"));
 }

@@ -2,6 +2,7 @@
 
 use bootwright_images::EfiMachine;
 
+use crate::machine::Tpm;
 use crate::machine::pci_address::PciAddress;
 use crate::platform::Architecture;
 
@@ -33,6 +34,8 @@ pub struct BoardFacts {
     /// The line of fw_cfg `bootorder` of the option ROM that QEMU adds for a kernel that it is given, before all others
     /// (`x86_load_linux` in `hw/i386/x86-common.c`); `None` where it adds none.
     pub kernel_rom: Option<&'static str>,
+    /// Its TPM 2.0 by way of access, by QEMU's device names.
+    pub tpm: &'static [(Tpm, &'static str)],
     /// Where UEFI firmware and its variable store lie.
     pub store: FirmwareStore,
 }

@@ -25,6 +25,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     exit: Some("imaginary-exit"),
     debug_console: Some("imaginary-console"),
     kernel_rom: None,
+    tpm: &[],
     store: FirmwareStore::Pflash { code: 3, variables: 4 },
 };
 
@@ -58,7 +59,7 @@ mod tests {
     fn the_command_line_follows_a_boards_facts() {
         let machine = machine();
         let files = Files { code: Some(PathBuf::from("/code")), vars: Some("/vars".into()), ..Files::default() };
-        let wiring = Wiring::ByHand { debugcon: PathBuf::from("debugcon.log") };
+        let wiring = Wiring::ByHand { debugcon: PathBuf::from("debugcon.log"), tpm: None };
         let line = argv(&machine, &Layout::of(&machine).unwrap(), &files, &wiring).join(" ");
         for words in [
             "-machine imaginary,accel=tcg",

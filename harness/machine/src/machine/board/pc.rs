@@ -3,6 +3,7 @@
 use bootwright_images::EfiMachine;
 
 use super::{BoardFacts, Expander, FirmwareStore, FloppyController, RootBus};
+use crate::machine::Tpm;
 use crate::machine::pci_address::PciAddress;
 use crate::platform::Architecture;
 
@@ -26,5 +27,6 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     exit: Some("isa-debug-exit,iobase=0xf4,iosize=4"),
     debug_console: Some("isa-debugcon,iobase=0x402"),
     kernel_rom: Some("/rom@genroms/linuxboot_dma.bin"),
+    tpm: &[(Tpm::Crb, "tpm-crb"), (Tpm::Tis, "tpm-tis")],
     store: FirmwareStore::Pflash { code: 0, variables: 1 },
 };

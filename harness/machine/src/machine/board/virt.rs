@@ -6,6 +6,7 @@
 use bootwright_images::EfiMachine;
 
 use super::{BoardFacts, Expander, FirmwareStore, RootBus};
+use crate::machine::Tpm;
 use crate::platform::Architecture;
 
 pub(super) const FACTS: BoardFacts = BoardFacts {
@@ -28,5 +29,6 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     exit: None,
     debug_console: None,
     kernel_rom: None,
+    tpm: &[(Tpm::Tis, "tpm-tis-device")],
     store: FirmwareStore::Pflash { code: 0, variables: 1 },
 };

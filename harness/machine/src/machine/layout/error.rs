@@ -1,6 +1,6 @@
 //! Why a machine cannot be laid out.
 
-use crate::machine::UnknownNic;
+use crate::machine::{Board, Tpm, UnknownNic};
 
 /// A machine that cannot be laid out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +23,14 @@ pub enum LayoutError {
     NoSmm {
         /// The board's name.
         board: &'static str,
+    },
+    /// A TPM by a way that the board does not have.
+    #[error("{} has no TPM by {}: wanted {}", board.name(), tpm.word(), ways(*board))]
+    NoTpm {
+        /// The board.
+        board: Board,
+        /// The way.
+        tpm: Tpm,
     },
     /// A database of Secure Boot names the program of a medium that is in no drive.
     #[error("the keys of Secure Boot name the program of \"{0}\", and no drive of the machine has that medium")]
@@ -111,6 +119,12 @@ pub enum LayoutError {
     },
 }
 
+/// The ways to a TPM that a board has.
+fn ways(board: Board) -> String {
+    let ways: Vec<&str> = board.facts().tpm.iter().map(|(tpm, _)| tpm.word()).collect();
+    if ways.is_empty() { "none".to_owned() } else { ways.join(" or ") }
+}
+
 impl LayoutError {
     /// Index of the device that the layout stumbled over; `named` gives the last device that has a medium of this name.
     pub fn device(&self, named: impl FnOnce(&str) -> Option<usize>) -> Option<usize> {
@@ -125,7 +139,7 @@ impl LayoutError {
             | LayoutError::NoAdapter { device }
             | LayoutError::NoSuchNetwork { device, .. } => Some(*device),
             LayoutError::NameOfDevice(name) | LayoutError::MediumTwice(name) => named(name),
-            LayoutError::NoSmm { .. } | LayoutError::NoSuchProgram(_) => None,
+            LayoutError::NoSmm { .. } | LayoutError::NoTpm { .. } | LayoutError::NoSuchProgram(_) => None,
         }
     }
 }

@@ -1,0 +1,43 @@
+//! The EFI applications on a machine's media and on its networks, and their digests as firmware measures them.
+
+use std::collections::BTreeMap;
+
+use bootwright_images::{ImageError, Nonce, authenticode, payload};
+
+use super::error::RunError;
+use crate::machine::{Machine, Program};
+
+/// Authenticode SHA-256 of each medium's program, where its medium has one of the project's.
+///
+/// # Errors
+///
+/// The medium whose program could not be made.
+pub fn digests(machine: &Machine, nonce: impl Fn(&str) -> Nonce) -> Result<BTreeMap<String, [u8; 32]>, RunError> {
+    let media = machine.devices.iter().filter_map(|device| device.medium.as_ref());
+    let mut digests = BTreeMap::new();
+    for medium in media.filter(|medium| medium.after().is_some()) {
+        digests.insert(medium.name.clone(), of_medium(machine, &medium.name, &nonce)?);
+    }
+    let served = machine.networks.iter().flat_map(|network| &network.served);
+    for served in served.filter(|served| matches!(served.program, Program::Efi | Program::EfiAa64)) {
+        let digest = served.bytes(nonce(&served.medium)).and_then(|program| authenticode::sha256(&program));
+        digests.insert(served.medium.clone(), digest.map_err(|error| of(&served.medium, error))?);
+    }
+    Ok(digests)
+}
+
+/// That of one medium in a drive.
+///
+/// # Errors
+///
+/// That its program could not be made.
+pub fn of_medium(machine: &Machine, medium: &str, nonce: impl Fn(&str) -> Nonce) -> Result<[u8; 32], RunError> {
+    let device = machine.device_with_medium(medium);
+    let after = device.and_then(|device| machine.devices[device].medium.as_ref()?.after()).unwrap_or_default();
+    let program = payload::efi_application_for(machine.board.facts().efi, medium, nonce(medium), after);
+    program.and_then(|program| authenticode::sha256(&program)).map_err(|error| of(medium, error))
+}
+
+fn of(medium: &str, error: ImageError) -> RunError {
+    RunError::because(format!("the program of \"{medium}\""), error)
+}
