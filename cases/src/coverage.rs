@@ -50,6 +50,9 @@ const LEFT_OUT: &[(&str, Pair, &str)] = &[
     ("aarch64", [("arch", &[]), ("firmware", &[])], "an architecture is one firmware's"),
     ("aarch64", [("arch", &[]), ("machine", &[])], "an architecture is one firmware's"),
     ("aarch64", [("firmware", &[]), ("machine", &[])], "guests of one network, each on a board of its own"),
+    ("tpm", [("firmware", &["aavmf"]), ("tpm", &["crb"])], "virt has a TPM by TIS alone"),
+    ("tpm", [("machine", &["virt"]), ("tpm", &["crb"])], "virt has a TPM by TIS alone"),
+    ("tpm", [("firmware", &[]), ("machine", &[])], "AAVMF is for virt, OVMF for the others"),
     ("alone", [("fat", &["fat12", "fat32"]), ("firmware", &["seabios"])], SEABIOS_READS_NO_FAT),
     ("alone", [("firmware", &[]), ("made-for", &[])], "a medium for one firmware is no boot entry of the other"),
     (

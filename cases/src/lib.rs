@@ -33,6 +33,7 @@ mod snapshot;
 mod strict;
 mod systems;
 mod tiers;
+mod tpm;
 mod triples;
 mod unlisted;
 mod vars;
@@ -77,6 +78,7 @@ pub fn all() -> Vec<Case> {
         ("network boot over a real bridge, firewall and servers", bridge::cases()),
         ("what users reported of their virtual machines", field::cases()),
         ("AAVMF on aarch64 does what OVMF does", aarch64::cases()),
+        ("what firmware measures into a TPM 2.0 is what happened", tpm::cases()),
     ];
     let about = |about: &str, mut case: Case| {
         case.about.get_or_insert_with(|| about.to_owned());
