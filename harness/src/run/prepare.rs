@@ -86,10 +86,7 @@ impl Prepared {
                 flash = Some(Flash::of(&case.story, &machine, platform)?);
             }
         }
-        let programs = match machine.tpm {
-            Some(_) => programs::digests(&machine, |medium| nonce(options.seed, &case.id, medium))?,
-            None => BTreeMap::new(),
-        };
+        let programs = programs::digests(&machine, |medium| nonce(options.seed, &case.id, medium))?;
         let partitions = media.esps.iter().map(|(medium, esp)| (paths::partition_node(esp), medium.clone()));
         let names = Names::of(&machine, &layout, &media.nonces, &media.sectors)
             .with_partitions(partitions)

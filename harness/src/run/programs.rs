@@ -7,7 +7,8 @@ use bootwright_images::{ImageError, Nonce, authenticode, payload};
 use super::error::RunError;
 use crate::machine::{Machine, Program};
 
-/// Authenticode SHA-256 of each medium's program, where its medium has one of the project's.
+/// Authenticode SHA-256 of each medium's program, where its medium has one of the project's; none for a machine without a TPM, which
+/// tells nobody of them.
 ///
 /// # Errors
 ///
@@ -15,6 +16,9 @@ use crate::machine::{Machine, Program};
 pub fn digests(machine: &Machine, nonce: impl Fn(&str) -> Nonce) -> Result<BTreeMap<String, [u8; 32]>, RunError> {
     let media = machine.devices.iter().filter_map(|device| device.medium.as_ref());
     let mut digests = BTreeMap::new();
+    if machine.tpm.is_none() {
+        return Ok(digests);
+    }
     for medium in media.filter(|medium| medium.after().is_some()) {
         digests.insert(medium.name.clone(), of_medium(machine, &medium.name, &nonce)?);
     }

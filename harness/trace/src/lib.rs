@@ -22,6 +22,7 @@ mod bios_names;
 mod boot_manager;
 pub mod bridge_port;
 pub mod damage;
+mod digits;
 mod drawn;
 pub mod effort;
 mod entries;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::payload::{hex, sum_of};
+use super::digits::{hex, sum_of};
 
 /// How each of these lines begins.
 const MAGIC: &str = "BOOTWRIGHT-TCG/1 ";

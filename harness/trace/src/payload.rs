@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::digits::{hex, percent_decoded, sum_of};
 use super::{Measured, Names};
 
 /// How every payload line begins.
@@ -137,14 +138,6 @@ pub(super) fn sum(line: &str) -> Option<String> {
     sum_of(line, MAGIC)
 }
 
-/// The same of a line that begins with `magic`.
-pub(super) fn sum_of(line: &str, magic: &str) -> Option<String> {
-    let begin = line.find(magic)?;
-    let (summed, _) = line.get(begin..)?.rsplit_once(" sum=")?;
-    let sum = summed.bytes().fold(0_u16, |sum, byte| sum.wrapping_add(byte.into()));
-    Some(format!("{sum:04x}"))
-}
-
 /// The same line with its sum, for tests.
 #[cfg(test)]
 pub(super) fn summed(line: &str) -> String {
@@ -175,26 +168,4 @@ fn geometry(text: &str) -> Option<(u32, u32, u32)> {
     let mut parts = text.split('/').map(|part| part.parse().ok());
     let triple = (parts.next()??, parts.next()??, parts.next()??);
     parts.next().is_none().then_some(triple)
-}
-
-pub(super) fn hex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> = text.chars().map(|c| Some(c.to_digit(16)? as u8)).collect();
-    let digits = digits?;
-    (digits.len() % 2 == 0).then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
-}
-
-pub(super) fn percent_decoded(text: &str) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        rest = tail;
-        if byte == b'%' {
-            let code = std::str::from_utf8(rest.get(..2)?).ok()?;
-            out.push(u8::from_str_radix(code, 16).ok()?);
-            rest = &rest[2..];
-        } else {
-            out.push(byte);
-        }
-    }
-    Some(out)
 }

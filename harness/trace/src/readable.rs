@@ -30,7 +30,7 @@ pub(super) mod text {
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u8>>, D::Error> {
         let text = Option::<String>::deserialize(from)?;
         let bytes = text.map(|text| {
-            let decoded = crate::payload::percent_decoded(&text);
+            let decoded = crate::digits::percent_decoded(&text);
             decoded.ok_or_else(|| D::Error::custom(format!("{text:?}: wanted %XX for bytes that are no text")))
         });
         bytes.transpose()
@@ -62,7 +62,7 @@ pub(super) mod hex {
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u8>>, D::Error> {
         let text = Option::<String>::deserialize(from)?;
         let bytes = text.map(|text| {
-            let decoded = crate::payload::hex(&text);
+            let decoded = crate::digits::hex(&text);
             decoded.ok_or_else(|| D::Error::custom(format!("{text:?}: wanted pairs of hexadecimal digits")))
         });
         bytes.transpose()
