@@ -19,6 +19,10 @@ pub struct Args {
     /// Match cases by their ids alone, whatever their platform.
     #[arg(long)]
     by_case: bool,
+    /// Name the boots that became slower by the guest's clock, by more than this and by more than their own spread (virtual
+    /// clock; both runs with --repeat).
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    slower: Option<f64>,
     /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
@@ -27,7 +31,7 @@ pub struct Args {
     html: Option<PathBuf>,
 }
 
-/// Prints the differences and returns the exit status: 1 if there are new failures, 2 if the runs have no case in
+/// Prints the differences and returns the exit status: 1 if there are new failures, or with `--slower` slower boots, 2 if the runs have no case in
 /// common, else 0.
 ///
 /// # Errors
@@ -46,6 +50,9 @@ pub fn run(args: Args) -> Result<u8, Box<dyn Error>> {
     let after = chosen(&after_file, second)?;
     let by_case = args.by_case || first != second;
     let mut comparison = if by_case { compare_by_case(&before, &after) } else { compare(&before, &after) };
+    if let Some(percent) = args.slower {
+        comparison = comparison.with_slower(&before, &after, by_case, percent)?;
+    }
     (comparison.before_root, comparison.after_root) = (root(&before_file), root(&after_file));
     if let Some(file) = &args.html {
         // a browser looks for links beside the page, wherever that is
@@ -61,6 +68,13 @@ pub fn run(args: Args) -> Result<u8, Box<dyn Error>> {
         println!("{comparison}");
     }
     Ok(comparison.exit_code())
+}
+
+/// `2` or `2%`.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).trim().parse();
+    let wanted = || format!("wanted a percentage from 0 to 1000, such as 2%, got {text:?}");
+    number.ok().filter(|percent: &f64| (0.0..=1000.0).contains(percent)).ok_or_else(wanted)
 }
 
 /// The report, or what it says of one platform.
@@ -91,6 +105,14 @@ fn report_file(run: &Path) -> Result<PathBuf, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_percentage_is_a_number_with_or_without_its_sign() {
+        assert_eq!(["2", "2%", "0.5 %"].map(percent), [Ok(2.0), Ok(2.0), Ok(0.5)]);
+        for wrong in ["", "%", "two", "-1", "1001", "NaN", "inf"] {
+            assert!(percent(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_missing_run_is_named_with_the_places_that_were_tried() {

@@ -1,5 +1,6 @@
 //! What changed between two runs of the same cases.
 
+mod guest_clock;
 mod page;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,6 +10,7 @@ use serde::Serialize;
 
 use super::{CaseResult, Report, Verdict, text};
 
+pub use guest_clock::GuestClock;
 pub use page::page;
 
 /// Least slowing, as a ratio, that counts however quiet the machine was.
@@ -33,6 +35,12 @@ pub struct Comparison {
     pub changed_traces: Vec<Change>,
     /// The same verdict after a guest time that is a quarter and a second longer or shorter.
     pub guest_times: Vec<Change>,
+    /// Slower by the guest's clock, by more than was asked for and by more than their own spread.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub guest_slower: Vec<Change>,
+    /// What that rests on, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guest_clock: Option<GuestClock>,
     /// Slower by more than the noise.
     pub slower: Vec<Slower>,
     /// The ratio under which a slowing is taken for noise.
@@ -210,21 +218,33 @@ fn trace(case: &CaseResult, with_reasons: bool) -> String {
 }
 
 impl Comparison {
-    /// 1 if there are new failures, else 0; 2 if the runs have no case in common.
+    /// 1 if there are new failures, or boots that are slower by the guest's clock where that was asked for, else 0; 2 if the runs have no
+    /// case in common.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self { common: 0, .. } => 2,
-            Self { new_failures, .. } if !new_failures.is_empty() => 1,
+            Self { new_failures, guest_slower, .. } if !new_failures.is_empty() || !guest_slower.is_empty() => 1,
             _ => 0,
         }
+    }
+
+    /// Adds the boots that took longer by the guest's clock, by more than so many percent.
+    ///
+    /// # Errors
+    ///
+    /// That no case was run often enough.
+    pub fn with_slower(self, before: &Report, after: &Report, by_case: bool, percent: f64) -> Result<Self, String> {
+        let (clock, guest_slower) = guest_clock::slower(before, after, by_case, percent)?;
+        Ok(Comparison { guest_slower, guest_clock: Some(clock), ..self })
     }
 }
 
 impl Comparison {
     /// The lists of changes with their titles, those that want attention first.
-    pub fn lists(&self) -> [(&'static str, &Vec<Change>); 5] {
+    pub fn lists(&self) -> [(&'static str, &Vec<Change>); 6] {
         [
             ("new failures", &self.new_failures),
+            ("slower by the guest's clock", &self.guest_slower),
             ("new passes", &self.new_passes),
             ("other verdicts", &self.other_verdicts),
             ("changed traces", &self.changed_traces),
@@ -274,6 +294,14 @@ impl std::fmt::Display for Comparison {
                 writeln!(text, "{title}: {}", distinct.len())?;
                 distinct.iter().try_for_each(|case| writeln!(text, "  {case}"))?;
             }
+        }
+        if let Some(GuestClock { percent, compared, unsteady, median_ratio }) = &self.guest_clock {
+            let slower = self.guest_slower.len();
+            writeln!(
+                text,
+                "by the guest's clock: {slower} of {compared} cases slower by more than {percent} %, all: x{median_ratio:.4}; \
+                 {unsteady} vary by more than that themselves"
+            )?;
         }
         write!(out, "{text}{}", self.summary())
     }
