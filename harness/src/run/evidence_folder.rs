@@ -84,6 +84,10 @@ impl EvidenceFolder {
         if !vga_text.is_empty() {
             self.bytes("vga-text.log", &vga_text)?;
         }
+        let measured = trace.payloads.last().and_then(|payload| payload.measured.as_ref());
+        if let Some(log) = measured.and_then(|measured| measured.log.as_ref()) {
+            self.bytes("event-log.bin", log)?;
+        }
         self.text("qmp.jsonl", &recorder.qmp_jsonl())?;
         let timeline = self.path.join("timeline.jsonl");
         let written = file::write_with(&timeline, |out| recorder.write_timeline(out));
