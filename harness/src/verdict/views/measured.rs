@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::digest::hex;
 use crate::evidence::measured::{self, CALLING, Event, RETURNING, Register, kind};
 use crate::machine::{Machine, SecureBootKeys, Signature};
-use crate::trace::{Attempt, Measured, Names, Payload, Trace};
+use crate::trace::{Attempt, Measured, Names, Payload, Start, Trace};
 
 /// The register that boot options and their programs are measured into.
 const OF_PROGRAMS: u32 = 4;
@@ -50,20 +50,35 @@ pub fn check(
     };
     let events = events(measured)?;
     let called = called(&events)?;
-    let attempts: Vec<&Attempt> = trace.attempts.iter().filter(|attempt| attempt.lap == trace.laps).collect();
-    if called.len() > attempts.len() {
-        let counts = format!("{} options were measured, and {} are in the log", called.len(), attempts.len());
-        return Err(Fault::Hole(format!("the firmware's log lacks an attempt: {counts}")));
-    }
-    if called.len() < attempts.len() {
-        let counts = format!("{} were tried, and {} were measured", attempts.len(), called.len());
-        return Err(Fault::Differs(format!("the TPM was told of fewer options than were tried: {counts}")));
-    }
-    for (attempt, called) in attempts.iter().zip(&called) {
-        option(names, trace, programs, attempt, called).map_err(Fault::Differs)?;
-    }
+    attempts(names, trace, programs, &called)?;
     order(&events, payload).map_err(Fault::Differs)?;
     authority(machine, &events).map_err(Fault::Differs)
+}
+
+/// Whether the options that were measured are those that were tried.
+fn attempts(
+    names: &Names,
+    trace: &Trace,
+    programs: &BTreeMap<String, Register>,
+    called: &[Called<'_>],
+) -> Result<(), Fault> {
+    let attempts: Vec<&Attempt> = trace.attempts.iter().filter(|attempt| attempt.lap == trace.laps).collect();
+    let (tried, measured) = (attempts.len(), called.len());
+    // before 2024.02 platform recovery does not announce what it starts (`recovery-signals-ready-to-boot`)
+    let recovered = attempts.iter().filter(|attempt| attempt.start == Start::Recovery).count();
+    if measured > tried {
+        let counts = format!("{measured} options were measured, and {tried} are in the log");
+        return Err(Fault::Hole(format!("the firmware's log lacks an attempt: {counts}")));
+    }
+    if measured < tried - recovered {
+        let counts = format!("{tried} were tried, and {measured} were measured");
+        return Err(Fault::Differs(format!("the TPM was told of fewer options than were tried: {counts}")));
+    }
+    if measured < tried {
+        return Ok(());
+    }
+    let mut pairs = attempts.iter().zip(called);
+    pairs.try_for_each(|(attempt, called)| option(names, trace, programs, attempt, called)).map_err(Fault::Differs)
 }
 
 /// The log's events, which must give the TPM's registers.

@@ -123,6 +123,19 @@ fn an_attempt_that_the_tpm_was_not_told_of_is_a_difference() {
 }
 
 #[test]
+fn what_recovery_starts_may_be_measured_or_not() {
+    let recovered = Attempt { start: Start::Recovery, ..attempt("left", Outcome::Failed) };
+    let mut silent = trace();
+    silent.attempts.insert(1, recovered);
+    assert_eq!(held(&machine(), &silent, &digests()), Ok(()));
+    let mut told = trace();
+    told.attempts[0].start = Start::Recovery;
+    assert_eq!(held(&machine(), &told, &digests()), Ok(()));
+    told.attempts[0].medium = Some("right".to_owned());
+    assert!(differs(&machine(), &told, &digests()).contains("was told of"));
+}
+
+#[test]
 fn the_log_of_another_boot_does_not_give_the_registers() {
     let Measured { registers, log } = recorded();
     let log = log.unwrap();
