@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::digest::hex;
 use crate::evidence::measured::{self, CALLING, Event, RETURNING, Register, kind};
 use crate::machine::{Machine, SecureBootKeys, Signature};
-use crate::trace::{Attempt, Measured, Names, Payload, Start, Trace};
+use crate::trace::{Attempt, Measured, Names, Outcome, Payload, Start, Trace};
 
 /// The register that boot options and their programs are measured into.
 const OF_PROGRAMS: u32 = 4;
@@ -143,12 +143,16 @@ fn option(
         .collect();
     let ran = |medium: &String| trace.payloads.iter().any(|payload| payload.medium_of_nonce.as_ref() == Some(medium));
     let target = &attempt.target;
-    match attempt.medium.as_ref().filter(|medium| programs.contains_key(*medium) && ran(medium)) {
-        Some(medium) if measured != [format!("\"{medium}\"")] => {
+    // of several options of one medium some may lead to nothing
+    let tried = trace.attempts.iter().filter(|other| other.lap == trace.laps && other.medium == attempt.medium).count();
+    let must = attempt.outcome == Some(Outcome::Booted) || tried == 1 || !measured.is_empty();
+    match attempt.medium.as_ref().filter(|medium| must && programs.contains_key(*medium) && ran(medium)) {
+        // iPXE has an image loaded twice, the first time to see whether it is one (`efi_image_probe` of `src/image/efi_image.c`)
+        Some(medium) if measured.is_empty() || measured.iter().any(|program| *program != format!("\"{medium}\"")) => {
             let found = if measured.is_empty() { "no program".to_owned() } else { measured.join(", ") };
             Err(format!("{target} ran the program of \"{medium}\", and the TPM was told of {found}"))
         }
-        Some(medium) => placed(names, medium, called.programs[0]),
+        Some(medium) => placed(names, medium, &called.programs),
         None => match called.programs.iter().find_map(|event| of_digest(event)) {
             Some(other) if !ran(other) => {
                 Err(format!("the TPM was told of the program of \"{other}\" at {target}, and it did not run"))
@@ -158,9 +162,9 @@ fn option(
     }
 }
 
-/// Whether a program was loaded from where its medium is.
-fn placed(names: &Names, medium: &String, event: &Event) -> Result<(), String> {
-    let Some(path) = event.application() else { return Ok(()) };
+/// Whether a program was loaded from where its medium is, the last time.
+fn placed(names: &Names, medium: &String, programs: &[&Event]) -> Result<(), String> {
+    let Some(path) = programs.last().and_then(|event| event.application()) else { return Ok(()) };
     let path = path.map_err(|error| format!("the event of the program of \"{medium}\": {error}"))?;
     let over_nic = names.nic_at(&path).is_some_and(|nic| nic.served.contains(medium));
     if names.medium_at(&path) == Some(medium) || over_nic {

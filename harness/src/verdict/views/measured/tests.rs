@@ -4,7 +4,6 @@ use super::*;
 use crate::images::Signer;
 use crate::machine::layout::Layout;
 use crate::machine::{Firmware, Medium, Tpm, VariableStore};
-use crate::trace::Outcome;
 
 const RECORDED: &str = include_str!("../../../../machine/src/evidence/measured/ovmf-2022.11.txt");
 
@@ -120,6 +119,33 @@ fn an_attempt_that_the_tpm_was_not_told_of_is_a_difference() {
     more.attempts.insert(0, attempt("left", Outcome::Failed));
     let said = differs(&machine(), &more, &digests());
     assert_eq!(said, "the TPM was told of fewer options than were tried: 3 were tried, and 2 were measured");
+}
+
+#[test]
+fn of_several_options_of_one_medium_some_lead_to_nothing() {
+    let mut twice = trace();
+    twice.attempts[0].medium = Some("right".to_owned());
+    let said = differs(&machine(), &twice, &digests());
+    assert_eq!(said, "option back ran the program of \"right\", and the TPM was told of \"back\"");
+    // without what was measured for it, but with the rest
+    let names = Names::default();
+    let nothing = Called::default();
+    assert_eq!(option(&names, &twice, &digests(), &twice.attempts[0], &nothing), Ok(()));
+    let said = option(&names, &twice, &digests(), &twice.attempts[1], &nothing).unwrap_err();
+    assert_eq!(said, "option right ran the program of \"right\", and the TPM was told of no program");
+}
+
+#[test]
+fn a_program_may_be_loaded_twice_and_another_one_beside_it_may_not() {
+    let events = measured::events(&recorded().log.unwrap()).unwrap();
+    let of: Vec<&Event> = events.iter().filter(|event| event.kind == kind::APPLICATION).collect();
+    let machine = machine();
+    let names = Names::of(&machine, &Layout::of(&machine).unwrap(), &BTreeMap::new(), &BTreeMap::new());
+    let (trace, digests) = (trace(), digests());
+    let held = |programs| option(&names, &trace, &digests, &trace.attempts[1], &Called { programs });
+    assert_eq!(held(vec![of[1], of[1]]), Ok(()));
+    let said = held(vec![of[0], of[1]]).unwrap_err();
+    assert_eq!(said, "option right ran the program of \"right\", and the TPM was told of \"back\", \"right\"");
 }
 
 #[test]
