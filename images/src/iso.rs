@@ -28,6 +28,10 @@ const PLATFORM_UEFI: u8 = 0xef;
 
 /// The most that the BIOS program can be, and what firmware can be told to load: 32 KiB.
 const LOAD_LIMIT: u16 = 64;
+
+/// Blocks behind the last file: drives and libburn read more than they are asked for, and fail at a medium's end.
+const READ_AHEAD: u64 = 16;
+
 const DECOY_LIMIT: u8 = 8;
 
 pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError> {
@@ -155,7 +159,7 @@ impl Plan {
             false => None,
         };
 
-        let blocks = spec.size(files.next * (BLOCK / 512), BLOCK)?;
+        let blocks = spec.size((files.next + READ_AHEAD) * (BLOCK / 512), BLOCK)?;
         let volume_size = volume_size(blocks)?;
         folders[0].records = files.list;
         let mut image = Image::zero(blocks * BLOCK);
@@ -255,7 +259,7 @@ pub(crate) fn of_files(list: &[(String, &[u8])], boot: &BootEntries<'_>, nonce: 
     let order = by_level(&folders);
     let folders = in_order(folders, &order);
     // an optical drive may read on past a file's end
-    let blocks = files.next + 16;
+    let blocks = files.next + READ_AHEAD;
     let mut image = Image::zero(blocks * BLOCK);
     if let Some((code, block)) = hybrid {
         let volume = mbr::Partition { active: true, kind: mbr::TYPE_HIDDEN, start: 0, count: blocks * (BLOCK / 512) };
