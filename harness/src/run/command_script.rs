@@ -41,7 +41,8 @@ impl CommandScript<'_> {
             script += &format!("cp {} vars.fd && chmod u+w vars.fd\n", shell_word(&vars.to_string_lossy()));
         }
         if self.tpm {
-            let tpm = format!("socket --tpm2 --terminate --daemon --tpmstate dir={BY_HAND_TPM}");
+            // in the background it works in another folder
+            let tpm = format!("socket --tpm2 --terminate --daemon --tpmstate \"dir=$PWD/{BY_HAND_TPM}\"");
             script += &format!("mkdir -p {BY_HAND_TPM} && swtpm {tpm} --ctrl type=unixio,path={BY_HAND_TPM}/socket\n");
         }
         for (name, value) in self.env {
@@ -79,6 +80,17 @@ mod tests {
         let text = script.text();
         assert!(text.contains("cp '/fw/VARS 4M.fd' vars.fd && chmod u+w vars.fd\nexport 'A=x y'\n"), "{text}");
         assert!(text.ends_with("exec qemu \\\n    -M pc \\\n    -name 'it'\\''s'\n"), "{text}");
+    }
+
+    #[test]
+    fn a_tpm_is_started_before_its_machine() {
+        let command = ["qemu".into()];
+        let script = |tpm| CommandScript { case: "a", vars: None, tpm, command: &command, env: &[], argv: &[] };
+        let text = script(true).text();
+        let begins =
+            "mkdir -p by-hand-tpm && swtpm socket --tpm2 --terminate --daemon --tpmstate \"dir=$PWD/by-hand-tpm\"";
+        assert!(text.contains(begins) && text.ends_with("path=by-hand-tpm/socket\nexec qemu\n"), "{text}");
+        assert!(!script(false).text().contains("tpm"));
     }
 
     #[test]
