@@ -9,9 +9,10 @@ use crate::report::folder::{write_atomically, write_bytes_atomically};
 use crate::report::text::{counts, printable};
 use crate::report::{Report, ReportError};
 
-const STYLE: &str = "body{font:14px/1.5 system-ui,sans-serif;margin:2em auto;max-width:1100px;padding:0 1em}\
-table{border-collapse:collapse;margin:.5em 0 1.5em}th,td{border:1px solid #ccd;padding:.25em .6em;text-align:left;\
-vertical-align:top}code{font-size:12px;overflow-wrap:anywhere}.red{color:#c62828}.green{color:#1a7f4b}";
+const STYLE: &str = "body{font:14px/1.5 system-ui,sans-serif;margin:2em auto;max-width:1100px;padding:0 1em;\
+overflow-wrap:anywhere}table{display:block;overflow-x:auto;border-collapse:collapse;margin:.5em 0 1.5em}\
+th,td{border:1px solid #ccd;padding:.25em .6em;text-align:left;vertical-align:top;overflow-wrap:normal}th{white-space:nowrap}\
+code{font-size:12px;overflow-wrap:anywhere}.red{color:#c62828}.green{color:#1a7f4b}";
 
 /// Writes `qualification.json` and `qualification.html` into the run's output directory.
 ///
