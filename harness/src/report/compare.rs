@@ -1,5 +1,6 @@
 //! What changed between two runs of the same cases.
 
+mod change;
 mod guest_clock;
 mod page;
 
@@ -10,6 +11,8 @@ use serde::Serialize;
 
 use super::{CaseResult, Report, Verdict, text};
 
+pub use change::Change;
+use change::{Key, label, median};
 pub use guest_clock::GuestClock;
 pub use page::page;
 
@@ -53,23 +56,6 @@ pub struct Comparison {
     pub gone: Vec<String>,
     /// Cases of the second run that the first does not have.
     pub added: Vec<String>,
-}
-
-/// One case, before and after.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Change {
-    /// Id, with `@platform` behind it unless cases are compared whatever their platform.
-    pub case: String,
-    /// What it was; `absent` where it was not.
-    pub before: String,
-    /// What it is.
-    pub after: String,
-    /// Its evidence before, below [`Comparison::before_root`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub before_evidence: Option<String>,
-    /// Its evidence now, below [`Comparison::after_root`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub after_evidence: Option<String>,
 }
 
 /// One case that takes longer.
@@ -148,13 +134,6 @@ fn compared(before: &Report, after: &Report, by_case: bool) -> Comparison {
     comparison
 }
 
-type Key<'a> = (&'a str, &'a str);
-
-fn label((platform, id): &Key) -> String {
-    let id = text::printable(id);
-    if platform.is_empty() { id } else { format!("{id}@{}", text::printable(platform)) }
-}
-
 fn by_key(report: &Report, by_case: bool) -> BTreeMap<Key<'_>, &CaseResult> {
     let mut cases: BTreeMap<Key<'_>, &CaseResult> = BTreeMap::new();
     let rank = |verdict| Verdict::ALL.iter().position(|&other| other == verdict);
@@ -188,11 +167,6 @@ fn noise<'a>(
     let deviation = median(logs.iter().map(|(_, log)| (log - middle).abs()).collect());
     let floor = (3.0 * 1.4826 * deviation).exp().max(LEAST_RATIO);
     (logs.into_iter().map(|(key, log)| (key, (log - middle).exp())).collect(), middle.exp(), floor)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
 
 /// Guest seconds of both, where they differ by a quarter and by a second.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Change, Key, label};
+use super::change::{Change, Key, label, median};
 use crate::machine::ClockKind;
 use crate::report::{CaseResult, Report, Verdict};
 
@@ -73,7 +73,7 @@ pub fn slower(
         ));
     }
     let compared = ratios.len();
-    let median_ratio = if ratios.is_empty() { 1.0 } else { super::median(ratios) };
+    let median_ratio = if ratios.is_empty() { 1.0 } else { median(ratios) };
     Ok((GuestClock { percent, compared, unsteady, median_ratio }, changes))
 }
 
