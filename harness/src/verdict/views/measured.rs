@@ -52,7 +52,7 @@ pub fn check(
     let called = called(&events)?;
     attempts(names, trace, programs, &called)?;
     order(&events, payload).map_err(Fault::Differs)?;
-    authority(machine, &events).map_err(Fault::Differs)
+    authority(machine, programs, &events).map_err(Fault::Differs)
 }
 
 /// Whether the options that were measured are those that were tried.
@@ -192,7 +192,7 @@ fn numbers(options: impl Iterator<Item = u16>) -> String {
 }
 
 /// Whether Secure Boot let the programs through by a key or digest that the machine has, and by one at all.
-fn authority(machine: &Machine, events: &[Event]) -> Result<(), String> {
+fn authority(machine: &Machine, programs: &BTreeMap<String, Register>, events: &[Event]) -> Result<(), String> {
     let Some(keys) = machine.variable_store.keys.as_ref().filter(|_| machine.secure_boot) else { return Ok(()) };
     let variables = events.iter().filter(|event| event.kind == kind::VARIABLE_AUTHORITY);
     let authorities: Vec<Vec<u8>> = variables.filter_map(Event::variable).map(|variable| variable.value).collect();
@@ -207,7 +207,7 @@ fn authority(machine: &Machine, events: &[Event]) -> Result<(), String> {
         keys.allowed.iter().any(|entry| match entry {
             // a signature database's entry: its owner's GUID, then the certificate
             Signature::Certificate(signer) => authority.get(16..) == Some(signer.certificate()),
-            Signature::Program(_) => authority.len() == 16 + 32,
+            Signature::Program(medium) => authority.get(16..) == programs.get(medium).map(|digest| &digest[..]),
         })
     };
     match authorities.iter().find(|authority| !known(authority)) {

@@ -250,10 +250,14 @@ fn only_an_entry_of_db_lets_a_program_through() {
         data.extend(certificate);
         Event { register: 7, kind: kind::VARIABLE_AUTHORITY, sha256: Register::default(), data }
     };
-    assert_eq!(authority(&machine, &[event(Signer::Own.certificate())]), Ok(()));
-    let said = authority(&machine, &[event(Signer::Other.certificate())]).unwrap_err();
+    assert_eq!(authority(&machine, &digests(), &[event(Signer::Own.certificate())]), Ok(()));
+    let said = authority(&machine, &digests(), &[event(Signer::Other.certificate())]).unwrap_err();
     assert!(
         said.starts_with("a program was let through by ") && said.ends_with(" the machine does not have"),
         "{said}"
     );
+    let keys = SecureBootKeys::of(Signer::Own).allowing(Signature::Program("right".to_owned()));
+    let machine = machine.variable_store(VariableStore::with_keys(keys));
+    assert_eq!(authority(&machine, &digests(), &[event(&digests()["right"])]), Ok(()));
+    assert!(authority(&machine, &digests(), &[event(&digests()["back"])]).is_err());
 }
