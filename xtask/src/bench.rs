@@ -54,7 +54,7 @@ enum Part {
 /// Options of `cargo xtask bench`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Only these parts [default: all but endurance]
+    /// Only these parts [default: harness, clock, suite]
     #[arg(value_enum)]
     parts: Vec<Part>,
     /// How often each variant is measured

@@ -10,6 +10,7 @@ mod case;
 mod compare;
 mod doctor;
 mod error;
+mod exit_status;
 mod explain;
 mod github;
 mod images;
@@ -37,10 +38,13 @@ struct CommandLine {
 #[derive(Subcommand)]
 enum Xtask {
     /// Run boot cases
+    #[command(after_help = exit_status::TEST)]
     Test(Box<test::Args>),
     /// Boot your own medium, network folder or kernel over firmware, buses and platforms: does it boot, and how far
+    #[command(after_help = exit_status::BOOT)]
     Boot(Box<boot::Args>),
     /// Which device a libvirt guest or a QEMU command line boots, after which others, and what happens when each fails
+    #[command(after_help = exit_status::EXPLAIN)]
     Explain(Box<explain::Args>),
     /// A case as a file: export one, make a failing one smaller, print the schema
     Case(case::Args),
@@ -49,18 +53,23 @@ enum Xtask {
     /// Show, fetch and list platforms: one QEMU with one set of firmware
     Platform(platform::Args),
     /// What this host has, what is missing and how to get it
+    #[command(after_help = exit_status::DOCTOR)]
     Doctor(doctor::Args),
     /// Whether platforms can be signed off: one run, one matrix, one cover page
+    #[command(after_help = exit_status::QUALIFY)]
     Qualify(Box<qualify::Args>),
     /// What changed between two runs or platforms: new failures, new passes, changed traces, slower boots
+    #[command(after_help = exit_status::COMPARE)]
     Compare(compare::Args),
     /// Merge the reports of several runs or shards, look at a report in a browser
     Report(report::Args),
     /// Measure speed as ratios within one run: harness, virtual clock, suite
+    #[command(after_help = exit_status::BENCH)]
     Bench(bench::Args),
     /// Check the rules of this repository
     Tidy(tidy::Args),
     /// Run the same virtual machine of an earlier run again, serial port on this terminal
+    #[command(after_help = exit_status::REPLAY)]
     Replay(replay::Args),
 }
 

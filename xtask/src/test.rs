@@ -75,7 +75,7 @@ pub struct Args {
     /// Begin no further case after N that are not as expected
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_fail: Option<u32>,
-    /// A skipped case fails the run
+    /// A skipped case fails the run; always so where the environment has CI
     #[arg(long)]
     strict: bool,
     /// Keep media of passing cases too

@@ -6,7 +6,7 @@ use crate::lan::wire::MacAddr;
 use crate::lan::wire::dhcpv4::{Repr, option};
 
 /// HTTP clients among them, which take a reply only with option 60 `HTTPClient` in it (UEFI specification, 24.7.3).
-const BY_HTTP: [u16; 11] = [15, 16, 17, 18, 19, 20, 23, 24, 26, 28, 30];
+const BY_HTTP: [u16; 13] = [15, 16, 17, 18, 19, 20, 23, 24, 26, 28, 30, 38, 40];
 
 /// Whose program a boot file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,16 +43,23 @@ impl Processor {
     }
 }
 
-/// What an architecture is, in words; `None` where nobody has registered it.
+/// What an architecture is, in words; `None` where nobody had registered it by 2026.
 pub fn words(arch: u16) -> Option<&'static str> {
     Some(match arch {
         0 => "BIOS by PXE",
+        1 => "NEC PC-98, deprecated",
+        2 => "Itanium",
+        3 => "DEC Alpha, deprecated",
+        4 => "Arc x86, deprecated",
+        5 => "Intel Lean Client, deprecated",
         6 => "UEFI IA32 by PXE",
         7 => "UEFI x64 by PXE",
+        8 => "EFI Xscale, deprecated",
         9 => "UEFI byte code by PXE",
         10 => "UEFI ARM by PXE",
         11 => "UEFI AArch64 by PXE",
         12 => "PowerPC Open Firmware",
+        13 => "PowerPC ePAPR",
         14 => "POWER OPAL",
         15 => "UEFI IA32 by HTTP",
         16 => "UEFI x64 by HTTP",
@@ -72,6 +79,15 @@ pub fn words(arch: u16) -> Option<&'static str> {
         30 => "UEFI RISC-V 128 by HTTP",
         31 => "s390 basic",
         32 => "s390 extended",
+        33 => "UEFI MIPS 32 by PXE",
+        34 => "UEFI MIPS 64 by PXE",
+        35 => "UEFI Sunway 32 by PXE",
+        36 => "UEFI Sunway 64 by PXE",
+        37 => "UEFI LoongArch 32 by PXE",
+        38 => "UEFI LoongArch 32 by HTTP",
+        39 => "UEFI LoongArch 64 by PXE",
+        40 => "UEFI LoongArch 64 by HTTP",
+        41 => "Raspberry Pi boot",
         _ => return None,
     })
 }
@@ -123,7 +139,8 @@ mod tests {
     fn a_number_that_was_meant_decimal_is_seen_in_its_hexadecimal_digits() {
         assert_eq!([0x16, 0x18, 0x19, 0x10, 7].map(digits_taken_for_hex), [Some(16), Some(18), Some(19), None, None]);
         assert!(is_http(16) && !is_http(7) && !is_http(22));
-        assert_eq!(named(40), "40 (registered for nothing)");
+        assert!(is_http(40) && !is_http(39));
+        assert_eq!(named(0x4000), "16384 (registered for nothing)");
         assert_eq!([0, 11, 18].map(Processor::of), [Processor::X86, Processor::Aarch64, Processor::Other]);
     }
 

@@ -66,7 +66,7 @@ pub fn of_guest(guest: &Guest) -> Vec<Warning> {
                         "no virtio-rng: edk2 since 202405 has no network entry on processors without RNDR; -cpu max has it"
                     }
                     _ => {
-                        "no virtio-rng: OVMF since 2025 has no network entry on processors without RDRAND; add \
+                        "no virtio-rng: edk2 since 202405 has no network entry on processors without RDRAND; add \
                          <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"
                     }
                 };

@@ -125,7 +125,7 @@ impl Attempt {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CaseResult {
-    /// Stable id, for example `boot_order::seabios::lower_bootindex_beats_lower_slot`.
+    /// Stable id, for example `order::seabios::pc::nvme-before-ahci`.
     pub id: String,
     /// Name of the platform it ran on.
     pub platform: String,

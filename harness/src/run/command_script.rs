@@ -8,6 +8,9 @@ use crate::process::shell_word;
 /// Folder of the TPM that the script starts.
 pub const BY_HAND_TPM: &str = "by-hand-tpm";
 
+/// The variable store that the script copies: that of the case is evidence.
+pub const BY_HAND_VARS: &str = "by-hand-vars.fd";
+
 /// What the script is made of.
 pub struct CommandScript<'a> {
     /// The case's id.
@@ -38,7 +41,8 @@ impl CommandScript<'_> {
         script +=
             &format!("    (cd \"${{BOOTWRIGHT_SOURCE:-{source}}}\" && cargo xtask images --again \"$here\")\nfi\n");
         if let Some(vars) = &self.vars {
-            script += &format!("cp {} vars.fd && chmod u+w vars.fd\n", shell_word(&vars.to_string_lossy()));
+            let vars = shell_word(&vars.to_string_lossy());
+            script += &format!("cp {vars} {BY_HAND_VARS} && chmod u+w {BY_HAND_VARS}\n");
         }
         if self.tpm {
             // in the background it works in another folder
@@ -78,7 +82,8 @@ mod tests {
             argv: &argv,
         };
         let text = script.text();
-        assert!(text.contains("cp '/fw/VARS 4M.fd' vars.fd && chmod u+w vars.fd\nexport 'A=x y'\n"), "{text}");
+        let copies = "cp '/fw/VARS 4M.fd' by-hand-vars.fd && chmod u+w by-hand-vars.fd\nexport 'A=x y'\n";
+        assert!(text.contains(copies), "{text}");
         assert!(text.ends_with("exec qemu \\\n    -M pc \\\n    -name 'it'\\''s'\n"), "{text}");
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::boot_variables::Places;
-use super::command_script::{BY_HAND_TPM, CommandScript};
+use super::command_script::{BY_HAND_TPM, BY_HAND_VARS, CommandScript};
 use super::error::RunError;
 use super::evidence_folder::EvidenceFolder;
 use super::flash::Flash;
@@ -112,7 +112,9 @@ impl Prepared {
     fn write_command(&self, case: &Case, platform: &Platform) -> Result<(), RunError> {
         let tpm = self.machine.tpm.map(|_| PathBuf::from(BY_HAND_TPM).join("socket"));
         let wiring = Wiring::ByHand { debugcon: "by-hand-debugcon.log".into(), tpm };
-        let argv = argv::argv(&self.machine, &self.layout, &self.files, &wiring);
+        let mut files = self.files.clone();
+        files.vars = files.vars.map(|_| BY_HAND_VARS.into());
+        let argv = argv::argv(&self.machine, &self.layout, &files, &wiring);
         let qemu = &platform.qemu;
         let wrapped = self.machine.bridge().map(|_| lab::wrapped(&qemu.command));
         let vars = self.store.as_ref().map(|store| match self.machine.variable_store.is_prepared() {

@@ -43,8 +43,8 @@ pub struct Expectation {
     /// Shortest and longest guest time, in seconds.
     #[serde(default)]
     pub guest_seconds: Option<(u64, u64)>,
-    /// So many seconds of guest time, to within half a one, the first program that reports does so later after its power-on than the
-    /// last one does.
+    /// By how many seconds of guest time, to within half a second, the first program that reports does so later after its own power-on
+    /// than the last one after its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait: Option<u64>,
 }

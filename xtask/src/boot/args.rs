@@ -97,7 +97,7 @@ pub struct Args {
     /// Say what was found and what would be booted, and boot nothing
     #[arg(long)]
     pub list: bool,
-    /// A skipped boot fails the run
+    /// A skipped boot fails the run; always so where the environment has CI
     #[arg(long)]
     pub strict: bool,
     /// Where results go [default: target/bootwright/RUN, RUN counting up]

@@ -23,7 +23,7 @@ pub use tftp::{Tftp, TftpFault, TftpFaultKind};
 
 /// A network and everything on it but the guest.
 ///
-/// Time comes in two kinds. The guest's clock usually runs far ahead of the host's (FACTS: virtual clock), so whatever
+/// Time comes in two kinds. The guest's clock usually runs far ahead of the host's (`docs/adr/0003-clock.md`), so whatever
 /// is to happen after guest time is said by what the guest does ([`AnswerAfter::Discovers`],
 /// [`AnswerAfter::ClientSecs`]); a `Duration` is always the host's.
 ///

@@ -67,7 +67,7 @@ pub enum Firmware {
     /// SeaBIOS, `bios-256k.bin`.
     #[serde(rename = "seabios")]
     SeaBios,
-    /// OVMF without Secure Boot.
+    /// OVMF: the build without Secure Boot, or for a machine with `secure_boot` the one that enforces it.
     Ovmf,
     /// AAVMF, the edk2 of `virt`, without Secure Boot.
     Aavmf,
@@ -371,7 +371,7 @@ pub struct BootOptions {
     pub once: Option<String>,
     /// `menu=`.
     pub menu: Option<bool>,
-    /// `splash-time=` in milliseconds: how long SeaBIOS offers its boot menu.
+    /// `splash-time=` in milliseconds: how long SeaBIOS offers its boot menu, and OVMF, in whole seconds, its setup.
     pub splash_time: Option<u32>,
     /// BIOS scan code of the key that opens SeaBIOS' boot menu instead of ESC (fw_cfg `etc/boot-menu-key`).
     #[serde(skip_serializing_if = "Option::is_none")]
