@@ -104,7 +104,12 @@ fn plain_cpu(board: Board) -> Case {
 
 /// Partition tables and FAT variants on the disk class that every platform has.
 fn layouts(firmware: Firmware, board: Board) -> Vec<Case> {
-    let tables = [("mbr", PartitionTable::Mbr), ("gpt", PartitionTable::Gpt), ("hybrid", PartitionTable::Hybrid)];
+    let tables = [
+        ("mbr", PartitionTable::Mbr),
+        ("gpt", PartitionTable::Gpt),
+        ("hybrid", PartitionTable::Hybrid),
+        ("gpt-backup", PartitionTable::GptBackup),
+    ];
     let fats = [("fat12", FatType::Fat12), ("fat16", FatType::Fat16), ("fat32", FatType::Fat32)];
     let mut cases = Vec::new();
     for (table_name, table) in tables {

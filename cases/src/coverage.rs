@@ -20,7 +20,7 @@ const IMPOSSIBLE: [(Pair, &str); 6] = [
     ([("machine", &["q35"]), ("wrong", &["ide", "ide-cd"])], "q35 has no PIIX3 IDE controller"),
     ([("machine", &["q35"]), ("triple", &["ide+ide-cd+virtio-scsi"])], "q35 has no PIIX3 IDE controller"),
     ([("firmware", &["ovmf"]), ("class", &["floppy"])], "OVMF has no floppy driver"),
-    ([("machine", &["pc"]), ("place", &["root-port"])], "pc has no PCI Express root ports"),
+    ([("machine", &["pc"]), ("place", &["root-port", "switch"])], "pc has no PCI Express root ports"),
 ];
 
 const SAME_LOADER: &str = "a loader does the same on either board, but for Secure Boot, which q35 alone has";
@@ -53,6 +53,7 @@ const LEFT_OUT: &[(&str, Pair, &str)] = &[
     ("tpm", [("firmware", &["aavmf"]), ("tpm", &["crb"])], "virt has a TPM by TIS alone"),
     ("tpm", [("machine", &["virt"]), ("tpm", &["crb"])], "virt has a TPM by TIS alone"),
     ("tpm", [("firmware", &[]), ("machine", &[])], "AAVMF is for virt, OVMF for the others"),
+    ("drives", [("class", &["floppy"]), ("reads", &["lba"])], "int 13h has no extensions for a floppy drive"),
     ("alone", [("fat", &["fat12", "fat32"]), ("firmware", &["seabios"])], SEABIOS_READS_NO_FAT),
     ("alone", [("firmware", &[]), ("made-for", &[])], "a medium for one firmware is no boot entry of the other"),
     (

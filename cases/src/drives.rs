@@ -2,9 +2,10 @@
 
 use bootwright::case::Case;
 use bootwright::machine::{Board, DiskClass, Firmware, Machine, Medium, ScsiAdapter};
-use bootwright::verdict::{Expectation, failed_entry};
-use bootwright_images::PartitionTable;
+use bootwright::verdict::Expectation;
+use bootwright_images::{PartitionTable, Reads};
 
+use crate::first_entry::nobody_there;
 use crate::{SLOW_OVMF, classes};
 
 /// SCSI adapters that SeaBIOS has drivers for.
@@ -21,6 +22,11 @@ pub fn cases() -> Vec<Case> {
         for class in ADAPTERS.map(DiskClass::Scsi).into_iter().chain([DiskClass::UsbHub]) {
             cases.push(pair(Firmware::SeaBios, board, class));
         }
+        let adapters = ADAPTERS.map(DiskClass::Scsi);
+        for class in classes::disks(board).into_iter().chain(adapters) {
+            cases.extend([Reads::Lba, Reads::Chs].map(|reads| distant(board, class, reads)));
+        }
+        cases.push(distant_on_floppy(board));
         cases.push(namespace(Firmware::SeaBios, board));
         cases.push(queues(Firmware::SeaBios, board));
         let classes = classes::disks(board).into_iter().filter(|class| class.has_geometry());
@@ -72,6 +78,30 @@ fn logical(board: Board, class: DiskClass, (cylinders, heads, sectors): (u32, u3
         .machine(machine.logical_geometry(130, 8, 32))
         .expect(Expectation::boots("right"))
         .control_blank("right")
+}
+
+/// A program whose most part is far from the beginning of its disk, read at once by LBA or sector by sector by CHS: int 13h reads what it
+/// is asked for (`disk_13` and `basic_access` in SeaBIOS' `src/disk.c`, and the driver of each class).
+fn distant(board: Board, class: DiskClass, reads: Reads) -> Case {
+    let by = if reads == Reads::Lba { "lba" } else { "chs" };
+    let machine = Machine::new(Firmware::SeaBios, board).drive(class, 0, Medium::distant("only", reads)).bootindex(1);
+    Case::new(format!("drives::seabios::{}::distant-{by}-{}", board.name(), class.name()))
+        .axis("class", class.name())
+        .axis("reads", by)
+        .machine(machine)
+        .expect(Expectation::boots("only"))
+        .control_blank("only")
+}
+
+/// The same on a floppy, which has CHS alone.
+fn distant_on_floppy(board: Board) -> Case {
+    let machine = Machine::new(Firmware::SeaBios, board).floppy(Medium::distant("only", Reads::Chs)).bootindex(1);
+    Case::new(format!("drives::seabios::{}::distant-chs-floppy", board.name()))
+        .axis("class", "floppy")
+        .axis("reads", "chs")
+        .machine(machine)
+        .expect(Expectation::boots("only"))
+        .control_blank("only")
 }
 
 /// A namespace that is a device of its own boots. QEMU's line for it names the controller only, so that of several there is no
@@ -127,7 +157,7 @@ fn native_4096(firmware: Firmware, board: Board, class: DiskClass) -> Case {
     let machine = plain.clone().block_size(4096);
     match firmware {
         Firmware::SeaBios if class != DiskClass::Nvme => {
-            let expected = Expectation::nothing_boots([failed_entry("Hard Disk"), failed_entry("Floppy")]);
+            let expected = Expectation::nothing_boots(nobody_there());
             sectors(firmware, class, "4kn", machine, expected).control(plain)
         }
         _ => sectors(firmware, class, "4kn", machine, Expectation::boots("only")).control_blank("only"),

@@ -12,6 +12,14 @@ use bootwright_images::After;
 use crate::SLOW_OVMF;
 use crate::classes::{self, COMBINATIONS};
 
+/// SeaBIOS' words where a drive answers no read.
+const UNREAD: &str = "could not read the boot disk";
+
+/// SeaBIOS' last two attempts where no drive is: neither can be read.
+pub fn nobody_there() -> [Expected; 2] {
+    ["Hard Disk", "Floppy"].map(|entry| failed_entry(entry).because(UNREAD))
+}
+
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (firmware, board) in COMBINATIONS {
@@ -35,10 +43,16 @@ pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
         }
         cases.push(unbootable_before_optical(firmware, board, name, medium));
     }
+    if firmware == Firmware::SeaBios {
+        cases.push(spoilt_catalogue(board));
+    }
     cases.push(empty_drive(firmware, board));
     cases.push(hanging(firmware, board));
     cases.push(halted(firmware, board));
     cases.push(returning(firmware, board));
+    if firmware == Firmware::SeaBios {
+        cases.push(returning_before_nothing(board));
+    }
     if firmware.is_uefi() {
         cases.push(returning_success(firmware, board));
         cases.push(idling(firmware, board));
@@ -93,6 +107,21 @@ fn unbootable_before_optical(firmware: Firmware, board: Board, name: &str, first
         .expect(Expectation::boots("second").after_failing("first"))
         .control(control)
         .long_if(firmware.is_uefi() && name == "no-signature", SLOW_OVMF)
+}
+
+/// A disc whose boot catalogue lacks its key bytes is none to boot from (El Torito 1.0 section 2.1, `cdrom_boot` in SeaBIOS'
+/// `src/cdrom.c`).
+fn spoilt_catalogue(board: Board) -> Case {
+    let optical = classes::native_optical(board);
+    let machine =
+        Machine::new(Firmware::SeaBios, board).drive(optical, 0, Medium::without_signature("first")).bootindex(1);
+    let machine = machine.virtio_blk(Medium::bootable("second")).bootindex(2);
+    let failed = failed("first").because("Could not read from CDROM (code 000a)");
+    Case::new(id(Firmware::SeaBios, board, "no-signature-optical"))
+        .axis("first", "no-signature")
+        .control(machine.clone().with_medium(Medium::bootable("first")))
+        .machine(machine)
+        .expect(Expectation::attempts([failed, booted("second")]))
 }
 
 /// An optical drive without a medium comes first. Newer OVMF has no entry for one.
@@ -171,6 +200,19 @@ fn returning(firmware: Firmware, board: Board) -> Case {
         .control_blank("first")
 }
 
+/// Without strict SeaBIOS goes on to a floppy drive, and where none is there it cannot read: what the first disk's program left in
+/// memory is not run again (`boot_disk` in `src/boot.c`).
+fn returning_before_nothing(board: Board) -> Case {
+    let machine = Machine::new(Firmware::SeaBios, board);
+    let machine = machine.virtio_blk(Medium::then("first", After::ReturnToFirmware)).bootindex(1);
+    let unread = failed_entry("Floppy").because(UNREAD);
+    Case::new(id(Firmware::SeaBios, board, "returning-before-nothing"))
+        .axis("first", "returning")
+        .machine(machine)
+        .expect(Expectation::nothing_boots([failed("first").because_of(Cause::Returned), unread]))
+        .control_blank("first")
+}
+
 /// A program that returns success has done its work: the boot manager looks no further and opens its setup
 /// (`BdsEntry` of edk2's `MdeModulePkg/Universal/BdsDxe/BdsEntry.c`). With any other status it goes on, as the control shows.
 fn returning_success(firmware: Firmware, board: Board) -> Case {
@@ -213,7 +255,7 @@ fn rebooting(firmware: Firmware, board: Board, name: &str, after: After) -> Case
 /// No drive at all. SeaBIOS then asks a hard disk and a floppy that are not there (`bcv_prepboot` in its `src/boot.c`).
 fn nothing(firmware: Firmware, board: Board) -> Case {
     let attempts: Vec<Expected> = match firmware {
-        Firmware::SeaBios => vec![failed_entry("Hard Disk"), failed_entry("Floppy")],
+        Firmware::SeaBios => nobody_there().to_vec(),
         Firmware::Ovmf | Firmware::Aavmf => Vec::new(),
     };
     let machine = Machine::new(firmware, board);

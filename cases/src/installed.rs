@@ -15,7 +15,7 @@ const LOADER: &str = r"\EFI\debian\grubx64.efi";
 const SHIM: &str = r"\EFI\debian\shimx64.efi";
 
 /// Those of the default suite, on q35.
-const DEFAULT: [&str; 4] = ["own-option", "foreign-store", "other-listed", "boot-next"];
+const DEFAULT: [&str; 5] = ["own-option", "own-option-with-arguments", "foreign-store", "other-listed", "boot-next"];
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -65,6 +65,11 @@ fn one_disk(bare: &Machine) -> Vec<Case> {
     vec![
         case(bare, "own-option")
             .machine(holding(&disk, own()))
+            .expect(Expectation::boots("root"))
+            .control(disk.clone()),
+        // what the program is given is a view of every boot: see `harness/src/verdict/views/load_options.rs`
+        case(bare, "own-option-with-arguments")
+            .machine(holding(&disk, own().arguments("root=/dev/vda2 ro quiet")))
             .expect(Expectation::boots("root"))
             .control(disk.clone()),
         case(bare, "own-option-listed")

@@ -8,9 +8,10 @@ mod ovmf;
 
 use bootwright::case::Case;
 use bootwright::case::story::Story;
-use bootwright::machine::{Board, Clock, DeviceClass, Firmware, Machine, Medium};
+use bootwright::machine::{Board, Clock, DeviceClass, DiskClass, Firmware, Machine, Medium};
 use bootwright::verdict::{Expectation, failed};
 
+use crate::classes;
 use crate::networks::{BIOS_FILE, healthy};
 use offer::{LONGEST, optical};
 
@@ -27,6 +28,8 @@ const LISTED: [&str; 6] = ["first", "disc", "disk", "Legacy option rom", "floppy
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![everything_listed(Board::Pc), everything_listed(Board::Q35), strict("disc"), strict("floppy")];
     for board in [Board::Pc, Board::Q35] {
+        let others = classes::disks(board).into_iter().filter(|&class| class != DiskClass::VirtioBlk);
+        cases.extend(others.map(|class| strict_and_unlisted(board, class)));
         cases.extend((0..LISTED.len()).filter(|&at| at != 3).map(|at| choice(board, at)));
     }
     cases.extend([
@@ -112,6 +115,29 @@ fn strict(chosen: &str) -> Case {
         .machine(machine)
         .story(opened().press(&[key], "Booting from"))
         .expect(Expectation::boots(chosen).without_trying("first").menu(&LISTED))
+}
+
+/// With strict=on SeaBIOS' drivers for virtio, SCSI and NVMe initialise no disk that is not listed (`skip_nonbootable`), so that the menu
+/// has none; those for ATA, AHCI and USB do, and it can be chosen.
+fn strict_and_unlisted(board: Board, class: DiskClass) -> Case {
+    let chosen_all_the_same = matches!(class, DiskClass::Ide | DiskClass::Ahci | DiskClass::Usb(_));
+    let machine = Machine::new(Firmware::SeaBios, board).virtio_blk(Medium::bootable("first")).bootindex(1);
+    let machine =
+        machine.drive(class, 1, Medium::bootable("unlisted")).boot_menu(Some(LONGEST)).with_clock(Clock::Real);
+    let strict = machine.clone().strict(true);
+    let (key, ran, listed, control) = match chosen_all_the_same {
+        true => {
+            ("2", "unlisted", &["first", "unlisted", "Legacy option rom"][..], strict.clone().with_blank("unlisted"))
+        }
+        false => ("1", "first", &["first", "Legacy option rom"][..], machine),
+    };
+    case(board, &format!("strict-and-unlisted-{}", class.name()))
+        .axis("strict", "on")
+        .axis("class", class.name())
+        .machine(strict)
+        .story(opened().press(&[key], "Booting from"))
+        .expect(Expectation::boots(ran).menu(listed))
+        .control(control)
 }
 
 /// The entry that was chosen boots, and nothing else is tried, although another one has bootindex 1.

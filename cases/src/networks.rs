@@ -217,6 +217,12 @@ pub fn answering(answer: BootAnswer) -> DhcpServer {
     DhcpServer::new("main").rule(Match::Any, answer)
 }
 
+/// Option 43 with a boot menu whose only item is of type 0, which is the local disk's, and a prompt that waits for nobody (PXE 2.1 section
+/// 2.2.3). Discovery control 3 forbids broadcast and multicast; 8 leaves the menu out.
+pub fn local_boot_menu(control: u8) -> Vec<u8> {
+    [&[6, 1, control, 9, 13, 0, 0, 10], &b"Local boot"[..], &[10, 3, 0], b"go", &[255]].concat()
+}
+
 /// A network with this DHCP server that offers the BIOS program.
 pub fn network(server: DhcpServer) -> Network {
     Network::new(LanSpec::new().dhcp(server)).bios_program(BIOS_FILE, "served")

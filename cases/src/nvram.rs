@@ -18,6 +18,7 @@ pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
     let mut cases =
         vec![kept_over_power_cycle(&bare), restored_after_removal(&bare), restored_last_without_bootindex(&bare)];
     cases.extend(written_by_the_guest(&bare));
+    cases.push(asks_for_setup(&bare));
     for case in &mut cases {
         case.axes.insert("class".to_owned(), "virtio-blk".to_owned());
     }
@@ -111,6 +112,18 @@ fn written_by_the_guest(bare: &Machine) -> Vec<Case> {
         case("boot-order", true, order(true), Story::new(), &["first", "first"]),
         case("boot-order-power-cycle", true, order(true), cycle(), &["first", "first", "first"]),
     ]
+}
+
+/// The guest asks for the firmware's setup at the next boot, as `systemctl reboot --firmware-setup` does (UEFI 2.10 section 8.5.4,
+/// `BdsEntry` of edk2's `MdeModulePkg/Universal/BdsDxe/BdsEntry.c`).
+fn asks_for_setup(bare: &Machine) -> Case {
+    let machine = |after| bare.clone().virtio_blk(Medium::then("first", after)).bootindex(1);
+    Case::new(id(bare, "os-indications-boot-to-setup"))
+        .axis("written", "os-indications")
+        .machine(machine(After::WriteOsIndications))
+        .expect(Expectation::opens_setup([booted("first")]))
+        .control(machine(After::ResetSystem))
+        .long_if(bare.firmware == Firmware::Aavmf, SEVERAL_OVMF)
 }
 
 fn writing_nothing(machine: Machine, after: After) -> Machine {

@@ -15,9 +15,25 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
+/// Target and LUN are hexadecimal in a line of bootorder (`scsibus_get_fw_dev_path` in QEMU's `hw/scsi/scsi-bus.c`): both have two
+/// digits or one that is a letter, and the disk with decimal ones is there too.
+fn hexadecimal_places(firmware: Firmware, board: Board) -> Case {
+    // OVMF looks for LUNs 0 to 7
+    let lun = if firmware.is_uefi() { 7 } else { 10 };
+    let machine = Machine::new(firmware, board).virtio_scsi(1, 1, Medium::bootable("wrong")).bootindex(2);
+    let machine = machine.virtio_scsi(31, lun, Medium::bootable("right")).bootindex(1);
+    Case::new(format!("order::{}::{}::scsi-target-31-lun-{lun}", firmware.name(), board.name()))
+        .axis("right", DiskClass::VirtioScsi.name())
+        .axis("wrong", DiskClass::VirtioScsi.name())
+        .control(machine.clone().swapping_bootindex("right", "wrong"))
+        .machine(machine)
+        .expect(Expectation::boots("right").without_trying("wrong"))
+        .long_if(firmware.is_uefi() && board != Board::Pc, SLOW_OVMF)
+}
+
 /// Those of one firmware on one board.
 pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
-    let mut cases = Vec::new();
+    let mut cases = vec![hexadecimal_places(firmware, board)];
     let mut classes = classes::disks(board);
     classes.push(classes::native_optical(board));
     for (position, &first) in classes.iter().enumerate() {

@@ -34,10 +34,12 @@ pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
     let mut seats = vec![
         ("function", Seat::Functions),
         ("pci-bridge", Seat::Behind(Place::PciBridge)),
+        ("nested-bridge", Seat::Behind(Place::NestedBridge)),
         ("expander", Seat::Behind(Place::Expander)),
     ];
     if board.facts().root_port.is_some() {
         seats.push(("root-port", Seat::Behind(Place::RootPort)));
+        seats.push(("switch", Seat::Behind(Place::SwitchPort)));
     }
     for (name, seat) in seats {
         for class in [DiskClass::VirtioBlk, DiskClass::VirtioScsi, DiskClass::Nvme] {
@@ -45,6 +47,14 @@ pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
         }
     }
     cases
+}
+
+/// Of OVMF's, those in the default suite.
+fn is_everyday(place: &str, class: DiskClass) -> bool {
+    match place {
+        "nested-bridge" => class == DiskClass::VirtioBlk,
+        place => matches!(place, "pci-bridge" | "root-port"),
+    }
 }
 
 /// Of two disks at the same kind of place, the one that is further away has the lower bootindex.
@@ -70,5 +80,5 @@ fn place(firmware: Firmware, board: Board, (place, seat): (&str, Seat), class: D
         .machine(machine)
         .expect(Expectation::boots("right").without_trying("wrong"))
         .control(control)
-        .long_if(firmware.is_uefi() && matches!(place, "function" | "expander"), SLOW_OVMF)
+        .long_if(firmware.is_uefi() && !is_everyday(place, class), SLOW_OVMF)
 }

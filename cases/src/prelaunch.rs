@@ -136,6 +136,8 @@ impl Cell {
         let place = match self.place {
             Place::Root => "",
             Place::PciBridge => "-behind-bridge",
+            Place::NestedBridge => "-behind-nested-bridge",
+            Place::SwitchPort => "-behind-switch",
             Place::RootPort | Place::Port { .. } => "-behind-root-port",
             Place::Expander => "-behind-expander",
         };

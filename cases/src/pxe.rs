@@ -10,9 +10,10 @@ mod wire;
 
 use bootwright::case::Case;
 use bootwright::lan::{Fault, LanSpec};
-use bootwright::machine::{Board, DeviceName, Firmware, Machine, Medium, NicModel, OptionRom};
-use bootwright::verdict::{Cause, Expectation, OnLan, booted, failed, failed_entry, timed_out_entry};
+use bootwright::machine::{Board, DeviceName, Firmware, Machine, Medium, Network, NicModel, OptionRom};
+use bootwright::verdict::{Cause, Expectation, OnLan, booted, failed, timed_out_entry};
 
+use crate::first_entry::nobody_there;
 use crate::networks::{BIOS_FILE, healthy, nic_then_disk, with};
 
 /// All cases of this group.
@@ -24,6 +25,7 @@ pub fn cases() -> Vec<Case> {
         cases.extend([two_nics(board, true), two_nics(board, false), same_lan(board)]);
         cases.push(empty_rom_file(board));
         cases.extend([unlisted(board), strict_unlisted(board), order_letter(board), nothing_else(board)]);
+        cases.push(order_letter_for_one_nic(board));
     }
     cases.extend(dhcp::cases());
     cases.extend(wire::cases());
@@ -78,7 +80,7 @@ fn two_nics(board: Board, dead_first: bool) -> Case {
     let (dead, alive) = if dead_first { (1, 2) } else { (2, 1) };
     let machine = |dead: i64, alive: i64| {
         Machine::new(Firmware::SeaBios, board)
-            .network(bootwright::machine::Network::new(LanSpec::new().fault(Fault::dead_network())))
+            .network(Network::new(LanSpec::new().fault(Fault::dead_network())))
             .network(healthy())
             .nic("e1000", Some(0))
             .bootindex(dead)
@@ -156,6 +158,28 @@ fn order_letter(board: Board) -> Case {
         .control(machine)
 }
 
+/// The letter `n` is the place of the first NIC alone: the second one that nobody listed comes behind the disk.
+fn order_letter_for_one_nic(board: Board) -> Case {
+    let machine = |first: Network, second: Network| {
+        Machine::new(Firmware::SeaBios, board)
+            .network(first)
+            .network(second)
+            .nic("virtio-net-pci", Some(0))
+            .nic("virtio-net-pci", Some(1))
+            .virtio_blk(Medium::bootable("disk"))
+            .boot_order("nc")
+    };
+    let dead = || Network::new(LanSpec::new().fault(Fault::dead_network()));
+    case(board, "order-nc-for-one-nic")
+        .axis("nics", "2")
+        .machine(machine(dead(), healthy()))
+        .expect(
+            Expectation::attempts([timed_out_entry("ROM").over_nic(0).because_of(Cause::NoOffer), booted("disk")])
+                .on_lan(OnLan::Silent(DeviceName::nic(1))),
+        )
+        .control(machine(healthy(), dead()))
+}
+
 /// A dead network and no other device: SeaBIOS still asks a disk and a floppy that are not there, then stops.
 fn nothing_else(board: Board) -> Case {
     let machine =
@@ -163,7 +187,7 @@ fn nothing_else(board: Board) -> Case {
     let rom = timed_out_entry("ROM").because_of(Cause::NoOfferAfter(4));
     case(board, "dead-network-and-nothing-else")
         .machine(machine(with(|lan| lan.fault(Fault::dead_network()))))
-        .expect(Expectation::nothing_boots([rom, failed_entry("Hard Disk"), failed_entry("Floppy")]))
+        .expect(Expectation::nothing_boots([rom].into_iter().chain(nobody_there())))
         .control(machine(healthy()))
 }
 

@@ -29,6 +29,7 @@ pub fn cases() -> Vec<Case> {
     cases.extend([1, 2].map(reset_in_menu));
     cases.extend(moments::cases());
     cases.extend(order_and_once());
+    cases.push(boot_set());
     cases.extend(reboot_timeouts());
     cases.extend(refused_at_power_on());
     cases.into_iter().map(by_firmware).collect()
@@ -196,6 +197,24 @@ fn order_and_once() -> Vec<Case> {
     ]
 }
 
+/// `boot_set` at the human monitor changes the order of a machine that runs, from the next reset on.
+fn boot_set() -> Case {
+    let machine = Machine::pc(Firmware::SeaBios).ide(0, 0, Medium::hanging("disk"));
+    let machine = machine.drive(classes::native_optical(Board::Pc), 2, Medium::hanging("disc"));
+    let story = Story::new()
+        .wait_for("disk")
+        .type_line_answered("boot_set d", "boot device list now set to d")
+        .reset()
+        .wait_for("disc")
+        .reset();
+    Case::new(id(Firmware::SeaBios, "boot-option::boot-set-d"))
+        .axis("boot", "boot-set-d")
+        .control(machine.clone().boot_order("d"))
+        .machine(machine)
+        .story(story)
+        .expect(Expectation::attempts(["disk", "disc", "disc"].map(booted)))
+}
+
 /// `reboot-timeout` in milliseconds: -1 waits for ever, anything else waits so long on every lap, in guest time.
 fn reboot_timeouts() -> Vec<Case> {
     let machine = |timeout: i64, medium: Medium| {
@@ -229,6 +248,8 @@ fn refused_at_power_on() -> Vec<Case> {
         ("reboot-timeout-minus-2", plain().reboot_timeout(-2), "between -1 and 65535"),
         ("order-twice", plain().boot_order("cc"), "Boot device 'c' was given twice"),
         ("order-unknown", plain().boot_order("z"), "Invalid boot device"),
+        ("order-of-no-pc-device", plain().boot_order("e"), "Invalid boot device for PC"),
+        ("order-of-four", plain().boot_order("cadn"), "Too many boot devices for PC"),
         ("bootindex-twice", taken, "has already been used"),
         ("bootindex-2147483648", plain().bootindex(2_147_483_648), "'bootindex' expects int32_t"),
     ];

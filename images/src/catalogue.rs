@@ -1,6 +1,6 @@
 //! Named example media, to look at, mount or boot by hand.
 
-use crate::{After, BadLoader, Boots, Content, FatType, MediumKind, MediumSpec, PartitionTable};
+use crate::{After, BadLoader, Boots, Content, FatType, MediumKind, MediumSpec, PartitionTable, Reads};
 
 /// One example.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub fn catalogue() -> Vec<Example> {
     use Boots::{BiosOnly, Both, UefiOnly};
     use FatType::{Fat12, Fat16, Fat32};
     use MediumKind::{Cdrom, Disk, Disk4Kn, Floppy};
-    use PartitionTable::{Gpt, Hybrid, Mbr};
+    use PartitionTable::{Gpt, GptBackup, Hybrid, Mbr};
     let bootable = |boots, table, fat| Content::Bootable { boots, table, fat, after: After::Exit };
     let el_torito =
         |load_sectors, decoys| Content::ElTorito { boots: Both, fat: Fat12, after: After::Exit, load_sectors, decoys };
@@ -78,6 +78,25 @@ pub fn catalogue() -> Vec<Example> {
             Content::BadLoader(BadLoader::OtherMachine),
         ),
         with("truncated", "EFI application cut in the middle", Disk, Content::BadLoader(BadLoader::Truncated)),
+        with(
+            "distant-lba",
+            "BIOS program of 30 KiB behind 8 GiB, sparse",
+            Disk,
+            Content::Distant { reads: Reads::Lba },
+        ),
+        with("distant-chs", "BIOS program of 30 KiB read by CHS", Disk, Content::Distant { reads: Reads::Chs }),
+        with(
+            "disk-gpt-backup",
+            "GPT disk with a primary header that is damaged",
+            Disk,
+            bootable(Both, GptBackup, Fat16),
+        ),
+        with(
+            "os-indications",
+            "asks for the firmware's setup, then resets",
+            Disk,
+            Content::bootable_then(After::WriteOsIndications),
+        ),
         with("blank", "disk of zeros", Disk, Content::Blank),
         with(
             "no-signature",

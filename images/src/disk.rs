@@ -15,12 +15,16 @@ use crate::fat::{self, FileIn};
 use crate::file;
 use crate::payload::{self, Load};
 use crate::{
-    After, BadLoader, Boots, Content, FatType, Image, ImageError, MediumKind, MediumSpec, Nonce, PartitionTable, gpt,
-    mbr,
+    After, BadLoader, Boots, Content, FatType, Image, ImageError, MediumKind, MediumSpec, Nonce, PartitionTable, Reads,
+    gpt, mbr,
 };
 
 const ESP_START_BYTES: u64 = 1 << 20;
 const BLANK_SECTORS: u64 = 2048;
+
+/// Where the program of [`Content::Distant`] is: no byte of the first is zero, and the second is far within 256 cylinders of 16 heads.
+const DISTANT_LBA: u64 = 0x0101_1171;
+const DISTANT_CHS: u16 = 61_001;
 
 /// A path where firmware does not look.
 pub(crate) const OTHER_PATH: &str = "EFI/OTHER/PAYLOAD.EFI";
@@ -56,6 +60,14 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
             paths = vec![OTHER_PATH.to_owned()];
             (Boots::Both, PartitionTable::Mbr, FatType::Fat16, After::Exit)
         }
+        Content::Distant { .. } if sector_bytes != 512 => {
+            return Err(ImageError::impossible(
+                "a distant program on a disk of 4096-byte sectors",
+                "it counts its sectors in 512 bytes",
+                "use MediumKind::Disk",
+            ));
+        }
+        Content::Distant { .. } => (Boots::BiosOnly, PartitionTable::Mbr, FatType::Fat16, After::Exit),
         Content::Blank | Content::VendorReboot => {
             let sectors = spec.size(spec.sectors.unwrap_or(BLANK_SECTORS), sector_bytes)?;
             return Ok(Image::zero(sectors * sector_bytes));
@@ -81,7 +93,11 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
         Content::BadLoader(bad) => Some(bad),
         _ => None,
     };
-    Plan { boots, table, fat, after, sector_bytes, signed, paths, bad }.build(spec, nonce)
+    let distant = match spec.content {
+        Content::Distant { reads } => Some(reads),
+        _ => None,
+    };
+    Plan { boots, table, fat, after, sector_bytes, signed, paths, bad, distant }.build(spec, nonce)
 }
 
 struct Plan {
@@ -96,6 +112,8 @@ struct Plan {
     paths: Vec<String>,
     /// What is there in its place.
     bad: Option<BadLoader>,
+    /// The BIOS program is long and lies far away.
+    distant: Option<Reads>,
 }
 
 impl Plan {
@@ -105,15 +123,15 @@ impl Plan {
         let esp_end = self.esp_end();
         let esp_count = esp_end - esp_start;
         let is_gpt = self.table != PartitionTable::Mbr;
+        let (load, stage_2_at, length) = self.load(is_gpt);
         let needed = if is_gpt { esp_end + gpt::table_sectors(sector_bytes) } else { esp_end };
+        let needed = needed.max(stage_2_at + (length as u64).div_ceil(sector_bytes));
         let sectors = spec.size(needed * (sector_bytes / 512), sector_bytes)?;
         let mut image = Image::zero(sectors * sector_bytes);
 
-        let stage_2_at = if is_gpt { gpt::first_free(sector_bytes) } else { 1 };
-        let load = Load::Sectors { lba: stage_2_at, sector_bytes: sector_bytes as u16 };
         let program = match self.boots {
             Boots::UefiOnly => None,
-            Boots::Both | Boots::BiosOnly => Some(payload::bios_program(&spec.name, nonce, self.after, load, 0)?),
+            Boots::Both | Boots::BiosOnly => Some(payload::bios_program(&spec.name, nonce, self.after, load, length)?),
         };
         let entries = self.entries(sectors, esp_start, esp_count);
         image.put(0, mbr::sector(program.as_deref(), nonce.disk_signature(), &entries, self.signed));
@@ -123,7 +141,8 @@ impl Plan {
         let has_esp = self.boots != Boots::BiosOnly;
         if is_gpt {
             let (kind, label) = if has_esp { (gpt::TYPE_ESP, "ESP") } else { (gpt::TYPE_LINUX, "data") };
-            let partition = gpt::Partition { kind, start: esp_start, count: esp_count, label };
+            let spoilt = self.table == PartitionTable::GptBackup;
+            let partition = gpt::Partition { kind, start: esp_start, count: esp_count, label, spoilt };
             gpt::put(&mut image, sector_bytes, sectors, nonce, &partition);
         }
         if has_esp {
@@ -139,6 +158,18 @@ impl Plan {
             fat::put(&mut image, ESP_START_BYTES, &shape, &files)?;
         }
         Ok(image)
+    }
+
+    /// How sector 0 reads stage 2, where that lies in the disk's own sectors, and the least length of the program in bytes.
+    fn load(&self, is_gpt: bool) -> (Load, u64, usize) {
+        let near = if is_gpt { gpt::first_free(self.sector_bytes) } else { 1 };
+        match self.distant {
+            None => (Load::Sectors { lba: near, sector_bytes: self.sector_bytes as u16 }, near, 0),
+            Some(Reads::Lba) => {
+                (Load::Sectors { lba: DISTANT_LBA, sector_bytes: 512 }, DISTANT_LBA, payload::DISTANT_BYTES)
+            }
+            Some(Reads::Chs) => (Load::Chs { lba: DISTANT_CHS }, DISTANT_CHS.into(), payload::DISTANT_BYTES),
+        }
     }
 
     /// The first sector after an ESP with room for its FAT type's cluster count, in the disk's own sectors.
@@ -160,7 +191,7 @@ impl Plan {
         let protective = |count| mbr::Partition { active: false, kind: mbr::TYPE_PROTECTIVE, start: 1, count };
         match self.table {
             PartitionTable::Mbr => vec![partition],
-            PartitionTable::Gpt => vec![protective(sectors - 1)],
+            PartitionTable::Gpt | PartitionTable::GptBackup => vec![protective(sectors - 1)],
             PartitionTable::Hybrid => vec![protective(esp_start - 1), partition],
         }
     }

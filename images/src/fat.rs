@@ -60,8 +60,8 @@ pub(crate) struct FileIn<'a> {
 /// [`ImageError::Impossible`] where the size does not allow the FAT type or the files.
 pub(crate) fn put(image: &mut Image, offset: u64, shape: &Shape, files: &[FileIn<'_>]) -> Result<(), ImageError> {
     let layout = Layout::new(shape)?;
-    let mut volume =
-        Volume { layout, next_cluster: 2, table: vec![layout.first_entry(), layout.end_mark()], data: Vec::new() };
+    let table = vec![layout.first_entry(), layout.end_mark()];
+    let mut volume = Volume { layout, next_cluster: 2, holes: 0, table, data: Vec::new() };
     let root = Directory::from_files(files);
     let mut root_bytes = label_entry().to_vec();
     if shape.fat == FatType::Fat32 {
@@ -84,7 +84,7 @@ pub(crate) fn put(image: &mut Image, offset: u64, shape: &Shape, files: &[FileIn
     let boot = layout.boot_sector();
     image.put(offset, boot.clone());
     if shape.fat == FatType::Fat32 {
-        let information = layout.information_sector(volume.next_cluster);
+        let information = layout.information_sector(&volume);
         image.put(offset + sector, information.clone());
         image.put(offset + 6 * sector, boot);
         image.put(offset + 7 * sector, information);
@@ -209,21 +209,24 @@ impl Layout {
     }
 
     /// FAT32's FSInfo.
-    fn information_sector(&self, next_cluster: u32) -> Vec<u8> {
+    fn information_sector(&self, volume: &Volume) -> Vec<u8> {
         let mut sector = vec![0_u8; self.shape.sector_bytes.into()];
         sector[..4].copy_from_slice(b"RRaA");
         sector[484..488].copy_from_slice(b"rrAa");
-        sector[488..492].copy_from_slice(&(self.clusters + 2 - next_cluster).to_le_bytes());
-        sector[492..496].copy_from_slice(&(next_cluster - 1).to_le_bytes());
+        sector[488..492].copy_from_slice(&(self.clusters + 2 - volume.next_cluster + volume.holes).to_le_bytes());
+        sector[492..496].copy_from_slice(&(volume.next_cluster - 1).to_le_bytes());
         sector[510..512].copy_from_slice(&[0x55, 0xaa]);
         sector
     }
 }
 
-/// Allocation state: chains are contiguous and never freed.
+/// Allocation state. A folder's chain is contiguous. A file's has a free cluster in its middle, as on a volume that has been used for a
+/// while: who follows no chain reads nothing there.
 struct Volume {
     layout: Layout,
     next_cluster: u32,
+    /// Free clusters before the next one.
+    holes: u32,
     table: Vec<u32>,
     data: Vec<u8>,
 }
@@ -245,6 +248,26 @@ impl Volume {
         first
     }
 
+    /// Allocates and writes a file; cluster 0 for an empty one.
+    fn put_file(&mut self, content: &[u8]) -> u32 {
+        let bytes = self.layout.cluster_bytes();
+        let (head, tail) = content.split_at(content.len().div_ceil(bytes) / 2 * bytes);
+        if head.is_empty() {
+            let cluster = self.reserve(content.len());
+            self.write(cluster, content);
+            return cluster;
+        }
+        let first = self.reserve(head.len());
+        let hole = self.reserve(1);
+        let rest = self.reserve(tail.len());
+        self.table[hole as usize - 1] = rest;
+        self.table[hole as usize] = 0;
+        self.holes += 1;
+        self.write(first, head);
+        self.write(rest, tail);
+        first
+    }
+
     fn write(&mut self, cluster: u32, bytes: &[u8]) {
         if cluster >= 2 {
             let start = (cluster as usize - 2) * self.layout.cluster_bytes();
@@ -260,8 +283,7 @@ impl Volume {
             bytes.extend(long);
             match node {
                 Node::File(content) => {
-                    let cluster = self.reserve(content.len());
-                    self.write(cluster, content);
+                    let cluster = self.put_file(content);
                     bytes.extend(entry(short, ATTRIBUTE_ARCHIVE, cluster, content.len() as u32));
                 }
                 Node::Directory(child) => {

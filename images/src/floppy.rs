@@ -7,6 +7,8 @@ use crate::payload::{self, Load};
 use crate::{After, Boots, Content, FatType, Image, ImageError, MediumSpec, Nonce};
 
 const SECTORS: u32 = 2880;
+/// Where the program of [`Content::Distant`] is: cylinder 27, head 1.
+const DISTANT: u16 = 1001;
 
 pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError> {
     let mut image = Image::zero(u64::from(SECTORS) * 512);
@@ -33,6 +35,7 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
                 "use MediumKind::Disk",
             ));
         }
+        Content::Distant { .. } => return distant(spec, nonce),
         Content::Bootable { boots, after, .. } => {
             (after, true, (boots == Boots::Both).then_some(spec.efi.removable_media_path()))
         }
@@ -61,5 +64,17 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
     };
     fat::put(&mut image, 0, &shape, &[FileIn { path, bytes: &application }])?;
     image.merge_boot_program(&program);
+    Ok(image)
+}
+
+/// A program that lies on the other side of a track in the middle.
+fn distant(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError> {
+    let mut image = Image::zero(u64::from(SECTORS) * 512);
+    let load = Load::Chs { lba: DISTANT };
+    let mut program = payload::bios_program(&spec.name, nonce, After::Exit, load, payload::DISTANT_BYTES)?;
+    program[510..512].copy_from_slice(&[0x55, 0xaa]);
+    image.put(u64::from(DISTANT) * 512, &program[512..]);
+    program.truncate(512);
+    image.put(0, program);
     Ok(image)
 }

@@ -34,6 +34,8 @@ pub(crate) struct Partition {
     pub(crate) start: u64,
     pub(crate) count: u64,
     pub(crate) label: &'static str,
+    /// The primary header does not give its own CRC; the backup is whole.
+    pub(crate) spoilt: bool,
 }
 
 /// Puts primary and backup table on a disk of `sectors`. Partitions may lie from the partition's start on; what is
@@ -68,7 +70,9 @@ pub(crate) fn put(image: &mut Image, sector_bytes: u64, sectors: u64, nonce: Non
         header
     };
     let backup_entries = last - entry_sectors(sector_bytes);
-    image.put(sector_bytes, header(1, last, 2));
+    let mut primary = header(1, last, 2);
+    primary[16] ^= u8::from(partition.spoilt);
+    image.put(sector_bytes, primary);
     image.put(2 * sector_bytes, entries.clone());
     image.put(backup_entries * sector_bytes, entries.clone());
     image.put(last * sector_bytes, header(last, 1, backup_entries));

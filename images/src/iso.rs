@@ -59,6 +59,13 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
                 "use MediumKind::Disk",
             ));
         }
+        Content::Distant { .. } => {
+            return Err(ImageError::impossible(
+                "a distant program on an optical medium",
+                "firmware itself loads what the boot catalogue names",
+                "use MediumKind::Disk, or Content::ElTorito with load_sectors",
+            ));
+        }
         Content::NoSignature => {
             Plan { whole: false, ..whole(Boots::Both, FatType::Fat16, After::Exit, LOAD_SECTORS, 0) }
         }

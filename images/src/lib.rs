@@ -23,17 +23,17 @@
 //! whatever the firmware's console left on the line:
 //!
 //! ```text
-//! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=bios dl=80 geometry=<c>/<h>/<s> bootorder=<file> bios-geometry=<file> tsc=<16 hex> sum=<4 hex> end
-//! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=uefi arch=x64 boot-current=0001 boot-order=0001,0002 boot-next=- secure-boot=0 device-path=<hex> file-path=<hex> bootorder=<file> bios-geometry=<file> tsc=<16 hex> sum=<4 hex> end
+//! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=bios dl=80 cs=0000 geometry=<c>/<h>/<s> bootorder=<file> bios-geometry=<file> tsc=<16 hex> sum=<4 hex> end
+//! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=uefi arch=x64 boot-current=0001 boot-order=0001,0002 boot-next=- secure-boot=0 device-path=<hex> file-path=<hex> load-options=<hex> bootorder=<file> bios-geometry=<file> tsc=<16 hex> sum=<4 hex> end
 //! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=linux arch=x64 bootorder=<file> bios-geometry=<file> tsc=<16 hex> sum=<4 hex> end
 //! ```
 //!
 //! `<file>` is a fw_cfg file with every byte outside 0x21..=0x7e, and `%`, written as `%` and two lower-case hex
 //! digits; `-` stands for a file, variable or value that does not exist, `?` for a file that the program may not read: a Linux
-//! kernel that is locked down, as it is under Secure Boot, keeps fw_cfg's ports to itself. `geometry` is int 13h AH=08h of `dl`: cylinder count,
+//! kernel that is locked down, as it is under Secure Boot, keeps fw_cfg's ports to itself. `cs` is the code segment in which the firmware entered it, `geometry` is int 13h AH=08h of `dl`: cylinder count,
 //! head count, sectors per track, decimal. `boot-current`, `boot-order` and `boot-next` are upper-case hex, four digits each.
 //! `device-path` is the device path of the device that the application came from, `file-path` what the firmware added to
-//! it, both with their end nodes. `arch` is UEFI's short name, `x64` or `aa64`. `tsc` is the processor's
+//! it, both with their end nodes; `load-options` is `LoadOptions` of its Loaded Image protocol. `arch` is UEFI's short name, `x64` or `aa64`. `tsc` is the processor's
 //! time stamp counter: nanoseconds of guest time where QEMU counts instructions, and always on aarch64. The BIOS payload and the one in user space print
 //! their line on the debug console (port 0x402) too, where SeaBIOS logs. `sum` is the sum of the line's bytes before ` sum=`,
 //! modulo 2^16: a line that lost bytes on its way adds up to less.
@@ -77,7 +77,9 @@ pub use catalogue::{Example, catalogue};
 pub use error::ImageError;
 pub use esp::{EspPlace, PartitionSignature};
 pub use image::{Extent, Image};
-pub use spec::{After, BadLoader, Boots, Content, EfiMachine, FatType, MediumKind, MediumSpec, Nonce, PartitionTable};
+pub use spec::{
+    After, BadLoader, Boots, Content, EfiMachine, FatType, MediumKind, MediumSpec, Nonce, PartitionTable, Reads,
+};
 
 /// Builds the medium that `spec` describes, tied to one run by `nonce`.
 ///

@@ -37,6 +37,9 @@ const PACKET_COUNT: Range<usize> = 426..428;
 const PACKET_OFFSET: Range<usize> = 428..430;
 const PACKET_LBA: Range<usize> = 432..440;
 
+/// Length of the program of [`Content::Distant`](crate::Content::Distant).
+pub(crate) const DISTANT_BYTES: usize = 30 * 1024;
+
 const STAGE_2: usize = 512;
 const STAGE_2_MAGIC: Range<usize> = STAGE_2..STAGE_2 + 8;
 const CHECKSUM: Range<usize> = STAGE_2 + 8..STAGE_2 + 10;
@@ -62,6 +65,8 @@ pub(crate) enum Load {
     Whole,
     /// Stage 2, from this LBA in sectors of this many bytes.
     Sectors { lba: u64, sector_bytes: u16 },
+    /// Stage 2, from this LBA in sectors of 512 bytes, by cylinder, head and sector.
+    Chs { lba: u16 },
     /// The whole program, from this LBA in 2048-byte sectors.
     Cd(u64),
 }
@@ -221,6 +226,7 @@ pub(crate) fn bios_program(
     let (mode, lba, count, offset) = match load {
         Load::Whole => (0, 0, 0, 0x7e00),
         Load::Sectors { lba, sector_bytes } => (1, lba, (length - 512).div_ceil(sector_bytes), 0x7e00),
+        Load::Chs { lba } => (3, lba.into(), (length - 512).div_ceil(512), 0x7e00),
         Load::Cd(lba) => (2, lba, length.div_ceil(2048), 0x7c00_u16),
     };
     program[READ_MODE] = mode;
@@ -286,5 +292,6 @@ fn code(after: After) -> u8 {
         After::ReturnSuccess => 9,
         After::Idle => 10,
         After::Install => 11,
+        After::WriteOsIndications => 12,
     }
 }

@@ -75,6 +75,20 @@ pub enum After {
     /// What an installer does: makes the first other hard disk bootable that holds [`Content::Uninstalled`], and resets the
     /// machine as [`After::ResetSystem`] does. Where none is left to install it ends the virtual machine as [`After::Exit`] does.
     Install,
+    /// UEFI: sets `EFI_OS_INDICATIONS_BOOT_TO_FW_UI` in OsIndications (UEFI 2.10 section 8.5.4) and resets; run again with the same
+    /// variable store, it ends the virtual machine as [`After::Exit`] does. On BIOS it hangs.
+    WriteOsIndications,
+}
+
+/// How a BIOS program reads what firmware has not loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Reads {
+    /// In one request by LBA (int 13h AH=42h).
+    Lba,
+    /// Sector by sector by cylinder, head and sector (int 13h AH=02h).
+    Chs,
 }
 
 /// The kind of device that a medium goes into.
@@ -105,6 +119,8 @@ pub enum PartitionTable {
     Gpt,
     /// GPT with a hybrid MBR.
     Hybrid,
+    /// GPT whose primary header does not give its own CRC, with a backup that is whole (UEFI 2.10 section 5.3.2).
+    GptBackup,
 }
 
 /// FAT variant of the ESP.
@@ -289,6 +305,13 @@ pub enum Content {
         /// What the payload does after its line.
         #[serde(default)]
         after: After,
+    },
+    /// A BIOS program of 30 KiB, most of it far from the beginning: at LBA 0x1011171 of a hard disk of 8 GiB (sparse) where it reads by LBA,
+    /// at 61001 where by CHS, and at 1001 of a floppy, which has CHS alone. It adds up all of itself before it reports. (Hard disks with
+    /// 512-byte sectors and floppies; nothing for UEFI.)
+    Distant {
+        /// How it reads.
+        reads: Reads,
     },
     /// All zero.
     Blank,

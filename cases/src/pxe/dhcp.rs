@@ -9,7 +9,9 @@ use bootwright::machine::{Board, Network};
 use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Cause, OnLan, tftp};
 
-use crate::networks::{BIOS_FILE, Story, answering, falls, healthy, network, server, serves, times_out};
+use crate::networks::{
+    BIOS_FILE, Story, answering, falls, healthy, local_boot_menu, network, server, serves, times_out,
+};
 
 pub fn cases() -> Vec<Case> {
     let pc = [rules(), several_servers(), late(), waits(), unusual_fields()].into_iter().flatten();
@@ -38,6 +40,10 @@ fn rules() -> Vec<Story> {
     // a server such as dnsmasq leaves out what a client does not ask for in option 55
     let asks_for = Match::All([1, 3, 43, 60, 66, 67].map(|code| element(55, &[code])).to_vec());
     let prefix = |class: &str| Match::VendorClassPrefix(class.to_owned());
+    let menu = |control| {
+        let answer = BootAnswer { option_43: Some(local_boot_menu(control)), ..BootAnswer::file(BIOS_FILE) };
+        network(answering(answer.vendor_class(Some("PXEClient"))))
+    };
     vec![
         serves("rule-arch-0", only(Match::Arch(0))).on_lan(OnLan::Arch(0)),
         falls("rule-arch-7-only", only(Match::Arch(7)), nothing.clone()).on_lan(OnLan::NoBootFile),
@@ -72,6 +78,15 @@ fn rules() -> Vec<Story> {
         serves(
             "option-67-only",
             network(answering(BootAnswer { option_67: Some(BIOS_FILE.to_owned()), ..BootAnswer::none() })),
+        ),
+        // `pxe_menu_boot` in iPXE's `src/usr/autoboot.c`
+        falls("menu-of-local-boot", menu(3), Cause::NeverAskedFor(BIOS_FILE.to_owned()))
+            .on_lan(OnLan::NeverAsked(BIOS_FILE.into()))
+            .control(menu(8)),
+        // a path of NFS, which is for the kernel and no disk that iPXE could attach
+        serves(
+            "root-path-of-nfs",
+            network(answering(BootAnswer::file(BIOS_FILE).option(17, b"10.77.0.1:/srv/nfs".to_vec()))),
         ),
         falls("no-boot-file", network(answering(BootAnswer::none())), nothing.clone()).on_lan(OnLan::NoBootFile),
         falls(
@@ -125,6 +140,8 @@ fn several_servers() -> Vec<Story> {
     let mut naks_always = server();
     naks_always.naks = 1000;
     let by_proxy = DhcpServer::proxy("proxy").rule(Match::Any, to_main.clone());
+    let names_proxy = Match::OptionBytes { code: 54, bytes: PROXY.octets().to_vec(), how: Compare::Element };
+    let by_boot_server = DhcpServer::proxy("proxy").rule(names_proxy, to_main.clone());
     // iPXE waits 2 s for a proxy although it has an address, and asks again meanwhile
     let late_proxy = DhcpServer { answer_after: AnswerAfter::Discovers(1), ..by_proxy.clone() };
     vec![
@@ -144,6 +161,10 @@ fn several_servers() -> Vec<Story> {
             network(answering(BootAnswer::file(BIOS_FILE).next_server(Ipv4Addr::new(10, 77, 0, 99)))),
             Cause::NeverAskedFor(BIOS_FILE.to_owned()),
         ),
+        // its offer has no file: what a boot server says on port 4011 has (PXE 2.1 section 2.2)
+        serves("proxy-dhcp-answers-on-port-4011", lan(vec![bare(), by_boot_server]))
+            .on_lan(OnLan::AcknowledgedBy("proxy".into()))
+            .control(lan(vec![bare()])),
         serves("proxy-dhcp-is-the-boot-server", serving(vec![bare(), proxy()], PROXY))
             .on_lan(OnLan::AcknowledgedBy("addresses".into()))
             .control(lan(vec![bare(), proxy()])),

@@ -3,14 +3,17 @@
 use std::net::Ipv4Addr;
 
 use bootwright::case::Case;
-use bootwright::lan::{AnswerAfter, BootAnswer, DhcpServer, Dhcpv6Server, Fault, Ipv6, LanSpec, Match, Overload};
+use bootwright::lan::faults::{Action, FrameMatch};
+use bootwright::lan::{
+    AnswerAfter, BootAnswer, DhcpServer, Dhcpv6Server, Direction, Fault, Ipv6, LanSpec, Malformed, Match, Overload,
+};
 use bootwright::machine::{Board, Machine, Network};
 use bootwright::trace::Outcome;
 use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Cause, Expectation, Expected, OnLan, booted, failed_entry, tftp, timed_out_entry};
 
 use crate::SLOW_OVMF;
-use crate::networks::{BIOS_FILE, EFI_FILE, Switched, Uefi, healthy_for, nic_then_disk, on_x86, ovmf};
+use crate::networks::{BIOS_FILE, EFI_FILE, Switched, Uefi, healthy_for, local_boot_menu, nic_then_disk, on_x86, ovmf};
 
 pub fn cases() -> Vec<Case> {
     let (pc, q35) = (on_x86(Board::Pc), on_x86(Board::Q35));
@@ -18,6 +21,7 @@ pub fn cases() -> Vec<Case> {
     cases.extend([missing_file(pc), no_server(pc), ipv6(pc), late_server(pc), other_boot_server(pc)]);
     cases.extend(unusual_fields(pc));
     cases.push(menu_of_local_boot(pc));
+    cases.extend([refused_once(pc), request_lost(pc), other_transaction(pc)]);
     cases.extend(three_guests());
     cases.extend(isc_rules());
     cases
@@ -36,10 +40,12 @@ pub fn on(guest: Uefi) -> Vec<Case> {
 }
 
 /// One of each kind, in the default suite; SeaBIOS' guest among the three costs nothing.
-const EVERYDAY: [&str; 5] = [
+const EVERYDAY: [&str; 7] = [
     "pxe::ovmf::pc::own-stack",
     "pxe::ovmf::q35::ipxe-rom",
     "pxe::ovmf::pc::ipv6",
+    "pxe::ovmf::pc::nak-once",
+    "pxe::ovmf::pc::tftp-request-lost-once",
     "pxe::ovmf::pc::three-guests-arch-16",
     "pxe::seabios::pc::three-guests-arch-0",
 ];
@@ -114,12 +120,11 @@ fn menu_of_local_boot(guest: Uefi) -> Case {
         let lan = LanSpec::new().dhcp(DhcpServer::new("main").rule(Match::Any, answer.vendor_class(Some("PXEClient"))));
         guest.machine(guest.offers(lan, EFI_FILE, "served")).without_ipv6()
     };
-    // discovery control without broadcast and multicast, a menu, its prompt; the control has the bit that leaves menus out
-    let menu =
-        |control: u8| [&[6, 1, control, 9, 13, 0, 0, 10], &b"Local boot"[..], &[10, 3, 0], b"go", &[255]].concat();
     let refused = Expected { outcome: Outcome::Refused, ..failed_entry("PXEv4") }.because("Remote boot cancelled");
     let http = timed_out_entry("HTTPv4").because_of(Cause::OfferNotTaken);
-    let case = case(guest, "menu-of-local-boot").machine(discovery(&menu(3))).control(discovery(&menu(8)));
+    let case = case(guest, "menu-of-local-boot")
+        .machine(discovery(&local_boot_menu(3)))
+        .control(discovery(&local_boot_menu(8)));
     guest.switched_off(case, |ipv6| all_fail(ipv6, &refused, &http).on_lan(OnLan::NeverAsked(EFI_FILE.into())))
 }
 
@@ -167,6 +172,41 @@ fn other_boot_server(guest: Uefi) -> Case {
             .on_lan(OnLan::AcknowledgedBy("elsewhere".into()))
             .on_lan(OnLan::Fetched(EFI_FILE.into())),
     )
+}
+
+/// A server that refuses the first request (DHCPNAK): a client begins again (RFC 2131 section 3.1), edk2's PXE does not, and its entry is
+/// over (`DhcpHandleRequest` of `NetworkPkg/Dhcp4Dxe/Dhcp4Io.c`).
+fn refused_once(guest: Uefi) -> Case {
+    let machine = |naks| {
+        let server = DhcpServer { naks, ..to_program() };
+        guest.machine(guest.offers(LanSpec::new().dhcp(server), EFI_FILE, "served")).without_ipv6()
+    };
+    let refused = timed_out_entry("PXEv4").because_of(Cause::NotAcknowledged);
+    let http = timed_out_entry("HTTPv4").because_of(Cause::OfferNotTaken);
+    let case = case(guest, "nak-once").machine(machine(1)).control(machine(0));
+    guest.switched_off(case, |ipv6| all_fail(ipv6, &refused, &http).on_lan(OnLan::Naks(1)))
+}
+
+/// The first read request is lost: the client sends it again (RFC 1350 section 2, `Mtftp4OnTimerTick` of edk2's `NetworkPkg/Mtftp4Dxe`).
+fn request_lost(guest: Uefi) -> Case {
+    let requests = || FrameMatch::udp_port(69).going(Direction::FromGuest);
+    let machine = |fault: Fault| guest.machine(healthy_for(guest).with_lan(|lan| lan.fault(fault))).without_ipv6();
+    case(guest, "tftp-request-lost-once")
+        .machine(machine(Fault::new("loss", requests(), Action::Drop).times(1)))
+        .expect(Expectation::boots("served").without_trying("next").on_lan(OnLan::Fetched(EFI_FILE.into())))
+        .control(machine(Fault::new("loss", requests(), Action::Drop)))
+}
+
+/// Offers of another transaction are not for this client (RFC 2131 section 4.4.1, `DhcpInput` of the same file).
+fn other_transaction(guest: Uefi) -> Case {
+    let machine = |malformed| {
+        let server = DhcpServer { malformed, ..to_program() };
+        guest.machine(guest.offers(LanSpec::new().dhcp(server), EFI_FILE, "served")).without_ipv6()
+    };
+    let not_taken = |option: &str| timed_out_entry(option).because_of(Cause::OffersNotTaken(4));
+    let case = case(guest, "malformed-wrong-xid").machine(machine(Some(Malformed::WrongXid))).control(machine(None));
+    let (pxe, http) = (not_taken("PXEv4"), not_taken("HTTPv4"));
+    guest.switched_off(case, |ipv6| all_fail(ipv6, &pxe, &http))
 }
 
 fn to_program() -> DhcpServer {

@@ -166,6 +166,9 @@ pub enum Step {
         line: String,
         /// The device that it plugs in.
         plugs: Option<String>,
+        /// What the monitor must answer, where it says more than nothing or `OK`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer: Option<String>,
     },
     /// Presses keys on the PS/2 keyboard, one after another, and waits until the firmware has printed something new.
     Press {
@@ -317,12 +320,17 @@ impl Story {
 
     /// Types a line at the human monitor.
     pub fn type_line(self, line: &str) -> Story {
-        self.step(Step::Type { line: line.to_owned(), plugs: None })
+        self.step(Step::Type { line: line.to_owned(), plugs: None, answer: None })
+    }
+
+    /// Types a line at the human monitor, which must answer with these words.
+    pub fn type_line_answered(self, line: &str, words: &str) -> Story {
+        self.step(Step::Type { line: line.to_owned(), plugs: None, answer: Some(words.to_owned()) })
     }
 
     /// Types a line at the human monitor that plugs in a device.
     pub fn type_line_that_plugs(self, device: &str, line: &str) -> Story {
-        self.step(Step::Type { line: line.to_owned(), plugs: Some(device.to_owned()) })
+        self.step(Step::Type { line: line.to_owned(), plugs: Some(device.to_owned()), answer: None })
     }
 
     /// Presses keys and waits until the firmware has printed this text after them. Keys go into the keyboard's queue in

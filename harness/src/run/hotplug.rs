@@ -41,7 +41,7 @@ impl Session<'_> {
         let machine = self.devices.present();
         let lines = file.zip(placed).and_then(|(file, placed)| monitor_lines(machine, placed, index, file));
         let lines = lines.ok_or_else(|| StepError::impossible("this class cannot be plugged in by hand"))?;
-        lines.iter().try_for_each(|line| self.type_line(line))?;
+        lines.iter().try_for_each(|line| self.type_line(line, None))?;
         self.devices.plugged(index);
         Ok(())
     }

@@ -247,7 +247,6 @@ mod tests {
         let mut pace = Pace::new(Some(file.path().to_owned()));
         std::thread::sleep(SHORT);
         std::fs::write(file.path(), "a variable").unwrap();
-        std::thread::sleep(SHORT / 2);
         assert!(pace.check(SHORT, LONG).is_ok());
         assert_eq!(overdue(pace, SHORT, LONG).0, Overdue::Guest);
     }

@@ -68,7 +68,7 @@ impl Session<'_> {
             Step::Eject { device } => self.eject(device),
             Step::Insert { device, medium } => self.insert(device, medium),
             Step::SetBootindex { device, bootindex } => self.set_bootindex(device, *bootindex),
-            Step::Type { line, plugs } => self.type_words(line, plugs.as_deref()),
+            Step::Type { line, plugs, answer } => self.type_words(line, plugs.as_deref(), answer.as_deref()),
             Step::Press { keys, confirmed_by } => self.answered(confirmed_by, |session| session.press(keys)),
             Step::Enter { text, confirmed_by } => self.answered(confirmed_by, |session| session.enter(text)),
             Step::Cont => self.cont(),
@@ -100,7 +100,7 @@ impl Session<'_> {
     }
 
     /// Types a line at the human monitor in which `{name}` stands for the file of that medium.
-    fn type_words(&mut self, line: &str, plugs: Option<&str>) -> Result<(), StepError> {
+    fn type_words(&mut self, line: &str, plugs: Option<&str>, answer: Option<&str>) -> Result<(), StepError> {
         let plugs = plugs.map(|device| self.device(device)).transpose()?;
         let mut line = line.to_owned();
         for (device, file) in self.prepared.machine.devices.iter().zip(&self.prepared.files.media) {
@@ -108,18 +108,19 @@ impl Session<'_> {
                 line = line.replace(&format!("{{{name}}}"), &file.display().to_string());
             }
         }
-        self.type_line(&line)?;
+        self.type_line(&line, answer)?;
         if let Some(index) = plugs {
             self.devices.plugged(index);
         }
         Ok(())
     }
 
-    /// The human monitor reports errors as text; success is silent, or `OK` for `drive_add`.
-    pub(super) fn type_line(&self, line: &str) -> Result<(), StepError> {
+    /// The human monitor reports errors as text; success is silent, or `OK` for `drive_add`, but where this answer is wanted.
+    pub(super) fn type_line(&self, line: &str, wanted: Option<&str>) -> Result<(), StepError> {
         let answer = self.vm()?.execute("human-monitor-command", json!({ "command-line": line }))?;
         match answer.as_str().unwrap_or_default().trim() {
-            "" | "OK" => Ok(()),
+            words if wanted.is_some_and(|wanted| words.contains(wanted)) => Ok(()),
+            "" | "OK" if wanted.is_none() => Ok(()),
             words => Err(StepError::Answered { words: words.to_owned() }),
         }
     }

@@ -6,6 +6,7 @@ mod given;
 mod handed_over;
 mod holes;
 mod lines;
+mod load_options;
 mod measured;
 mod secure_boot;
 
@@ -76,6 +77,9 @@ pub struct Views {
     /// What the program that ran read of Secure Boot, where that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secure_boot: Option<String>,
+    /// What the program that ran was given as load options, where that is not what its boot option gives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_options: Option<String>,
     /// What a BIOS told the program that ran of its own drive, where that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mistold: Option<Mistold>,
@@ -120,6 +124,7 @@ impl Views {
             given: None,
             measured: None,
             secure_boot: secure_boot::difference(machine, payload),
+            load_options: load_options::difference(names, payload, options),
             mistold: handed_over::mistold(machine, trace),
             host: None,
             hole: holes::hole(machine, layout, names, trace, options),
@@ -206,7 +211,9 @@ impl Views {
             let asked = self.asked_devices.clone().unwrap_or_default();
             return Err(format!("the order that was asked for is [{asked}], and there are still options of [{kept}]"));
         }
-        if let Some(differs) = self.given.as_ref().or(self.secure_boot.as_ref()).or(self.measured.as_ref()) {
+        if let Some(differs) =
+            [&self.given, &self.secure_boot, &self.measured, &self.load_options].into_iter().flatten().next()
+        {
             return Err(differs.clone());
         }
         if options_agree && reported_agrees {

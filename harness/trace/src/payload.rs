@@ -36,6 +36,9 @@ pub struct Payload {
     pub via: String,
     /// BIOS drive number.
     pub dl: Option<u8>,
+    /// The code segment in which the firmware entered it (BIOS).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cs: Option<u16>,
     /// int 13h AH=08h of that drive: cylinders, heads, sectors per track.
     pub geometry: Option<(u32, u32, u32)>,
     /// fw_cfg `bootorder`; `None` where the file does not exist, or is withheld.
@@ -61,6 +64,9 @@ pub struct Payload {
     /// The loaded image's file path, binary.
     #[serde(with = "super::readable::hex")]
     pub file_path: Option<Vec<u8>>,
+    /// What it was given as `LoadOptions` (UEFI), empty where that is nothing; `None` where it does not say.
+    #[serde(default, with = "super::readable::hex", skip_serializing_if = "Option::is_none")]
+    pub load_options: Option<Vec<u8>>,
     /// Time stamp counter when the line was printed; nanoseconds of guest time under the virtual clock.
     pub tsc: Option<u64>,
     /// What it read of its machine's TPM; `None` where firmware knows of none.
@@ -85,6 +91,7 @@ impl Payload {
                 "medium" => payload.medium = value?.to_owned(),
                 "via" => payload.via = value?.to_owned(),
                 "dl" => payload.dl = read(value, byte)?,
+                "cs" => payload.cs = read(value, number)?,
                 "geometry" => payload.geometry = read(value, geometry)?,
                 "bootorder" => payload.bootorder = read(value, percent_decoded)?,
                 "bios-geometry" => payload.bios_geometry = read(value, percent_decoded)?,
@@ -94,6 +101,7 @@ impl Payload {
                 "secure-boot" => payload.secure_boot = read(value, |value| value.parse().ok())?,
                 "device-path" => payload.device_path = read(value, hex)?,
                 "file-path" => payload.file_path = read(value, hex)?,
+                "load-options" => payload.load_options = Some(read(value, hex)?.unwrap_or_default()),
                 "tsc" => payload.tsc = read(value, |value| u64::from_str_radix(value, 16).ok())?,
                 "sum" if value != sum(line).as_deref() => return None,
                 _ => {}

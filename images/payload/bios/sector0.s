@@ -24,6 +24,7 @@ boot:
         cld
         movw    %ax, %ds
         movw    %ax, %es
+        pushw   %cs                     # stage 2 prints it
         ljmp    $0, $loaded
 loaded:
         pushw   %dx                     # DL lives on the stack: a CD read below overwrites this sector with itself
@@ -31,6 +32,8 @@ loaded:
         je      verify
         cmpb    $READ_CD, read_mode
         je      read_extended
+        cmpb    $READ_CHS, read_mode
+        je      read_chs
         movb    $0x41, %ah              # int 13h extensions present?
         movw    $0x55aa, %bx
         int     $0x13
@@ -48,7 +51,7 @@ read_extended:
         jc      read_chs
         jmp     verify
 
-# One sector at a time through AH=02h, for drives without extensions (floppies).
+# One sector at a time through AH=02h, for drives without extensions (floppies) and programs that ask for it. Cylinders below 256.
 read_chs:
         popw    %dx
         pushw   %dx
@@ -165,6 +168,7 @@ line_sum:
         .org    416
         .set    READ_NOTHING, 0         # the firmware has loaded the whole program
         .set    READ_SECTORS, 1         # 512-byte sectors, stage 2 alone, to 0x7e00
+        .set    READ_CHS, 3             # as READ_SECTORS, never through AH=42h
         .set    READ_CD, 2              # 2048-byte sectors, the whole program, to 0x7c00
         .ascii  "BWS0"
 read_mode:

@@ -1,6 +1,6 @@
 # Stage 2: prints the payload line (src/lib.rs has its grammar), then does what the builder asked for.
 #
-# Entered at 0000:7e40 with DS = ES = SS = 0 and DL as the firmware gave it. The first 64 bytes are the builder's.
+# Entered at 0000:7e40 with DS = ES = SS = 0, DL as the firmware gave it and the CS of sector 0's entry on the stack. The first 64 bytes are the builder's.
 
         .set    FW_CFG, 0x510
         .set    FW_CFG_DIRECTORY, 0x19
@@ -22,6 +22,7 @@ name:
         .org    512 + 64
 stage2:
         movb    %dl, drive
+        popw    entry_segment
         call    program_uart
 
         movw    $text_begin, %si
@@ -48,6 +49,13 @@ print_name:
         movw    $text_dl, %si
         call    print
         movb    drive, %al
+        call    print_hex
+
+        movw    $text_cs, %si
+        call    print
+        movb    entry_segment + 1, %al
+        call    print_hex
+        movb    entry_segment, %al
         call    print_hex
 
         movw    $text_geometry, %si
@@ -357,6 +365,8 @@ text_medium:
         .asciz  " medium="
 text_dl:
         .asciz  " via=bios dl="
+text_cs:
+        .asciz  " cs="
 text_geometry:
         .asciz  " geometry="
 text_bootorder:
@@ -385,6 +395,8 @@ target_packet:
 target:
         .byte   0x80
 selector:
+        .word   0
+entry_segment:
         .word   0
 drive:
         .byte   0

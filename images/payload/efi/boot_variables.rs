@@ -1,5 +1,5 @@
-//! Writes BootNext or BootOrder, once for each variable store: a variable of this program's own remembers that it did
-//! (UEFI 2.10 sections 3.1 and 3.3). Nothing here can panic: what a panic needs of `core` cannot be linked.
+//! Writes BootNext, BootOrder or OsIndications, once for each variable store: a variable of this program's own remembers that it did
+//! (UEFI 2.10 sections 3.1, 3.3 and 8.5.4). Nothing here can panic: what a panic needs of `core` cannot be linked.
 
 use crate::firmware::Firmware;
 
@@ -13,13 +13,21 @@ pub enum Write {
     Next,
     /// BootOrder: the current option and the one behind it change places.
     Order,
+    /// OsIndications: stop in the firmware's user interface at the next boot.
+    Indications,
 }
 
-/// Writes, unless that was done before; whether it was done now. The current option must be in BootOrder and not last.
+/// `EFI_OS_INDICATIONS_BOOT_TO_FW_UI`.
+const BOOT_TO_FW_UI: u64 = 1;
+
+/// Writes, unless that was done before; whether it was done now. For the first two the current option must be in BootOrder and not last.
 pub fn write_once(firmware: &Firmware, what: Write) -> bool {
     let mut mark = [0_u8; 1];
     if firmware.own_variable(&mut mark).is_some() {
         return false;
+    }
+    if what == Write::Indications {
+        return firmware.set_variable("OsIndications", &BOOT_TO_FW_UI.to_le_bytes()) && firmware.set_own_variable(&[1]);
     }
     let (mut current, mut order) = ([0_u8; 2], [0_u8; 2 * OPTIONS]);
     let Some([low, high]) = firmware.variable("BootCurrent", &mut current) else { return false };
@@ -31,7 +39,7 @@ pub fn write_once(firmware: &Firmware, what: Write) -> bool {
     let (Some(own), Some(next)) = (behind.next(), behind.next()) else { return false };
     let written = match what {
         Write::Next => firmware.set_variable("BootNext", next),
-        Write::Order => {
+        Write::Order | Write::Indications => {
             core::mem::swap(own, next);
             firmware.set_variable("BootOrder", order)
         }

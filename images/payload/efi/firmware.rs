@@ -64,6 +64,9 @@ struct LoadedImage {
     system: *const SystemTable,
     device: *mut c_void,
     file_path: *const u8,
+    reserved: *const c_void,
+    load_options_size: u32,
+    load_options: *const u8,
 }
 
 /// `EFI_TCG2_PROTOCOL`.
@@ -108,6 +111,9 @@ const RESET_SHUTDOWN: u32 = 2;
 
 /// Longest variable name used, terminator included.
 const NAME_CAPACITY: usize = 16;
+
+/// Upper bound on load options, against a size that was never set.
+const OPTIONS_LIMIT: usize = 4096;
 
 /// Upper bound on a device path, against a path without an end node.
 const PATH_LIMIT: usize = 4096;
@@ -194,6 +200,17 @@ impl Firmware {
     pub fn file_path(&self) -> Option<&[u8]> {
         // SAFETY: `FilePath` is a device path or null.
         unsafe { whole_path(self.loaded_image()?.file_path) }
+    }
+
+    /// What the boot option, or who loaded this image, gave it; nothing where that is longer than any option can be.
+    pub fn load_options(&self) -> Option<&[u8]> {
+        let image = self.loaded_image()?;
+        let size = image.load_options_size as usize;
+        if size == 0 || size > OPTIONS_LIMIT || image.load_options.is_null() {
+            return None;
+        }
+        // SAFETY: the loader vouches for so many bytes there.
+        Some(unsafe { core::slice::from_raw_parts(image.load_options, size) })
     }
 
     /// The firmware's way to a TPM 2.0, if it has found one.

@@ -27,6 +27,8 @@ pub fn print(firmware: &Firmware, nonce: &[u8; 16], name: &[u8]) {
     line.optional_hex(firmware.device_path());
     line.text(" file-path=");
     line.optional_hex(firmware.file_path());
+    line.text(" load-options=");
+    line.optional_hex(firmware.load_options());
     line.text(" bootorder=");
     line.file(b"bootorder");
     line.text(" bios-geometry=");

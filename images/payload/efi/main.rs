@@ -61,6 +61,7 @@ const WRITE_BOOT_ORDER: u8 = 8;
 const RETURN_SUCCESS: u8 = 9;
 const IDLE: u8 = 10;
 const INSTALL: u8 = 11;
+const WRITE_OS_INDICATIONS: u8 = 12;
 
 #[unsafe(no_mangle)]
 extern "efiapi" fn efi_main(image: *mut c_void, system: *const SystemTable) -> usize {
@@ -80,6 +81,7 @@ extern "efiapi" fn efi_main(image: *mut c_void, system: *const SystemTable) -> u
         RESET_SYSTEM => firmware.reset_cold(),
         WRITE_BOOT_NEXT if write_once(&firmware, Write::Next) => firmware.reset_cold(),
         WRITE_BOOT_ORDER if write_once(&firmware, Write::Order) => firmware.reset_cold(),
+        WRITE_OS_INDICATIONS if write_once(&firmware, Write::Indications) => firmware.reset_cold(),
         INSTALL if install::sign_a_disk(&firmware) => firmware.reset_cold(),
         _ => {
             arch::exit_emulator();

@@ -111,6 +111,14 @@ impl BootVariables {
         self
     }
 
+    /// The option added last gives its program this text: UCS-2 and a NUL, as `efibootmgr --unicode` writes it.
+    pub fn arguments(mut self, text: &str) -> BootVariables {
+        let bytes = text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes);
+        let digits: String = bytes.map(|byte| format!("{byte:02x}")).collect();
+        self.options.iter_mut().last().into_iter().for_each(|option| option.optional_data.clone_from(&digits));
+        self
+    }
+
     /// The option added last is not active.
     pub fn inactive(mut self) -> BootVariables {
         self.options.iter_mut().last().into_iter().for_each(|option| option.active = false);

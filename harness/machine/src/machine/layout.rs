@@ -8,7 +8,7 @@ mod places;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bootwright_images::{Content, FatType, MediumKind};
+use bootwright_images::{Content, FatType, MediumKind, Reads};
 
 use super::board::{BoardFacts, Expander};
 pub use super::pci_address::PciAddress;
@@ -17,6 +17,11 @@ pub use error::LayoutError;
 
 /// The PCI bus number of the expander root bus.
 pub(crate) const EXPANDER_BUS: u8 = 0x80;
+
+/// Ids of the conventional bridge on the root bus, of the one behind it, and of the switch.
+const BRIDGE: &str = "bridge0";
+const NESTED_BRIDGE: &str = "bridge1";
+const SWITCH: &str = "switch0";
 
 /// Root-bus slot of the `virtio-rng-pci` of machines that have one.
 pub(crate) const RNG_SLOT: u8 = 0x1e;
@@ -219,10 +224,11 @@ impl<'a> Planner<'a> {
         let promised = self.machine.devices.iter().filter_map(|device| {
             let (bus, slot) = match device.place {
                 Place::Root => (self.board.root.id, device.slot?),
-                Place::PciBridge => ("bridge0", device.slot?),
+                Place::PciBridge => (BRIDGE, device.slot?),
+                Place::NestedBridge => (NESTED_BRIDGE, device.slot?),
                 Place::Expander => ("expander0", device.slot?),
                 Place::Port { slot, .. } => (self.board.root.id, slot),
-                Place::RootPort => return None,
+                Place::RootPort | Place::SwitchPort => return None,
             };
             Some((bus.to_owned(), slot))
         });
@@ -286,13 +292,14 @@ impl<'a> Planner<'a> {
                 Ok(PciPlace { bus: bus.to_owned(), address, path: PciPath::on_root(address) })
             }
             Place::PciBridge => {
-                let id = "bridge0";
-                if self.controller(id).is_none() {
-                    let at = self.next_on_root(index)?;
-                    self.add_controller(id, "pci-bridge", Some(("chassis_nr", Value::from(1_u8))), at, false);
-                }
-                self.behind(id, index, device)
+                self.add_bridge(index)?;
+                self.behind(BRIDGE, index, device)
             }
+            Place::NestedBridge => {
+                self.add_nested_bridge(index)?;
+                self.behind(NESTED_BRIDGE, index, device)
+            }
+            Place::SwitchPort => self.behind_switch(index),
             Place::RootPort => {
                 let driver = self.board.root_port.ok_or_else(|| self.not_on_board(index, "a pcie-root-port"))?;
                 let at = self.next_on_root(index)?;
@@ -308,6 +315,46 @@ impl<'a> Planner<'a> {
             }
             Place::Expander => self.behind_expander(index, device),
         }
+    }
+
+    /// The conventional bridge on the root bus, where it is not there yet.
+    fn add_bridge(&mut self, index: usize) -> Result<(), LayoutError> {
+        if self.controller(BRIDGE).is_none() {
+            let at = self.next_on_root(index)?;
+            self.add_controller(BRIDGE, "pci-bridge", Some(("chassis_nr", Value::from(1_u8))), at, false);
+        }
+        Ok(())
+    }
+
+    /// The bridge behind it.
+    fn add_nested_bridge(&mut self, index: usize) -> Result<(), LayoutError> {
+        self.add_bridge(index)?;
+        if self.controller(NESTED_BRIDGE).is_none() {
+            let at = self.next_behind(BRIDGE, index)?;
+            self.add_controller(NESTED_BRIDGE, "pci-bridge", Some(("chassis_nr", Value::from(2_u8))), at, false);
+        }
+        Ok(())
+    }
+
+    /// A downstream port for the device, of the one switch.
+    fn behind_switch(&mut self, index: usize) -> Result<PciPlace, LayoutError> {
+        if self.controller(SWITCH).is_none() {
+            let driver = self.board.root_port.ok_or_else(|| self.not_on_board(index, "a pcie-root-port"))?;
+            let at = self.next_on_root(index)?;
+            let port = "switch-port";
+            self.add_controller(port, driver, Some(("chassis", Value::from(100_u8))), at, false);
+            let address = self.take(port, index, Some(0), 0)?;
+            let at = PciPlace { bus: port.to_owned(), address, path: self.path_behind(port, address) };
+            self.add_controller(SWITCH, "x3130-upstream", None, at, false);
+        }
+        let at = self.next_behind(SWITCH, index)?;
+        self.behind_port("xio3130-downstream", at, index, false)
+    }
+
+    /// Function 0 of the next free slot behind a bridge.
+    fn next_behind(&mut self, bridge: &str, index: usize) -> Result<PciPlace, LayoutError> {
+        let address = self.take(bridge, index, None, 0)?;
+        Ok(PciPlace { bus: bridge.to_owned(), address, path: self.path_behind(bridge, address) })
     }
 
     /// Nobody looks at the functions of a slot that has none at 0: adds an idle port there where no device has one.
@@ -503,6 +550,8 @@ fn sectors(index: usize, device: &Device, kind: Option<MediumKind>) -> Option<u6
             }
         }
         _ if kind == Some(MediumKind::Disk4Kn) => 64,
+        Content::Distant { reads: Reads::Lba } => 8300,
+        Content::Distant { .. } => 32,
         _ => 16,
     };
     Some((base_mib + index as u64) * 2048)

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use bootwright_images::{
-    After, BadLoader, Boots, Content, EfiMachine, FatType, MediumKind, MediumSpec, PartitionTable, Signer,
+    After, BadLoader, Boots, Content, EfiMachine, FatType, MediumKind, MediumSpec, PartitionTable, Reads, Signer,
 };
 use serde::{Deserialize, Serialize};
 
@@ -130,6 +130,11 @@ impl Medium {
         Medium::new(name, Content::Iso9660Loader { after: After::Exit })
     }
 
+    /// A BIOS program of 30 KiB far from the beginning of its hard disk or floppy, which it reads so.
+    pub fn distant(name: &str, reads: Reads) -> Medium {
+        Medium::new(name, Content::Distant { reads })
+    }
+
     /// All zero.
     pub fn blank(name: &str) -> Medium {
         Medium::new(name, Content::Blank)
@@ -154,6 +159,7 @@ impl Medium {
             | Content::Uninstalled { after, .. }
             | Content::Isohybrid { after, .. }
             | Content::Iso9660Loader { after } => Some(*after),
+            Content::Distant { .. } => Some(After::Exit),
             _ => None,
         }
     }

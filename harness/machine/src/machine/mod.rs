@@ -293,6 +293,8 @@ pub enum Place {
     Root,
     /// Behind a conventional `pci-bridge` that sits on the root bus.
     PciBridge,
+    /// Behind a `pci-bridge` that sits behind the one on the root bus.
+    NestedBridge,
     /// Behind a `pcie-root-port` (q35).
     RootPort,
     /// Behind a `pcie-root-port` that is this function of the root bus (q35). Several ports may share a slot, as libvirt
@@ -303,6 +305,8 @@ pub enum Place {
         /// The port's function, 0 to 7.
         function: u8,
     },
+    /// Behind a downstream port (`xio3130-downstream`) of the one switch (`x3130-upstream`), which sits behind a root port (q35).
+    SwitchPort,
     /// Behind an expander root bus: `pxb` on pc, `pxb-pcie` with a root port on q35.
     Expander,
 }

@@ -12,7 +12,7 @@ use crate::trace::{Names, Trace};
 use super::boot_options::asked;
 
 /// What edk2 puts behind an option of its own making: `mBmAutoCreateBootOptionGuid` in its `BmBoot.c`.
-const OWN_MAKING: [u8; 16] =
+pub(super) const OWN_MAKING: [u8; 16] =
     [0x4e, 0xac, 0x08, 0x81, 0x11, 0x9f, 0x59, 0x4d, 0x85, 0x0e, 0xe2, 0x1a, 0x52, 0x2c, 0x59, 0xb2];
 
 /// Boot options and BootNext of a store at one moment.

@@ -23,6 +23,11 @@ pub enum Mistold {
         /// The drive that the firmware said it boots.
         tried: u8,
     },
+    /// It was entered in another segment than 0 (`boot_disk` and `boot_cdrom` make every entry 0000:7c00 in its `src/boot.c`).
+    Segment {
+        /// As the program read CS.
+        seen: u16,
+    },
     /// int 13h AH=08h answers otherwise than the machine's logical geometry asks for: cylinders, heads, sectors per track.
     Geometry {
         /// As the program read it.
@@ -39,6 +44,12 @@ impl fmt::Display for Mistold {
                 write!(
                     out,
                     "the program was told that it came from drive 0x{seen:02x}, and the firmware tried 0x{tried:02x}"
+                )
+            }
+            Mistold::Segment { seen } => {
+                write!(
+                    out,
+                    "the program was entered in segment 0x{seen:04x}, and SeaBIOS enters every one at 0000:7c00"
                 )
             }
             Mistold::Geometry { seen: (cylinders, heads, sectors), asked } => write!(
@@ -60,7 +71,8 @@ pub(super) fn mistold(machine: &Machine, trace: &Trace) -> Option<Mistold> {
         return None;
     }
     let drive = payload.dl.zip(number(last, before)).filter(|(seen, tried)| seen != tried);
-    drive.map(|(seen, tried)| Mistold::Drive { seen, tried }).or_else(|| {
+    let segment = payload.cs.filter(|&seen| seen != 0).map(|seen| Mistold::Segment { seen });
+    drive.map(|(seen, tried)| Mistold::Drive { seen, tried }).or(segment).or_else(|| {
         let geometry = machine.devices[machine.device_with_medium(medium)?].logical_geometry;
         let listed = payload.bios_geometry.as_ref().is_some_and(|file| !file.is_empty());
         let (cylinders, heads, sectors) = geometry.filter(|_| listed)?;
@@ -129,6 +141,18 @@ mod tests {
         let same = told(&["DVD/CD", "DVD/CD"], 0xe0);
         let said = "the program was told that it came from drive 0xe0, and the firmware tried 0xe1";
         assert_eq!(same.as_deref(), Some(said));
+    }
+
+    #[test]
+    fn another_segment_than_0_is_found() {
+        let entered = |cs| {
+            let mut trace = trace(&["Hard Disk"], 0x80);
+            trace.payloads[0].cs = cs;
+            mistold(&disk(), &trace).map(|mistold| mistold.to_string())
+        };
+        assert_eq!([entered(None), entered(Some(0))], [None, None]);
+        let said = "the program was entered in segment 0x07c0, and SeaBIOS enters every one at 0000:7c00";
+        assert_eq!(entered(Some(0x07c0)).as_deref(), Some(said));
     }
 
     #[test]

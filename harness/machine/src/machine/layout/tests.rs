@@ -45,6 +45,24 @@ fn a_later_explicit_slot_behind_a_bridge_is_kept_free() {
     );
 }
 
+#[test]
+fn two_disks_share_a_nested_bridge_or_a_switch() {
+    let both = |place| q35().virtio_blk(disk("a")).place(place).virtio_blk(disk("b")).place(place);
+    let hops = |place| {
+        let layout = Layout::of(&both(place)).unwrap();
+        let drivers: Vec<&str> = layout.controllers.iter().map(|controller| controller.driver).collect();
+        let hops = layout.devices.iter().map(|placed| {
+            let path = placed.pci.as_ref().unwrap();
+            path.hops.iter().map(|hop| hop.slot).collect::<Vec<u8>>()
+        });
+        (drivers.join(" "), hops.collect::<Vec<_>>())
+    };
+    assert_eq!(hops(Place::NestedBridge), ("pci-bridge pci-bridge".into(), vec![vec![3, 1, 1], vec![3, 1, 2]]));
+    let switch = "pcie-root-port x3130-upstream xio3130-downstream xio3130-downstream";
+    assert_eq!(hops(Place::SwitchPort), (switch.into(), vec![vec![3, 0, 1, 0], vec![3, 0, 2, 0]]));
+    assert!(Layout::of(&pc().virtio_blk(disk("a")).place(Place::SwitchPort)).is_err());
+}
+
 #[rstest]
 #[case::two_in_a_slot(
     pc().virtio_blk(disk("a")).slot(7).nvme(disk("b")).slot(7),
