@@ -145,6 +145,7 @@ pub(super) fn read(element: Element<'_, '_>, notes: &mut Notes) -> Result<Option
 fn source(element: Element<'_, '_>) -> Option<String> {
     let source = element.child("source")?;
     let plain = ["file", "dev", "dir"].into_iter().find_map(|name| source.attribute(name));
+    let plain = plain.filter(|path| !path.is_empty());
     let volume = || Some(format!("{}/{}", source.attribute("pool")?, source.attribute("volume")?));
     let remote = || Some(format!("{}:{}", source.attribute("protocol")?, source.attribute("name").unwrap_or_default()));
     let other = || source.attribute("type").map(|kind| format!("{kind} source"));

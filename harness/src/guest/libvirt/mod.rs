@@ -395,7 +395,8 @@ impl Reader {
             }
             None => {
                 let words = format!(
-                    "{name}: a CD drive on USB is taken for usb-storage, which makes a hard disk of the CD for firmware; a libvirt that                      knows model='usb-bot' makes a CD drive of it, which cannot be had here"
+                    "{name}: a CD drive on USB is taken for usb-storage, which makes a hard disk of the CD for firmware; a libvirt that \
+                     knows model='usb-bot' makes a CD drive of it, which cannot be had here"
                 );
                 self.notes.replaced(line, words.clone());
                 self.unapplied.push(Unapplied { line, words });

@@ -60,7 +60,8 @@ fn our_own_command_line_says_the_same(#[case] xml: &str) {
     let own = line("own", &format!("qemu-system-x86_64 {}", quoted.join(" ")));
     let found = differences(&guest, &own);
     // iPXE names its errors on a console that only this machine has on its serial port; devices of the host are not there
-    let is_known = |line: &str| line.starts_with("text on the serial port") || line.starts_with("ranks of devices that cannot");
+    let is_known =
+        |line: &str| line.starts_with("text on the serial port") || line.starts_with("ranks of devices that cannot");
     let found: Vec<_> = found.iter().filter(|line| !is_known(line)).collect();
     assert!(found.is_empty(), "{found:#?}");
 }

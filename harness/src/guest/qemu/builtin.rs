@@ -26,9 +26,9 @@ impl Reader<'_> {
             devices.extend(self.own_drives(board, short));
             if !built_in.network {
                 let user = Wire::Plug(Plug::User(None));
-                devices.extend(self.card(board, None, user, 1, 0));
+                devices.extend(self.card(board, None, user, self.line, 0));
                 let words = "no -netdev, -nic or -net: QEMU adds a card on its user network (-nic none does not)";
-                self.notes.took(1, words);
+                self.notes.took(self.line, words);
             }
         }
         let hub = built_in.hub.unwrap_or(Plug::Nothing);
@@ -64,10 +64,10 @@ impl Reader<'_> {
         let mut drives = Vec::new();
         for (name, class, optical) in [("floppy", floppy, false), ("cdrom", cd, true)] {
             let Some(class) = class else { continue };
-            let mut drive = short(name.to_owned(), class, optical, None, 1);
+            let mut drive = short(name.to_owned(), class, optical, None, self.line);
             self.give_globals(&mut drive);
             drives.push(drive);
-            self.notes.took(1, format!("no -nodefaults: QEMU adds an empty {name} drive"));
+            self.notes.took(self.line, format!("no -nodefaults: QEMU adds an empty {name} drive"));
         }
         drives
     }

@@ -99,6 +99,8 @@ struct Reader<'a> {
     /// Drives that make a device by themselves.
     short: Vec<ShortDrive>,
     built_in: BuiltIn,
+    /// The line of the program.
+    line: u32,
     /// Options alone, without a program: not the whole line, so that nothing follows from what it does not say.
     is_part: bool,
     /// Properties of `-global`; their drivers count as devices for what QEMU adds.
@@ -130,6 +132,7 @@ impl<'a> Reader<'a> {
             devices: Vec::new(),
             short: Vec::new(),
             built_in: BuiltIn::default(),
+            line: 1,
             is_part: false,
             globals: Vec::new(),
             untried: Vec::new(),
@@ -152,6 +155,7 @@ impl<'a> Reader<'a> {
             Some(at) => {
                 self.architecture = known::program(&line.words[at].text).unwrap_or_default();
                 self.board = board_of(&self.architecture, "pc");
+                self.line = line.words[at].at.line;
                 at + 1
             }
             None if line.words.first().is_some_and(|word| word.text.starts_with('-')) => {
@@ -333,7 +337,7 @@ impl<'a> Reader<'a> {
             kernel: self.kernel,
             devices,
             typed,
-            line: 1,
+            line: self.line,
             by_class: None,
             untried: self.untried,
             unapplied: self.unapplied,

@@ -209,7 +209,7 @@ impl Reader<'_> {
 
     /// The next word; `None` for a line that goes on.
     fn word(&mut self, simple: &mut Simple) -> Result<Option<Word>, GuestError> {
-        let (at, mut text, mut quoted) = (self.at, String::new(), false);
+        let (mut at, mut text, mut quoted) = (self.at, String::new(), false);
         while let Some(next) = self.peek() {
             let ends = next.is_whitespace() || ";|".contains(next) || (next == ')' && self.depth > 0);
             let ends = ends || (next == '&' && (self.ends_word(1) || self.comes(1, "&>")));
@@ -226,6 +226,9 @@ impl Reader<'_> {
                     self.skip_line();
                     self.take();
                     simple.continued = true;
+                    if text.is_empty() && !quoted {
+                        at = self.at;
+                    }
                 }
                 '\\' if self.windows || is_drive(&text) => text.extend(self.take()),
                 '\\' => {
@@ -425,9 +428,9 @@ mod tests {
     #[case::blanks_behind_the_backslash("qemu \\  \n -S", "qemu -S")]
     fn a_command_ends_where_a_shell_ends_it(#[case] text: &str, #[case] wanted: &str) {
         // a blank within a word is shown by `_`
-        let shown = texts(text).into_iter().map(|words| {
-            words.into_iter().map(|word| word.replace(' ', "_")).collect::<Vec<_>>().join(" ")
-        });
+        let shown = texts(text)
+            .into_iter()
+            .map(|words| words.into_iter().map(|word| word.replace(' ', "_")).collect::<Vec<_>>().join(" "));
         assert_eq!(shown.collect::<Vec<_>>().join(" / "), wanted);
     }
 
@@ -442,6 +445,8 @@ mod tests {
         let log = "the host doesn't do that\nqemu-system-x86_64 -S \\\n-name 'a b'\nqemu: it won't\nthat isn't 'x y'\n";
         let words = texts(log);
         assert_eq!(words[1], ["qemu-system-x86_64", "-S", "-name", "a b"]);
+        let at = commands("a", log, SHELL)[1].words[2].at;
+        assert_eq!((at.line, at.column), (3, 1), "a word is where it begins, not where the line before went on");
         assert_eq!(words[2], ["qemu:", "it", "won't"]);
     }
 
