@@ -43,6 +43,7 @@ pub fn of_guest(guest: &Guest) -> Vec<Warning> {
     stale_order(guest, &mut warn);
     without_rom(guest, &mut warn);
     not_tried(guest, &mut warn);
+    namespaces(guest, &mut warn);
     if let Some((path, line)) = &guest.kernel {
         warn("direct-kernel", *line, format!("{path} runs before every device: none of them is tried while it loads"));
     }
@@ -173,6 +174,24 @@ fn not_tried(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
             part.line,
             format!("{}: the guest's own machine may differ from the one that is booted", part.words),
         );
+    }
+}
+
+/// QEMU writes a line for a namespace with a rank that names none (`nvme_ns_instance_init` in its `hw/nvme/ns.c`).
+fn namespaces(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
+    for (index, device) in guest.devices.iter().enumerate().filter(|(index, _)| guest.is_selected(*index)) {
+        if !matches!(guest.devices[index].device.class, DeviceClass::NvmeNamespace { .. }) {
+            continue;
+        }
+        let what = match guest.firmware.uefi() {
+            Some(_) => "OVMF cannot read QEMU's line for it and drops the whole order",
+            None => "QEMU's line names the controller alone, and SeaBIOS boots the lowest namespace of it",
+        };
+        let words = format!(
+            "{} is a namespace with a rank: {what}; a controller with drive= of its own has a line that names it",
+            device.name
+        );
+        warn("nvme-namespace", device.line, words);
     }
 }
 
@@ -486,6 +505,19 @@ mod tests {
         let found = warnings.iter().find(|warning| warning.word == "no-rom");
         assert_eq!(found.is_some(), wanted.is_some(), "{warnings:?}");
         assert!(found.is_none_or(|found| found.words.contains(wanted.unwrap_or_default())), "{found:?}");
+    }
+
+    #[test]
+    fn a_namespace_with_a_rank_is_named_and_one_without_is_not() {
+        use crate::guest::qemu;
+        let warned = |rank: &str| {
+            let line = format!(
+                "kvm -nodefaults -drive if=none,id=d,file=a -device nvme,serial=x -device nvme-ns,drive=d{rank}"
+            );
+            let guest = qemu::read_text("line", &line, &qemu::Reading::default()).unwrap();
+            words(&of_guest(&guest)).contains(&"nvme-namespace")
+        };
+        assert!(warned(",bootindex=1") && !warned(""));
     }
 
     #[test]

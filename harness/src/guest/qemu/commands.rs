@@ -130,8 +130,8 @@ pub(super) fn of_text(file: &str, text: &str, line: Option<u32>) -> Result<Comma
     }
     if found.is_empty() {
         refuse_others(file, text)?;
-        let weak = candidates(file, text, Rules { comments: true, strict: false }).into_iter();
-        found.extend(weak.filter(|candidate| begins(&candidate.simple.words)).next_back());
+        let mut weak = candidates(file, text, Rules { comments: true, strict: false }).into_iter();
+        found.extend(weak.rfind(|candidate| begins(&candidate.simple.words)));
     }
     choose(file, found, line)
 }

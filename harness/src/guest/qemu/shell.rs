@@ -309,8 +309,10 @@ impl Reader<'_> {
     /// What stands between two backquotes, as it stands.
     fn substitution(&mut self, text: &mut String) {
         text.extend(self.take());
-        let closes = self.rest.clone().take_while(|letter| *letter != '\n').any(|letter| letter == '`');
-        while closes {
+        if !self.rest.clone().take_while(|letter| *letter != '\n').any(|letter| letter == '`') {
+            return;
+        }
+        loop {
             let letter = self.take();
             text.extend(letter);
             if matches!(letter, None | Some('`')) {
