@@ -71,8 +71,8 @@ fn describe(args: &Args, input: &Input) -> Result<Vec<Warning>, XtaskError> {
         }
     }
     warned.extend(warnings::of_guests(&input.guests));
-    for (guest, path) in input.domains() {
-        libvirt::compare(guest, path, args.argv.as_deref())?;
+    for (guest, xml) in input.domains() {
+        libvirt::compare(guest, xml, args.argv.as_deref())?;
     }
     Ok(warned)
 }

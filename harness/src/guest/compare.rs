@@ -1,6 +1,6 @@
 //! Two descriptions of one guest, held against each other in what matters to a boot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Guest;
 use crate::machine::{Device, DeviceClass, Place};
@@ -29,6 +29,11 @@ pub fn differences(one: &Guest, other: &Guest) -> Vec<String> {
     }
     for (place, rank) in theirs.iter().filter(|(place, _)| !mine.contains_key(*place)) {
         compare(place, "not there".to_owned(), rank.clone());
+    }
+    let untried = |guest: &Guest| guest.untried.iter().filter_map(|device| device.rank).collect::<BTreeSet<_>>();
+    let (mine, theirs) = (untried(one), untried(other));
+    if mine != theirs {
+        found.push(format!("ranks of devices that cannot be had here: {mine:?} here, {theirs:?} there"));
     }
     found
 }

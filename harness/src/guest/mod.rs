@@ -13,8 +13,10 @@
 //! ```
 
 pub mod compare;
+pub mod document;
 mod error;
 mod firmware;
+mod functions;
 pub mod hmp;
 pub mod libvirt;
 mod machine;
@@ -77,8 +79,34 @@ pub struct Guest {
     pub line: u32,
     /// The first line of `<boot dev=...>`, where the order is by classes.
     pub by_class: Option<u32>,
+    /// Devices that firmware may boot from and that cannot be had here.
+    pub untried: Vec<Untried>,
+    /// What changes the machine and is not taken over.
+    pub unapplied: Vec<Unapplied>,
     /// What became of everything else.
     pub notes: Notes,
+}
+
+/// A device that firmware may boot from and that cannot be had here, such as one of the host's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Untried {
+    /// What the guest's owner calls it.
+    pub name: String,
+    /// Its line.
+    pub line: u32,
+    /// What it is, for people.
+    pub kind: String,
+    /// Its rank, as QEMU's bootindex; `None` where it has none.
+    pub rank: Option<i64>,
+}
+
+/// A part of a description that changes what firmware sees and is not taken over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unapplied {
+    /// Its line.
+    pub line: u32,
+    /// What it is, for people.
+    pub words: String,
 }
 
 /// One device that firmware may boot from.

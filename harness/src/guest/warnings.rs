@@ -42,6 +42,8 @@ pub fn of_guest(guest: &Guest) -> Vec<Warning> {
     first_of_class(guest, &mut warn);
     stale_order(guest, &mut warn);
     without_rom(guest, &mut warn);
+    not_tried(guest, &mut warn);
+    namespaces(guest, &mut warn);
     if let Some((path, line)) = &guest.kernel {
         warn("direct-kernel", *line, format!("{path} runs before every device: none of them is tried while it loads"));
     }
@@ -153,6 +155,43 @@ fn without_rom(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) 
             _ => continue,
         };
         warn("no-rom", device.line, format!("{name} is selected, but {why}: it is never tried"));
+    }
+}
+
+/// What the boots here leave out of the guest's order.
+fn not_tried(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
+    for device in &guest.untried {
+        let place = device.rank.map_or("without a rank".to_owned(), |rank| format!("of rank {rank}"));
+        let words = format!(
+            "{} {place} ({}) cannot be had here: the boots leave it out of the order, and what it does in its place is not shown",
+            device.name, device.kind
+        );
+        warn("not-tried-here", device.line, words);
+    }
+    for part in &guest.unapplied {
+        warn(
+            "not-applied",
+            part.line,
+            format!("{}: the guest's own machine may differ from the one that is booted", part.words),
+        );
+    }
+}
+
+/// QEMU writes a line for a namespace with a rank that names none (`nvme_ns_instance_init` in its `hw/nvme/ns.c`).
+fn namespaces(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
+    for (index, device) in guest.devices.iter().enumerate().filter(|(index, _)| guest.is_selected(*index)) {
+        if !matches!(guest.devices[index].device.class, DeviceClass::NvmeNamespace { .. }) {
+            continue;
+        }
+        let what = match guest.firmware.uefi() {
+            Some(_) => "OVMF cannot read QEMU's line for it and drops the whole order",
+            None => "QEMU's line names the controller alone, and SeaBIOS boots the lowest namespace of it",
+        };
+        let words = format!(
+            "{} is a namespace with a rank: {what}; a controller with drive= of its own has a line that names it",
+            device.name
+        );
+        warn("nvme-namespace", device.line, words);
     }
 }
 
@@ -387,7 +426,7 @@ mod tests {
     fn a_variable_store_that_nothing_makes_is_named_where_no_libvirt_makes_it() {
         use crate::guest::qemu;
         let line = "qemu-kvm -drive if=pflash,unit=0,file=/usr/share/OVMF/OVMF_CODE.fd -drive if=pflash,unit=1,file=/nvram/a_VARS.fd";
-        let guest = qemu::read("line", &qemu::words::split("line", line).unwrap()).unwrap();
+        let guest = qemu::read_text("line", line, &qemu::Reading::default()).unwrap();
         assert!(words(&of_guest(&guest)).contains(&"variables-of-one-guest"));
         let files = of_files(&guest, "host", |_| false);
         assert_eq!(words(&files), ["missing-firmware", "missing-firmware"]);
@@ -430,9 +469,9 @@ mod tests {
         use crate::guest::{hmp, qemu};
         let plug = "drive_add 0 file=a,if=none,id=d\ndevice_add virtio-blk-pci,drive=d,id=a,bootindex=1\n";
         let typed = |end: &str| {
-            let line = qemu::words::split("line", "qemu-kvm -S -boot reboot-timeout=0").unwrap();
             let commands = hmp::read("typed", &format!("{plug}{end}")).unwrap();
-            of_guest(&qemu::read_typed("line", &line, "typed", &commands).unwrap())
+            let reading = qemu::Reading { typed: ("typed", &commands), ..qemu::Reading::default() };
+            of_guest(&qemu::read_text("line", "qemu-kvm -S -boot reboot-timeout=0", &reading).unwrap())
         };
         assert_eq!(words(&typed("cont\n")), ["stale-boot-order"]);
         assert!(typed("system_reset\ncont\n").is_empty());
@@ -466,6 +505,19 @@ mod tests {
         let found = warnings.iter().find(|warning| warning.word == "no-rom");
         assert_eq!(found.is_some(), wanted.is_some(), "{warnings:?}");
         assert!(found.is_none_or(|found| found.words.contains(wanted.unwrap_or_default())), "{found:?}");
+    }
+
+    #[test]
+    fn a_namespace_with_a_rank_is_named_and_one_without_is_not() {
+        use crate::guest::qemu;
+        let warned = |rank: &str| {
+            let line = format!(
+                "kvm -nodefaults -drive if=none,id=d,file=a -device nvme,serial=x -device nvme-ns,drive=d{rank}"
+            );
+            let guest = qemu::read_text("line", &line, &qemu::Reading::default()).unwrap();
+            words(&of_guest(&guest)).contains(&"nvme-namespace")
+        };
+        assert!(warned(",bootindex=1") && !warned(""));
     }
 
     #[test]

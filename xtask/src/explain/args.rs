@@ -14,9 +14,12 @@ use crate::test::{mirror, platform_name};
 /// Options of `cargo xtask explain`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// libvirt domains and networks as virsh dumpxml and net-dumpxml print them, QEMU command lines as text
+    /// libvirt domains and networks as virsh dumpxml and net-dumpxml print them, QEMU command lines as text; - is standard input
     #[arg(value_name = "FILE", required_unless_present_any = ["pid", "dhcp"])]
     pub files: Vec<PathBuf>,
+    /// Of a text with several command lines of QEMU, the one on this line [default: the last]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub line: Option<u32>,
     /// A QEMU that runs, read only, from /proc
     #[arg(long, value_name = "PID")]
     pub pid: Option<u32>,

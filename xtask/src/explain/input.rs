@@ -1,16 +1,16 @@
 //! Reads the files that describe guests and networks. Nothing is written.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bootwright::boot_server::arch::Processor;
 use bootwright::guest::network::{self, GuestNetwork};
-use bootwright::guest::qemu::{self, words};
+use bootwright::guest::qemu::{self, Reading, words};
 use bootwright::guest::xml::Xml;
-use bootwright::guest::{Guest, Plug, hmp, libvirt};
+use bootwright::guest::{Guest, Plug, document, hmp, libvirt};
 
 use super::args::{Args, refused};
-use super::file::text;
+use super::file::{shown, text};
 use super::libvirt as schema;
 use crate::XtaskError;
 
@@ -23,14 +23,14 @@ pub struct Input {
     pub guests: Vec<Guest>,
     /// The networks.
     pub networks: Vec<GuestNetwork>,
-    /// The file of each guest that is a libvirt domain.
-    domains: Vec<Option<PathBuf>>,
+    /// The XML of each guest that is a libvirt domain.
+    domains: Vec<Option<String>>,
 }
 
 impl Input {
-    /// The libvirt domains with their files.
-    pub fn domains(&self) -> impl Iterator<Item = (&Guest, &Path)> {
-        self.guests.iter().zip(&self.domains).filter_map(|(guest, path)| Some((guest, path.as_deref()?)))
+    /// The libvirt domains with their XML.
+    pub fn domains(&self) -> impl Iterator<Item = (&Guest, &str)> {
+        self.guests.iter().zip(&self.domains).filter_map(|(guest, xml)| Some((guest, xml.as_deref()?)))
     }
 }
 
@@ -51,21 +51,27 @@ pub fn read(args: &Args) -> Result<Input, XtaskError> {
     };
     for path in &args.files {
         let (name, text) = (shown(path), text(path)?);
-        if !text.trim_start().starts_with('<') {
-            let words = words::split(&name, &text).map_err(|error| refused(&error))?;
-            let guest = qemu::read_typed(&name, &words, typed_file, &commands).map_err(|error| refused(&error))?;
+        let Some(document) = document::xml(&text) else {
+            let opened = |named: &str| beside(path, named);
+            let reading = Reading { line: args.line, typed: (typed_file, &commands), opened: &opened };
+            let guest = qemu::read_text(&name, &text, &reading).map_err(|error| refused(&error))?;
             input.guests.push(guest);
             input.domains.push(None);
             continue;
-        }
+        };
+        let text = document.text;
         let root = Xml::parse(&name, &text).map_err(|error| refused(&error))?.root().name().to_owned();
         if root == "network" {
             input.networks.push(network::read(&name, &text).map_err(|error| refused(&error))?);
-            schema::validate(path, "network.rng")?;
+            schema::validate(&name, &text, "network.rng")?;
         } else {
-            input.guests.push(libvirt::read(&name, &text, &attached).map_err(|error| refused(&error))?);
-            schema::validate(path, "domain.rng")?;
-            input.domains.push(Some(path.clone()));
+            let mut guest = libvirt::read(&name, &text, &attached).map_err(|error| refused(&error))?;
+            if let Some((line, words)) = document.taken {
+                guest.notes.took(line, words);
+            }
+            input.guests.push(guest);
+            schema::validate(&name, &text, "domain.rng")?;
+            input.domains.push(Some(text));
         }
     }
     if let Some(pid) = args.pid {
@@ -74,6 +80,9 @@ pub fn read(args: &Args) -> Result<Input, XtaskError> {
     }
     if typed.is_some() && input.domains.iter().all(Option::is_some) {
         return Err(XtaskError("--hmp goes with a QEMU command line: no file given is one".to_owned()));
+    }
+    if args.line.is_some() && input.domains.iter().all(Option::is_some) {
+        return Err(XtaskError("--line goes with a QEMU command line: no file given is one".to_owned()));
     }
     if !attached.is_empty() && input.domains.iter().all(Option::is_none) {
         return Err(XtaskError("--attach goes with a libvirt domain: no file given is one".to_owned()));
@@ -150,9 +159,14 @@ fn of_process(pid: u32) -> Result<Guest, XtaskError> {
             "--pid {pid}: that process has no command line (a thread of the kernel, or one that has ended)"
         )));
     }
-    qemu::read(&format!("pid {pid}"), &words::of_process(&bytes)).map_err(|error| refused(&error))
+    let opened = |named: &str| beside(Path::new(&path), named);
+    let reading = Reading { opened: &opened, ..Reading::default() };
+    qemu::read(&format!("pid {pid}"), &words::of_process(&bytes), &reading).map_err(|error| refused(&error))
 }
 
-fn shown(path: &Path) -> String {
-    path.display().to_string()
+/// The text of a file that a command line names: by its path, or by its name beside the text.
+fn beside(text_of: &Path, named: &str) -> Option<String> {
+    let named = Path::new(named);
+    let beside = text_of.parent().zip(named.file_name()).map(|(folder, name)| folder.join(name));
+    [Some(named.to_owned()), beside].into_iter().flatten().find_map(|path| text(&path).ok())
 }

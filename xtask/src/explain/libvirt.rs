@@ -1,15 +1,16 @@
 //! libvirt's own opinion, where libvirt is there: its schema, and the command line that it would make.
 
+use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use bootwright::guest::Guest;
 use bootwright::guest::compare::differences;
-use bootwright::guest::qemu::{self, words};
+use bootwright::guest::qemu::{self, Reading};
 use bootwright::report::text::printable;
 
 use super::args::refused;
-use super::file::text;
+use super::file::{shown, text};
 use crate::XtaskError;
 
 /// Where libvirt installs its schemas.
@@ -22,17 +23,13 @@ const SCHEMAS_VARIABLE: &str = "BOOTWRIGHT_LIBVIRT_SCHEMAS";
 /// # Errors
 ///
 /// [`XtaskError`] with xmllint's words where the file does not hold.
-pub fn validate(path: &Path, schema: &str) -> Result<(), XtaskError> {
+pub fn validate(name: &str, text: &str, schema: &str) -> Result<(), XtaskError> {
     let folder = std::env::var_os(SCHEMAS_VARIABLE).unwrap_or_else(|| SCHEMAS.into());
     let schema = Path::new(&folder).join(schema);
     if !schema.is_file() {
         return Ok(());
     }
-    let checked = Command::new("xmllint")
-        .args(["--noout", "--nonet", "--relaxng"])
-        .args([&schema, path])
-        .stdin(Stdio::null())
-        .output();
+    let checked = fed(Command::new("xmllint").args(["--noout", "--nonet", "--relaxng"]).arg(&schema).arg("-"), text);
     let Ok(checked) = checked else {
         eprintln!("note: {} is there, xmllint is not: the schema is not checked", schema.display());
         return Ok(());
@@ -41,7 +38,9 @@ pub fn validate(path: &Path, schema: &str) -> Result<(), XtaskError> {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&checked.stderr);
-    let first: Vec<String> = said.lines().take(3).map(printable).collect();
+    let named =
+        |line: &str| printable(&line.strip_prefix("-:").map_or(line.to_owned(), |rest| format!("{name}:{rest}")));
+    let first: Vec<String> = said.lines().take(3).map(named).collect();
     Err(XtaskError(format!(
         "libvirt's schema refuses the file\n  {}\n  schema: {}",
         first.join("\n  "),
@@ -55,16 +54,15 @@ pub fn validate(path: &Path, schema: &str) -> Result<(), XtaskError> {
 /// # Errors
 ///
 /// [`XtaskError`] where a recorded line cannot be read.
-pub fn compare(guest: &Guest, domain: &Path, recorded: Option<&Path>) -> Result<(), XtaskError> {
+pub fn compare(guest: &Guest, domain: &str, recorded: Option<&Path>) -> Result<(), XtaskError> {
     let (line, whose) = match recorded {
-        Some(path) => (text(path)?, path.display().to_string()),
+        Some(path) => (text(path)?, shown(path)),
         None => match native(domain) {
             Some(line) => (line, "virsh domxml-to-native".to_owned()),
             None => return Ok(()),
         },
     };
-    let words = words::split(&whose, &line).map_err(|error| refused(&error))?;
-    let other = qemu::read(&whose, &words).map_err(|error| refused(&error))?;
+    let other = qemu::read_text(&whose, &line, &Reading::default()).map_err(|error| refused(&error))?;
     let found = differences(guest, &other);
     say!("\ncompared with {whose}:");
     if found.is_empty() {
@@ -89,17 +87,24 @@ fn without_nics(guest: &Guest) -> Guest {
 }
 
 /// What virsh makes of a domain, without a daemon.
-fn native(domain: &Path) -> Option<String> {
-    let asked = Command::new("virsh")
-        .args(["-c", "qemu:///session", "domxml-to-native", "qemu-argv"])
-        .arg(domain)
-        .stdin(Stdio::null())
-        .output()
-        .ok()?;
+fn native(domain: &str) -> Option<String> {
+    let mut asked = Command::new("virsh");
+    asked.args(["-c", "qemu:///session", "domxml-to-native", "qemu-argv", "/dev/stdin"]);
+    let asked = fed(&mut asked, domain).ok()?;
     if !asked.status.success() {
         let said = String::from_utf8_lossy(&asked.stderr);
         eprintln!("note: virsh does not translate the domain: {}", printable(said.lines().next().unwrap_or_default()));
         return None;
     }
     Some(String::from_utf8_lossy(&asked.stdout).into_owned())
+}
+
+/// Runs a program with a text on its standard input.
+fn fed(command: &mut Command, text: &str) -> std::io::Result<Output> {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    if let Some(mut input) = child.stdin.take() {
+        // one that has seen enough closes it
+        input.write_all(text.as_bytes()).ok();
+    }
+    child.wait_with_output()
 }

@@ -2,9 +2,9 @@
 
 use bootwright::boot_server::arch;
 use bootwright::guest::network::GuestNetwork;
-use bootwright::guest::variants::{Variant, reboot_xml};
+use bootwright::guest::variants::{Variant, reboot_disk};
 use bootwright::guest::warnings::Warning;
-use bootwright::guest::{Fate, Guest, Plug};
+use bootwright::guest::{Fate, Guest, Origin, Plug, Untried};
 use bootwright::platform::Platform;
 use bootwright::report::text::printable;
 
@@ -31,10 +31,12 @@ pub fn guest(guest: &Guest) {
     }
     if guest.board.is_none() {
         say!("  order by the description alone");
-        for index in guest.order() {
-            let device = &guest.devices[index];
-            let rank = device.device.bootindex.map_or_else(|| "-".to_owned(), |rank| rank.to_string());
-            say!("    {rank:>3} {} {}", device.name, device.kind);
+        for row in rows(guest) {
+            let (name, kind) = match row {
+                Row::Tried(index) => (&guest.devices[index].name, &guest.devices[index].kind),
+                Row::Untried(device) => (&device.name, &device.kind),
+            };
+            say!("    {:>3} {} {}", rank_of(guest, row), printable(name), printable(kind));
         }
     }
 }
@@ -85,25 +87,56 @@ pub fn answers(guest: &Guest, variants: &[Variant], platform: &Platform, ran: &R
     };
     let version = version.unwrap_or_else(|| "no firmware".to_owned());
     say!("\n\"{}\" on {}: QEMU {}, {version}\n", printable(&guest.name), platform.name, platform.qemu.version);
-    let rows: Vec<Vec<String>> = guest
-        .order()
-        .into_iter()
-        .map(|index| {
-            let device = &guest.devices[index];
-            let rank =
-                device.device.bootindex.filter(|rank| *rank >= 0).map_or("-".to_owned(), |rank| rank.to_string());
+    let row = |row: Row<'_>| match row {
+        Row::Tried(index) => {
             let tried = answers::tried(guest, index, &seen);
             let fails =
                 if tried.starts_with("yes") { answers::when_it_fails(guest, index, &seen) } else { "-".to_owned() };
             let reason = answers::fails_with(guest, index, &seen);
-            vec![rank, device.name.clone(), what_it_is(guest, index), tried, fails, reason]
-        })
-        .collect();
+            let name = guest.devices[index].name.clone();
+            vec![rank_of(guest, row), name, what_it_is(guest, index), tried, fails, reason]
+        }
+        Row::Untried(device) => {
+            let what = format!("{} (line {})", device.kind, device.line);
+            let (none, tried) = ("-".to_owned(), "not tried here".to_owned());
+            vec![rank_of(guest, row), device.name.clone(), what, tried, none.clone(), none]
+        }
+    };
+    let rows: Vec<Vec<String>> = rows(guest).into_iter().map(row).collect();
     table(&["rank", "device", "what it is", "tried", "when it fails", "it fails with"], &rows);
     say!();
     let rows: Vec<Vec<String>> =
         seen.iter().map(|seen| vec![seen.variant.words.clone(), answers::attempts(seen), answers::end(seen)]).collect();
     table(&["when", "tried, in this order", "end"], &rows);
+}
+
+/// A device of the table.
+#[derive(Clone, Copy)]
+enum Row<'a> {
+    /// One of the machine's, by its place.
+    Tried(usize),
+    /// One that the boots here leave out.
+    Untried(&'a Untried),
+}
+
+/// Every device in the order of the ranks, those without one last.
+fn rows(guest: &Guest) -> Vec<Row<'_>> {
+    let mut rows: Vec<Row<'_>> = guest.order().into_iter().map(Row::Tried).collect();
+    rows.extend(guest.untried.iter().map(Row::Untried));
+    let rank = |row: &Row<'_>| match *row {
+        Row::Tried(index) => guest.devices[index].device.bootindex.filter(|rank| *rank >= 0),
+        Row::Untried(device) => device.rank,
+    };
+    rows.sort_by_key(|row| (rank(row).is_none(), rank(row)));
+    rows
+}
+
+fn rank_of(guest: &Guest, row: Row<'_>) -> String {
+    let rank = match row {
+        Row::Tried(index) => guest.devices[index].device.bootindex,
+        Row::Untried(device) => device.rank,
+    };
+    rank.filter(|rank| *rank >= 0).map_or("-".to_owned(), |rank| rank.to_string())
 }
 
 fn what_it_is(guest: &Guest, index: usize) -> String {
@@ -144,13 +177,17 @@ fn table(heads: &[&str], rows: &[Vec<String>]) {
 
 /// Prints the way around an unselected disk, where there is one.
 pub fn way_around(guest: &Guest) {
-    let Some(xml) = reboot_xml(guest) else { return };
+    let Some(disk) = reboot_disk(guest) else { return };
     say!(
         "\na way around the unselected disk of \"{}\": a disk that resets the guest (tried above)",
         printable(&guest.name)
     );
-    say!("  cargo xtask images vendor-reboot --out DIR makes its image; virsh attach-device NAME FILE --config takes:");
-    for line in xml.lines() {
+    let takes = match guest.origin {
+        Origin::Libvirt => "virsh attach-device NAME FILE --config takes:",
+        Origin::Qemu => "options for the end of the command line:",
+    };
+    say!("  cargo xtask images vendor-reboot --out DIR makes its image; {takes}");
+    for line in disk.lines() {
         say!("    {line}");
     }
 }

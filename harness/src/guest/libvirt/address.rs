@@ -15,8 +15,8 @@ pub(super) enum Address {
     },
     /// A unit of a disk controller.
     Drive { controller: u8, bus: u8, target: u8, unit: u16 },
-    /// A USB port.
-    Usb { port: u8 },
+    /// A USB port of a controller.
+    Usb { bus: u8, port: u8 },
 }
 
 /// Kinds of devices in the order in which libvirt gives them PCI addresses.
@@ -38,8 +38,17 @@ pub(super) fn boot_order(element: Element<'_, '_>) -> Result<Option<u32>, GuestE
     match boot.number::<u32>("order")? {
         Some(0) => Err(boot.attribute_error("order", "0", "a number from 1")),
         None => Err(boot.error("<boot> in a device has no order", "write <boot order='1'/>")),
+        // QEMU's bootindex has 32 bits
+        Some(order) if i32::try_from(order).is_err() => {
+            Err(boot.attribute_error("order", &order.to_string(), "a number from 1 to 2147483647"))
+        }
         order => Ok(order),
     }
+}
+
+/// What libvirt calls a device, where that is written.
+pub(super) fn alias(element: Element<'_, '_>) -> Option<String> {
+    element.child("alias").and_then(|alias| alias.attribute("name")).map(str::to_owned)
 }
 
 impl Address {
@@ -67,6 +76,7 @@ impl Address {
                 // behind a hub it is `1.2`
                 let first = port.split('.').next().unwrap_or_default().parse();
                 Some(Address::Usb {
+                    bus: address.number("bus")?.unwrap_or_default(),
                     port: first.map_err(|_| address.attribute_error("port", port, "a port such as 1"))?,
                 })
             }

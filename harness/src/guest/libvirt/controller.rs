@@ -12,6 +12,8 @@ pub(super) struct Controller {
     /// Its number among those of its kind.
     pub index: u8,
     pub address: Option<Address>,
+    /// Its model as it is written, where it has one.
+    pub model: Option<String>,
 }
 
 /// What a controller is.
@@ -71,7 +73,7 @@ pub(super) fn read(
             Some("pci-bridge" | "pcie-to-pci-bridge" | "dmi-to-pci-bridge") => Kind::Bridge,
             _ => Kind::OtherPci,
         },
-        "scsi" => Kind::Scsi(scsi_model(model)),
+        "scsi" => Kind::Scsi(scsi_model(model, board)),
         "usb" => Kind::Usb(usb_model(model, board)),
         "sata" => Kind::Sata,
         "nvme" => Kind::Nvme,
@@ -92,14 +94,16 @@ pub(super) fn read(
             let pci = before.iter().filter(|other| other.is_pci());
             pci.map(|other| other.index).max().unwrap_or(0).saturating_add(1)
         }
-        None => alike.count() as u8,
+        None => u8::try_from(alike.count()).unwrap_or(u8::MAX),
     };
-    Ok(Controller { kind, index, address: Address::of(element)? })
+    Ok(Controller { kind, index, address: Address::of(element)?, model: model.map(str::to_owned) })
 }
 
-/// The adapter of a model; libvirt's own choice on x86 is the LSI one (`qemuDomainSetSCSIControllerModel`).
-pub(super) fn scsi_model(model: Option<&str>) -> ScsiModel {
+/// The adapter of a model; libvirt's own choice on x86 is the LSI one, which QEMU for Arm is built without
+/// (`qemuDomainDefaultSCSIControllerModel` in libvirt's `src/qemu/qemu_domain.c`).
+pub(super) fn scsi_model(model: Option<&str>, board: Option<Board>) -> ScsiModel {
     match model {
+        None | Some("auto") if board == Some(Board::Virt) => ScsiModel::Virtio,
         Some("virtio-scsi" | "virtio-transitional" | "virtio-non-transitional") => ScsiModel::Virtio,
         None | Some("auto" | "lsilogic") => ScsiModel::Other(ScsiAdapter::Lsi53c895a),
         Some("lsisas1078") => ScsiModel::Other(ScsiAdapter::Megasas),

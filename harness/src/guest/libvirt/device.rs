@@ -3,17 +3,17 @@
 use super::super::plain::plain_device;
 use super::super::{GuestDevice, GuestError};
 use super::address::Address;
-use super::controller::ScsiModel;
+use super::controller::{Kind as ControllerKind, ScsiModel};
 use super::disk::{Bus, Disk, Kind, namespace_of};
 use super::domain::Domain;
 use super::interface::Interface;
-use super::pci::{Owner, Places};
+use super::pci::{Owner, Places, scsi_adapter};
 use crate::machine::{Board, DeviceClass, Nic, ScsiAdapter};
 
 /// Controller, target and unit of a SCSI target without an address: 15 on each adapter, whose own number is 7.
 fn scsi_unit(index: u16) -> (u8, u8, u16) {
     let unit = index % 15;
-    ((index / 15) as u8, 0, if unit >= 7 { unit + 1 } else { unit })
+    (scsi_adapter(index), 0, if unit >= 7 { unit + 1 } else { unit })
 }
 
 /// A disk as a device.
@@ -29,7 +29,8 @@ pub(super) fn of_disk(
     board: Option<Board>,
 ) -> Result<GuestDevice, GuestError> {
     let (class, owner, kind) = class(disk, domain, board)?;
-    let optical = disk.kind == Kind::Cdrom;
+    // on USB a CD drive that is not a usb-bot is a hard disk to firmware, since nothing in a block node says otherwise
+    let optical = disk.kind == Kind::Cdrom && disk.bus != Bus::Usb;
     let mut device = plain_device(class, optical, bootindex);
     if let Some((place, slot, function)) = places.of_owner(&owner) {
         (device.place, device.slot, device.function) = (place, slot, function);
@@ -46,7 +47,11 @@ pub(super) fn of_disk(
 /// Class, whose PCI function it is behind, and what it is in words.
 fn class(disk: &Disk, domain: &Domain, board: Option<Board>) -> Result<(DeviceClass, Owner, String), GuestError> {
     let unit = match disk.address {
-        Some(Address::Drive { bus, unit, .. }) => Some((bus, unit as u8)),
+        Some(Address::Drive { bus, unit, .. }) if disk.bus != Bus::Scsi => {
+            let unit = u8::try_from(unit)
+                .map_err(|_| refusal(disk, &format!("no unit {unit} is on its bus"), "give a lower unit"))?;
+            Some((bus, unit))
+        }
         _ => None,
     };
     let index = disk.index;
@@ -64,14 +69,14 @@ fn class(disk: &Disk, domain: &Domain, board: Option<Board>) -> Result<(DeviceCl
             let port = unit.map_or((index % 6) as u8, |(_, unit)| unit);
             (DeviceClass::Ahci { port }, Owner::Sata, "SATA".to_owned())
         }
-        Bus::Scsi => scsi_class(disk, domain)?,
+        Bus::Scsi => scsi_class(disk, domain, board)?,
         Bus::Usb => {
-            let controller = domain.usb(board);
-            let port = match disk.address {
-                Some(Address::Usb { port }) => port,
-                _ => domain.usb_port(&disk.name),
+            let (index, port) = match disk.address {
+                Some(Address::Usb { bus, port }) => (bus, port),
+                _ => (0, domain.usb_port(&disk.name, 0)),
             };
-            (DeviceClass::UsbStorage { controller, port }, Owner::Usb, format!("USB ({})", controller.word()))
+            let controller = domain.usb(index, board);
+            (DeviceClass::UsbStorage { controller, port }, Owner::Usb(index), format!("USB ({})", controller.word()))
         }
         Bus::Nvme => {
             let (controller, nsid) = namespace_of(&disk.name).unwrap_or((0, 1));
@@ -84,16 +89,17 @@ fn class(disk: &Disk, domain: &Domain, board: Option<Board>) -> Result<(DeviceCl
     })
 }
 
-fn scsi_class(disk: &Disk, domain: &Domain) -> Result<(DeviceClass, Owner, String), GuestError> {
+fn scsi_class(disk: &Disk, domain: &Domain, board: Option<Board>) -> Result<(DeviceClass, Owner, String), GuestError> {
     let (hba, target, lun) = match disk.address {
         Some(Address::Drive { controller, target, unit, .. }) => (controller, target, unit),
         _ => scsi_unit(disk.index),
     };
-    let (class, kind) = match domain.scsi(hba) {
+    let (class, kind) = match domain.scsi(hba, board) {
         ScsiModel::Virtio => (DeviceClass::VirtioScsi { hba, target, lun }, "virtio-scsi".to_owned()),
         // libvirt makes the unit the target there
         ScsiModel::Other(adapter @ ScsiAdapter::Lsi53c895a) => {
-            (DeviceClass::Scsi { adapter, hba, target: lun as u8, lun: 0 }, "SCSI (LSI 53c895a)".to_owned())
+            let target = u8::try_from(lun).unwrap_or(u8::MAX);
+            (DeviceClass::Scsi { adapter, hba, target, lun: 0 }, "SCSI (LSI 53c895a)".to_owned())
         }
         ScsiModel::Other(adapter) => {
             (DeviceClass::Scsi { adapter, hba, target, lun }, format!("SCSI ({})", adapter.device()))
@@ -126,4 +132,48 @@ pub(super) fn of_interface(
     }
     let (name, line, network) = (format!("nic{number}"), interface.line, Some(interface.plug.clone()));
     Some(GuestDevice { name, line, device, kind, source: None, network, own_rom: interface.own_rom })
+}
+
+/// What libvirt calls a disk (`qemuAssignDeviceDiskAlias` in its `src/qemu/qemu_alias.c`), where the XML does not say.
+pub(super) fn alias_of_disk(disk: &Disk) -> String {
+    if let Some(alias) = &disk.alias {
+        return alias.clone();
+    }
+    let word = match disk.bus {
+        Bus::Virtio => return format!("virtio-disk{}", disk.index),
+        Bus::Usb => return format!("usb-disk{}", disk.index),
+        Bus::Nvme => return format!("nvme-disk{}", disk.index),
+        Bus::Ide => "ide",
+        Bus::Scsi => "scsi",
+        Bus::Sata => "sata",
+        Bus::Fdc => "fdc",
+    };
+    let (controller, bus, target, unit) = match disk.address {
+        Some(Address::Drive { controller, bus, target, unit }) => (controller, bus, target, unit),
+        _ if disk.bus == Bus::Scsi => {
+            let (controller, target, unit) = scsi_unit(disk.index);
+            (controller, 0, target, unit)
+        }
+        _ if disk.bus == Bus::Ide => (0, (disk.index % 4 / 2) as u8, 0, disk.index % 2),
+        _ => (0, 0, 0, disk.index % 6),
+    };
+    if disk.bus == Bus::Scsi {
+        return format!("{word}{controller}-{bus}-{target}-{unit}");
+    }
+    format!("{word}{controller}-{bus}-{unit}")
+}
+
+/// The PCI controller that a device is behind, where it is one that cannot be had here.
+pub(super) fn replaced_bridge(address: Option<Address>, domain: &Domain) -> Option<String> {
+    let Some(Address::Pci { bus, function, .. }) = address else { return None };
+    let controller = domain.controllers.iter().find(|controller| controller.is_pci() && controller.index == bus)?;
+    match controller.kind {
+        ControllerKind::OtherPci => Some(controller.model.clone().unwrap_or_else(|| "a PCI controller".to_owned())),
+        ControllerKind::RootPort if function > 0 => Some(format!("function {function} of the port with index {bus}")),
+        ControllerKind::RootPort => match controller.address {
+            Some(Address::Pci { bus: above, .. }) if above > 0 => Some("a port that is not on the root bus".to_owned()),
+            _ => None,
+        },
+        _ => None,
+    }
 }

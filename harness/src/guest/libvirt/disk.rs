@@ -2,7 +2,7 @@
 
 use super::super::xml::Element;
 use super::super::{GuestError, Notes};
-use super::address::{Address, boot_order};
+use super::address::{Address, alias, boot_order};
 use super::os::Class;
 
 /// A disk of the domain.
@@ -17,6 +17,10 @@ pub(super) struct Disk {
     pub boot: Option<u32>,
     pub address: Option<Address>,
     pub source: Option<String>,
+    /// `usb-storage` or `usb-bot`, where one is named.
+    pub model: Option<String>,
+    /// What libvirt calls it, where that is written.
+    pub alias: Option<String>,
     pub line: u32,
     /// An error about it, without words.
     pub error: GuestError,
@@ -130,6 +134,8 @@ pub(super) fn read(element: Element<'_, '_>, notes: &mut Notes) -> Result<Option
         boot: boot_order(element)?,
         address: Address::of(element)?,
         source: source(element),
+        model: element.attribute("model").map(str::to_owned),
+        alias: alias(element),
         line: element.line(),
         error: element.error("", ""),
     }))
@@ -139,6 +145,7 @@ pub(super) fn read(element: Element<'_, '_>, notes: &mut Notes) -> Result<Option
 fn source(element: Element<'_, '_>) -> Option<String> {
     let source = element.child("source")?;
     let plain = ["file", "dev", "dir"].into_iter().find_map(|name| source.attribute(name));
+    let plain = plain.filter(|path| !path.is_empty());
     let volume = || Some(format!("{}/{}", source.attribute("pool")?, source.attribute("volume")?));
     let remote = || Some(format!("{}:{}", source.attribute("protocol")?, source.attribute("name").unwrap_or_default()));
     let other = || source.attribute("type").map(|kind| format!("{kind} source"));

@@ -20,36 +20,38 @@ pub(super) struct Domain {
 
 impl Domain {
     /// The model of the SCSI adapter with this index.
-    pub fn scsi(&self, index: u8) -> ScsiModel {
+    pub fn scsi(&self, index: u8, board: Option<Board>) -> ScsiModel {
         let models = self.controllers.iter().filter_map(|controller| match controller.kind {
             ControllerKind::Scsi(model) => Some((controller.index, model)),
             _ => None,
         });
         let found = models.into_iter().find(|(own, _)| *own == index);
-        found.map_or(scsi_model(None), |(_, model)| model)
+        found.map_or(scsi_model(None, board), |(_, model)| model)
     }
 
-    /// The host controller that USB disks hang off.
-    pub fn usb(&self, board: Option<Board>) -> UsbController {
-        let models = self.controllers.iter().filter_map(|controller| match controller.kind {
-            ControllerKind::Usb(model) => Some(model),
-            _ => None,
-        });
-        let first = models.into_iter().next().unwrap_or(usb_model(None, board));
-        match first {
+    /// The host controller of this index. ICH9 has four under one index, and drives are on the EHCI one.
+    pub fn usb(&self, index: u8, board: Option<Board>) -> UsbController {
+        let models = || {
+            self.controllers.iter().filter_map(move |controller| match controller.kind {
+                ControllerKind::Usb(model) if controller.index == index => Some(model),
+                _ => None,
+            })
+        };
+        let ehci = models().find(|model| *model == UsbModel::Ich9(7));
+        match ehci.or_else(|| models().next()).unwrap_or(usb_model(None, board)) {
             UsbModel::Known(controller) => controller,
             UsbModel::Ich9(7) => UsbController::Ehci,
             UsbModel::Ich9(_) | UsbModel::None => UsbController::Uhci,
         }
     }
 
-    /// The port that a USB disk without one gets: they are given out in order.
-    pub fn usb_port(&self, name: &str) -> u8 {
+    /// The port of its controller that a USB disk without one gets: they are given out in order.
+    pub fn usb_port(&self, name: &str, index: u8) -> u8 {
         let taken: Vec<u8> = self
             .disks
             .iter()
             .filter_map(|disk| match disk.address {
-                Some(Address::Usb { port }) => Some(port),
+                Some(Address::Usb { bus, port }) if bus == index => Some(port),
                 _ => None,
             })
             .collect();

@@ -2,8 +2,8 @@
 
 use super::super::xml::Element;
 use super::super::{GuestError, Notes, Plug};
-use super::address::{Address, boot_order};
-use crate::machine::{NicModel, OptionRom};
+use super::address::{Address, alias, boot_order};
+use crate::machine::{Board, NicModel, OptionRom};
 
 /// A network interface of the domain.
 #[derive(Clone, Debug)]
@@ -16,10 +16,17 @@ pub(super) struct Interface {
     pub boot: Option<u32>,
     pub address: Option<Address>,
     pub plug: Plug,
+    /// It is a function of the host's, whatever model it names.
+    pub is_hostdev: bool,
+    /// What libvirt calls it, where that is written.
+    pub alias: Option<String>,
+    /// The model as it is written.
+    pub word: String,
     pub line: u32,
 }
 
-const KNOWN: [&str; 30] = [
+const KNOWN: [&str; 31] = [
+    "actual",
     "mac",
     "source",
     "target",
@@ -52,16 +59,22 @@ const KNOWN: [&str; 30] = [
     "local",
 ];
 
-pub(super) fn read(element: Element<'_, '_>, notes: &mut Notes) -> Result<Interface, GuestError> {
+pub(super) fn read(element: Element<'_, '_>, board: Option<Board>, notes: &mut Notes) -> Result<Interface, GuestError> {
     element.knows(&KNOWN)?;
-    let word = element.child("model").and_then(|model| model.attribute("type")).unwrap_or("rtl8139");
+    // a running domain's XML says what became of a network that hands out functions of the host
+    let actual = element.child("actual").and_then(|actual| actual.attribute("type"));
+    let is_hostdev = actual.or(element.attribute("type")) == Some("hostdev");
+    // `qemuDomainDefaultNetModel` in libvirt's `src/qemu/qemu_domain.c`
+    let default = if board == Some(Board::Virt) { "virtio" } else { "rtl8139" };
+    let word = element.child("model").and_then(|model| model.attribute("type")).unwrap_or(default);
     let model = match word {
+        _ if is_hostdev => None,
         "virtio" => Some(NicModel::VirtioNet),
         "virtio-transitional" => Some(NicModel::VirtioNetTransitional),
         "virtio-non-transitional" => Some(NicModel::VirtioNetNonTransitional),
         other => other.parse().ok(),
     };
-    if model.is_none() {
+    if model.is_none() && !is_hostdev {
         notes.ignored(
             element.line(),
             format!("an interface of model '{word}', which has no place on PCI that is known"),
@@ -98,6 +111,9 @@ pub(super) fn read(element: Element<'_, '_>, notes: &mut Notes) -> Result<Interf
         boot: boot_order(element)?,
         address: Address::of(element)?,
         plug,
+        is_hostdev,
+        alias: alias(element),
+        word: word.to_owned(),
         line: element.line(),
     })
 }

@@ -10,20 +10,26 @@ mod device;
 mod disk;
 mod domain;
 mod interface;
+#[cfg(test)]
+mod order_tests;
 mod os;
+mod passed;
 mod pci;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
+use super::functions;
 use super::xml::{Element, Xml};
-use super::{Guest, GuestDevice, GuestError, GuestFirmware, Notes, Origin, Plug};
+use super::{Guest, GuestDevice, GuestError, GuestFirmware, Notes, Origin, Plug, Unapplied, Untried};
 use crate::machine::Board;
 pub(super) use os::board as board_of;
 
-use address::{Address, Group, boot_order};
+use address::{Address, Group, alias, boot_order};
+use disk::{Bus, Disk, Kind};
 use domain::Domain;
+use interface::Interface;
 
 /// Elements of `<domain>` that firmware does not see.
 const UNSEEN: [&str; 38] = [
@@ -130,6 +136,10 @@ struct Reader {
     notes: Notes,
     domain: Domain,
     rng: bool,
+    untried: Vec<Untried>,
+    unapplied: Vec<Unapplied>,
+    /// How many devices of the host there are, by the word that libvirt calls them by.
+    hosts: BTreeMap<&'static str, usize>,
     /// Ranks of `<boot order=...>`, with the line of each.
     orders: BTreeMap<u32, u32>,
 }
@@ -158,7 +168,10 @@ impl Reader {
         self.check_order(&os)?;
         let by_class = os.classes.first().map(|(_, line)| *line);
         let classes = self.classes(&os);
-        let devices = self.devices(&os, &classes)?;
+        let (mut devices, aliases) = self.devices(&os, &classes)?;
+        let left = passed::apply(root, &mut devices, &aliases, &mut self.notes);
+        self.unapplied.extend(left);
+        self.tell(&devices);
         let cpu = cpu(root, &mut self.notes);
         Ok(Guest {
             file: file.to_owned(),
@@ -177,12 +190,15 @@ impl Reader {
             typed: Vec::new(),
             line: os.line,
             by_class,
+            untried: self.untried,
+            unapplied: self.unapplied,
             notes: self.notes,
         })
     }
 
     fn note_unseen(&mut self, root: Element<'_, '_>) {
-        for element in root.children().filter(|child| child.namespace().is_some()) {
+        let passed = |child: &Element<'_, '_>| ["commandline", "override"].contains(&child.name());
+        for element in root.children().filter(|child| child.namespace().is_some() && !passed(child)) {
             let words = format!("<{}> of another namespace: QEMU may be told more than is known here", element.name());
             self.notes.ignored(element.line(), words);
         }
@@ -197,27 +213,38 @@ impl Reader {
     fn device(&mut self, element: Element<'_, '_>, board: Option<Board>) -> Result<(), GuestError> {
         match element.name() {
             "disk" => {
-                if let Some(disk) = disk::read(element, &mut self.notes)? {
-                    self.rank(element, disk.boot)?;
-                    if let Some(twin) = self.domain.disks.iter().find(|other| other.name == disk.name) {
-                        let what = format!("target '{}' is given twice, first on line {}", disk.name, twin.line);
-                        return Err(element.error(what, "give each disk a target dev of its own"));
-                    }
-                    self.domain.insert(disk);
+                let Some(disk) = disk::read(element, &mut self.notes)? else {
+                    let target = element.child("target");
+                    let named = |name| target.and_then(|target| target.attribute(name)).unwrap_or("?");
+                    return self.untried(element, named("dev").to_owned(), format!("a disk on bus '{}'", named("bus")));
+                };
+                self.rank(element, disk.boot)?;
+                if let Some(twin) = self.domain.disks.iter().find(|other| other.name == disk.name) {
+                    let what = format!("target '{}' is given twice, first on line {}", disk.name, twin.line);
+                    return Err(element.error(what, "give each disk a target dev of its own"));
                 }
+                self.domain.insert(disk);
             }
             "interface" => {
-                let interface = interface::read(element, &mut self.notes)?;
+                let interface = interface::read(element, board, &mut self.notes)?;
                 self.rank(element, interface.boot)?;
                 self.domain.interfaces.push(interface);
             }
             "controller" => self.domain.controllers.push(controller::read(element, &self.domain.controllers, board)?),
             "hostdev" | "redirdev" => {
-                let order = boot_order(element)?;
-                self.rank(element, order)?;
-                let rank = order.map(|order| format!(" with boot order {order}")).unwrap_or_default();
+                let rank = boot_order(element)?.map(|order| format!(" with boot order {order}")).unwrap_or_default();
                 let words = format!("<{}>{rank}: a device of the host cannot be had here", element.name());
                 self.notes.ignored(element.line(), words);
+                let (word, what) = match (element.name(), element.attribute("type")) {
+                    ("redirdev", _) => ("redir", "a USB device of a viewer"),
+                    (_, Some("pci")) => ("hostdev", "vfio-pci, a PCI device of the host"),
+                    (_, Some("usb")) => ("hostdev", "usb-host, a USB device of the host"),
+                    _ => ("hostdev", "a device of the host"),
+                };
+                let count = self.hosts.entry(word).or_default();
+                let name = alias(element).unwrap_or_else(|| format!("{word}{count}"));
+                *count += 1;
+                self.untried(element, name, what.to_owned())?;
                 if element.attribute("type") == Some("pci") {
                     self.domain.others.push((Group::HostDevices, Address::of(element)?));
                 }
@@ -228,6 +255,16 @@ impl Reader {
                 self.domain.others.push((Group::Rngs, Address::of(element)?));
             }
             name => self.never_booted(name, element)?,
+        }
+        Ok(())
+    }
+
+    /// Keeps the row of a device with a rank that cannot be had here.
+    fn untried(&mut self, element: Element<'_, '_>, name: String, kind: String) -> Result<(), GuestError> {
+        let order = boot_order(element)?;
+        self.rank(element, order)?;
+        if let Some(order) = order {
+            self.untried.push(Untried { name, line: element.line(), kind, rank: Some(i64::from(order)) });
         }
         Ok(())
     }
@@ -283,33 +320,117 @@ impl Reader {
         }
     }
 
-    /// Rank of each class that `<boot dev=...>` names; the hard disk where nothing is said at all.
-    fn classes(&self, os: &os::Os) -> BTreeMap<os::Class, i64> {
+    /// Rank of each class that `<boot dev=...>` names; the hard disk where nothing is said at all. libvirt reads four, and of a class
+    /// that is named twice the last place counts (`qemuProcessPrepareDeviceBootorder` in its `src/qemu/qemu_process.c`).
+    fn classes(&mut self, os: &os::Os) -> BTreeMap<os::Class, i64> {
         if os.classes.is_empty() && self.orders.is_empty() {
             return BTreeMap::from([(os::Class::Disk, 1)]);
         }
-        os.classes.iter().enumerate().rev().map(|(index, (class, _))| (*class, index as i64 + 1)).collect()
+        let mut classes = BTreeMap::new();
+        for ((class, line), rank) in os.classes.iter().zip(1..) {
+            if rank > os::MOST_CLASSES {
+                self.notes.ignored(*line, "<boot dev=...>: libvirt reads the first four");
+            } else if let Some(before) = classes.insert(*class, rank) {
+                let words =
+                    format!("<boot dev=...> names its class again: place {rank} counts, and not place {before}");
+                self.notes.took(*line, words);
+            }
+        }
+        classes
     }
 
-    fn devices(&mut self, os: &os::Os, classes: &BTreeMap<os::Class, i64>) -> Result<Vec<GuestDevice>, GuestError> {
+    /// The devices, and what libvirt calls each.
+    fn devices(
+        &mut self,
+        os: &os::Os,
+        classes: &BTreeMap<os::Class, i64>,
+    ) -> Result<(Vec<GuestDevice>, Vec<String>), GuestError> {
         let places = pci::Places::of(&self.domain, os.board)?;
         let mut left = classes.clone();
-        let mut devices = Vec::new();
-        for disk in &self.domain.disks {
+        let (mut devices, mut aliases) = (Vec::new(), Vec::new());
+        for disk in &self.domain.disks.clone() {
             // the first of its class takes the rank, also where it has one of its own
             let class = if disk.boot.is_none() { left.remove(&disk.kind.class()) } else { None };
-            let bootindex = disk.boot.map(i64::from).or(class);
-            devices.push(device::of_disk(disk, bootindex, &self.domain, &places, os.board)?);
+            let rank = disk.boot.map(i64::from).or(class);
+            if !self.is_tried(disk, rank) {
+                continue;
+            }
+            devices.push(device::of_disk(disk, rank, &self.domain, &places, os.board)?);
+            aliases.push(device::alias_of_disk(disk));
+            self.tell_bridge(&disk.name, disk.line, disk.address);
         }
         let mut nics = 0;
-        for (index, interface) in self.domain.interfaces.iter().enumerate() {
+        for (index, interface) in self.domain.interfaces.clone().iter().enumerate() {
             let class = if interface.boot.is_none() { left.remove(&os::Class::Network) } else { None };
-            let bootindex = interface.boot.map(i64::from).or(class);
-            let device = device::of_interface(interface, index, nics, bootindex, &places);
-            nics += usize::from(device.is_some());
-            devices.extend(device);
+            let rank = interface.boot.map(i64::from).or(class);
+            let Some(device) = device::of_interface(interface, index, nics, rank, &places) else {
+                self.untried_interface(interface, index, rank);
+                continue;
+            };
+            self.tell_bridge(&device.name, interface.line, interface.address);
+            nics += 1;
+            devices.push(device);
+            aliases.push(interface.alias.clone().unwrap_or_else(|| format!("net{index}")));
         }
-        for device in &devices {
+        functions::settle(&mut devices, os.board);
+        Ok((devices, aliases))
+    }
+
+    /// Whether a disk can be had here. A CD drive on USB is a usb-storage of libvirt's and so a hard disk to firmware, or a CD drive
+    /// where libvirt makes it of usb-bot (`qemuDomainDeviceDiskDefPostParse` in its `src/qemu/qemu_postparse.c`).
+    fn is_tried(&mut self, disk: &Disk, rank: Option<i64>) -> bool {
+        if disk.bus != Bus::Usb || disk.kind != Kind::Cdrom {
+            return true;
+        }
+        let (name, line) = (disk.name.clone(), disk.line);
+        match disk.model.as_deref() {
+            Some("usb-bot") => {
+                let kind = "usb-bot, a CD drive on USB".to_owned();
+                self.notes.ignored(line, format!("{name}: {kind}, cannot be had here"));
+                self.untried.push(Untried { name, line, kind, rank });
+                return false;
+            }
+            Some(_) => {
+                self.notes.took(line, format!("{name}: usb-storage, which makes a hard disk of the CD for firmware"))
+            }
+            None => {
+                let words = format!(
+                    "{name}: a CD drive on USB is taken for usb-storage, which makes a hard disk of the CD for firmware; a libvirt that \
+                     knows model='usb-bot' makes a CD drive of it, which cannot be had here"
+                );
+                self.notes.replaced(line, words.clone());
+                self.unapplied.push(Unapplied { line, words });
+            }
+        }
+        true
+    }
+
+    /// Keeps the row of an interface that cannot be had here.
+    fn untried_interface(&mut self, interface: &Interface, index: usize, rank: Option<i64>) {
+        let (line, alias) = (interface.line, interface.alias.clone());
+        let kind = if interface.is_hostdev {
+            let rank = rank.map(|rank| format!(" with bootindex {rank}")).unwrap_or_default();
+            let words = format!("<interface type='hostdev'>{rank}: vfio-pci, a device of the host cannot be had here");
+            self.notes.ignored(line, words);
+            "vfio-pci, a network card of the host".to_owned()
+        } else {
+            format!("a card of model '{}'", interface.word)
+        };
+        let name = alias
+            .unwrap_or_else(|| if interface.is_hostdev { format!("hostnic{index}") } else { format!("net{index}") });
+        if rank.is_some() {
+            self.untried.push(Untried { name, line, kind, rank });
+        }
+    }
+
+    fn tell_bridge(&mut self, name: &str, line: u32, address: Option<Address>) {
+        if let Some(bridge) = device::replaced_bridge(address, &self.domain) {
+            self.notes.replaced(line, format!("{name}: behind {bridge}: a place of its own on the root bus"));
+        }
+    }
+
+    fn tell(&mut self, devices: &[GuestDevice]) {
+        for device in devices {
             let what = match (&device.source, &device.network) {
                 (Some(source), _) => format!("{source}: a medium of our own"),
                 (None, Some(Plug::Network(name))) => format!("network '{name}': a network of our own"),
@@ -322,7 +443,6 @@ impl Reader {
             self.notes.took(device.line, format!("{}: {}, {rank}", device.name, device.kind));
             self.notes.replaced(device.line, format!("{}: {what}", device.name));
         }
-        Ok(devices)
     }
 }
 

@@ -14,6 +14,9 @@ pub(super) enum Class {
     Network,
 }
 
+/// How many `<boot dev=...>` libvirt reads (`VIR_DOMAIN_BOOT_LAST`).
+pub(super) const MOST_CLASSES: i64 = 4;
+
 pub(super) struct Os {
     pub architecture: String,
     pub machine_type: String,
@@ -99,7 +102,8 @@ pub(super) fn read(os: Element<'_, '_>, notes: &mut Notes) -> Result<Os, GuestEr
 pub(in crate::guest) fn board(architecture: &str, machine_type: &str) -> Option<Board> {
     let machine_type = machine_type.split_once("+pve").map_or(machine_type, |(qemu, _)| qemu);
     match architecture {
-        "x86_64" | "i686" => {}
+        // QEMU's name, and libvirt's, of the same board for 32 bits
+        "x86_64" | "i386" | "i686" => {}
         "aarch64" => return (machine_type == "virt" || machine_type.starts_with("virt-")).then_some(Board::Virt),
         _ => return None,
     }
@@ -168,7 +172,10 @@ fn firmware(os: Element<'_, '_>, architecture: &str, notes: &mut Notes) -> Resul
     }
     if let Some(nvram) = os.child("nvram") {
         uefi.template = nvram.attribute("template").map(str::to_owned);
-        let path = nvram.text();
+        let source = nvram.child("source");
+        let source =
+            source.and_then(|source| source.attribute("file").or(source.attribute("dev")).or(source.attribute("name")));
+        let path = source.unwrap_or(nvram.text());
         if !path.is_empty() {
             uefi.variables = Some((path.to_owned(), nvram.line()));
             notes.replaced(nvram.line(), format!("{path}: {}", replaced_variables(architecture)));

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::address::{Address, Group};
 use super::controller::{Kind, UsbModel, usb_model};
-use super::disk::{Bus, namespace_of};
+use super::disk::{Bus, Disk, namespace_of};
 use super::domain::Domain;
 use crate::guest::GuestError;
 use crate::machine::{Board, Place};
@@ -26,8 +26,8 @@ pub(super) enum Owner {
     Scsi(u8),
     /// The NVMe controller with this index.
     Nvme(u8),
-    /// The USB host controller.
-    Usb,
+    /// The USB host controller with this index.
+    Usb(u8),
     /// The AHCI controller that a board without one gets.
     Sata,
 }
@@ -67,7 +67,10 @@ fn wanted(domain: &Domain, board: Option<Board>) -> Vec<Wanted> {
     let mut all = Vec::new();
     let mut add = |group, owner, address| all.push(Wanted { group, owner, address });
     for (index, interface) in domain.interfaces.iter().enumerate() {
-        add(Group::Interfaces, Owner::Nic(index), interface.address);
+        match interface.is_hostdev {
+            true => add(Group::HostDevices, Owner::None, interface.address),
+            false => add(Group::Interfaces, Owner::Nic(index), interface.address),
+        }
     }
     let (mut has_usb, mut scsi, mut ich9) = (false, BTreeSet::new(), false);
     for controller in &domain.controllers {
@@ -77,10 +80,11 @@ fn wanted(domain: &Domain, board: Option<Board>) -> Vec<Wanted> {
                 add(Group::Controllers, Owner::Scsi(controller.index), controller.address);
             }
             Kind::Usb(model) => {
-                let first = !std::mem::replace(&mut has_usb, true);
-                let owner = if first { Owner::Usb } else { Owner::None };
+                has_usb = true;
+                let owner = Owner::Usb(controller.index);
                 let fixed = usb_address(model, board, &mut ich9);
-                if model != UsbModel::None && fixed != Fixed::Shared {
+                let is_ehci = model == UsbModel::Ich9(7) && controller.address.is_some();
+                if model != UsbModel::None && (fixed != Fixed::Shared || is_ehci) {
                     let address = controller.address.or(fixed.address());
                     add(Group::Controllers, owner, address);
                 }
@@ -92,13 +96,7 @@ fn wanted(domain: &Domain, board: Option<Board>) -> Vec<Wanted> {
         }
     }
     let on = |bus| domain.disks.iter().filter(move |disk| disk.bus == bus);
-    let indices: BTreeSet<u8> = on(Bus::Scsi)
-        .map(|disk| match disk.address {
-            Some(Address::Drive { controller, .. }) => controller,
-            _ => (disk.index / 15) as u8,
-        })
-        .collect();
-    for index in indices.difference(&scsi) {
+    for index in adapters(domain).difference(&scsi) {
         add(Group::Controllers, Owner::Scsi(*index), None);
     }
     let has_nvme =
@@ -113,7 +111,7 @@ fn wanted(domain: &Domain, board: Option<Board>) -> Vec<Wanted> {
     }
     if !has_usb {
         let fixed = usb_address(usb_model(None, board), board, &mut ich9);
-        add(Group::Controllers, Owner::Usb, fixed.address());
+        add(Group::Controllers, Owner::Usb(0), fixed.address());
     }
     for disk in on(Bus::Virtio) {
         add(Group::Disks, Owner::Disk(disk.name.clone()), disk.address);
@@ -122,6 +120,16 @@ fn wanted(domain: &Domain, board: Option<Board>) -> Vec<Wanted> {
         add(*group, Owner::None, *address);
     }
     all
+}
+
+/// The SCSI adapters that disks hang off, by their indices.
+fn adapters(domain: &Domain) -> BTreeSet<u8> {
+    let disks = domain.disks.iter().filter(|disk| disk.bus == Bus::Scsi);
+    let index = |disk: &Disk| match disk.address {
+        Some(Address::Drive { controller, .. }) => controller,
+        _ => scsi_adapter(disk.index),
+    };
+    disks.map(index).collect()
 }
 
 /// Where a USB host controller goes whose address is not free to choose.
@@ -151,6 +159,11 @@ fn usb_address(model: UsbModel, board: Option<Board>, ich9: &mut bool) -> Fixed 
         (UsbModel::Ich9(_), Some(Board::Q35)) => Fixed::At(Address::Pci { bus: 0, slot: 0x1d, function: 0 }),
         _ => Fixed::No,
     }
+}
+
+/// The SCSI adapter of a target without an address: 15 on each.
+pub(super) fn scsi_adapter(index: u16) -> u8 {
+    u8::try_from(index / 15).unwrap_or(u8::MAX)
 }
 
 /// Whether devices get a root port each.
@@ -199,10 +212,12 @@ impl Planner {
         planner.taken.extend(on_root);
         for controller in &domain.controllers {
             match (controller.kind, controller.address) {
-                (Kind::RootPort, Some(Address::Pci { slot, function, .. })) => {
+                (Kind::RootPort, Some(Address::Pci { bus: 0, slot, function })) => {
                     planner.ports.insert(controller.index, (slot, function));
                 }
-                (Kind::RootPort, _) => {
+                // behind an expander: a device in it gets a port of its own
+                (Kind::RootPort, Some(_)) => {}
+                (Kind::RootPort, None) => {
                     let at = planner.port();
                     planner.ports.insert(controller.index, at);
                 }
@@ -234,29 +249,38 @@ impl Planner {
         at
     }
 
+    /// A port that the XML does not have, under the first index that nothing has. A device in it takes it.
+    fn new_port(&mut self) -> (u8, u8) {
+        let at = self.port();
+        let last = self.ports.keys().chain(&self.bridges).max().copied().unwrap_or(0);
+        let is_free = |index: &u8| !self.ports.contains_key(index) && !self.bridges.contains(index);
+        if let Some(index) = last.checked_add(1).or_else(|| (1..=u8::MAX).find(is_free)) {
+            self.ports.insert(index, at);
+            self.used.insert(index);
+        }
+        at
+    }
+
     fn give(&mut self, wanted: &Wanted) {
         let place = match wanted.address {
-            Some(Address::Pci { bus: 0, slot, function }) => {
-                // a function beside 0 needs one at 0, which the board has in these slots only
-                let has_zero = matches!((self.board, slot), (Some(Board::Pc), 1) | (Some(Board::Q35), 31));
-                (Place::Root, Some(slot), if has_zero { function } else { 0 })
-            }
-            Some(Address::Pci { bus, slot, .. }) => match self.ports.get(&bus) {
+            Some(Address::Pci { bus: 0, slot, function }) => (Place::Root, Some(slot), function),
+            Some(Address::Pci { bus, slot, function }) => match self.ports.get(&bus) {
+                // a port of ours has one function: a further one is behind a port of its own
+                Some(_) if function > 0 => (Place::RootPort, None, 0),
                 Some(&(slot, function)) => (Place::Port { slot, function }, None, 0),
-                None if self.bridges.contains(&bus) => (Place::PciBridge, Some(slot.max(1)), 0),
+                None if self.bridges.contains(&bus) => (Place::PciBridge, Some(slot.max(1)), function),
                 None if is_express(self.board) => (Place::RootPort, None, 0),
-                None => (Place::PciBridge, Some(slot.max(1)), 0),
+                None => (Place::PciBridge, Some(slot.max(1)), function),
             },
             _ if is_express(self.board) => {
-                let free = self.ports.keys().find(|index| !self.used.contains(index)).copied();
-                let index = free.unwrap_or_else(|| {
-                    let index = self.ports.keys().chain(&self.bridges).max().copied().unwrap_or(0) + 1;
-                    let at = self.port();
-                    self.ports.insert(index, at);
-                    index
-                });
-                self.used.insert(index);
-                let (slot, function) = self.ports[&index];
+                let free = self.ports.iter().find(|(index, _)| !self.used.contains(index));
+                let (slot, function) = match free.map(|(index, at)| (*index, *at)) {
+                    Some((index, at)) => {
+                        self.used.insert(index);
+                        at
+                    }
+                    None => self.new_port(),
+                };
                 (Place::Port { slot, function }, None, 0)
             }
             _ => {

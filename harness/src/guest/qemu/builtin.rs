@@ -3,10 +3,12 @@
 
 use super::Reader;
 use super::cards::Wire;
+use super::commands::Quotes;
+use super::known;
 use super::short::short;
 use super::words::Word;
 use crate::guest::plain::plain_device;
-use crate::guest::{GuestDevice, Plug};
+use crate::guest::{GuestDevice, Plug, Unapplied};
 use crate::machine::{Board, DeviceClass, Nic, NicModel, OptionRom};
 
 /// Drivers that keep QEMU from a CD drive of its own.
@@ -24,9 +26,9 @@ impl Reader<'_> {
             devices.extend(self.own_drives(board, short));
             if !built_in.network {
                 let user = Wire::Plug(Plug::User(None));
-                devices.extend(self.card(board, None, user, 1, 0));
+                devices.extend(self.card(board, None, user, self.line, 0));
                 let words = "no -netdev, -nic or -net: QEMU adds a card on its user network (-nic none does not)";
-                self.notes.took(1, words);
+                self.notes.took(self.line, words);
             }
         }
         let hub = built_in.hub.unwrap_or(Plug::Nothing);
@@ -45,7 +47,9 @@ impl Reader<'_> {
     fn own_drives(&mut self, board: Board, short_drives: &[GuestDevice]) -> Vec<GuestDevice> {
         let named = |drivers: &[&str]| {
             let devices = self.devices.iter().map(|(parts, _)| parts.first.as_str());
-            devices.chain(self.globals.iter().map(String::as_str)).any(|driver| drivers.contains(&driver))
+            devices
+                .chain(self.globals.iter().map(|global| global.driver.as_str()))
+                .any(|driver| drivers.contains(&driver))
         };
         let taken = |class: &DeviceClass| short_drives.iter().any(|device| device.device.class == *class);
         let facts = board.facts();
@@ -60,8 +64,10 @@ impl Reader<'_> {
         let mut drives = Vec::new();
         for (name, class, optical) in [("floppy", floppy, false), ("cdrom", cd, true)] {
             let Some(class) = class else { continue };
-            drives.push(GuestDevice { source: None, ..short(name.to_owned(), class, optical, String::new(), 1) });
-            self.notes.took(1, format!("no -nodefaults: QEMU adds an empty {name} drive"));
+            let mut drive = short(name.to_owned(), class, optical, None, self.line);
+            self.give_globals(&mut drive);
+            drives.push(drive);
+            self.notes.took(self.line, format!("no -nodefaults: QEMU adds an empty {name} drive"));
         }
         drives
     }
@@ -94,22 +100,36 @@ impl Reader<'_> {
         let kind = super::device::nic_kind(&model);
         let class = DeviceClass::Nic(Nic { model, rom: OptionRom::Default, lan: None });
         let device = plain_device(class, false, None);
-        Some(GuestDevice {
-            name: format!("nic{number}"),
-            line,
-            device,
-            kind,
-            source: None,
-            network: Some(plug),
-            own_rom: false,
-        })
+        let name = format!("nic{number}");
+        let network = Some(plug);
+        let mut card = GuestDevice { name, line, device, kind, source: None, network, own_rom: false };
+        self.give_globals(&mut card);
+        Some(card)
     }
 
-    /// A word that belongs to no option: QEMU takes it for an image of the first disk. One that a shell would replace is none.
-    pub(super) fn stray(&mut self, word: &Word) {
-        if word.text.starts_with('$') {
-            self.notes.ignored(word.at.line, format!("{}: what a shell puts in its place is not known", word.text));
+    /// A word that a shell replaces by others.
+    pub(super) fn unknown(&mut self, word: &Word) {
+        let words = format!("{}: what a shell puts in its place is not known", word.text);
+        self.notes.ignored(word.at.line, words.clone());
+        self.unapplied.push(Unapplied { line: word.at.line, words });
+    }
+
+    /// A word that belongs to no option: QEMU takes it for an image of the first disk. One that a shell would replace is none, and
+    /// one without a sign of a file where the quotes are lost belongs to a value.
+    pub(super) fn stray(&mut self, word: &Word, quotes: Quotes) {
+        let (line, text) = (word.at.line, &word.text);
+        let is_file = known::is_image(text) || (text.contains(['/', '.']) && !text.contains('='));
+        if text.starts_with(['$', '`']) {
+            self.unknown(word);
+        } else if quotes == Quotes::Lost && !is_file {
+            self.notes.ignored(
+                line,
+                format!(
+                    "\"{text}\": neither an option nor by its name an image; ps prints values without their quotes"
+                ),
+            );
         } else {
+            self.notes.took(line, format!("{text}: an image without an option is the first disk"));
             self.short_drive("hda", word);
         }
     }

@@ -3,11 +3,12 @@
 use super::Reader;
 use super::buses::{Adapter, At, Buses, Placed};
 use super::free;
-use super::options::{Parts, small};
+use super::options::{Parts, rank, small};
+use super::properties::rom;
 use super::words::Word;
 use crate::guest::plain::plain_device;
-use crate::guest::{GuestDevice, GuestError, Plug};
-use crate::machine::{Board, DeviceClass, Nic, NicModel, OptionRom, UsbController};
+use crate::guest::{GuestDevice, GuestError, Plug, Untried};
+use crate::machine::{Board, DeviceClass, Nic, NicModel, UsbController};
 
 /// Class, whether optical, what it is in words, and its place.
 type Drive = (DeviceClass, bool, String, At);
@@ -33,28 +34,24 @@ impl Reader<'_> {
             self.notes.took(word.at.line, "virtio-rng-pci");
             return Ok(None);
         }
-        let bootindex = match parts.get("bootindex") {
-            None => None,
-            Some(text) => Some(text.parse::<i64>().map_err(|_| {
-                self.error(
-                    word,
-                    format!("bootindex={text}: a number is wanted"),
-                    "give a number from 0, the lowest is first",
-                )
-            })?),
-        };
+        let is_bus = ["port", "stream", "bridge", "pxb"].iter().any(|word| driver.contains(word));
+        if let Some(bus) = buses.replaced(parts).filter(|_| !is_bus) {
+            let words = format!("{driver}: behind {bus}: a place of its own on the root bus");
+            self.notes.replaced(word.at.line, words);
+        }
+        let bootindex = parts.get("bootindex").map(|text| self.rank(text, word)).transpose()?;
         if let Some(model) = nic_model(driver) {
             return Ok(Some(self.nic(parts, word, model, bootindex, buses, before)));
         }
         let Some((class, optical, kind, at)) = self.drive_class(parts, word, buses, before)? else {
-            if bootindex.is_some() {
-                let words = format!("{driver} with bootindex {}: cannot be had here", bootindex.unwrap_or_default());
-                self.notes.ignored(word.at.line, words);
-            }
+            self.untried(parts, word, bootindex);
             return Ok(None);
         };
         let bootindex = match class {
-            DeviceClass::Floppy { unit } => bootindex.or(self.floppies[usize::from(unit.min(1))]),
+            DeviceClass::Floppy { unit } => {
+                let name = if unit == 0 { "bootindexA" } else { "bootindexB" };
+                bootindex.or(self.global_of("isa-fdc", name).and_then(rank))
+            }
             _ => bootindex,
         };
         let mut device = plain_device(class, optical, bootindex);
@@ -83,11 +80,7 @@ impl Reader<'_> {
         buses: &Buses,
         before: &[GuestDevice],
     ) -> GuestDevice {
-        let rom = match (parts.get("romfile"), parts.get("rombar")) {
-            (Some(""), _) => OptionRom::Empty,
-            (_, Some("0")) => OptionRom::NoBar,
-            _ => OptionRom::Default,
-        };
+        let rom = rom(parts.get("romfile"), parts.get("rombar"));
         let own_rom = parts.get("romfile").filter(|file| !file.is_empty());
         if let Some(file) = own_rom {
             self.notes.replaced(word.at.line, format!("{file}: the ROM that the platform's QEMU brings"));
@@ -108,6 +101,26 @@ impl Reader<'_> {
             network: Some(plug),
             own_rom: own_rom.is_some(),
         }
+    }
+
+    /// Keeps the row of a device that cannot be had here, where it has a rank or is a drive that firmware may try without one.
+    fn untried(&mut self, parts: &Parts, word: &Word, rank: Option<i64>) {
+        let driver = parts.first.as_str();
+        let is_drive = ["scsi-cd", "usb-storage", "usb-uas"].contains(&driver);
+        let rank = rank.filter(|rank| *rank >= 0);
+        if rank.is_none() && !is_drive {
+            return;
+        }
+        let what = match driver {
+            "scsi-cd" | "usb-storage" => "a CD drive on USB",
+            "usb-host" | "usb-redir" => "a USB device of the host or of a viewer",
+            other if other.starts_with("vfio-") || other == "pci-assign" => "a PCI device of the host",
+            _ => "a device that is not known here",
+        };
+        let name = parts.get("id").unwrap_or(driver).to_owned();
+        let words = rank.map_or(String::new(), |rank| format!(" with bootindex {rank}"));
+        self.notes.ignored(word.at.line, format!("{name}: {driver}{words}: {what} cannot be had here"));
+        self.untried.push(Untried { name, line: word.at.line, kind: format!("{driver}, {what}"), rank });
     }
 
     /// A medium's name out of a device's id: lower case, digits and `-`, short, and no other device's.
@@ -140,7 +153,7 @@ impl Reader<'_> {
             | "virtio-blk-pci-transitional"
             | "virtio-blk-pci-non-transitional"
             | "vhost-user-blk-pci" => (DeviceClass::VirtioBlk, false, "virtio disk".to_owned(), buses.pci(parts)),
-            "nvme" => (DeviceClass::Nvme, false, "NVMe disk".to_owned(), buses.pci(parts)),
+            "nvme" | "nvme-ns" => return self.nvme_class(parts, word, buses, before),
             "ide-hd" | "ide-cd" | "ide-drive" => {
                 let port = bus.rsplit('.').next().and_then(small);
                 let sata = format!("SATA {}", word_of(optical));
@@ -154,15 +167,45 @@ impl Reader<'_> {
                 }
             }
             "scsi-hd" | "scsi-cd" | "scsi-disk" | "scsi-block" | "scsi-generic" => {
-                return self.scsi_class(parts, word, buses, before, optical).map(Some);
+                return self.scsi_class(parts, word, buses, before, optical);
             }
-            "usb-storage" | "usb-bot" => usb_class(parts, buses, before),
+            // QEMU puts a scsi-cd into it where the drive was said to be one
+            "usb-storage" if self.drives.is_optical(parts.get("drive").unwrap_or_default()) => return Ok(None),
+            "usb-storage" => {
+                let (controller, port, at) = buses.usb(parts);
+                (free::usb(before, controller, port), false, usb_kind(controller), at)
+            }
             "floppy" => {
                 let unit = parts.get("unit").and_then(small);
                 (free::floppy(before, unit), false, "floppy".to_owned(), none)
             }
             _ => return Ok(None),
         }))
+    }
+
+    /// A drive of NVMe; a controller without one is that of namespaces alone.
+    fn nvme_class(
+        &self,
+        parts: &Parts,
+        word: &Word,
+        buses: &Buses,
+        before: &[GuestDevice],
+    ) -> Result<Option<Drive>, GuestError> {
+        let kind = "NVMe disk".to_owned();
+        if parts.first == "nvme" {
+            let class = match buses.shared_nvme(parts) {
+                Some(controller) => DeviceClass::NvmeNamespace { controller, nsid: 1 },
+                None => DeviceClass::Nvme,
+            };
+            return Ok(parts.get("drive").map(|_| (class, false, kind, buses.pci(parts))));
+        }
+        let bus = parts.get("bus").unwrap_or_default();
+        let Some(placed) = buses.nvme(bus) else {
+            let what = format!("nothing on the line is the NVMe bus \"{bus}\"");
+            return Err(self.error(word, what, "define the controller: -device nvme,id=nvme0,serial=a"));
+        };
+        let nsid = parts.get("nsid").and_then(|text| text.parse().ok()).filter(|nsid| *nsid > 0);
+        Ok(Some((free::namespace(before, placed.index, nsid), false, kind, placed.at)))
     }
 
     fn scsi_class(
@@ -172,36 +215,34 @@ impl Reader<'_> {
         buses: &Buses,
         before: &[GuestDevice],
         optical: bool,
-    ) -> Result<Drive, GuestError> {
+    ) -> Result<Option<Drive>, GuestError> {
         let number = |key: &str| parts.get(key).and_then(|text| text.parse::<u16>().ok());
         let bus = parts.get("bus").unwrap_or_default();
-        let is_scsi = |adapter| matches!(adapter, Adapter::VirtioScsi | Adapter::Scsi(_));
-        let placed = if bus.is_empty() { buses.any(is_scsi) } else { buses.adapter(bus) };
+        let is_scsi = |adapter| matches!(adapter, Adapter::VirtioScsi | Adapter::Scsi(_) | Adapter::UsbBot(..));
+        let is_bot = |adapter| matches!(adapter, Adapter::UsbBot(..));
+        let any = || buses.any(|adapter| is_scsi(adapter) && !is_bot(adapter)).or_else(|| buses.any(is_bot));
+        let placed = if bus.is_empty() { any() } else { buses.adapter(bus) };
         let Some(Placed { adapter, index, at }) = placed.filter(|placed| is_scsi(placed.adapter)) else {
             let what = format!("nothing on the line is the SCSI bus \"{bus}\"");
             return Err(self.error(word, what, "define the adapter: -device virtio-scsi-pci,id=scsi0"));
         };
         let place = (parts.get("scsi-id").and_then(small), number("lun"));
         let what = if optical { "CD" } else { "disk" };
-        Ok(match adapter {
+        Ok(Some(match adapter {
+            Adapter::UsbBot(..) if optical => return Ok(None),
+            Adapter::UsbBot(controller, port) => (free::usb(before, controller, port), false, usb_kind(controller), at),
             Adapter::Scsi(adapter) => {
                 let kind = format!("SCSI ({}) {what}", adapter.device());
                 (free::scsi(before, (Some(adapter), index), place), optical, kind, at)
             }
             _ => (free::scsi(before, (None, index), place), optical, format!("virtio-scsi {what}"), at),
-        })
+        }))
     }
 }
 
-fn usb_class(parts: &Parts, buses: &Buses, before: &[GuestDevice]) -> Drive {
-    let named = parts.get("bus").and_then(|bus| buses.adapter(bus));
-    let placed = named.or_else(|| buses.any(|adapter| matches!(adapter, Adapter::Usb(_))));
-    let (controller, at) = match placed {
-        Some(Placed { adapter: Adapter::Usb(controller), at, .. }) => (controller, at),
-        _ => (UsbController::Uhci, (crate::machine::Place::Root, None, 0)),
-    };
-    let port = parts.get("port").and_then(|port| small(port.split('.').next()?));
-    (free::usb(before, controller, port), false, format!("USB ({}) disk", controller.word()), at)
+/// What a disk on USB is, for people.
+fn usb_kind(controller: UsbController) -> String {
+    format!("USB ({}) disk", controller.word())
 }
 
 /// What a card is, for people.

@@ -1,6 +1,6 @@
 //! What is behind a device: `-drive`, `-blockdev`, `-netdev`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::options::Parts;
 use crate::guest::Plug;
@@ -12,21 +12,31 @@ pub(super) struct Drives {
     files: BTreeMap<String, String>,
     /// The node below each.
     below: BTreeMap<String, String>,
+    /// Drives that hold optical media.
+    optical: BTreeSet<String>,
     /// `-drive if=pflash` by unit: path and line.
     flash: BTreeMap<usize, (String, u32)>,
 }
 
 impl Drives {
-    /// A `-blockdev`.
+    /// A `-blockdev`, with the nodes that are named inside it.
     pub fn add_node(&mut self, parts: &Parts) {
         let Some(name) = parts.get("node-name") else { return };
-        if let Some(file) = ["filename", "file.filename", "url", "file.url"].into_iter().find_map(|key| parts.get(key))
-        {
-            self.files.insert(name.to_owned(), file.to_owned());
-        } else if let Some(below) = parts.get("file") {
-            self.below.insert(name.to_owned(), below.to_owned());
-        } else {
-            self.files.insert(name.to_owned(), format!("a {} node", parts.first));
+        let below = parts.get("file").filter(|_| parts.get("filename").is_none());
+        match below {
+            Some(below) => {
+                self.below.insert(name.to_owned(), below.to_owned());
+            }
+            None => {
+                let file = source(parts).unwrap_or_else(|| format!("a {} node", parts.first));
+                for (key, inner) in parts.pairs().filter(|(key, _)| key.ends_with(".node-name")) {
+                    // what hangs beside the chain is another image
+                    if key.trim_end_matches(".node-name").split('.').all(|step| step == "file") {
+                        self.files.insert(inner.to_owned(), file.clone());
+                    }
+                }
+                self.files.insert(name.to_owned(), file);
+            }
         }
     }
 
@@ -44,8 +54,16 @@ impl Drives {
     }
 
     /// A `-drive if=none`.
-    pub fn add_file(&mut self, id: &str, file: String) {
+    pub fn add_file(&mut self, id: &str, file: String, optical: bool) {
         self.files.insert(id.to_owned(), file);
+        if optical {
+            self.optical.insert(id.to_owned());
+        }
+    }
+
+    /// Whether a drive was said to hold optical media, which `-blockdev` has no word for.
+    pub fn is_optical(&self, name: &str) -> bool {
+        self.optical.contains(name)
     }
 
     /// A `-drive if=pflash`, of the next unit where none is said.
@@ -58,6 +76,26 @@ impl Drives {
     pub fn flash(&mut self, unit: usize) -> Option<(String, u32)> {
         self.flash.remove(&unit)
     }
+}
+
+/// What a drive or node holds: a file, or in words what else a driver of QEMU's reads; `None` for an empty one.
+pub(super) fn source(parts: &Parts) -> Option<String> {
+    let is_file = |file: &&str| !file.is_empty() && *file != "none";
+    let plain = [parts.get("file"), parts.get("filename"), parts.get("url"), parts.get("file.filename")];
+    let plain = plain.into_iter().flatten().find(is_file);
+    let is_name = |key: &str| ["filename", "url", "path"].contains(&key.rsplit('.').next().unwrap_or_default());
+    let nested = || parts.pairs().find(|(key, value)| is_name(key) && is_file(value)).map(|(_, file)| file);
+    if let Some(file) = plain.or_else(nested) {
+        return Some(file.to_owned());
+    }
+    // the innermost driver reads it
+    let is_driver = |key: &str| key == "driver" || key.ends_with(".driver");
+    let is_chain = |key: &str| key.split('.').all(|step| ["file", "driver"].contains(&step));
+    let drivers = parts.pairs().filter(|(key, _)| is_driver(key) && is_chain(key));
+    let (_, driver) = drivers.max_by_key(|(key, _)| key.len())?;
+    let of = |name: &str| parts.pairs().find(|(key, _)| key.rsplit('.').next() == Some(name)).map(|(_, value)| value);
+    let named: Vec<&str> = ["pool", "volume", "export", "target", "image"].into_iter().filter_map(of).collect();
+    Some(format!("{driver} {}", named.join("/")).trim_end().to_owned())
 }
 
 /// What a `-netdev` leads to.

@@ -55,3 +55,9 @@ pub(super) fn usb(before: &[GuestDevice], controller: UsbController, port: Optio
     let at = |port| DeviceClass::UsbStorage { controller, port };
     port.map(at).or_else(|| first(before, (1..=15).map(at))).unwrap_or(at(1))
 }
+
+/// A namespace of an NVMe controller: this one, or the first that no drive has.
+pub(super) fn namespace(before: &[GuestDevice], controller: u8, nsid: Option<u32>) -> DeviceClass {
+    let at = |nsid| DeviceClass::NvmeNamespace { controller, nsid };
+    nsid.map(at).or_else(|| first(before, (1..=256).map(at))).unwrap_or(at(256))
+}

@@ -5,168 +5,82 @@
 mod builtin;
 mod buses;
 mod cards;
+mod commands;
+mod config;
 mod device;
 mod drives;
 mod free;
+mod known;
+mod machine;
 mod options;
+mod properties;
+mod property;
+mod shell;
 mod short;
 mod short_drive;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod text_tests;
 mod typed;
 pub mod words;
 
 use std::collections::BTreeMap;
 
-use super::firmware::{is_secure_build, is_uefi_file, replaced_variables, replacement};
+use super::functions;
 use super::hmp::Command;
 use super::libvirt::board_of;
-use super::{Guest, GuestDevice, GuestError, GuestFirmware, Notes, Origin, Plug, Uefi};
+use super::{Guest, GuestDevice, GuestError, GuestFirmware, Notes, Origin, Plug, Uefi, Unapplied, Untried};
 use crate::machine::{Board, BootOptions, DeviceClass};
 use buses::Buses;
 use cards::BuiltIn;
+use commands::{CommandLine, Quotes};
 use drives::Drives;
 use options::Parts;
+use property::Global;
 use short_drive::ShortDrive;
 use words::Word;
 
-/// Options without a value.
-const FLAGS: [&str; 24] = [
-    "S",
-    "nodefaults",
-    "no-user-config",
-    "no-shutdown",
-    "no-reboot",
-    "no-hpet",
-    "no-acpi",
-    "nographic",
-    "enable-kvm",
-    "daemonize",
-    "snapshot",
-    "usb",
-    "s",
-    "only-migratable",
-    "mem-prealloc",
-    "no-fd-bootchk",
-    "win2k-hack",
-    "full-screen",
-    "no-quit",
-    "curses",
-    "preconfig",
-    "no-kvm",
-    "enable-dpdk",
-    "nodefconfig",
-];
-/// Options whose values firmware does not see.
-const UNSEEN: [&str; 42] = [
-    "accel",
-    "smp",
-    "m",
-    "mem-path",
-    "uuid",
-    "chardev",
-    "mon",
-    "qmp",
-    "monitor",
-    "serial",
-    "parallel",
-    "rtc",
-    "object",
-    "overcommit",
-    "sandbox",
-    "msg",
-    "display",
-    "vnc",
-    "spice",
-    "k",
-    "audiodev",
-    "pidfile",
-    "realtime",
-    "numa",
-    "smbios",
-    "global",
-    "add-fd",
-    "watchdog",
-    "watchdog-action",
-    "trace",
-    "D",
-    "d",
-    "tpmdev",
-    "fsdev",
-    "virtfs",
-    "iscsi",
-    "set",
-    "runas",
-    "L",
-    "vga",
-    "icount",
-    "seed",
-];
+/// How a text with a command line is read.
+pub struct Reading<'a> {
+    /// The line of the command that is meant, where the text has several; the last one without it.
+    pub line: Option<u32>,
+    /// What is typed at the monitor of the guest before it runs, with the name of that text.
+    pub typed: (&'a str, &'a [Command]),
+    /// Gives the text of a file that the line names with `-readconfig`.
+    pub opened: &'a dyn Fn(&str) -> Option<String>,
+}
 
-/// Reads a command line. What stands before the program, as `ps` prints it, is skipped; options alone will do.
+impl Default for Reading<'_> {
+    fn default() -> Self {
+        Reading { line: None, typed: ("", &[]), opened: &|_| None }
+    }
+}
+
+/// Reads the command line in a text: a shell's script, lines of `ps`, a log of libvirt. Of several the last one is taken, or that
+/// on the line that is asked for, which is noted. What stands around it is left out; options alone will do.
+///
+/// # Errors
+///
+/// As [`read`], for a text without a command line, and for a file of `-readconfig` that is not there.
+pub fn read_text(file: &str, text: &str, reading: &Reading<'_>) -> Result<Guest, GuestError> {
+    let line = commands::of_text(file, text, reading.line)?;
+    Reader::new(file, reading.opened).guest(line, reading.typed)
+}
+
+/// Reads a command line that is split into words already. What stands before the program is skipped; options alone will do.
 ///
 /// # Errors
 ///
 /// [`GuestError`]: no QEMU on the line, a value that cannot be read, a drive or bus that nothing defines, two devices of
 /// one rank.
-pub fn read(file: &str, words: &[Word]) -> Result<Guest, GuestError> {
-    read_typed(file, words, "", &[])
-}
-
-/// Reads a command line and what is typed at the monitor of the guest before it runs; `typed_file` names that text.
-///
-/// # Errors
-///
-/// As [`read`], and for a command that cannot be followed.
-pub fn read_typed(file: &str, words: &[Word], typed_file: &str, typed: &[Command]) -> Result<Guest, GuestError> {
-    let is_qemu = |word: &Word| {
-        let name = word.text.rsplit('/').next().unwrap_or_default();
-        name.starts_with("qemu-system-") || name == "qemu-kvm" || name == "kvm" || name == "qemu"
-    };
-    let options_alone = words.first().is_some_and(|word| word.text.starts_with('-'));
-    // a log may speak of QEMU before its command line
-    let has_options = |&at: &usize| words.get(at + 1).is_some_and(|word| word.text.starts_with('-'));
-    let candidates = || words.iter().enumerate().filter(|(_, word)| is_qemu(word)).map(|(at, _)| at);
-    let program = candidates().find(has_options).or_else(|| candidates().next());
-    let Some(first) = program.map(|start| start + 1).or(options_alone.then_some(0)) else {
-        let at = words.first().map(|word| word.at).unwrap_or(super::At { line: 1, column: 1 });
-        let what = "no word of the text is a QEMU program".to_owned();
-        let fix = "give the whole command line, beginning with qemu-system-x86_64, qemu-kvm or kvm".to_owned();
-        return Err(GuestError { what, file: file.to_owned(), at, fix });
-    };
-    let program = program.map_or("", |start| words[start].text.rsplit('/').next().unwrap_or_default());
-    let architecture = program.strip_prefix("qemu-system-").unwrap_or("x86_64").trim_end_matches(".bin").to_owned();
-    let mut reader = Reader::new(file, architecture);
-    reader.is_part = options_alone;
-    let mut rest = words[first..].iter().peekable();
-    while let Some(word) = rest.next() {
-        let Some(option) = word.text.strip_prefix('-').map(|option| option.strip_prefix('-').unwrap_or(option)) else {
-            if word.begins_line && !options_alone {
-                let words = format!("\"{}\" and what follows: the command has ended with the line before", word.text);
-                reader.notes.ignored(word.at.line, words);
-                break;
-            }
-            reader.stray(word);
-            continue;
-        };
-        if option.is_empty() || FLAGS.contains(&option) {
-            reader.flag(option, word);
-            continue;
-        }
-        // a value may begin with a sign only where it is a number
-        let is_value = |word: &&&Word| {
-            let mut letters = word.text.chars();
-            letters.next() != Some('-')
-                || !letters.next().is_some_and(|letter| letter.is_ascii_alphabetic() || letter == '-')
-        };
-        let value = rest.next_if(|word| is_value(&word));
-        reader.option(option, word, value)?;
-    }
-    reader.finish(typed_file, typed)
+pub fn read(file: &str, words: &[Word], reading: &Reading<'_>) -> Result<Guest, GuestError> {
+    Reader::new(file, reading.opened).guest(CommandLine::of_words(words), reading.typed)
 }
 
 struct Reader<'a> {
     file: &'a str,
+    opened: &'a dyn Fn(&str) -> Option<String>,
     architecture: String,
     name: String,
     machine_type: String,
@@ -185,19 +99,23 @@ struct Reader<'a> {
     /// Drives that make a device by themselves.
     short: Vec<ShortDrive>,
     built_in: BuiltIn,
+    /// The line of the program.
+    line: u32,
     /// Options alone, without a program: not the whole line, so that nothing follows from what it does not say.
     is_part: bool,
-    /// Drivers that `-global` names, which count as devices for what QEMU adds.
-    globals: Vec<String>,
-    /// Ranks of floppy drives A and B.
-    floppies: [Option<i64>; 2],
+    /// Properties of `-global`; their drivers count as devices for what QEMU adds.
+    globals: Vec<Global>,
+    untried: Vec<Untried>,
+    unapplied: Vec<Unapplied>,
     notes: Notes,
 }
 
 impl<'a> Reader<'a> {
-    fn new(file: &'a str, architecture: String) -> Reader<'a> {
+    fn new(file: &'a str, opened: &'a dyn Fn(&str) -> Option<String>) -> Reader<'a> {
+        let architecture = "x86_64".to_owned();
         Reader {
             file,
+            opened,
             board: board_of(&architecture, "pc"),
             architecture,
             name: "unnamed".to_owned(),
@@ -214,15 +132,81 @@ impl<'a> Reader<'a> {
             devices: Vec::new(),
             short: Vec::new(),
             built_in: BuiltIn::default(),
+            line: 1,
             is_part: false,
             globals: Vec::new(),
-            floppies: [None, None],
+            untried: Vec::new(),
+            unapplied: Vec::new(),
             notes: Notes::default(),
         }
     }
 
     fn error(&self, word: &Word, what: impl Into<String>, fix: impl Into<String>) -> GuestError {
         GuestError { what: what.into(), file: self.file.to_owned(), at: word.at, fix: fix.into() }
+    }
+
+    /// Follows a command line from its program to its end.
+    fn guest(mut self, line: CommandLine, typed: (&'a str, &[Command])) -> Result<Guest, GuestError> {
+        if let Some((number, words)) = &line.taken {
+            self.notes.took(*number, words.clone());
+        }
+        let program = commands::program(&line.words).filter(|_| !line.is_part);
+        let first = match program {
+            Some(at) => {
+                self.architecture = known::program(&line.words[at].text).unwrap_or_default();
+                self.board = board_of(&self.architecture, "pc");
+                self.line = line.words[at].at.line;
+                at + 1
+            }
+            None if line.words.first().is_some_and(|word| word.text.starts_with('-')) => {
+                self.is_part = true;
+                0
+            }
+            None => return Err(commands::no_program(self.file)),
+        };
+        self.options(&line.words[first..], line.quotes)?;
+        if let Some((number, words)) = line.left {
+            self.notes.ignored(number, words);
+        }
+        self.finish(typed.0, typed.1)
+    }
+
+    fn options(&mut self, words: &[Word], quotes: Quotes) -> Result<(), GuestError> {
+        let mut rest = words.iter().peekable();
+        while let Some(word) = rest.next() {
+            let Some(option) = known::option(&word.text) else {
+                self.stray(word, quotes);
+                continue;
+            };
+            if known::is_flag(option) {
+                self.flag(option, word);
+                continue;
+            }
+            // a value may begin with a sign only where it is a number
+            let is_value = |word: &&&Word| {
+                let mut letters = word.text.chars();
+                letters.next() != Some('-')
+                    || !letters.next().is_some_and(|letter| letter.is_ascii_alphabetic() || letter == '-')
+            };
+            // what is not known may be without a value
+            let is_its = |value: &&&Word| known::is_option(&word.text) || !known::is_image(&value.text);
+            let value = rest.next_if(|next| is_value(&next) && is_its(&next));
+            self.option(option, word, value)?;
+            if option == "append" && quotes != Quotes::Kept {
+                let mut more = Vec::new();
+                while let Some(word) = rest.next_if(|next| is_value(&next) && !known::is_image(&next.text)) {
+                    more.push(word.text.as_str());
+                }
+                if !more.is_empty() {
+                    let words = format!(
+                        "-append: \"{}\" is taken for a part of its value, which has lost its quotes",
+                        more.join(" ")
+                    );
+                    self.notes.ignored(word.at.line, words);
+                }
+            }
+        }
+        Ok(())
     }
 
     fn flag(&mut self, option: &str, word: &Word) {
@@ -242,36 +226,26 @@ impl<'a> Reader<'a> {
             return Ok(());
         };
         let line = value.at.line;
-        let parts = |implied: &str| Parts::read(self.file, value, implied);
+        let implied = match option {
+            "name" => "guest",
+            "machine" | "M" | "netdev" | "nic" | "net" => "type",
+            "boot" => "order",
+            "drive" => "file",
+            "blockdev" | "device" => "driver",
+            _ => "",
+        };
         match option {
-            "name" => {
-                let parts = parts("guest")?;
-                self.name = parts.first;
+            "name" | "machine" | "M" | "boot" | "drive" | "blockdev" | "netdev" | "device" | "nic" | "net" => {
+                if value.text.starts_with(['$', '`']) {
+                    self.unknown(value);
+                    return Ok(());
+                }
+                let parts = Parts::read(self.file, value, implied)?;
+                self.parts(option, parts, value)?;
             }
-            "machine" | "M" => self.machine(&parts("type")?, line),
             "cpu" => self.cpu(&value.text, line),
             "bios" => self.bios(&value.text, line),
-            "boot" => self.boot_options(&parts("order")?, value)?,
-            "drive" => {
-                let parts = parts("file")?;
-                self.drive(&parts, value)?;
-            }
-            "blockdev" => {
-                let parts = parts("driver")?;
-                self.drives.add_node(&parts);
-            }
-            "netdev" => {
-                let parts = parts("type")?;
-                let id = parts.get("id").unwrap_or_default().to_owned();
-                self.netdevs.insert(id, drives::plug(&parts));
-                self.built_in.network = true;
-            }
-            "device" => {
-                let parts = parts("driver")?;
-                self.devices.push((parts, value.clone()));
-            }
-            "nic" => self.built_in.nic(&parts("type")?, line),
-            "net" => self.built_in.net(&parts("type")?, line),
+            "pflash" => self.drives.add_flash(None, value.text.clone(), line),
             "hda" | "hdb" | "hdc" | "hdd" | "cdrom" | "fda" | "fdb" => self.short_drive(option, value),
             "kernel" => {
                 self.notes.ignored(
@@ -281,103 +255,45 @@ impl<'a> Reader<'a> {
                 self.kernel = Some((value.text.clone(), line));
             }
             "initrd" | "append" | "dtb" => {}
-            "readconfig" => {
-                self.notes
-                    .replaced(line, format!("-readconfig {}: what it defines is guessed from its names", value.text));
+            "readconfig" => self.read_config(value)?,
+            "fw_cfg" | "option-rom" | "sd" | "mtdblock" => {
+                self.notes.ignored(line, format!("-{option} {}", value.text))
             }
-            "fw_cfg" => self.notes.ignored(line, format!("-fw_cfg {}", value.text)),
-            "global" => self.global(&parts("")?, &value.text),
-            other if UNSEEN.contains(&other) => {}
-            _ => self.notes.ignored(word.at.line, format!("{} is not known here", word.text)),
+            "global" => self.global(value)?,
+            "set" => self.set(value)?,
+            other if known::is_unseen(other) => {}
+            _ => self.notes.ignored(word.at.line, format!("{} {} is not known here", word.text, value.text)),
         }
         Ok(())
     }
 
-    fn cpu(&mut self, text: &str, line: u32) {
-        let model = text.split(',').next().unwrap_or_default();
-        let max = matches!(model, "host" | "max");
-        self.cpu = max.then(|| "max".to_owned());
-        let instead = if max { "-cpu max" } else { "QEMU's default" };
-        self.notes.replaced(line, format!("-cpu {model}: {instead}"));
-    }
-
-    fn bios(&mut self, path: &str, line: u32) {
-        if is_uefi_file(path) || self.architecture == "aarch64" {
-            self.notes.replaced(line, format!("-bios {path}: {}", replacement(&self.architecture)));
-            self.uefi.get_or_insert_default().code = Some((path.to_owned(), line));
-        } else {
-            self.notes.replaced(line, format!("-bios {path}: the platform's SeaBIOS"));
-        }
-    }
-
-    fn machine(&mut self, parts: &Parts, line: u32) {
-        if !parts.first.is_empty() {
-            self.machine_type = parts.first.clone();
-            self.board = board_of(&self.architecture, &parts.first);
-            match self.board {
-                Some(board) if board.name() != parts.first => {
-                    let instead = format!("machine {}: {}, as new as the platform's QEMU", parts.first, board.name());
-                    self.notes.replaced(line, instead);
-                }
-                _ => self.notes.took(line, format!("machine {}", parts.first)),
+    /// An option whose value has parts.
+    fn parts(&mut self, option: &str, parts: Parts, value: &Word) -> Result<(), GuestError> {
+        let line = value.at.line;
+        match option {
+            "name" => self.name = parts.first,
+            "machine" | "M" => self.machine(&parts, line),
+            "boot" => self.boot_options(&parts, value)?,
+            "drive" => self.drive(&parts, value)?,
+            "blockdev" => self.drives.add_node(&parts),
+            "netdev" => {
+                let id = parts.get("id").unwrap_or_default().to_owned();
+                self.netdevs.insert(id, drives::plug(&parts));
+                self.built_in.network = true;
             }
+            "device" => self.devices.push((parts, value.clone())),
+            "nic" => self.built_in.nic(&parts, line),
+            _ => self.built_in.net(&parts, line),
         }
-        if parts.switch("graphics") == Some(false) {
-            self.serial_console = true;
-        }
-        if let Some(smm) = parts.switch("smm").filter(|on| *on) {
-            self.uefi.get_or_insert_default().smm = Some(smm);
-        }
-        for (index, key) in ["pflash0", "pflash1"].into_iter().enumerate() {
-            if let Some(node) = parts.get(key) {
-                self.pflash[index] = Some((node.to_owned(), line));
-            }
-        }
-    }
-
-    fn boot_options(&mut self, parts: &Parts, word: &Word) -> Result<(), GuestError> {
-        let number = |key: &str| match parts.get(key) {
-            None => Ok(None),
-            Some(text) => text
-                .parse::<i64>()
-                .map(Some)
-                .map_err(|_| self.error(word, format!("-boot {key}={text}: a number is wanted"), "give milliseconds")),
-        };
-        let (timeout, splash) = (number("reboot-timeout")?, number("splash-time")?);
-        if timeout.is_some_and(|timeout| !(-1..=65535).contains(&timeout)) {
-            let what = format!("-boot reboot-timeout={}: QEMU takes -1 to 65535", timeout.unwrap_or_default());
-            return Err(self.error(word, what, "give milliseconds"));
-        }
-        self.boot.reboot_timeout = timeout.or(self.boot.reboot_timeout);
-        self.boot.splash_time = splash.and_then(|time| u32::try_from(time).ok()).or(self.boot.splash_time);
-        self.boot.strict = parts.switch("strict").or(self.boot.strict);
-        self.boot.menu = parts.switch("menu").or(self.boot.menu);
-        if !parts.first.is_empty() {
-            self.boot.order = Some(parts.first.clone());
-        }
-        self.boot.once = parts.get("once").map(str::to_owned).or(self.boot.once.take());
-        self.notes.took(word.at.line, format!("-boot {}", word.text));
         Ok(())
-    }
-
-    /// `-global isa-fdc.bootindexA=1`, which carries a floppy's rank.
-    fn global(&mut self, parts: &Parts, text: &str) {
-        let driver = parts.get("driver").or_else(|| text.split_once('.').map(|(driver, _)| driver));
-        self.globals.extend(driver.map(str::to_owned));
-        for (index, letter) in ["A", "B"].into_iter().enumerate() {
-            let named = parts.get(&format!("isa-fdc.bootindex{letter}"));
-            let spelled = (parts.get("driver") == Some("isa-fdc")
-                && parts.get("property") == Some(&format!("bootindex{letter}")))
-            .then(|| parts.get("value"))
-            .flatten();
-            if let Some(rank) = named.or(spelled).and_then(|rank| rank.parse().ok()) {
-                self.floppies[index] = Some(rank);
-            }
-        }
     }
 
     fn finish(mut self, typed_file: &'a str, typed: &[Command]) -> Result<Guest, GuestError> {
         self.flash();
+        self.tell_globals();
+        if let Some((word, what)) = buses::beside_single_function(&self.devices) {
+            return Err(self.error(word, what, "write multifunction=on into the device at function 0 of the slot"));
+        }
         let buses = Buses::of(&self.devices, self.board);
         let short = self.short_devices();
         let built_in = self.built_in(&short);
@@ -386,13 +302,14 @@ impl<'a> Reader<'a> {
             short.into_iter().partition(|device| device.device.class == DeviceClass::VirtioBlk);
         devices.extend(built_in);
         for (parts, word) in std::mem::take(&mut self.devices) {
-            devices.extend(self.device(&parts, &word, &buses, &devices)?);
+            devices.extend(self.device(&self.with_globals(parts), &word, &buses, &devices)?);
         }
         devices.extend(late);
         let file = std::mem::replace(&mut self.file, typed_file);
         let typed = self.follow(typed, &buses, &mut devices)?;
         self.file = file;
-        one_rank_each(self.file, &devices)?;
+        functions::settle(&mut devices, self.board);
+        self.one_rank_each(&devices)?;
         let firmware = self.uefi.take().map_or(GuestFirmware::Bios, GuestFirmware::Uefi);
         for device in &devices {
             let rank = device.device.bootindex.filter(|rank| *rank >= 0);
@@ -420,54 +337,38 @@ impl<'a> Reader<'a> {
             kernel: self.kernel,
             devices,
             typed,
-            line: 1,
+            line: self.line,
             by_class: None,
+            untried: self.untried,
+            unapplied: self.unapplied,
             notes: self.notes,
         })
     }
 
-    /// Takes the flash images for what they are by now: code, then variables.
-    fn flash(&mut self) {
-        for index in 0..2 {
-            let node = self.pflash[index].take();
-            let file = node.and_then(|(node, line)| Some((self.drives.file_of(&node)?, line)));
-            let Some((path, line)) = file.or_else(|| self.drives.flash(index)) else { continue };
-            let uefi = self.uefi.get_or_insert_default();
-            if index == 0 {
-                uefi.line = line;
-                if is_secure_build(&path) {
-                    uefi.secure_boot = Some(true);
-                }
-                self.notes.replaced(line, format!("{path}: {}", replacement(&self.architecture)));
-                uefi.code = Some((path, line));
-            } else {
-                self.notes.replaced(line, format!("{path}: {}", replaced_variables(&self.architecture)));
-                uefi.variables = Some((path, line));
+    /// QEMU refuses a second device of the same rank, and rank 0 beside the loader of `-kernel`, which has it on x86
+    /// (`x86_load_linux` in QEMU's `hw/i386/x86.c`).
+    fn one_rank_each(&self, devices: &[GuestDevice]) -> Result<(), GuestError> {
+        let mut seen: BTreeMap<i64, &str> = BTreeMap::new();
+        let loader = self.kernel.as_ref().filter(|_| matches!(self.board, Some(Board::Pc | Board::Q35)));
+        let ranked = devices.iter().map(|device| (device.device.bootindex, device.name.as_str(), device.line));
+        let untried = self.untried.iter().map(|device| (device.rank, device.name.as_str(), device.line));
+        for (rank, name, line) in ranked.chain(untried) {
+            let Some(rank) = rank.filter(|rank| *rank >= 0) else { continue };
+            let refuse = |what: String, fix: &str| GuestError {
+                what,
+                file: self.file.to_owned(),
+                at: super::At { line, column: 1 },
+                fix: fix.to_owned(),
+            };
+            if rank == 0 && loader.is_some() {
+                let what = format!("bootindex 0 is used by {name}, and by the loader of -kernel (QEMU refuses that)");
+                return Err(refuse(what, "give it a bootindex from 1"));
+            }
+            if let Some(first) = seen.insert(rank, name) {
+                let what = format!("bootindex {rank} is used by two devices, {first} and {name} (QEMU refuses that)");
+                return Err(refuse(what, "give each device a bootindex of its own"));
             }
         }
-        // -machine smm=on alone is no firmware
-        if self.uefi.as_ref().is_some_and(|uefi| uefi.code.is_none() && uefi.variables.is_none()) {
-            self.uefi = None;
-        }
+        Ok(())
     }
-}
-
-/// QEMU refuses a second device of the same rank.
-fn one_rank_each(file: &str, devices: &[GuestDevice]) -> Result<(), GuestError> {
-    let mut seen: BTreeMap<i64, &str> = BTreeMap::new();
-    for device in devices {
-        let Some(rank) = device.device.bootindex.filter(|rank| *rank >= 0) else { continue };
-        if let Some(first) = seen.insert(rank, &device.name) {
-            return Err(GuestError {
-                what: format!(
-                    "bootindex {rank} is used by two devices, {first} and {} (QEMU refuses that)",
-                    device.name
-                ),
-                file: file.to_owned(),
-                at: super::At { line: device.line, column: 1 },
-                fix: "give each device a bootindex of its own".to_owned(),
-            });
-        }
-    }
-    Ok(())
 }

@@ -9,6 +9,8 @@ use crate::guest::GuestError;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Parts {
     pub first: String,
+    /// It is spelled in JSON.
+    pub is_json: bool,
     pairs: Vec<(String, String)>,
 }
 
@@ -25,7 +27,7 @@ impl Parts {
             at: word.at,
             fix: "quote the value as the shell wants it: -device '{\"driver\": ...}'".to_owned(),
         })?;
-        let mut parts = Parts::default();
+        let mut parts = Parts { is_json: true, ..Parts::default() };
         flatten("", &json, &mut parts.pairs);
         parts.first = parts.get(implied).unwrap_or_default().to_owned();
         Ok(parts)
@@ -50,6 +52,23 @@ impl Parts {
         parts
     }
 
+    /// What a file of options has.
+    pub fn of_pairs(pairs: Vec<(String, String)>, implied: &str) -> Parts {
+        let mut parts = Parts { pairs, ..Parts::default() };
+        parts.first = parts.get(implied).unwrap_or_default().to_owned();
+        parts
+    }
+
+    /// Adds a key, which counts more than one of the same name before it.
+    pub fn push(&mut self, key: &str, value: &str) {
+        self.pairs.push((key.to_owned(), value.to_owned()));
+    }
+
+    /// Every key with its value.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
     /// The last value of a key: QEMU takes that.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.pairs.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
@@ -64,6 +83,19 @@ impl Parts {
 /// A number of a place; one that is too large is a place that no machine has.
 pub(super) fn small(text: &str) -> Option<u8> {
     text.parse::<u64>().ok().map(|number| u8::try_from(number).unwrap_or(u8::MAX))
+}
+
+/// A rank as QEMU reads one: 32 bits, decimal, octal behind `0`, hexadecimal behind `0x`.
+pub(super) fn rank(text: &str) -> Option<i64> {
+    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
+    let number = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        Some(digits) => i64::from_str_radix(digits, 16),
+        None if digits.len() > 1 && digits.starts_with('0') => i64::from_str_radix(digits, 8),
+        None => digits.parse(),
+    };
+    let number = number.ok().filter(|_| digits.starts_with(|digit: char| digit.is_ascii_digit()))?;
+    let number = number.checked_mul(sign)?;
+    i32::try_from(number).is_ok().then_some(number)
 }
 
 /// The pieces between commas; two commas are one that belongs to the piece.
@@ -108,8 +140,7 @@ mod tests {
     use crate::guest::At;
 
     fn parts(text: &str, implied: &str) -> Parts {
-        Parts::read("a", &Word { text: text.to_owned(), at: At { line: 1, column: 1 }, begins_line: false }, implied)
-            .unwrap()
+        Parts::read("a", &Word { text: text.to_owned(), at: At { line: 1, column: 1 } }, implied).unwrap()
     }
 
     #[test]
@@ -130,7 +161,24 @@ mod tests {
     #[test]
     fn nested_json_is_flat_and_broken_json_has_a_place() {
         assert_eq!(parts(r#"{"driver":"raw","file":{"filename":"x"}}"#, "driver").get("file.filename"), Some("x"));
-        let word = Word { text: "{\"driver\":".to_owned(), at: At { line: 3, column: 9 }, begins_line: false };
+        let word = Word { text: "{\"driver\":".to_owned(), at: At { line: 3, column: 9 } };
         assert_eq!(Parts::read("a", &word, "driver").unwrap_err().at, word.at);
+    }
+
+    #[rstest::rstest]
+    #[case("0", Some(0))]
+    #[case("-1", Some(-1))]
+    #[case("01", Some(1))]
+    #[case("0x10", Some(16))]
+    #[case("2147483647", Some(2_147_483_647))]
+    #[case("2147483648", None)]
+    #[case("9223372036854775807", None)]
+    #[case("-9223372036854775808", None)]
+    #[case("99999999999999999999", None)]
+    #[case("", None)]
+    #[case("+1", None)]
+    #[case("first", None)]
+    fn a_rank_is_read_as_qemu_reads_it(#[case] text: &str, #[case] wanted: Option<i64>) {
+        assert_eq!(rank(text), wanted);
     }
 }

@@ -1,6 +1,7 @@
 //! Drives that make a device by themselves: `-drive if=ide`, `-hda`, `-cdrom`, `-fda`, and an image that stands alone.
 
 use super::Reader;
+use super::drives::source;
 use super::options::{Parts, small};
 use super::short_drive::{Interface, ShortDrive};
 use super::words::Word;
@@ -10,19 +11,21 @@ use crate::machine::{Board, DeviceClass};
 
 impl Reader<'_> {
     pub(super) fn drive(&mut self, parts: &Parts, word: &Word) -> Result<(), GuestError> {
-        let file = parts.get("file").unwrap_or(&parts.first).to_owned();
+        let plain = Some(&parts.first).filter(|file| !file.is_empty() && *file != "none");
+        let file = plain.cloned().or_else(|| source(parts));
+        let optical = parts.get("media") == Some("cdrom");
         let number = |key: &str| parts.get(key).and_then(small);
         let interface = match parts.get("if") {
             Some("pflash") => {
                 let unit = number("unit").or(number("index")).map(usize::from);
-                self.drives.add_flash(unit, file, word.at.line);
+                self.drives.add_flash(unit, file.unwrap_or_default(), word.at.line);
                 return Ok(());
             }
             Some("none") => {
                 let id = parts.get("id").ok_or_else(|| {
                     self.error(word, "-drive if=none has no id, so that no device can name it", "write id=NAME")
                 })?;
-                self.drives.add_file(id, file);
+                self.drives.add_file(id, file.unwrap_or_default(), optical);
                 return Ok(());
             }
             None => Interface::Board,
@@ -44,7 +47,7 @@ impl Reader<'_> {
             unit: number("unit"),
             index: number("index"),
             name: None,
-            optical: parts.get("media") == Some("cdrom"),
+            optical,
             file,
             line: word.at.line,
         });
@@ -67,7 +70,7 @@ impl Reader<'_> {
             index: Some(index),
             name: Some(option.to_owned()),
             optical: option == "cdrom",
-            file: value.text.clone(),
+            file: Some(value.text.clone()).filter(|file| !file.is_empty()),
             line: value.at.line,
         });
     }
@@ -95,16 +98,14 @@ impl Reader<'_> {
             let name = drive.name.unwrap_or_else(|| format!("{word}-{index}"));
             let optical = drive.optical && class != DeviceClass::VirtioBlk;
             let mut device = short(name, class, optical, drive.file, drive.line);
-            if let DeviceClass::Floppy { unit } = device.device.class {
-                device.device.bootindex = self.floppies.get(usize::from(unit)).copied().flatten();
-            }
+            self.give_globals(&mut device);
             devices.push(device);
         }
         devices
     }
 }
 
-pub(super) fn short(name: String, class: DeviceClass, optical: bool, file: String, line: u32) -> GuestDevice {
+pub(super) fn short(name: String, class: DeviceClass, optical: bool, source: Option<String>, line: u32) -> GuestDevice {
     let kind = match (&class, optical) {
         (DeviceClass::Floppy { .. }, _) => "floppy",
         (DeviceClass::VirtioBlk, _) => "virtio disk",
@@ -114,13 +115,5 @@ pub(super) fn short(name: String, class: DeviceClass, optical: bool, file: Strin
         (_, false) => "SATA disk",
     };
     let kind = kind.to_owned();
-    GuestDevice {
-        name,
-        line,
-        device: plain_device(class, optical, None),
-        kind,
-        source: Some(file),
-        network: None,
-        own_rom: false,
-    }
+    GuestDevice { name, line, device: plain_device(class, optical, None), kind, source, network: None, own_rom: false }
 }

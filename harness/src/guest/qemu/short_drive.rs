@@ -19,6 +19,7 @@ pub(super) struct ShortDrive {
     /// `-hda`, for one that has such a name.
     pub name: Option<String>,
     pub optical: bool,
-    pub file: String,
+    /// What is in it; `None` for an empty drive.
+    pub file: Option<String>,
     pub line: u32,
 }

@@ -4,11 +4,11 @@ use super::*;
 use crate::machine::{DeviceClass, OptionRom, Place};
 
 fn guest(line: &str) -> Guest {
-    read("line", &words::split("line", line).unwrap()).unwrap()
+    read_text("line", line, &Reading::default()).unwrap()
 }
 
 fn refusal(line: &str) -> GuestError {
-    words::split("line", line).and_then(|words| read("line", &words)).unwrap_err()
+    read_text("line", line, &Reading::default()).unwrap_err()
 }
 
 fn order(guest: &Guest) -> Vec<(&str, Option<i64>)> {
@@ -75,7 +75,7 @@ fn what_ps_prints_before_the_program_is_skipped_and_options_of_a_vendors_build_a
     let guest = guest(line);
     assert_eq!(guest.name, "one");
     assert!(matches!(&guest.devices[0].device.class, DeviceClass::Nic(nic) if nic.rom == OptionRom::NoBar));
-    assert!(guest.notes.0.iter().any(|note| note.words == "-c is not known here"));
+    assert!(guest.notes.0.iter().any(|note| note.words == "-c 0x1 is not known here"));
 }
 
 #[test]
@@ -208,16 +208,19 @@ fn a_line_that_makes_no_sense_is_refused(#[case] line: &str, #[case] wanted: &st
 #[test]
 fn options_alone_and_what_is_typed_make_a_story() {
     use crate::guest::hmp;
-    let line = words::split("line", "-device virtio-scsi-pci,id=scsi0,num_queues=4 \\\n-S \\\n").unwrap();
+    let line = "-device virtio-scsi-pci,id=scsi0,num_queues=4 \\\n-S \\\n";
     let typed = "(qemu) drive_add 0 file=boot.qcow2,if=none,id=drive0\n(qemu) device_add\nscsi-hd,drive=drive0,bus=scsi0.0,\
                  channel=0,scsi-id=0,lun=1,bootindex=1\n(qemu) drive_add 0 file=second.qcow2,if=none,id=drive1\n\
                  (qemu) device_add scsi-hd,drive=drive1,bus=scsi0.0,channel=0,scsi-id=0,lun=2,bootindex=-1\n";
-    let guest = read_typed("line", &line, "typed", &hmp::read("typed", typed).unwrap()).unwrap();
+    let read = |typed: &str| {
+        let commands = hmp::read("typed", typed).unwrap();
+        read_text("line", line, &Reading { typed: ("typed", &commands), ..Reading::default() })
+    };
+    let guest = read(typed).unwrap();
     assert_eq!(order(&guest), [("drive0", Some(1)), ("drive1", Some(-1))]);
     let steps: Vec<String> = guest.typed.iter().map(ToString::to_string).collect();
     assert_eq!(steps, ["plug \"drive0\" by the human monitor", "plug \"drive1\" by the human monitor", "cont"]);
     assert!(guest.devices.iter().all(|device| device.device.absent) && !guest.is_selected(1));
-    let unknown = hmp::read("typed", "device_del nobody").unwrap();
-    let error = read_typed("line", &line, "typed", &unknown).unwrap_err();
+    let error = read("device_del nobody").unwrap_err();
     assert_eq!((error.file.as_str(), error.what.as_str()), ("typed", "no device is called \"nobody\""));
 }

@@ -26,7 +26,7 @@ impl Reader<'_> {
                 }
                 ("device_add", [word, ..]) => {
                     let parts = Parts::read(self.file, word, "driver")?;
-                    let device = self.device(&parts, word, buses, devices)?;
+                    let device = self.device(&self.with_globals(parts.clone()), word, buses, devices)?;
                     let Some(mut device) = device.filter(|device| !device.device.is_nic()) else {
                         let what = format!("{}: only drives can be plugged in here", parts.first);
                         return Err(self.error(word, what, "leave it out, or put it on the command line"));

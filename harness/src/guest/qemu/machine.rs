@@ -1,0 +1,102 @@
+//! What the line says of the machine: board, processor, firmware, boot options.
+
+use super::Reader;
+use super::options::Parts;
+use super::words::Word;
+use crate::guest::GuestError;
+use crate::guest::firmware::{is_secure_build, is_uefi_file, replaced_variables, replacement};
+use crate::guest::libvirt::board_of;
+
+impl Reader<'_> {
+    pub(super) fn cpu(&mut self, text: &str, line: u32) {
+        let model = text.split(',').next().unwrap_or_default();
+        let max = matches!(model, "host" | "max");
+        self.cpu = max.then(|| "max".to_owned());
+        let instead = if max { "-cpu max" } else { "QEMU's default" };
+        self.notes.replaced(line, format!("-cpu {model}: {instead}"));
+    }
+
+    pub(super) fn bios(&mut self, path: &str, line: u32) {
+        if is_uefi_file(path) || self.architecture == "aarch64" {
+            self.notes.replaced(line, format!("-bios {path}: {}", replacement(&self.architecture)));
+            self.uefi.get_or_insert_default().code = Some((path.to_owned(), line));
+        } else {
+            self.notes.replaced(line, format!("-bios {path}: the platform's SeaBIOS"));
+        }
+    }
+
+    pub(super) fn machine(&mut self, parts: &Parts, line: u32) {
+        if !parts.first.is_empty() {
+            self.machine_type = parts.first.clone();
+            self.board = board_of(&self.architecture, &parts.first);
+            match self.board {
+                Some(board) if board.name() != parts.first => {
+                    let instead = format!("machine {}: {}, as new as the platform's QEMU", parts.first, board.name());
+                    self.notes.replaced(line, instead);
+                }
+                _ => self.notes.took(line, format!("machine {}", parts.first)),
+            }
+        }
+        if parts.switch("graphics") == Some(false) {
+            self.serial_console = true;
+        }
+        if let Some(smm) = parts.switch("smm").filter(|on| *on) {
+            self.uefi.get_or_insert_default().smm = Some(smm);
+        }
+        for (index, key) in ["pflash0", "pflash1"].into_iter().enumerate() {
+            if let Some(node) = parts.get(key) {
+                self.pflash[index] = Some((node.to_owned(), line));
+            }
+        }
+    }
+
+    pub(super) fn boot_options(&mut self, parts: &Parts, word: &Word) -> Result<(), GuestError> {
+        let number = |key: &str| match parts.get(key) {
+            None => Ok(None),
+            Some(text) => text
+                .parse::<i64>()
+                .map(Some)
+                .map_err(|_| self.error(word, format!("-boot {key}={text}: a number is wanted"), "give milliseconds")),
+        };
+        let (timeout, splash) = (number("reboot-timeout")?, number("splash-time")?);
+        if timeout.is_some_and(|timeout| !(-1..=65535).contains(&timeout)) {
+            let what = format!("-boot reboot-timeout={}: QEMU takes -1 to 65535", timeout.unwrap_or_default());
+            return Err(self.error(word, what, "give milliseconds"));
+        }
+        self.boot.reboot_timeout = timeout.or(self.boot.reboot_timeout);
+        self.boot.splash_time = splash.and_then(|time| u32::try_from(time).ok()).or(self.boot.splash_time);
+        self.boot.strict = parts.switch("strict").or(self.boot.strict);
+        self.boot.menu = parts.switch("menu").or(self.boot.menu);
+        if !parts.first.is_empty() {
+            self.boot.order = Some(parts.first.clone());
+        }
+        self.boot.once = parts.get("once").map(str::to_owned).or(self.boot.once.take());
+        self.notes.took(word.at.line, format!("-boot {}", word.text));
+        Ok(())
+    }
+
+    /// Takes the flash images for what they are by now: code, then variables.
+    pub(super) fn flash(&mut self) {
+        for index in 0..2 {
+            let node = self.pflash[index].take();
+            let file = node.and_then(|(node, line)| Some((self.drives.file_of(&node)?, line)));
+            let Some((path, line)) = file.or_else(|| self.drives.flash(index)) else { continue };
+            let uefi = self.uefi.get_or_insert_default();
+            if index == 0 {
+                uefi.line = line;
+                if is_secure_build(&path) {
+                    uefi.secure_boot = Some(true);
+                }
+                self.notes.replaced(line, format!("{path}: {}", replacement(&self.architecture)));
+                uefi.code = Some((path, line));
+            } else {
+                self.notes.replaced(line, format!("{path}: {}", replaced_variables(&self.architecture)));
+                uefi.variables = Some((path, line));
+            }
+        }
+        // -machine smm=on alone is no firmware
+        if self.uefi.as_ref().is_some_and(|uefi| uefi.code.is_none() && uefi.variables.is_none()) {
+            self.uefi = None;
+        }
+    }
+}
