@@ -34,7 +34,7 @@ pub fn validate(path: &Path, schema: &str) -> Result<(), XtaskError> {
         .stdin(Stdio::null())
         .output();
     let Ok(checked) = checked else {
-        eprintln!("note: {} is there, xmllint is not: the schema is not checked", schema.display());
+        crate::output::note(&format!("note: {} is there, xmllint is not: the schema is not checked", schema.display()));
         return Ok(());
     };
     if checked.status.success() {
@@ -98,7 +98,10 @@ fn native(domain: &Path) -> Option<String> {
         .ok()?;
     if !asked.status.success() {
         let said = String::from_utf8_lossy(&asked.stderr);
-        eprintln!("note: virsh does not translate the domain: {}", printable(said.lines().next().unwrap_or_default()));
+        crate::output::note(&format!(
+            "note: virsh does not translate the domain: {}",
+            printable(said.lines().next().unwrap_or_default())
+        ));
         return None;
     }
     Some(String::from_utf8_lossy(&asked.stdout).into_owned())
