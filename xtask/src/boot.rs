@@ -15,7 +15,6 @@ use std::time::Instant;
 
 use bootwright::case::Suite;
 use bootwright::platform::Platform;
-use bootwright::process;
 use bootwright::report::{self, CaseKey, Course, Report};
 use bootwright::suite::{Job, Runner, Settings};
 use bootwright::verdict::known_issues::KnownIssues;
@@ -65,11 +64,7 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
         ..Settings::new(out.dir.clone())
     };
     run.seed = Some(settings.seed);
-    interrupt::machines_run();
-    // what was under way then has no verdict
-    interrupt::note_first(|| {
-        process::end_all();
-    });
+    interrupt::end_machines_at_first();
     boot_all(&jobs, &platforms, &settings, run.jobs as usize);
     course.interrupted = interrupt::is_noted();
     run.wall_seconds = begun.elapsed().as_secs_f64();

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bootwright::process::{adopt_strays, end_all, end_strays, on_end_signals};
 
+use crate::XtaskError;
+
 /// A signal came.
 static NOTED: AtomicBool = AtomicBool::new(false);
 
@@ -36,6 +38,19 @@ pub fn note_first(act: fn()) {
     if let Ok(mut first) = AT_FIRST.lock() {
         *first = Some(act);
     }
+}
+
+/// At the first signal machines end, and none begins; whoever waits for them goes on and comes to its own end.
+pub fn end_machines_at_first() {
+    note_first(|| {
+        end_all();
+    });
+    machines_run();
+}
+
+/// The error of what a signal has cut short.
+pub fn interrupted() -> Result<(), XtaskError> {
+    if is_noted() { Err(XtaskError("interrupted; the machines were ended".to_owned())) } else { Ok(()) }
 }
 
 /// Whether a signal was noted.

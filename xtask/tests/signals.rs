@@ -127,9 +127,9 @@ fn a_run_and_a_boot_report_what_there_is_and_leave_no_machine() {
 
 #[test]
 fn a_probe_leaves_neither_a_machine_nor_its_folder() {
-    for (signal, code) in [("TERM", 143), ("HUP", 129)] {
+    for signal in ["TERM", "HUP"] {
         let Some(mut run) = Run::begin(&["platform", "probe", "file:platform.toml", "--again"]) else { return };
-        assert_eq!(run.ended_by(signal).code(), Some(code));
+        assert_eq!(run.ended_by(signal).code(), Some(2), "{signal}");
         assert_eq!(run.left(), Vec::<String>::new(), "{signal}");
         let names = std::fs::read_dir(run.dir.path()).unwrap().flatten().map(|entry| entry.file_name());
         let left: Vec<_> = names.filter(|name| name.to_string_lossy().contains("probe")).collect();

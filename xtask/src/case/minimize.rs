@@ -45,12 +45,17 @@ pub fn run(args: &Args) -> Result<(), XtaskError> {
     let platform = platform.map_err(XtaskError::from)?;
     let scratch = Scratch(out_dir::runs().join(format!("minimize-{}", std::process::id())));
     interrupt::remove_at_signal(&scratch.0);
-    interrupt::machines_run();
+    interrupt::end_machines_at_first();
     let runner = Runner { platform: &platform, seed: args.seed, folder: &scratch.0 };
-    let failure = runner.failure_of(&case, &args.file)?;
+    let failure = runner.failure_of(&case, &args.file);
+    interrupt::interrupted()?;
+    let failure = failure?;
     note(&format!("fails on {name}: {failure}"));
     let mut count = 0;
     let smaller = minimize(&case, args.trials, &mut |smaller, without| {
+        if interrupt::is_noted() {
+            return Seen::Otherwise;
+        }
         count += 1;
         let seen = runner.run(smaller);
         let same = seen.as_ref().ok() == Some(&failure);
@@ -58,6 +63,7 @@ pub fn run(args: &Args) -> Result<(), XtaskError> {
         note(&format!("[{count:>3}] {words:<10}  {without}"));
         if same { Seen::Same } else { Seen::Otherwise }
     });
+    interrupt::interrupted()?;
     // by chance or not: media have other nonces under another seed
     let again = Runner { seed: args.seed.wrapping_add(1), ..runner };
     if !smaller.dropped.is_empty() && again.run(&smaller.case) != Ok(failure.clone()) {

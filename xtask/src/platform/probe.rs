@@ -41,6 +41,7 @@ pub fn run(platform: &Platform, options: &Options, again: bool, as_json: bool) -
     let known = kept.read().filter(|_| !again);
     let is_new = known.is_none();
     let answers = known.unwrap_or_else(|| ask(platform));
+    interrupt::interrupted()?;
     if as_json {
         let behaviours: Vec<&str> = Behaviours::of(platform).rows().map(|row| row.name).collect();
         let answers: Vec<_> = answers.iter().map(Answer::as_json).collect();
@@ -60,7 +61,7 @@ fn ask(platform: &Platform) -> Vec<Answer> {
     let questions = questions::of(platform);
     let folder = std::env::temp_dir().join(format!("bootwright-probe-{}", std::process::id()));
     interrupt::remove_at_signal(&folder);
-    interrupt::machines_run();
+    interrupt::end_machines_at_first();
     let next = Mutex::new(0..questions.len());
     let found: Mutex<Vec<(usize, Answer)>> = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -68,6 +69,9 @@ fn ask(platform: &Platform) -> Vec<Answer> {
             scope.spawn(|| {
                 while let Some(index) = next.lock().ok().and_then(|mut next| next.next()) {
                     let answer = answer(&questions[index], platform, &folder);
+                    if interrupt::is_noted() {
+                        return;
+                    }
                     note(&format!("{}: {}", answer.name, answer.value));
                     if let Ok(mut found) = found.lock() {
                         found.push((index, answer));
@@ -76,7 +80,7 @@ fn ask(platform: &Platform) -> Vec<Answer> {
             });
         }
     });
-    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::remove_dir_all(&folder).ok();
     let mut found = found.into_inner().unwrap_or_default();
     found.sort_by_key(|(index, _)| *index);
     found.into_iter().map(|(_, answer)| answer).collect()
