@@ -161,9 +161,7 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     } else {
         figures.to_string()
     };
-    use std::io::Write;
-    // a reader that went away is no failure
-    std::io::stdout().write_all(text.as_bytes()).ok();
+    crate::output::print(&text)?;
     Ok(if equal { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -215,7 +213,7 @@ fn suite(scratch: &Scratch, suite: Suite) -> Result<SuiteFigures, XtaskError> {
     let jobs = measured.report.jobs;
     let wall = measured.report.wall_seconds;
     let processor = measured.usage.processor.as_secs_f64();
-    eprintln!("bench: suite: {:.1} s with building and reporting", measured.wall_seconds);
+    crate::output::note(&format!("bench: suite: {:.1} s with building and reporting", measured.wall_seconds));
     Ok(SuiteFigures {
         suite: suite.to_string(),
         cases,

@@ -20,6 +20,8 @@ use bootwright::suite::{Job, Runner, Settings};
 use bootwright::verdict::known_issues::KnownIssues;
 
 use crate::XtaskError;
+use crate::interrupt;
+use crate::output::{note, print, tell};
 use crate::test::{self, out_dir};
 pub use args::Args;
 use cell::Cell;
@@ -35,13 +37,11 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
         Some(path) => server::cells(args, path)?,
         None => matrix::cells(args)?,
     };
-    // a reader that went away is no failure
-    let say = |text: String| drop(std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes()));
-    say(found.join("\n") + "\n");
     if args.list {
-        say(table::listing(&cells));
+        print(&format!("{}\n{}", found.join("\n"), table::listing(&cells)))?;
         return Ok(ExitCode::SUCCESS);
     }
+    tell(&(found.join("\n") + "\n"));
     test::select::each_once(&args.platforms)?;
     let platforms = test::resolve_platforms(&args.platforms, args.mirror.as_deref())?;
     let out = out_dir::claim(args.out.as_deref())?;
@@ -64,18 +64,19 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
         ..Settings::new(out.dir.clone())
     };
     run.seed = Some(settings.seed);
+    interrupt::end_machines_at_first();
     boot_all(&jobs, &platforms, &settings, run.jobs as usize);
+    course.interrupted = interrupt::is_noted();
     run.wall_seconds = begun.elapsed().as_secs_f64();
     let report = report::gather(&out.dir, run, &course).map_err(XtaskError::from)?;
     test::write(&report, &out)?;
-    say(table::of(&cells, &report, &test::shown(&out.dir)));
-    say(server::agreement(&cells, &report, &out.dir));
-    say(format!("report: {}\n", test::shown(&out.dir.join("index.html"))));
-    Ok(ExitCode::from(exit_code(&report, args.strict || std::env::var_os("CI").is_some())))
-}
-
-fn exit_code(report: &Report, strict: bool) -> u8 {
-    report.exit_code(strict)
+    tell(&table::of(&cells, &report, &test::shown(&out.dir)));
+    tell(&server::agreement(&cells, &report, &out.dir));
+    tell(&format!("report: {}\n", test::shown(&out.dir.join("index.html"))));
+    if course.interrupted {
+        return Ok(ExitCode::from(2));
+    }
+    Ok(ExitCode::from(report.exit_code(args.strict || test::is_ci())))
 }
 
 fn jobs(cell: &Cell, control: bool) -> Vec<Job> {
@@ -112,16 +113,19 @@ fn boot_all(jobs: &[Job], platforms: &[Platform], settings: &Settings, at_once: 
         for _ in 0..at_once.clamp(1, all.len().max(1)) {
             scope.spawn(|| {
                 while let Some((runner, platform, job)) = all.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    if interrupt::is_noted() {
+                        return;
+                    }
                     let begun = Instant::now();
                     // the table says what became of it
                     let fine = runner.run(job).is_ok();
-                    let word = if fine { "as expected" } else { "NOT as expected" };
-                    eprintln!(
-                        "{:>6.1} s  {word:<15}  {} on {}",
-                        begun.elapsed().as_secs_f64(),
-                        job.name(),
-                        platform.name
-                    );
+                    let word = match fine {
+                        true => "as expected",
+                        false if interrupt::is_noted() => "interrupted",
+                        false => "NOT as expected",
+                    };
+                    let seconds = begun.elapsed().as_secs_f64();
+                    note(&format!("{seconds:>6.1} s  {word:<15}  {} on {}", job.name(), platform.name));
                 }
             });
         }

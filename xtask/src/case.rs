@@ -1,7 +1,6 @@
 //! `cargo xtask case`: cases as files, see `docs/case-files.md`.
 
 mod minimize;
-mod output;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,9 +10,9 @@ use bootwright::report::folder_name;
 use clap::Subcommand;
 
 use crate::XtaskError;
+use crate::output::print;
 use crate::test::boot_binary::BootBinary;
 use crate::test::source::Source;
-use output::print;
 
 /// Options of `cargo xtask case`.
 #[derive(clap::Args)]

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use bootwright::report::Report;
 use bootwright::report::compare::{compare, compare_by_case, page};
 
+use crate::output::print;
+use crate::test::out_dir;
+
 /// Compare two runs, or two platforms: new failures, new passes, changed traces, slower boots.
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -63,9 +66,9 @@ pub fn run(args: Args) -> Result<u8, Box<dyn Error>> {
         std::fs::write(file, page(&linked)).map_err(|error| format!("--html {}: {error}", file.display()))?;
     }
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&comparison)?);
+        print(&format!("{}\n", serde_json::to_string_pretty(&comparison)?))?;
     } else {
-        println!("{comparison}");
+        print(&format!("{comparison}\n"))?;
     }
     Ok(comparison.exit_code())
 }
@@ -94,12 +97,11 @@ fn root(file: &Path) -> String {
 
 /// The report that `run` means: the file itself, the one in that directory, or the one of a run id.
 fn report_file(run: &Path) -> Result<PathBuf, String> {
-    let tried =
-        [run.to_path_buf(), run.join("report.json"), Path::new("target/bootwright").join(run).join("report.json")];
-    tried.iter().find(|path| path.is_file()).cloned().ok_or_else(|| {
-        let tried: Vec<String> = tried.iter().map(|path| path.display().to_string()).collect();
-        format!("no report of run {:?}; looked at {}", run.display().to_string(), tried.join(", "))
-    })
+    if run.is_file() {
+        return Ok(run.to_path_buf());
+    }
+    let dir = out_dir::find_run(&run.to_string_lossy()).map_err(|error| error.to_string())?;
+    Ok(dir.join("report.json"))
 }
 
 #[cfg(test)]
@@ -117,7 +119,7 @@ mod tests {
     #[test]
     fn a_missing_run_is_named_with_the_places_that_were_tried() {
         let error = report_file(Path::new("no-such-run")).unwrap_err();
-        assert!(error.contains("target/bootwright/no-such-run/report.json"), "{error}");
+        assert!(error.contains("target/bootwright/no-such-run has a report.json"), "{error}");
     }
 
     #[test]

@@ -1,14 +1,19 @@
 //! `cargo xtask doctor`: what this host has, what is missing, and the command that gets it.
 //!
-//! Looks and never changes anything; starts QEMU only to ask for its version.
+//! Looks, and leaves nothing changed; starts QEMU only to ask for its version.
+
+mod directory;
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use bootwright::machine::{Grub, Loader};
 use bootwright::platform::{Family, Options, Part, Platform, PlatformError, PlatformName, Surroundings, family};
-use bootwright::run::{lab, loaders};
-use nix::sys::statvfs::statvfs;
+use bootwright::run::{lab, loaders, no_stream};
+
+use crate::XtaskError;
+use crate::output::print;
+use crate::test::out_dir;
 
 /// Arguments of `cargo xtask doctor`.
 #[derive(Debug, clap::Args)]
@@ -71,11 +76,11 @@ const PROGRAMS: [(&str, &str, Part); 14] = [
 ///
 /// # Errors
 ///
-/// None today; the type is that of every subcommand.
-pub fn run(Args {}: Args) -> Result<ExitCode, PlatformError> {
+/// [`XtaskError`] where it cannot be printed.
+pub fn run(Args {}: Args) -> Result<ExitCode, XtaskError> {
     let options = Options::default();
     let findings = examine(&options);
-    print!("{}", printed(&findings, family(&options.surroundings)));
+    print(&printed(&findings, family(&options.surroundings)))?;
     let fit = findings.iter().all(|finding| finding.state != State::Bad);
     Ok(if fit { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
@@ -87,18 +92,56 @@ fn examine(options: &Options) -> Vec<Finding> {
     findings.push(bridge_lab(lab::probe()));
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     findings.push(Finding::good("cores", format!("{cores}, the default of --jobs")));
-    findings.push(disk_space("output", Path::new(".")));
-    if let Some(cache) = &host.cache {
-        findings.push(disk_space("cache", cache));
-    }
+    findings.push(output(&out_dir::runs()));
+    let fetches = PlatformName::default_on(host) == PlatformName::Apt;
+    let is_wanted = fetches && !Platform::is_present(&PlatformName::Apt, options);
+    findings.push(cache(host.cache.as_deref(), is_wanted));
+    findings.extend(host.config_home.as_deref().and_then(configuration));
     for (program, purpose, part) in PROGRAMS {
-        findings.push(match find_program(host, program) {
+        findings.push(match spellings(program).iter().find_map(|name| find_program(host, name)) {
             Some(path) => Finding::good(program, path.display().to_string()),
             None => Finding::note(program, format!("not found ({purpose})"), &[part]),
         });
     }
     findings.extend(network_loaders(loaders::found));
     findings
+}
+
+/// The names of a program, of which a distribution has one.
+fn spellings(program: &str) -> Vec<&str> {
+    if loaders::GRUB_TOOLS.contains(&program) { loaders::GRUB_TOOLS.to_vec() } else { vec![program] }
+}
+
+/// Where results go where nobody says.
+fn output(runs: &Path) -> Finding {
+    match directory::tried(runs) {
+        Ok(room) if room.is_enough() => Finding::good("output", room.to_string()),
+        Ok(room) => Finding::note("output", format!("{room}; a run may need 2 GiB"), &[]),
+        Err(error) => Finding::bad("output", format!("{error}\ngive another place for results: --out DIR"), &[]),
+    }
+}
+
+/// Where releases, answers and bases are kept; `is_wanted` where nothing boots without it.
+fn cache(cache: Option<&Path>, is_wanted: bool) -> Finding {
+    const FIX: &str = "set XDG_CACHE_HOME to a directory that can be written";
+    let lacking = |text: String| {
+        let text = format!("{text}\nno release can be fetched and no answer kept: {FIX}");
+        if is_wanted { Finding::bad("cache", text, &[]) } else { Finding::note("cache", text, &[]) }
+    };
+    match cache.map(directory::tried) {
+        None => lacking("neither HOME nor XDG_CACHE_HOME is set to an absolute path".to_owned()),
+        Some(Err(error)) => lacking(error),
+        Some(Ok(room)) if room.is_enough() => Finding::good("cache", room.to_string()),
+        Some(Ok(room)) => Finding::note("cache", format!("{room}; a release needs 1 GiB"), &[]),
+    }
+}
+
+/// A user's own firmware descriptors where they cannot be read: then they do not count.
+fn configuration(home: &Path) -> Option<Finding> {
+    let dir = home.join("qemu/firmware");
+    let error = std::fs::read_dir(&dir).err().filter(|error| error.kind() != std::io::ErrorKind::NotFound)?;
+    let text = format!("{}: {error}; firmware descriptors there do not count", dir.display());
+    Some(Finding::note("configuration", text, &[]))
 }
 
 /// Boot programs of packages; a case whose program is missing is skipped.
@@ -149,10 +192,19 @@ fn platform(options: &Options) -> Vec<Finding> {
                 &parts,
             )];
         }
-        Err(error) => return vec![Finding::bad("QEMU", error.to_string(), &[Part::Qemu])],
+        // it is there, so that installing it is no way out
+        Err(error) => return vec![Finding::bad("QEMU", bootwright::error::chain(&error), &[])],
     };
     let qemu = &platform.qemu;
-    let mut findings = vec![Finding::good("QEMU", format!("{} at {}", qemu.version, qemu.path.display()))];
+    let whose = match host_has_it_on_path(options) {
+        true => "",
+        false => ": RHEL's own, off PATH, with fewer boards and devices",
+    };
+    let mut findings = vec![Finding::good("QEMU", format!("{} at {}{whose}", qemu.version, qemu.path.display()))];
+    findings.extend(no_stream(&qemu.version).map(|reason| {
+        let newer = "--platform apt or debian:SUITE may have a newer one";
+        Finding::note("networks", format!("{reason}; cases on our own network are skipped; {newer}"), &[])
+    }));
     let nothing_boots = platform.seabios.is_none() && platform.ovmf.is_none();
     let absent = |subject, text: &str, part| {
         if nothing_boots { Finding::bad(subject, text, &[part]) } else { Finding::note(subject, text, &[part]) }
@@ -176,6 +228,10 @@ fn platform(options: &Options) -> Vec<Finding> {
     findings
 }
 
+fn host_has_it_on_path(options: &Options) -> bool {
+    options.surroundings.program(options.architecture.qemu()).is_some()
+}
+
 fn kvm(device: &Path) -> Finding {
     if !device.exists() {
         return Finding::note("KVM", "no /dev/kvm; boots run under TCG, which is the default anyway", &[]);
@@ -191,32 +247,15 @@ fn kvm(device: &Path) -> Finding {
 
 /// The lab was tried by making its namespaces, a bridge and a tap device: settings alone do not tell (AppArmor, seccomp and
 /// limits may refuse too).
-fn bridge_lab(probed: &Result<(), String>) -> Finding {
+fn bridge_lab(probed: &Result<lab::Can, String>) -> Finding {
     match probed {
-        Ok(()) => Finding::good("bridge lab", "namespaces, a bridge and a tap device can be made without root"),
-        Err(reason) => Finding::note("bridge lab", format!("its cases are skipped: {reason}"), &[]),
-    }
-}
-
-fn disk_space(subject: &'static str, path: &Path) -> Finding {
-    const WANTED_BYTES: u64 = 2 << 30;
-    // a directory that does not exist yet will be made on the disk of its nearest parent
-    let Some(at) = path.ancestors().find(|at| at.exists()) else {
-        return Finding::note(subject, format!("{} does not exist", path.display()), &[]);
-    };
-    let at = if at.as_os_str().is_empty() { Path::new(".") } else { at };
-    match statvfs(at) {
-        Err(error) => Finding::note(subject, format!("{}: {error}", at.display()), &[]),
-        Ok(stat) => {
-            let free_bytes = stat.blocks_available().saturating_mul(stat.fragment_size());
-            let shown = std::path::absolute(at).unwrap_or_else(|_| at.to_owned());
-            let text = format!("{:.1} GiB free at {}", free_bytes as f64 / f64::from(1 << 30), shown.display());
-            if free_bytes < WANTED_BYTES {
-                Finding::note(subject, format!("{text}; a run may need 2 GiB"), &[])
-            } else {
-                Finding::good(subject, text)
-            }
+        Ok(lab::Can { lacks_ipv6: None }) => {
+            Finding::good("bridge lab", "namespaces, a bridge and a tap device can be made without root")
         }
+        Ok(lab::Can { lacks_ipv6: Some(reason) }) => {
+            Finding::note("bridge lab", format!("its cases with IPv6 are skipped: {reason}"), &[])
+        }
+        Err(reason) => Finding::note("bridge lab", format!("its cases are skipped: {reason}"), &[]),
     }
 }
 
@@ -310,7 +349,39 @@ mod tests {
     }
 
     #[test]
-    fn space_is_measured_on_the_nearest_directory_that_exists() {
-        assert!(disk_space("cache", Path::new("/tmp/nonexistent/deeper")).text.contains("GiB free at /tmp"));
+    fn a_qemu_that_does_not_answer_is_not_to_be_installed_again() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let (root, options) = bare("ID=fedora\n");
+        let path = root.path().join("bin/qemu-system-x86_64");
+        std::fs::create_dir(root.path().join("bin")).unwrap();
+        std::fs::write(&path, "#!/nonexistent/interpreter\n").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let findings = platform(&options);
+        assert_eq!((findings[0].state, findings[0].missing.len()), (State::Bad, 0));
+        assert!(findings[0].text.contains("os error"), "{}", findings[0].text);
+        assert!(!printed(&findings, Some(Family::Fedora)).contains("install"));
+    }
+
+    #[test]
+    fn directories_that_cannot_be_written_are_told_with_what_to_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let bad = output(&file.join("runs"));
+        assert!(bad.state == State::Bad && bad.text.contains("--out DIR"), "{}", bad.text);
+        assert_ne!(output(&dir.path().join("runs")).state, State::Bad);
+        assert_eq!(cache(Some(&file), false).state, State::Note);
+        for absent in [cache(None, true), cache(Some(&file), true)] {
+            assert!(absent.state == State::Bad && absent.text.contains("set XDG_CACHE_HOME"), "{}", absent.text);
+        }
+        assert!(configuration(&file).unwrap().text.contains("do not count"));
+        assert!(configuration(dir.path()).is_none());
+    }
+
+    #[test]
+    fn a_lab_without_ipv6_is_a_lab() {
+        let found = bridge_lab(&Ok(lab::Can { lacks_ipv6: Some("the host has no IPv6".to_owned()) }));
+        assert!(found.state == State::Note && found.text.contains("with IPv6 are skipped"), "{}", found.text);
     }
 }

@@ -10,7 +10,7 @@ pub const TEST: &str = "Exit status:
 pub const BOOT: &str = "Exit status:
   0  every boot as expected
   1  one is not, or was skipped in a strict run
-  2  usage, a file that is no medium, or a broken host";
+  2  usage, a file that is no medium, a broken host, or interrupted";
 
 /// Of `explain`.
 pub const EXPLAIN: &str = "Exit status:
@@ -44,4 +44,4 @@ pub const BENCH: &str = "Exit status:
 /// Of `replay`.
 pub const REPLAY: &str = "Exit status:
   0  however the boot went
-  2  usage, or a machine that cannot be run";
+  2  usage, or QEMU ran no machine";

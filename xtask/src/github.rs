@@ -15,8 +15,7 @@ use crate::XtaskError;
 /// [`XtaskError`] where that file cannot be written.
 pub fn tell(report: &Report) -> Result<(), XtaskError> {
     if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
-        // a reader that went away changes nothing about the outcome
-        write!(std::io::stdout(), "{}", github::annotations(report)).ok();
+        crate::output::tell(&github::annotations(report));
     }
     let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else { return Ok(()) };
     let appended = OpenOptions::new().append(true).create(true).open(&path);

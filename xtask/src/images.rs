@@ -7,6 +7,7 @@ use bootwright::evidence::file;
 use bootwright_images::{After, Nonce, payload};
 
 use crate::XtaskError;
+use crate::output::print;
 
 /// An initial RAM disk, which is no medium and is made all the same: name, what it is.
 const INITRAMFS: (&str, &str) =
@@ -48,9 +49,9 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     let catalogue = bootwright_images::catalogue();
     if args.list {
         for entry in &catalogue {
-            println!("{:<24} {}", entry.name, entry.about);
+            print(&format!("{:<24} {}\n", entry.name, entry.about))?;
         }
-        println!("{:<24} {}", INITRAMFS.0, INITRAMFS.1);
+        print(&format!("{:<24} {}\n", INITRAMFS.0, INITRAMFS.1))?;
         return Ok(ExitCode::SUCCESS);
     }
     for name in &args.names {
@@ -68,7 +69,7 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
         let path = out.join(format!("{}.img", entry.name));
         let image = bootwright_images::build(&entry.spec, Nonce([0; 16])).map_err(XtaskError::from)?;
         image.write_to(&path).map_err(XtaskError::from)?;
-        println!("{}  {} bytes  {}", path.display(), image.length(), entry.about);
+        print(&format!("{}  {} bytes  {}\n", path.display(), image.length(), entry.about))?;
     }
     if is_wanted(INITRAMFS.0) {
         initramfs(&out.join(format!("{}.img", INITRAMFS.0)))?;
@@ -79,8 +80,7 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
 fn initramfs(path: &Path) -> Result<(), XtaskError> {
     let archive = payload::initramfs(INITRAMFS.0, Nonce([0; 16]), After::Exit).map_err(XtaskError::from)?;
     file::write(path, &archive).map_err(|error| XtaskError(format!("cannot write {}: {error}", path.display())))?;
-    println!("{}  {} bytes  {}", path.display(), archive.len(), INITRAMFS.1);
-    Ok(())
+    print(&format!("{}  {} bytes  {}\n", path.display(), archive.len(), INITRAMFS.1))
 }
 
 /// Writes the payload for aarch64 and the digest of its sources beside those.
@@ -98,6 +98,6 @@ fn keep_aa64() -> Result<ExitCode, XtaskError> {
         let path = folder.join(name);
         file::write(&path, bytes).map_err(|error| XtaskError(format!("cannot write {}: {error}", path.display())))?;
     }
-    println!("kept {} bytes, made from sources {}", payload::EFI_AA64.len(), payload::EFI_SOURCES);
+    print(&format!("kept {} bytes, made from sources {}\n", payload::EFI_AA64.len(), payload::EFI_SOURCES))?;
     Ok(ExitCode::SUCCESS)
 }

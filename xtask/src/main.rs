@@ -4,6 +4,8 @@
 //! Exit status: 0 every verdict as expected; 1 a case failed or passed unexpectedly; 2 usage, broken host or environment,
 //! or nothing selected.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod bench;
 mod boot;
 mod case;
@@ -14,6 +16,8 @@ mod exit_status;
 mod explain;
 mod github;
 mod images;
+mod interrupt;
+mod output;
 mod platform;
 mod qualify;
 mod replay;
@@ -74,25 +78,35 @@ enum Xtask {
 }
 
 fn main() -> ExitCode {
-    let outcome = match CommandLine::parse().subcommand {
+    let subcommand = CommandLine::parse().subcommand;
+    interrupt::handle();
+    let outcome = run(subcommand);
+    interrupt::at_end();
+    outcome.unwrap_or_else(|error| {
+        output::note(&format!("error: {error}"));
+        ExitCode::from(2)
+    })
+}
+
+fn run(subcommand: Xtask) -> Result<ExitCode, XtaskError> {
+    match subcommand {
         Xtask::Test(args) => test::run(&args),
         Xtask::Boot(args) => boot::run(&args),
-        Xtask::Explain(args) => explain::run(&args),
+        Xtask::Explain(args) => {
+            interrupt::machines_run();
+            explain::run(&args)
+        }
         Xtask::Case(args) => case::run(&args),
         Xtask::Images(args) => images::run(&args),
-        Xtask::Platform(args) => platform::run(args).map_err(XtaskError::from),
-        Xtask::Doctor(args) => doctor::run(args).map_err(XtaskError::from),
+        Xtask::Platform(args) => platform::run(args),
+        Xtask::Doctor(args) => doctor::run(args),
         Xtask::Qualify(args) => qualify::run(*args),
         Xtask::Compare(args) => compare::run(args).map(ExitCode::from).map_err(XtaskError::from),
         Xtask::Report(args) => report::run(args).map(ExitCode::from).map_err(XtaskError::from),
         Xtask::Bench(args) => bench::run(&args),
         Xtask::Tidy(args) => tidy::run(args).map(ExitCode::from).map_err(XtaskError::from),
         Xtask::Replay(args) => replay::run(&args),
-    };
-    outcome.unwrap_or_else(|error| {
-        eprintln!("error: {error}");
-        ExitCode::from(2)
-    })
+    }
 }
 
 #[cfg(test)]

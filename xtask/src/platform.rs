@@ -6,10 +6,11 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use bootwright::platform::{
-    Architecture, Capabilities, FirmwareFile, Options, Ovmf, Platform, PlatformError, PlatformName, Progress,
-};
+use bootwright::platform::{Architecture, Capabilities, FirmwareFile, Options, Ovmf, Platform, PlatformName, Progress};
 use serde_json::{Value, json};
+
+use crate::XtaskError;
+use crate::output::print;
 
 /// Arguments of `cargo xtask platform`.
 #[derive(Debug, clap::Args)]
@@ -103,12 +104,12 @@ impl Fetching {
 ///
 /// # Errors
 ///
-/// [`PlatformError`]; to be shown as it is, with exit status 2.
-pub fn run(args: Args) -> Result<ExitCode, PlatformError> {
+/// [`XtaskError`]: a platform that cannot be had, or what cannot be printed.
+pub fn run(args: Args) -> Result<ExitCode, XtaskError> {
     let mut progress = ProgressLine::default();
     let mut show_progress = |step: &Progress| progress.show(step);
     match args.action {
-        Action::List { json } => print!("{}", list(&Options::default(), json)),
+        Action::List { json } => print(&list(&Options::default(), json))?,
         Action::Show { name, json, fetching } => {
             let options = fetching.options();
             let platform = match name {
@@ -116,9 +117,9 @@ pub fn run(args: Args) -> Result<ExitCode, PlatformError> {
                 None => Platform::resolve_default(&options, &mut show_progress)?,
             };
             if json {
-                println!("{:#}", as_json(&platform, &platform.qemu.capabilities()?));
+                print(&format!("{:#}\n", as_json(&platform, &platform.qemu.capabilities()?)))?;
             } else {
-                print!("{}", as_text(&platform, &platform.qemu.capabilities()?));
+                print(&as_text(&platform, &platform.qemu.capabilities()?))?;
             }
         }
         Action::Fetch { names, lock, fetching } => {
@@ -128,7 +129,7 @@ pub fn run(args: Args) -> Result<ExitCode, PlatformError> {
                     None => Platform::fetch(&name, &options, &mut show_progress)?,
                     Some(lock) => Platform::fetch_locked(&name, &options, lock, &mut show_progress)?,
                 };
-                println!("{}", summary(&platform));
+                print(&format!("{}\n", summary(&platform)))?;
             }
         }
         Action::Probe { name, json, again, fetching } => {
@@ -143,7 +144,7 @@ pub fn run(args: Args) -> Result<ExitCode, PlatformError> {
             let options = Options::default();
             let kept = Platform::add(&name, &file, &options)?;
             let platform = Platform::resolve(&name.parse()?, &options, &mut show_progress)?;
-            println!("{}\nkept at {}", summary(&platform), kept.display());
+            print(&format!("{}\nkept at {}\n", summary(&platform), kept.display()))?;
         }
     }
     Ok(ExitCode::SUCCESS)

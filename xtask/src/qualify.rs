@@ -8,6 +8,7 @@ use bootwright::report::qualify::{self, Profile, qualify};
 use bootwright::report::{Report, timestamp};
 
 use crate::XtaskError;
+use crate::output::tell;
 use crate::test;
 
 /// Options of `cargo xtask qualify`.
@@ -46,9 +47,7 @@ pub fn run(args: Args) -> Result<ExitCode, XtaskError> {
     let today: String = timestamp().chars().take("2027-01-01".len()).collect();
     let qualification = qualify(&ran.report, &profile, baseline.as_ref(), &today);
     qualify::store(&qualification, &ran.report, &ran.out).map_err(XtaskError::from)?;
-    use std::io::Write;
-    // a reader that went away changes nothing about the outcome
-    writeln!(std::io::stdout(), "{qualification}\ncover page: {}", ran.out.join("qualification.html").display()).ok();
+    tell(&format!("{qualification}\ncover page: {}\n", ran.out.join("qualification.html").display()));
     Ok(ExitCode::from(qualification.exit_code()))
 }
 

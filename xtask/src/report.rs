@@ -4,9 +4,13 @@ mod browser;
 mod look;
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bootwright::report::{merge::merge, text};
+
+use crate::XtaskError;
+use crate::output::{print, tell};
+use crate::test::out_dir;
 
 /// Work on the reports of earlier runs.
 #[derive(clap::Args, Debug)]
@@ -21,7 +25,7 @@ enum Command {
     Merge {
         /// Where the whole goes: a new or empty directory.
         out: PathBuf,
-        /// The shards' output directories.
+        /// The shards' output directories, or numbers of runs.
         #[arg(required = true, value_name = "DIR")]
         dirs: Vec<PathBuf>,
         /// A skip is a failure.
@@ -31,7 +35,7 @@ enum Command {
     /// Open the pages of a run in headless Chromium, use the filter, and take pictures; exit status 1 for an error on the
     /// console, a request outside, an overflow, or a filter that shows what it should not.
     Look {
-        /// The run's output directory.
+        /// The run's output directory, or its number.
         dir: PathBuf,
         /// Where the pictures go [default: pictures in the run's directory].
         #[arg(long, value_name = "DIR")]
@@ -46,18 +50,24 @@ enum Command {
 pub fn run(args: Args) -> Result<u8, Box<dyn Error>> {
     match args.command {
         Command::Merge { out, dirs, strict } => {
+            let dirs = dirs.iter().map(|dir| found(dir)).collect::<Result<Vec<_>, _>>()?;
             let report = merge(&out, &dirs)?;
-            println!("{}", text::closing(&report));
-            println!("{}", out.join("index.html").display());
+            tell(&format!("{}\n{}\n", text::closing(&report), out.join("index.html").display()));
             crate::github::tell(&report)?;
             Ok(report.exit_code(strict))
         }
         Command::Look { dir, pictures } => {
+            let dir = found(&dir)?;
             let pictures = pictures.unwrap_or_else(|| dir.join("pictures"));
             let looks = look::look(&dir, &pictures)?;
-            looks.iter().for_each(|look| println!("{look}"));
-            println!("pictures: {}", pictures.display());
+            looks.iter().try_for_each(|look| print(&format!("{look}\n")))?;
+            print(&format!("pictures: {}\n", pictures.display()))?;
             Ok(u8::from(!looks.iter().all(look::Look::is_clean)))
         }
     }
+}
+
+/// The directory of a run; what there is not is named by whoever reads it.
+fn found(run: &Path) -> Result<PathBuf, XtaskError> {
+    if run.is_dir() { Ok(run.to_owned()) } else { out_dir::find_run(&run.to_string_lossy()) }
 }

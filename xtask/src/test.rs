@@ -19,6 +19,7 @@ use bootwright::report::{self, CaseKey, Course, PlatformInfo, Report, Selection,
 use bootwright::suite::{self, AcceleratorChoice, Catalogue, Listed, SELECTION_FILE, Settings, WarmChoice};
 
 use crate::XtaskError;
+use crate::output::{note, print};
 use boot_binary::BootBinary;
 pub use out_dir::shown;
 use source::Source;
@@ -119,8 +120,17 @@ impl Args {
 
     /// Whether a skipped case is one too many.
     fn is_strict(&self) -> bool {
-        self.strict || std::env::var_os("CI").is_some()
+        self.strict || is_ci()
     }
+}
+
+/// Whether a CI server runs this. They set `CI` to a word for yes; people unset it, or set it to one for no.
+pub fn is_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|value| is_yes(&value.to_string_lossy()))
+}
+
+fn is_yes(word: &str) -> bool {
+    !matches!(word.trim().to_ascii_lowercase().as_str(), "" | "0" | "false" | "no" | "off")
 }
 
 /// Runs the subcommand.
@@ -213,7 +223,7 @@ fn run_selected(
         ..settings
     };
     let begun = Instant::now();
-    let mut follower = follow::Follower::new(&out, course.selected.len() as u64, settings.strict);
+    let mut follower = follow::Follower::new(&out, course.selected.len() as u64, &settings);
     course.interrupted = on_each(&platforms, args, &settings, boot, &mut follower)?;
     run.wall_seconds = begun.elapsed().as_secs_f64();
     let report = report::gather(&out.dir, run, &course).map_err(XtaskError::from)?;
@@ -319,36 +329,21 @@ fn selection(args: &Args, whole: &[Listed]) -> Selection {
 }
 
 fn list(jobs: &[Listed], json: bool) -> Result<(), XtaskError> {
-    use std::io::Write;
-    let mut out = std::io::stdout().lock();
-    let listed = if json {
-        serde_json::to_writer_pretty(&mut out, jobs).map_err(std::io::Error::from).and_then(|()| writeln!(out))
-    } else {
-        jobs.iter().try_for_each(|job| writeln!(out, "{}", job.name))
-    };
-    written(listed)
+    print(&match json {
+        true => serde_json::to_string_pretty(jobs).map_err(XtaskError::from)? + "\n",
+        false => jobs.iter().map(|job| format!("{}\n", job.name)).collect(),
+    })
 }
 
 fn coverage(jobs: &[Listed], json: bool) -> Result<(), XtaskError> {
-    use std::io::Write;
     let selected: HashSet<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
     let mut cases = bootwright_cases::all();
     cases.retain(|case| selected.contains(case.id.as_str()));
     let groups = bootwright_cases::coverage::of(&cases).map_err(XtaskError::from)?;
-    let mut out = std::io::stdout().lock();
-    written(if json {
-        serde_json::to_writer_pretty(&mut out, &groups).map_err(std::io::Error::from).and_then(|()| writeln!(out))
-    } else {
-        groups.iter().try_for_each(|group| write!(out, "{group}"))
+    print(&match json {
+        true => serde_json::to_string_pretty(&groups).map_err(XtaskError::from)? + "\n",
+        false => groups.iter().map(ToString::to_string).collect(),
     })
-}
-
-/// `| head` closes the pipe early: no failure.
-fn written(outcome: std::io::Result<()>) -> Result<(), XtaskError> {
-    match outcome {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(XtaskError::from(error)),
-        _ => Ok(()),
-    }
 }
 
 /// What the jobs, those of other shards among them, need of each platform. Cases of the first architecture fail without theirs;
@@ -366,7 +361,7 @@ fn resolve(args: &Args, jobs: &[Listed]) -> Result<Vec<PlatformInfo>, XtaskError
                     found.insert(place, platforms.iter().fold(known, PlatformInfo::and));
                 }
                 Err(error) if first => return Err(error),
-                Err(error) => eprintln!("{name}: its {architecture} cases are skipped: {error}"),
+                Err(error) => note(&format!("{name}: its {architecture} cases are skipped: {error}")),
             }
         }
     }
@@ -430,4 +425,15 @@ pub fn mirror(given: &str) -> Result<String, String> {
 /// Processors of this host.
 pub fn cores() -> u32 {
     std::thread::available_parallelism().map_or(1, |count| count.get() as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_yes;
+
+    #[test]
+    fn ci_is_a_word_for_yes() {
+        assert!(["true", "1", "TRUE", "yes", "woodpecker"].into_iter().all(is_yes));
+        assert!(["", " ", "0", "false", "False", "no", "off"].into_iter().all(|word| !is_yes(word)));
+    }
 }

@@ -18,6 +18,7 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::output::print;
 use source::Source;
 
 /// Check the repository's own rules: direction of modules, reachable files, sizes, names, reasons.
@@ -44,13 +45,9 @@ pub fn run(args: Args) -> Result<u8, Box<dyn Error>> {
     let (idle, overdue) = issues::look(&sources)?;
     findings.extend(idle);
     findings.sort();
-    for finding in &findings {
-        println!("{finding}");
-    }
-    for note in overdue {
-        println!("note: {note}");
-    }
-    println!("tidy: {} files, {} findings", sources.len(), findings.len());
+    let mut text: String = findings.iter().map(|finding| format!("{finding}\n")).collect();
+    text.extend(overdue.iter().map(|note| format!("note: {note}\n")));
+    print(&format!("{text}tidy: {} files, {} findings\n", sources.len(), findings.len()))?;
     Ok(u8::from(!findings.is_empty()))
 }
 

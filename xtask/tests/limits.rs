@@ -177,7 +177,7 @@ fn an_interrupted_run_writes_its_report_says_so_and_leaves_nothing_running() {
     if !has_qemu() {
         return;
     }
-    for signal in ["INT", "TERM"] {
+    for signal in ["INT", "TERM", "HUP"] {
         let dir = tempfile::tempdir().unwrap();
         let out = dir.path().join("out");
         let mark = format!("BOOTWRIGHT_LIMITS_TEST={}-{signal}", std::process::id());

@@ -1,6 +1,7 @@
 //! How an error is told on one line.
 
-/// An error and all its causes, each after a colon.
+/// An error and all its causes, each after a colon. What stands below the first line of an error, where to look and what to
+/// do, follows its cause.
 ///
 /// ```
 /// let cause = std::io::Error::from_raw_os_error(28);
@@ -8,13 +9,11 @@
 /// assert_eq!(bootwright_machine::error::chain(&error), "cannot run true: No space left on device (os error 28)");
 /// ```
 pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += &format!(": {error}");
-        cause = error.source();
-    }
-    text
+    let told = error.to_string();
+    let (statement, below) = told.split_once('\n').map_or((told.as_str(), None), |(head, below)| (head, Some(below)));
+    let cause = error.source().map(|cause| format!(": {}", chain(cause))).unwrap_or_default();
+    let below = below.map(|below| format!("\n{below}")).unwrap_or_default();
+    format!("{statement}{cause}{below}")
 }
 
 /// What a panic said, as `catch_unwind` and `join` give it.
@@ -31,6 +30,17 @@ mod tests {
     #[derive(Debug, thiserror::Error)]
     #[error("cannot write the report")]
     struct Outer(#[source] std::io::Error);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot unpack it\n  in: the cache\n  fix: make room")]
+    struct WithFix(#[source] Outer);
+
+    #[test]
+    fn what_to_do_follows_the_cause() {
+        let text = chain(&WithFix(Outer(std::io::Error::from_raw_os_error(28))));
+        let wanted = "cannot unpack it: cannot write the report: No space left on device (os error 28)";
+        assert_eq!(text, format!("{wanted}\n  in: the cache\n  fix: make room"));
+    }
 
     #[test]
     fn every_cause_is_told_and_the_number_of_the_hosts_error() {

@@ -33,11 +33,35 @@ const SLOWEST: usize = 10;
 /// # Errors
 /// [`ReportError::Write`].
 pub fn store(report: &Report, path: &Path, out_dir: &Path) -> Result<(), ReportError> {
-    write_bytes_atomically(path, page(report, out_dir).into_string().as_bytes())
+    store_of(report, path, Place::from(out_dir))
+}
+
+/// The same of a run whose files are not where they will be.
+///
+/// # Errors
+/// [`ReportError::Write`].
+pub(super) fn store_of(report: &Report, path: &Path, place: Place<'_>) -> Result<(), ReportError> {
+    write_bytes_atomically(path, page(report, place).into_string().as_bytes())
+}
+
+/// A run's output directory: where it is now, and where a reader will find it.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// Where its files are.
+    pub now: &'a Path,
+    /// Where they will be.
+    pub then: &'a Path,
+}
+
+impl<'a> From<&'a Path> for Place<'a> {
+    fn from(out_dir: &'a Path) -> Place<'a> {
+        Place { now: out_dir, then: out_dir }
+    }
 }
 
 /// The page as text.
-pub fn page(report: &Report, out_dir: &Path) -> Markup {
+pub fn page<'a>(report: &Report, out_dir: impl Into<Place<'a>>) -> Markup {
+    let out_dir = out_dir.into();
     let platforms: Vec<&str> = report.platforms.iter().map(|platform| platform.name.as_str()).collect();
     html! {
         (DOCTYPE)
@@ -205,7 +229,7 @@ fn flakes(report: &Report) -> Markup {
     }
 }
 
-fn section(report: &Report, verdict: Verdict, out_dir: &Path) -> Markup {
+fn section(report: &Report, verdict: Verdict, out_dir: Place<'_>) -> Markup {
     let open = if verdict.is_as_expected() { 0 } else { MOST_OPEN };
     html! {
         @if report.totals.get(verdict) > 0 {
@@ -220,7 +244,7 @@ fn section(report: &Report, verdict: Verdict, out_dir: &Path) -> Markup {
     }
 }
 
-fn case_details(case: &CaseResult, report: &Report, (open, drawn): (bool, bool), out_dir: &Path) -> Markup {
+fn case_details(case: &CaseResult, report: &Report, (open, drawn): (bool, bool), out_dir: Place<'_>) -> Markup {
     let (group, name) = case.id.rsplit_once("::").map_or(("", case.id.as_str()), |(group, name)| (group, name));
     let axes: Vec<String> =
         case.axes.iter().map(|(axis, value)| format!("{}={}", printable(axis), printable(value))).collect();
@@ -242,7 +266,7 @@ fn case_details(case: &CaseResult, report: &Report, (open, drawn): (bool, bool),
                 @if let Some(about) = &case.about { p.about { (printable(about)) } }
                 @if let Some(reason) = &case.reason { p.reason { (text::reason(reason)) } }
                 @if !case.attempts.is_empty() { (attempts(case)) }
-                @if drawn { (timeline::picture(&out_dir.join(&case.evidence))) }
+                @if drawn { (timeline::picture(&out_dir.now.join(&case.evidence))) }
                 @if let Some(detail) = &case.detail {
                     pre { (detail.lines().take(200).map(printable).collect::<Vec<_>>().join("\n")) }
                 }
@@ -257,8 +281,8 @@ fn case_details(case: &CaseResult, report: &Report, (open, drawn): (bool, bool),
                     @if let Some(why) = &case.cold_because { dt { "started" } dd { "cold: " (printable(why)) } }
                     @if let Some(source) = &case.source { dt { "written" } dd { code { (printable(source)) } } }
                     @if let Some(seed) = case.seed { dt { "seed" } dd { (seed) } }
-                    dt { "evidence" } dd { (evidence(case, out_dir)) }
-                    dt { "again" } dd { code.command { (text::again(case, &report.run)) } }
+                    dt { "evidence" } dd { (evidence(case, out_dir.now)) }
+                    dt { "again" } dd { code.command { (text::again(case, &report.run, out_dir.then)) } }
                 }
             }
         }

@@ -28,6 +28,8 @@ impl Report {
             schema: String,
         }
         let bytes = read_bounded(path, LARGEST_REPORT)?;
+        // a list, a number or a text has no field, and serde would count a list's elements
+        parse::<BTreeMap<String, serde::de::IgnoredAny>>(path, &bytes, "report")?;
         let head: Head = parse(path, &bytes, "report")?;
         if head.schema != SCHEMA {
             return Err(ReportError::Schema { path: path.to_path_buf(), found: head.schema, wanted: SCHEMA });
@@ -76,16 +78,16 @@ pub struct Course {
 /// [`ReportError::Read`] if the directory of the cases cannot be listed; that it does not exist is no error.
 pub fn gather(out_dir: &Path, run: Report, course: &Course) -> Result<Report, ReportError> {
     let mut cases = Vec::new();
+    let why = Why::of(course.interrupted, has_no_space(out_dir));
     for folder in case_folders(out_dir)? {
-        cases.extend(result_in(out_dir, &folder, course.interrupted));
+        cases.extend(result_in(out_dir, &folder, why));
     }
     let seen: BTreeSet<String> = cases.iter().map(|case| case.evidence.clone()).collect();
     let unexpected = cases.iter().filter(|case| !case.verdict.is_fine(course.strict)).count();
     let stopped = course.max_fail.filter(|&most| unexpected >= most as usize);
     for key in course.selected.iter().filter(|key| !seen.contains(&key.evidence())) {
         let mut case = CaseResult::new(key, Verdict::Broken);
-        let why = if course.interrupted { "was interrupted" } else { "ended" };
-        case.reason = Some(format!("never started: the run {why} before its turn"));
+        case.reason = Some(why.never_started().to_owned());
         if let Some(most) = stopped {
             case.verdict = Verdict::Skipped;
             case.reason = Some(format!("not run: {most} before it not as expected, which ends the run (--max-fail)"));
@@ -147,8 +149,52 @@ fn folders_in(path: &Path) -> Result<Vec<PathBuf>, ReportError> {
     Ok(folders)
 }
 
+/// Why a case has left no verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// Somebody ended the run.
+    Interrupted,
+    /// There was no room for it.
+    NoSpace,
+    /// Nobody knows.
+    Unknown,
+}
+
+impl Why {
+    fn of(interrupted: bool, no_space: bool) -> Why {
+        match (interrupted, no_space) {
+            (true, _) => Why::Interrupted,
+            (false, true) => Why::NoSpace,
+            (false, false) => Why::Unknown,
+        }
+    }
+
+    fn without_verdict(self) -> &'static str {
+        match self {
+            Why::Interrupted => "interrupted before its verdict",
+            Why::NoSpace => "ended without a verdict: no space is left on the disk of the results",
+            Why::Unknown => "ended without a verdict (killed?)",
+        }
+    }
+
+    fn never_started(self) -> &'static str {
+        match self {
+            Why::Interrupted => "never started: the run was interrupted before its turn",
+            Why::NoSpace => "never started: no space is left on the disk of the results",
+            Why::Unknown => "never started: the run ended before its turn",
+        }
+    }
+}
+
+/// Whether not even a verdict fits on the disk any more.
+fn has_no_space(dir: &Path) -> bool {
+    const LEAST_BYTES: u64 = 64 << 10;
+    let stat = nix::sys::statvfs::statvfs(dir);
+    stat.is_ok_and(|stat| stat.blocks_available().saturating_mul(stat.fragment_size()) < LEAST_BYTES)
+}
+
 /// The result that a folder holds; `None` for a folder that no case has touched.
-fn result_in(out_dir: &Path, folder: &Path, interrupted: bool) -> Option<CaseResult> {
+fn result_in(out_dir: &Path, folder: &Path, why: Why) -> Option<CaseResult> {
     let evidence = folder.strip_prefix(out_dir).unwrap_or(folder).to_string_lossy().into_owned();
     let started: Option<CaseKey> = read_json(&folder.join(STARTED_FILE), "mark of a started case").ok();
     let result_file = folder.join(RESULT_FILE);
@@ -157,8 +203,7 @@ fn result_in(out_dir: &Path, folder: &Path, interrupted: bool) -> Option<CaseRes
         Err(ReportError::Read { .. }) if !result_file.exists() => {
             let key = started?;
             let mut result = CaseResult::new(&key, Verdict::Broken);
-            let why = if interrupted { "interrupted before its verdict" } else { "ended without a verdict (killed?)" };
-            result.reason = Some(why.into());
+            result.reason = Some(why.without_verdict().into());
             result
         }
         Err(error) => {
@@ -294,6 +339,33 @@ mod tests {
         assert_eq!((report.totals.skipped, report.totals.broken), (2, 0));
         course.strict = false;
         assert_eq!(gather(dir.path(), Report::new("1"), &course).unwrap().totals.broken, 1, "nothing had ended it");
+    }
+
+    #[test]
+    fn a_full_disk_is_no_killer() {
+        assert_eq!(
+            Why::of(false, true).without_verdict(),
+            "ended without a verdict: no space is left on the disk of the results"
+        );
+        assert_eq!(Why::of(false, true).never_started(), "never started: no space is left on the disk of the results");
+        assert_eq!(Why::of(true, true), Why::Interrupted);
+        assert!(!has_no_space(Path::new("/nonexistent")), "nothing is known of it");
+    }
+
+    #[test]
+    fn json_that_is_no_report_is_told_in_words_of_json() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("report.json");
+        for (text, wanted) in [
+            ("[]", "not a report: invalid type: sequence, expected a map at line 1"),
+            ("7", "not a report: invalid type: integer `7`, expected a map"),
+            ("{}", "not a report: missing field `schema`"),
+            ("", "not a report: EOF"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let error = crate::error::chain(&Report::load(&path).unwrap_err());
+            assert!(error.contains(wanted) && !error.contains("Head"), "{error}");
+        }
     }
 
     #[test]

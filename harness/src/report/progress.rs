@@ -43,7 +43,10 @@ impl Event {
     pub fn finished(result: &CaseResult, run: &str, out_dir: &str) -> Self {
         let failure = (!result.verdict.is_as_expected()).then(|| text::failure(result, run, out_dir));
         Self::Finished {
-            id: result.id.clone(),
+            id: match result.key().several_platforms {
+                true => text::on_platform(&result.id, &result.platform),
+                false => result.id.clone(),
+            },
             verdict: result.verdict,
             seconds: result.wall_seconds,
             reason: result.reason.clone(),
@@ -231,6 +234,17 @@ mod tests {
         let columns: Vec<_> = text.lines().filter(|line| line.starts_with('[')).map(|line| line.find(" s  ")).collect();
         assert!(columns.iter().all(|column| *column == columns[0]), "{text}");
         assert!(text.contains("\n      attempts: 1 Booting from Hard Disk... \"wrong\" -> failed"), "{text}");
+    }
+
+    #[test]
+    fn of_several_platforms_a_line_says_which() {
+        let report = sample::on_platforms(1, &["host", "apt"]);
+        let ids = report.cases.iter().map(|case| match Event::finished(case, "0007", "out") {
+            Event::Finished { id, .. } => id,
+            other => panic!("{other:?}"),
+        });
+        let wanted = report.cases.iter().map(|case| format!("{} @{}", case.id, case.platform));
+        assert_eq!(ids.collect::<Vec<_>>(), wanted.collect::<Vec<_>>());
     }
 
     #[test]

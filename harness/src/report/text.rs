@@ -4,6 +4,7 @@
 //! control sequences.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use super::{Attempt, CaseResult, Report, Totals, Verdict};
 use crate::process::shell_word;
@@ -12,6 +13,8 @@ use crate::process::shell_word;
 const LONGEST: usize = 400;
 /// Longest reason that is shown whole, characters.
 const LONGEST_REASON: usize = 4000;
+/// Where a workspace has its numbered runs.
+const RUNS: &str = "target/bootwright";
 /// Most attempts that are written out.
 const MOST_ATTEMPTS: usize = 40;
 
@@ -107,13 +110,42 @@ pub fn failure(case: &CaseResult, run: &str, out_dir: &str) -> String {
     field(&mut text, "written", &case.source.iter().map(|line| printable(line)).collect::<Vec<_>>());
     field(&mut text, "seed", &case.seed.iter().map(u64::to_string).collect::<Vec<_>>());
     field(&mut text, "evidence", &[format!("{}/{}/", out_dir.trim_end_matches('/'), case.evidence)]);
-    field(&mut text, "again", &[again(case, run)]);
+    field(&mut text, "again", &[again(case, run, Path::new(out_dir))]);
     text
 }
 
-/// The command that runs a case again with the same argv and media.
-pub fn again(case: &CaseResult, run: &str) -> String {
-    format!("cargo xtask replay {} {}", shell_word(&printable(run)), shell_word(&printable(&case.id)))
+/// The command that runs a case again with the same argv and media, from wherever `cargo xtask` can be called: it names the
+/// run's output directory, or the number of a run of this workspace, and of several platforms or rounds the case's own.
+pub fn again(case: &CaseResult, run: &str, out_dir: &Path) -> String {
+    let out = std::path::absolute(out_dir).unwrap_or_else(|_| out_dir.to_owned());
+    let word = if is_numbered(run, &out) { run.to_owned() } else { out.display().to_string() };
+    let mut command = format!("cargo xtask replay {} {}", whole_word(&word), whole_word(&case.id));
+    if case.key().several_platforms {
+        command += &format!(" --platform {}", whole_word(&case.platform));
+    }
+    command + &case.round.map(|round| format!(" --round {round}")).unwrap_or_default()
+}
+
+/// Whether the directory of a run is where this workspace has its numbered ones.
+fn is_numbered(run: &str, out: &Path) -> bool {
+    let number = !run.is_empty() && run.chars().all(|digit| digit.is_ascii_digit());
+    let here = std::env::current_dir().unwrap_or_default();
+    number && here.ancestors().any(|above| above.join(RUNS).join(run) == out)
+}
+
+/// A path or id of any length for a shell, as printable text.
+fn whole_word(text: &str) -> String {
+    shell_word(&escaped(text.chars()))
+}
+
+/// What a case is called where the same one ran on several platforms: `ID @PLATFORM`.
+pub fn on_platform(id: &str, platform: &str) -> String {
+    format!("{id} @{platform}")
+}
+
+/// What a case is called in a run: by its platform too where that had several.
+fn called(report: &Report, id: &str, platform: &str) -> String {
+    printable(&if report.platforms.len() > 1 { on_platform(id, platform) } else { id.to_owned() })
 }
 
 fn field(text: &mut String, name: &str, lines: &[String]) {
@@ -164,11 +196,14 @@ pub fn closing(report: &Report) -> String {
     for verdict in [Verdict::Failed, Verdict::UnexpectedPass, Verdict::Broken] {
         for case in report.cases.iter().filter(|case| case.verdict == verdict) {
             let reason = case.reason.as_deref().map(reason).unwrap_or_default();
-            writeln!(text, "{verdict:<16} {}: {reason}", printable(&case.id)).ok();
+            let mut name = called(report, &case.id, &case.platform);
+            name += &case.round.map(|round| format!(" (round {round})")).unwrap_or_default();
+            writeln!(text, "{verdict:<16} {name}: {reason}").ok();
         }
     }
     for flake in &report.flakes {
-        writeln!(text, "{:<16} {}: {}", "unsteady", printable(&flake.id), counts(&flake.totals)).ok();
+        let name = called(report, &flake.id, &flake.platform);
+        writeln!(text, "{:<16} {name}: {}", "unsteady", counts(&flake.totals)).ok();
     }
     for warning in &report.warnings {
         writeln!(text, "{:<16} {}", "warning", reason(warning)).ok();
@@ -225,6 +260,26 @@ mod tests {
     }
 
     #[test]
+    fn the_command_that_runs_a_case_again_finds_it() {
+        let case = CaseResult::new(&CaseKey::new("a::b", "host"), Verdict::Failed);
+        let told = |case: &CaseResult, run, out: &str| again(case, run, Path::new(out));
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(told(&case, "0007", "target/bootwright/0007"), "cargo xtask replay 0007 a::b");
+        let of_workspace = here.parent().unwrap().join("target/bootwright/0007");
+        assert_eq!(told(&case, "0007", of_workspace.to_str().unwrap()), "cargo xtask replay 0007 a::b");
+        assert_eq!(told(&case, "out", "/tmp/my out"), "cargo xtask replay '/tmp/my out' a::b");
+        assert_eq!(told(&case, "7", "/elsewhere/7"), "cargo xtask replay /elsewhere/7 a::b");
+        let other = "/other/target/bootwright/0007";
+        assert_eq!(told(&case, "0007", other), format!("cargo xtask replay {other} a::b"));
+        assert_eq!(told(&case, "out", "out"), format!("cargo xtask replay {}/out a::b", here.display()));
+        let long = format!("/tmp/{}", "x".repeat(900));
+        assert_eq!(told(&case, "x", &long), format!("cargo xtask replay {long} a::b"));
+        let key = CaseKey { several_platforms: true, round: Some(3), ..CaseKey::new("a::b", "debian:sid") };
+        let case = CaseResult::new(&key, Verdict::Failed);
+        assert_eq!(told(&case, "1", "/o"), "cargo xtask replay /o a::b --platform debian:sid --round 3");
+    }
+
+    #[test]
     fn a_warning_is_in_the_closing_and_on_the_page() {
         let mut report = super::super::sample::report(12);
         report.warnings = vec!["known issue \"old\" was to be reviewed by 2020-01-01".into()];
@@ -245,6 +300,14 @@ mod tests {
             assert!(first.starts_with("cannot probe x") && first.ends_with(cause), "{first}");
             assert!(first.len() < 5_000);
         }
+    }
+
+    #[test]
+    fn of_several_platforms_the_closing_says_which() {
+        let report = super::super::sample::on_platforms(12, &["host", "apt"]);
+        let text = closing(&report);
+        let failed: Vec<&str> = text.lines().filter(|line| line.starts_with("failed ")).collect();
+        assert!(!failed.is_empty() && failed.iter().all(|line| line.contains(" @")), "{text}");
     }
 
     #[test]

@@ -123,7 +123,10 @@ pub fn missing(machine: &Machine) -> Option<String> {
         let (absent, packages) = (absent.join(", "), packages.join(" "));
         return Some(format!("the bridge lab needs {absent} (Debian: apt-get install {packages})"));
     }
-    probe().as_ref().err().map(|reason| format!("the bridge lab cannot be set up here: {reason}"))
+    match probe() {
+        Err(reason) => Some(format!("the bridge lab cannot be set up here: {reason}")),
+        Ok(can) => can.lacks_ipv6.clone().filter(|_| bridge.needs_ipv6()),
+    }
 }
 
 /// Debian's package of a program that a lab needs.
@@ -145,20 +148,29 @@ fn find(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).chain(sbin).map(|dir| dir.join(program)).find(|path| File::open(path).is_ok())
 }
 
-/// Whether this host lets a user make the lab's namespaces, a bridge and a tap device that a program can open; tried once,
-/// by doing it.
-pub fn probe() -> &'static Result<(), String> {
-    static PROBED: OnceLock<Result<(), String>> = OnceLock::new();
+/// What a lab of this host can be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Can {
+    /// Why it has no IPv6, where it has none.
+    pub lacks_ipv6: Option<String>,
+}
+
+/// Whether this host lets a user make the lab's namespaces, a bridge and a tap device that a program can open, and whether the
+/// bridge gets an IPv6 address; tried once, by doing it.
+pub fn probe() -> &'static Result<Can, String> {
+    static PROBED: OnceLock<Result<Can, String>> = OnceLock::new();
     PROBED.get_or_init(|| {
+        // the address last: without it the rest is a lab all the same
         const TRY: &str = "PATH=$PATH:/usr/sbin:/sbin; set -e; ip link add br0 type bridge stp_state 1
-            ip tuntap add tap0 mode tap; ip link set tap0 master br0; mount -t tmpfs lab /srv";
+            ip tuntap add tap0 mode tap; ip link set tap0 master br0; mount -t tmpfs lab /srv
+            ip address add fd77:122::1/64 dev br0 nodad 2>&1 || true";
         let tried = Command::new(UNSHARE[0])
             .args(&UNSHARE[1..])
             .args(["--", "sh", "-c", TRY])
             .read(b"", PROBE_LIMIT)
             .map_err(|error| chain(&error))?;
         if tried.exit.success() {
-            return Ok(());
+            return Ok(Can { lacks_ipv6: lacks_ipv6(&tried.stdout) });
         }
         let said = tried.stderr.trim().replace('\n', " / ");
         if File::options().read(true).write(true).open("/dev/net/tun").is_err() {
@@ -170,9 +182,24 @@ pub fn probe() -> &'static Result<(), String> {
     })
 }
 
+/// `ip` is silent where it gave the address.
+fn lacks_ipv6(said: &[u8]) -> Option<String> {
+    let said = String::from_utf8_lossy(said);
+    let words = said.trim().replace('\n', " / ");
+    (!words.is_empty()).then(|| format!("the host has no IPv6: ip address add: {words}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_without_ipv6_says_so_itself() {
+        assert_eq!(lacks_ipv6(b""), None);
+        let reason = lacks_ipv6(b"RTNETLINK answers: Permission denied\n").unwrap();
+        assert_eq!(reason, "the host has no IPv6: ip address add: RTNETLINK answers: Permission denied");
+    }
+
     use crate::machine::{Firmware, Network};
 
     #[test]

@@ -16,29 +16,37 @@ use crate::process::Command;
 /// How long GRUB's tool may take.
 const TOOL_LIMIT: Duration = Duration::from_secs(60);
 
+/// Names of the tool that makes an image of GRUB.
+pub const GRUB_TOOLS: [&str; 2] = ["grub-mkimage", "grub2-mkimage"];
+
 /// Where distributions put them: Debian's place first.
 fn places(loader: &Loader) -> Vec<PathBuf> {
-    let ipxe = |name: &str| vec![format!("/usr/lib/ipxe/{name}"), format!("/usr/share/ipxe/{name}")];
+    // Debian's name of a program, and those of Fedora, openSUSE and Arch
+    let ipxe = |names: &[&str]| {
+        let dirs = ["/usr/lib/ipxe", "/usr/share/ipxe", "/usr/share/ipxe/x86_64"];
+        names.iter().flat_map(|name| dirs.map(|dir| format!("{dir}/{name}"))).collect::<Vec<_>>()
+    };
     let syslinux = |name: &str| {
         vec![
             format!("/usr/lib/syslinux/modules/bios/{name}"),
             format!("/usr/lib/syslinux/bios/{name}"),
             format!("/usr/share/syslinux/{name}"),
+            format!("/tftpboot/{name}"),
         ]
     };
     let isolinux = |name: &str| [vec![format!("/usr/lib/ISOLINUX/{name}")], syslinux(name)].concat();
     let list = match loader {
         Loader::Pxelinux => [vec!["/usr/lib/PXELINUX/pxelinux.0".to_owned()], syslinux("pxelinux.0")].concat(),
         Loader::SyslinuxModule(name) => syslinux(name),
-        Loader::UndiOnly => ipxe("undionly.kpxe"),
-        Loader::IpxeKernel => ipxe("ipxe.lkrn"),
-        Loader::SnpOnly => ipxe("snponly.efi"),
-        Loader::IpxeEfi => ipxe("ipxe.efi"),
+        Loader::UndiOnly => ipxe(&["undionly.kpxe"]),
+        Loader::IpxeKernel => ipxe(&["ipxe.lkrn"]),
+        Loader::SnpOnly => ipxe(&["snponly.efi", "ipxe-snponly-x86_64.efi", "snponly-x86_64.efi"]),
+        Loader::IpxeEfi => ipxe(&["ipxe.efi", "ipxe-x86_64.efi"]),
         Loader::Grub(grub) => {
             let platform = if grub.efi { "x86_64-efi" } else { "i386-pc" };
-            vec![format!("/usr/lib/grub/{platform}/moddep.lst")]
+            grub_files(&format!("{platform}/moddep.lst"))
         }
-        Loader::GrubBootSector => vec!["/usr/lib/grub/i386-pc/boot.img".to_owned()],
+        Loader::GrubBootSector => grub_files("i386-pc/boot.img"),
         Loader::Isolinux => isolinux("isolinux.bin"),
         Loader::IsohybridBootSector => isolinux("isohdpfx.bin"),
         Loader::SystemdBoot => vec!["/usr/lib/systemd/boot/efi/systemd-bootx64.efi".to_owned()],
@@ -48,6 +56,16 @@ fn places(loader: &Loader) -> Vec<PathBuf> {
         Loader::Kernel => return kernels(),
     };
     list.into_iter().map(PathBuf::from).collect()
+}
+
+/// Debian and Fedora have GRUB's modules in one place, openSUSE in another.
+fn grub_files(name: &str) -> Vec<String> {
+    ["/usr/lib/grub", "/usr/share/grub2", "/usr/lib/grub2"].map(|dir| format!("{dir}/{name}")).to_vec()
+}
+
+/// GRUB's tool on this host, by the name that it has here: Fedora, RHEL and openSUSE call it by its version.
+fn mkimage() -> Option<&'static str> {
+    GRUB_TOOLS.into_iter().find(|tool| run(tool, &["--version"]).is_ok())
 }
 
 /// Kernels of Debian's installer, newest release first, then those that are installed to be run.
@@ -82,7 +100,7 @@ pub fn missing(machine: &Machine) -> Option<String> {
     let wanted: Vec<Loader> = served.chain(made).chain(given).chain(systems.flat_map(SystemFiles::loaders)).collect();
     let mut packages: Vec<&str> =
         wanted.iter().filter(|loader| find(loader).is_none()).map(|loader| loader.package()).collect();
-    if wanted.iter().any(|loader| matches!(loader, Loader::Grub(_))) && run("grub-mkimage", &["--version"]).is_err() {
+    if wanted.iter().any(|loader| matches!(loader, Loader::Grub(_))) && mkimage().is_none() {
         packages.push("grub-common");
     }
     packages.sort_unstable();
@@ -113,7 +131,7 @@ pub fn read(loader: &Loader, folder: &Path) -> Result<(Vec<u8>, Value), RunError
     let bytes = fs::read(source).map_err(RunError::file("read", source))?;
     // what was made can be made again; a file left behind would only fill the evidence
     made.map_or(Ok(()), fs::remove_file)
-        .map_err(|error| RunError::because("cannot remove what grub-mkimage made", error))?;
+        .map_err(|error| RunError::because("cannot remove what GRUB's tool made", error))?;
     let digest = digest::sha256(&bytes);
     let told = json!({ "path": path, "package": loader.package(), "bytes": bytes.len(), "sha256": digest });
     Ok((bytes, told))
@@ -123,7 +141,8 @@ fn made(grub: &Grub, folder: &Path) -> Result<PathBuf, RunError> {
     let out = folder.join(format!("grub-{}", grub.format()));
     let name = out.to_string_lossy().into_owned();
     let arguments = ["-O", grub.format(), "-p", &grub.prefix, "-o", &name];
-    run("grub-mkimage", &[&arguments[..], &grub.modules()].concat())?;
+    let tool = mkimage().ok_or_else(|| RunError::new(format!("no {} on this host", GRUB_TOOLS.join(" or "))))?;
+    run(tool, &[&arguments[..], &grub.modules()].concat())?;
     Ok(out)
 }
 
@@ -142,6 +161,23 @@ mod tests {
     use super::*;
     use crate::lan::LanSpec;
     use crate::machine::{Firmware, Medium, Network};
+
+    #[test]
+    fn each_distribution_has_its_own_places_and_names() {
+        let grub = |efi| Loader::Grub(Grub::network(efi, ""));
+        for (loader, place) in [
+            (Loader::Pxelinux, "/tftpboot/pxelinux.0"),
+            (Loader::SyslinuxModule("ldlinux.c32".to_owned()), "/tftpboot/ldlinux.c32"),
+            (Loader::SnpOnly, "/usr/share/ipxe/ipxe-snponly-x86_64.efi"),
+            (Loader::SnpOnly, "/usr/share/ipxe/x86_64/snponly.efi"),
+            (Loader::IpxeEfi, "/usr/share/ipxe/ipxe-x86_64.efi"),
+            (grub(true), "/usr/share/grub2/x86_64-efi/moddep.lst"),
+            (grub(false), "/usr/share/grub2/i386-pc/moddep.lst"),
+            (Loader::GrubBootSector, "/usr/share/grub2/i386-pc/boot.img"),
+        ] {
+            assert!(places(&loader).contains(&PathBuf::from(place)), "{place}");
+        }
+    }
 
     #[test]
     fn what_is_not_there_is_named_with_its_package() {

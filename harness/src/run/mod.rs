@@ -68,6 +68,7 @@ pub use error::{FailedStep, RunError, StepError};
 pub use finished::{Ended, Finished};
 pub use machine_file::{MachineFile, build_media_again};
 pub use options::{Options, Patience};
+pub use requirements::no_stream;
 pub use standstill::KnownLoops;
 
 use crate::case::Case;

@@ -109,12 +109,26 @@ impl Prepared {
         Ok(prepared)
     }
 
+    /// The machine and its files as `command.sh` names them, which runs in the case's folder, wherever that has got to.
+    fn by_hand(&self) -> (Machine, Files) {
+        let (mut machine, mut files) = (self.machine.clone(), self.files.clone());
+        files.vars = files.vars.map(|_| BY_HAND_VARS.into());
+        let media = files.media.iter_mut().flatten();
+        let given = files.fw_cfg.iter_mut().map(|(_, file)| file);
+        let kernel = machine.kernel.iter_mut().flat_map(|kernel| [Some(&mut kernel.kernel), kernel.initrd.as_mut()]);
+        for path in media.chain(given).chain(kernel.flatten()) {
+            if let Ok(below) = path.strip_prefix(self.folder.path()) {
+                *path = below.to_owned();
+            }
+        }
+        (machine, files)
+    }
+
     fn write_command(&self, case: &Case, platform: &Platform) -> Result<(), RunError> {
         let tpm = self.machine.tpm.map(|_| PathBuf::from(BY_HAND_TPM).join("socket"));
         let wiring = Wiring::ByHand { debugcon: "by-hand-debugcon.log".into(), tpm };
-        let mut files = self.files.clone();
-        files.vars = files.vars.map(|_| BY_HAND_VARS.into());
-        let argv = argv::argv(&self.machine, &self.layout, &files, &wiring);
+        let (machine, files) = self.by_hand();
+        let argv = argv::argv(&machine, &self.layout, &files, &wiring);
         let qemu = &platform.qemu;
         let wrapped = self.machine.bridge().map(|_| lab::wrapped(&qemu.command));
         let vars = self.store.as_ref().map(|store| match self.machine.variable_store.is_prepared() {

@@ -3,7 +3,7 @@
 use super::{flash, lab, loaders, tpm};
 use crate::case::Case;
 use crate::case::story::{Step, Story};
-use crate::machine::Firmware;
+use crate::machine::{Firmware, Machine};
 use crate::platform::{Platform, QemuVersion};
 
 /// What is lacking for a case, in words; `None` where nothing is.
@@ -13,6 +13,7 @@ pub fn missing(case: &Case, platform: &Platform) -> Option<String> {
         .or_else(|| lab::missing(&case.machine))
         .or_else(|| tpm::missing(&case.machine))
         .or_else(|| commands_missing(&case.story, &platform.qemu.version))
+        .or_else(|| network_missing(case, &platform.qemu.version))
         .or_else(|| flash::missing(&case.story, platform))
 }
 
@@ -50,9 +51,47 @@ fn commands_missing(story: &Story, qemu: &QemuVersion) -> Option<String> {
     lacks.then(|| format!("QEMU {qemu} has no snapshot-save; QEMU 6.0 brought it"))
 }
 
+/// What this QEMU lacks to plug a card into our own network.
+fn network_missing(case: &Case, qemu: &QemuVersion) -> Option<String> {
+    let machines = [&case.machine].into_iter().chain(case.beside.as_ref().map(|(machine, _)| machine));
+    let ours = |lan: usize, machine: &Machine| machine.networks.get(lan).is_none_or(|network| network.bridge.is_none());
+    let plugged =
+        |machine: &Machine| machine.plugged_nics().any(|(_, nic)| nic.lan.is_some_and(|lan| ours(lan, machine)));
+    no_stream(qemu).filter(|_| machines.into_iter().any(plugged))
+}
+
+/// That a QEMU has no way to our own network; `None` where it has.
+pub fn no_stream(qemu: &QemuVersion) -> Option<String> {
+    let lacks = (qemu.major, qemu.minor) < (7, 2);
+    lacks.then(|| format!("QEMU {qemu} has no -netdev stream; QEMU 7.2 brought it"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lan::LanSpec;
+    use crate::machine::{Bridge, Network};
+    use crate::verdict::Expectation;
+
+    #[test]
+    fn a_qemu_without_stream_lacks_it_for_our_own_network_only() {
+        let version = |major, minor| QemuVersion { major, minor, micro: 0 };
+        let case = |machine| Case::new("a").machine(machine).expect(Expectation::boots("a"));
+        let card = || Machine::pc(Firmware::SeaBios).nic("e1000", Some(0));
+        let ours = case(card().network(Network::new(LanSpec::new())));
+        let wanted = "QEMU 6.2.0 has no -netdev stream; QEMU 7.2 brought it";
+        assert_eq!(network_missing(&ours, &version(6, 2)).as_deref(), Some(wanted));
+        assert!(network_missing(&ours, &version(7, 1)).is_some());
+        assert_eq!(network_missing(&ours, &version(7, 2)), None);
+        assert_eq!(network_missing(&ours, &version(10, 0)), None);
+        let real = case(card().network(Network::on_bridge(Bridge::new())));
+        let unplugged = case(Machine::pc(Firmware::SeaBios).nic("e1000", None));
+        for other in [real, unplugged, case(Machine::pc(Firmware::SeaBios))] {
+            assert_eq!(network_missing(&other, &version(6, 2)), None);
+        }
+        let beside = case(Machine::pc(Firmware::SeaBios)).beside(ours.machine, Expectation::boots("a"));
+        assert!(network_missing(&beside, &version(6, 2)).is_some());
+    }
 
     #[test]
     fn a_qemu_without_the_commands_lacks_them_for_these_stories_only() {

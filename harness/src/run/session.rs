@@ -5,6 +5,7 @@
 //! in the files beside it.
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -397,6 +398,7 @@ impl<'a> Session<'a> {
 
 fn pause(vm: &Vm, options: &Options) {
     vm.execute("stop", serde_json::Value::Null).ok();
-    eprintln!("paused; evidence so far: {}; end with Ctrl-C", options.folder.display());
+    let folder = options.folder.display();
+    writeln!(std::io::stderr(), "paused; evidence so far: {folder}; end with Ctrl-C").ok();
     while vm.exit(Duration::from_secs(3600)).is_none() {}
 }

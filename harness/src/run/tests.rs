@@ -375,3 +375,13 @@ fn a_panic_of_the_harness_is_broken_with_its_message() {
     let ended = shielded(&case, || panic!("index {} out of range", 7)).ended;
     assert_eq!(ended, Ended::Broken("the harness panicked: index 7 out of range".to_owned()));
 }
+
+#[test]
+fn a_folder_that_was_moved_still_runs_by_hand() {
+    let (_, folder) = run_on(&platform(Behaviour::Proper), SHORT);
+    let script = fs::read_to_string(folder.path().join("command.sh")).unwrap();
+    assert!(script.contains("file.filename=media/only.img"), "{script}");
+    let place = folder.path().canonicalize().unwrap();
+    let arguments = script.split("exec ").last().unwrap();
+    assert!(!arguments.contains(&*place.to_string_lossy()), "{arguments}");
+}

@@ -20,6 +20,7 @@ mod runner;
 mod settings;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::case::Case;
 use crate::machine::Firmware;
-use crate::process::{adopt_strays, end_strays};
+use crate::process::{adopt_strays, end_all, end_by, end_strays, on_end_signals};
 use choice::{chosen, read_known_issues, selected, settings};
 
 pub use jobs::{Job, Listed, jobs};
@@ -44,7 +45,7 @@ pub const SELECTION_FILE: &str = "selection.txt";
 /// crate's file of known issues (`docs/known-issues.md`), empty where there are none.
 pub fn main(cases: Vec<Case>, known_issues: &str) -> ExitCode {
     if let Err(error) = all_text(std::env::vars_os()) {
-        eprintln!("error: {error}");
+        say(&format!("error: {error}"));
         return ExitCode::from(2);
     }
     let outcome = match Question::asked(|name| std::env::var(name).ok()) {
@@ -52,9 +53,14 @@ pub fn main(cases: Vec<Case>, known_issues: &str) -> ExitCode {
         None => run(cases, known_issues),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("error: {error}");
+        say(&format!("error: {error}"));
         ExitCode::from(2)
     })
+}
+
+/// Notes a line on standard error; on a full disk it is lost, and nothing else.
+fn say(line: &str) {
+    writeln!(std::io::stderr(), "{line}").ok();
 }
 
 /// A variable of ours that cannot be read must not be taken for one that is not set: another suite would run.
@@ -91,6 +97,10 @@ fn run(cases: Vec<Case>, known_issues: &str) -> Result<ExitCode, String> {
         Trial::test(name, move || runner.run(&job).map_err(Failed::from)).with_ignored_flag(ignored)
     });
     adopt_strays();
+    on_end_signals(|signal| {
+        end_all();
+        end_by(signal);
+    });
     let exit = libtest_mimic::run(&arguments, trials.collect()).exit_code();
     // a wrapper of QEMU may have left something running in a session of its own
     end_strays();

@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::case::Case;
 use crate::machine::{Accelerator, Board, Firmware, Machine, Medium, Nic, OptionRom};
 use crate::platform::{self, Architecture, Platform, PlatformError, PlatformName};
+use crate::process::is_ending;
 use crate::report::{self, CaseFolder, CaseKey, CaseResult, Verdict};
 use crate::run::{Bases, Ended, Finished, KnownLoops, Options, Patience, Start, run, run_control};
 use crate::trace::{Outcome, Trace};
@@ -79,6 +80,9 @@ impl Runner {
     pub fn run(&self, job: &Job) -> Result<(), String> {
         let machines = 1 + u64::from(job.case.beside.is_some());
         let _place = self.room.enter(Needs::of(u64::from(job.case.machine.ram_mib_or_default()) * machines));
+        if is_ending() {
+            return Err("not run: the run was interrupted".to_owned());
+        }
         if self.settings.max_fail.is_some_and(|most| self.unexpected.load(Ordering::SeqCst) >= most) {
             return Err("not run: enough cases before it were not as expected".to_owned());
         }
@@ -95,9 +99,13 @@ impl Runner {
         folder.start(&key).map_err(|error| crate::error::chain(&error))?;
         self.event(&json!({ "event": "started", "id": job.name(), "platform": name }));
         let mut result = self.result(job, &key, &folder);
+        if is_ending() {
+            // its machine was ended with this process
+            return Err("interrupted before its verdict".to_owned());
+        }
         result.about = job.case.about.clone();
         result.source = Some(job.case.source.to_string());
-        folder.finish(&result).map_err(|error| crate::error::chain(&error))?;
+        leave(&folder, &result).map_err(|error| crate::error::chain(&error))?;
         self.event(&json!({ "event": "finished", "id": job.name(), "platform": name, "verdict": result.verdict,
             "seconds": result.wall_seconds, "reason": result.reason, "evidence": result.evidence }));
         let out = self.settings.out.display().to_string();
@@ -251,6 +259,14 @@ impl Runner {
     }
 }
 
+/// Leaves the result; where there is no room for it, that of the media, which can be built again.
+fn leave(folder: &CaseFolder, result: &CaseResult) -> Result<(), report::ReportError> {
+    folder.finish(result).or_else(|error| {
+        std::fs::remove_dir_all(folder.path().join("media")).map_err(|_| error)?;
+        folder.finish(result)
+    })
+}
+
 /// The platform that is used when none is named: the host's own QEMU if there is one, else its release's packages.
 pub fn default_platform() -> PlatformName {
     PlatformName::default_on(&platform::Surroundings::of_this_process())
@@ -276,11 +292,13 @@ fn resolve(settings: &Settings, architecture: Architecture) -> Result<Platform, 
         let program = architecture.qemu();
         return Err(NoPlatform::Absent(format!("{program} of {name} is not in the cache: {fix}")));
     }
-    Platform::resolve(&name, &options, &mut |progress| eprintln!("{progress}")).map_err(|error| {
-        let text = crate::error::chain(&error);
-        let absent = architecture != Architecture::X86_64 && error.is_absence();
-        if absent { NoPlatform::Absent(text.replace("\n  ", "; ")) } else { NoPlatform::Broken(text) }
-    })
+    Platform::resolve(&name, &options, &mut |progress| drop(writeln!(std::io::stderr(), "{progress}"))).map_err(
+        |error| {
+            let text = crate::error::chain(&error);
+            let absent = architecture != Architecture::X86_64 && error.is_absence();
+            if absent { NoPlatform::Absent(text.replace("\n  ", "; ")) } else { NoPlatform::Broken(text) }
+        },
+    )
 }
 
 /// Kind and version of what can take part in booting a machine: its firmware, and iPXE where a card has its ROM.

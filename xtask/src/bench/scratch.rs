@@ -18,6 +18,7 @@ impl Scratch {
     pub fn new() -> Result<Scratch, XtaskError> {
         let dir = out_dir::runs().join(format!("bench-{}", std::process::id()));
         std::fs::create_dir_all(&dir).map_err(|error| XtaskError(format!("{}: {error}", dir.display())))?;
+        crate::interrupt::remove_at_signal(&dir);
         Ok(Scratch(dir))
     }
 
@@ -38,7 +39,7 @@ impl Scratch {
 
     /// The same, whatever the verdicts are.
     pub fn test_whatever(&self, args: &[&str], name: &str) -> Result<Measured, XtaskError> {
-        eprintln!("bench: {name}: test {}", args.join(" "));
+        crate::output::note(&format!("bench: {name}: test {}", args.join(" ")));
         let out = self.0.join(name);
         let mut command = Self::xtask_test()?;
         command.args(args).arg("--out").arg(&out);

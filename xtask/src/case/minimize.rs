@@ -9,8 +9,9 @@ use bootwright::platform::{self, Platform, PlatformName};
 use bootwright::run::{self, Ended, Options};
 use bootwright::suite;
 
-use super::output::print;
 use crate::XtaskError;
+use crate::interrupt;
+use crate::output::{note, print};
 use crate::platform::ProgressLine;
 use crate::test::out_dir;
 
@@ -43,18 +44,26 @@ pub fn run(args: &Args) -> Result<(), XtaskError> {
     let platform = Platform::resolve(&name, &platform::Options::default(), &mut |step| line.show(step));
     let platform = platform.map_err(XtaskError::from)?;
     let scratch = Scratch(out_dir::runs().join(format!("minimize-{}", std::process::id())));
+    interrupt::remove_at_signal(&scratch.0);
+    interrupt::end_machines_at_first();
     let runner = Runner { platform: &platform, seed: args.seed, folder: &scratch.0 };
-    let failure = runner.failure_of(&case, &args.file)?;
-    eprintln!("fails on {name}: {failure}");
+    let failure = runner.failure_of(&case, &args.file);
+    interrupt::interrupted()?;
+    let failure = failure?;
+    note(&format!("fails on {name}: {failure}"));
     let mut count = 0;
     let smaller = minimize(&case, args.trials, &mut |smaller, without| {
+        if interrupt::is_noted() {
+            return Seen::Otherwise;
+        }
         count += 1;
         let seen = runner.run(smaller);
         let same = seen.as_ref().ok() == Some(&failure);
         let words = if same { "not needed" } else { "needed" };
-        eprintln!("[{count:>3}] {words:<10}  {without}");
+        note(&format!("[{count:>3}] {words:<10}  {without}"));
         if same { Seen::Same } else { Seen::Otherwise }
     });
+    interrupt::interrupted()?;
     // by chance or not: media have other nonces under another seed
     let again = Runner { seed: args.seed.wrapping_add(1), ..runner };
     if !smaller.dropped.is_empty() && again.run(&smaller.case) != Ok(failure.clone()) {
@@ -71,15 +80,15 @@ pub fn run(args: &Args) -> Result<(), XtaskError> {
 fn report(smaller: &Minimized, failure: &Failure) {
     let Minimized { case, dropped, trials, finished } = smaller;
     if dropped.is_empty() {
-        eprintln!("nothing can go: each of {trials} smaller cases holds, fails in another way or cannot run");
+        note(&format!("nothing can go: each of {trials} smaller cases holds, fails in another way or cannot run"));
     } else {
         let (devices, steps) = (case.machine.devices.len(), case.story.steps.len());
         let [device, step] = [(devices, "device"), (steps, "step")]
             .map(|(count, word)| format!("{count} {word}{}", if count == 1 { "" } else { "s" }));
-        eprintln!("{device} and {step} are left after {trials} smaller cases; it still fails: {failure}");
+        note(&format!("{device} and {step} are left after {trials} smaller cases; it still fails: {failure}"));
     }
     if !finished {
-        eprintln!("the trials were used up before everything was tried: --trials N allows more");
+        note("the trials were used up before everything was tried: --trials N allows more");
     }
 }
 

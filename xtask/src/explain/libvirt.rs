@@ -31,7 +31,7 @@ pub fn validate(name: &str, text: &str, schema: &str) -> Result<(), XtaskError> 
     }
     let checked = fed(Command::new("xmllint").args(["--noout", "--nonet", "--relaxng"]).arg(&schema).arg("-"), text);
     let Ok(checked) = checked else {
-        eprintln!("note: {} is there, xmllint is not: the schema is not checked", schema.display());
+        crate::output::note(&format!("note: {} is there, xmllint is not: the schema is not checked", schema.display()));
         return Ok(());
     };
     if checked.status.success() {
@@ -93,7 +93,10 @@ fn native(domain: &str) -> Option<String> {
     let asked = fed(&mut asked, domain).ok()?;
     if !asked.status.success() {
         let said = String::from_utf8_lossy(&asked.stderr);
-        eprintln!("note: virsh does not translate the domain: {}", printable(said.lines().next().unwrap_or_default()));
+        crate::output::note(&format!(
+            "note: virsh does not translate the domain: {}",
+            printable(said.lines().next().unwrap_or_default())
+        ));
         return None;
     }
     Some(String::from_utf8_lossy(&asked.stdout).into_owned())

@@ -13,12 +13,15 @@ use std::time::Duration;
 
 use bootwright::case::Case;
 use bootwright::machine::Accelerator;
-use bootwright::platform::{Options, Platform, PlatformError};
+use bootwright::platform::{Options, Platform};
 use bootwright::run::{self, Ended, Finished, Patience};
 use bootwright::verdict::Expectation;
 use bootwright::verdict::behaviour::Behaviours;
 use serde_json::json;
 
+use crate::XtaskError;
+use crate::interrupt;
+use crate::output::{note, print};
 use answers::{Answer, Kept};
 use questions::Question;
 
@@ -32,26 +35,23 @@ const PATIENCE: Duration = Duration::from_secs(90);
 ///
 /// # Errors
 ///
-/// [`PlatformError`]: the cache cannot be written.
-pub fn run(platform: &Platform, options: &Options, again: bool, as_json: bool) -> Result<ExitCode, PlatformError> {
+/// [`XtaskError`]: the answers cannot be printed, or kept in the cache.
+pub fn run(platform: &Platform, options: &Options, again: bool, as_json: bool) -> Result<ExitCode, XtaskError> {
     let kept = Kept::of(platform, options);
-    let answers = match kept.read().filter(|_| !again) {
-        Some(answers) => answers,
-        None => {
-            let answers = ask(platform);
-            // an answer that a deadline cut short is worth asking for again
-            if answers.iter().all(|answer| answer.sure) {
-                kept.write(&answers)?;
-            }
-            answers
-        }
-    };
+    let known = kept.read().filter(|_| !again);
+    let is_new = known.is_none();
+    let answers = known.unwrap_or_else(|| ask(platform));
+    interrupt::interrupted()?;
     if as_json {
         let behaviours: Vec<&str> = Behaviours::of(platform).rows().map(|row| row.name).collect();
         let answers: Vec<_> = answers.iter().map(Answer::as_json).collect();
-        println!("{:#}", json!({ "name": platform.name, "behaviours": behaviours, "answers": answers }));
+        print(&format!("{:#}\n", json!({ "name": platform.name, "behaviours": behaviours, "answers": answers })))?;
     } else {
-        print!("{}", text(platform, &answers));
+        print(&text(platform, &answers))?;
+    }
+    // an answer that a deadline cut short is worth asking for again
+    if is_new && answers.iter().all(|answer| answer.sure) {
+        kept.write(&answers)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -60,6 +60,8 @@ pub fn run(platform: &Platform, options: &Options, again: bool, as_json: bool) -
 fn ask(platform: &Platform) -> Vec<Answer> {
     let questions = questions::of(platform);
     let folder = std::env::temp_dir().join(format!("bootwright-probe-{}", std::process::id()));
+    interrupt::remove_at_signal(&folder);
+    interrupt::end_machines_at_first();
     let next = Mutex::new(0..questions.len());
     let found: Mutex<Vec<(usize, Answer)>> = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -67,7 +69,10 @@ fn ask(platform: &Platform) -> Vec<Answer> {
             scope.spawn(|| {
                 while let Some(index) = next.lock().ok().and_then(|mut next| next.next()) {
                     let answer = answer(&questions[index], platform, &folder);
-                    eprintln!("{}: {}", answer.name, answer.value);
+                    if interrupt::is_noted() {
+                        return;
+                    }
+                    note(&format!("{}: {}", answer.name, answer.value));
                     if let Ok(mut found) = found.lock() {
                         found.push((index, answer));
                     }
@@ -75,7 +80,7 @@ fn ask(platform: &Platform) -> Vec<Answer> {
             });
         }
     });
-    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::remove_dir_all(&folder).ok();
     let mut found = found.into_inner().unwrap_or_default();
     found.sort_by_key(|(index, _)| *index);
     found.into_iter().map(|(_, answer)| answer).collect()

@@ -53,6 +53,7 @@ pub fn look(dir: &Path, pictures: &Path) -> Result<Vec<Look>, XtaskError> {
     std::fs::create_dir_all(pictures).map_err(|error| XtaskError(format!("{}: {error}", pictures.display())))?;
     // a profile of Chromium has a socket, whose path must be short
     let scratch = std::env::temp_dir().join(format!("bootwright-browser-{}", std::process::id()));
+    crate::interrupt::remove_at_signal(&scratch);
     std::fs::create_dir_all(&scratch).map_err(|error| XtaskError(format!("{}: {error}", scratch.display())))?;
     let looks = Browser::start(&scratch).and_then(|mut browser| {
         let there = PAGES.iter().map(|name| dir.join(name)).filter(|page| page.is_file());

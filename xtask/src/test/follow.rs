@@ -4,16 +4,17 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bootwright::process;
 use bootwright::report::progress::{Event, Progress};
 use bootwright::report::{CaseResult, RESULT_FILE, Report, text};
+use bootwright::suite::Settings;
 
 use super::out_dir::{OutDir, shown};
 use crate::XtaskError;
+use crate::interrupt;
+use crate::output::tell;
 
 /// Shows progress over all platforms of a run.
 pub struct Follower {
@@ -25,23 +26,22 @@ pub struct Follower {
     unexpected: u32,
     /// A skipped one is not.
     strict: bool,
+    /// An id alone says not which case it is.
+    several_platforms: bool,
     progress: Progress,
-    signalled: Arc<AtomicBool>,
 }
 
 impl Follower {
-    /// Begins with nothing seen. Ctrl-C and SIGTERM are noted from now on, so that what has finished is still reported; a
-    /// second one ends the process at once.
-    pub fn new(out: &OutDir, total: u64, strict: bool) -> Follower {
-        let signalled = Arc::new(AtomicBool::new(false));
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-            signal_hook::flag::register_conditional_shutdown(signal, 130, signalled.clone()).ok();
-            signal_hook::flag::register(signal, signalled.clone()).ok();
-        }
+    /// Begins with nothing seen. A signal that asks for the end is noted from now on, so that what has finished is still
+    /// reported; a second one ends the process at once.
+    pub fn new(out: &OutDir, total: u64, settings: &Settings) -> Follower {
+        interrupt::note_first(|| {});
+        interrupt::machines_run();
         let mut progress = Progress::detect();
         progress.handle(Event::Total(total));
         let (out, run) = (out.dir.clone(), out.run.clone());
-        Follower { out, run, seen: 0, unexpected: 0, strict, progress, signalled }
+        let (strict, several_platforms) = (settings.strict, settings.several_platforms);
+        Follower { out, run, seen: 0, unexpected: 0, strict, several_platforms, progress }
     }
 
     /// Runs the binary to its end, or ends it when a signal asks for that; true then.
@@ -63,6 +63,8 @@ impl Follower {
             child.kill().ok();
             child.wait().ok();
         }
+        // what it could not end itself: what wrappers of QEMU have started
+        process::end_strays();
         self.show();
         match ended.map_err(|error| problem("cannot wait for the boot binary", error))? {
             // 0 and 101 are libtest's own; anything else means that it did not get to its end
@@ -83,7 +85,7 @@ impl Follower {
             let ended = child.try_wait()?;
             self.show();
             // Ctrl-C reaches the binary too, which may have ended of it already
-            if self.signalled.load(Ordering::Relaxed) {
+            if interrupt::is_noted() {
                 return Ok(None);
             }
             if let Some(status) = ended {
@@ -111,7 +113,10 @@ impl Follower {
 
     fn event(&mut self, event: &serde_json::Value) {
         let word = |key: &str| event.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-        let id = word("id");
+        let id = match self.several_platforms {
+            true => text::on_platform(&word("id"), &word("platform")),
+            false => word("id"),
+        };
         match word("event").as_str() {
             "started" => self.progress.handle(Event::Started { id }),
             "finished" => {
@@ -139,8 +144,6 @@ impl Follower {
     pub fn finish(self, report: &Report, written: Option<&OutDir>) {
         self.progress.finish();
         let page = written.map(|out| format!("\nreport: {}", shown(&out.dir.join("index.html")))).unwrap_or_default();
-        // a reader that went away is no failure of the run
-        use std::io::Write;
-        writeln!(std::io::stdout(), "{}{page}", text::closing(report)).ok();
+        tell(&format!("{}{page}\n", text::closing(report)));
     }
 }

@@ -11,6 +11,9 @@ use crate::XtaskError;
 /// Below the workspace, where `cargo clean` finds it.
 const RUNS: &str = "target/bootwright";
 
+/// What every run leaves.
+const REPORT: &str = "report.json";
+
 /// A directory that belongs to this run.
 pub struct OutDir {
     /// The directory, absolute.
@@ -72,6 +75,35 @@ pub fn runs() -> PathBuf {
     workspace().join(RUNS)
 }
 
+/// The directory of a run: that directory, that of its report, or the run of that number, wherever the caller stands.
+///
+/// # Errors
+///
+/// [`XtaskError`] names the places that were looked at.
+pub fn find_run(run: &str) -> Result<PathBuf, XtaskError> {
+    run_below(run, &runs())
+}
+
+fn run_below(run: &str, runs: &Path) -> Result<PathBuf, XtaskError> {
+    let named = Path::new(run);
+    let folder = match named.file_name() {
+        // beside nothing but its name it is in the current directory
+        Some(name) if name == REPORT => {
+            named.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."))
+        }
+        _ => named,
+    };
+    let found = [folder.to_owned(), runs.join(run)].into_iter().find(|dir| dir.join(REPORT).is_file());
+    found.ok_or_else(|| {
+        XtaskError(format!(
+            "no run \"{run}\": neither {} nor {} has a {REPORT}\n  fix: give a run's directory, or its number below {}",
+            folder.display(),
+            runs.join(run).display(),
+            runs.display()
+        ))
+    })
+}
+
 /// Ids of the cases that were not as expected in the last run with a number; none where there is no such run.
 pub fn failed_in_last_run() -> HashSet<String> {
     last_report(&runs()).map(|report| unexpected(&report)).unwrap_or_default()
@@ -98,7 +130,10 @@ pub fn workspace() -> PathBuf {
 
 /// Claims the next free number; two runs that begin together get different ones.
 fn next_number(runs: &Path) -> Result<PathBuf, XtaskError> {
-    let problem = |error: std::io::Error| XtaskError(format!("cannot make a directory in {}: {error}", runs.display()));
+    let fix = "give another place for the results: --out DIR";
+    let problem = |error: std::io::Error| {
+        XtaskError(format!("cannot make a directory in {}: {error}\n  fix: {fix}", runs.display()))
+    };
     fs::create_dir_all(runs).map_err(problem)?;
     let taken = fs::read_dir(runs).map_err(problem)?;
     let taken = taken.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
@@ -174,6 +209,30 @@ mod tests {
         fs::create_dir(dir.path().join("0011")).unwrap();
         let failed = unexpected(&last_report(dir.path()).unwrap());
         assert_eq!(failed, HashSet::from(["of-0010".to_owned()]));
+    }
+
+    #[test]
+    fn a_run_is_found_by_its_directory_its_report_and_its_number() {
+        let dir = tempfile::tempdir().unwrap();
+        let (runs, run) = (dir.path().join("runs"), dir.path().join("runs/0007"));
+        fs::create_dir_all(&run).unwrap();
+        fs::write(run.join(REPORT), "{}").unwrap();
+        for word in ["0007", run.to_str().unwrap(), run.join(REPORT).to_str().unwrap()] {
+            assert_eq!(run_below(word, &runs).unwrap(), run, "{word}");
+        }
+        let error = run_below("0008", &runs).unwrap_err().to_string();
+        assert!(error.contains("runs/0008 has a report.json\n  fix: give a run's directory"), "{error}");
+    }
+
+    #[test]
+    fn where_no_directory_can_be_made_another_place_is_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("file"), "").unwrap();
+        let error = next_number(&dir.path().join("file/runs")).unwrap_err().to_string();
+        assert!(
+            error.contains("Not a directory") && error.contains("\n  fix: ") && error.ends_with("--out DIR"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -118,6 +118,13 @@ impl Bridge {
         ["ip", "bridge", "unshare"].into_iter().chain(wanted).collect()
     }
 
+    /// Whether the configuration names an IPv6 address, so that the host must have IPv6.
+    pub fn needs_ipv6(&self) -> bool {
+        let is_address = |word: &str| word.contains("::") && word.parse::<std::net::Ipv6Addr>().is_ok();
+        let between = |c: char| !(c.is_ascii_hexdigit() || c == ':' || c == '.');
+        self.configuration().iter().any(|(_, text)| text.split(between).any(is_address))
+    }
+
     /// `lab.sh`: makes the bridge with a tap device for each NIC (by device index), starts the servers, then runs the
     /// command that it is given.
     pub fn script(&self, nics: &[usize]) -> String {
@@ -148,6 +155,22 @@ mod tests {
         let all = Bridge::new().dnsmasq("a").dhcpd("b").lighttpd("c").rules("d");
         assert_eq!(all.programs().len(), 7);
         assert_eq!(all.configuration()[3], ("rules.nft", "d"));
+    }
+
+    #[test]
+    fn an_ipv6_address_in_a_configuration_needs_ipv6() {
+        for six in
+            ["dhcp-range=fd77:122::,ra-only", "dhcp-option=option6:59,tftp://[fd77:122::1]/a", "server.bind = \"::\""]
+        {
+            assert!(Bridge::new().dnsmasq(six).needs_ipv6(), "{six}");
+        }
+        for four in [
+            "dhcp-range=192.168.122.10,192.168.122.99",
+            "dhcp-host=52:54:00:12:34:10,set:a",
+            "dhcp-match=set:x,option:client-arch,7",
+        ] {
+            assert!(!Bridge::new().dnsmasq(four).needs_ipv6(), "{four}");
+        }
     }
 
     #[test]

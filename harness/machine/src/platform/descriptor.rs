@@ -53,13 +53,18 @@ pub(super) struct Descriptors {
 }
 
 impl Descriptors {
-    /// Reads the `*.json` files of `dirs`, lowest precedence first. A directory that does not exist holds nothing.
+    /// Reads the `*.json` files of `dirs`, lowest precedence first. A directory that this user cannot have holds nothing.
     pub(super) fn read(dirs: &[PathBuf], architecture: Architecture) -> Result<Self, PlatformError> {
         let mut files: BTreeMap<OsString, PathBuf> = BTreeMap::new();
+        let mut found = Self { architecture, ..Self::default() };
         for dir in dirs {
             let entries = match std::fs::read_dir(dir) {
                 Ok(entries) => entries,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) if is_out_of_reach(&error) => {
+                    found.passed_over.push((dir.clone(), error.to_string()));
+                    continue;
+                }
                 Err(error) => return Err(PlatformError::unreadable(dir)(error)),
             };
             for entry in entries {
@@ -69,7 +74,6 @@ impl Descriptors {
                 }
             }
         }
-        let mut found = Self { architecture, ..Self::default() };
         for file in files.into_values().filter(|file| !is_mask(file)) {
             match std::fs::read(&file)
                 .map_err(|error| error.to_string())
@@ -131,6 +135,16 @@ pub(super) fn directories(root: &Path, data_dirs: &[PathBuf], config_home: Optio
     dirs.extend(inside(root, Path::new("/etc/qemu/firmware")));
     dirs.extend(config_home.map(|home| home.join("qemu/firmware")));
     dirs
+}
+
+/// A home of another user, of nobody, or none at all: containers and daemons have such.
+fn is_out_of_reach(error: &std::io::Error) -> bool {
+    use nix::errno::Errno;
+    let told = error.raw_os_error().map(Errno::from_raw);
+    matches!(
+        told,
+        Some(Errno::EACCES | Errno::EPERM | Errno::ENOTDIR | Errno::ELOOP | Errno::ENAMETOOLONG | Errno::ESTALE)
+    )
 }
 
 fn is_mask(file: &Path) -> bool {

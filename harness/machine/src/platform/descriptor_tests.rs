@@ -305,3 +305,23 @@ fn a_secure_boot_build_is_never_taken_for_the_plain_one() {
 fn globs_match_as_a_shell_would(#[case] glob: &str, #[case] name: &str, #[case] matches: bool) {
     assert_eq!(glob_matches(glob.as_bytes(), name.as_bytes()), matches);
 }
+
+#[test]
+fn a_configuration_directory_that_cannot_be_had_is_passed_over() {
+    let root = root(&[(
+        "usr/share/qemu/firmware/60-plain.json",
+        descriptor("/usr/share/OVMF/CODE.fd", "/usr/share/OVMF/VARS.fd", BOTH, &[]),
+    )]);
+    std::fs::write(root.path().join("file"), "").unwrap();
+    symlink("circle", root.path().join("circle")).unwrap();
+    let too_long = "x".repeat(300);
+    for home in ["/dev/null", "file", "file/deeper", "circle", "absent", &too_long] {
+        let dirs = directories(root.path(), &[], Some(&root.path().join(home)));
+        let found = Descriptors::read(&dirs, Architecture::X86_64).unwrap();
+        assert_eq!(codes(&found), ["/usr/share/OVMF/CODE.fd"], "{home}");
+    }
+    for errno in [nix::errno::Errno::EACCES, nix::errno::Errno::ESTALE] {
+        assert!(is_out_of_reach(&errno.into()), "{errno}");
+    }
+    assert!(!is_out_of_reach(&nix::errno::Errno::EMFILE.into()));
+}

@@ -15,8 +15,10 @@ const LOOK_UP_LIMIT: Duration = Duration::from_secs(20);
 pub enum Family {
     /// Debian, Ubuntu and what is made of them: apt.
     Debian,
-    /// Fedora, RHEL and their rebuilds: dnf.
+    /// Fedora: dnf.
     Fedora,
+    /// RHEL and its rebuilds: dnf, and a QEMU of their own.
+    Rhel,
     /// openSUSE and SLES: zypper.
     Suse,
     /// Arch and what is made of it: pacman.
@@ -89,7 +91,8 @@ impl Family {
         ids.flat_map(|value| value.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).find_map(|id| {
             match id.as_str() {
                 "debian" | "ubuntu" => Some(Self::Debian),
-                "fedora" | "rhel" | "centos" => Some(Self::Fedora),
+                "fedora" => Some(Self::Fedora),
+                "rhel" | "centos" | "rocky" | "almalinux" | "ol" => Some(Self::Rhel),
                 "suse" | "opensuse" | "opensuse-tumbleweed" | "opensuse-leap" | "sles" => Some(Self::Suse),
                 "arch" => Some(Self::Arch),
                 "alpine" => Some(Self::Alpine),
@@ -105,7 +108,7 @@ impl Family {
         packages.retain(|package| seen.insert(*package));
         let verb = match self {
             Self::Debian => "apt-get install",
-            Self::Fedora => "dnf install",
+            Self::Fedora | Self::Rhel => "dnf install",
             Self::Suse => "zypper install",
             Self::Arch => "pacman -S",
             Self::Alpine => "apk add",
@@ -136,8 +139,12 @@ impl Family {
     }
 
     fn packages(self, part: Part) -> &'static [&'static str] {
-        use Family::{Alpine, Arch, Debian, Fedora, Suse};
+        use Family::{Alpine, Arch, Debian, Fedora, Rhel, Suse};
         match (part, self) {
+            (Part::Qemu, Rhel) => &["qemu-kvm"],
+            // there is no QEMU for another architecture
+            (Part::QemuAarch64, Rhel) => &["qemu-kvm"],
+            (part, Rhel) => Fedora.packages(part),
             (Part::Qemu, Debian) => &["qemu-system-x86"],
             (Part::Qemu, Fedora) => &["qemu-system-x86-core"],
             (Part::Qemu, Suse) => &["qemu-x86"],
@@ -276,7 +283,7 @@ mod tests {
     #[case("ID=debian\nVERSION_CODENAME=bookworm\n", Some(Family::Debian))]
     #[case("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", Some(Family::Debian))]
     #[case("NAME=\"Fedora Linux\"\nID=fedora\n", Some(Family::Fedora))]
-    #[case("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n", Some(Family::Fedora))]
+    #[case("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n", Some(Family::Rhel))]
     #[case("ID=\"opensuse-tumbleweed\"\nID_LIKE=\"opensuse suse\"\n", Some(Family::Suse))]
     #[case("ID=manjaro\nID_LIKE=arch\n", Some(Family::Arch))]
     #[case("ID=alpine\n", Some(Family::Alpine))]
@@ -305,6 +312,7 @@ mod tests {
     #[rstest]
     #[case(Family::Debian, "apt-get install qemu-system-x86 ovmf seabios ipxe-qemu")]
     #[case(Family::Fedora, "dnf install qemu-system-x86-core edk2-ovmf seabios-bin ipxe-roms-qemu")]
+    #[case(Family::Rhel, "dnf install qemu-kvm edk2-ovmf seabios-bin ipxe-roms-qemu")]
     #[case(Family::Suse, "zypper install qemu-x86 qemu-ovmf-x86_64 qemu-seabios qemu-ipxe")]
     #[case(Family::Arch, "pacman -S qemu-system-x86 edk2-ovmf seabios qemu-system-x86-firmware")]
     #[case(Family::Alpine, "apk add qemu-system-x86_64 ovmf seabios-bin")]

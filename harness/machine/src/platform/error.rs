@@ -154,6 +154,15 @@ pub enum PlatformError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// The environment names no directory for a cache.
+    #[error(
+        "no directory to {action}: neither HOME nor XDG_CACHE_HOME is set to an absolute path{}",
+        fix_line("set XDG_CACHE_HOME to a directory that can be written, with 1 GiB free")
+    )]
+    NoCache {
+        /// What it was wanted for, as a verb.
+        action: &'static str,
+    },
 }
 
 impl PlatformError {

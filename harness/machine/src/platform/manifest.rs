@@ -15,6 +15,7 @@
 //! Every mistake is one error that names the line.
 
 mod check;
+mod image;
 mod kept;
 mod part;
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::Architecture;
 use super::error::PlatformError;
 use super::surroundings::Surroundings;
 
@@ -38,7 +39,11 @@ impl PlatformName {
     /// whose error then says how to install QEMU.
     pub fn default_on(host: &Surroundings) -> Self {
         let has = |program: &str| host.program(program).is_some();
-        if !has("qemu-system-x86_64") && has("apt-get") && has("dpkg-deb") { Self::Apt } else { Self::Host }
+        if host.qemu(Architecture::X86_64).is_none() && has("apt-get") && has("dpkg-deb") {
+            Self::Apt
+        } else {
+            Self::Host
+        }
     }
 }
 

@@ -112,7 +112,7 @@ impl Platform {
     /// that exists. Starts nothing.
     pub fn is_present(name: &PlatformName, options: &Options) -> bool {
         match name {
-            PlatformName::Host => options.surroundings.program(options.architecture.qemu()).is_some(),
+            PlatformName::Host => options.surroundings.qemu(options.architecture).is_some(),
             PlatformName::Apt | PlatformName::Debian(_) => {
                 release::Release::of(name, options).is_ok_and(|release| release.fetched().is_some())
             }

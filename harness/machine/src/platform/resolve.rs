@@ -16,9 +16,9 @@ pub(super) const IMAGE_LIMIT_BYTES: u64 = 64 << 20;
 /// The name under which QEMU looks for its BIOS for `pc` and `q35`.
 pub(super) const BIOS_IMAGE: &str = "bios-256k.bin";
 
-/// `host`: QEMU on PATH, firmware as QEMU and its descriptors name it.
+/// `host`: QEMU on PATH or where RHEL has it, firmware as QEMU and its descriptors name it.
 pub(super) fn host(host: &Surroundings, architecture: Architecture) -> Result<Platform, PlatformError> {
-    let Some(path) = host.program(architecture.qemu()) else {
+    let Some(path) = host.qemu(architecture) else {
         let fix = distribution::install_hint(host, architecture);
         return Err(PlatformError::NoQemu { program: architecture.qemu(), fix });
     };

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
+use super::Architecture;
+
 /// The host as a resolution sees it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Surroundings {
@@ -34,10 +36,25 @@ impl Surroundings {
 
     /// The first executable file called `name` on the search path.
     pub fn program(&self, name: &str) -> Option<PathBuf> {
-        std::env::split_paths(&self.path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(name)).find(|candidate| {
-            candidate.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-        })
+        let mut dirs = std::env::split_paths(&self.path).filter(|dir| dir.is_absolute());
+        dirs.find_map(|dir| Some(dir.join(name)).filter(|candidate| is_program(candidate)))
     }
+
+    /// QEMU for an architecture: on the search path, or RHEL's own for the host's architecture, which is off it.
+    pub fn qemu(&self, architecture: Architecture) -> Option<PathBuf> {
+        let of_rhel = || {
+            let path = inside(&self.root, Path::new(QEMU_OF_RHEL)).filter(|path| is_program(path));
+            path.filter(|_| architecture.name() == std::env::consts::ARCH)
+        };
+        self.program(architecture.qemu()).or_else(of_rhel)
+    }
+}
+
+/// Where RHEL and its rebuilds have the only QEMU that they have.
+const QEMU_OF_RHEL: &str = "/usr/libexec/qemu-kvm";
+
+fn is_program(path: &Path) -> bool {
+    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 /// The file that `path` names for somebody whose file system begins at `root`.
@@ -128,6 +145,22 @@ mod tests {
     fn a_path_is_tidied_by_name() {
         assert_eq!(tidy(Path::new("/usr/bin/../share/./qemu")), Path::new("/usr/share/qemu"));
         assert_eq!(tidy(Path::new("/../..")), Path::new("/"));
+    }
+
+    #[test]
+    fn a_qemu_off_the_path_is_taken_where_rhel_has_it() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("usr/libexec/qemu-kvm");
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, b"").unwrap();
+        let path = root.path().join("bin").into();
+        let host = Surroundings { root: root.path().to_owned(), path, config_home: None, cache: None };
+        let own = Architecture::ALL.into_iter().find(|one| one.name() == std::env::consts::ARCH).unwrap();
+        assert_eq!(host.qemu(own), None, "not executable");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(host.qemu(own), Some(file));
+        let other = Architecture::ALL.into_iter().find(|one| *one != own).unwrap();
+        assert_eq!(host.qemu(other), None);
     }
 
     #[test]

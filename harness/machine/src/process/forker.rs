@@ -17,6 +17,8 @@ use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::unistd::{getpid, getppid};
 
+use super::strays::is_ending;
+
 struct Job {
     command: Command,
     inherited: Vec<RawFd>,
@@ -32,6 +34,9 @@ static FORKER: Mutex<Option<Sender<Job>>> = Mutex::new(None);
 ///
 /// The error of fork or exec, for example that the program does not exist.
 pub fn spawn(command: Command, inherited: Vec<RawFd>) -> io::Result<Child> {
+    if is_ending() {
+        return Err(io::Error::other("this process is about to end"));
+    }
     let (reply, outcome) = channel();
     forker()?.send(Job { command, inherited, reply }).map_err(|_| gone())?;
     outcome.recv().map_err(|_| gone())?

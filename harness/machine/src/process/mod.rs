@@ -36,7 +36,7 @@ pub use forker::spawn;
 pub use frozen::frozen;
 pub use output::{CommandError, Finished};
 pub use share::Share;
-pub use strays::{adopt_strays, end_strays};
+pub use strays::{adopt_strays, end_all, end_by, end_strays, is_ending, on_end_signals};
 
 /// What is to be run, as data.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -65,7 +65,7 @@ fn fill(beside: &Path, out: &Path, report: &Report, moves: &[Move]) -> Result<()
         copy(from, &beside.join(to))?;
     }
     junit::store(report, &beside.join("junit.xml"), &out.display().to_string())?;
-    html::store(report, &beside.join("index.html"), beside)?;
+    html::store_of(report, &beside.join("index.html"), html::Place { now: beside, then: out })?;
     report.store(&beside.join("report.json"))
 }
 

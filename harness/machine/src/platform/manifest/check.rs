@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::image::{bios_problem, rom_problem};
 use super::part::{OvmfPart, Part, RomsPart};
-use crate::platform::resolve::IMAGE_LIMIT_BYTES;
+use crate::platform::resolve::{IMAGE_LIMIT_BYTES, option_roms};
 use crate::platform::varstore::{self, Mismatch};
 use crate::platform::{FirmwareFile, Platform, PlatformError, PlatformName};
 
@@ -136,6 +137,12 @@ pub(super) fn check(path: &Path) -> Result<Checked, PlatformError> {
             return Err(wrong(problem, line(key.span()), "use letters, digits and _, and no digit in front"));
         }
     }
+    let image =
+        |key: &str, at: std::ops::Range<usize>, full: &Path, problem: fn(&[u8]) -> Option<String>, fix: &str| {
+            let found = read_bounded(full, IMAGE_LIMIT_BYTES).map_or_else(Some, |bytes| problem(&bytes));
+            let told = |what| wrong(format!("{title}: {key} \"{}\" {what}", shown(full, &base)), line(at), fix);
+            found.map_or(Ok(()), |what| Err(told(what)))
+        };
     let part = |key: &str, given: &Spanned<PathBuf>, limit: u64| -> Result<Part, PlatformError> {
         match Part::of(given.get_ref()) {
             Err(error) => Err(wrong(format!("{title}: {key}: {error}"), line(given.span()), "")),
@@ -203,17 +210,48 @@ pub(super) fn check(path: &Path) -> Result<Checked, PlatformError> {
             Some(CheckedRoms::Files(files.iter().map(one).collect::<Result<_, _>>()?))
         }
     };
+    let rom_fix = "give a network boot ROM as iPXE's build makes it (bin/*.rom), and no other file";
+    for (file, at) in rom_files(roms.as_ref(), manifest.option_roms.as_ref()) {
+        image("option_roms", at, &file, rom_problem, rom_fix)?;
+    }
+    let seabios = manifest.seabios.as_ref().map(|file| part("seabios", file, BIOS_LIMIT_BYTES)).transpose()?;
+    if let (Some(Part::Path(full)), Some(given)) = (&seabios, &manifest.seabios) {
+        image("seabios", given.span(), full, bios_problem, "give the bios.bin of a SeaBIOS build")?;
+    }
     Ok(Checked {
         qemu: part("qemu", &manifest.qemu, QEMU_LIMIT_BYTES)?,
         qemu_line: line(manifest.qemu.span()),
         data: manifest.data.iter().map(|dir| named("data", dir, true)).collect::<Result<_, _>>()?,
-        seabios: manifest.seabios.as_ref().map(|file| part("seabios", file, BIOS_LIMIT_BYTES)).transpose()?,
+        seabios,
         ovmf,
         option_roms: roms,
         name: manifest.name.into_inner(),
         env: manifest.env.into_iter().map(|(key, value)| (key.into_inner(), value)).collect(),
         versions: manifest.versions,
     })
+}
+
+/// The ROMs that are taken, and where the manifest names each.
+fn rom_files(
+    roms: Option<&CheckedRoms>,
+    written: Option<&Spanned<RomsPart>>,
+) -> Vec<(PathBuf, std::ops::Range<usize>)> {
+    let whole = written.map(Spanned::span).unwrap_or_default();
+    match (roms, written.map(Spanned::get_ref)) {
+        (Some(CheckedRoms::Directory(dir)), _) => {
+            option_roms(std::slice::from_ref(dir)).into_iter().map(|file| (file, whole.clone())).collect()
+        }
+        (Some(CheckedRoms::Files(files)), Some(RomsPart::Files(given))) => {
+            let at = |name: &String| given.iter().find(|(key, _)| key.get_ref() == name).map(|(_, file)| file.span());
+            files.iter().map(|(name, file)| (file.clone(), at(name).unwrap_or(whole.clone()))).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A path as the manifest would have it.
+fn shown<'a>(full: &'a Path, base: &Path) -> std::path::Display<'a> {
+    full.strip_prefix(base).unwrap_or(full).display()
 }
 
 /// A name that a shell can export: POSIX calls it a name (XBD 3.216).

@@ -63,11 +63,7 @@ pub(in super::super) fn add(name: &str, file: &Path, host: &Surroundings) -> Res
 /// A directory in the cache with these names linked to these files, and nothing else.
 pub(super) fn linked(files: &BTreeMap<String, PathBuf>, host: &Surroundings) -> Result<PathBuf, PlatformError> {
     let Some(cache) = &host.cache else {
-        return Err(PlatformError::Cache {
-            action: "find a directory for links to option ROMs in",
-            path: "the cache".into(),
-            source: std::io::ErrorKind::NotFound.into(),
-        });
+        return Err(PlatformError::NoCache { action: "link option ROMs in" });
     };
     let text: String = files.iter().map(|(name, file)| format!("{name} {}\n", file.display())).collect();
     let dir = cache.join("roms").join(&version::sha256_of(text.as_bytes())[..16]);

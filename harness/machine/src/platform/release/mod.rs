@@ -240,10 +240,9 @@ impl Release {
             progress(&Progress::Note(format!("{}: up to date", self.name)));
         }
         self.switch_to(&id)?;
-        self.fetched().ok_or_else(|| PlatformError::Cache {
-            action: "find the unpacked release again in",
-            path: place,
-            source: std::io::ErrorKind::NotFound.into(),
+        self.fetched().ok_or_else(|| PlatformError::Changed {
+            platform: self.name.clone(),
+            problem: format!("{} is gone again: another process empties the cache", place.display()),
         })
     }
 

@@ -1,0 +1,93 @@
+//! Signals that ask for the end (SIGINT, SIGTERM, SIGHUP), and what must not be left behind then: machines, with what wrappers of
+//! QEMU have started, and folders of ours in other places.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bootwright::process::{adopt_strays, end_all, end_strays, on_end_signals};
+
+use crate::XtaskError;
+
+/// A signal came.
+static NOTED: AtomicBool = AtomicBool::new(false);
+
+/// Machines may run: what they leave behind is ours.
+static MACHINES: AtomicBool = AtomicBool::new(false);
+
+/// What a subcommand that still has something to say does at the first signal.
+static AT_FIRST: Mutex<Option<fn()>> = Mutex::new(None);
+
+/// Folders that go with this process.
+static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// From now on a signal ends this process in order. To be called before anything else.
+pub fn handle() {
+    on_end_signals(|signal| {
+        let at_first = AT_FIRST.lock().ok().and_then(|mut first| first.take());
+        NOTED.store(true, Ordering::SeqCst);
+        match at_first {
+            Some(act) => act(),
+            None => leave(signal),
+        }
+    });
+}
+
+/// The first signal is only noted, after `act`; a second one ends this process at once.
+pub fn note_first(act: fn()) {
+    if let Ok(mut first) = AT_FIRST.lock() {
+        *first = Some(act);
+    }
+}
+
+/// At the first signal machines end, and none begins; whoever waits for them goes on and comes to its own end.
+pub fn end_machines_at_first() {
+    note_first(|| {
+        end_all();
+    });
+    machines_run();
+}
+
+/// The error of what a signal has cut short.
+pub fn interrupted() -> Result<(), XtaskError> {
+    if is_noted() { Err(XtaskError("interrupted; the machines were ended".to_owned())) } else { Ok(()) }
+}
+
+/// Whether a signal was noted.
+pub fn is_noted() -> bool {
+    NOTED.load(Ordering::SeqCst)
+}
+
+/// Machines are about to run: whatever they start ends with this process.
+pub fn machines_run() {
+    MACHINES.store(true, Ordering::SeqCst);
+    adopt_strays();
+}
+
+/// At the regular end: nothing of the machines is left.
+pub fn at_end() {
+    if MACHINES.load(Ordering::SeqCst) {
+        end_strays();
+    }
+}
+
+/// A folder that is removed where a signal ends this process.
+pub fn remove_at_signal(folder: &Path) {
+    if let Ok(mut folders) = FOLDERS.lock() {
+        folders.push(folder.to_owned());
+    }
+}
+
+fn leave(signal: i32) -> ! {
+    // before the machines: who waits for one of them writes into its folder at its end
+    remove_folders();
+    end_all();
+    remove_folders();
+    std::process::exit(128 + signal);
+}
+
+fn remove_folders() {
+    for folder in FOLDERS.lock().iter().flat_map(|folders| folders.iter()) {
+        std::fs::remove_dir_all(folder).ok();
+    }
+}
