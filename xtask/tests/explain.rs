@@ -76,7 +76,7 @@ const REFUSED: [Refused; 37] = [
     (&["silent-net.xml"], "the network gives no addresses"),
     (&["delay-net.xml"], "delay='long'"),
     (&["empty.xml"], "the file is empty"),
-    (&["bytes.xml"], "this is no text: line 1 is not UTF-8"),
+    (&["bytes.xml"], "this is no text: line 1 is neither UTF-8 nor UTF-16"),
     (&["missing.xml"], "missing.xml: No such file or directory"),
     (&["loop.xml"], "symbolic links"),
     (&["tree"], "this is a folder"),
