@@ -14,7 +14,7 @@ use crate::networks::{
 };
 
 pub fn cases() -> Vec<Case> {
-    let pc = [rules(), several_servers(), late(), waits(), unusual_fields()].into_iter().flatten();
+    let pc = [rules(), answers(), several_servers(), late(), waits(), unusual_fields()].into_iter().flatten();
     let q35 = malformed();
     let pc = pc.map(|story| story.case("pxe", Board::Pc));
     pc.chain(q35.into_iter().map(|story| story.case("pxe", Board::Q35))).collect()
@@ -40,10 +40,6 @@ fn rules() -> Vec<Story> {
     // a server such as dnsmasq leaves out what a client does not ask for in option 55
     let asks_for = Match::All([1, 3, 43, 60, 66, 67].map(|code| element(55, &[code])).to_vec());
     let prefix = |class: &str| Match::VendorClassPrefix(class.to_owned());
-    let menu = |control| {
-        let answer = BootAnswer { option_43: Some(local_boot_menu(control)), ..BootAnswer::file(BIOS_FILE) };
-        network(answering(answer.vendor_class(Some("PXEClient"))))
-    };
     vec![
         serves("rule-arch-0", only(Match::Arch(0))).on_lan(OnLan::Arch(0)),
         falls("rule-arch-7-only", only(Match::Arch(7)), nothing.clone()).on_lan(OnLan::NoBootFile),
@@ -71,6 +67,17 @@ fn rules() -> Vec<Story> {
         // no discover has these two, and what an acknowledgement says counts
         serves("rule-request-names-the-server", only(element(54, &[10, 77, 0, 1]))),
         serves("rule-request-names-the-address", only(element(50, &[10, 77, 0, 100]))),
+    ]
+}
+
+/// What an answer says, and where.
+fn answers() -> Vec<Story> {
+    let nothing = Cause::NoBootFile;
+    let menu = |control| {
+        let answer = BootAnswer { option_43: Some(local_boot_menu(control)), ..BootAnswer::file(BIOS_FILE) };
+        network(answering(answer.vendor_class(Some("PXEClient"))))
+    };
+    vec![
         serves(
             "file-field-only",
             network(answering(BootAnswer { file_field: Some(BIOS_FILE.to_owned()), ..BootAnswer::none() })),
