@@ -25,6 +25,11 @@ use super::{CaseResult, Verdict};
 /// ```
 pub fn shared_axes(cases: &[CaseResult]) -> Option<SharedAxes> {
     let failures: Vec<&CaseResult> = cases.iter().filter(|case| case.verdict == Verdict::Failed).collect();
+    shared_by(&failures, cases)
+}
+
+/// The same of some failures among all cases of a run.
+pub fn shared_by(failures: &[&CaseResult], cases: &[CaseResult]) -> Option<SharedAxes> {
     let (first, rest) = failures.split_first()?;
     if rest.is_empty() {
         return None;
@@ -78,11 +83,18 @@ pub struct SharedAxes {
     pub values: Vec<(String, String)>,
 }
 
-impl std::fmt::Display for SharedAxes {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl SharedAxes {
+    /// `share disk=nvme, and no pass has it`: what all of several cases do.
+    pub fn words(&self) -> String {
         let values: Vec<String> = self.values.iter().map(|(axis, value)| format!("{axis}={value}")).collect();
         let pronoun = if values.len() == 1 { "it" } else { "them all" };
-        write!(out, "all {} failures share {}, and no pass has {pronoun}", self.failures, values.join(" "))
+        format!("share {}, and no pass has {pronoun}", values.join(" "))
+    }
+}
+
+impl std::fmt::Display for SharedAxes {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "all {} failures {}", self.failures, self.words())
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::fmt::Write;
 
+use super::alike::{self, Kind};
 use super::text::{self, counts, printable};
 use super::{CaseResult, Report, Totals, Verdict};
 
@@ -28,11 +29,12 @@ const MOST_CASES: usize = 50;
 /// ```
 pub fn annotations(report: &Report) -> String {
     let mut text = String::new();
-    for case in unexpected(report) {
+    for kind in kinds(report) {
+        let case = kind.cases[0];
         let place = case.source.as_deref().and_then(|source| source.rsplit_once(':'));
         let place = place.map(|(file, line)| format!("file={},line={},", property(file), property(line)));
         let title = property(&format!("{} on {}", case.id, case.platform));
-        let said = message(&format!("{}: {}", case.verdict, reason(case)));
+        let said = message(&format!("{}: {}{}", case.verdict, reason(case), like_it(&kind)));
         writeln!(text, "::error {}title={title}::{said}", place.unwrap_or_default()).ok();
     }
     for warning in report.warnings.iter().take(MOST_CASES) {
@@ -53,17 +55,21 @@ pub fn summary(report: &Report) -> String {
         let (name, version) = (markdown(&platform.name), markdown(&platform.qemu.version));
         writeln!(text, "| {name} | {version} |{cells}").ok();
     }
-    let named: Vec<&CaseResult> = unexpected(report).collect();
+    let named = kinds(report);
     if !named.is_empty() {
         writeln!(text, "\n| not as expected | platform | verdict | reason |\n|---|---|---|---|").ok();
     }
-    for case in named {
-        let cells = [&case.id, &case.platform, &case.verdict.to_string(), &reason(case)].map(|cell| markdown(cell));
+    let mut told = 0;
+    for kind in &named {
+        let (case, like_it) = (kind.cases[0], like_it(kind));
+        let reason = reason(case) + &like_it;
+        let cells = [&case.id, &case.platform, &case.verdict.to_string(), &reason].map(|cell| markdown(cell));
         writeln!(text, "| {} |", cells.join(" | ")).ok();
+        told += if like_it.is_empty() { 1 } else { kind.cases.len() };
     }
     let all = report.cases.iter().filter(|case| !case.verdict.is_as_expected()).count();
-    if all > MOST_CASES {
-        writeln!(text, "\nand {} more in index.html of the run", all - MOST_CASES).ok();
+    if all > told {
+        writeln!(text, "\nand {} more in index.html of the run", all - told).ok();
     }
     for flake in report.flakes.iter().take(MOST_CASES) {
         writeln!(text, "\n* unsteady: {}: {}", markdown(&flake.id), counts(&flake.totals)).ok();
@@ -71,8 +77,22 @@ pub fn summary(report: &Report) -> String {
     text
 }
 
-fn unexpected(report: &Report) -> impl Iterator<Item = &CaseResult> {
-    report.cases.iter().filter(|case| !case.verdict.is_as_expected()).take(MOST_CASES)
+/// What is not as expected, at most [`MOST_CASES`]: one kind for all that are alike, where those are many, else for each case.
+fn kinds(report: &Report) -> Vec<Kind<'_>> {
+    let kinds = alike::kinds(&report.cases).into_iter().flat_map(|kind| match kind.is_told_once() {
+        true => vec![kind],
+        false => kind.cases.iter().map(|&case| Kind { cases: vec![case], shared: None }).collect(),
+    });
+    kinds.take(MOST_CASES).collect()
+}
+
+/// How many more a case stands for; empty for one.
+fn like_it(kind: &Kind<'_>) -> String {
+    if !kind.is_told_once() {
+        return String::new();
+    }
+    let shared = kind.shared.as_ref().map(|shared| format!("; all {} {}", kind.cases.len(), shared.words()));
+    format!(" (and {} more like it{})", kind.cases.len() - 1, shared.unwrap_or_default())
 }
 
 fn reason(case: &CaseResult) -> String {
@@ -115,8 +135,9 @@ mod tests {
             case.id = format!("{},title=x::{}", case.id, sample::HOSTILE);
         }
         let told = annotations(&report);
-        let unexpected = report.cases.iter().filter(|case| !case.verdict.is_as_expected()).count();
-        assert_eq!(told.lines().count(), unexpected.min(MOST_CASES), "{told}");
+        assert_eq!(told.lines().count(), kinds(&report).len(), "{told}");
+        let alike = alike::kinds(&report.cases).iter().filter(|kind| kind.is_told_once()).count();
+        assert!(alike > 0 && told.matches(" more like it").count() == alike, "{told}");
         assert!(told.lines().all(|line| line.starts_with("::error file=cases/src/order.rs,line=")), "{told}");
         let written = summary(&report);
         assert!(!written.contains("<script") && !written.contains("](javascript"), "{written}");

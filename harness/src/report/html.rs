@@ -4,6 +4,7 @@
 //! never run; a content security policy keeps the page from fetching anything should both fail. The page works without
 //! JavaScript; the script only filters.
 
+mod kinds;
 mod matrix;
 mod timeline;
 
@@ -13,7 +14,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::folder::write_bytes_atomically;
 use super::text::{self, printable};
-use super::{CaseResult, FirmwareInfo, Report, ReportError, Start, Verdict, blame};
+use super::{CaseResult, FirmwareInfo, Report, ReportError, Start, Verdict};
 use crate::machine::{Accelerator, ClockKind};
 use crate::trace::Outcome;
 
@@ -92,7 +93,7 @@ pub fn page<'a>(report: &Report, out_dir: impl Into<Place<'a>>) -> Markup {
                 (matrix::by_platform(report))
                 (filter(report))
                 main {
-                    (shared(report))
+                    (kinds::kinds(report))
                     (flakes(report))
                     @for verdict in Verdict::ALL { (section(report, verdict, out_dir)) }
                     p #nothing hidden { "No case matches the filter." }
@@ -205,16 +206,6 @@ fn axes(report: &Report) -> Vec<(String, Vec<String>)> {
     several.map(|(axis, values)| (printable(axis), values.into_iter().map(printable).collect())).collect()
 }
 
-fn shared(report: &Report) -> Markup {
-    html! {
-        @if let Some(shared) = blame::shared_axes(&report.cases) {
-            p.hint { "All " (shared.failures) " failures share "
-                @for (axis, value) in &shared.values { code { (printable(axis)) "=" (printable(value)) } " " }
-                "and no case that passed does." }
-        }
-    }
-}
-
 fn flakes(report: &Report) -> Markup {
     html! {
         @if !report.flakes.is_empty() {
@@ -272,6 +263,7 @@ fn case_details(case: &CaseResult, report: &Report, (open, drawn): (bool, bool),
                 }
                 dl {
                     @if let Some(guest) = &case.guest { dt { "guest" } dd { (printable(guest)) } }
+                    @if let Some(end) = &case.end { dt { "end" } dd { (printable(end)) } }
                     @if let Some(id) = &case.known_issue { dt { "known issue" } dd { (issue_link(report, id)) } }
                     @if let Some(of) = &case.negative_of { dt { "control of" } dd { code { (printable(of)) } } }
                     dt { "axes" } dd { @for axis in &axes { span.tag { (axis) } } (clock(case)) }

@@ -26,6 +26,7 @@
 //! # Ok::<(), bootwright::report::ReportError>(())
 //! ```
 
+pub mod alike;
 pub mod blame;
 pub mod compare;
 mod error;
@@ -41,6 +42,7 @@ mod model;
 pub mod progress;
 mod qemu_info;
 pub mod qualify;
+mod reached;
 mod selection;
 pub mod text;
 
@@ -55,8 +57,9 @@ pub use folder::{CaseFolder, RESULT_FILE, STARTED_FILE};
 pub use json::{Course, gather};
 pub use key::{CaseKey, folder_name};
 pub use model::{
-    Attempt, CaseResult, FirmwareInfo, FirmwareKind, Flake, Host, KnownIssueInfo, PlatformInfo, Reached, Report,
-    SCHEMA, Start, Totals, Verdict, timestamp,
+    Attempt, CaseResult, FirmwareInfo, FirmwareKind, Flake, Host, KnownIssueInfo, PlatformInfo, Report, SCHEMA, Start,
+    Totals, Verdict, timestamp,
 };
 pub use qemu_info::{OtherQemu, QemuInfo};
+pub use reached::Reached;
 pub use selection::{Selection, Shard, ShardError};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CaseKey, OtherQemu, QemuInfo, Selection, Shard};
+use super::{CaseKey, OtherQemu, QemuInfo, Reached, Selection, Shard};
 use crate::machine::{Accelerator, ClockKind};
 use crate::platform::Platform;
 use crate::trace::Outcome;
@@ -169,6 +169,9 @@ pub struct CaseResult {
     /// What the guest was doing at the end, for example `running, halted in SeaBIOS after "No bootable device."`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guest: Option<String>,
+    /// The state that firmware stopped in, or else why the run ended too early: `no-bootable-device`, `loops`, `gave-up`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<String>,
     /// Seed of everything random in the case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
@@ -187,23 +190,6 @@ pub struct CaseResult {
     /// How far a medium that somebody else made came; left out for others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reached: Option<Reached>,
-}
-
-/// How far a medium that somebody else made came.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Reached {
-    /// `nothing`, `firmware`, `started`, `loader`, `kernel` or `userspace`.
-    pub stage: String,
-    /// The program that was recognised.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub program: Option<String>,
-    /// Its words; guest-controlled text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
-    /// What stopped it, where something said so; guest-controlled text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stopped: Option<String>,
 }
 
 impl CaseResult {
@@ -229,6 +215,7 @@ impl CaseResult {
             evidence: key.evidence(),
             detail: None,
             guest: None,
+            end: None,
             seed: None,
             negative_of: None,
             round: key.round,

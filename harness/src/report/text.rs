@@ -6,6 +6,8 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use super::alike::{self, Kind};
+use super::blame::SharedAxes;
 use super::{Attempt, CaseResult, Report, Totals, Verdict};
 use crate::process::shell_word;
 
@@ -15,6 +17,8 @@ const LONGEST: usize = 400;
 const LONGEST_REASON: usize = 4000;
 /// Where a workspace has its numbered runs.
 const RUNS: &str = "target/bootwright";
+/// Most cases that are named beside the one that stands for all that failed like it.
+const MOST_LIKE_IT: usize = 5;
 /// Most attempts that are written out.
 const MOST_ATTEMPTS: usize = 40;
 
@@ -189,16 +193,19 @@ pub fn summary(report: &Report) -> String {
     line
 }
 
-/// Everything a run says at its end: what is not as expected, in one line each, what the failures share, and the
-/// summary. Ends without a line feed.
+/// Everything a run says at its end: what is not as expected, in one line each or, where many are alike, in one line for
+/// all, what the failures share, and the summary. Ends without a line feed.
 pub fn closing(report: &Report) -> String {
     let mut text = String::new();
-    for verdict in [Verdict::Failed, Verdict::UnexpectedPass, Verdict::Broken] {
-        for case in report.cases.iter().filter(|case| case.verdict == verdict) {
+    let kinds = alike::kinds(&report.cases);
+    for kind in &kinds {
+        let told = if kind.is_told_once() { 1 } else { kind.cases.len() };
+        for case in &kind.cases[..told] {
             let reason = case.reason.as_deref().map(reason).unwrap_or_default();
-            let mut name = called(report, &case.id, &case.platform);
-            name += &case.round.map(|round| format!(" (round {round})")).unwrap_or_default();
-            writeln!(text, "{verdict:<16} {name}: {reason}").ok();
+            writeln!(text, "{:<16} {}: {reason}", case.verdict, round_of(report, case)).ok();
+        }
+        if kind.is_told_once() {
+            writeln!(text, "{:<16} {}", "", like_the_first(report, kind)).ok();
         }
     }
     for flake in &report.flakes {
@@ -208,10 +215,33 @@ pub fn closing(report: &Report) -> String {
     for warning in &report.warnings {
         writeln!(text, "{:<16} {}", "warning", reason(warning)).ok();
     }
-    if let Some(shared) = super::blame::shared_axes(&report.cases) {
+    let shared = super::blame::shared_axes(&report.cases);
+    // one kind that is all the failures there are has said it
+    let is_said =
+        |shared: &SharedAxes| kinds.iter().any(|kind| kind.is_told_once() && kind.shared.as_ref() == Some(shared));
+    if let Some(shared) = shared.filter(|shared| !is_said(shared)) {
         writeln!(text, "{shared}").ok();
     }
     text + &summary(report)
+}
+
+/// What a case is called in a run, with its round.
+fn round_of(report: &Report, case: &CaseResult) -> String {
+    let name = called(report, &case.id, &case.platform);
+    name + &case.round.map(|round| format!(" (round {round})")).unwrap_or_default()
+}
+
+/// `and 33 more like it: b, c and 31 others; all 34 share disk=nvme, and no pass has it`.
+pub(super) fn like_the_first(report: &Report, kind: &Kind<'_>) -> String {
+    let rest = &kind.cases[1..];
+    let named: Vec<String> = rest.iter().take(MOST_LIKE_IT).map(|case| round_of(report, case)).collect();
+    let others = match rest.len() - named.len() {
+        0 => String::new(),
+        1 => " and 1 other".to_owned(),
+        count => format!(" and {count} others"),
+    };
+    let shared = kind.shared.as_ref().map(|shared| format!("; all {} {}", kind.cases.len(), shared.words()));
+    format!("and {} more like it: {}{others}{}", rest.len(), named.join(", "), shared.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -308,6 +338,25 @@ mod tests {
         let text = closing(&report);
         let failed: Vec<&str> = text.lines().filter(|line| line.starts_with("failed ")).collect();
         assert!(!failed.is_empty() && failed.iter().all(|line| line.contains(" @")), "{text}");
+    }
+
+    #[test]
+    fn many_that_fail_alike_are_told_once_with_what_they_share() {
+        let mut report = super::super::sample::report(24);
+        for case in &mut report.cases {
+            let nvme = case.axes.get("disk").is_some_and(|disk| disk == "nvme");
+            case.verdict = if nvme { Verdict::Failed } else { Verdict::Passed };
+            case.reason = nvme.then(|| format!("expected \"{}\" booted, saw nothing", case.id));
+            (case.known_issue, case.end) = (None, None);
+        }
+        let failed = report.cases.iter().filter(|case| case.verdict == Verdict::Failed).count();
+        assert!(failed > alike::TOLD_ONE_BY_ONE, "{failed}");
+        let text = closing(&report);
+        assert_eq!(text.lines().filter(|line| line.starts_with("failed ")).count(), 1, "{text}");
+        let wanted = format!("and {} more like it: ", failed - 1);
+        let shared = format!("; all {failed} share disk=nvme, and no pass has it\n");
+        assert!(text.contains(&wanted) && text.contains(&shared), "{text}");
+        assert_eq!(text.matches("disk=nvme").count(), 1, "{text}");
     }
 
     #[test]

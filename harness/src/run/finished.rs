@@ -52,6 +52,8 @@ pub struct Finished {
     pub guest_state: String,
     /// The views of the boot order.
     pub views: Views,
+    /// Why the run came to its end, as reports have it: [`RunEnd::name`](crate::verdict::conclude::RunEnd::name).
+    pub end: Option<&'static str>,
     /// The run ended at a deadline of `Patience` and not by what the machine did.
     pub gave_up: bool,
     /// User and system time of its QEMUs, where it could be read.
@@ -83,6 +85,7 @@ impl Finished {
             clock: case.machine.clock(),
             guest_state: "never powered on".to_owned(),
             views: Views::default(),
+            end: None,
             gave_up: false,
             processor: None,
             start: Start::Cold(None),

@@ -269,6 +269,7 @@ fn run_prepared(
         clock: session.clock(),
         guest_state: seen.guest_state,
         views: seen.views,
+        end: end.name(),
         gave_up: end.gave_up(),
         processor: session.processor(),
         network_waited: session.network_waited(),

@@ -345,6 +345,8 @@ fn fill(result: &mut CaseResult, finished: &Finished) {
     result.guest_seconds = finished.guest.map(|guest| guest.as_secs_f64());
     result.booted = finished.trace.booted().map(str::to_owned);
     result.guest = Some(finished.guest_state.clone());
+    let terminal = finished.trace.terminal.as_ref().map(|terminal| terminal.name());
+    result.end = terminal.or(finished.end).map(str::to_owned);
     for attempt in &finished.trace.attempts {
         // under way at the end: it was waited for in vain
         let outcome = attempt.outcome.unwrap_or(Outcome::TimedOut);

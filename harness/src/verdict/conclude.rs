@@ -96,6 +96,21 @@ pub enum StepFault {
 }
 
 impl RunEnd {
+    /// The name used in reports; `None` where all that was waited for was seen, or the harness failed.
+    pub fn name(&self) -> Option<&'static str> {
+        match self {
+            RunEnd::Over | RunEnd::Broken { .. } => None,
+            RunEnd::GaveUp { .. } => Some("gave-up"),
+            RunEnd::QemuEnded { .. } => Some("qemu-ended"),
+            RunEnd::QemuStopped => Some("qemu-stopped"),
+            RunEnd::Starved { .. } => Some("starved"),
+            RunEnd::ResetLoop { .. } => Some("reset-loop"),
+            RunEnd::StandsStill(standstill) => Some(standstill.name()),
+            RunEnd::StepFailed { .. } => Some("step-failed"),
+            RunEnd::Refused { .. } => Some("refused"),
+        }
+    }
+
     /// Whether a signal ended QEMU.
     pub fn crashed(&self) -> bool {
         matches!(self, RunEnd::QemuEnded { exit, .. } if exit.signal.is_some())

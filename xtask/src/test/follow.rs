@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use bootwright::process;
+use bootwright::report::alike::Told;
 use bootwright::report::progress::{Event, Progress};
 use bootwright::report::{CaseResult, RESULT_FILE, Report, text};
 use bootwright::suite::Settings;
@@ -28,6 +29,8 @@ pub struct Follower {
     strict: bool,
     /// An id alone says not which case it is.
     several_platforms: bool,
+    /// Failures that were told whole.
+    told: Told,
     progress: Progress,
 }
 
@@ -41,7 +44,7 @@ impl Follower {
         progress.handle(Event::Total(total));
         let (out, run) = (out.dir.clone(), out.run.clone());
         let (strict, several_platforms) = (settings.strict, settings.several_platforms);
-        Follower { out, run, seen: 0, unexpected: 0, strict, several_platforms, progress }
+        Follower { out, run, seen: 0, unexpected: 0, strict, several_platforms, told: Told::default(), progress }
     }
 
     /// Runs the binary to its end, or ends it when a signal asks for that; true then.
@@ -126,8 +129,10 @@ impl Follower {
                 let Some(result) = result else { return };
                 self.unexpected += u32::from(!result.verdict.is_fine(self.strict));
                 let mut finished = Event::finished(&result, &self.run, &shown(&self.out));
-                if let Event::Finished { id: name, .. } = &mut finished {
+                if let Event::Finished { id: name, failure, .. } = &mut finished {
                     *name = id;
+                    let first = failure.as_ref().and_then(|_| self.told.note(&result));
+                    *failure = first.map(|first| format!("like {}", text::printable(first))).or(failure.take());
                 }
                 self.progress.handle(finished);
             }

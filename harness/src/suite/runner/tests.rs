@@ -44,6 +44,7 @@ fn finished(ended: Ended, trace: Trace) -> Finished {
         clock: Clock::Virtual { shift: 7 },
         guest_state: "running".to_owned(),
         views: Views::default(),
+        end: None,
         gave_up: false,
         processor: None,
         start: Start::Cold(None),
