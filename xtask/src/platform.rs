@@ -117,9 +117,9 @@ pub fn run(args: Args) -> Result<ExitCode, XtaskError> {
                 None => Platform::resolve_default(&options, &mut show_progress)?,
             };
             if json {
-                print(&format!("{:#}\n", as_json(&platform, &platform.qemu.capabilities()?)))?;
+                print(&format!("{:#}\n", as_json(&platform, &platform.qemu.capabilities)))?;
             } else {
-                print(&as_text(&platform, &platform.qemu.capabilities()?))?;
+                print(&as_text(&platform, &platform.qemu.capabilities))?;
             }
         }
         Action::Fetch { names, lock, fetching } => {
@@ -347,6 +347,7 @@ mod tests {
                 version: QemuVersion { major: 10, minor: 0, micro: 2 },
                 package: String::new(),
                 sandbox: true,
+                capabilities: Capabilities::default(),
                 sha256: "11".into(),
                 data_dirs: Vec::new(),
                 env: Vec::new(),

@@ -1,10 +1,14 @@
 //! What a platform and this host lack for a case.
 
+use std::path::PathBuf;
+
 use super::{flash, lab, loaders, tpm};
 use crate::case::Case;
 use crate::case::story::{Step, Story};
+use crate::machine::argv::{self, Files, Wiring};
+use crate::machine::layout::Layout;
 use crate::machine::{Firmware, Machine};
-use crate::platform::{Platform, QemuVersion};
+use crate::platform::{Capabilities, Platform, QemuVersion};
 
 /// What is lacking for a case, in words; `None` where nothing is.
 pub fn missing(case: &Case, platform: &Platform) -> Option<String> {
@@ -12,6 +16,7 @@ pub fn missing(case: &Case, platform: &Platform) -> Option<String> {
         .or_else(|| loaders::missing(&case.machine))
         .or_else(|| lab::missing(&case.machine))
         .or_else(|| tpm::missing(&case.machine))
+        .or_else(|| device_missing(case, &platform.qemu.capabilities))
         .or_else(|| commands_missing(&case.story, &platform.qemu.version))
         .or_else(|| network_missing(case, &platform.qemu.version))
         .or_else(|| flash::missing(&case.story, platform))
@@ -45,6 +50,25 @@ fn secure_boot_missing(platform: &Platform, brings_keys: bool) -> Option<String>
     }
 }
 
+/// What of the machines, with what is plugged in later, is not compiled into this QEMU.
+fn device_missing(case: &Case, has: &Capabilities) -> Option<String> {
+    let machines = [&case.machine].into_iter().chain(case.beside.as_ref().map(|(machine, _)| machine));
+    machines.into_iter().find_map(|machine| {
+        // one that cannot be laid out is refused with its own words
+        let layout = Layout::of(machine).ok()?;
+        let wiring = Wiring::ByHand { debugcon: PathBuf::new(), tpm: Some(PathBuf::new()) };
+        let mut argv = argv::argv(machine, &layout, &Files::default(), &wiring);
+        for (index, (device, placed)) in machine.devices.iter().zip(&layout.devices).enumerate() {
+            argv.extend(
+                argv::device_option(device, placed, index)
+                    .into_iter()
+                    .flat_map(|option| ["-device".to_owned(), option]),
+            );
+        }
+        has.missing(&argv)
+    })
+}
+
 /// What this QEMU lacks for the steps of a story.
 fn commands_missing(story: &Story, qemu: &QemuVersion) -> Option<String> {
     let lacks = story.steps.iter().any(Step::needs_overlays) && qemu.major < 6;
@@ -70,7 +94,7 @@ pub fn no_stream(qemu: &QemuVersion) -> Option<String> {
 mod tests {
     use super::*;
     use crate::lan::LanSpec;
-    use crate::machine::{Bridge, Network};
+    use crate::machine::{Bridge, Medium, Network, Tpm};
     use crate::verdict::Expectation;
 
     #[test]
@@ -91,6 +115,28 @@ mod tests {
         }
         let beside = case(Machine::pc(Firmware::SeaBios)).beside(ours.machine, Expectation::boots("a"));
         assert!(network_missing(&beside, &version(6, 2)).is_some());
+    }
+
+    #[test]
+    fn a_qemu_without_a_device_or_board_lacks_it_for_machines_that_have_it() {
+        let mut has = Capabilities::default();
+        let case = |machine| Case::new("a").machine(machine).expect(Expectation::boots("a"));
+        let nvme = case(Machine::q35(Firmware::SeaBios).nvme(Medium::bootable("a")));
+        assert_eq!(device_missing(&nvme, &has), None, "a QEMU that was not asked lacks nothing that is known");
+        has.machines.insert("q35".to_owned());
+        has.devices.extend(["isa-debug-exit", "isa-debugcon", "virtio-blk-pci"].map(str::to_owned));
+        assert_eq!(device_missing(&nvme, &has).as_deref(), Some("this QEMU has no device nvme"));
+        let on_pc = case(Machine::pc(Firmware::SeaBios).virtio_blk(Medium::bootable("a")));
+        assert_eq!(device_missing(&on_pc, &has).as_deref(), Some("this QEMU has no machine type pc"));
+        let fine = case(Machine::q35(Firmware::SeaBios).virtio_blk(Medium::bootable("a")));
+        assert_eq!(device_missing(&fine, &has), None);
+        let with_tpm = case(fine.machine.clone().tpm(Tpm::Crb));
+        assert_eq!(device_missing(&with_tpm, &has).as_deref(), Some("this QEMU has no device tpm-crb"));
+        let beside = fine.beside(on_pc.machine, Expectation::boots("a"));
+        assert!(device_missing(&beside, &has).is_some());
+        let mut absent = Machine::q35(Firmware::SeaBios).nvme(Medium::bootable("a"));
+        absent.devices[0].absent = true;
+        assert!(device_missing(&case(absent), &has).is_some(), "it is plugged in later");
     }
 
     #[test]

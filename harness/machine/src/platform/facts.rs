@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::architecture::Architecture;
+use super::capabilities::Capabilities;
 
 /// Everything that a virtual machine needs from the host to start, and nothing that it may change.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +46,8 @@ pub struct Qemu {
     pub package: String,
     /// The build takes `-sandbox on`: it was made with seccomp.
     pub sandbox: bool,
+    /// What was compiled in; empty where it was not asked.
+    pub capabilities: Capabilities,
     /// SHA-256 of `path`, lower-case hexadecimal.
     pub sha256: String,
     /// Data directories for `-L`, in search order; empty means QEMU's built-in ones.

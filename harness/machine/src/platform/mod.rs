@@ -14,6 +14,7 @@
 
 mod architecture;
 mod build_tree;
+mod capabilities;
 mod descriptor;
 mod distribution;
 mod error;
@@ -34,12 +35,12 @@ mod varstore;
 mod version;
 
 pub use architecture::Architecture;
+pub use capabilities::Capabilities;
 pub use distribution::{Family, Part, family};
 pub use error::PlatformError;
 pub use facts::{FirmwareFile, Ovmf, Platform, Qemu, QemuVersion};
 pub use name::PlatformName;
 pub use options::Options;
-pub use probe::Capabilities;
 pub use progress::Progress;
 pub use release::is_mirror;
 pub use surroundings::Surroundings;

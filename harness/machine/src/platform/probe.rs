@@ -7,59 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::error::PlatformError;
-use super::{Qemu, QemuVersion};
+use super::{Capabilities, Qemu, QemuVersion};
 use crate::process::Command;
 
 /// How long QEMU may take to describe itself. A healthy one needs 0.1 s; a cold disk or a loaded host a few seconds.
 const DESCRIBE_LIMIT: Duration = Duration::from_secs(30);
 
-/// What a QEMU build can do, as it says itself.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Capabilities {
-    /// Machine types and their aliases, for example `pc-q35-7.2`, `q35`.
-    pub machines: BTreeSet<String>,
-    /// Device models that can be given to `-device`, for example `virtio-blk-pci`.
-    pub devices: BTreeSet<String>,
-    /// Accelerators that were compiled in, for example `tcg`, `kvm`. No proof that the host lets them work.
-    pub accelerators: BTreeSet<String>,
-}
-
 impl Qemu {
-    /// Asks this QEMU what it can do; takes about 0.1 s.
-    ///
-    /// # Errors
-    ///
-    /// [`PlatformError::NotStarted`], [`PlatformError::TimedOut`] or [`PlatformError::Probe`] with what it wrote.
-    pub fn capabilities(&self) -> Result<Capabilities, PlatformError> {
-        let answers = ask(
-            self.to_command(),
-            &[
-                ("machines", json!({"execute": "query-machines"})),
-                (
-                    "devices",
-                    json!({"execute": "qom-list-types", "arguments": {"implements": "device", "abstract": false}}),
-                ),
-                ("accelerators", json!({"execute": "qom-list-types", "arguments": {"implements": "accel"}})),
-            ],
-        )?;
-        let names = |id: &str, keys: &[&str]| -> BTreeSet<String> {
-            let list = answers.get(id).and_then(Value::as_array).into_iter().flatten();
-            list.flat_map(|entry| keys.iter().filter_map(|key| entry.get(key)?.as_str()).map(str::to_owned)).collect()
-        };
-        Ok(Capabilities {
-            machines: names("machines", &["name", "alias"]),
-            devices: names("devices", &["name"]),
-            accelerators: names("accelerators", &["name"])
-                .iter()
-                .filter_map(|name| name.strip_suffix("-accel").map(str::to_owned))
-                .collect(),
-        })
-    }
-
     /// The command that starts this QEMU, with its leading arguments, environment and `-L` directories.
     pub(crate) fn to_command(&self) -> Command {
         let mut words = self.command.iter();
@@ -75,7 +32,7 @@ impl Qemu {
     ///
     /// # Errors
     ///
-    /// As [`Qemu::capabilities`].
+    /// [`PlatformError::NotStarted`], [`PlatformError::TimedOut`] or [`PlatformError::Probe`] with what it wrote.
     pub(crate) fn search_dirs(&self) -> Result<Vec<PathBuf>, PlatformError> {
         let mut command = self.to_command();
         command.args(["-L", "help"]);
@@ -100,6 +57,8 @@ pub(super) struct Build {
     pub package: String,
     /// It takes `-sandbox on`.
     pub sandbox: bool,
+    /// What was compiled in.
+    pub capabilities: Capabilities,
 }
 
 /// Version and package as QMP's `query-version` gives them; whether there is a sandbox by the options that it lists, since
@@ -111,6 +70,9 @@ pub(super) fn build(command: Command) -> Result<Build, PlatformError> {
         &[
             ("version", json!({"execute": "query-version"})),
             ("options", json!({"execute": "query-command-line-options"})),
+            ("machines", json!({"execute": "query-machines"})),
+            ("devices", json!({"execute": "qom-list-types", "arguments": {"implements": "device", "abstract": false}})),
+            ("accelerators", json!({"execute": "qom-list-types", "arguments": {"implements": "accel"}})),
         ],
     )?;
     let mut options = answers.get("options").and_then(Value::as_array).into_iter().flatten();
@@ -122,7 +84,24 @@ pub(super) fn build(command: Command) -> Result<Build, PlatformError> {
         return Err(PlatformError::Probe { program, problem, stderr: String::new() });
     };
     let package = answer.get("package").and_then(Value::as_str).unwrap_or_default().trim().to_owned();
-    Ok(Build { version: QemuVersion { major, minor, micro }, package, sandbox })
+    let capabilities = capabilities(&answers);
+    Ok(Build { version: QemuVersion { major, minor, micro }, package, sandbox, capabilities })
+}
+
+/// What the answers to the questions of [`build`] say.
+fn capabilities(answers: &BTreeMap<String, Value>) -> Capabilities {
+    let names = |id: &str, keys: &[&str]| -> BTreeSet<String> {
+        let list = answers.get(id).and_then(Value::as_array).into_iter().flatten();
+        list.flat_map(|entry| keys.iter().filter_map(|key| entry.get(key)?.as_str()).map(str::to_owned)).collect()
+    };
+    Capabilities {
+        machines: names("machines", &["name", "alias"]),
+        devices: names("devices", &["name"]),
+        accelerators: names("accelerators", &["name"])
+            .iter()
+            .filter_map(|name| name.strip_suffix("-accel").map(str::to_owned))
+            .collect(),
+    }
 }
 
 /// Starts `command` without a machine, sends `questions` and returns the `return` value of each by its id.
@@ -188,11 +167,15 @@ mod tests {
             echo 'not json at all'
             echo '{"return": {}}'
             echo '{"return": {"qemu": {"major": 11, "minor": 1, "micro": 3, "nano": 9}, "package": " (x) "}, "id": "version"}'
-            echo '{"return": [{"option": "novel"}, {"option": "sandbox", "parameters": []}], "id": "options"}'"#,
+            echo '{"return": [{"option": "novel"}, {"option": "sandbox", "parameters": []}], "id": "options"}'
+            echo '{"return": [{"name": "pc-i440fx-7.2", "alias": "pc"}], "id": "machines"}'
+            echo '{"return": [{"name": "nvme"}], "id": "devices"}'
+            echo '{"return": [{"name": "tcg-accel"}], "id": "accelerators"}'"#,
         );
         let build = build(command).unwrap();
         assert_eq!((build.version.to_string().as_str(), build.package.as_str()), ("11.1.3", "(x)"));
         assert!(build.sandbox);
+        assert!(build.capabilities.machines.contains("pc") && build.capabilities.accelerators.contains("tcg"));
     }
 
     #[test]
@@ -201,7 +184,10 @@ mod tests {
             r#"cat >/dev/null
             echo '{"QMP": {}}'
             echo '{"return": {"qemu": {"major": 7, "minor": 2, "micro": 0}}, "id": "version"}'
-            echo '{"return": [{"option": "smp-opts", "parameters": []}], "id": "options"}'"#,
+            echo '{"return": [{"option": "smp-opts", "parameters": []}], "id": "options"}'
+            echo '{"return": [{"name": "pc-i440fx-7.2", "alias": "pc"}], "id": "machines"}'
+            echo '{"return": [{"name": "nvme"}], "id": "devices"}'
+            echo '{"return": [{"name": "tcg-accel"}], "id": "accelerators"}'"#,
         );
         assert!(!build(command).unwrap().sandbox);
     }
@@ -225,7 +211,10 @@ mod tests {
     fn a_version_without_numbers_is_refused() {
         let (_dir, command) = fake(
             r#"cat >/dev/null; echo '{"QMP":{}}'; echo '{"return": {"qemu": "7"}, "id": "version"}'
-            echo '{"return": [], "id": "options"}'"#,
+            echo '{"return": [], "id": "options"}'
+            echo '{"return": [{"name": "pc-i440fx-7.2", "alias": "pc"}], "id": "machines"}'
+            echo '{"return": [{"name": "nvme"}], "id": "devices"}'
+            echo '{"return": [{"name": "tcg-accel"}], "id": "accelerators"}'"#,
         );
         assert!(build(command).map(|_| ()).unwrap_err().to_string().contains("wanted a version from query-version"));
     }

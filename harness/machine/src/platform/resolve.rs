@@ -8,7 +8,7 @@ use super::descriptor::{self, Descriptor, Descriptors};
 use super::error::PlatformError;
 use super::surroundings::{Surroundings, inside, tidy};
 use super::version::{self, UNKNOWN};
-use super::{Architecture, FirmwareFile, Ovmf, Platform, Qemu, QemuVersion, distribution, probe};
+use super::{Architecture, Capabilities, FirmwareFile, Ovmf, Platform, Qemu, QemuVersion, distribution, probe};
 
 /// A flash image is 4 MiB, an option ROM less; nothing much larger is read.
 pub(super) const IMAGE_LIMIT_BYTES: u64 = 64 << 20;
@@ -39,9 +39,11 @@ pub(super) fn describe(
 ) -> Result<Qemu, PlatformError> {
     let sha256 = version::sha256(&path)?;
     let version = QemuVersion { major: 0, minor: 0, micro: 0 };
-    let qemu = Qemu { command, path, version, package: String::new(), sandbox: false, sha256, data_dirs, env };
-    let probe::Build { version, package, sandbox } = probe::build(qemu.to_command())?;
-    Ok(Qemu { version, package, sandbox, ..qemu })
+    let capabilities = Capabilities::default();
+    let package = String::new();
+    let qemu = Qemu { command, path, version, package, sandbox: false, capabilities, sha256, data_dirs, env };
+    let probe::Build { version, package, sandbox, capabilities } = probe::build(qemu.to_command())?;
+    Ok(Qemu { version, package, sandbox, capabilities, ..qemu })
 }
 
 /// What of the descriptors' images and in QEMU's data directories serves their architecture.

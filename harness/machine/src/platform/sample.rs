@@ -13,6 +13,7 @@ pub fn platform(major: u32, minor: u32) -> Platform {
             version: QemuVersion { major, minor, micro: 0 },
             package: String::new(),
             sandbox: true,
+            capabilities: super::Capabilities::default(),
             sha256: String::new(),
             data_dirs: Vec::new(),
             env: Vec::new(),

@@ -10,7 +10,7 @@ use super::super::descriptor::{Descriptors, directories};
 use super::super::error::PlatformError;
 use super::super::resolve::{OvmfFiles, assemble, describe, found, locate, ovmf_of};
 use super::super::surroundings::{inside, tidy};
-use super::super::{Architecture, Ovmf, Platform, Progress, Qemu, QemuVersion};
+use super::super::{Architecture, Capabilities, Ovmf, Platform, Progress, Qemu, QemuVersion};
 use super::apt;
 use super::digests;
 use super::lock::Archive;
@@ -148,6 +148,7 @@ pub(super) fn platform(name: &str, tree: &Path, architecture: Architecture) -> R
         version: QemuVersion { major: 0, minor: 0, micro: 0 },
         package: String::new(),
         sandbox: false,
+        capabilities: Capabilities::default(),
         sha256: String::new(),
         data_dirs: Vec::new(),
         env: env.clone(),
