@@ -10,8 +10,8 @@ use bootwright::machine::{Board, Firmware};
 
 use crate::networks::ON_ARM;
 use crate::{
-    alone, bad_loader, drives, first_entry, http, installed, installer, isolation, nvram, order, places, prelaunch,
-    pxe, resets, strict, triples, unlisted, vars,
+    alone, bad_loader, drives, first_entry, http, installed, installer, isolation, migration, nvram, order, places,
+    prelaunch, pxe, resets, snapshot, strict, triples, unlisted, vars,
 };
 
 /// Why most of AAVMF's cases are in the full suite only.
@@ -56,6 +56,10 @@ pub fn cases() -> Vec<Case> {
     cases.extend(installed::on(FIRMWARE, BOARD));
     cases.extend(installer::on(FIRMWARE, BOARD));
     cases.extend(vars::on(FIRMWARE, BOARD));
+    cases.extend(migration::on(FIRMWARE, BOARD));
+    cases.extend(migration::nvram(FIRMWARE, BOARD));
+    cases.extend(snapshot::on(FIRMWARE, BOARD));
+    cases.extend(snapshot::nvram(FIRMWARE, BOARD));
     cases.extend(prelaunch::on(FIRMWARE, BOARD));
     cases.extend(pxe::uefi::on(ON_ARM));
     cases.extend(http::uefi::on(ON_ARM));

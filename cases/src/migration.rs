@@ -15,12 +15,21 @@ use crate::classes::COMBINATIONS;
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (firmware, board) in COMBINATIONS {
-        for passage in PASSAGES {
-            cases.extend(moved(firmware, board, passage));
-        }
+        cases.extend(on(firmware, board));
     }
-    cases.extend(PASSAGES.into_iter().flat_map(|passage| [false, true].map(|own| nvram_follows(passage, own))));
+    cases.extend(nvram(Firmware::Ovmf, Board::Q35));
     cases
+}
+
+/// What every firmware does alike.
+pub(crate) fn on(firmware: Firmware, board: Board) -> Vec<Case> {
+    PASSAGES.into_iter().flat_map(|passage| moved(firmware, board, passage)).collect()
+}
+
+/// What becomes of UEFI's variable store.
+pub(crate) fn nvram(firmware: Firmware, board: Board) -> Vec<Case> {
+    let each = |passage| [false, true].map(|own| nvram_follows((firmware, board), passage, own));
+    PASSAGES.into_iter().flat_map(each).collect()
 }
 
 /// How the state gets to the destination: sent to a QEMU that waits, or saved and restored.
@@ -83,13 +92,13 @@ fn moved(firmware: Firmware, board: Board, passage: &'static str) -> Vec<Case> {
 /// The BootOrder that the guest wrote on the source is in force at the destination, also where that has a variable store file
 /// of its own: the content of the flash travels with the memory.
 ///
-/// With a bootindex OVMF would write BootOrder anew at each boot, which is the control.
-fn nvram_follows(passage: &'static str, own_file: bool) -> Case {
-    let machine = Machine::q35(Firmware::Ovmf).virtio_blk(Medium::then("first", After::WriteBootOrder)).slot(4);
+/// With a bootindex UEFI firmware would write BootOrder anew at each boot, which is the control.
+fn nvram_follows((firmware, board): (Firmware, Board), passage: &'static str, own_file: bool) -> Case {
+    let machine = Machine::new(firmware, board).virtio_blk(Medium::then("first", After::WriteBootOrder)).slot(4);
     let machine = machine.virtio_blk(Medium::hanging("second")).slot(6);
     let to = destination(passage);
     let (file, to) = if own_file { ("own-file", to.own_nvram()) } else { ("same-file", to) };
-    Case::new(format!("migration::ovmf::q35::{passage}::nvram-in-{file}"))
+    Case::new(format!("migration::{}::{}::{passage}::nvram-in-{file}", firmware.name(), board.name()))
         .axis("passage", passage)
         .axis("nvram", file)
         .control(machine.clone().with_bootindex_of("first", 1))

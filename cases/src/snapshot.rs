@@ -15,21 +15,26 @@ use crate::classes::{COMBINATIONS, disks, opticals};
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (firmware, board) in COMBINATIONS {
-        cases.extend(before_the_guest_ran(firmware, board));
-        cases.extend(while_it_hangs(firmware, board));
-        cases.push(list_made_anew(firmware, board));
-        cases.extend([raw(firmware, board), unplugged(firmware, board)]);
+        cases.extend(on(firmware, board));
     }
     for board in [Board::Pc, Board::Q35] {
         cases.extend(classes(board));
         cases.push(in_the_menu(board));
     }
-    cases.extend(nvram());
+    cases.extend(nvram(Firmware::Ovmf, Board::Q35));
     let long = |case: Case| {
         let slow = case.machine.firmware == Firmware::Ovmf;
         case.long_if(slow, SLOW_OVMF)
     };
     cases.into_iter().map(long).collect()
+}
+
+/// What every firmware does alike.
+pub(crate) fn on(firmware: Firmware, board: Board) -> Vec<Case> {
+    let mut cases = before_the_guest_ran(firmware, board);
+    cases.extend(while_it_hangs(firmware, board));
+    cases.extend([list_made_anew(firmware, board), raw(firmware, board), unplugged(firmware, board)]);
+    cases
 }
 
 #[track_caller]
@@ -182,15 +187,16 @@ fn in_the_menu(board: Board) -> Case {
         .expect(Expectation::attempts(["first", "second"].map(booted)).menu(&LISTED).menu(&LISTED))
 }
 
-/// What the guest wrote to OVMF's variable store. With a bootindex OVMF would write BootOrder anew at each boot, which is the
-/// control.
-fn nvram() -> Vec<Case> {
+/// What the guest wrote to the variable store. With a bootindex UEFI firmware would write BootOrder anew at each boot, which is
+/// the control.
+pub(crate) fn nvram(firmware: Firmware, board: Board) -> Vec<Case> {
     let machine = || {
-        let machine = Machine::q35(Firmware::Ovmf).virtio_blk(Medium::then("first", After::WriteBootOrder)).slot(4);
+        let first = Medium::then("first", After::WriteBootOrder);
+        let machine = Machine::new(firmware, board).virtio_blk(first).slot(4);
         machine.virtio_blk(Medium::hanging("second")).slot(6)
     };
     let case = |what: &str, machine: Machine, story: Story, laps: &[&str]| {
-        case(Firmware::Ovmf, Board::Q35, &format!("nvram::{what}"))
+        case(firmware, board, &format!("nvram::{what}"))
             .axis("written", what)
             .control(machine.clone().with_bootindex_of("first", 1))
             .machine(machine)
