@@ -16,7 +16,7 @@ use std::time::Instant;
 use bootwright::case::Suite;
 use bootwright::platform::Platform;
 use bootwright::report::{self, CaseKey, Course, Report};
-use bootwright::suite::{Job, Runner, Settings};
+use bootwright::suite::{Amount, Job, Runner, Settings};
 use bootwright::verdict::known_issues::KnownIssues;
 
 use crate::XtaskError;
@@ -61,6 +61,8 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
         accelerator: args.accel,
         mirror: args.mirror.clone(),
         several_platforms: several,
+        // each was named by its user
+        all_hangs: true,
         ..Settings::new(out.dir.clone())
     };
     run.seed = Some(settings.seed);
@@ -100,7 +102,7 @@ fn boot_all(jobs: &[Job], platforms: &[Platform], settings: &Settings, at_once: 
         .iter()
         .map(|platform| {
             let settings = Settings { platform: Some(platform.name.clone()), ..settings.clone() };
-            Runner::new(settings, KnownIssues::default(), jobs.len())
+            Runner::new(settings, KnownIssues::default(), Amount { all: jobs.len(), uefi: jobs.len() })
         })
         .collect();
     let all: Vec<(&Runner, &Platform, &Job)> = runners

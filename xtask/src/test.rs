@@ -76,6 +76,10 @@ pub struct Args {
     /// Begin no further case after N that are not as expected
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_fail: Option<u32>,
+    /// Run every case of a firmware whose guests hang, however long that takes [default: once hangs have cost as much as the run
+    /// should take, the firmware's other cases are skipped]
+    #[arg(long)]
+    all_hangs: bool,
     /// A skipped case fails the run; always so where the environment has CI
     #[arg(long)]
     strict: bool,
@@ -313,6 +317,7 @@ fn settings(args: &Args) -> Settings {
         mirror: args.mirror.clone(),
         known_issues: args.known_issues.clone(),
         max_fail: args.max_fail(),
+        all_hangs: args.all_hangs,
         warm: if args.warm { WarmChoice::Always } else { WarmChoice::Never },
         ..unset
     }

@@ -76,7 +76,7 @@ impl Finished {
         Some(Failure::new(reason, self.trace.booted(), terminal))
     }
 
-    pub(super) fn without_guest(case: &Case, ended: Ended) -> Finished {
+    pub(crate) fn without_guest(case: &Case, ended: Ended) -> Finished {
         Finished {
             ended,
             trace: Trace::default(),

@@ -13,6 +13,7 @@
 //! ```
 
 mod choice;
+mod hangs;
 mod jobs;
 mod question;
 mod room;
@@ -33,7 +34,7 @@ use choice::{chosen, read_known_issues, selected, settings};
 
 pub use jobs::{Job, Listed, jobs};
 pub use question::{Catalogue, Question};
-pub use runner::{Runner, default_platform};
+pub use runner::{Amount, Runner, default_platform};
 pub use settings::{AcceleratorChoice, Settings, SettingsError, Wanted, WarmChoice, imitates_fixed_prelaunch};
 
 /// Name of the file in the output directory that lists a run's tests.
@@ -89,8 +90,9 @@ fn run(cases: Vec<Case>, known_issues: &str) -> Result<ExitCode, String> {
             selected(cases, &settings, &names)
         }
     };
-    let uefi = jobs.iter().filter(|job| job.selected && job.case.machine.firmware == Firmware::Ovmf).count();
-    let runner = Arc::new(Runner::new(settings, known_issues, uefi));
+    let selected = jobs.iter().filter(|job| job.selected);
+    let uefi = selected.clone().filter(|job| job.case.machine.firmware == Firmware::Ovmf).count();
+    let runner = Arc::new(Runner::new(settings, known_issues, Amount { all: selected.count(), uefi }));
     let trials = jobs.into_iter().map(|job| {
         let runner = runner.clone();
         let (name, ignored) = (job.name(), !job.selected);

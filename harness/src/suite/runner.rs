@@ -19,6 +19,7 @@ use crate::verdict::known_issues::{self, Classification, FailureFacts, KnownIssu
 use crate::verdict::{Expectation, one_of, reach};
 use crate::warm::WarmBases;
 
+use super::hangs::Hangs;
 use super::jobs::Job;
 use super::room::{Needs, Room};
 use super::settings::{Settings, WarmChoice};
@@ -34,6 +35,15 @@ enum NoPlatform {
     Broken(String),
 }
 
+/// How many jobs there are to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Amount {
+    /// In all.
+    pub all: usize,
+    /// With OVMF.
+    pub uefi: usize,
+}
+
 /// Runs jobs on the platform of the settings, which is resolved at the first job of an architecture.
 pub struct Runner {
     settings: Settings,
@@ -47,21 +57,24 @@ pub struct Runner {
     unexpected: AtomicU32,
     /// Where its guests are known to hang.
     known_loops: KnownLoops,
+    /// What those cost that hung.
+    hangs: Hangs,
     /// What machines may start from instead of a reset.
     bases: Option<Arc<dyn Bases>>,
 }
 
 impl Runner {
     /// A runner that has not looked at the host yet, for so many jobs: a base for warm starts is not made for a few.
-    pub fn new(settings: Settings, known_issues: KnownIssues, jobs: usize) -> Runner {
+    pub fn new(settings: Settings, known_issues: KnownIssues, jobs: Amount) -> Runner {
         let bases = match settings.warm {
             WarmChoice::Never => None,
-            WarmChoice::Worth => WarmBases::of_this_user(jobs >= WORTH_A_BASE),
+            WarmChoice::Worth => WarmBases::of_this_user(jobs.uefi >= WORTH_A_BASE),
             WarmChoice::Always => WarmBases::of_this_user(true),
         };
         let bases = bases.map(|bases| Arc::new(bases) as Arc<dyn Bases>);
         Runner {
             bases,
+            hangs: Hangs::new(settings.all_hangs, jobs.all),
             settings,
             known_issues,
             platforms: Default::default(),
@@ -118,7 +131,7 @@ impl Runner {
     }
 
     fn result(&self, job: &Job, key: &CaseKey, folder: &CaseFolder) -> CaseResult {
-        let architecture = job.case.machine.board.facts().architecture;
+        let (architecture, firmware) = (job.case.machine.board.facts().architecture, job.case.machine.firmware);
         let platform = self.platforms[architecture as usize].get_or_init(|| resolve(&self.settings, architecture));
         let not_run = |verdict, reason: &str| {
             let mut result = CaseResult::new(key, verdict);
@@ -135,10 +148,13 @@ impl Runner {
             let reason = format!("KVM runs no {architecture} guest on this host: take --accel tcg or auto");
             return not_run(Verdict::Skipped, &reason);
         }
+        if let Some(reason) = self.hangs.enough_of(firmware) {
+            return not_run(Verdict::Skipped, &reason);
+        }
         let options = Options {
             folder: folder.path().to_path_buf(),
             seed: self.settings.seed.wrapping_add(u64::from(job.round.unwrap_or(0)) << 32),
-            accelerator: self.accelerator(job.case.machine.firmware, platform),
+            accelerator: self.accelerator(firmware, platform),
             clock: self.settings.clock,
             keep: self.settings.keep,
             prelaunch_double: self.settings.prelaunch_double,
@@ -152,6 +168,9 @@ impl Runner {
             false => run(&job.case, platform, &options),
         };
         let mut result = self.classify(job, key, platform, &finished);
+        if result.verdict == Verdict::Failed {
+            self.hangs.note(&result.id, firmware, &finished);
+        }
         result.accel = Some(options.accelerator);
         result.seed = Some(options.seed);
         result
@@ -346,7 +365,8 @@ fn fill(result: &mut CaseResult, finished: &Finished) {
     result.booted = finished.trace.booted().map(str::to_owned);
     result.guest = Some(finished.guest_state.clone());
     let terminal = finished.trace.terminal.as_ref().map(|terminal| terminal.name());
-    result.end = terminal.or(finished.end).map(str::to_owned);
+    let standstill = finished.trace.standstill.as_ref().map(|standstill| standstill.name());
+    result.end = terminal.or(standstill).or(finished.end).map(str::to_owned);
     for attempt in &finished.trace.attempts {
         // under way at the end: it was waited for in vain
         let outcome = attempt.outcome.unwrap_or(Outcome::TimedOut);

@@ -49,6 +49,8 @@ pub struct Settings {
     pub known_issues: Option<PathBuf>,
     /// `BOOTWRIGHT_MAX_FAIL`: no further case begins after so many that are not as expected.
     pub max_fail: Option<u32>,
+    /// `BOOTWRIGHT_ALL_HANGS`: cases of a firmware whose guests hang are run however long that takes.
+    pub all_hangs: bool,
     /// `BOOTWRIGHT_WARM`: `never` (default), `worth` or `always`: whether machines with OVMF may start from a proven state.
     pub warm: WarmChoice,
 }
@@ -92,6 +94,7 @@ impl Settings {
             case_files: Vec::new(),
             known_issues: None,
             max_fail: None,
+            all_hangs: false,
             warm: WarmChoice::Never,
         }
     }
@@ -124,6 +127,7 @@ impl Settings {
             case_files: parse::<Paths>(CASE_FILES, get(CASE_FILES))?.map(|paths| paths.0).unwrap_or_default(),
             known_issues: path(KNOWN_ISSUES),
             max_fail: parse::<Count>(MAX_FAIL, get(MAX_FAIL))?.map(|count| count.0),
+            all_hangs: flag(ALL_HANGS),
             warm: parse(WARM, get(WARM))?.unwrap_or(unset.warm),
             ..unset
         })
@@ -152,6 +156,7 @@ impl Settings {
             (SELECTION, path(&self.selection)),
             (CASE_FILES, as_list(&self.case_files)),
             (KNOWN_ISSUES, path(&self.known_issues)),
+            (ALL_HANGS, flag(self.all_hangs)),
             (WARM, self.warm.to_string()),
             (MAX_FAIL, word(self.max_fail.as_ref().map(|count| count as &dyn Display))),
         ]
@@ -176,6 +181,7 @@ const SELECTION: &str = "BOOTWRIGHT_SELECTION";
 const CASE_FILES: &str = "BOOTWRIGHT_CASE_FILES";
 const KNOWN_ISSUES: &str = "BOOTWRIGHT_KNOWN_ISSUES";
 const WARM: &str = "BOOTWRIGHT_WARM";
+const ALL_HANGS: &str = "BOOTWRIGHT_ALL_HANGS";
 const MAX_FAIL: &str = "BOOTWRIGHT_MAX_FAIL";
 
 fn parse<T>(variable: &'static str, found: Option<String>) -> Result<Option<T>, SettingsError>
@@ -374,6 +380,7 @@ mod tests {
             case_files: vec!["a.toml".into(), "b:c, d".into()],
             known_issues: Some("issues.toml".into()),
             max_fail: Some(3),
+            all_hangs: true,
             warm: WarmChoice::Always,
         };
         let real = Settings { clock: Some(Clock::Real), suite: Suite::Default, ..plain.clone() };

@@ -10,7 +10,7 @@ use bootwright::case::Suite;
 use bootwright::platform::{self, Architecture, Platform, PlatformName};
 use bootwright::report::progress::{Event, Progress};
 use bootwright::report::{self, CaseKey, CaseResult, Course, RESULT_FILE, Report, Selection};
-use bootwright::suite::{self, Job, Runner, Settings};
+use bootwright::suite::{self, Amount, Job, Runner, Settings};
 use bootwright::trace::Trace;
 use bootwright::verdict::known_issues::KnownIssues;
 
@@ -74,6 +74,8 @@ pub fn run(args: &Args, asked: &[Asked]) -> Result<Ran, XtaskError> {
         keep: args.keep,
         mirror: args.mirror.clone(),
         several_platforms: names(args).len() > 1,
+        // each is a step on the way to what is wrong with one guest
+        all_hangs: true,
         ..unset
     };
     let present: BTreeSet<Architecture> = platforms.iter().map(|platform| platform.architecture).collect();
@@ -95,7 +97,8 @@ pub fn run(args: &Args, asked: &[Asked]) -> Result<Ran, XtaskError> {
     let progress = Mutex::new(progress);
     for name in &names {
         let settings = Settings { platform: Some(name.clone()), ..settings.clone() };
-        let runner = Runner::new(settings.clone(), known_issues.clone(), jobs.len());
+        let amount = Amount { all: jobs.len(), uefi: jobs.len() };
+        let runner = Runner::new(settings.clone(), known_issues.clone(), amount);
         run_all(&runner, &jobs, threads, |job| {
             let key = key(job, name, settings.several_platforms);
             let result = std::fs::read(out.dir.join(key.evidence()).join(RESULT_FILE));

@@ -91,7 +91,7 @@ fn classify(id: &str, control: bool, qemu: u32, finished: &Finished) -> CaseResu
         several_platforms: false,
     };
     let issues = KnownIssues::parse(ISSUES, "known-issues.toml").unwrap();
-    let runner = Runner::new(Settings::read(|_| None).unwrap(), issues, 1);
+    let runner = Runner::new(Settings::read(|_| None).unwrap(), issues, Amount { all: 1, uefi: 0 });
     runner.classify(&job, &key, &platform(qemu), finished)
 }
 
@@ -170,7 +170,9 @@ fn a_platform_that_cannot_be_resolved_breaks_the_case_and_is_named() {
         _ => None,
     });
     let job = Job { case: case("synthetic::free").into(), control: false, round: None, selected: true };
-    let text = Runner::new(settings.unwrap(), KnownIssues::parse("", "none").unwrap(), 1).run(&job).unwrap_err();
+    let text = Runner::new(settings.unwrap(), KnownIssues::parse("", "none").unwrap(), Amount { all: 1, uefi: 0 })
+        .run(&job)
+        .unwrap_err();
     assert!(text.contains("/nonexistent/acme.toml"), "{text}");
     let events = std::fs::read_to_string(out.path().join("events.jsonl")).unwrap();
     assert!(events.contains("\"verdict\":\"broken\""), "{events}");
