@@ -113,20 +113,49 @@ const BUSY_SHARE: u32 = 80;
 /// Looks that are kept: minutes of them, also where there are several a second.
 const KEPT: usize = 512;
 
-/// Places at which guests of one run were proven to loop for ever, by firmware, for those that come there later.
-#[derive(Clone, Debug, Default)]
-pub struct KnownLoops(Arc<Mutex<Vec<(Firmware, u64)>>>);
+/// What images of UEFI firmware are loaded at multiples of, and by how much the same loop is apart in two machines (edk2's
+/// `CoreLoadPeImage` in `MdeModulePkg/Core/Dxe/Image/Image.c` allocates pages).
+const PAGE: u64 = 4096;
 
-impl KnownLoops {
-    fn knows(&self, firmware: Firmware, at: u64) -> bool {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.iter().any(|(of, known)| *of == firmware && known.abs_diff(at) <= LOOP_BYTES)
+/// Loops in which guests of one run were proven to stay for ever, by firmware, for those that come there later.
+#[derive(Clone, Debug, Default)]
+pub struct KnownLoops(Arc<Mutex<Vec<KnownLoop>>>);
+
+/// A loop, by the addresses at which its guest was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct KnownLoop {
+    firmware: Firmware,
+    at: u64,
+    /// Lowest and highest offset in a page.
+    offsets: (u64, u64),
+}
+
+impl KnownLoop {
+    /// Of the addresses at which a guest was seen, the last of them first; there is one at least.
+    fn of(firmware: Firmware, seen: &[u64]) -> Option<KnownLoop> {
+        let offsets = || seen.iter().map(|at| at % PAGE);
+        Some(KnownLoop { firmware, at: *seen.first()?, offsets: (offsets().min()?, offsets().max()?) })
     }
 
-    fn add(&self, firmware: Firmware, at: u64) {
+    /// Whether another guest is in the same loop. Where UEFI firmware has a driver depends on the machine's devices, but not where
+    /// in a page its code is.
+    fn is_met_by(&self, other: &KnownLoop) -> bool {
+        let (low, high) = self.offsets;
+        let at_another_base = self.firmware.is_uefi() && low <= other.offsets.0 && other.offsets.1 <= high;
+        self.firmware == other.firmware && (self.at.abs_diff(other.at) <= LOOP_BYTES || at_another_base)
+    }
+}
+
+impl KnownLoops {
+    fn knows(&self, found: &KnownLoop) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().any(|known| known.is_met_by(found))
+    }
+
+    fn add(&self, found: KnownLoop) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() < KEPT && !known.contains(&(firmware, at)) {
-            known.push((firmware, at));
+        if known.len() < KEPT && !known.contains(&found) {
+            known.push(found);
         }
     }
 }
@@ -231,16 +260,19 @@ impl Stillness {
         if processor.halted == Some(true) {
             return None;
         }
-        let here = |sample: &&Sample| sample.processors.first().is_some_and(|other| is_near(other, processor));
-        let there = self.looks.iter().filter(here).count();
+        let near =
+            |sample: &Sample| sample.processors.first().filter(|one| is_near(one, processor)).map(|one| one.next);
+        let here: Vec<u64> = self.looks.iter().rev().filter_map(near).collect();
+        let there = here.len();
         let (at, used) = (processor.next, last.processor.saturating_sub(self.looks.front()?.processor));
-        let known = self.limits.computes.is_some() && self.known.knows(self.firmware, at);
+        let found = KnownLoop::of(self.firmware, &here)?;
+        let known = self.limits.computes.is_some() && self.known.knows(&found);
         let needed = if known { KNOWN_LOOP } else { self.limits.loops };
         if self.looks.len() < LOOP_LOOKS || there * 100 < self.looks.len() * LOOP_SHARE || used < needed {
             return None;
         }
         if !known {
-            self.known.add(self.firmware, at);
+            self.known.add(found);
         }
         Some(Standstill::Loops { at })
     }

@@ -121,6 +121,22 @@ fn a_loop_that_was_proven_once_is_known_again() {
 }
 
 #[test]
+fn a_loop_of_uefi_firmware_is_known_again_where_its_driver_was_loaded_elsewhere() {
+    let loops = KnownLoops::default();
+    let bench = || Bench::of(Stillness::new(known(), Firmware::Ovmf, loops.clone()));
+    let at = |base: u64| move |number: u32| processor(base + 0x943 + u64::from(number % 3) * 5, &[1, 2]);
+    let quick = SECOND / 8;
+    bench().until(60, SECOND, at(0x06a1_a000)).unwrap();
+    let (_, look) = bench().until(20, quick, at(0x0712_3000)).unwrap();
+    assert_eq!(look, LOOP_LOOKS as u32);
+    assert_eq!(bench().until(20, quick, at(0x0712_3010)), None, "other code");
+    let wider = |number: u32| processor(0x0712_3943 + u64::from(number % 3) * 9, &[1, 2]);
+    assert_eq!(bench().until(20, quick, wider), None, "more than the known loop");
+    let bios = Bench::knowing(known(), loops.clone()).until(20, quick, at(0x0712_3000));
+    assert_eq!(bios, None, "other firmware");
+}
+
+#[test]
 fn an_idle_guest_stands_still_when_its_own_clock_says_so() {
     let mut bench = Bench::new(known());
     for half_minutes in 0..5 {

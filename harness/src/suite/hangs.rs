@@ -7,7 +7,7 @@ use crate::machine::Firmware;
 use crate::run::{Ended, Finished};
 
 /// Host time that hangs may cost a run of few cases, over all its jobs.
-const LEAST: Duration = Duration::from_secs(120);
+const LEAST: Duration = Duration::from_secs(300);
 /// The same for each case of a longer run: about what a case of the default suite takes, so that a red run takes at most twice
 /// the time of a green one.
 const A_CASE: Duration = Duration::from_millis(750);
@@ -92,10 +92,10 @@ mod tests {
         let hangs = Hangs::new(false, 10);
         for (index, id) in ["a", "b", "c"].into_iter().enumerate() {
             assert_eq!(hangs.enough_of(Firmware::Ovmf), None, "{index}");
-            hangs.note(id, Firmware::Ovmf, &hung(41));
+            hangs.note(id, Firmware::Ovmf, &hung(101));
         }
         let wanted =
-            "3 guests of ovmf hung before it, a first, and hangs took 123 s in all; --all-hangs runs it nevertheless";
+            "3 guests of ovmf hung before it, a first, and hangs took 303 s in all; --all-hangs runs it nevertheless";
         assert_eq!(hangs.enough_of(Firmware::Ovmf).as_deref(), Some(wanted));
         assert_eq!(hangs.enough_of(Firmware::SeaBios), None);
     }
