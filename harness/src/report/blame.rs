@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 
 use super::{CaseResult, Verdict};
 
+/// Most values of an axis that tell failures from passes.
+const MOST_VALUES: usize = 8;
+
 /// The smallest set of axis values that all failures share and no pass has.
 ///
 /// `None` where fewer than two cases failed, or where every shared set also holds of a case that passed: then the
@@ -28,8 +31,32 @@ pub fn shared_axes(cases: &[CaseResult]) -> Option<SharedAxes> {
     shared_by(&failures, cases)
 }
 
-/// The same of some failures among all cases of a run.
+/// The same of some failures among all cases of a run; where no set of values is theirs alone, the axis of which each has one
+/// of a few values that no pass has.
 pub fn shared_by(failures: &[&CaseResult], cases: &[CaseResult]) -> Option<SharedAxes> {
+    smallest_set(failures, cases).or_else(|| separating_axis(failures, cases))
+}
+
+fn separating_axis(failures: &[&CaseResult], cases: &[CaseResult]) -> Option<SharedAxes> {
+    let passed = |case: &&CaseResult| matches!(case.verdict, Verdict::Passed | Verdict::UnexpectedPass);
+    let passes: Vec<&CaseResult> = cases.iter().filter(passed).collect();
+    let told = |axis: &str| -> Option<BTreeSet<&str>> {
+        let values: BTreeSet<&str> =
+            failures.iter().map(|case| case.axes.get(axis).map(String::as_str)).collect::<Option<_>>()?;
+        let has_one = |pass: &&&CaseResult| pass.axes.get(axis).is_some_and(|value| values.contains(value.as_str()));
+        let others = passes.iter().any(|pass| pass.axes.contains_key(axis));
+        (others && !passes.iter().any(|pass| has_one(&pass)) && values.len() <= MOST_VALUES).then_some(values)
+    };
+    // several failures of one value at least: a list of the failures explains nothing
+    let axes = failures.first()?.axes.keys();
+    let found =
+        axes.filter_map(|axis| Some((axis, told(axis)?))).filter(|(_, values)| values.len() * 2 <= failures.len());
+    let (axis, values) = found.min_by_key(|(_, values)| values.len())?;
+    let words = values.into_iter().collect::<Vec<_>>().join(" or ");
+    Some(SharedAxes { failures: failures.len(), values: vec![(axis.clone(), words)] })
+}
+
+fn smallest_set(failures: &[&CaseResult], cases: &[CaseResult]) -> Option<SharedAxes> {
     let (first, rest) = failures.split_first()?;
     if rest.is_empty() {
         return None;
@@ -129,6 +156,20 @@ mod tests {
             case(&[("disk", "nvme")], Verdict::Passed),
         ];
         assert_eq!(shared_axes(&cases), None);
+    }
+
+    #[test]
+    fn an_axis_tells_failures_from_passes_by_a_few_of_its_values() {
+        let first = |value: &str, verdict| case(&[("first", value), ("machine", "pc")], verdict);
+        let failed = ["blank", "blank", "absent", "absent"].map(|value| first(value, Verdict::Failed));
+        let mut cases = failed.to_vec();
+        cases.push(first("bootable", Verdict::Passed));
+        let shared = shared_axes(&cases).unwrap();
+        assert_eq!(shared.to_string(), "all 4 failures share first=absent or blank, and no pass has it");
+        cases.push(first("blank", Verdict::Passed));
+        assert_eq!(shared_axes(&cases), None, "a pass has one of the values");
+        let each_its_own = [first("a", Verdict::Failed), first("b", Verdict::Failed), first("c", Verdict::Passed)];
+        assert_eq!(shared_axes(&each_its_own), None, "a list of the failures explains nothing");
     }
 
     #[test]
