@@ -262,6 +262,10 @@ fn case_details(case: &CaseResult, report: &Report, (open, drawn): (bool, bool),
                     pre { (detail.lines().take(200).map(printable).collect::<Vec<_>>().join("\n")) }
                 }
                 dl {
+                    @if !case.devices.is_empty() {
+                        dt { "devices" }
+                        dd { @for device in &case.devices { div { code { (printable(device)) } } } }
+                    }
                     @if let Some(guest) = &case.guest { dt { "guest" } dd { (printable(guest)) } }
                     @if let Some(end) = &case.end { dt { "end" } dd { (printable(end)) } }
                     @if let Some(id) = &case.known_issue { dt { "known issue" } dd { (issue_link(report, id)) } }

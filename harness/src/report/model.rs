@@ -163,6 +163,9 @@ pub struct CaseResult {
     pub attempts: Vec<Attempt>,
     /// Evidence folder relative to the run's output directory, with `/`.
     pub evidence: String,
+    /// The devices of a machine whose case did not pass, as it was laid out: name and QEMU's `-device`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<String>,
     /// More lines for a failure text, in display order; guest-controlled text is possible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
@@ -213,6 +216,7 @@ impl CaseResult {
             booted: None,
             attempts: Vec::new(),
             evidence: key.evidence(),
+            devices: Vec::new(),
             detail: None,
             guest: None,
             end: None,

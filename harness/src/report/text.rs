@@ -107,6 +107,7 @@ pub fn failure(case: &CaseResult, run: &str, out_dir: &str) -> String {
     }
     field(&mut text, "attempts", &lines);
     field(&mut text, "booted", &case.booted.iter().map(|name| printable(name)).collect::<Vec<_>>());
+    field(&mut text, "devices", &case.devices.iter().map(|device| printable(device)).collect::<Vec<_>>());
     field(&mut text, "guest", &case.guest.iter().map(|state| printable(state)).collect::<Vec<_>>());
     field(&mut text, "detail", &case.detail.iter().flat_map(|lines| lines.lines()).map(printable).collect::<Vec<_>>());
     field(&mut text, "known issue", &case.known_issue.iter().map(|id| printable(id)).collect::<Vec<_>>());

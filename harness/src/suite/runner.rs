@@ -9,6 +9,8 @@ use std::sync::{Arc, OnceLock};
 use serde_json::json;
 
 use crate::case::Case;
+use crate::machine::argv::device_option;
+use crate::machine::layout::Layout;
 use crate::machine::{Accelerator, Board, Firmware, Machine, Medium, Nic, OptionRom};
 use crate::platform::{self, Architecture, Platform, PlatformError, PlatformName};
 use crate::process::is_ending;
@@ -168,6 +170,9 @@ impl Runner {
             false => run(&job.case, platform, &options),
         };
         let mut result = self.classify(job, key, platform, &finished);
+        if !matches!(result.verdict, Verdict::Passed | Verdict::Skipped) {
+            result.devices = devices(&job.case.machine);
+        }
         if result.verdict == Verdict::Failed {
             self.hangs.note(&result.id, firmware, &finished);
         }
@@ -345,6 +350,17 @@ fn reached(trace: &Trace) -> report::Reached {
         text: furthest.map(|sighting| sighting.text.clone()),
         stopped: reach::why_not_further(trace),
     }
+}
+
+/// The devices of a machine by their names, each with the words that QEMU has for it.
+fn devices(machine: &Machine) -> Vec<String> {
+    let Ok(layout) = Layout::of(machine) else { return Vec::new() };
+    let each = machine.devices.iter().zip(&layout.devices).enumerate();
+    each.filter_map(|(index, (device, placed))| {
+        let name = machine.name_of(index).map_or_else(|| placed.id.clone(), |name| name.to_string());
+        Some(format!("{name}: {}", device_option(device, placed, index)?))
+    })
+    .collect()
 }
 
 fn fill(result: &mut CaseResult, finished: &Finished) {

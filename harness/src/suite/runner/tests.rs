@@ -193,3 +193,13 @@ fn ipxe_takes_part_where_a_card_has_its_rom() {
     let without = Platform { option_roms: Vec::new(), ..platform.clone() };
     assert_eq!(firmware_versions(&without, &machine().nic("virtio-net-pci", Some(0))).len(), 1);
 }
+
+#[test]
+fn a_device_is_told_by_its_name_and_by_qemus_words() {
+    let machine = Machine::pc(Firmware::SeaBios).virtio_blk(Medium::bootable("disk")).bootindex(1);
+    let machine = machine.nic("e1000", None).slot(5);
+    let told = devices(&machine);
+    assert!(told[0].starts_with("disk: virtio-blk-pci,") && told[0].contains("bootindex=1"), "{told:?}");
+    assert!(told[1].starts_with("nic0: e1000,") && told[1].contains("addr=0x5"), "{told:?}");
+    assert!(devices(&machine.floppy(Medium::bootable("disk"))).is_empty(), "two of one name have no place");
+}
