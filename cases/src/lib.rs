@@ -28,6 +28,7 @@ mod places;
 mod prelaunch;
 mod pxe;
 mod resets;
+mod s390x;
 mod secure_boot;
 mod snapshot;
 mod strict;
@@ -78,6 +79,7 @@ pub fn all() -> Vec<Case> {
         ("network boot over a real bridge, firewall and servers", bridge::cases()),
         ("what users reported of their virtual machines", field::cases()),
         ("AAVMF on aarch64 does what OVMF does", aarch64::cases()),
+        ("s390-ccw loads from the disk or network that comes first in the order", s390x::cases()),
         ("what firmware measures into a TPM 2.0 is what happened", tpm::cases()),
     ];
     let about = |about: &str, mut case: Case| {

@@ -70,7 +70,7 @@ impl Uefi {
 
     /// A network of this lan that offers a program for it.
     pub fn offers(self, lan: LanSpec, file: &str, medium: &str) -> Network {
-        Network::new(lan).efi_program_for(self.board.facts().efi, file, medium)
+        Network::new(lan).efi_program_for(self.board.facts().efi().unwrap_or_default(), file, medium)
     }
 }
 

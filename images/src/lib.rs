@@ -26,6 +26,7 @@
 //! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=bios dl=80 cs=0000 geometry=<c>/<h>/<s> bootorder=<file> bios-geometry=<file> tsc=<16 hex> sum=<4 hex> end
 //! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=uefi arch=x64 boot-current=0001 boot-order=0001,0002 boot-next=- secure-boot=0 device-path=<hex> file-path=<hex> load-options=<hex> bootorder=<file> bios-geometry=<file> tsc=<16 hex> sum=<4 hex> end
 //! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=linux arch=x64 bootorder=<file> bios-geometry=<file> tsc=<16 hex> sum=<4 hex> end
+//! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=ipl arch=s390x subchannel=<8 hex> sum=<4 hex> end
 //! ```
 //!
 //! `<file>` is a fw_cfg file with every byte outside 0x21..=0x7e, and `%`, written as `%` and two lower-case hex
@@ -64,13 +65,17 @@ mod file;
 mod floppy;
 mod gpt;
 mod image;
+mod ipl;
 mod iso;
 mod mbr;
 pub mod payload;
 mod reboot_disk;
+mod s390x;
 mod spec;
 pub mod system;
+mod target;
 pub mod unified;
+pub mod zipl;
 
 pub use authenticode::Signer;
 pub use catalogue::{Example, catalogue};
@@ -80,8 +85,9 @@ pub use image::{Extent, Image};
 pub use spec::{
     After, BadLoader, Boots, Content, EfiMachine, FatType, MediumKind, MediumSpec, Nonce, PartitionTable, Reads,
 };
+pub use target::Target;
 
-/// Builds the medium that `spec` describes, tied to one run by `nonce`.
+/// Builds the medium that `spec` describes for BIOS and UEFI, tied to one run by `nonce`.
 ///
 /// # Errors
 ///

@@ -11,7 +11,7 @@
 //! # Ok::<(), bootwright_images::ImageError>(())
 //! ```
 
-use crate::{After, BadLoader, EfiMachine, ImageError, Nonce, cpio, spec};
+use crate::{After, BadLoader, EfiMachine, ImageError, Nonce, cpio, ipl, spec};
 use std::ops::Range;
 
 const BIOS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bios.bin"));
@@ -89,6 +89,16 @@ pub fn bios_network_program(name: &str, nonce: Nonce, after: After) -> Result<Ve
 pub fn bios_network_program_of(name: &str, nonce: Nonce, after: After, length: usize) -> Result<Vec<u8>, ImageError> {
     long_enough(name, length, BIOS.len())?;
     bios_program(name, nonce, after, Load::Whole, length)
+}
+
+/// A program for z/Architecture as it is loaded over a network, to address 0 with a PSW there. Of `after` it knows [`After::Exit`],
+/// [`After::ResetSystem`] and [`After::Hang`].
+///
+/// # Errors
+///
+/// [`ImageError::Name`]; [`ImageError::Impossible`] for another ending.
+pub fn ipl_network_program(name: &str, nonce: Nonce, after: After) -> Result<Vec<u8>, ImageError> {
+    ipl::network_program(name, nonce, after)
 }
 
 /// An EFI application for x86-64: a PE32+ file for an ESP, TFTP or HTTP.

@@ -362,6 +362,8 @@ mod tests {
             ovmf_secure_boot: None,
             aavmf: None,
             aavmf_secure_boot: None,
+            s390_ccw: None,
+            s390_netboot: None,
             option_roms: vec![file("/efi-virtio.rom")],
         }
     }

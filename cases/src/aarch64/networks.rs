@@ -5,6 +5,7 @@ use bootwright::lan::{BootAnswer, DhcpServer, LanSpec, Match};
 use bootwright::machine::{Board, Machine, Network};
 use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Cause, Expectation, OnLan, failed_entry, timed_out_entry};
+use bootwright_images::EfiMachine;
 
 use crate::http::uefi::next_runs;
 use crate::networks::{BIOS_FILE, EFI_FILE, ON_ARM, healthy_for, nic_then_disk, on_x86};
@@ -28,7 +29,7 @@ fn table(arm_pxe: &str, arm_http: &str) -> Network {
         .rule(rule("16"), BootAnswer::http("http://10.77.0.1/x64-http.efi"))
         .rule(rule(arm_pxe), BootAnswer::file("aa64.efi"))
         .rule(rule(arm_http), BootAnswer::http("http://10.77.0.1/aa64-http.efi"));
-    let arm = ON_ARM.board.facts().efi;
+    let arm = EfiMachine::Aa64;
     Network::new(LanSpec::new().dhcp(server))
         .bios_program(BIOS_FILE, "for-bios")
         .efi_program("x64.efi", "for-x64")

@@ -71,13 +71,13 @@ impl Cell {
         let network = match self.firmware {
             Firmware::SeaBios => networks::healthy(),
             Firmware::Ovmf => networks::healthy_efi(),
-            Firmware::Aavmf => networks::healthy_for(networks::ON_ARM),
+            Firmware::Aavmf | Firmware::S390Ccw => networks::healthy_for(networks::ON_ARM),
         };
         let other = if self.other_bootable { Medium::bootable("wrong") } else { Medium::blank("wrong") };
         let machine = Machine::new(self.firmware, self.board).strict(self.strict).paused().network(network);
         // where the root bus takes nothing while the machine runs, each has a root port
         let sits = |machine: Machine, slot: u8| {
-            if self.board.facts().root.hotplug { machine.slot(slot) } else { machine.place(Place::RootPort) }
+            if self.board.facts().pci().is_some_and(|root| root.hotplug) { machine.slot(slot) } else { machine.place(Place::RootPort) }
         };
         let disk = |machine: Machine| sits(machine.virtio_blk(other.clone()), 4);
         let nic = |machine: Machine| {
@@ -92,7 +92,7 @@ impl Cell {
             Act::Reindexed => nic(disk(machine).bootindex(1)).bootindex(2),
         };
         match self.firmware {
-            Firmware::SeaBios => machine,
+            Firmware::SeaBios | Firmware::S390Ccw => machine,
             Firmware::Ovmf => machine.rng(),
             Firmware::Aavmf => networks::ON_ARM.with_random_source(machine),
         }

@@ -44,6 +44,7 @@ impl Guest {
         };
         let firmware = match (board.facts().architecture, &self.firmware) {
             (Architecture::Aarch64, _) => Firmware::Aavmf,
+            (Architecture::S390x, _) => Firmware::S390Ccw,
             (Architecture::X86_64, GuestFirmware::Bios) => Firmware::SeaBios,
             (Architecture::X86_64, GuestFirmware::Uefi(_)) => Firmware::Ovmf,
         };
@@ -61,7 +62,7 @@ impl Guest {
                     let network = if is_dead {
                         Network::new(LanSpec::new())
                     } else {
-                        lan(guest_device.network.as_ref(), networks, board.facts().efi)
+                        lan(guest_device.network.as_ref(), networks, board.facts().efi().unwrap_or_default())
                     };
                     machine.networks.push(network);
                 }

@@ -319,6 +319,8 @@ pub enum FirmwareKind {
     Ovmf,
     /// edk2 for Arm virtual machines.
     Aavmf,
+    /// `s390-ccw.img` and `s390-netboot.img`.
+    S390Ccw,
     /// iPXE, as an option ROM or a loader.
     Ipxe,
 }
@@ -330,6 +332,7 @@ impl FirmwareKind {
             Self::Seabios => "seabios",
             Self::Ovmf => "ovmf",
             Self::Aavmf => "aavmf",
+            Self::S390Ccw => "s390-ccw",
             Self::Ipxe => "ipxe",
         }
     }
@@ -367,6 +370,8 @@ impl From<&Platform> for PlatformInfo {
             firmware.push(info(FirmwareKind::Aavmf, &aavmf.code));
             firmware.push(info(FirmwareKind::Aavmf, &aavmf.vars));
         }
+        let ccw = [&platform.s390_ccw, &platform.s390_netboot].into_iter().flatten();
+        firmware.extend(ccw.map(|file| info(FirmwareKind::S390Ccw, file)));
         let is_ipxe = |file: &&crate::platform::FirmwareFile| {
             let name = file.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             (name.starts_with("pxe-") || name.starts_with("efi-")) && name.ends_with(".rom")

@@ -58,8 +58,8 @@ pub fn build(
         let image = match &medium.system {
             Some(files) => system(files, kind, placed.sectors, (&medium.name, nonce), folder)?,
             None => {
-                let spec = medium.spec(kind, placed.sectors, machine.board.facts().efi);
-                bootwright_images::build(&spec, nonce).map_err(|error| RunError::because("medium", error))?
+                let built = medium.image(kind, placed.sectors, machine.board.facts().target, nonce);
+                built.map_err(|error| RunError::because("medium", error))?
             }
         };
         let path = folder.medium(&medium.name);

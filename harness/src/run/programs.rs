@@ -38,7 +38,9 @@ pub fn digests(machine: &Machine, nonce: impl Fn(&str) -> Nonce) -> Result<BTree
 pub fn of_medium(machine: &Machine, medium: &str, nonce: impl Fn(&str) -> Nonce) -> Result<[u8; 32], RunError> {
     let device = machine.device_with_medium(medium);
     let after = device.and_then(|device| machine.devices[device].medium.as_ref()?.after()).unwrap_or_default();
-    let program = payload::efi_application_for(machine.board.facts().efi, medium, nonce(medium), after);
+    let board = machine.board.facts();
+    let efi = board.efi().ok_or_else(|| RunError::new(format!("{} runs no EFI application", board.name)))?;
+    let program = payload::efi_application_for(efi, medium, nonce(medium), after);
     program.and_then(|program| authenticode::sha256(&program)).map_err(|error| of(medium, error))
 }
 

@@ -478,6 +478,7 @@ impl Watch {
                     _ => self.reader.reset_from_outside(),
                 }
             }
+            "GUEST_PANICKED" => self.reader.guest_panicked(),
             "SHUTDOWN" => {
                 self.announced = true;
                 // SIGTERM, SIGINT and SIGHUP: QEMU ends with success after them (`qemu_system_killed`)

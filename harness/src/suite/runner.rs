@@ -301,6 +301,7 @@ fn any_board(firmware: Firmware) -> Board {
     match firmware {
         Firmware::SeaBios | Firmware::Ovmf => Board::Pc,
         Firmware::Aavmf => Board::Virt,
+        Firmware::S390Ccw => Board::S390CcwVirtio,
     }
 }
 
@@ -331,6 +332,7 @@ fn firmware_versions(platform: &Platform, machine: &Machine) -> Vec<(&'static st
         Firmware::SeaBios => platform.seabios.as_ref(),
         Firmware::Ovmf => platform.ovmf.as_ref().map(|ovmf| &ovmf.code),
         Firmware::Aavmf => platform.aavmf.as_ref().map(|aavmf| &aavmf.code),
+        Firmware::S390Ccw => platform.s390_ccw.as_ref(),
     };
     let has_rom = |nic: &Nic| nic.rom == OptionRom::Default && nic.model.has_ipxe_rom();
     let rom = platform.option_roms.first().filter(|_| machine.plugged_nics().any(|(_, nic)| has_rom(nic)));

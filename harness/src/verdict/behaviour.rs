@@ -47,6 +47,10 @@ pub enum Behaviour {
     ReadsProtocolSwitches,
     /// iPXE goes back to DHCPDISCOVER where its request is refused (DHCPNAK), until the whole exchange has timed out.
     DiscoversAgainAfterNak,
+    /// s390-ccw goes on with the next device of the boot order, up to the eighth, where one does not load.
+    TriesFurtherDevices,
+    /// s390-ccw stops at a disk whose program table has no program, and does not go on.
+    EmptyProgramTableEndsBoot,
 }
 
 /// One row of the table.
@@ -56,7 +60,7 @@ pub struct Row {
     pub behaviour: Behaviour,
     /// Its name in a report and in `docs/firmware-behaviour.md`.
     pub name: &'static str,
-    /// Whose version decides: `seabios`, `ovmf`, `aavmf` or `ipxe`. A platform has one of several.
+    /// Whose version decides: `seabios`, `ovmf`, `aavmf`, `s390-ccw` or `ipxe`. A platform has one of several.
     pub components: &'static [&'static str],
     /// The versions that behave so.
     pub range: &'static str,
@@ -65,7 +69,7 @@ pub struct Row {
 }
 
 /// Every behaviour, with the versions that have it.
-pub(crate) const TABLE: [Row; 10] = [
+pub(crate) const TABLE: [Row; 12] = [
     Row {
         behaviour: Behaviour::EmptyDriveIsNoOption,
         name: "empty-drive-is-no-option",
@@ -137,6 +141,20 @@ pub(crate) const TABLE: [Row; 10] = [
         range: ">=1.21.1.20210311",
         link: "https://github.com/ipxe/ipxe/commit/1192edf39",
     },
+    Row {
+        behaviour: Behaviour::TriesFurtherDevices,
+        name: "tries-further-devices",
+        components: &["s390-ccw"],
+        range: ">=9.2",
+        link: "https://wiki.qemu.org/ChangeLog/9.2",
+    },
+    Row {
+        behaviour: Behaviour::EmptyProgramTableEndsBoot,
+        name: "empty-program-table-ends-boot",
+        components: &["s390-ccw"],
+        range: ">=11",
+        link: "https://gitlab.com/qemu-project/qemu/-/blob/v11.1.0/pc-bios/s390-ccw/bootmap.c",
+    },
 ];
 
 /// The behaviours of one platform.
@@ -150,8 +168,10 @@ impl Behaviours {
         let seabios = version(platform.seabios.as_ref());
         let ovmf = version(platform.ovmf.as_ref().map(|ovmf| &ovmf.code));
         let aavmf = version(platform.aavmf.as_ref().map(|aavmf| &aavmf.code));
+        let ccw = version(platform.s390_ccw.as_ref());
         let ipxe = version(platform.option_roms.first());
-        Behaviours::of_versions(&[("seabios", &seabios), ("ovmf", &ovmf), ("aavmf", &aavmf), ("ipxe", &ipxe)])
+        let firmware = [("seabios", &*seabios), ("ovmf", &ovmf), ("aavmf", &aavmf), ("s390-ccw", &ccw), ("ipxe", &ipxe)];
+        Behaviours::of_versions(&firmware)
     }
 
     /// Those of firmware of these versions, as kind and version.
@@ -194,6 +214,16 @@ mod tests {
                 row.name
             );
         }
+    }
+
+    #[rstest]
+    #[case("7.2.22", &[])]
+    #[case("10.0.13+ds-0+deb13u1", &["tries-further-devices"])]
+    #[case("11.1.3+ds-1", &["tries-further-devices", "empty-program-table-ends-boot"])]
+    #[case("unknown", &[])]
+    fn a_platform_for_s390x_has_the_behaviours_of_its_image(#[case] image: &str, #[case] names: &[&str]) {
+        let behaviours = Behaviours::of_versions(&[("s390-ccw", image)]);
+        assert_eq!(behaviours.rows().map(|row| row.name).collect::<Vec<_>>(), names);
     }
 
     #[rstest]

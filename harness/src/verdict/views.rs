@@ -9,6 +9,7 @@ mod lines;
 mod load_options;
 mod measured;
 mod secure_boot;
+mod subchannel;
 
 use std::collections::BTreeMap;
 
@@ -28,7 +29,8 @@ use measured::Fault;
 /// The views of one run; `None` where the firmware does not have one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Views {
-    /// Media or device paths in the order that the machine's bootindex values ask for, in QEMU's words.
+    /// Media or device paths in the order that the machine's bootindex values ask for, in QEMU's words; `None` for a
+    /// board without fw_cfg.
     pub asked: Option<Lines>,
     /// fw_cfg `bootorder` as the guest read it.
     pub fw_cfg: Option<Lines>,
@@ -102,8 +104,9 @@ impl Views {
         let empty = boot_options::empty_drives(machine, layout);
         let in_words = |order: &Vec<u16>| boot_options::in_words(names, &empty, options, order);
         let has_options = !options.by_number.is_empty();
+        let fw_cfg = machine.board.facts().fw_cfg;
         Views {
-            asked: Some(Lines::of_file(paths::bootorder_file(machine, layout).as_bytes())),
+            asked: fw_cfg.then(|| Lines::of_file(paths::bootorder_file(machine, layout).as_bytes())),
             asked_devices: Some(boot_options::asked(machine).into_iter().collect()),
             fw_cfg: payload.and_then(|payload| payload.bootorder.as_deref()).map(Lines::of_file),
             guest_boot_order: payload
@@ -119,7 +122,7 @@ impl Views {
             menu: menu(machine, layout, trace),
             asked_timeout: front_page_timeout(machine),
             timeout: None,
-            missing: withheld(payload).or_else(|| missing(machine, payload, options)).or_else(|| no_current(trace)),
+            missing: withheld(payload).or_else(|| subchannel::difference(machine, layout, payload)).or_else(|| missing(machine, payload, options)).or_else(|| no_current(trace)),
             unpruned: unpruned(machine, names, trace, options),
             given: None,
             measured: None,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bootwright_images::After;
 
 use super::bios_names::{BiosName, Kind};
+use super::ipl_names::IplNames;
 use bootwright_machine::machine::layout::Layout;
 use bootwright_machine::machine::menu_names::menu_name;
 use bootwright_machine::machine::{Device, DeviceClass, DeviceName, Machine, Medium, paths};
@@ -25,6 +26,8 @@ pub struct Names {
     pub uefi: Vec<(String, String)>,
     /// Name in SeaBIOS' boot menu to device.
     pub menu: Vec<(String, DeviceName)>,
+    /// Devices as `s390-ccw` comes to them.
+    pub ipl: IplNames,
     /// NICs, in device order.
     pub nics: Vec<NicName>,
     /// Devices neither come nor go, and nobody but firmware changes the order: what the machine has at power-on it has on every
@@ -63,7 +66,8 @@ impl Names {
         let order = machine.boot.order.clone().unwrap_or_else(|| DEFAULT_ORDER.to_owned());
         let once = machine.boot.once.clone().unwrap_or_else(|| order.clone());
         let fixed = !machine.devices.iter().any(|device| device.absent || writes_order(device));
-        let mut names = Names { letters: [once, order], fixed, ..Names::default() };
+        let ipl = IplNames::of(machine, layout);
+        let mut names = Names { letters: [once, order], fixed, ipl, ..Names::default() };
         for (medium, nonce) in nonces {
             names.nonces.insert(nonce.clone(), medium.clone());
         }
@@ -120,6 +124,10 @@ impl Names {
         }
         self.uefi.iter_mut().for_each(|(_, medium)| *medium = now(medium).unwrap_or_else(|| std::mem::take(medium)));
         self.menu.iter_mut().for_each(|(_, name)| device(name));
+        self.ipl.each(|name, medium| {
+            device(name);
+            *medium = medium.take().map(|medium| now(&medium).unwrap_or(medium));
+        });
     }
 
     /// Whether the program of a medium prints a line as soon as it runs.
@@ -143,6 +151,7 @@ impl Names {
     pub(crate) fn is_in_drive(&self, medium: &str) -> bool {
         self.bios.iter().any(|name| name.medium.as_deref() == Some(medium))
             || self.uefi.iter().any(|(_, known)| known == medium)
+            || self.ipl.has(medium)
     }
 
     /// The device that has this name in SeaBIOS' boot menu, where it is the only one. An optical drive's name is followed by

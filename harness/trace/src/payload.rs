@@ -32,7 +32,7 @@ pub struct Payload {
     pub medium: String,
     /// The medium of this run that carries this nonce and name; `None` for a stale or foreign image.
     pub medium_of_nonce: Option<String>,
-    /// `bios` or `uefi`.
+    /// `bios`, `uefi`, `linux` or `ipl`.
     pub via: String,
     /// BIOS drive number.
     pub dl: Option<u8>,
@@ -58,6 +58,9 @@ pub struct Payload {
     pub boot_next: Option<u16>,
     /// UEFI SecureBoot.
     pub secure_boot: Option<u8>,
+    /// The subsystem identification that firmware left at 184 (initial program load).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subchannel: Option<u32>,
     /// The loaded image's device path, binary.
     #[serde(with = "super::readable::hex")]
     pub device_path: Option<Vec<u8>>,
@@ -99,6 +102,7 @@ impl Payload {
                 "boot-order" => payload.boot_order = read(value, |list| list.split(',').map(number).collect())?,
                 "boot-next" => payload.boot_next = read(value, number)?,
                 "secure-boot" => payload.secure_boot = read(value, |value| value.parse().ok())?,
+                "subchannel" => payload.subchannel = read(value, word)?,
                 "device-path" => payload.device_path = read(value, hex)?,
                 "file-path" => payload.file_path = read(value, hex)?,
                 "load-options" => payload.load_options = Some(read(value, hex)?.unwrap_or_default()),
@@ -111,9 +115,10 @@ impl Payload {
             "bios" => ["dl", "bootorder", "bios-geometry", "tsc", "sum"].iter().all(|key| seen.contains(key)),
             "uefi" => OF_UEFI.iter().all(|key| seen.contains(key)),
             "linux" => ["bootorder", "bios-geometry", "tsc", "sum"].iter().all(|key| seen.contains(key)),
+            "ipl" => ["arch", "subchannel", "sum"].iter().all(|key| seen.contains(key)),
             other => {
                 other.bytes().all(|byte| byte.is_ascii_alphanumeric())
-                    && !["bios", "uefi", "linux"].iter().any(|known| super::damage::is_left_of(other, known))
+                    && !["bios", "uefi", "linux", "ipl"].iter().any(|known| super::damage::is_left_of(other, known))
             }
         };
         let whole = payload.nonce.len() == 32 && !payload.medium.is_empty() && has_all;
@@ -122,7 +127,7 @@ impl Payload {
 
     /// Whether a line that is no payload line was one: it has a beginning or an end of one, or some of its fields.
     pub(crate) fn is_part(line: &str) -> bool {
-        let fields = [" medium=", " via=", " bootorder=", " bios-geometry=", " tsc=", " sum="];
+        let fields = [" medium=", " via=", " subchannel=", " bootorder=", " bios-geometry=", " tsc=", " sum="];
         let has_some = fields.iter().filter(|field| line.contains(**field)).count() > 1;
         let has_end = line.trim_end().ends_with(" end") && fields.iter().any(|field| line.contains(field));
         line.contains("BOOTWRIGHT/1") || has_some || has_end
@@ -165,6 +170,11 @@ fn read<T>(value: Option<&str>, reads: impl Fn(&str) -> Option<T>) -> Option<Opt
 /// Four digits.
 fn number(text: &str) -> Option<u16> {
     u16::from_str_radix(text, 16).ok().filter(|_| text.len() == 4)
+}
+
+/// Eight digits.
+fn word(text: &str) -> Option<u32> {
+    u32::from_str_radix(text, 16).ok().filter(|_| text.len() == 8)
 }
 
 /// Two digits.

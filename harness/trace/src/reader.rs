@@ -3,7 +3,7 @@
 use super::finding::Interruption;
 use super::lines::beginning;
 use super::{
-    Names, Outcome, Payload, Standstill, Trace, exchange, guest_text, ipxe, lines, measured, ovmf, owners, seabios,
+    Names, Outcome, Payload, Standstill, Trace, exchange, guest_text, ipxe, lines, measured, ovmf, owners, s390_ccw, seabios,
 };
 use bootwright_lan::LanEvent;
 use bootwright_machine::evidence::Source;
@@ -20,6 +20,7 @@ const HALF_A_LOG: &str = "a program's lines about its TPM are not whole";
 pub(super) enum Parser {
     SeaBios(seabios::Parser),
     Ovmf(ovmf::Parser),
+    S390Ccw(s390_ccw::Parser),
 }
 
 /// Keeps a [`Trace`] of one virtual machine.
@@ -48,6 +49,7 @@ impl Reader {
         let parser = match firmware {
             Firmware::SeaBios => Parser::SeaBios(seabios::Parser::default()),
             Firmware::Ovmf | Firmware::Aavmf => Parser::Ovmf(ovmf::Parser::default()),
+            Firmware::S390Ccw => Parser::S390Ccw(s390_ccw::Parser::default()),
         };
         let systems = names.systems.clone();
         Reader {
@@ -84,7 +86,7 @@ impl Reader {
     fn firmware(&mut self, source: Source, bytes: &[u8]) {
         let wanted = match self.parser {
             Parser::SeaBios(_) => Source::DebugConsole,
-            Parser::Ovmf(_) => Source::Serial,
+            Parser::Ovmf(_) | Parser::S390Ccw(_) => Source::Serial,
         };
         if source != wanted {
             return;
@@ -139,6 +141,7 @@ impl Reader {
         match &mut self.parser {
             Parser::SeaBios(parser) => parser.line(line, &self.names, &mut self.trace),
             Parser::Ovmf(parser) => parser.line(line, &self.names, &mut self.trace),
+            Parser::S390Ccw(parser) => parser.line(line, &self.names, &mut self.trace),
         }
     }
 
@@ -158,6 +161,9 @@ impl Reader {
             match &mut self.parser {
                 Parser::SeaBios(parser) => parser.unannounced(&payload, &mut self.trace),
                 Parser::Ovmf(parser) => parser.unannounced(&payload, &self.names, &mut self.trace),
+                Parser::S390Ccw(_) => {
+                    self.trace.hole(format!("the payload of \"{}\" ran without an attempt", payload.medium));
+                }
             }
         }
         self.trace.payload(payload, &self.names);
@@ -175,7 +181,7 @@ impl Reader {
 
     /// Whether a new lap begins with the monitor's event and not with a line of the log.
     pub fn laps_by_reset(&self) -> bool {
-        matches!(self.parser, Parser::Ovmf(_))
+        matches!(self.parser, Parser::Ovmf(_) | Parser::S390Ccw(_))
     }
 
     /// Nothing more comes: what was begun and not ended is missing. `over` says that the run had come to its end by what was
@@ -189,25 +195,41 @@ impl Reader {
             Parser::SeaBios(parser) if !over => parser.finish(&rest, &mut self.trace),
             Parser::SeaBios(_) => {}
             Parser::Ovmf(parser) => parser.finish(&rest, over, &mut self.trace),
+            Parser::S390Ccw(parser) => parser.finish(&rest, over, &mut self.trace),
         }
     }
 
-    /// The machine was reset: a new lap begins. Under SeaBIOS the log's own banner says so; for OVMF the QMP event does.
+    /// The machine was reset: a new lap begins. Under SeaBIOS the log's own banner says so; for the others the QMP event does.
     pub fn reset(&mut self) {
         self.reset_last_from_outside = false;
         self.measured = measured::Collector::default();
         self.trace.standstill = None;
-        if let Parser::Ovmf(parser) = &mut self.parser {
-            parser.cut(&mut self.trace, Interruption::Reset);
-            self.trace.laps += 1;
-            self.trace.terminal = None;
+        match &mut self.parser {
+            Parser::SeaBios(_) => return,
+            Parser::Ovmf(parser) => parser.cut(&mut self.trace, Interruption::Reset),
+            Parser::S390Ccw(parser) => {
+                parser.cut(&mut self.trace, Interruption::Reset);
+                self.main = lines::Splitter::default();
+            }
+        }
+        self.trace.laps += 1;
+        self.trace.terminal = None;
+    }
+
+    /// QEMU says that the guest panicked: s390-ccw ends so where it has nothing left to load.
+    pub fn guest_panicked(&mut self) {
+        let rest = self.main.rest();
+        if let Parser::S390Ccw(parser) = &mut self.parser {
+            parser.stopped(&rest, &self.names, &mut self.trace);
         }
     }
 
     /// The same, and the guest did it: under OVMF a program that an option led to, since the boot manager has no other reason.
     pub fn reset_by_guest(&mut self) {
-        if let Parser::Ovmf(parser) = &mut self.parser {
-            parser.reset_by_guest(&mut self.trace);
+        match &mut self.parser {
+            Parser::SeaBios(_) => {}
+            Parser::Ovmf(parser) => parser.reset_by_guest(&mut self.trace),
+            Parser::S390Ccw(parser) => parser.reset_by_guest(&mut self.trace),
         }
         self.reset();
     }
@@ -249,7 +271,7 @@ impl Reader {
         self.trace.network = conversations;
         let starts = match self.parser {
             Parser::SeaBios(_) => ipxe::starts(serial),
-            Parser::Ovmf(_) => Vec::new(),
+            Parser::Ovmf(_) | Parser::S390Ccw(_) => Vec::new(),
         };
         ipxe::name_nics(&starts, &self.names, &mut self.trace.attempts);
         let by_roms = starts.iter().filter(|start| start.address.is_some()).count();

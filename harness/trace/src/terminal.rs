@@ -20,6 +20,8 @@ pub enum Terminal {
     Setup,
     /// edk2 ran into a processor exception, printed the registers and stays in a loop.
     CpuException,
+    /// s390-ccw stopped the processor in a disabled wait: nothing was left, or it gave up.
+    DisabledWait,
 }
 
 impl Terminal {
@@ -31,6 +33,7 @@ impl Terminal {
             Terminal::UefiShell => "uefi-shell",
             Terminal::Setup => "setup",
             Terminal::CpuException => "cpu-exception",
+            Terminal::DisabledWait => "disabled-wait",
         }
     }
 
@@ -43,6 +46,7 @@ impl Terminal {
             Terminal::UefiShell => "edk2 started the UEFI shell",
             Terminal::Setup => "edk2 opened its setup",
             Terminal::CpuException => "edk2 crashed with a processor exception",
+            Terminal::DisabledWait => "s390-ccw stopped the processor in a disabled wait",
         }
     }
 }

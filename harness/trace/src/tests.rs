@@ -39,6 +39,7 @@ fn names(log: &str) -> Names {
         bios: bios_names(),
         letters: ["cad".to_owned(), "cad".to_owned()],
         menu: Vec::new(),
+        ipl: Default::default(),
         nics: Vec::new(),
         fixed: false,
         reporting: Vec::new(),
@@ -67,7 +68,7 @@ fn bios_names() -> Vec<super::bios_names::BiosName> {
 fn source(firmware: Firmware) -> Source {
     match firmware {
         Firmware::SeaBios => Source::DebugConsole,
-        Firmware::Ovmf | Firmware::Aavmf => Source::Serial,
+        Firmware::Ovmf | Firmware::Aavmf | Firmware::S390Ccw => Source::Serial,
     }
 }
 
@@ -94,6 +95,7 @@ fn attempts(trace: &Trace) -> Vec<String> {
 
 mod hostile;
 mod ovmf;
+mod s390_ccw;
 mod seabios;
 
 use Firmware::{Ovmf, SeaBios};

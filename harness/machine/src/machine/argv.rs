@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::board::FirmwareStore;
 use super::bridge::tap;
-use super::layout::{Layout, Placed, RNG_SLOT};
-use super::{Access, Clock, Device, DeviceClass, Machine, OptionRom, Value};
+use super::layout::{ChannelPlace, Layout, Placed, RNG_CHANNEL, RNG_SLOT};
+use super::{Access, Clock, Device, DeviceClass, Firmware, Machine, OptionRom, Root, Value};
 
 /// The files of one run that the command line names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,6 +83,12 @@ pub fn argv(machine: &Machine, layout: &Layout, files: &Files, wiring: &Wiring) 
         }
         argv.two("-device", &option(controller.driver, &words));
     }
+    for adapter in &layout.channel_adapters {
+        let mut words = vec![("id", text(&adapter.id))];
+        words.extend(adapter.properties.iter().map(|(name, value)| (name.as_str(), value.clone())));
+        words.push(("devno", text(adapter.at)));
+        argv.two("-device", &option(adapter.driver, &words));
+    }
     for hub in &layout.hubs {
         let words = [("id", text(&hub.id)), ("bus", text(&hub.bus)), ("port", text(hub.port))];
         argv.two("-device", &option("usb-hub", &words));
@@ -106,6 +112,7 @@ pub fn device_properties<'a>(
 ) -> Option<(&'a str, Vec<(&'a str, Value)>)> {
     let mut words = vec![("id", text(&placed.id))];
     let driver = match &device.class {
+        DeviceClass::VirtioBlk if placed.channel.is_some() => "virtio-blk-ccw",
         DeviceClass::VirtioBlk => "virtio-blk-pci",
         DeviceClass::VirtioScsi { target, lun, .. } => {
             words.push(("scsi-id", (*target).into()));
@@ -208,7 +215,10 @@ pub fn blockdev_properties(device: &Device, index: usize, file: &std::path::Path
 }
 
 fn finish<'a>(mut words: Vec<(&'a str, Value)>, device: &'a Device, placed: &Placed) -> Vec<(&'a str, Value)> {
-    words.push(("bus", text(&placed.bus)));
+    match placed.channel {
+        Some(at) if placed.bus.is_empty() => words.push(("devno", text(at))),
+        _ => words.push(("bus", text(&placed.bus))),
+    }
     if let Some(at) = placed.address {
         words.push(("addr", text(at)));
         if device.multifunction {
@@ -225,7 +235,7 @@ fn finish<'a>(mut words: Vec<(&'a str, Value)>, device: &'a Device, placed: &Pla
 fn board(argv: &mut Argv, machine: &Machine) {
     let mut words = vec![("accel", text(machine.accelerator.name()))];
     // iPXE names its error codes on the text console only
-    let ipxe = !machine.firmware.is_uefi() && machine.plugged_nics().next().is_some();
+    let ipxe = machine.firmware == Firmware::SeaBios && machine.plugged_nics().next().is_some();
     if machine.serial_console || ipxe {
         words.push(("graphics", false.into()));
     }
@@ -258,7 +268,7 @@ fn firmware(argv: &mut Argv, machine: &Machine, files: &Files) {
     }
     let access = machine.variable_store.access;
     let vars = files.vars.as_ref().filter(|_| access != Access::Absent);
-    let FirmwareStore::Pflash { code, variables } = machine.board.facts().store;
+    let FirmwareStore::Pflash { code, variables } = machine.board.facts().store else { return };
     let images = [(code, files.code.as_ref(), true), (variables, vars, access == Access::ReadOnly)];
     for (unit, image, read_only) in images {
         if let Some(image) = image {
@@ -343,8 +353,10 @@ fn ports(argv: &mut Argv, machine: &Machine, wiring: &Wiring) {
         argv.two("-serial", "null");
     }
     if machine.rng {
-        let bus = board.root.id;
-        argv.two("-device", &format!("virtio-rng-pci,bus={bus},addr={RNG_SLOT:#x}"));
+        match &board.root {
+            Root::Pci(root) => argv.two("-device", &format!("virtio-rng-pci,bus={},addr={RNG_SLOT:#x}", root.id)),
+            Root::Ccw => argv.two("-device", &format!("virtio-rng-ccw,devno={}", ChannelPlace::numbered(RNG_CHANNEL))),
+        };
     }
 }
 

@@ -13,7 +13,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Board, DeviceClass, Machine, Medium, ScsiAdapter, UsbController};
+use super::{Board, DeviceClass, Machine, Medium, Root, ScsiAdapter, UsbController};
 
 /// A class of drive, disk or optical.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -118,7 +118,11 @@ impl DiskClass {
             DiskClass::VirtioScsi | DiskClass::ScsiCd | DiskClass::Usb(_) | DiskClass::UsbHub => Hotplug::AtOnce,
             DiskClass::Scsi(_) => Hotplug::AtOnce,
             DiskClass::NvmeNamespace => Hotplug::Refused,
-            DiskClass::VirtioBlk | DiskClass::Nvme if board.facts().root.hotplug => Hotplug::AtReset,
+            DiskClass::VirtioBlk | DiskClass::Nvme if board.facts().pci().is_some_and(|root| root.hotplug) => {
+                Hotplug::AtReset
+            }
+            // a channel device comes and goes at once (`virtio_ccw_busdev_unplug` in QEMU's `hw/s390x/virtio-ccw.c`)
+            DiskClass::VirtioBlk if board.facts().root == Root::Ccw => Hotplug::AtOnce,
             DiskClass::VirtioBlk | DiskClass::Nvme => Hotplug::Refused,
             DiskClass::Ahci | DiskClass::AhciCd | DiskClass::Ide | DiskClass::IdeCd => Hotplug::Refused,
         }
@@ -162,6 +166,7 @@ impl DiskClass {
     /// Whether it, or the adapter that its first drive brings, takes a PCI slot of the root bus.
     fn takes_slot(self, board: Board) -> bool {
         match self {
+            _ if board.facts().pci().is_none() => false,
             DiskClass::Ahci | DiskClass::AhciCd => board.facts().ahci.is_none(),
             DiskClass::Ide | DiskClass::IdeCd => false,
             _ => true,

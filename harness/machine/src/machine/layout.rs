@@ -3,17 +3,23 @@
 //! The layout is a pure function of the machine, and both the argv and the firmware paths derive from it, so that the
 //! two cannot disagree. Slots are given out in device order; an explicit slot is honoured or refused.
 
+mod channel;
 mod error;
+mod media;
 mod places;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bootwright_images::{Content, FatType, MediumKind, Reads};
+use bootwright_images::MediumKind;
 
-use super::board::{BoardFacts, Expander};
+use super::board::{BoardFacts, Expander, Root, RootBus};
 pub use super::pci_address::PciAddress;
 use super::{Board, Device, DeviceClass, Machine, Network, Nic, NicModel, Place, SecureBootKeys, UnknownNic, Value};
+pub(crate) use channel::RNG_CHANNEL;
+use channel::Subchannels;
+pub use channel::{ChannelAdapter, ChannelPlace};
 pub use error::LayoutError;
+use media::{medium_kind, sectors};
 
 /// The PCI bus number of the expander root bus.
 pub(crate) const EXPANDER_BUS: u8 = 0x80;
@@ -80,16 +86,18 @@ pub struct Hub {
 }
 
 /// One device of the machine, placed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Placed {
     /// QEMU's id, `dev0`, `dev1`, in device order.
     pub id: String,
-    /// Bus to plug into, as QEMU spells it; empty for the floppy controller's own bus.
+    /// Bus to plug into, as QEMU spells it; empty for the floppy controller's own bus and for a channel subsystem.
     pub bus: String,
     /// `addr=` for PCI devices.
     pub address: Option<PciAddress>,
     /// Way from the root bus to the PCI function that firmware sees: the device itself or its adapter.
     pub pci: Option<PciPath>,
+    /// The subchannel that firmware sees: the device's own or its adapter's.
+    pub channel: Option<ChannelPlace>,
     /// The kind of image that goes in.
     pub kind: Option<MediumKind>,
     /// Size of its medium in 512-byte sectors, for hard disks whose medium leaves it open; distinct within a machine.
@@ -101,6 +109,8 @@ pub struct Placed {
 pub struct Layout {
     /// Bridges, adapters and host controllers, parents first.
     pub controllers: Vec<Controller>,
+    /// Adapters on a channel subsystem.
+    pub channel_adapters: Vec<ChannelAdapter>,
     /// USB hubs on those.
     pub hubs: Vec<Hub>,
     /// One entry for each device, in device order.
@@ -185,23 +195,10 @@ fn unique_units(machine: &Machine, layout: &Layout) -> Result<(), LayoutError> {
     Ok(())
 }
 
-/// What kind of image a device takes; `None` where no image has its sectors.
-fn medium_kind(device: &Device) -> Option<MediumKind> {
-    let logical = device.block_size.map(|size| size.logical);
-    match (&device.class, device.optical, logical) {
-        (DeviceClass::Floppy { .. }, _, None | Some(512)) => Some(MediumKind::Floppy),
-        (DeviceClass::Floppy { .. }, ..) => None,
-        (_, true, None | Some(2048)) => Some(MediumKind::Cdrom),
-        (_, true, _) => None,
-        (_, false, None | Some(512)) => Some(MediumKind::Disk),
-        (_, false, Some(4096)) => Some(MediumKind::Disk4Kn),
-        (_, false, _) => None,
-    }
-}
-
 struct Planner<'a> {
     machine: &'a Machine,
     board: &'static BoardFacts,
+    subchannels: Subchannels,
     layout: Layout,
     /// Bus and address already given away.
     taken: BTreeSet<(String, PciAddress)>,
@@ -212,27 +209,36 @@ struct Planner<'a> {
 impl<'a> Planner<'a> {
     fn new(machine: &'a Machine) -> Planner<'a> {
         let board = machine.board.facts();
-        let mut planner =
-            Planner { machine, board, layout: Layout::default(), taken: BTreeSet::new(), promised: BTreeSet::new() };
-        if machine.rng {
-            planner.taken.insert((board.root.id.to_owned(), PciAddress::slot(RNG_SLOT)));
+        let rng = board.pci().filter(|_| machine.rng).map(|root| (root.id.to_owned(), PciAddress::slot(RNG_SLOT)));
+        Planner {
+            machine,
+            board,
+            subchannels: Subchannels::of(machine),
+            layout: Layout::default(),
+            taken: rng.into_iter().collect(),
+            promised: BTreeSet::new(),
         }
-        planner
     }
 
     fn reserve_explicit_slots(&mut self) {
+        let Some(root) = self.board.pci() else { return };
         let promised = self.machine.devices.iter().filter_map(|device| {
             let (bus, slot) = match device.place {
-                Place::Root => (self.board.root.id, device.slot?),
+                Place::Root => (root.id, device.slot?),
                 Place::PciBridge => (BRIDGE, device.slot?),
                 Place::NestedBridge => (NESTED_BRIDGE, device.slot?),
                 Place::Expander => ("expander0", device.slot?),
-                Place::Port { slot, .. } => (self.board.root.id, slot),
+                Place::Port { slot, .. } => (root.id, slot),
                 Place::RootPort | Place::SwitchPort => return None,
             };
             Some((bus.to_owned(), slot))
         });
         self.promised = promised.collect();
+    }
+
+    /// The PCI root bus.
+    fn root(&self, device: usize) -> Result<&'static RootBus, LayoutError> {
+        self.board.pci().ok_or_else(|| self.not_on_board(device, "a PCI bus"))
     }
 
     /// Takes the requested or next free address on a bus. The root bus keeps some slots for the board, a bridge's slot 0 is
@@ -244,7 +250,7 @@ impl<'a> Planner<'a> {
                 let (first, last) = match self.controller(bus) {
                     Some(controller) if self.board.expander == Expander::Ports(controller.driver) => (0, 30),
                     Some(_) => (1, 30),
-                    None => self.board.root.free_slots,
+                    None => self.root(device)?.free_slots,
                 };
                 let free = |slot: &u8| {
                     !self.promised.contains(&(bus.to_owned(), *slot))
@@ -278,7 +284,7 @@ impl<'a> Planner<'a> {
 
     /// Function 0 of the next free slot of the root bus.
     fn next_on_root(&mut self, index: usize) -> Result<PciPlace, LayoutError> {
-        let bus = self.board.root.id;
+        let bus = self.root(index)?.id;
         let address = self.take(bus, index, None, 0)?;
         Ok(PciPlace { bus: bus.to_owned(), address, path: PciPath::on_root(address) })
     }
@@ -287,7 +293,7 @@ impl<'a> Planner<'a> {
     fn pci_function(&mut self, index: usize, device: &Device) -> Result<PciPlace, LayoutError> {
         match device.place {
             Place::Root => {
-                let bus = self.board.root.id;
+                let bus = self.root(index)?.id;
                 let address = self.take(bus, index, device.slot, device.function)?;
                 Ok(PciPlace { bus: bus.to_owned(), address, path: PciPath::on_root(address) })
             }
@@ -307,7 +313,7 @@ impl<'a> Planner<'a> {
             }
             Place::Port { slot, function } => {
                 let driver = self.board.root_port.ok_or_else(|| self.not_on_board(index, "a pcie-root-port"))?;
-                let bus = self.board.root.id;
+                let bus = self.root(index)?.id;
                 self.make_visible(driver, slot, function, index)?;
                 let address = self.take(bus, index, Some(slot), function)?;
                 let at = PciPlace { bus: bus.to_owned(), address, path: PciPath::on_root(address) };
@@ -359,7 +365,7 @@ impl<'a> Planner<'a> {
 
     /// Nobody looks at the functions of a slot that has none at 0: adds an idle port there where no device has one.
     fn make_visible(&mut self, driver: &'static str, slot: u8, function: u8, index: usize) -> Result<(), LayoutError> {
-        let bus = self.board.root.id;
+        let bus = self.root(index)?.id;
         let has_zero = |device: &Device| device.place == Place::Port { slot, function: 0 };
         let zero = (bus.to_owned(), PciAddress::slot(slot));
         if function == 0 || self.taken.contains(&zero) || self.machine.devices.iter().any(has_zero) {
@@ -374,7 +380,9 @@ impl<'a> Planner<'a> {
 
     fn behind_expander(&mut self, index: usize, device: &Device) -> Result<PciPlace, LayoutError> {
         let id = "expander0";
-        let (Expander::Bridge(driver) | Expander::Ports(driver)) = self.board.expander;
+        let (Expander::Bridge(driver) | Expander::Ports(driver)) = self.board.expander else {
+            return Err(self.not_on_board(index, "an expander of PCI"));
+        };
         let has_bridge = self.board.expander == Expander::Bridge(driver);
         if self.controller(id).is_none() {
             let at = self.next_on_root(index)?;
@@ -452,6 +460,25 @@ impl<'a> Planner<'a> {
         Ok(path)
     }
 
+    /// A device on a channel subsystem, and the adapter that it needs.
+    fn on_channel(&mut self, index: usize, device: &Device) -> Result<Placed, LayoutError> {
+        channel::check(index, device, self.board.name)?;
+        let Some(id) = channel::adapter_id(device) else {
+            return Ok(Placed { channel: Some(self.subchannels.device(index)), ..Placed::default() });
+        };
+        let at = self.subchannels.adapter(&id);
+        let adapters = &mut self.layout.channel_adapters;
+        if adapters.iter().all(|known| known.id != id) {
+            adapters.push(ChannelAdapter { id: id.clone(), driver: "virtio-scsi-ccw", properties: Vec::new(), at });
+        }
+        for adapter in adapters.iter_mut().filter(|known| known.id == id) {
+            let new = device.adapter_properties.iter().filter(|one| !adapter.properties.contains(one));
+            let new: Vec<_> = new.cloned().collect();
+            adapter.properties.extend(new);
+        }
+        Ok(Placed { bus: format!("{id}.0"), channel: Some(at), ..Placed::default() })
+    }
+
     fn place(&mut self, index: usize, device: &Device) -> Result<Placed, LayoutError> {
         let id = format!("dev{index}");
         places::check(index, device)?;
@@ -463,10 +490,16 @@ impl<'a> Planner<'a> {
             }
         };
         let sectors = sectors(index, device, kind);
-        let placed = |bus: String, address, pci| Placed { id: id.clone(), bus, address, pci, kind, sectors };
+        if self.board.root == Root::Ccw {
+            return Ok(Placed { id, kind, sectors, ..self.on_channel(index, device)? });
+        }
+        let placed = |bus: String, address, pci| Placed { id: id.clone(), bus, address, pci, channel: None, kind, sectors };
         match &device.class {
             DeviceClass::Nic(Nic { model: NicModel::Unknown(name), .. }) => {
                 Err(LayoutError::UnknownNic { device: index, unknown: UnknownNic { name: name.clone() } })
+            }
+            DeviceClass::Nic(Nic { model: NicModel::VirtioNetCcw, .. }) => {
+                Err(self.not_on_board(index, "a channel subsystem"))
             }
             DeviceClass::VirtioBlk | DeviceClass::Nvme | DeviceClass::Nic(_) => {
                 let at = self.pci_function(index, device)?;
@@ -523,38 +556,6 @@ impl<'a> Planner<'a> {
             },
         }
     }
-}
-
-/// A size that no other disk of the machine has, where its medium leaves that open: firmware logs sizes, so that it helps a
-/// reader. Media that say their size may have the same one.
-fn sectors(index: usize, device: &Device, kind: Option<MediumKind>) -> Option<u64> {
-    let medium = device.medium.as_ref()?;
-    let disk = matches!(kind, Some(MediumKind::Disk | MediumKind::Disk4Kn));
-    if !disk || matches!(medium.content, Content::VendorReboot) {
-        return None;
-    }
-    if medium.sectors.is_some() {
-        return medium.sectors;
-    }
-    let base_mib = match medium.content {
-        // a kernel, an initramfs and loaders
-        _ if medium.system.is_some() => 128,
-        Content::Bootable { fat: FatType::Fat32, .. }
-        | Content::Installed { fat: FatType::Fat32, .. }
-        | Content::Uninstalled { fat: FatType::Fat32, .. }
-        | Content::Isohybrid { fat: FatType::Fat32, .. } => {
-            if kind == Some(MediumKind::Disk4Kn) {
-                512
-            } else {
-                64
-            }
-        }
-        _ if kind == Some(MediumKind::Disk4Kn) => 64,
-        Content::Distant { reads: Reads::Lba } => 8300,
-        Content::Distant { .. } => 32,
-        _ => 16,
-    };
-    Some((base_mib + index as u64) * 2048)
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use bootwright_images::{
-    After, BadLoader, Boots, Content, EfiMachine, FatType, MediumKind, MediumSpec, PartitionTable, Reads, Signer,
+    After, BadLoader, Boots, Content, EfiMachine, FatType, Image, ImageError, MediumKind, MediumSpec, Nonce, PartitionTable,
+    Reads, Signer, Target, zipl,
 };
 use serde::{Deserialize, Serialize};
 
@@ -227,6 +228,24 @@ impl Medium {
             *boots = wanted;
         }
         self
+    }
+
+    /// The image for a machine of this kind, with `sectors` where the medium leaves its size open.
+    ///
+    /// # Errors
+    ///
+    /// What of the medium cannot be built, and what to ask for instead.
+    pub fn image(
+        &self,
+        kind: MediumKind,
+        sectors: Option<u64>,
+        target: Target,
+        nonce: Nonce,
+    ) -> Result<Image, ImageError> {
+        match target {
+            Target::Efi(efi) => bootwright_images::build(&self.spec(kind, sectors, efi), nonce),
+            Target::S390x => zipl::build(&self.spec(kind, sectors, EfiMachine::default()), nonce),
+        }
     }
 
     /// The spec that the image builder takes for a machine of this processor, with `sectors` where the medium leaves its size

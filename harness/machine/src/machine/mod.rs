@@ -42,7 +42,7 @@ mod written;
 
 use serde::{Deserialize, Serialize};
 
-pub use board::{Board, BoardFacts, Expander, FirmwareStore, FloppyController, RootBus};
+pub use board::{Board, BoardFacts, Expander, FirmwareStore, FloppyController, Root, RootBus};
 pub use boot_variables::{BootOption, BootVariables, OptionTarget};
 pub use bridge::Bridge;
 pub use clock::{Clock, ClockKind, UnknownClock};
@@ -71,6 +71,8 @@ pub enum Firmware {
     Ovmf,
     /// AAVMF, the edk2 of `virt`, without Secure Boot.
     Aavmf,
+    /// `s390-ccw.img`, which performs the initial program load of `s390-ccw-virtio`.
+    S390Ccw,
 }
 
 impl Firmware {
@@ -80,13 +82,14 @@ impl Firmware {
             Firmware::SeaBios => "seabios",
             Firmware::Ovmf => "ovmf",
             Firmware::Aavmf => "aavmf",
+            Firmware::S390Ccw => "s390-ccw",
         }
     }
 
-    /// UEFI rather than BIOS.
+    /// UEFI rather than anything else.
     pub fn is_uefi(self) -> bool {
         match self {
-            Firmware::SeaBios => false,
+            Firmware::SeaBios | Firmware::S390Ccw => false,
             Firmware::Ovmf | Firmware::Aavmf => true,
         }
     }
@@ -118,9 +121,9 @@ impl Accelerator {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum DeviceClass {
-    /// `virtio-blk-pci`.
+    /// `virtio-blk-pci`, or `virtio-blk-ccw` on a channel subsystem.
     VirtioBlk,
-    /// `scsi-hd` or `scsi-cd` on a `virtio-scsi-pci` host bus adapter.
+    /// `scsi-hd` or `scsi-cd` on a `virtio-scsi-pci` host bus adapter, or a `virtio-scsi-ccw` one.
     VirtioScsi {
         /// Which adapter, counted from 0; devices with the same number share it.
         hba: u8,
@@ -472,7 +475,9 @@ impl Machine {
                 Firmware::Aavmf if self.has_nic() => Clock::Virtual { shift: 9 },
                 // it offers its setup for five seconds at every boot
                 Firmware::Aavmf => Clock::Virtual { shift: 7 },
-                Firmware::Ovmf => Clock::Real,
+                // it counts its seconds by the clock of the guest, which a network alone makes it wait for
+                Firmware::S390Ccw if self.has_nic() => Clock::Virtual { shift: 7 },
+                Firmware::Ovmf | Firmware::S390Ccw => Clock::Real,
             },
         }
     }
@@ -496,6 +501,7 @@ impl Machine {
             Firmware::SeaBios => 32,
             Firmware::Ovmf => 128,
             Firmware::Aavmf => 256,
+            Firmware::S390Ccw => 64,
         })
     }
 

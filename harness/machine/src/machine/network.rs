@@ -36,6 +36,8 @@ pub enum Program {
     EfiAa64,
     /// An initramfs for a Linux kernel on x86-64.
     Initramfs,
+    /// A program for z/Architecture, with its PSW at address 0.
+    Ipl,
 }
 
 /// A program that a lan offers under a file name.
@@ -75,6 +77,12 @@ impl Served {
             (Program::Bios, None) => payload::bios_network_program(&self.medium, nonce, self.after),
             (Program::Bios, Some(length)) => payload::bios_network_program_of(&self.medium, nonce, self.after, length),
             (Program::Initramfs, _) => payload::initramfs(&self.medium, nonce, self.after),
+            (Program::Ipl, None) => payload::ipl_network_program(&self.medium, nonce, self.after),
+            (Program::Ipl, Some(length)) => {
+                let mut program = payload::ipl_network_program(&self.medium, nonce, self.after)?;
+                program.resize(program.len().max(length), 0);
+                Ok(program)
+            }
             (Program::Efi, None) => payload::efi_application(&self.medium, nonce, self.after),
             (Program::Efi, Some(length)) => payload::efi_application_of(&self.medium, nonce, self.after, length),
             (Program::EfiAa64, None) => payload::efi_application_for(EfiMachine::Aa64, &self.medium, nonce, self.after),
@@ -171,6 +179,11 @@ impl Network {
             EfiMachine::X64 => self.program(file, medium, Program::Efi),
             EfiMachine::Aa64 => self.program(file, medium, Program::EfiAa64),
         }
+    }
+
+    /// Offers a program for z/Architecture, likewise.
+    pub fn ipl_program(self, file: &str, medium: &str) -> Network {
+        self.program(file, medium, Program::Ipl)
     }
 
     /// Offers an initramfs whose init reports itself as `medium` from user space and ends the machine.

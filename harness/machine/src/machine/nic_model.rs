@@ -17,6 +17,8 @@ pub enum NicModel {
     VirtioNetTransitional,
     /// `virtio-net-pci-non-transitional`.
     VirtioNetNonTransitional,
+    /// `virtio-net-ccw`, on a channel subsystem.
+    VirtioNetCcw,
     /// `e1000`.
     E1000,
     /// `e1000e`.
@@ -77,7 +79,7 @@ pub struct UnknownNic {
 
 impl NicModel {
     /// Every model that the harness knows.
-    pub const KNOWN: [NicModel; 16] = [
+    pub const KNOWN: [NicModel; 17] = [
         NicModel::VirtioNet,
         NicModel::VirtioNetTransitional,
         NicModel::VirtioNetNonTransitional,
@@ -94,6 +96,7 @@ impl NicModel {
         NicModel::I82801,
         NicModel::Igb,
         NicModel::Tulip,
+        NicModel::VirtioNetCcw,
     ];
 
     /// A model that the harness knows nothing of. It counts as one with an option ROM for BIOS and UEFI.
@@ -115,6 +118,7 @@ impl NicModel {
             NicModel::VirtioNet => "virtio-net-pci",
             NicModel::VirtioNetTransitional => "virtio-net-pci-transitional",
             NicModel::VirtioNetNonTransitional => "virtio-net-pci-non-transitional",
+            NicModel::VirtioNetCcw => "virtio-net-ccw",
             NicModel::E1000 => "e1000",
             NicModel::E1000e => "e1000e",
             NicModel::Rtl8139 => "rtl8139",
@@ -147,7 +151,7 @@ impl NicModel {
             Model::I82550 | Model::I82551 | Model::I82557a | Model::I82559er | Model::I82801 => {
                 Some("pxe-eepro100.rom")
             }
-            Model::Igb | Model::Tulip | Model::Other(_) | Model::Unknown(_) => None,
+            Model::VirtioNetCcw | Model::Igb | Model::Tulip | Model::Other(_) | Model::Unknown(_) => None,
         }
     }
 
@@ -179,7 +183,7 @@ impl NicModel {
             }
             Model::Other(_) | Model::Unknown(_) => Some(UefiDriver::OptionRom),
             Model::I82550 | Model::I82551 | Model::I82557a | Model::I82559er | Model::I82801 => None,
-            Model::Igb | Model::Tulip => None,
+            Model::VirtioNetCcw | Model::Igb | Model::Tulip => None,
         }
     }
 }
@@ -317,13 +321,13 @@ mod tests {
         let wanted = ["virtio-net-pci", "e1000", "e1000e", "rtl8139", "vmxnet3", "pcnet", "ne2k_pci", "i82550"];
         assert_eq!(names, wanted);
         let without = NicModel::KNOWN.into_iter().filter(|model| !model.has_ipxe_rom());
-        assert_eq!(without.collect::<Vec<_>>(), [NicModel::Igb, NicModel::Tulip]);
+        assert_eq!(without.collect::<Vec<_>>(), [NicModel::Igb, NicModel::Tulip, NicModel::VirtioNetCcw]);
     }
 
     #[test]
     fn a_model_that_nothing_drives_has_no_driver() {
         let without = NicModel::KNOWN.into_iter().filter(|model| model.uefi_driver().is_none());
         let names: Vec<String> = without.map(|model| model.to_string()).collect();
-        assert_eq!(names, ["i82550", "i82551", "i82557a", "i82559er", "i82801", "igb", "tulip"]);
+        assert_eq!(names, ["i82550", "i82551", "i82557a", "i82559er", "i82801", "igb", "tulip", "virtio-net-ccw"]);
     }
 }

@@ -6,7 +6,7 @@
 
 use bootwright_images::{EspPlace, PartitionSignature};
 
-use super::board::{BoardFacts, RootBus};
+use super::board::RootBus;
 use super::layout::{Layout, PciPath};
 use super::{DeviceClass, Firmware, Machine, ScsiAdapter, UsbController};
 use crate::evidence::nvram::Guid;
@@ -17,7 +17,8 @@ pub fn bootorder_line(machine: &Machine, layout: &Layout, index: usize) -> Optio
     let placed = layout.devices.get(index)?;
     let board = machine.board.facts();
     let pci = placed.pci.as_ref();
-    let function = |name: &str, pci: &PciPath| openfirmware(board, name, pci);
+    let root = board.pci()?;
+    let function = |name: &str, pci: &PciPath| openfirmware(root, name, pci);
     let line = match &device.class {
         DeviceClass::VirtioBlk => format!("{}/disk@0,0", function("scsi", pci?)),
         DeviceClass::VirtioScsi { target, lun, .. } => {
@@ -42,7 +43,7 @@ pub fn bootorder_line(machine: &Machine, layout: &Layout, index: usize) -> Optio
             format!("{}/storage@{port:x}/channel@0/disk@0,0", function("usb", pci?))
         }
         DeviceClass::Floppy { unit } => {
-            format!("{}/{}/floppy@{unit}", board.root.openfirmware, board.floppy.as_ref()?.openfirmware)
+            format!("{}/{}/floppy@{unit}", root.openfirmware, board.floppy.as_ref()?.openfirmware)
         }
         DeviceClass::Nic(_) => format!("{}/ethernet-phy@0", function("ethernet", pci?)),
     };
@@ -97,7 +98,7 @@ const OVMF_LAST_TARGET_AND_LUN: (u8, u16) = (31, 7);
 pub fn uefi_path(machine: &Machine, layout: &Layout, index: usize) -> Option<String> {
     let device = machine.devices.get(index)?;
     let placed = layout.devices.get(index)?;
-    let pci = pci_text(&machine.board.facts().root, placed.pci.as_ref()?);
+    let pci = pci_text(machine.board.facts().pci()?, placed.pci.as_ref()?);
     Some(match &device.class {
         DeviceClass::VirtioBlk => pci,
         DeviceClass::VirtioScsi { target, lun, .. } => {
@@ -153,8 +154,8 @@ fn pci_text(root: &RootBus, path: &PciPath) -> String {
 }
 
 /// The OpenFirmware path of a PCI function: bridges on the way, then `name@slot[,function]`.
-fn openfirmware(board: &BoardFacts, name: &str, path: &PciPath) -> String {
-    let mut text = String::from(board.root.openfirmware);
+fn openfirmware(root: &RootBus, name: &str, path: &PciPath) -> String {
+    let mut text = String::from(root.openfirmware);
     if path.root != 0 {
         // QEMU counts the expanders in ascending bus number, and a layout has one
         text += ",1";

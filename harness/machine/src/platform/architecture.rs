@@ -18,17 +18,20 @@ pub enum Architecture {
     X86_64,
     /// 64-bit Arm: board `virt`.
     Aarch64,
+    /// z/Architecture: board `s390-ccw-virtio`.
+    S390x,
 }
 
 impl Architecture {
     /// Every architecture.
-    pub const ALL: [Architecture; 2] = [Architecture::X86_64, Architecture::Aarch64];
+    pub const ALL: [Architecture; 3] = [Architecture::X86_64, Architecture::Aarch64, Architecture::S390x];
 
     /// Its name in QEMU's firmware descriptors (`docs/interop/firmware.json`) and in the names of its emulators.
     pub fn name(self) -> &'static str {
         match self {
             Architecture::X86_64 => "x86_64",
             Architecture::Aarch64 => "aarch64",
+            Architecture::S390x => "s390x",
         }
     }
 
@@ -37,6 +40,7 @@ impl Architecture {
         match self {
             Architecture::X86_64 => "qemu-system-x86_64",
             Architecture::Aarch64 => "qemu-system-aarch64",
+            Architecture::S390x => "qemu-system-s390x",
         }
     }
 
@@ -45,6 +49,8 @@ impl Architecture {
         match self {
             Architecture::X86_64 => &["qemu-system-x86", "qemu-system-data", "ovmf", "seabios", "ipxe-qemu"],
             Architecture::Aarch64 => &["qemu-system-arm", "qemu-system-data", "qemu-efi-aarch64", "ipxe-qemu"],
+            // qemu-system-misc provides the emulator up to bookworm
+            Architecture::S390x => &["qemu-system-s390x", "qemu-system-data"],
         }
     }
 
@@ -53,6 +59,7 @@ impl Architecture {
         match self {
             Architecture::X86_64 => "",
             Architecture::Aarch64 => "-aarch64",
+            Architecture::S390x => "-s390x",
         }
     }
 }

@@ -61,6 +61,8 @@ pub(super) fn resolve(
         ovmf_secure_boot: trees.ovmf_secure_boot.or(others.ovmf_secure_boot),
         aavmf: trees.aavmf.or(others.aavmf),
         aavmf_secure_boot: trees.aavmf_secure_boot.or(others.aavmf_secure_boot),
+        s390_ccw: trees.s390_ccw.or(others.s390_ccw),
+        s390_netboot: trees.s390_netboot.or(others.s390_netboot),
         ..trees
     };
     assemble(format!("dir:{}", given.display()), architecture, qemu, found, &|files| version::packaged(host, files))

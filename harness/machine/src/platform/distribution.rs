@@ -36,6 +36,8 @@ pub enum Part {
     Ovmf,
     /// `qemu-system-aarch64`.
     QemuAarch64,
+    /// QEMU for s390x guests, with its firmware.
+    QemuS390x,
     /// AAVMF with its descriptors.
     Aavmf,
     /// SeaBIOS.
@@ -143,7 +145,7 @@ impl Family {
         match (part, self) {
             (Part::Qemu, Rhel) => &["qemu-kvm"],
             // there is no QEMU for another architecture
-            (Part::QemuAarch64, Rhel) => &["qemu-kvm"],
+            (Part::QemuAarch64 | Part::QemuS390x, Rhel) => &["qemu-kvm"],
             (part, Rhel) => Fedora.packages(part),
             (Part::Qemu, Debian) => &["qemu-system-x86"],
             (Part::Qemu, Fedora) => &["qemu-system-x86-core"],
@@ -154,6 +156,11 @@ impl Family {
             (Part::QemuAarch64, Fedora) => &["qemu-system-aarch64-core"],
             (Part::QemuAarch64, Suse) => &["qemu-arm"],
             (Part::QemuAarch64, Arch | Alpine) => &["qemu-system-aarch64"],
+            // qemu-system-misc provides it up to Debian 12
+            (Part::QemuS390x, Debian) => &["qemu-system-s390x"],
+            (Part::QemuS390x, Fedora) => &["qemu-system-s390x-core"],
+            (Part::QemuS390x, Suse) => &["qemu-s390x"],
+            (Part::QemuS390x, Arch | Alpine) => &["qemu-system-s390x"],
             (Part::Aavmf, Debian) => &["qemu-efi-aarch64"],
             (Part::Aavmf, Fedora | Arch) => &["edk2-aarch64"],
             (Part::Aavmf, Suse) => &["qemu-uefi-aarch64"],
@@ -270,6 +277,7 @@ fn parts(architecture: Architecture) -> (&'static [Part], &'static str) {
     match architecture {
         Architecture::X86_64 => (&[Part::Qemu, Part::Ovmf, Part::SeaBios, Part::OptionRoms], "OVMF, SeaBIOS"),
         Architecture::Aarch64 => (&[Part::QemuAarch64, Part::Aavmf, Part::OptionRoms], "AAVMF"),
+        Architecture::S390x => (&[Part::QemuS390x], "s390-ccw.img"),
     }
 }
 

@@ -16,6 +16,9 @@ pub(super) const IMAGE_LIMIT_BYTES: u64 = 64 << 20;
 /// The name under which QEMU looks for its BIOS for `pc` and `q35`.
 pub(super) const BIOS_IMAGE: &str = "bios-256k.bin";
 
+/// The names under which QEMU looks for the firmware of `s390-ccw-virtio` (`ccw_init` in its `hw/s390x/s390-virtio-ccw.c`).
+pub(super) const S390_IMAGES: [&str; 2] = ["s390-ccw.img", "s390-netboot.img"];
+
 /// `host`: QEMU on PATH or where RHEL has it, firmware as QEMU and its descriptors name it.
 pub(super) fn host(host: &Surroundings, architecture: Architecture) -> Result<Platform, PlatformError> {
     let Some(path) = host.qemu(architecture) else {
@@ -68,6 +71,10 @@ pub(super) fn found(
             option_roms,
             ..Found::default()
         },
+        Architecture::S390x => {
+            let [s390_ccw, s390_netboot] = S390_IMAGES.map(|name| first_file(search_dirs, name));
+            Found { s390_ccw, s390_netboot, ..Found::default() }
+        }
     }
 }
 
@@ -79,6 +86,8 @@ pub(super) struct Found {
     pub ovmf_secure_boot: Option<OvmfFiles>,
     pub aavmf: Option<OvmfFiles>,
     pub aavmf_secure_boot: Option<OvmfFiles>,
+    pub s390_ccw: Option<PathBuf>,
+    pub s390_netboot: Option<PathBuf>,
     pub option_roms: Vec<PathBuf>,
 }
 
@@ -158,7 +167,8 @@ pub(super) fn assemble(
 ) -> Result<Platform, PlatformError> {
     let builds = [&found.ovmf, &found.ovmf_secure_boot, &found.aavmf, &found.aavmf_secure_boot];
     let ovmf_files = builds.into_iter().flatten().flat_map(OvmfFiles::paths);
-    let files: Vec<PathBuf> = found.option_roms.iter().chain(ovmf_files).chain(&found.seabios).cloned().collect();
+    let singles = [&found.seabios, &found.s390_ccw, &found.s390_netboot].into_iter().flatten();
+    let files: Vec<PathBuf> = found.option_roms.iter().chain(ovmf_files).chain(singles).cloned().collect();
     let packaged = packages(&files);
     let file = |path: &Path| described(path, &packaged);
     let ovmf = |files: Option<OvmfFiles>| files.map(|files| ovmf_of(files, &packaged)).transpose();
@@ -171,6 +181,14 @@ pub(super) fn assemble(
             Some(FirmwareFile { version: banner.unwrap_or(plain.version.clone()), ..plain })
         }
     };
+    // it is built with QEMU, whose version it has where no package says it; an epoch is the package's alone
+    let of_qemu = |file: FirmwareFile| {
+        let own = file.version.split_once(':').map_or(file.version.as_str(), |(_, version)| version);
+        let version = if own == UNKNOWN { qemu.version.to_string() } else { own.to_owned() };
+        FirmwareFile { version, ..file }
+    };
+    let single = |path: &Option<PathBuf>| path.as_deref().map(|path| file(path).map(of_qemu)).transpose();
+    let (s390_ccw, s390_netboot) = (single(&found.s390_ccw)?, single(&found.s390_netboot)?);
     let option_roms = found.option_roms.iter().map(|path| file(path)).collect::<Result<_, _>>()?;
     Ok(Platform {
         name,
@@ -181,6 +199,8 @@ pub(super) fn assemble(
         ovmf_secure_boot: ovmf(found.ovmf_secure_boot)?,
         aavmf: ovmf(found.aavmf)?,
         aavmf_secure_boot: ovmf(found.aavmf_secure_boot)?,
+        s390_ccw,
+        s390_netboot,
         option_roms,
     })
 }

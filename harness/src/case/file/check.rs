@@ -181,8 +181,7 @@ fn machine(machine: &Machine, place: &[&str]) -> Result<(), Misplaced> {
             })?;
             continue;
         }
-        let built =
-            bootwright_images::build(&medium.spec(kind, placed.sectors, machine.board.facts().efi), Nonce([0; 16]));
+        let built = medium.image(kind, placed.sectors, machine.board.facts().target, Nonce([0; 16]));
         let image = built.map_err(|error| {
             within(vec![Key::from("devices"), index.into(), Key::from("medium")], crate::error::chain(&error))
         })?;

@@ -166,7 +166,7 @@ impl Buses {
     }
 
     fn is_root(&self, bus: &str) -> bool {
-        bus.is_empty() || self.board.is_some_and(|board| board.facts().root.id == bus)
+        bus.is_empty() || self.board.is_some_and(|board| board.facts().pci().is_some_and(|root| root.id == bus))
     }
 
     /// What a PCI device hangs off that cannot be had here: a bus of such a kind, or a further function of a port, which has one here.

@@ -115,7 +115,7 @@ impl<'a> Fate<'a> {
         let Some(medium) = self.names.medium_at(path) else { return Some(false) };
         let device = &self.machine.devices[self.machine.device_with_medium(medium)?];
         let (_, file) = short.split_once('/')?;
-        device.medium.as_ref()?.has_efi_file(self.machine.board.facts().efi, file)
+        device.medium.as_ref()?.has_efi_file(self.machine.board.facts().efi()?, file)
     }
 
     fn options(&self, before: &BootOptions, after: &BootOptions) -> Option<String> {

@@ -1,6 +1,6 @@
 //! What there is to know of a board.
 
-use bootwright_images::EfiMachine;
+use bootwright_images::{EfiMachine, Target};
 
 use crate::machine::Tpm;
 use crate::machine::pci_address::PciAddress;
@@ -13,10 +13,12 @@ pub struct BoardFacts {
     pub name: &'static str,
     /// Whose QEMU has it.
     pub architecture: Architecture,
-    /// The processor that its EFI applications are for.
-    pub efi: EfiMachine,
-    /// The bus that PCI functions sit on.
-    pub root: RootBus,
+    /// What the programs on its media are made for.
+    pub target: Target,
+    /// What its devices sit on.
+    pub root: Root,
+    /// It has fw_cfg, in which QEMU leaves the boot order.
+    pub fw_cfg: bool,
     /// Address of the IDE controller (PIIX3) that it has by itself.
     pub ide: Option<PciAddress>,
     /// Address of the AHCI controller that it has by itself; where it has none, an `ich9-ahci` can be added.
@@ -38,6 +40,30 @@ pub struct BoardFacts {
     pub tpm: &'static [(Tpm, &'static str)],
     /// Where UEFI firmware and its variable store lie.
     pub store: FirmwareStore,
+}
+
+impl BoardFacts {
+    /// The bus that PCI functions sit on; `None` where none do.
+    pub fn pci(&self) -> Option<&RootBus> {
+        match &self.root {
+            Root::Pci(root) => Some(root),
+            Root::Ccw => None,
+        }
+    }
+
+    /// The processor that its EFI applications are for; `None` where its firmware runs none.
+    pub fn efi(&self) -> Option<EfiMachine> {
+        self.target.efi()
+    }
+}
+
+/// What a board's devices sit on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Root {
+    /// A PCI root bus.
+    Pci(RootBus),
+    /// A channel subsystem: each device has a device number and a subchannel (QEMU's `docs/system/s390x/css.rst`).
+    Ccw,
 }
 
 /// A board's PCI root bus.
@@ -67,6 +93,8 @@ pub struct FloppyController {
 /// A host bridge with a PCI root bus of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expander {
+    /// There is none.
+    None,
     /// It brings a conventional bridge, behind which devices sit; QEMU's device name.
     Bridge(&'static str),
     /// Root ports sit on its bus, one for each device; QEMU's device name.
@@ -77,6 +105,8 @@ pub enum Expander {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FirmwareStore {
+    /// It has no variable store, and its firmware is what QEMU loads.
+    None,
     /// Two flash devices.
     Pflash {
         /// Unit of the one with the code.

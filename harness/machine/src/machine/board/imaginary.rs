@@ -1,22 +1,23 @@
 //! A board that QEMU does not have. Layout, argv and paths follow its facts, which shows that they ask for no board by name.
 
-use bootwright_images::EfiMachine;
+use bootwright_images::{EfiMachine, Target};
 
-use super::{BoardFacts, Expander, FirmwareStore, RootBus};
+use super::{BoardFacts, Expander, FirmwareStore, Root, RootBus};
 use crate::machine::pci_address::PciAddress;
 use crate::platform::Architecture;
 
 pub(super) const FACTS: BoardFacts = BoardFacts {
     name: "imaginary",
     architecture: Architecture::X86_64,
-    efi: EfiMachine::X64,
-    root: RootBus {
+    target: Target::Efi(EfiMachine::X64),
+    root: Root::Pci(RootBus {
         id: "root.9",
         free_slots: (7, 9),
         hotplug: false,
         openfirmware: "/pcie@10000000",
         uefi: "AcpiRoot",
-    },
+    }),
+    fw_cfg: true,
     ide: None,
     ahci: Some(PciAddress { slot: 5, function: 6 }),
     floppy: None,

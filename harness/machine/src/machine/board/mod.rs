@@ -6,7 +6,8 @@
 //! ```
 //! use bootwright_machine::machine::Board;
 //!
-//! assert_eq!(Board::Q35.facts().root.id, "pcie.0");
+//! assert_eq!(Board::Q35.facts().pci().map(|root| root.id), Some("pcie.0"));
+//! assert!(Board::S390CcwVirtio.facts().pci().is_none());
 //! assert!(Board::Q35.facts().ide.is_none());
 //! ```
 
@@ -15,11 +16,12 @@ mod facts;
 mod imaginary;
 mod pc;
 mod q35;
+mod s390_ccw_virtio;
 mod virt;
 
 use serde::{Deserialize, Serialize};
 
-pub use facts::{BoardFacts, Expander, FirmwareStore, FloppyController, RootBus};
+pub use facts::{BoardFacts, Expander, FirmwareStore, FloppyController, Root, RootBus};
 
 /// QEMU's machine type (without its version). Exhaustive for the same reason as [`Firmware`](super::Firmware).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -31,6 +33,8 @@ pub enum Board {
     Q35,
     /// `virt` of qemu-system-aarch64: PCI Express without ISA.
     Virt,
+    /// `s390-ccw-virtio` of qemu-system-s390x: devices on a channel subsystem.
+    S390CcwVirtio,
     /// One that QEMU does not have.
     #[cfg(test)]
     #[schemars(skip)]
@@ -44,6 +48,7 @@ impl Board {
             Board::Pc => &pc::FACTS,
             Board::Q35 => &q35::FACTS,
             Board::Virt => &virt::FACTS,
+            Board::S390CcwVirtio => &s390_ccw_virtio::FACTS,
             #[cfg(test)]
             Board::Imaginary => &imaginary::FACTS,
         }

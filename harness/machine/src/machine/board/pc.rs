@@ -1,8 +1,8 @@
 //! `pc`: i440FX and PIIX3.
 
-use bootwright_images::EfiMachine;
+use bootwright_images::{EfiMachine, Target};
 
-use super::{BoardFacts, Expander, FirmwareStore, FloppyController, RootBus};
+use super::{BoardFacts, Expander, FirmwareStore, FloppyController, Root, RootBus};
 use crate::machine::Tpm;
 use crate::machine::pci_address::PciAddress;
 use crate::platform::Architecture;
@@ -10,15 +10,16 @@ use crate::platform::Architecture;
 pub(super) const FACTS: BoardFacts = BoardFacts {
     name: "pc",
     architecture: Architecture::X86_64,
-    efi: EfiMachine::X64,
-    root: RootBus {
+    target: Target::Efi(EfiMachine::X64),
+    root: Root::Pci(RootBus {
         id: "pci.0",
         // slot 0 is the host bridge, 1 PIIX3, 2 the VGA adapter where there is one
         free_slots: (3, 30),
         hotplug: true,
         openfirmware: "/pci@i0cf8",
         uefi: "PciRoot",
-    },
+    }),
+    fw_cfg: true,
     ide: Some(PciAddress { slot: 1, function: 1 }),
     ahci: None,
     floppy: Some(FloppyController { added: None, openfirmware: "isa@1/fdc@03f0" }),

@@ -1,8 +1,8 @@
 //! `q35`: Q35 and ICH9.
 
-use bootwright_images::EfiMachine;
+use bootwright_images::{EfiMachine, Target};
 
-use super::{BoardFacts, Expander, FirmwareStore, FloppyController, RootBus};
+use super::{BoardFacts, Expander, FirmwareStore, FloppyController, Root, RootBus};
 use crate::machine::Tpm;
 use crate::machine::pci_address::PciAddress;
 use crate::platform::Architecture;
@@ -10,15 +10,16 @@ use crate::platform::Architecture;
 pub(super) const FACTS: BoardFacts = BoardFacts {
     name: "q35",
     architecture: Architecture::X86_64,
-    efi: EfiMachine::X64,
-    root: RootBus {
+    target: Target::Efi(EfiMachine::X64),
+    root: Root::Pci(RootBus {
         id: "pcie.0",
         // slot 31 is ICH9
         free_slots: (3, 30),
         hotplug: false,
         openfirmware: "/pci@i0cf8",
         uefi: "PciRoot",
-    },
+    }),
+    fw_cfg: true,
     ide: None,
     ahci: Some(PciAddress { slot: 0x1f, function: 2 }),
     floppy: Some(FloppyController { added: Some("isa-fdc,id=fdc0"), openfirmware: "isa@1f/fdc@03f0" }),
