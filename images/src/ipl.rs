@@ -22,8 +22,9 @@ const EVENT_BLOCK: u16 = 0x800;
 /// The text behind the headers of the event block.
 const TEXT: u16 = EVENT_BLOCK + 14;
 
-/// The register that holds [`LOADED_AT`].
+/// The register that holds [`LOADED_AT`], and the one whose digits are written.
 const BASE: u8 = 12;
+const VALUE: u8 = 7;
 
 /// Commands of the SCLP (`hw/s390x/event-facility.h` and `pc-bios/s390-ccw/sclp.h` of QEMU).
 const WRITE_EVENT_MASK: u32 = 0x0078_0005;
@@ -108,11 +109,8 @@ fn instructions(line: &Line, after: After) -> Result<Vec<u8>, ImageError> {
     let mut code = Code::default();
     code.load_immediate(BASE, LOADED_AT);
     call(&mut code, WRITE_EVENT_MASK, at(MASK_BLOCK));
-    // the table of digits is read from the zone 0xf on
-    let digits = at(DIGITS - 0xf0);
-    code.unpack(at(line.subchannel), SUBSYSTEM_IDENTIFICATION, 4);
-    code.translate(at(line.subchannel), 8, digits);
-    code.move_immediate(at(line.summed), b' ');
+    code.load(VALUE, SUBSYSTEM_IDENTIFICATION);
+    put_digits(&mut code, line.subchannel, 8);
     let (sum, byte, place, left) = (3, 6, 4, 5);
     code.clear(sum);
     code.load_address(place, at(line.from));
@@ -123,10 +121,8 @@ fn instructions(line: &Line, after: After) -> Result<Vec<u8>, ImageError> {
     code.add(sum, byte);
     code.load_address(place, At(1, place));
     code.branch_on_count(left, next);
-    code.store_halfword(sum, at(SCRATCH));
-    code.unpack(at(line.sum), at(SCRATCH), 2);
-    code.translate(at(line.sum), 4, digits);
-    code.move_immediate(at(line.sum + 4), b' ');
+    code.load_register(VALUE, sum);
+    put_digits(&mut code, line.sum, 4);
     call(&mut code, WRITE_EVENT_DATA, at(EVENT_BLOCK));
     match after {
         After::Exit => {
@@ -150,6 +146,23 @@ fn instructions(line: &Line, after: After) -> Result<Vec<u8>, ImageError> {
     let stays = code.here();
     code.branch(15, stays);
     Ok(code.into_bytes())
+}
+
+/// Writes the lowest digits of [`VALUE`] to a place, the last one first. (UNPK and TR would do it in two instructions; QEMU's UNPK takes the
+/// leftmost byte for zero.)
+fn put_digits(code: &mut Code, place: u16, digits: u8) {
+    let (to, left, index, digit) = (4, 5, 6, 8);
+    code.load_address(to, At(place + u16::from(digits) - 1, BASE));
+    code.load_immediate(left, digits.into());
+    code.load_immediate(index, 0);
+    let next = code.here();
+    code.load_register(index, VALUE);
+    code.and_immediate(index, 0xf);
+    code.look_up(digit, At(DIGITS, BASE), index);
+    code.store_character(digit, At(0, to));
+    code.shift_right(VALUE, 4);
+    code.add_immediate(to, -1);
+    code.branch_on_count(left, next);
 }
 
 /// A service call, again as long as the SCLP is busy.

@@ -45,11 +45,6 @@ impl Code {
         self.rx(0x48, to, at);
     }
 
-    /// STH: the lowest two bytes of a register.
-    pub(crate) fn store_halfword(&mut self, from: u8, at: At) {
-        self.rx(0x40, from, at);
-    }
-
     /// IC: one byte into the lowest of a register; the others stay.
     pub(crate) fn insert_character(&mut self, to: u8, at: At) {
         self.rx(0x43, to, at);
@@ -65,25 +60,43 @@ impl Code {
         self.put([0x1b, register << 4 | register]);
     }
 
-    /// MVI: one byte into storage.
-    pub(crate) fn move_immediate(&mut self, at: At, value: u8) {
-        self.put([0x92, value]);
-        self.put(at.bytes());
+    /// LR: 32 bits from one register to another.
+    pub(crate) fn load_register(&mut self, to: u8, from: u8) {
+        self.put([0x18, to << 4 | from]);
     }
 
-    /// UNPK: `bytes` bytes as twice as many digits, each with the zone 0xf. The byte behind the digits is spoilt, and the one behind
-    /// the bytes is read.
-    pub(crate) fn unpack(&mut self, to: At, from: At, bytes: u8) {
-        self.put([0xf3, (2 * bytes) << 4 | bytes]);
-        self.put(to.bytes());
-        self.put(from.bytes());
+    /// L: four bytes.
+    pub(crate) fn load(&mut self, to: u8, at: At) {
+        self.rx(0x58, to, at);
     }
 
-    /// TR: each of `length` bytes is replaced by the one of the table that it counts.
-    pub(crate) fn translate(&mut self, at: At, length: u8, table: At) {
-        self.put([0xdc, length - 1]);
-        self.put(at.bytes());
+    /// NILF: of the lower 32 bits of a register those of the mask stay.
+    pub(crate) fn and_immediate(&mut self, register: u8, mask: u32) {
+        self.put([0xc0, register << 4 | 0xb]);
+        self.put(mask.to_be_bytes());
+    }
+
+    /// IC with an index register: one byte of a table into the lowest of a register.
+    pub(crate) fn look_up(&mut self, to: u8, table: At, index: u8) {
+        self.put([0x43, to << 4 | index]);
         self.put(table.bytes());
+    }
+
+    /// STC: the lowest byte of a register.
+    pub(crate) fn store_character(&mut self, from: u8, at: At) {
+        self.rx(0x42, from, at);
+    }
+
+    /// SRL: the lower 32 bits of a register are moved right.
+    pub(crate) fn shift_right(&mut self, register: u8, bits: u8) {
+        self.put([0x88, register << 4]);
+        self.put(At(bits.into(), 0).bytes());
+    }
+
+    /// AGHI: a number of 16 bits with its sign is added to a register of 64.
+    pub(crate) fn add_immediate(&mut self, register: u8, number: i16) {
+        self.put([0xa7, register << 4 | 0xb]);
+        self.put(number.to_be_bytes());
     }
 
     /// BRCT: counts a register down and branches unless it comes to zero.
@@ -154,15 +167,16 @@ mod tests {
         assert_eq!(of(|code| code.load_immediate(1, 0x0076_0005)), [0xc0, 0x1f, 0, 0x76, 0, 5], "llilf %r1,7733253");
         assert_eq!(of(|code| code.load_address(2, base(0x800))), [0x41, 0x20, 0xc8, 0], "la %r2,2048(%r12)");
         assert_eq!(of(|code| code.load_halfword(4, base(8))), [0x48, 0x40, 0xc0, 8], "lh %r4,8(%r12)");
-        assert_eq!(of(|code| code.store_halfword(3, base(8))), [0x40, 0x30, 0xc0, 8], "sth %r3,8(%r12)");
         assert_eq!(of(|code| code.insert_character(6, At(0, 4))), [0x43, 0x60, 0x40, 0], "ic %r6,0(%r4)");
         assert_eq!(of(|code| code.add(3, 6)), [0x1a, 0x36], "ar %r3,%r6");
         assert_eq!(of(|code| code.clear(6)), [0x1b, 0x66], "sr %r6,%r6");
-        assert_eq!(of(|code| code.move_immediate(base(9), b' ')), [0x92, 0x20, 0xc0, 9], "mvi 9(%r12),32");
-        let unpacked = of(|code| code.unpack(base(0x900), At(184, 0), 4));
-        assert_eq!(unpacked, [0xf3, 0x84, 0xc9, 0, 0, 0xb8], "unpk 2304(9,%r12),184(5)");
-        let translated = of(|code| code.translate(base(0x900), 8, base(0x210)));
-        assert_eq!(translated, [0xdc, 7, 0xc9, 0, 0xc2, 0x10], "tr 2304(8,%r12),528(%r12)");
+        assert_eq!(of(|code| code.load_register(7, 3)), [0x18, 0x73], "lr %r7,%r3");
+        assert_eq!(of(|code| code.load(7, At(184, 0))), [0x58, 0x70, 0, 0xb8], "l %r7,184");
+        assert_eq!(of(|code| code.and_immediate(6, 15)), [0xc0, 0x6b, 0, 0, 0, 15], "nilf %r6,15");
+        assert_eq!(of(|code| code.look_up(8, base(0x300), 6)), [0x43, 0x86, 0xc3, 0], "ic %r8,768(%r6,%r12)");
+        assert_eq!(of(|code| code.store_character(8, At(0, 4))), [0x42, 0x80, 0x40, 0], "stc %r8,0(%r4)");
+        assert_eq!(of(|code| code.shift_right(7, 4)), [0x88, 0x70, 0, 4], "srl %r7,4");
+        assert_eq!(of(|code| code.add_immediate(4, -1)), [0xa7, 0x4b, 0xff, 0xff], "aghi %r4,-1");
         assert_eq!(of(|code| code.service_call(1, 2)), [0xb2, 0x20, 0, 0x12], "servc %r1,%r2");
         assert_eq!(of(|code| code.store_processor_address(base(8))), [0xb2, 0x12, 0xc0, 8], "stap 8(%r12)");
         assert_eq!(of(|code| code.signal_processor(4, 5)), [0xae, 4, 0, 5], "sigp %r0,%r4,5");

@@ -51,7 +51,7 @@ pub struct Runner {
     settings: Settings,
     known_issues: KnownIssues,
     /// One for each of [`Architecture::ALL`].
-    platforms: [OnceLock<Result<Platform, NoPlatform>>; 2],
+    platforms: [OnceLock<Result<Platform, NoPlatform>>; Architecture::ALL.len()],
     /// Accelerator of SeaBIOS, of OVMF and of AAVMF, once probed.
     probed: [OnceLock<Accelerator>; 3],
     room: Room,

@@ -181,7 +181,7 @@ impl Reader {
 
     /// Whether a new lap begins with the monitor's event and not with a line of the log.
     pub fn laps_by_reset(&self) -> bool {
-        matches!(self.parser, Parser::Ovmf(_) | Parser::S390Ccw(_))
+        matches!(self.parser, Parser::Ovmf(_))
     }
 
     /// Nothing more comes: what was begun and not ended is missing. `over` says that the run had come to its end by what was
@@ -199,7 +199,8 @@ impl Reader {
         }
     }
 
-    /// The machine was reset: a new lap begins. Under SeaBIOS the log's own banner says so; for the others the QMP event does.
+    /// The machine was reset: a new lap begins. Under SeaBIOS the log's own banner says so; for the others the QMP event does, and under
+    /// s390-ccw whichever comes first.
     pub fn reset(&mut self) {
         self.reset_last_from_outside = false;
         self.measured = measured::Collector::default();
@@ -208,8 +209,10 @@ impl Reader {
             Parser::SeaBios(_) => return,
             Parser::Ovmf(parser) => parser.cut(&mut self.trace, Interruption::Reset),
             Parser::S390Ccw(parser) => {
+                if parser.is_ahead() {
+                    return;
+                }
                 parser.cut(&mut self.trace, Interruption::Reset);
-                self.main = lines::Splitter::default();
             }
         }
         self.trace.laps += 1;

@@ -48,6 +48,8 @@ pub struct Parser {
     said: Vec<String>,
     /// No server has answered it.
     unanswered: bool,
+    /// This lap began with its first line, and the monitor has not told of the reset yet.
+    ahead: bool,
 }
 
 impl Parser {
@@ -57,6 +59,7 @@ impl Parser {
                 trace.hole(format!("half a line of the firmware: {}", beginning(line)));
             }
             self.end(trace);
+            self.begin_lap(trace);
             (self.turn, self.within) = (self.turn + 1, 0);
         } else if let Some(kind) = IplKind::of_line(line) {
             self.end(trace);
@@ -86,15 +89,29 @@ impl Parser {
 
     /// A program has reset the machine: it was started, and so was announced.
     pub fn reset_by_guest(&self, trace: &mut Trace) {
-        if trace.last_of_lap().is_none() && trace.terminal.is_none() && !trace.is_cut() {
+        if !self.ahead && trace.last_of_lap().is_none() && trace.terminal.is_none() && !trace.is_cut() {
             trace.hole("the guest has reset the machine, and the log has no attempt before");
         }
+    }
+
+    /// The monitor tells of a reset; whether its lap has begun already.
+    pub fn is_ahead(&mut self) -> bool {
+        std::mem::take(&mut self.ahead)
     }
 
     /// The machine left this lap from outside.
     pub fn cut(&mut self, trace: &mut Trace, by: Interruption) {
         trace.end(Outcome::Failed, Finding::Interrupted { by, at: Moment::BeforeStart });
         *self = Parser::default();
+    }
+
+    /// No program comes back to the firmware, which is set up anew after a reset alone. Within a few milliseconds: the monitor may be later
+    /// to tell.
+    fn begin_lap(&mut self, trace: &mut Trace) {
+        if trace.last_of_lap().is_some_and(|last| last.outcome == Some(Outcome::Booted)) {
+            *self = Parser { ahead: true, ..Parser::default() };
+            trace.laps = trace.laps.max(1) + 1;
+        }
     }
 
     fn begin(&mut self, kind: IplKind, names: &Names, trace: &mut Trace) {

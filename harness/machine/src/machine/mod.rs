@@ -501,7 +501,8 @@ impl Machine {
             Firmware::SeaBios => 32,
             Firmware::Ovmf => 128,
             Firmware::Aavmf => 256,
-            Firmware::S390Ccw => 64,
+            // the part of QEMU 7.2 that boots over a network lies above 64 MiB
+            Firmware::S390Ccw => 128,
         })
     }
 

@@ -118,6 +118,20 @@ fn a_reset_begins_a_lap_with_the_order_from_its_beginning() {
 }
 
 #[test]
+fn a_lap_begins_once_whether_log_or_monitor_tells_it_first() {
+    let lap = [BLANK, GOOD, &payload(OTHER_NONCE, "second")].concat();
+    let mut late = reads(&disks(), &[&lap, BLANK].concat());
+    assert_eq!(late.trace().laps, 2, "nothing comes back to the firmware");
+    late.reset_by_guest();
+    late.push(Source::Serial, [GOOD, &payload(OTHER_NONCE, "second")].concat().as_bytes());
+    late.reset_by_guest();
+    late.push(Source::Serial, lap.as_bytes());
+    let trace = late.trace();
+    assert_eq!((trace.laps, &trace.holes, &trace.contradictions), (3, &Vec::new(), &Vec::new()));
+    assert_eq!(trace.attempts.iter().map(|attempt| attempt.lap).collect::<Vec<_>>(), [1, 1, 2, 2, 3, 3]);
+}
+
+#[test]
 fn what_is_missing_from_a_log_is_a_hole() {
     let holes = |log: &str| reads(&disks(), log).trace().holes.len();
     assert_eq!(holes("Using virtio-blk.\r\n"), 1, "the line before it");
