@@ -1,12 +1,15 @@
 //! s390-ccw on `s390-ccw-virtio`: which disk or network it loads from, and what it does after one that does not load.
 
 mod networks;
+mod words;
 
 use bootwright::case::{Case, Tier};
-use bootwright::machine::{Board, DiskClass, Firmware, Machine, Medium};
+use bootwright::machine::{DiskClass, Machine, Medium};
 use bootwright::verdict::behaviour::Behaviour;
-use bootwright::verdict::{Expectation, Expected, booted, failed};
+use bootwright::verdict::{Expectation, booted, failed};
 use bootwright_images::{After, BadLoader};
+
+use words::{case, goes_on, machine};
 
 /// Why most of its cases are in the full suite only.
 const OTHERS_SHOW_IT: &str = "a case of its kind is in the default suite";
@@ -42,22 +45,6 @@ fn in_tier(mut case: Case) -> Case {
         false => Tier::Long(OTHERS_SHOW_IT.to_owned()),
     };
     case
-}
-
-fn machine() -> Machine {
-    Machine::new(Firmware::S390Ccw, Board::S390CcwVirtio)
-}
-
-fn case(group: &str, name: &str) -> Case {
-    Case::new(format!("s390x::{group}::{name}"))
-}
-
-/// What follows a device that does not load: older firmware stops, newer goes on with the next one of the order.
-fn goes_on(case: Case, first: impl Fn() -> Expected, then: impl IntoIterator<Item = Expected>) -> Case {
-    let attempts: Vec<Expected> = [first()].into_iter().chain(then).collect();
-    let ends = attempts.last().is_some_and(|last| last.outcome == bootwright::trace::Outcome::Booted);
-    let newer = if ends { Expectation::attempts(attempts) } else { Expectation::nothing_boots(attempts) };
-    case.expect(Expectation::nothing_boots([first()])).expect_where(Behaviour::TriesFurtherDevices, newer)
 }
 
 fn alone(class: DiskClass) -> Case {
@@ -102,7 +89,9 @@ fn unbootable(class: DiskClass) -> Vec<Case> {
             .machine(machine);
         let ends = Behaviour::EmptyProgramTableEndsBoot;
         match name {
-            "no-program" => goes_on(case.expect_where(ends, Expectation::nothing_boots([first()])), first, [booted("second")]),
+            "no-program" => {
+                goes_on(case.expect_where(ends, Expectation::nothing_boots([first()])), first, [booted("second")])
+            }
             _ => goes_on(case, first, [booted("second")]),
         }
     };

@@ -77,7 +77,11 @@ impl Cell {
         let machine = Machine::new(self.firmware, self.board).strict(self.strict).paused().network(network);
         // where the root bus takes nothing while the machine runs, each has a root port
         let sits = |machine: Machine, slot: u8| {
-            if self.board.facts().pci().is_some_and(|root| root.hotplug) { machine.slot(slot) } else { machine.place(Place::RootPort) }
+            if self.board.facts().pci().is_some_and(|root| root.hotplug) {
+                machine.slot(slot)
+            } else {
+                machine.place(Place::RootPort)
+            }
         };
         let disk = |machine: Machine| sits(machine.virtio_blk(other.clone()), 4);
         let nic = |machine: Machine| {

@@ -5,7 +5,7 @@ use bootwright::lan::{BootAnswer, DhcpServer, LanSpec, Match};
 use bootwright::machine::{Machine, Medium, Network};
 use bootwright::verdict::{Cause, Expectation, Expected, OnLan, booted, failed_entry, tftp, timed_out_entry};
 
-use super::{case, goes_on, machine};
+use super::words::{case, goes_on, machine};
 
 /// Option 93 of z/Architecture (IANA, "Processor Architecture Types").
 const ARCH: u16 = 31;
@@ -39,10 +39,7 @@ fn network_case(name: &str) -> Case {
 
 fn alone() -> Case {
     let machine = |network| machine().network(network).nic("virtio-net-ccw", Some(0)).bootindex(1);
-    network_case("alone")
-        .machine(machine(healthy()))
-        .expect(served())
-        .control(machine(healthy().without_program(FILE)))
+    network_case("alone").machine(machine(healthy())).expect(served()).control(machine(healthy().without_program(FILE)))
 }
 
 /// A server that has one file for its architecture and another for everybody: the offer, for which the client has not named itself yet,
@@ -60,12 +57,13 @@ fn arch_in_request() -> Case {
         .control(nic_then_disk(network("49")))
 }
 
-/// Without a boot file the client looks for a configuration in the manner of pxelinux, last of all `pxelinux.cfg/default`.
+/// Without a boot file the client looks for a configuration in the manner of pxelinux, last of all `pxelinux.cfg/default`. It names an
+/// initial RAM disk, without which QEMU 7.2 asks for a file without a name.
 fn by_configuration() -> Case {
-    let network = |configuration: &str| {
-        let text = format!("default linux\nlabel linux\n kernel {configuration}\n");
+    let network = |kernel: &str| {
+        let text = format!("default linux\nlabel linux\n kernel {kernel}\n initrd initrd.bin\n");
         offers(DhcpServer::new("main").rule(Match::Any, BootAnswer::default()))
-            .with_lan(|lan| lan.file("pxelinux.cfg/default", text.into_bytes()))
+            .with_lan(|lan| lan.file("pxelinux.cfg/default", text.into_bytes()).file("initrd.bin", vec![0; 512]))
     };
     network_case("by-pxelinux-configuration")
         .machine(nic_then_disk(network(FILE)))
@@ -86,9 +84,13 @@ fn not_found() -> Case {
 
 fn no_file() -> Case {
     let network = offers(DhcpServer::new("main").rule(Match::Any, BootAnswer::default()));
-    falls("no-boot-file", network, || failed_entry("network").because_of(tftp("pxelinux.cfg/default").not_found()).over_nic(0))
+    falls("no-boot-file", network, || {
+        failed_entry("network").because_of(tftp("pxelinux.cfg/default").not_found()).over_nic(0)
+    })
 }
 
 fn no_server() -> Case {
-    falls("no-server", Network::new(LanSpec::new()), || timed_out_entry("network").because_of(Cause::NoOffer).over_nic(0))
+    falls("no-server", Network::new(LanSpec::new()), || {
+        timed_out_entry("network").because_of(Cause::NoOffer).over_nic(0)
+    })
 }

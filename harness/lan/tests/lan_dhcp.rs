@@ -64,6 +64,34 @@ fn every_architecture_gets_its_own_file_and_an_unknown_one_none() {
 }
 
 #[test]
+fn a_client_that_names_its_architecture_in_the_request_alone_gets_its_file_with_the_acknowledgement() {
+    let server = DhcpServer::new("main")
+        .rule(Match::dnsmasq_client_arch("31"), BootAnswer::file("boot.bin"))
+        .rule(Match::Any, BootAnswer::file("any.bin"));
+    let (mut engine, log) = engine(&LanSpec::new().dhcp(server));
+    let mut discover = dhcp_message(MessageType::Discover, 31, 0);
+    discover.options.retain(|(code, _)| *code != option::CLIENT_ARCH);
+    let offers = say(&mut engine, &discover);
+    assert_eq!(offers[0].text_option(option::BOOTFILE).as_deref(), Some("any.bin"));
+    let mut named = request(&offers[0]);
+    named.options.retain(|(code, _)| *code != option::CLIENT_ARCH);
+    let unnamed = say(&mut engine, &named);
+    assert_eq!(unnamed[0].text_option(option::BOOTFILE).as_deref(), Some("any.bin"));
+    named.options.push((option::CLIENT_ARCH, 31_u16.to_be_bytes().to_vec()));
+    let acknowledged = say(&mut engine, &named);
+    assert_eq!(acknowledged[0].text_option(option::BOOTFILE).as_deref(), Some("boot.bin"));
+    let archs: Vec<Option<u16>> = log
+        .events()
+        .into_iter()
+        .filter_map(|event| match event.kind {
+            LanEventKind::Dhcp(dhcp) => Some(dhcp.arch),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(archs, [None, None, None, None, Some(31), Some(31)]);
+}
+
+#[test]
 fn an_address_is_offered_acknowledged_and_refused_to_who_asks_for_another() {
     let (mut engine, log) = engine(&LanSpec::new().dhcp(DhcpServer::new("main").boot_file("boot.0")));
     let offers = say(&mut engine, &dhcp_message(MessageType::Discover, 0, 0));

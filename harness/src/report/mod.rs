@@ -31,6 +31,7 @@ pub mod blame;
 pub mod compare;
 mod error;
 mod facts;
+mod firmware_kind;
 mod folder;
 pub mod github;
 pub mod html;
@@ -53,11 +54,12 @@ mod schema;
 
 pub use error::ReportError;
 pub use facts::{host, known_issue_info};
+pub use firmware_kind::FirmwareKind;
 pub use folder::{CaseFolder, RESULT_FILE, STARTED_FILE};
 pub use json::{Course, gather};
 pub use key::{CaseKey, folder_name};
 pub use model::{
-    Attempt, CaseResult, FirmwareInfo, FirmwareKind, Flake, Host, KnownIssueInfo, PlatformInfo, Report, SCHEMA, Start,
+    Attempt, CaseResult, FirmwareInfo, Flake, Host, KnownIssueInfo, PlatformInfo, Report, SCHEMA, Start,
     Totals, Verdict, timestamp,
 };
 pub use qemu_info::{OtherQemu, QemuInfo};

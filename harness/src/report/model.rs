@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CaseKey, OtherQemu, QemuInfo, Reached, Selection, Shard};
+use super::{CaseKey, FirmwareKind, OtherQemu, QemuInfo, Reached, Selection, Shard};
 use crate::machine::{Accelerator, ClockKind};
 use crate::platform::Platform;
 use crate::trace::Outcome;
@@ -305,36 +305,6 @@ impl PlatformInfo {
         let new = info.firmware.into_iter().filter(|file| !self.firmware.contains(file)).collect::<Vec<_>>();
         self.firmware.extend(new);
         self
-    }
-}
-
-/// What a firmware file is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum FirmwareKind {
-    /// SeaBIOS.
-    Seabios,
-    /// edk2 for x86 virtual machines.
-    Ovmf,
-    /// edk2 for Arm virtual machines.
-    Aavmf,
-    /// `s390-ccw.img` and `s390-netboot.img`.
-    S390Ccw,
-    /// iPXE, as an option ROM or a loader.
-    Ipxe,
-}
-
-impl FirmwareKind {
-    /// The word used in every rendering, for example `seabios`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Seabios => "seabios",
-            Self::Ovmf => "ovmf",
-            Self::Aavmf => "aavmf",
-            Self::S390Ccw => "s390-ccw",
-            Self::Ipxe => "ipxe",
-        }
     }
 }
 

@@ -170,7 +170,8 @@ impl Behaviours {
         let aavmf = version(platform.aavmf.as_ref().map(|aavmf| &aavmf.code));
         let ccw = version(platform.s390_ccw.as_ref());
         let ipxe = version(platform.option_roms.first());
-        let firmware = [("seabios", &*seabios), ("ovmf", &ovmf), ("aavmf", &aavmf), ("s390-ccw", &ccw), ("ipxe", &ipxe)];
+        let firmware =
+            [("seabios", &*seabios), ("ovmf", &ovmf), ("aavmf", &aavmf), ("s390-ccw", &ccw), ("ipxe", &ipxe)];
         Behaviours::of_versions(&firmware)
     }
 

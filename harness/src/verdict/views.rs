@@ -122,7 +122,10 @@ impl Views {
             menu: menu(machine, layout, trace),
             asked_timeout: front_page_timeout(machine),
             timeout: None,
-            missing: withheld(payload).or_else(|| subchannel::difference(machine, layout, payload)).or_else(|| missing(machine, payload, options)).or_else(|| no_current(trace)),
+            missing: withheld(payload)
+                .or_else(|| subchannel::difference(machine, layout, payload))
+                .or_else(|| missing(machine, payload, options))
+                .or_else(|| no_current(trace)),
             unpruned: unpruned(machine, names, trace, options),
             given: None,
             measured: None,

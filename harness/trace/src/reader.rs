@@ -3,7 +3,8 @@
 use super::finding::Interruption;
 use super::lines::beginning;
 use super::{
-    Names, Outcome, Payload, Standstill, Trace, exchange, guest_text, ipxe, lines, measured, ovmf, owners, s390_ccw, seabios,
+    Names, Outcome, Payload, Standstill, Trace, exchange, guest_text, ipxe, lines, measured, ovmf, owners, s390_ccw,
+    seabios,
 };
 use bootwright_lan::LanEvent;
 use bootwright_machine::evidence::Source;

@@ -31,7 +31,7 @@ const LOOKS: [&str; 17] = [
 ];
 
 /// Readers of what firmware and the guest's programs print: all of their phrases are those programs' own.
-const READERS: [&str; 11] = [
+const READERS: [&str; 13] = [
     "harness/trace/src/boot_manager.rs",
     "harness/trace/src/seabios.rs",
     "harness/trace/src/damage.rs",
@@ -39,6 +39,8 @@ const READERS: [&str; 11] = [
     "harness/trace/src/entries.rs",
     "harness/trace/src/guest_text.rs",
     "harness/trace/src/ipxe.rs",
+    "harness/trace/src/ipl_names.rs",
+    "harness/trace/src/s390_ccw.rs",
     "harness/trace/src/bios_menu.rs",
     "harness/trace/src/bios_names.rs",
     "harness/trace/src/names.rs",

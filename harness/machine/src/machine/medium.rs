@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use bootwright_images::{
-    After, BadLoader, Boots, Content, EfiMachine, FatType, Image, ImageError, MediumKind, MediumSpec, Nonce, PartitionTable,
-    Reads, Signer, Target, zipl,
+    After, BadLoader, Boots, Content, EfiMachine, FatType, Image, ImageError, MediumKind, MediumSpec, Nonce,
+    PartitionTable, Reads, Signer, Target, zipl,
 };
 use serde::{Deserialize, Serialize};
 

@@ -243,6 +243,29 @@ fn a_virt_has_two_flashes_a_processor_of_64_bits_and_no_port_of_a_pc() {
 }
 
 #[test]
+fn devices_of_a_channel_subsystem_have_device_numbers_and_no_pci_bus() {
+    let machine =
+        Machine::new(Firmware::S390Ccw, Board::S390CcwVirtio).virtio_blk(Medium::bootable("disk")).bootindex(2);
+    let machine = machine.virtio_scsi(0, 3, Medium::bootable("lun")).adapter_property("iothread", "io0").bootindex(1);
+    let machine = machine.nic("virtio-net-ccw", None).rng();
+    let layout = Layout::of(&machine).unwrap();
+    let files = Files { bios: Some("/s390-ccw.img".into()), media: media(&machine), ..Files::default() };
+    let words = argv(&machine, &layout, &files, &harness(&[])).join(" ");
+    for wanted in [
+        "-machine s390-ccw-virtio,accel=tcg -m 128 -icount shift=7,sleep=off",
+        "-bios /s390-ccw.img",
+        "-device virtio-rng-ccw,devno=fe.0.1000 -device virtio-scsi-ccw,id=scsi0,iothread=io0,devno=fe.0.1001 -blockdev",
+        "-device virtio-blk-ccw,id=dev0,drive=medium0,devno=fe.0.1002,bootindex=2",
+        "-device scsi-hd,id=dev1,scsi-id=0,lun=3,drive=medium1,bus=scsi0.0,bootindex=1",
+        "-device virtio-net-ccw,id=dev2,mac=52:54:00:12:34:12,devno=fe.0.1003",
+    ] {
+        assert!(words.contains(wanted), "{wanted} in {words}");
+    }
+    assert!(!words.contains("pci") && !words.contains("addr="), "{words}");
+    assert_eq!(crate::machine::paths::bootorder_file(&machine, &layout), "", "it has no fw_cfg");
+}
+
+#[test]
 fn a_tpm_is_played_at_the_other_end_of_a_socket() {
     let argv = |machine: Machine, wiring: &Wiring| {
         let layout = Layout::of(&machine).unwrap();
