@@ -1,10 +1,11 @@
 //! Runs selected cases on one platform and leaves a result file for each.
 
+use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde_json::json;
 
@@ -52,8 +53,8 @@ pub struct Runner {
     known_issues: KnownIssues,
     /// One for each of [`Architecture::ALL`].
     platforms: [OnceLock<Result<Platform, NoPlatform>>; Architecture::ALL.len()],
-    /// Accelerator of SeaBIOS, of OVMF and of AAVMF, once probed.
-    probed: [OnceLock<Accelerator>; 3],
+    /// Accelerators by firmware, once probed.
+    probed: Mutex<HashMap<Firmware, Accelerator>>,
     room: Room,
     /// Cases that were not as expected so far.
     unexpected: AtomicU32,
@@ -187,7 +188,9 @@ impl Runner {
         if let Some(accelerator) = self.settings.accelerator.fixed() {
             return accelerator;
         }
-        *self.probed[firmware as usize].get_or_init(|| {
+        // one probe at a time, and one for each firmware
+        let mut probed = self.probed.lock().unwrap_or_else(PoisonError::into_inner);
+        *probed.entry(firmware).or_insert_with(|| {
             let probe = Case::new(format!("probe::{}::kvm", firmware.name()))
                 .machine(Machine::new(firmware, any_board(firmware)).virtio_blk(Medium::bootable("probe")).bootindex(1))
                 .expect(Expectation::boots("probe"));
