@@ -52,6 +52,6 @@ pub fn native_optical(board: Board) -> DiskClass {
     match board {
         Board::Pc => DiskClass::IdeCd,
         Board::Q35 => DiskClass::AhciCd,
-        Board::Virt | Board::S390CcwVirtio => DiskClass::ScsiCd,
+        Board::Virt | Board::S390CcwVirtio | Board::Pseries => DiskClass::ScsiCd,
     }
 }

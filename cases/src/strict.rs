@@ -54,7 +54,7 @@ fn unlisted_disk(firmware: Firmware, board: Board, class: DiskClass, strict: boo
         .control(control)
         .long_if(firmware.is_uefi() && board != home, SLOW_OVMF);
     match firmware {
-        Firmware::SeaBios | Firmware::S390Ccw => case,
+        Firmware::SeaBios | Firmware::S390Ccw | Firmware::Slof => case,
         Firmware::Ovmf | Firmware::Aavmf => case.expect_where(Behaviour::RecoversUnlistedDisks, by_recovery()),
     }
 }

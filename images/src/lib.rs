@@ -27,6 +27,7 @@
 //! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=uefi arch=x64 boot-current=0001 boot-order=0001,0002 boot-next=- secure-boot=0 device-path=<hex> file-path=<hex> load-options=<hex> bootorder=<file> bios-geometry=<file> tsc=<16 hex> sum=<4 hex> end
 //! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=linux arch=x64 bootorder=<file> bios-geometry=<file> tsc=<16 hex> sum=<4 hex> end
 //! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=ipl arch=s390x subchannel=<8 hex> sum=<4 hex> end
+//! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=openfirmware arch=ppc64 bootpath=<path> sum=<4 hex> end
 //! ```
 //!
 //! `<file>` is a fw_cfg file with every byte outside 0x21..=0x7e, and `%`, written as `%` and two lower-case hex
@@ -63,12 +64,14 @@ mod esp;
 mod fat;
 mod file;
 mod floppy;
+mod forth;
 mod gpt;
 mod image;
 mod ipl;
 mod iso;
 mod mbr;
 pub mod payload;
+pub mod prep;
 mod reboot_disk;
 mod s390x;
 mod spec;

@@ -11,7 +11,7 @@
 //! # Ok::<(), bootwright_images::ImageError>(())
 //! ```
 
-use crate::{After, BadLoader, EfiMachine, ImageError, Nonce, cpio, ipl, spec};
+use crate::{After, BadLoader, EfiMachine, ImageError, Nonce, cpio, forth, ipl, spec};
 use std::ops::Range;
 
 const BIOS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bios.bin"));
@@ -89,6 +89,18 @@ pub fn bios_network_program(name: &str, nonce: Nonce, after: After) -> Result<Ve
 pub fn bios_network_program_of(name: &str, nonce: Nonce, after: After, length: usize) -> Result<Vec<u8>, ImageError> {
     long_enough(name, length, BIOS.len())?;
     bios_program(name, nonce, after, Load::Whole, length)
+}
+
+/// A Forth script for Open Firmware, as a disk's PReP partition has it or as it is loaded over a network; blanks make it at least `length`
+/// bytes long. Of `after` it knows [`After::Exit`], [`After::ResetSystem`], [`After::ReturnToFirmware`] and [`After::Hang`].
+///
+/// # Errors
+///
+/// [`ImageError::Name`]; [`ImageError::Impossible`] for another ending.
+pub fn forth_script_of(name: &str, nonce: Nonce, after: After, length: usize) -> Result<Vec<u8>, ImageError> {
+    let mut script = forth::script(name, nonce, after)?;
+    script.resize(script.len().max(length), b' ');
+    Ok(script)
 }
 
 /// A program for z/Architecture as it is loaded over a network, to address 0 with a PSW there. Of `after` it knows [`After::Exit`],

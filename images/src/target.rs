@@ -16,6 +16,8 @@ pub enum Target {
     Efi(EfiMachine),
     /// Initial program load on z/Architecture ([`zipl::build`](crate::zipl::build)).
     S390x,
+    /// Open Firmware on 64-bit PowerPC ([`prep::build`](crate::prep::build)).
+    Ppc64,
 }
 
 impl Target {
@@ -24,7 +26,7 @@ impl Target {
     pub fn efi(self) -> Option<EfiMachine> {
         match self {
             Target::Efi(machine) => Some(machine),
-            Target::S390x => None,
+            Target::S390x | Target::Ppc64 => None,
         }
     }
 }

@@ -364,6 +364,7 @@ mod tests {
             aavmf_secure_boot: None,
             s390_ccw: None,
             s390_netboot: None,
+            slof: None,
             option_roms: vec![file("/efi-virtio.rom")],
         }
     }

@@ -8,6 +8,6 @@ pub(super) const LONGEST: u32 = 65_535;
 pub(super) fn optical(board: Board) -> DeviceClass {
     match board {
         Board::Pc => DeviceClass::Ide { channel: 1, unit: 0 },
-        Board::Q35 | Board::Virt | Board::S390CcwVirtio => DeviceClass::Ahci { port: 2 },
+        Board::Q35 | Board::Virt | Board::S390CcwVirtio | Board::Pseries => DeviceClass::Ahci { port: 2 },
     }
 }

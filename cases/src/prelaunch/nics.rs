@@ -71,7 +71,7 @@ impl Cell {
         let network = match self.firmware {
             Firmware::SeaBios => networks::healthy(),
             Firmware::Ovmf => networks::healthy_efi(),
-            Firmware::Aavmf | Firmware::S390Ccw => networks::healthy_for(networks::ON_ARM),
+            Firmware::Aavmf | Firmware::S390Ccw | Firmware::Slof => networks::healthy_for(networks::ON_ARM),
         };
         let other = if self.other_bootable { Medium::bootable("wrong") } else { Medium::blank("wrong") };
         let machine = Machine::new(self.firmware, self.board).strict(self.strict).paused().network(network);
@@ -96,7 +96,7 @@ impl Cell {
             Act::Reindexed => nic(disk(machine).bootindex(1)).bootindex(2),
         };
         match self.firmware {
-            Firmware::SeaBios | Firmware::S390Ccw => machine,
+            Firmware::SeaBios | Firmware::S390Ccw | Firmware::Slof => machine,
             Firmware::Ovmf => machine.rng(),
             Firmware::Aavmf => networks::ON_ARM.with_random_source(machine),
         }

@@ -15,6 +15,8 @@ pub enum FirmwareKind {
     Aavmf,
     /// `s390-ccw.img` and `s390-netboot.img`.
     S390Ccw,
+    /// `slof.bin`.
+    Slof,
     /// iPXE, as an option ROM or a loader.
     Ipxe,
 }
@@ -27,6 +29,7 @@ impl FirmwareKind {
             Self::Ovmf => "ovmf",
             Self::Aavmf => "aavmf",
             Self::S390Ccw => "s390-ccw",
+            Self::Slof => "slof",
             Self::Ipxe => "ipxe",
         }
     }

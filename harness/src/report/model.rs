@@ -342,6 +342,7 @@ impl From<&Platform> for PlatformInfo {
         }
         let ccw = [&platform.s390_ccw, &platform.s390_netboot].into_iter().flatten();
         firmware.extend(ccw.map(|file| info(FirmwareKind::S390Ccw, file)));
+        firmware.extend(platform.slof.as_ref().map(|file| info(FirmwareKind::Slof, file)));
         let is_ipxe = |file: &&crate::platform::FirmwareFile| {
             let name = file.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             (name.starts_with("pxe-") || name.starts_with("efi-")) && name.ends_with(".rom")

@@ -54,7 +54,7 @@ impl Flash {
                 (&platform.aavmf_secure_boot, "the platform has no AAVMF with a TPM")
             }
             (Firmware::Aavmf, false) => (&platform.aavmf, "the platform has no AAVMF"),
-            (Firmware::SeaBios | Firmware::S390Ccw, _) => (&None, "the firmware is none of UEFI"),
+            (Firmware::SeaBios | Firmware::S390Ccw | Firmware::Slof, _) => (&None, "the firmware is none of UEFI"),
             (_, true) => (&platform.ovmf_secure_boot, "the platform has no OVMF with Secure Boot"),
             (_, false) => (&platform.ovmf, "the platform has no OVMF"),
         };

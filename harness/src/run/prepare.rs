@@ -71,6 +71,7 @@ impl Prepared {
         let (mut flash, mut store) = (None, None);
         match machine.firmware {
             Firmware::SeaBios => files.bios = platform.seabios.as_ref().map(|file| file.path.clone()),
+            Firmware::Slof => files.bios = platform.slof.as_ref().map(|file| file.path.clone()),
             Firmware::S390Ccw => files.bios = platform.s390_ccw.as_ref().map(|file| file.path.clone()),
             Firmware::Ovmf | Firmware::Aavmf => {
                 let build = Flash::build(&machine, platform)?;

@@ -29,6 +29,7 @@ fn firmware_missing(case: &Case, platform: &Platform) -> Option<String> {
         Firmware::Ovmf if case.machine.secure_boot => {
             secure_boot_missing(platform, case.machine.variable_store.keys.is_some())
         }
+        Firmware::Slof if platform.slof.is_none() => Some("the platform has no SLOF".to_owned()),
         Firmware::S390Ccw if platform.s390_ccw.is_none() => Some("the platform has no s390-ccw.img".to_owned()),
         Firmware::Aavmf if platform.aavmf.is_none() => Some("the platform has no AAVMF".to_owned()),
         Firmware::Ovmf if platform.ovmf.is_none() => Some("the platform has no OVMF".to_owned()),

@@ -130,7 +130,7 @@ impl Session<'_> {
         let rows = match self.prepared.machine.firmware {
             _ if !self.prepared.machine.vga => return,
             Firmware::SeaBios => self.text_screen(),
-            Firmware::S390Ccw => return,
+            Firmware::S390Ccw | Firmware::Slof => return,
             // firmware's own picture says nothing
             Firmware::Ovmf | Firmware::Aavmf if self.watch.trace().stage() < Stage::Started => return,
             Firmware::Ovmf | Firmware::Aavmf if screen.looked.is_some_and(|looked| looked.elapsed() < PICTURE) => {

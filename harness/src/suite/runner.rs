@@ -305,6 +305,7 @@ fn any_board(firmware: Firmware) -> Board {
         Firmware::SeaBios | Firmware::Ovmf => Board::Pc,
         Firmware::Aavmf => Board::Virt,
         Firmware::S390Ccw => Board::S390CcwVirtio,
+        Firmware::Slof => Board::Pseries,
     }
 }
 
@@ -336,6 +337,7 @@ fn firmware_versions(platform: &Platform, machine: &Machine) -> Vec<(&'static st
         Firmware::Ovmf => platform.ovmf.as_ref().map(|ovmf| &ovmf.code),
         Firmware::Aavmf => platform.aavmf.as_ref().map(|aavmf| &aavmf.code),
         Firmware::S390Ccw => platform.s390_ccw.as_ref(),
+        Firmware::Slof => platform.slof.as_ref(),
     };
     let has_rom = |nic: &Nic| nic.rom == OptionRom::Default && nic.model.has_ipxe_rom();
     let rom = platform.option_roms.first().filter(|_| machine.plugged_nics().any(|(_, nic)| has_rom(nic)));

@@ -169,9 +169,16 @@ impl Behaviours {
         let ovmf = version(platform.ovmf.as_ref().map(|ovmf| &ovmf.code));
         let aavmf = version(platform.aavmf.as_ref().map(|aavmf| &aavmf.code));
         let ccw = version(platform.s390_ccw.as_ref());
+        let slof = version(platform.slof.as_ref());
         let ipxe = version(platform.option_roms.first());
-        let firmware =
-            [("seabios", &*seabios), ("ovmf", &ovmf), ("aavmf", &aavmf), ("s390-ccw", &ccw), ("ipxe", &ipxe)];
+        let firmware = [
+            ("seabios", &*seabios),
+            ("ovmf", &ovmf),
+            ("aavmf", &aavmf),
+            ("s390-ccw", &ccw),
+            ("slof", &slof),
+            ("ipxe", &ipxe),
+        ];
         Behaviours::of_versions(&firmware)
     }
 

@@ -2,6 +2,7 @@
 //! read it and as the NVRAM file has it, BootCurrent, the payload that ran. Where two of them exist they must agree.
 
 mod boot_options;
+mod bootpath;
 mod given;
 mod handed_over;
 mod holes;
@@ -124,6 +125,7 @@ impl Views {
             timeout: None,
             missing: withheld(payload)
                 .or_else(|| subchannel::difference(machine, layout, payload))
+                .or_else(|| bootpath::difference(machine, layout, payload))
                 .or_else(|| missing(machine, payload, options))
                 .or_else(|| no_current(trace)),
             unpruned: unpruned(machine, names, trace, options),

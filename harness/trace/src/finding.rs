@@ -71,6 +71,8 @@ pub enum Caller {
     BiosAgain,
     /// iPXE.
     Ipxe,
+    /// Open Firmware.
+    OpenFirmware,
     /// OVMF's boot manager, with success.
     BootManager,
     /// OVMF's boot manager, with this status in OVMF's words.
@@ -227,6 +229,7 @@ impl fmt::Display for Caller {
             Caller::Bios => out.write_str("returned to the BIOS (int 18h)"),
             Caller::BiosAgain => out.write_str("asked the BIOS to boot again"),
             Caller::Ipxe => out.write_str("returned to iPXE"),
+            Caller::OpenFirmware => out.write_str("returned to Open Firmware"),
             Caller::BootManager => out.write_str("returned to the boot manager"),
             Caller::BootManagerWith(status) => write!(out, "returned {status}"),
         }

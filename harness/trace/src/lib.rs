@@ -47,6 +47,7 @@ mod s390_ccw;
 mod screen;
 mod seabios;
 mod sighting;
+mod slof;
 mod snapshot;
 mod standstill;
 mod terminal;

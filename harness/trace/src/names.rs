@@ -28,6 +28,8 @@ pub struct Names {
     pub menu: Vec<(String, DeviceName)>,
     /// Devices as `s390-ccw` comes to them.
     pub ipl: IplNames,
+    /// Open Firmware path to device and the medium in it.
+    pub openfirmware: Vec<(String, DeviceName, Option<String>)>,
     /// NICs, in device order.
     pub nics: Vec<NicName>,
     /// Devices neither come nor go, and nobody but firmware changes the order: what the machine has at power-on it has on every
@@ -89,6 +91,7 @@ impl Names {
                     served: network.into_iter().flat_map(|network| network.media()).map(str::to_owned).collect(),
                 });
             }
+            names.openfirmware.extend(openfirmware(machine, layout, index));
             names.bios.extend(BiosName::of(machine, layout, index, size));
             let Some(medium) = device.medium_name() else { continue };
             if let Some(path) = paths::uefi_path(machine, layout, index) {
@@ -124,6 +127,10 @@ impl Names {
         }
         self.uefi.iter_mut().for_each(|(_, medium)| *medium = now(medium).unwrap_or_else(|| std::mem::take(medium)));
         self.menu.iter_mut().for_each(|(_, name)| device(name));
+        for (_, name, medium) in &mut self.openfirmware {
+            device(name);
+            *medium = medium.take().map(|medium| now(&medium).unwrap_or(medium));
+        }
         self.ipl.each(|name, medium| {
             device(name);
             *medium = medium.take().map(|medium| now(&medium).unwrap_or(medium));
@@ -152,6 +159,7 @@ impl Names {
         self.bios.iter().any(|name| name.medium.as_deref() == Some(medium))
             || self.uefi.iter().any(|(_, known)| known == medium)
             || self.ipl.has(medium)
+            || self.openfirmware.iter().any(|(.., known)| known.as_deref() == Some(medium))
     }
 
     /// The device that has this name in SeaBIOS' boot menu, where it is the only one. An optical drive's name is followed by
@@ -183,6 +191,17 @@ impl Names {
         self.nics.iter().find(|nic| nic.device == device).map(|nic| &nic.name)
     }
 
+    /// The device at a path that SLOF prints, and the medium in it: the one whose path this is, or is the beginning of it up to a node.
+    pub fn at_openfirmware(&self, path: &str) -> Option<(&DeviceName, Option<&str>)> {
+        let is_at = |known: &str| {
+            let rest = path.strip_prefix(known);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ':']))
+        };
+        let mut found = self.openfirmware.iter().filter(|(known, ..)| is_at(known));
+        let (_, name, medium) = found.next().filter(|_| found.next().is_none())?;
+        Some((name, medium.as_deref()))
+    }
+
     /// The medium at a UEFI device path: the longest known path that is the same or ends at a node boundary of it.
     pub fn medium_at(&self, path: &str) -> Option<&str> {
         let matches = self.uefi.iter().filter(|(known, _)| {
@@ -190,6 +209,12 @@ impl Names {
         });
         matches.max_by_key(|(known, _)| known.len()).map(|(_, medium)| medium.as_str())
     }
+}
+
+/// The path by which SLOF speaks of a device.
+fn openfirmware(machine: &Machine, layout: &Layout, index: usize) -> Option<(String, DeviceName, Option<String>)> {
+    let path = paths::slof_path(machine, layout, index)?;
+    Some((path, machine.name_of(index)?, machine.devices.get(index)?.medium_name().map(str::to_owned)))
 }
 
 /// Whether a program in a device writes BootNext or BootOrder.

@@ -32,13 +32,16 @@ pub struct Payload {
     pub medium: String,
     /// The medium of this run that carries this nonce and name; `None` for a stale or foreign image.
     pub medium_of_nonce: Option<String>,
-    /// `bios`, `uefi`, `linux` or `ipl`.
+    /// `bios`, `uefi`, `linux`, `ipl` or `openfirmware`.
     pub via: String,
     /// BIOS drive number.
     pub dl: Option<u8>,
     /// The code segment in which the firmware entered it (BIOS).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cs: Option<u16>,
+    /// `bootpath` of `/chosen`: the device that it was loaded from (Open Firmware).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bootpath: Option<String>,
     /// int 13h AH=08h of that drive: cylinders, heads, sectors per track.
     pub geometry: Option<(u32, u32, u32)>,
     /// fw_cfg `bootorder`; `None` where the file does not exist, or is withheld.
@@ -102,6 +105,7 @@ impl Payload {
                 "boot-order" => payload.boot_order = read(value, |list| list.split(',').map(number).collect())?,
                 "boot-next" => payload.boot_next = read(value, number)?,
                 "secure-boot" => payload.secure_boot = read(value, |value| value.parse().ok())?,
+                "bootpath" => payload.bootpath = value.map(str::to_owned),
                 "subchannel" => payload.subchannel = read(value, word)?,
                 "device-path" => payload.device_path = read(value, hex)?,
                 "file-path" => payload.file_path = read(value, hex)?,
@@ -115,10 +119,13 @@ impl Payload {
             "bios" => ["dl", "bootorder", "bios-geometry", "tsc", "sum"].iter().all(|key| seen.contains(key)),
             "uefi" => OF_UEFI.iter().all(|key| seen.contains(key)),
             "linux" => ["bootorder", "bios-geometry", "tsc", "sum"].iter().all(|key| seen.contains(key)),
+            "openfirmware" => ["arch", "bootpath", "sum"].iter().all(|key| seen.contains(key)),
             "ipl" => ["arch", "subchannel", "sum"].iter().all(|key| seen.contains(key)),
             other => {
                 other.bytes().all(|byte| byte.is_ascii_alphanumeric())
-                    && !["bios", "uefi", "linux", "ipl"].iter().any(|known| super::damage::is_left_of(other, known))
+                    && !["bios", "uefi", "linux", "ipl", "openfirmware"]
+                        .iter()
+                        .any(|known| super::damage::is_left_of(other, known))
             }
         };
         let whole = payload.nonce.len() == 32 && !payload.medium.is_empty() && has_all;
@@ -127,7 +134,8 @@ impl Payload {
 
     /// Whether a line that is no payload line was one: it has a beginning or an end of one, or some of its fields.
     pub(crate) fn is_part(line: &str) -> bool {
-        let fields = [" medium=", " via=", " subchannel=", " bootorder=", " bios-geometry=", " tsc=", " sum="];
+        let fields =
+            [" medium=", " via=", " subchannel=", " bootpath=", " bootorder=", " bios-geometry=", " tsc=", " sum="];
         let has_some = fields.iter().filter(|field| line.contains(**field)).count() > 1;
         let has_end = line.trim_end().ends_with(" end") && fields.iter().any(|field| line.contains(field));
         line.contains("BOOTWRIGHT/1") || has_some || has_end

@@ -4,7 +4,7 @@ use super::finding::Interruption;
 use super::lines::beginning;
 use super::{
     Names, Outcome, Payload, Standstill, Trace, exchange, guest_text, ipxe, lines, measured, ovmf, owners, s390_ccw,
-    seabios,
+    seabios, slof,
 };
 use bootwright_lan::LanEvent;
 use bootwright_machine::evidence::Source;
@@ -22,6 +22,7 @@ pub(super) enum Parser {
     SeaBios(seabios::Parser),
     Ovmf(ovmf::Parser),
     S390Ccw(s390_ccw::Parser),
+    Slof(slof::Parser),
 }
 
 /// Keeps a [`Trace`] of one virtual machine.
@@ -51,6 +52,7 @@ impl Reader {
             Firmware::SeaBios => Parser::SeaBios(seabios::Parser::default()),
             Firmware::Ovmf | Firmware::Aavmf => Parser::Ovmf(ovmf::Parser::default()),
             Firmware::S390Ccw => Parser::S390Ccw(s390_ccw::Parser::default()),
+            Firmware::Slof => Parser::Slof(slof::Parser::default()),
         };
         let systems = names.systems.clone();
         Reader {
@@ -87,7 +89,7 @@ impl Reader {
     fn firmware(&mut self, source: Source, bytes: &[u8]) {
         let wanted = match self.parser {
             Parser::SeaBios(_) => Source::DebugConsole,
-            Parser::Ovmf(_) | Parser::S390Ccw(_) => Source::Serial,
+            Parser::Ovmf(_) | Parser::S390Ccw(_) | Parser::Slof(_) => Source::Serial,
         };
         if source != wanted {
             return;
@@ -100,10 +102,12 @@ impl Reader {
                 self.line(&line);
             }
         }
-        // SeaBIOS and OVMF end some telling words without a line feed
+        // SeaBIOS, OVMF and SLOF end some telling words without a line feed
         let rest = self.main.rest();
-        if let Parser::Ovmf(parser) = &mut self.parser {
-            parser.unfinished_line(&rest, &mut self.trace);
+        match &mut self.parser {
+            Parser::Ovmf(parser) => parser.unfinished_line(&rest, &mut self.trace),
+            Parser::Slof(parser) => parser.unfinished_line(&rest, &mut self.trace),
+            Parser::SeaBios(_) | Parser::S390Ccw(_) => {}
         }
     }
 
@@ -143,6 +147,7 @@ impl Reader {
             Parser::SeaBios(parser) => parser.line(line, &self.names, &mut self.trace),
             Parser::Ovmf(parser) => parser.line(line, &self.names, &mut self.trace),
             Parser::S390Ccw(parser) => parser.line(line, &self.names, &mut self.trace),
+            Parser::Slof(parser) => parser.line(line, &self.names, &mut self.trace),
         }
     }
 
@@ -162,7 +167,7 @@ impl Reader {
             match &mut self.parser {
                 Parser::SeaBios(parser) => parser.unannounced(&payload, &mut self.trace),
                 Parser::Ovmf(parser) => parser.unannounced(&payload, &self.names, &mut self.trace),
-                Parser::S390Ccw(_) => {
+                Parser::S390Ccw(_) | Parser::Slof(_) => {
                     self.trace.hole(format!("the payload of \"{}\" ran without an attempt", payload.medium));
                 }
             }
@@ -197,11 +202,12 @@ impl Reader {
             Parser::SeaBios(_) => {}
             Parser::Ovmf(parser) => parser.finish(&rest, over, &mut self.trace),
             Parser::S390Ccw(parser) => parser.finish(&rest, over, &mut self.trace),
+            Parser::Slof(parser) => parser.finish(&rest, over, &mut self.trace),
         }
     }
 
     /// The machine was reset: a new lap begins. Under SeaBIOS the log's own banner says so; for the others the QMP event does, and under
-    /// s390-ccw whichever comes first.
+    /// s390-ccw and SLOF whichever comes first.
     pub fn reset(&mut self) {
         self.reset_last_from_outside = false;
         self.measured = measured::Collector::default();
@@ -210,6 +216,12 @@ impl Reader {
             Parser::SeaBios(_) => return,
             Parser::Ovmf(parser) => parser.cut(&mut self.trace, Interruption::Reset),
             Parser::S390Ccw(parser) => {
+                if parser.is_ahead() {
+                    return;
+                }
+                parser.cut(&mut self.trace, Interruption::Reset);
+            }
+            Parser::Slof(parser) => {
                 if parser.is_ahead() {
                     return;
                 }
@@ -234,6 +246,7 @@ impl Reader {
             Parser::SeaBios(_) => {}
             Parser::Ovmf(parser) => parser.reset_by_guest(&mut self.trace),
             Parser::S390Ccw(parser) => parser.reset_by_guest(&mut self.trace),
+            Parser::Slof(parser) => parser.reset_by_guest(&mut self.trace),
         }
         self.reset();
     }
@@ -275,7 +288,7 @@ impl Reader {
         self.trace.network = conversations;
         let starts = match self.parser {
             Parser::SeaBios(_) => ipxe::starts(serial),
-            Parser::Ovmf(_) | Parser::S390Ccw(_) => Vec::new(),
+            Parser::Ovmf(_) | Parser::S390Ccw(_) | Parser::Slof(_) => Vec::new(),
         };
         ipxe::name_nics(&starts, &self.names, &mut self.trace.attempts);
         let by_roms = starts.iter().filter(|start| start.address.is_some()).count();

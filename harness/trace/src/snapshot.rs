@@ -40,6 +40,7 @@ impl Reader {
         match &mut self.parser {
             Parser::SeaBios(parser) => parser.cut(&mut self.trace, Interruption::PutBack),
             Parser::Ovmf(parser) => parser.cut(&mut self.trace, Interruption::PutBack),
+            Parser::Slof(parser) => parser.cut(&mut self.trace, Interruption::PutBack),
             Parser::S390Ccw(parser) => parser.cut(&mut self.trace, Interruption::PutBack),
         }
         (self.parser, self.main) = (to.parser.clone(), to.main.clone());

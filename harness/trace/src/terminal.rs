@@ -22,6 +22,8 @@ pub enum Terminal {
     CpuException,
     /// s390-ccw stopped the processor in a disabled wait: nothing was left, or it gave up.
     DisabledWait,
+    /// SLOF came to its prompt: nothing was left.
+    OpenFirmwarePrompt,
 }
 
 impl Terminal {
@@ -34,6 +36,7 @@ impl Terminal {
             Terminal::Setup => "setup",
             Terminal::CpuException => "cpu-exception",
             Terminal::DisabledWait => "disabled-wait",
+            Terminal::OpenFirmwarePrompt => "open-firmware-prompt",
         }
     }
 
@@ -46,6 +49,7 @@ impl Terminal {
             Terminal::UefiShell => "edk2 started the UEFI shell",
             Terminal::Setup => "edk2 opened its setup",
             Terminal::CpuException => "edk2 crashed with a processor exception",
+            Terminal::OpenFirmwarePrompt => "SLOF came to its prompt",
             Terminal::DisabledWait => "s390-ccw stopped the processor in a disabled wait",
         }
     }

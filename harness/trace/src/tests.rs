@@ -40,6 +40,7 @@ fn names(log: &str) -> Names {
         letters: ["cad".to_owned(), "cad".to_owned()],
         menu: Vec::new(),
         ipl: Default::default(),
+        openfirmware: Vec::new(),
         nics: Vec::new(),
         fixed: false,
         reporting: Vec::new(),
@@ -68,7 +69,7 @@ fn bios_names() -> Vec<super::bios_names::BiosName> {
 fn source(firmware: Firmware) -> Source {
     match firmware {
         Firmware::SeaBios => Source::DebugConsole,
-        Firmware::Ovmf | Firmware::Aavmf | Firmware::S390Ccw => Source::Serial,
+        Firmware::Ovmf | Firmware::Aavmf | Firmware::S390Ccw | Firmware::Slof => Source::Serial,
     }
 }
 
@@ -97,6 +98,7 @@ mod hostile;
 mod ovmf;
 mod s390_ccw;
 mod seabios;
+mod slof;
 
 use Firmware::{Ovmf, SeaBios};
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use bootwright_images::{
     After, BadLoader, Boots, Content, EfiMachine, FatType, Image, ImageError, MediumKind, MediumSpec, Nonce,
-    PartitionTable, Reads, Signer, Target, zipl,
+    PartitionTable, Reads, Signer, Target, prep, zipl,
 };
 use serde::{Deserialize, Serialize};
 
@@ -245,6 +245,7 @@ impl Medium {
         match target {
             Target::Efi(efi) => bootwright_images::build(&self.spec(kind, sectors, efi), nonce),
             Target::S390x => zipl::build(&self.spec(kind, sectors, EfiMachine::default()), nonce),
+            Target::Ppc64 => prep::build(&self.spec(kind, sectors, EfiMachine::default()), nonce),
         }
     }
 

@@ -73,6 +73,8 @@ pub enum Firmware {
     Aavmf,
     /// `s390-ccw.img`, which performs the initial program load of `s390-ccw-virtio`.
     S390Ccw,
+    /// SLOF, the Open Firmware of `pseries`.
+    Slof,
 }
 
 impl Firmware {
@@ -83,13 +85,14 @@ impl Firmware {
             Firmware::Ovmf => "ovmf",
             Firmware::Aavmf => "aavmf",
             Firmware::S390Ccw => "s390-ccw",
+            Firmware::Slof => "slof",
         }
     }
 
     /// UEFI rather than anything else.
     pub fn is_uefi(self) -> bool {
         match self {
-            Firmware::SeaBios | Firmware::S390Ccw => false,
+            Firmware::SeaBios | Firmware::S390Ccw | Firmware::Slof => false,
             Firmware::Ovmf | Firmware::Aavmf => true,
         }
     }
@@ -477,6 +480,8 @@ impl Machine {
                 Firmware::Aavmf => Clock::Virtual { shift: 7 },
                 // it counts its seconds by the clock of the guest, which a network alone makes it wait for
                 Firmware::S390Ccw if self.has_nic() => Clock::Virtual { shift: 7 },
+                // it waits for USB devices, and for answers of the network
+                Firmware::Slof => Clock::Virtual { shift: 7 },
                 Firmware::Ovmf | Firmware::S390Ccw => Clock::Real,
             },
         }
@@ -503,6 +508,8 @@ impl Machine {
             Firmware::Aavmf => 256,
             // the part of QEMU 7.2 that boots over a network lies above 64 MiB
             Firmware::S390Ccw => 128,
+            // less than a logical memory block is refused (`spapr_machine_init`)
+            Firmware::Slof => 256,
         })
     }
 

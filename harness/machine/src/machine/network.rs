@@ -38,6 +38,8 @@ pub enum Program {
     Initramfs,
     /// A program for z/Architecture, with its PSW at address 0.
     Ipl,
+    /// A Forth script for Open Firmware.
+    Forth,
 }
 
 /// A program that a lan offers under a file name.
@@ -77,6 +79,9 @@ impl Served {
             (Program::Bios, None) => payload::bios_network_program(&self.medium, nonce, self.after),
             (Program::Bios, Some(length)) => payload::bios_network_program_of(&self.medium, nonce, self.after, length),
             (Program::Initramfs, _) => payload::initramfs(&self.medium, nonce, self.after),
+            (Program::Forth, length) => {
+                payload::forth_script_of(&self.medium, nonce, self.after, length.unwrap_or_default())
+            }
             (Program::Ipl, None) => payload::ipl_network_program(&self.medium, nonce, self.after),
             (Program::Ipl, Some(length)) => {
                 let mut program = payload::ipl_network_program(&self.medium, nonce, self.after)?;
@@ -179,6 +184,11 @@ impl Network {
             EfiMachine::X64 => self.program(file, medium, Program::Efi),
             EfiMachine::Aa64 => self.program(file, medium, Program::EfiAa64),
         }
+    }
+
+    /// Offers a script for Open Firmware, likewise.
+    pub fn forth_script(self, file: &str, medium: &str) -> Network {
+        self.program(file, medium, Program::Forth)
     }
 
     /// Offers a program for z/Architecture, likewise.

@@ -4,7 +4,7 @@
 //! bus's `get_fw_dev_path` in QEMU's sources); [`uefi_path`] is the device path as OVMF prints it (edk2
 //! `MdePkg/Library/UefiDevicePathLib/DevicePathToText.c`). `docs/firmware-paths.md` holds the measured table.
 
-use bootwright_images::{EspPlace, PartitionSignature};
+use bootwright_images::{EspPlace, PartitionSignature, Target};
 
 use super::board::RootBus;
 use super::layout::{Layout, PciPath};
@@ -87,6 +87,33 @@ pub fn bios_geometry_lines(machine: &Machine, layout: &Layout) -> Vec<String> {
             Some(format!("{} {cylinders} {heads} {sectors}", bootorder_line(machine, layout, index)?))
         })
         .collect()
+}
+
+/// The path by which SLOF speaks of a device, which is the line of `qemu,boot-list` too; `None` where it has no driver for it.
+///
+/// QEMU's `spapr_get_fw_dev_path` (`hw/ppc/spapr.c`) writes the logical unit of SCSI and of USB as SLOF does: 0x01, the target or the USB
+/// port, and the LUN, in the upper half of 64 bits.
+pub fn slof_path(machine: &Machine, layout: &Layout, index: usize) -> Option<String> {
+    let device = machine.devices.get(index)?;
+    let pci = layout.devices.get(index)?.pci.as_ref()?;
+    let root = machine.board.facts().pci().filter(|_| machine.board.facts().target == Target::Ppc64)?;
+    let function = |name: &str| openfirmware(root, name, pci);
+    let unit = |target: u8, lun: u16| {
+        // flat addressing of LUNs that do not fit into a byte (SAM-5 section 4.7)
+        let flat = if lun >= 256 { 0x4000 } else { 0 };
+        (0x100_0000 | u64::from(target) << 16 | u64::from(lun) | flat) << 32
+    };
+    match &device.class {
+        DeviceClass::VirtioBlk => Some(function("scsi")),
+        DeviceClass::VirtioScsi { target, lun, .. } => {
+            Some(format!("{}/disk@{:x}", function("scsi"), unit(*target, *lun)))
+        }
+        DeviceClass::UsbStorage { controller: UsbController::Xhci, port } => {
+            Some(format!("{}/storage@{port:x}/disk@{:x}", function("usb-xhci"), unit(*port, 0)))
+        }
+        DeviceClass::Nic(_) => Some(function("ethernet")),
+        _ => None,
+    }
 }
 
 /// Highest SCSI target and LUN that OVMF looks at (`PcdVirtioScsiMaxTargetLimit` and `PcdVirtioScsiMaxLunLimit` in edk2's

@@ -20,11 +20,14 @@ pub enum Architecture {
     Aarch64,
     /// z/Architecture: board `s390-ccw-virtio`.
     S390x,
+    /// 64-bit PowerPC: board `pseries`.
+    Ppc64,
 }
 
 impl Architecture {
     /// Every architecture.
-    pub const ALL: [Architecture; 3] = [Architecture::X86_64, Architecture::Aarch64, Architecture::S390x];
+    pub const ALL: [Architecture; 4] =
+        [Architecture::X86_64, Architecture::Aarch64, Architecture::S390x, Architecture::Ppc64];
 
     /// Its name in QEMU's firmware descriptors (`docs/interop/firmware.json`) and in the names of its emulators.
     pub fn name(self) -> &'static str {
@@ -32,6 +35,7 @@ impl Architecture {
             Architecture::X86_64 => "x86_64",
             Architecture::Aarch64 => "aarch64",
             Architecture::S390x => "s390x",
+            Architecture::Ppc64 => "ppc64",
         }
     }
 
@@ -41,6 +45,7 @@ impl Architecture {
             Architecture::X86_64 => "qemu-system-x86_64",
             Architecture::Aarch64 => "qemu-system-aarch64",
             Architecture::S390x => "qemu-system-s390x",
+            Architecture::Ppc64 => "qemu-system-ppc64",
         }
     }
 
@@ -51,6 +56,8 @@ impl Architecture {
             Architecture::Aarch64 => &["qemu-system-arm", "qemu-system-data", "qemu-efi-aarch64", "ipxe-qemu"],
             // qemu-system-misc provides the emulator up to bookworm
             Architecture::S390x => &["qemu-system-s390x", "qemu-system-data"],
+            // SLOF is in qemu-system-data; a NIC wants its option ROM, which SLOF does not run
+            Architecture::Ppc64 => &["qemu-system-ppc", "qemu-system-data", "ipxe-qemu"],
         }
     }
 
@@ -60,6 +67,7 @@ impl Architecture {
             Architecture::X86_64 => "",
             Architecture::Aarch64 => "-aarch64",
             Architecture::S390x => "-s390x",
+            Architecture::Ppc64 => "-ppc64",
         }
     }
 }

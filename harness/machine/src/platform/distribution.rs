@@ -38,6 +38,8 @@ pub enum Part {
     QemuAarch64,
     /// QEMU for s390x guests, with its firmware.
     QemuS390x,
+    /// QEMU for ppc64 guests, with its firmware.
+    QemuPpc64,
     /// AAVMF with its descriptors.
     Aavmf,
     /// SeaBIOS.
@@ -145,7 +147,7 @@ impl Family {
         match (part, self) {
             (Part::Qemu, Rhel) => &["qemu-kvm"],
             // there is no QEMU for another architecture
-            (Part::QemuAarch64 | Part::QemuS390x, Rhel) => &["qemu-kvm"],
+            (Part::QemuAarch64 | Part::QemuS390x | Part::QemuPpc64, Rhel) => &["qemu-kvm"],
             (part, Rhel) => Fedora.packages(part),
             (Part::Qemu, Debian) => &["qemu-system-x86"],
             (Part::Qemu, Fedora) => &["qemu-system-x86-core"],
@@ -161,6 +163,11 @@ impl Family {
             (Part::QemuS390x, Fedora) => &["qemu-system-s390x-core"],
             (Part::QemuS390x, Suse) => &["qemu-s390x"],
             (Part::QemuS390x, Arch | Alpine) => &["qemu-system-s390x"],
+            (Part::QemuPpc64, Debian) => &["qemu-system-ppc"],
+            (Part::QemuPpc64, Fedora) => &["qemu-system-ppc-core"],
+            (Part::QemuPpc64, Suse) => &["qemu-ppc"],
+            (Part::QemuPpc64, Arch) => &["qemu-system-ppc"],
+            (Part::QemuPpc64, Alpine) => &["qemu-system-ppc64"],
             (Part::Aavmf, Debian) => &["qemu-efi-aarch64"],
             (Part::Aavmf, Fedora | Arch) => &["edk2-aarch64"],
             (Part::Aavmf, Suse) => &["qemu-uefi-aarch64"],
@@ -278,6 +285,7 @@ fn parts(architecture: Architecture) -> (&'static [Part], &'static str) {
         Architecture::X86_64 => (&[Part::Qemu, Part::Ovmf, Part::SeaBios, Part::OptionRoms], "OVMF, SeaBIOS"),
         Architecture::Aarch64 => (&[Part::QemuAarch64, Part::Aavmf, Part::OptionRoms], "AAVMF"),
         Architecture::S390x => (&[Part::QemuS390x], "s390-ccw.img"),
+        Architecture::Ppc64 => (&[Part::QemuPpc64], "SLOF"),
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Platform {
     pub s390_ccw: Option<FirmwareFile>,
     /// `s390-netboot.img`, which older releases have apart for booting over a network.
     pub s390_netboot: Option<FirmwareFile>,
+    /// SLOF, `slof.bin`, where the architecture is ppc64.
+    pub slof: Option<FirmwareFile>,
     /// Option ROMs by file name (for example `efi-virtio.rom`) as QEMU will find them.
     pub option_roms: Vec<FirmwareFile>,
 }

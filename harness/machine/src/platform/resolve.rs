@@ -49,6 +49,9 @@ pub(super) fn describe(
     Ok(Qemu { version, package, sandbox, capabilities, ..qemu })
 }
 
+/// The name under which QEMU looks for the firmware of `pseries` (`FW_FILE_NAME` in its `hw/ppc/spapr.c`).
+pub(super) const SLOF_IMAGE: &str = "slof.bin";
+
 /// What of the descriptors' images and in QEMU's data directories serves their architecture.
 pub(super) fn found(
     descriptors: &Descriptors,
@@ -75,6 +78,7 @@ pub(super) fn found(
             let [s390_ccw, s390_netboot] = S390_IMAGES.map(|name| first_file(search_dirs, name));
             Found { s390_ccw, s390_netboot, ..Found::default() }
         }
+        Architecture::Ppc64 => Found { slof: first_file(search_dirs, SLOF_IMAGE), ..Found::default() },
     }
 }
 
@@ -88,6 +92,7 @@ pub(super) struct Found {
     pub aavmf_secure_boot: Option<OvmfFiles>,
     pub s390_ccw: Option<PathBuf>,
     pub s390_netboot: Option<PathBuf>,
+    pub slof: Option<PathBuf>,
     pub option_roms: Vec<PathBuf>,
 }
 
@@ -157,6 +162,16 @@ pub(super) fn ovmf_of(files: OvmfFiles, packaged: &BTreeMap<PathBuf, String>) ->
     Ok(Ovmf { code, vars, requires_smm: files.requires_smm, enrolled_keys: files.enrolled_keys })
 }
 
+/// SLOF with the release that it says of itself.
+fn slof(
+    path: &Path,
+    file: &dyn Fn(&Path) -> Result<FirmwareFile, PlatformError>,
+) -> Result<FirmwareFile, PlatformError> {
+    let image = std::fs::read(within_limit(path)?).map_err(PlatformError::unreadable(path))?;
+    let plain = file(path)?;
+    Ok(FirmwareFile { version: version::slof_release(&image).unwrap_or(plain.version.clone()), ..plain })
+}
+
 /// Adds versions and digests. `packages` says which package version a file comes from.
 pub(super) fn assemble(
     name: String,
@@ -167,7 +182,7 @@ pub(super) fn assemble(
 ) -> Result<Platform, PlatformError> {
     let builds = [&found.ovmf, &found.ovmf_secure_boot, &found.aavmf, &found.aavmf_secure_boot];
     let ovmf_files = builds.into_iter().flatten().flat_map(OvmfFiles::paths);
-    let singles = [&found.seabios, &found.s390_ccw, &found.s390_netboot].into_iter().flatten();
+    let singles = [&found.seabios, &found.s390_ccw, &found.s390_netboot, &found.slof].into_iter().flatten();
     let files: Vec<PathBuf> = found.option_roms.iter().chain(ovmf_files).chain(singles).cloned().collect();
     let packaged = packages(&files);
     let file = |path: &Path| described(path, &packaged);
@@ -188,6 +203,7 @@ pub(super) fn assemble(
         FirmwareFile { version, ..file }
     };
     let single = |path: &Option<PathBuf>| path.as_deref().map(|path| file(path).map(of_qemu)).transpose();
+    let slof = found.slof.as_deref().map(|path| slof(path, &file)).transpose()?;
     let (s390_ccw, s390_netboot) = (single(&found.s390_ccw)?, single(&found.s390_netboot)?);
     let option_roms = found.option_roms.iter().map(|path| file(path)).collect::<Result<_, _>>()?;
     Ok(Platform {
@@ -201,6 +217,7 @@ pub(super) fn assemble(
         aavmf_secure_boot: ovmf(found.aavmf_secure_boot)?,
         s390_ccw,
         s390_netboot,
+        slof,
         option_roms,
     })
 }

@@ -25,6 +25,7 @@ pub fn platform(major: u32, minor: u32) -> Platform {
         aavmf_secure_boot: None,
         s390_ccw: None,
         s390_netboot: None,
+        slof: None,
         option_roms: Vec::new(),
     }
 }

@@ -37,6 +37,17 @@ pub(super) fn sha256_of(bytes: &[u8]) -> String {
     digest::sha256(bytes)
 }
 
+/// What SLOF says of its release, for example `20220719` of `FW Version = release 20220719` (`board-qemu/slof/Makefile`, `version.S`).
+pub(super) fn slof_release(image: &[u8]) -> Option<String> {
+    let before = b"release ";
+    let mut places = image.windows(before.len()).enumerate().filter(|(_, window)| window == before);
+    places.find_map(|(at, _)| {
+        let digits = image.get(at + before.len()..at + before.len() + 8)?;
+        let text = std::str::from_utf8(digits).ok()?;
+        text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.to_owned())
+    })
+}
+
 /// SeaBIOS' version as its build put it into the image, for example `1.16.2-debian-1.16.2-1` or
 /// `rel-1.16.3-0-ga6ed6b701f0a-prebuilt.qemu.org`.
 ///

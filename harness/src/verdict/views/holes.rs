@@ -39,7 +39,7 @@ pub fn hole(machine: &Machine, layout: &Layout, names: &Names, trace: &Trace, op
         Firmware::Ovmf | Firmware::Aavmf if is_kept(machine) => renamed(names, trace, options)
             .or_else(|| untried(machine, trace, options))
             .or_else(|| shortened(trace, options)),
-        Firmware::Ovmf | Firmware::Aavmf | Firmware::S390Ccw => None,
+        Firmware::Ovmf | Firmware::Aavmf | Firmware::S390Ccw | Firmware::Slof => None,
     }
 }
 

@@ -15,6 +15,7 @@ mod facts;
 #[cfg(test)]
 mod imaginary;
 mod pc;
+mod pseries;
 mod q35;
 mod s390_ccw_virtio;
 mod virt;
@@ -35,6 +36,8 @@ pub enum Board {
     Virt,
     /// `s390-ccw-virtio` of qemu-system-s390x: devices on a channel subsystem.
     S390CcwVirtio,
+    /// `pseries` of qemu-system-ppc64: sPAPR, with a PCI host bridge.
+    Pseries,
     /// One that QEMU does not have.
     #[cfg(test)]
     #[schemars(skip)]
@@ -49,6 +52,7 @@ impl Board {
             Board::Q35 => &q35::FACTS,
             Board::Virt => &virt::FACTS,
             Board::S390CcwVirtio => &s390_ccw_virtio::FACTS,
+            Board::Pseries => &pseries::FACTS,
             #[cfg(test)]
             Board::Imaginary => &imaginary::FACTS,
         }
