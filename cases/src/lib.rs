@@ -25,6 +25,7 @@ mod networks;
 mod nvram;
 mod order;
 mod places;
+mod ppc64;
 mod prelaunch;
 mod pxe;
 mod resets;
@@ -80,6 +81,7 @@ pub fn all() -> Vec<Case> {
         ("what users reported of their virtual machines", field::cases()),
         ("AAVMF on aarch64 does what OVMF does", aarch64::cases()),
         ("s390-ccw loads from the disk or network that comes first in the order", s390x::cases()),
+        ("SLOF on ppc64 goes through its list, then through its own defaults", ppc64::cases()),
         ("what firmware measures into a TPM 2.0 is what happened", tpm::cases()),
     ];
     let about = |about: &str, mut case: Case| {
