@@ -142,7 +142,9 @@ impl Parser {
         let line = line.trim();
         self.unanswered |= NO_ANSWER.iter().any(|word| line.starts_with(word));
         let progress = PROGRESS.iter().any(|begin| line.starts_with(begin));
-        if !line.is_empty() && !progress && self.said.len() < REASON_LIMIT {
+        // a driver says the same of each read
+        let known = self.said.iter().any(|said| said == line);
+        if !line.is_empty() && !progress && !known && self.said.len() < REASON_LIMIT {
             self.said.push(line.to_owned());
         }
     }

@@ -53,13 +53,21 @@ fn the_path_names_the_device_of_each_attempt() {
     let trace = read(&log);
     let wanted = [
         format!("{FIRST} \"first\" failed (E3404: Not a bootable device!)"),
-        format!("{SECOND} \"second\" booted (its payload ran)"),
+        format!("{SECOND} \"second\" booted (payload ran)"),
     ];
     assert_eq!(attempts(&trace), wanted);
     assert_eq!(trace.attempts[1].entry, Some(DeviceName::medium("second")));
     assert_eq!(trace.banner.as_deref(), Some("FW Version = release 20220719"));
     assert_eq!(trace.payloads[0].bootpath.as_deref(), Some(SECOND));
     assert!(trace.holes.is_empty() && trace.contradictions.is_empty() && trace.terminal.is_none());
+}
+
+#[test]
+fn what_a_driver_says_of_each_read_is_kept_once() {
+    let read_error = "virtioblk_transfer: Access beyond end of device!\r\n".repeat(20);
+    let trace = read(&[BANNER, &trying(FIRST), &read_error, NOT_BOOTABLE, &trying(SECOND)].concat());
+    let reason = &trace.attempts[0].reason;
+    assert!(reason.has_printed("E3404") && reason.has_printed("Access beyond"), "{reason}");
 }
 
 #[test]
