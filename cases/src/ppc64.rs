@@ -1,11 +1,14 @@
 //! SLOF on `pseries`: which device of its list it loads from, and what it does after one that does not load.
 
 mod networks;
+mod pseries;
 
 use bootwright::case::{Case, Tier};
-use bootwright::machine::{Board, DiskClass, Firmware, Machine, Medium, UsbController};
+use bootwright::machine::{DiskClass, Medium, UsbController};
 use bootwright::verdict::{Expectation, booted, failed};
 use bootwright_images::{After, BadLoader};
+
+use pseries::{case, machine};
 
 /// Why most of its cases are in the full suite only.
 const OTHERS_SHOW_IT: &str = "a case of its kind is in the default suite";
@@ -37,14 +40,6 @@ fn in_tier(mut case: Case) -> Case {
         false => Tier::Long(OTHERS_SHOW_IT.to_owned()),
     };
     case
-}
-
-fn machine() -> Machine {
-    Machine::new(Firmware::Slof, Board::Pseries)
-}
-
-fn case(group: &str, name: &str) -> Case {
-    Case::new(format!("ppc64::{group}::{name}"))
 }
 
 fn alone(class: DiskClass) -> Case {

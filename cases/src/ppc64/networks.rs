@@ -5,7 +5,7 @@ use bootwright::lan::{BootAnswer, DhcpServer, LanSpec, Match};
 use bootwright::machine::{Machine, Medium, Network};
 use bootwright::verdict::{Cause, Expectation, Expected, OnLan, booted, failed_entry, timed_out_entry};
 
-use super::{case, machine};
+use super::pseries::{case, machine};
 
 /// Option 93 of PowerPC with Open Firmware (IANA, "Processor Architecture Types").
 const ARCH: u16 = 12;

@@ -71,8 +71,7 @@ impl Prepared {
         let (mut flash, mut store) = (None, None);
         match machine.firmware {
             Firmware::SeaBios => files.bios = platform.seabios.as_ref().map(|file| file.path.clone()),
-            Firmware::Slof => files.bios = platform.slof.as_ref().map(|file| file.path.clone()),
-            Firmware::S390Ccw => files.bios = platform.s390_ccw.as_ref().map(|file| file.path.clone()),
+            Firmware::S390Ccw | Firmware::Slof => files.bios = single_image(platform),
             Firmware::Ovmf | Firmware::Aavmf => {
                 let build = Flash::build(&machine, platform)?;
                 files.code = Some(build.code.path.clone());
@@ -147,4 +146,9 @@ impl Prepared {
             argv: &argv,
         })
     }
+}
+
+/// The image of firmware that is one file; a platform is of one architecture and has one.
+fn single_image(platform: &Platform) -> Option<PathBuf> {
+    platform.s390_ccw.as_ref().or(platform.slof.as_ref()).map(|file| file.path.clone())
 }
