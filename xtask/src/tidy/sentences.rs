@@ -31,7 +31,7 @@ const LOOKS: [&str; 17] = [
 ];
 
 /// Readers of what firmware and the guest's programs print: all of their phrases are those programs' own.
-const READERS: [&str; 12] = [
+const READERS: [&str; 14] = [
     "harness/trace/src/boot_manager.rs",
     "harness/trace/src/seabios.rs",
     "harness/trace/src/damage.rs",
