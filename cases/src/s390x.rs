@@ -89,7 +89,9 @@ fn unbootable(class: DiskClass) -> Vec<Case> {
             .machine(machine);
         let ends = Behaviour::EmptyProgramTableEndsBoot;
         match name {
-            "no-program" => goes_on(case.expect_where(ends, Expectation::nothing_boots([first()])), first, [booted("second")]),
+            "no-program" => {
+                goes_on(case.expect_where(ends, Expectation::nothing_boots([first()])), first, [booted("second")])
+            }
             _ => goes_on(case, first, [booted("second")]),
         }
     };

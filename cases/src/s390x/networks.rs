@@ -39,10 +39,7 @@ fn network_case(name: &str) -> Case {
 
 fn alone() -> Case {
     let machine = |network| machine().network(network).nic("virtio-net-ccw", Some(0)).bootindex(1);
-    network_case("alone")
-        .machine(machine(healthy()))
-        .expect(served())
-        .control(machine(healthy().without_program(FILE)))
+    network_case("alone").machine(machine(healthy())).expect(served()).control(machine(healthy().without_program(FILE)))
 }
 
 /// A server that has one file for its architecture and another for everybody: the offer, for which the client has not named itself yet,
@@ -87,9 +84,13 @@ fn not_found() -> Case {
 
 fn no_file() -> Case {
     let network = offers(DhcpServer::new("main").rule(Match::Any, BootAnswer::default()));
-    falls("no-boot-file", network, || failed_entry("network").because_of(tftp("pxelinux.cfg/default").not_found()).over_nic(0))
+    falls("no-boot-file", network, || {
+        failed_entry("network").because_of(tftp("pxelinux.cfg/default").not_found()).over_nic(0)
+    })
 }
 
 fn no_server() -> Case {
-    falls("no-server", Network::new(LanSpec::new()), || timed_out_entry("network").because_of(Cause::NoOffer).over_nic(0))
+    falls("no-server", Network::new(LanSpec::new()), || {
+        timed_out_entry("network").because_of(Cause::NoOffer).over_nic(0)
+    })
 }

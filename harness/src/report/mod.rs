@@ -59,8 +59,8 @@ pub use folder::{CaseFolder, RESULT_FILE, STARTED_FILE};
 pub use json::{Course, gather};
 pub use key::{CaseKey, folder_name};
 pub use model::{
-    Attempt, CaseResult, FirmwareInfo, Flake, Host, KnownIssueInfo, PlatformInfo, Report, SCHEMA, Start,
-    Totals, Verdict, timestamp,
+    Attempt, CaseResult, FirmwareInfo, Flake, Host, KnownIssueInfo, PlatformInfo, Report, SCHEMA, Start, Totals,
+    Verdict, timestamp,
 };
 pub use qemu_info::{OtherQemu, QemuInfo};
 pub use reached::Reached;

@@ -391,6 +391,9 @@ impl<'a> Session<'a> {
         start.args(command.iter().skip(1)).args(&argv).envs(env).directory(folder);
         start.in_shell = wrapped.is_some();
         let vm = Vm::power_on(&start, ports, self.recorder.clone(), reply)?;
+        if argv::is_held(machine, &wiring) {
+            vm.execute("cont", serde_json::Value::Null)?;
+        }
         self.networks.push(networks);
         Ok(vm)
     }

@@ -72,6 +72,9 @@ pub fn argv(machine: &Machine, layout: &Layout, files: &Files, wiring: &Wiring) 
         argv.two("-fw_cfg", &join(&[("name", text(name)), ("file", text(file.display()))]));
     }
     boot(&mut argv, machine);
+    if machine.paused || is_held(machine, wiring) {
+        argv.one("-S");
+    }
     ports(&mut argv, machine, wiring);
     for controller in &layout.controllers {
         let mut words = vec![("id", text(&controller.id))];
@@ -319,9 +322,12 @@ fn boot(argv: &mut Argv, machine: &Machine) {
     for (name, value) in &machine.fw_cfg {
         argv.two("-fw_cfg", &join(&[("name", text(name)), ("string", text(value))]));
     }
-    if machine.paused {
-        argv.one("-S");
-    }
+}
+
+/// Whether a machine is powered on paused although it is to run: whoever powers it on says `cont` once the monitor answers.
+pub fn is_held(machine: &Machine, wiring: &Wiring) -> bool {
+    let starts = matches!(wiring, Wiring::Harness { incoming: false, .. });
+    starts && !machine.paused && machine.board.facts().held_for_monitor
 }
 
 fn ports(argv: &mut Argv, machine: &Machine, wiring: &Wiring) {

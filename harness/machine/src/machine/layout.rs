@@ -493,7 +493,8 @@ impl<'a> Planner<'a> {
         if self.board.root == Root::Ccw {
             return Ok(Placed { id, kind, sectors, ..self.on_channel(index, device)? });
         }
-        let placed = |bus: String, address, pci| Placed { id: id.clone(), bus, address, pci, channel: None, kind, sectors };
+        let placed =
+            |bus: String, address, pci| Placed { id: id.clone(), bus, address, pci, channel: None, kind, sectors };
         match &device.class {
             DeviceClass::Nic(Nic { model: NicModel::Unknown(name), .. }) => {
                 Err(LayoutError::UnknownNic { device: index, unknown: UnknownNic { name: name.clone() } })

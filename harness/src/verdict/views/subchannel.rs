@@ -10,7 +10,8 @@ pub fn difference(machine: &Machine, layout: &Layout, payload: Option<&Payload>)
     let medium = payload.medium_of_nonce.as_deref()?;
     let told = payload.subchannel?;
     let drive = machine.device_with_medium(medium);
-    let serves = |lan: usize| machine.networks.get(lan).is_some_and(|network| network.media().any(|name| name == medium));
+    let serves =
+        |lan: usize| machine.networks.get(lan).is_some_and(|network| network.media().any(|name| name == medium));
     let nics = machine.plugged_nics().filter(|(_, nic)| nic.lan.is_some_and(serves)).map(|(index, _)| index);
     let own: Vec<u32> = drive
         .into_iter()
@@ -19,7 +20,10 @@ pub fn difference(machine: &Machine, layout: &Layout, payload: Option<&Payload>)
         .collect();
     let text = || own.iter().map(|own| format!("{own:08x}")).collect::<Vec<_>>().join(" or ");
     (!own.contains(&told)).then(|| {
-        format!("the program of \"{medium}\" was told that it comes from subchannel {told:08x}, and its device has {}", text())
+        format!(
+            "the program of \"{medium}\" was told that it comes from subchannel {told:08x}, and its device has {}",
+            text()
+        )
     })
 }
 

@@ -30,7 +30,8 @@ fn disks() -> Machine {
 }
 
 fn reader(machine: &Machine) -> Reader {
-    let nonces = BTreeMap::from([("first".to_owned(), NONCE.to_owned()), ("second".to_owned(), OTHER_NONCE.to_owned())]);
+    let nonces =
+        BTreeMap::from([("first".to_owned(), NONCE.to_owned()), ("second".to_owned(), OTHER_NONCE.to_owned())]);
     let names = Names::of(machine, &Layout::of(machine).unwrap(), &nonces, &BTreeMap::new());
     Reader::new(Firmware::S390Ccw, names)
 }
@@ -68,7 +69,10 @@ fn the_end_is_the_processor_that_stops_whatever_was_printed_before() {
     assert_eq!(ends.trace().terminal, None, "the monitor has not told yet");
     ends.guest_panicked();
     assert_eq!(ends.trace().terminal, Some(Terminal::DisabledWait));
-    assert_eq!(attempts(ends.trace())[1], "virtio-blk \"second\" failed (No zIPL magic in Program Table; Failed to IPL from this SCSI device!)");
+    assert_eq!(
+        attempts(ends.trace())[1],
+        "virtio-blk \"second\" failed (No zIPL magic in Program Table; Failed to IPL from this SCSI device!)"
+    );
     // QEMU 7.2 stops behind the first one
     let log = "LOADPARM=[        ]\r\nUsing virtio-blk.\r\nUsing SCSI scheme.\r\n.I/O Error";
     let mut ends = reads(&disks(), log);
@@ -85,11 +89,13 @@ fn a_panic_tells_nothing_of_other_firmware() {
 
 #[test]
 fn a_network_attempt_is_the_nics_whose_mac_it_prints() {
-    let machine = machine().nic("virtio-net-ccw", None).bootindex(1).virtio_blk(Medium::bootable("second")).bootindex(2);
+    let machine =
+        machine().nic("virtio-net-ccw", None).bootindex(1).virtio_blk(Medium::bootable("second")).bootindex(2);
     let reader = reads(&machine, &[NO_FILE, GOOD, &payload(OTHER_NONCE, "second")].concat());
     let trace = reader.trace();
     assert_eq!(trace.attempts[0].nic, Some(DeviceName::nic(0)));
-    let reason = "TFTP error: file not found: gone.bin; Failed to load OS from network.; Failed to IPL from this network!";
+    let reason =
+        "TFTP error: file not found: gone.bin; Failed to load OS from network.; Failed to IPL from this network!";
     assert_eq!(attempts(trace), [&format!("network failed ({reason})"), "virtio-blk \"second\" booted (payload ran)"]);
     let mut none = reads(&machine, NO_SERVER);
     none.guest_panicked();

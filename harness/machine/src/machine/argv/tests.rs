@@ -287,3 +287,29 @@ fn a_tpm_is_played_at_the_other_end_of_a_socket() {
     assert_eq!(argv(Machine::new(Firmware::Aavmf, Board::Virt).tpm(Tpm::Tis), &by_hand), wanted);
     assert!(!argv(Machine::q35(Firmware::Ovmf), &wired(None)).contains("tpm"));
 }
+
+#[test]
+fn a_machine_that_may_be_over_at_once_waits_for_its_monitor() {
+    let line = |machine: &Machine, wiring: &Wiring| {
+        let layout = Layout::of(machine).unwrap();
+        argv(machine, &layout, &Files::default(), wiring)
+    };
+    let wired = |incoming| Wiring::Harness {
+        qmp: 3,
+        serial: "serial".to_owned(),
+        debugcon: 4,
+        nics: Vec::new(),
+        sandbox: false,
+        incoming,
+        tpm: None,
+    };
+    let has = |line: Vec<String>| line.iter().any(|word| word == "-S");
+    let ccw = Machine::new(Firmware::S390Ccw, Board::S390CcwVirtio);
+    assert!(has(line(&ccw, &wired(false))) && is_held(&ccw, &wired(false)));
+    let by_hand = Wiring::ByHand { debugcon: PathBuf::from("log"), tpm: None };
+    assert!(!has(line(&ccw, &by_hand)), "a person has no monitor to say cont in");
+    assert!(!has(line(&ccw, &wired(true))), "it waits for a state already");
+    assert!(!has(line(&Machine::pc(Firmware::SeaBios), &wired(false))));
+    let paused = ccw.paused();
+    assert!(has(line(&paused, &wired(false))) && !is_held(&paused, &wired(false)), "the story says cont");
+}

@@ -38,6 +38,9 @@ pub struct BoardFacts {
     pub kernel_rom: Option<&'static str>,
     /// Its TPM 2.0 by way of access, by QEMU's device names.
     pub tpm: &'static [(Tpm, &'static str)],
+    /// Its guests may be over before QEMU's monitor is listened to, and how they ended is told there alone: QEMU holds them until
+    /// then.
+    pub held_for_monitor: bool,
     /// Where UEFI firmware and its variable store lie.
     pub store: FirmwareStore,
 }

@@ -27,6 +27,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     debug_console: Some("imaginary-console"),
     kernel_rom: None,
     tpm: &[],
+    held_for_monitor: false,
     store: FirmwareStore::Pflash { code: 3, variables: 4 },
 };
 

@@ -29,5 +29,6 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     debug_console: Some("isa-debugcon,iobase=0x402"),
     kernel_rom: Some("/rom@genroms/linuxboot_dma.bin"),
     tpm: &[(Tpm::Crb, "tpm-crb"), (Tpm::Tis, "tpm-tis")],
+    held_for_monitor: false,
     store: FirmwareStore::Pflash { code: 0, variables: 1 },
 };

@@ -24,5 +24,6 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     debug_console: None,
     kernel_rom: None,
     tpm: &[],
+    held_for_monitor: true,
     store: FirmwareStore::None,
 };

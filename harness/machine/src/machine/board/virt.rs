@@ -31,5 +31,6 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     debug_console: None,
     kernel_rom: None,
     tpm: &[(Tpm::Tis, "tpm-tis-device")],
+    held_for_monitor: false,
     store: FirmwareStore::Pflash { code: 0, variables: 1 },
 };

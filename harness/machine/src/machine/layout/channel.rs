@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::LayoutError;
-use crate::machine::{DeviceClass, Device, Machine, NicModel, Place, Value};
+use crate::machine::{Device, DeviceClass, Machine, NicModel, Place, Value};
 
 /// The first device number, of subchannel 0: a number that no subchannel has, so that one is not taken for the other.
 const FIRST_DEVICE_NUMBER: u16 = 0x1000;
@@ -154,7 +154,8 @@ mod tests {
             refused(&machine().virtio_blk(disk()).slot(4)),
             "device 0: a PCI slot does not exist on s390-ccw-virtio"
         );
-        let nvme = "device 0: a device that is no virtio-blk, virtio-scsi or virtio-net-ccw does not exist on s390-ccw-virtio";
+        let nvme =
+            "device 0: a device that is no virtio-blk, virtio-scsi or virtio-net-ccw does not exist on s390-ccw-virtio";
         assert_eq!(refused(&machine().nvme(disk())), nvme);
         assert!(refused(&machine().nic("e1000", None)).starts_with("device 0: a e1000, other than"));
         let on_pci = Machine::q35(Firmware::Ovmf).nic("virtio-net-ccw", None);
