@@ -47,7 +47,7 @@ mod tests {
         let root = "/pci@800000020000000";
         let path = |index| paths::slof_path(&machine, &layout, index).unwrap();
         assert_eq!(path(0), format!("{root}/scsi@3"));
-        assert_eq!(path(1), format!("{root}/scsi@4/disk@102000000000000"));
+        assert_eq!(path(1), format!("{root}/scsi@4/disk@100000200000000"));
         assert_eq!(path(2), format!("{root}/ethernet@5"));
         assert_eq!(told("a", Some(&path(0))), None);
         assert_eq!(told("b", Some(&format!("{}:1", path(1)))), None);
