@@ -52,7 +52,7 @@ pub struct Finished {
     pub guest_state: String,
     /// The views of the boot order.
     pub views: Views,
-    /// Why the run came to its end, as reports have it: [`RunEnd::name`](crate::verdict::conclude::RunEnd::name).
+    /// Why the run came to its end, as reports have it: `gave-up`, `loops`; `None` where all that was waited for was seen.
     pub end: Option<&'static str>,
     /// The run ended at a deadline of `Patience` and not by what the machine did.
     pub gave_up: bool,
