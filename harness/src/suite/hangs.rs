@@ -8,8 +8,8 @@ use crate::run::{Ended, Finished};
 
 /// Host time that hangs may cost a run of few cases, over all its jobs.
 const LEAST: Duration = Duration::from_secs(300);
-/// The same for each case of a longer run: about what a case of the default suite takes, so that a red run takes at most twice
-/// the time of a green one.
+/// The same for each case of a longer run: about what a case of the default suite takes, so that hangs cost about as much as
+/// a green run.
 const A_CASE: Duration = Duration::from_millis(750);
 /// A firmware is left alone once so many of its guests hung.
 const MANY: u32 = 3;

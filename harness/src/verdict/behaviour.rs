@@ -146,7 +146,7 @@ pub(crate) const TABLE: [Row; 12] = [
         name: "tries-further-devices",
         components: &["s390-ccw"],
         range: ">=9.2",
-        link: "https://wiki.qemu.org/ChangeLog/9.2",
+        link: "https://lists.endsoftwarepatents.org/archive/html/qemu-s390x/2024-09/msg00378.html",
     },
     Row {
         behaviour: Behaviour::EmptyProgramTableEndsBoot,
