@@ -5,13 +5,9 @@ use bootwright::machine::{Board, Firmware, Machine, Medium};
 use bootwright::verdict::{Expectation, booted, failed};
 use bootwright_images::BadLoader;
 
-use crate::SLOW_OVMF;
-
 pub fn cases() -> Vec<Case> {
     let boards = [Board::Pc, Board::Q35];
-    let cases = boards.into_iter().flat_map(|board| on(Firmware::Ovmf, board));
-    let short = |case: &Case| case.id == "bad_loader::ovmf::q35::other-machine";
-    cases.map(|case| if short(&case) { case } else { case.long(SLOW_OVMF) }).collect()
+    boards.into_iter().flat_map(|board| on(Firmware::Ovmf, board)).collect()
 }
 
 /// Those of UEFI firmware on one board.

@@ -6,7 +6,7 @@ use bootwright::verdict::Expectation;
 use bootwright_images::{PartitionTable, Reads};
 
 use crate::first_entry::nobody_there;
-use crate::{SLOW_OVMF, classes};
+use crate::{classes, quick_or_long};
 
 /// SCSI adapters that SeaBIOS has drivers for.
 const ADAPTERS: [ScsiAdapter; 4] =
@@ -135,12 +135,12 @@ fn queues(firmware: Firmware, board: Board) -> Case {
 
 fn sectors(firmware: Firmware, class: DiskClass, sectors: &str, machine: Machine, expected: Expectation) -> Case {
     let board = machine.board.name();
-    Case::new(format!("drives::{}::{board}::{sectors}-{}", firmware.name(), class.name()))
+    let case = Case::new(format!("drives::{}::{board}::{sectors}-{}", firmware.name(), class.name()))
         .axis("class", class.name())
         .axis("sectors", sectors)
         .machine(machine)
-        .expect(expected)
-        .long_if(firmware.is_uefi() && class != DiskClass::VirtioBlk, SLOW_OVMF)
+        .expect(expected);
+    quick_or_long(case)
 }
 
 /// A disk that writes 4096 bytes at once and is addressed in 512 (512e) is an ordinary disk to firmware.

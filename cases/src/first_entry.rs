@@ -9,7 +9,7 @@ use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Cause, Expectation, Expected, booted, failed, failed_entry};
 use bootwright_images::After;
 
-use crate::SLOW_OVMF;
+use crate::quick_or_long;
 use crate::classes::{self, COMBINATIONS};
 
 /// SeaBIOS' words where a drive answers no read.
@@ -26,12 +26,7 @@ pub fn cases() -> Vec<Case> {
         cases.extend(on(firmware, board));
     }
     cases.push(vendor_reboot_disk());
-    // OVMF's on one board
-    let long = |case: Case| {
-        let slow = case.machine.firmware == Firmware::Ovmf && case.machine.board == Board::Pc;
-        case.long_if(slow, SLOW_OVMF)
-    };
-    cases.into_iter().map(long).collect()
+    cases.into_iter().map(quick_or_long).collect()
 }
 
 /// Those of one firmware on one board.
@@ -95,7 +90,6 @@ fn unbootable_disk(firmware: Firmware, board: Board, class: DiskClass, name: &st
         .expect(expectation)
         .control(control)
         .smoke_if(smoke)
-        .long_if(firmware.is_uefi(), SLOW_OVMF)
 }
 
 /// An optical drive has an entry of its own, so both firmwares fall through to it.
@@ -108,7 +102,6 @@ fn unbootable_before_optical(firmware: Firmware, board: Board, name: &str, first
         .machine(machine)
         .expect(Expectation::boots("second").after_failing("first"))
         .control(control)
-        .long_if(firmware.is_uefi() && name == "no-signature", SLOW_OVMF)
 }
 
 /// A disc whose boot catalogue lacks its key bytes is none to boot from (El Torito 1.0 section 2.1, `cdrom_boot` in SeaBIOS'

@@ -42,7 +42,7 @@ mod vars;
 
 use bootwright::case::Case;
 
-pub(crate) use tiers::{SEVERAL_OVMF, SLOW_OVMF, UNSETTLED};
+pub(crate) use tiers::{SEVERAL_OVMF, SLOW_OVMF, UNSETTLED, quick_or_long};
 
 /// What the project knows about the defects of QEMU and firmware that its cases meet.
 pub const KNOWN_ISSUES: &str = include_str!("../known-issues.toml");

@@ -4,7 +4,7 @@ use bootwright::case::Case;
 use bootwright::machine::{Board, DiskClass, Firmware, Machine, Medium};
 use bootwright::verdict::Expectation;
 
-use crate::SLOW_OVMF;
+use crate::quick_or_long;
 use crate::classes::{self, COMBINATIONS};
 
 pub fn cases() -> Vec<Case> {
@@ -28,7 +28,6 @@ fn hexadecimal_places(firmware: Firmware, board: Board) -> Case {
         .control(machine.clone().swapping_bootindex("right", "wrong"))
         .machine(machine)
         .expect(Expectation::boots("right").without_trying("wrong"))
-        .long_if(firmware.is_uefi() && board != Board::Pc, SLOW_OVMF)
 }
 
 /// Those of one firmware on one board.
@@ -41,11 +40,11 @@ pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
             if first == second && first.is_optical() {
                 continue;
             }
-            // of OVMF's, one order on one board
-            let uefi = firmware.is_uefi();
-            cases.push(pair(firmware, board, first, second).long_if(uefi && board != Board::Pc, SLOW_OVMF));
+            let case = pair(firmware, board, first, second);
+            // of OVMF's slow ones, one order on one board
+            cases.push(if board == Board::Pc { case } else { quick_or_long(case) });
             if first != second {
-                cases.push(pair(firmware, board, second, first).long_if(uefi, SLOW_OVMF));
+                cases.push(quick_or_long(pair(firmware, board, second, first)));
             }
         }
     }

@@ -4,7 +4,7 @@ use bootwright::case::Case;
 use bootwright::machine::{Board, DeviceClass, DiskClass, Firmware, Machine, Medium, Place};
 use bootwright::verdict::Expectation;
 
-use crate::SLOW_OVMF;
+use crate::quick_or_long;
 use crate::classes::COMBINATIONS;
 
 /// Where both disks of a case sit.
@@ -49,7 +49,7 @@ pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
     cases
 }
 
-/// Of OVMF's, those in the default suite.
+/// Of OVMF's slow ones, those in the default suite.
 fn is_everyday(place: &str, class: DiskClass) -> bool {
     match place {
         "nested-bridge" => class == DiskClass::VirtioBlk,
@@ -74,11 +74,11 @@ fn place(firmware: Firmware, board: Board, (place, seat): (&str, Seat), class: D
     let machine = add(Machine::new(firmware, board), 0, "wrong").bootindex(2);
     let machine = add(machine, 1, "right").bootindex(1);
     let control = machine.clone().without_bootindex_of("right");
-    Case::new(format!("places::{}::{}::{place}::{class}", firmware.name(), board.name()))
+    let case = Case::new(format!("places::{}::{}::{place}::{class}", firmware.name(), board.name()))
         .axis("place", place)
         .axis("class", class.name())
         .machine(machine)
         .expect(Expectation::boots("right").without_trying("wrong"))
-        .control(control)
-        .long_if(firmware.is_uefi() && !is_everyday(place, class), SLOW_OVMF)
+        .control(control);
+    if is_everyday(place, class) { case } else { quick_or_long(case) }
 }

@@ -5,7 +5,7 @@ use bootwright::machine::{Board, DiskClass, Firmware, Machine, Medium};
 use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Expectation, failed, recovered};
 
-use crate::SLOW_OVMF;
+use crate::quick_or_long;
 use crate::classes::{self, COMBINATIONS};
 
 pub fn cases() -> Vec<Case> {
@@ -51,8 +51,8 @@ fn unlisted_disk(firmware: Firmware, board: Board, class: DiskClass, strict: boo
         .axis("class", class.name())
         .machine(machine)
         .expect(expectation)
-        .control(control)
-        .long_if(firmware.is_uefi() && board != home, SLOW_OVMF);
+        .control(control);
+    let case = if board == home { case } else { quick_or_long(case) };
     match firmware {
         Firmware::SeaBios | Firmware::S390Ccw | Firmware::Slof => case,
         Firmware::Ovmf | Firmware::Aavmf => case.expect_where(Behaviour::RecoversUnlistedDisks, by_recovery()),

@@ -4,7 +4,7 @@ use bootwright::case::Case;
 use bootwright::machine::{Board, DiskClass, Firmware, Machine, Medium, UsbController};
 use bootwright::verdict::Expectation;
 
-use crate::SLOW_OVMF;
+use crate::quick_or_long;
 use crate::classes;
 
 /// The classes that meet in one machine: paravirtual, controllers of the board, and across buses.
@@ -45,11 +45,11 @@ fn permutation(firmware: Firmware, board: Board, triple: [DiskClass; 3], ranks: 
     let expectation = others.fold(Expectation::boots(first), Expectation::without_trying);
     let classes = triple.map(|class| class.name()).join("+");
     let order = ranks.map(|rank| rank.to_string()).join("-");
-    Case::new(format!("triples::{}::{}::{classes}::{order}", firmware.name(), board.name()))
+    let case = Case::new(format!("triples::{}::{}::{classes}::{order}", firmware.name(), board.name()))
         .axis("triple", classes)
         .axis("bootindex", order)
         .control(machine.clone().without_bootindex_of(first))
         .machine(machine)
-        .expect(expectation)
-        .long_if(firmware.is_uefi(), SLOW_OVMF)
+        .expect(expectation);
+    quick_or_long(case)
 }

@@ -4,7 +4,7 @@ use bootwright::case::Case;
 use bootwright::machine::{Board, DeviceClass, DiskClass, Firmware, Machine, Medium};
 use bootwright::verdict::Expectation;
 
-use crate::{SLOW_OVMF, classes};
+use crate::classes;
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -46,7 +46,7 @@ fn letters_of_uefi(firmware: Firmware, board: Board, (name, order, once): (&str,
     let ordered = machine.clone();
     let machine = once.into_iter().fold(machine, Machine::boot_once);
     let case = Case::new(format!("unlisted::{}::{}::{name}", firmware.name(), board.name())).axis("letters", name);
-    let case = case.machine(machine.clone()).long(SLOW_OVMF);
+    let case = case.machine(machine.clone());
     if once.is_some() && firmware == Firmware::Aavmf {
         return case.expect(Expectation::qemu_refuses(NO_ONCE)).control(ordered);
     }
@@ -64,7 +64,6 @@ fn value(firmware: Firmware, board: Board, (wrong, right): (i64, i64)) -> Case {
         .machine(machine)
         .expect(Expectation::boots("right").without_trying("wrong"))
         .control(control)
-        .long_if(firmware.is_uefi(), SLOW_OVMF)
 }
 
 /// QEMU's default order is `cad`: SeaBIOS takes the disk before the optical drive.

@@ -39,6 +39,8 @@ pub fn run(args: Args) -> Result<ExitCode, XtaskError> {
         test.filters.clone_from(&profile.filters);
     }
     test.suite = test.suite.or(profile.suite);
+    // what is signed off is what a machine does after a reset
+    test.cold_by_default();
     let baseline = baseline(&profile, file.as_deref())?;
     let Some(ran) = test::execute(&test)? else { return Ok(ExitCode::SUCCESS) };
     if ran.interrupted {

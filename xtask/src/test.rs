@@ -86,11 +86,11 @@ pub struct Args {
     /// Keep media of passing cases too
     #[arg(long)]
     keep: bool,
-    /// Start every machine with a reset; this is the default
+    /// Start every machine with a reset [default: where a dozen machines with OVMF or more are to run, those that may start from a
+    /// proven state of a machine without devices (docs/performance.md); the report says which did]
     #[arg(long, conflicts_with = "warm")]
     cold: bool,
-    /// Let machines with OVMF start from a proven state of a machine without devices, which is made where the cache lacks it
-    /// (docs/performance.md)
+    /// Let machines with OVMF start from a proven state however few they are
     #[arg(long)]
     warm: bool,
     /// Leave the machine of a failed case paused until Ctrl-C
@@ -120,6 +120,20 @@ impl Args {
     /// After how many that are not as expected no further case begins.
     fn max_fail(&self) -> Option<u32> {
         if self.fail_fast { Some(1) } else { self.max_fail }
+    }
+
+    /// What `--warm` and `--cold` ask for.
+    fn warm_choice(&self) -> WarmChoice {
+        match (self.warm, self.cold) {
+            (true, _) => WarmChoice::Always,
+            (false, true) => WarmChoice::Never,
+            (false, false) => WarmChoice::Worth,
+        }
+    }
+
+    /// Machines start with a reset unless `--warm` was given.
+    pub fn cold_by_default(&mut self) {
+        self.cold = !self.warm;
     }
 
     /// Whether a skipped case is one too many.
@@ -318,7 +332,7 @@ fn settings(args: &Args) -> Settings {
         known_issues: args.known_issues.clone(),
         max_fail: args.max_fail(),
         all_hangs: args.all_hangs,
-        warm: if args.warm { WarmChoice::Always } else { WarmChoice::Never },
+        warm: args.warm_choice(),
         ..unset
     }
 }

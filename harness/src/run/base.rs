@@ -49,6 +49,10 @@ pub trait Bases: fmt::Debug + Send + Sync {
     ///
     /// Why there is none, in words; the machine then starts cold.
     fn base_of(&self, machine: &Machine, platform: &Platform) -> Result<Arc<Base>, String>;
+
+    /// Is told that a machine with OVMF came to a program after a reset. Whoever makes bases may wait for that: one of a firmware
+    /// that hangs costs a deadline.
+    fn saw_a_boot(&self) {}
 }
 
 /// The machine of which a base is made: the same one without anything that is plugged in, by the same clock.

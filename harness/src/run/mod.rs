@@ -73,7 +73,7 @@ pub use standstill::KnownLoops;
 
 use crate::case::Case;
 use crate::error::{chain, panic_message};
-use crate::machine::{Accelerator, Clock, Machine};
+use crate::machine::{Accelerator, Clock, Firmware, Machine};
 use crate::platform::Platform;
 use crate::verdict::behaviour::Behaviours;
 use crate::verdict::conclude::{Conclusion, conclude_control};
@@ -153,6 +153,13 @@ fn run_machine(case: &Case, control: bool, machine: &Machine, platform: &Platfor
         busy_network::look_again(first, control, &options.folder, || once(why))
     };
     let Some(bases) = &options.bases else { return cold(None) };
+    let cold = |why| {
+        let finished = cold(why);
+        if machine.firmware == Firmware::Ovmf && !finished.trace.payloads.is_empty() {
+            bases.saw_a_boot();
+        }
+        finished
+    };
     let base = match why_cold::why_cold(case, &machine, platform, options) {
         Some(reason) => Err(reason),
         None => bases.base_of(&machine, platform),

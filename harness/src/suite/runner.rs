@@ -20,14 +20,14 @@ use crate::run::{Bases, Ended, Finished, KnownLoops, Options, Patience, Start, r
 use crate::trace::{Outcome, Trace};
 use crate::verdict::known_issues::{self, Classification, FailureFacts, KnownIssues, Versions};
 use crate::verdict::{Expectation, one_of, reach};
-use crate::warm::WarmBases;
+use crate::warm::{Making, WarmBases};
 
 use super::hangs::Hangs;
 use super::jobs::Job;
 use super::room::{Needs, Room};
 use super::settings::{Settings, WarmChoice};
 
-/// So many jobs with OVMF are worth a base that is not in the cache: making and proving one costs about ten boots.
+/// So many jobs with OVMF are worth starting warm: fewer are the real thing. Making and proving a base costs about ten boots.
 const WORTH_A_BASE: usize = 12;
 
 /// Why there is no platform for an architecture.
@@ -67,12 +67,13 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// A runner that has not looked at the host yet, for so many jobs: a base for warm starts is not made for a few.
+    /// A runner that has not looked at the host yet, for so many jobs: a few start cold.
     pub fn new(settings: Settings, known_issues: KnownIssues, jobs: Amount) -> Runner {
         let bases = match settings.warm {
             WarmChoice::Never => None,
-            WarmChoice::Worth => WarmBases::of_this_user(jobs.uefi >= WORTH_A_BASE),
-            WarmChoice::Always => WarmBases::of_this_user(true),
+            WarmChoice::Worth if jobs.uefi < WORTH_A_BASE => None,
+            WarmChoice::Worth => WarmBases::of_this_user(Making::AfterABoot),
+            WarmChoice::Always => WarmBases::of_this_user(Making::AtOnce),
         };
         let bases = bases.map(|bases| Arc::new(bases) as Arc<dyn Bases>);
         Runner {

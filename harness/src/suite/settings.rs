@@ -216,7 +216,7 @@ impl Display for Suite {
 pub enum WarmChoice {
     /// Every machine starts with a reset.
     Never,
-    /// They may; a state that is not in the cache is made where enough machines are to run.
+    /// They may where enough machines are to run; a state that is not in the cache is made once one of them has booted.
     Worth,
     /// They may; a state that is not in the cache is made for a single machine too.
     Always,

@@ -9,9 +9,9 @@
 //! ```no_run
 //! use std::sync::Arc;
 //! use bootwright::run::{Bases, Options};
-//! use bootwright::warm::WarmBases;
+//! use bootwright::warm::{Making, WarmBases};
 //!
-//! let bases = WarmBases::new("cache/warm", true);
+//! let bases = WarmBases::new("cache/warm", Making::AtOnce);
 //! let options = Options::new("target/bootwright/by-hand", 1).bases(Some(Arc::new(bases)));
 //! ```
 
@@ -24,6 +24,7 @@ mod stream;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::error::chain;
@@ -35,36 +36,61 @@ use key::Key;
 use proof::Proof;
 use store::{Found, Record, Refusal, Store};
 
-type Known = Arc<OnceLock<Result<Arc<Base>, String>>>;
+/// When a base that the cache lacks is made, which costs as much as about ten boots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Making {
+    /// At its first machine. Whoever wants it meanwhile waits.
+    AtOnce,
+    /// At its first machine after one with OVMF has come to a program in this run: firmware that does not come up costs no
+    /// deadline here. Whoever wants it meanwhile starts cold.
+    AfterABoot,
+}
 
-/// The bases of a cache. Each is looked for, checked and, where that is allowed, made once; whoever wants it meanwhile waits.
+/// What is known of one base.
+#[derive(Debug, Default)]
+struct Slot {
+    answer: OnceLock<Result<Arc<Base>, String>>,
+    /// Somebody is looking for it or making it.
+    taken: AtomicBool,
+}
+
+/// The bases of a cache. Each is looked for, checked and made once.
 #[derive(Debug)]
 pub struct WarmBases {
     store: Store,
-    make: bool,
-    known: Mutex<BTreeMap<String, Known>>,
+    making: Making,
+    /// A machine has come to a program.
+    booted: AtomicBool,
+    known: Mutex<BTreeMap<String, Arc<Slot>>>,
 }
 
 impl WarmBases {
-    /// Bases in a folder, which need not exist. `make` says whether those that are missing are made, which costs as much as
-    /// about ten boots.
-    pub fn new(folder: impl Into<PathBuf>, make: bool) -> WarmBases {
-        WarmBases { store: Store::new(folder.into()), make, known: Mutex::default() }
+    /// Bases in a folder, which need not exist.
+    pub fn new(folder: impl Into<PathBuf>, making: Making) -> WarmBases {
+        WarmBases { store: Store::new(folder.into()), making, booted: AtomicBool::new(false), known: Mutex::default() }
     }
 
     /// Bases in the user's cache directory; `None` where there is none.
-    pub(crate) fn of_this_user(make: bool) -> Option<WarmBases> {
+    pub(crate) fn of_this_user(making: Making) -> Option<WarmBases> {
         let cache = Surroundings::of_this_process().cache?;
-        Some(WarmBases::new(cache.join("warm"), make))
+        Some(WarmBases::new(cache.join("warm"), making))
+    }
+
+    /// Why nobody is to look for this base or to make it now.
+    fn not_now(&self, slot: &Slot, key: &Key) -> Option<String> {
+        if self.making == Making::AtOnce {
+            return None;
+        }
+        if !self.booted.load(Ordering::SeqCst) && matches!(self.store.find(key), Found::Nothing) {
+            return Some("its base was not made yet: no machine of this run had come to a program".to_owned());
+        }
+        slot.taken.swap(true, Ordering::SeqCst).then(|| "its base was being made".to_owned())
     }
 
     fn find_or_make(&self, machine: &Machine, platform: &Platform, key: &Key) -> Result<Arc<Base>, String> {
         let found = self.store.find(key);
         if let Some(answer) = answer(found) {
             return answer;
-        }
-        if !self.make {
-            return Err("no base was made for it yet, and this run has too few machines to make one".to_owned());
         }
         let making = self.store.lock(key).map_err(|error| chain(&error))?;
         // whoever held the lock may have made it
@@ -105,11 +131,21 @@ impl Bases for WarmBases {
     fn base_of(&self, machine: &Machine, platform: &Platform) -> Result<Arc<Base>, String> {
         let machine = base_machine(machine);
         let key = Key::of(&machine, platform).map_err(|error| chain(&error))?;
-        let known = {
+        let slot = {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             known.entry(key.digest()).or_default().clone()
         };
-        known.get_or_init(|| self.find_or_make(&machine, platform, &key)).clone()
+        if let Some(answer) = slot.answer.get() {
+            return answer.clone();
+        }
+        if let Some(reason) = self.not_now(&slot, &key) {
+            return Err(reason);
+        }
+        slot.answer.get_or_init(|| self.find_or_make(&machine, platform, &key)).clone()
+    }
+
+    fn saw_a_boot(&self) {
+        self.booted.store(true, Ordering::SeqCst);
     }
 }
 

@@ -54,6 +54,27 @@ fn whatever_the_guest_could_read_is_in_the_key() {
     assert!(others.iter().all(|other| *other != own), "{others:?}");
 }
 
+#[test]
+fn no_base_is_made_before_a_machine_has_come_to_a_program_and_nobody_waits_for_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = sample::ovmf(sample::file("/fw", "1", "a"), sample::file("/fw", "1", "b"));
+    let platform = Platform { ovmf: Some(files), ..sample::platform(10, 0) };
+    let machine = machine(Board::Pc);
+    let bases = WarmBases::new(dir.path(), Making::AfterABoot);
+    let why = bases.base_of(&machine, &platform).unwrap_err();
+    assert!(why.contains("no machine of this run had come to a program"), "{why}");
+    bases.saw_a_boot();
+    let slot = bases.known.lock().unwrap().values().next().unwrap().clone();
+    slot.taken.store(true, Ordering::SeqCst);
+    let why = bases.base_of(&machine, &platform).unwrap_err();
+    assert_eq!(why, "its base was being made");
+    slot.taken.store(false, Ordering::SeqCst);
+    // the sample's QEMU is not there
+    let why = bases.base_of(&machine, &platform).unwrap_err();
+    assert!(why.starts_with("no base could be made"), "{why}");
+    assert_eq!(bases.base_of(&machine, &platform).unwrap_err(), why);
+}
+
 /// A machine without devices that has gone on until its boot manager has printed something has read its boot order: it has
 /// none. A base of it boots machines in the wrong order or not at all, and nothing but the probe machines tells.
 #[test]
