@@ -9,8 +9,8 @@ use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Cause, Expectation, Expected, booted, failed, failed_entry};
 use bootwright_images::After;
 
-use crate::quick_or_long;
 use crate::classes::{self, COMBINATIONS};
+use crate::quick_or_long;
 
 /// SeaBIOS' words where a drive answers no read.
 const UNREAD: &str = "could not read the boot disk";

@@ -4,8 +4,8 @@ use bootwright::case::Case;
 use bootwright::machine::{Board, DiskClass, Firmware, Machine, Medium};
 use bootwright::verdict::Expectation;
 
-use crate::quick_or_long;
 use crate::classes::{self, COMBINATIONS};
+use crate::quick_or_long;
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();

@@ -4,8 +4,8 @@ use bootwright::case::Case;
 use bootwright::machine::{Board, DeviceClass, DiskClass, Firmware, Machine, Medium, Place};
 use bootwright::verdict::Expectation;
 
-use crate::quick_or_long;
 use crate::classes::COMBINATIONS;
+use crate::quick_or_long;
 
 /// Where both disks of a case sit.
 #[derive(Clone, Copy)]

@@ -5,8 +5,8 @@ use bootwright::machine::{Board, DiskClass, Firmware, Machine, Medium};
 use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Expectation, failed, recovered};
 
-use crate::quick_or_long;
 use crate::classes::{self, COMBINATIONS};
+use crate::quick_or_long;
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();

@@ -9,9 +9,11 @@ pub(crate) const SLOW_OVMF: &str = "an OVMF boot takes 3 s, and a twin of the ca
 /// In the default suite of OVMF's cases are those that start warm on every QEMU: an NVMe controller's state is loaded by QEMU 11 and
 /// newer only.
 pub(crate) fn quick_or_long(case: Case) -> Case {
-    let slow = case.machine.devices.iter().any(|device| {
-        matches!(device.class, DeviceClass::Nvme | DeviceClass::NvmeNamespace { .. })
-    });
+    let slow = case
+        .machine
+        .devices
+        .iter()
+        .any(|device| matches!(device.class, DeviceClass::Nvme | DeviceClass::NvmeNamespace { .. }));
     let uefi = case.machine.firmware.is_uefi();
     case.long_if(uefi && slow, SLOW_OVMF)
 }

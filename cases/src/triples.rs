@@ -4,8 +4,8 @@ use bootwright::case::Case;
 use bootwright::machine::{Board, DiskClass, Firmware, Machine, Medium, UsbController};
 use bootwright::verdict::Expectation;
 
-use crate::quick_or_long;
 use crate::classes;
+use crate::quick_or_long;
 
 /// The classes that meet in one machine: paravirtual, controllers of the board, and across buses.
 fn triples(board: Board) -> Vec<[DiskClass; 3]> {

@@ -10,6 +10,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::{CaseResult, Report, Verdict, text};
+use crate::trace::Outcome;
 
 pub use change::Change;
 use change::{Key, label, median};
@@ -107,7 +108,7 @@ fn compared(before: &Report, after: &Report, by_case: bool) -> Comparison {
         match was {
             Some(was) if was == case.verdict => {
                 let (before, after) = (trace(old[key], by_case), trace(case, by_case));
-                if before != after {
+                if comparable(old[key], by_case) != comparable(case, by_case) {
                     comparison.changed_traces.push(change(before, after));
                 }
                 if let Some((before, after)) = guest_times(old[key], case) {
@@ -174,6 +175,22 @@ fn guest_times(before: &CaseResult, after: &CaseResult) -> Option<(String, Strin
     let (before, after) = (before.guest_seconds?, after.guest_seconds?);
     let differ = (before - after).abs() > 1.0 && before.max(after) > LEAST_RATIO * before.min(after);
     differ.then(|| (format!("{before:.1} s of guest time"), format!("{after:.1} s of guest time")))
+}
+
+/// A trace without what is the host's chance: how often and for how long a guest that hangs was looked at.
+fn comparable(case: &CaseResult, with_reasons: bool) -> String {
+    let mut case = case.clone();
+    for attempt in case.attempts.iter_mut().filter(|attempt| attempt.outcome == Outcome::Hung) {
+        attempt.reason = attempt.reason.as_deref().map(without_amounts);
+    }
+    trace(&case, with_reasons)
+}
+
+/// A sentence in which a number that is a word of its own is `N`; addresses such as `0x7c00` stay.
+fn without_amounts(sentence: &str) -> String {
+    let is_amount = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    let words: Vec<&str> = sentence.split(' ').map(|word| if is_amount(word) { "N" } else { word }).collect();
+    words.join(" ")
 }
 
 fn trace(case: &CaseResult, with_reasons: bool) -> String {
@@ -285,7 +302,6 @@ impl std::fmt::Display for Comparison {
 mod tests {
     use super::*;
     use crate::report::sample;
-    use crate::trace::Outcome;
 
     fn find(report: &mut Report, verdict: Verdict) -> &mut CaseResult {
         report.cases.iter_mut().find(|case| case.verdict == verdict).unwrap()
@@ -324,6 +340,27 @@ mod tests {
         assert!((comparison.slower[0].ratio - 3.0).abs() < 0.01);
         assert_eq!(comparison.gone, [format!("{}@host", gone.id)]);
         assert_eq!(comparison.exit_code(), 1);
+    }
+
+    #[test]
+    fn how_long_a_guest_hung_is_no_other_trace_and_where_is() {
+        let mut before = sample::report(200);
+        let hung = |report: &mut Report, outcome: Outcome, reason: &str| {
+            let attempt = &mut find(report, Verdict::Passed).attempts[0];
+            (attempt.outcome, attempt.reason) = (outcome, Some(reason.to_owned()));
+        };
+        for (outcome, first, second, changed) in [
+            (Outcome::Hung, "it was idle for 241 s of its time", "it was idle for 970 s of its time", 0),
+            (Outcome::Hung, "it was idle for 241 s of its time", "it computes for 970 s of its time", 1),
+            (Outcome::Hung, "it loops at 0x7c00", "it loops at 0x7c02", 1),
+            (Outcome::Failed, "read 512 bytes", "read 1024 bytes", 1),
+        ] {
+            let mut after = before.clone();
+            hung(&mut before, outcome, first);
+            hung(&mut after, outcome, second);
+            let comparison = compared(&before, &after, true);
+            assert_eq!(comparison.changed_traces.len(), changed, "{first}, {second}: {comparison}");
+        }
     }
 
     #[test]

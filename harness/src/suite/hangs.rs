@@ -10,7 +10,7 @@ use crate::run::{Ended, Finished};
 const LEAST: Duration = Duration::from_secs(300);
 /// The same for each case of a longer run: about what a case of the default suite takes, so that hangs cost about as much as
 /// a green run.
-const A_CASE: Duration = Duration::from_millis(750);
+const A_CASE: Duration = Duration::from_millis(550);
 /// A firmware is left alone once so many of its guests hung.
 const MANY: u32 = 3;
 
