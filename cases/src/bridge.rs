@@ -5,6 +5,7 @@ mod dnsmasq;
 mod firewall;
 mod ipv6;
 mod rules;
+mod table;
 
 use bootwright::case::Case;
 use bootwright::machine::Bridge;
@@ -19,6 +20,7 @@ pub fn cases() -> Vec<Case> {
     cases.extend(firewall::cases());
     cases.extend(rules::cases());
     cases.extend(ipv6::cases());
+    cases.extend(table::cases());
     cases.into_iter().map(|case| case.long("real parts take real time")).collect()
 }
 

@@ -1,7 +1,7 @@
 //! SLOF on `pseries`: which device of its list it loads from, and what it does after one that does not load.
 
-mod networks;
-mod pseries;
+pub mod networks;
+pub mod pseries;
 
 use bootwright::case::{Case, Tier};
 use bootwright::machine::{DiskClass, Medium, UsbController};

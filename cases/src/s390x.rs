@@ -1,7 +1,7 @@
 //! s390-ccw on `s390-ccw-virtio`: which disk or network it loads from, and what it does after one that does not load.
 
-mod networks;
-mod words;
+pub mod networks;
+pub mod words;
 
 use bootwright::case::{Case, Tier};
 use bootwright::machine::{DiskClass, Machine, Medium};

@@ -15,14 +15,14 @@ const ARM_FILE: &str = "arch-aarch64/grubaa64.efi";
 const BIOS_FILE: &str = "pxelinux.0";
 
 /// TFTP root and document root are the same folder.
-const LIGHTTPD: &str = "\
+pub(super) const LIGHTTPD: &str = "\
 server.document-root = \"/srv/tftp\"
 server.bind = \"192.168.122.1\"
 server.port = 80
 ";
 
 /// dnsmasq's part beside another DHCP server.
-const TFTP_ONLY: &str = "port=0\ninterface=br0\nbind-dynamic\nenable-tftp\ntftp-root=/srv/tftp\n";
+pub(super) const TFTP_ONLY: &str = "port=0\ninterface=br0\nbind-dynamic\nenable-tftp\ntftp-root=/srv/tftp\n";
 
 pub fn cases() -> Vec<Case> {
     let mut cases = three("dnsmasq", || dnsmasq("7", "16"), || dnsmasq("0", "7"));

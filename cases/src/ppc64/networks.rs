@@ -13,13 +13,13 @@ const ARCH: u16 = 12;
 const FILE: &str = "boot.fs";
 
 /// The firmware's name for the NIC, which is in the first free slot.
-const NIC: &str = "/ethernet@3";
+pub const NIC: &str = "/ethernet@3";
 
 pub fn cases() -> Vec<Case> {
     vec![alone(), arch_in_request(), not_found(), no_file(), no_server(), disk_first()]
 }
 
-fn nic_then_disk(network: Network) -> Machine {
+pub fn nic_then_disk(network: Network) -> Machine {
     let machine = machine().network(network).nic("virtio-net-pci", Some(0)).bootindex(1);
     machine.virtio_blk(Medium::bootable("next")).bootindex(2)
 }
@@ -36,7 +36,7 @@ fn served() -> Expectation {
     Expectation::boots("served").on_lan(OnLan::Arch(ARCH))
 }
 
-fn network_case(name: &str) -> Case {
+pub fn network_case(name: &str) -> Case {
     case("network", name).axis("network", name)
 }
 

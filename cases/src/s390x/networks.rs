@@ -16,7 +16,7 @@ pub fn cases() -> Vec<Case> {
     vec![alone(), arch_in_request(), by_configuration(), not_found(), no_file(), no_server()]
 }
 
-fn nic_then_disk(network: Network) -> Machine {
+pub fn nic_then_disk(network: Network) -> Machine {
     let machine = machine().network(network).nic("virtio-net-ccw", Some(0)).bootindex(1);
     machine.virtio_blk(Medium::bootable("next")).bootindex(2)
 }
@@ -33,7 +33,7 @@ fn served() -> Expectation {
     Expectation::boots("served").on_lan(OnLan::Arch(ARCH))
 }
 
-fn network_case(name: &str) -> Case {
+pub fn network_case(name: &str) -> Case {
     case("network", name).axis("network", name)
 }
 
