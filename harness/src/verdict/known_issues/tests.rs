@@ -113,6 +113,28 @@ fn every_combination_comes_to_its_verdict(
     assert_eq!(seen, verdict);
 }
 
+#[rstest]
+#[case::s390_ccw("s390-ccw", "10.0.13")]
+#[case::slof("slof", "20220719")]
+fn each_kind_of_firmware_has_a_range_of_its_own(#[case] kind: &str, #[case] version: &str) {
+    let text = ENTRY.replace("seabios = \"*\", ovmf = \"<2027\"", &format!("{kind} = \"<={version}\""));
+    let issues = KnownIssues::parse(&text, "known-issues.toml").unwrap();
+    let covers = |kind, version| {
+        let versions = Versions { firmware: &[(kind, version)], ..SEABIOS };
+        issues.get("prelaunch-bootorder").unwrap().covers(COVERED, &versions)
+    };
+    assert!(covers(kind, version));
+    assert!(!covers(kind, "99999999"));
+    assert!(FIRMWARE_KINDS.into_iter().filter(|other| *other != kind).all(|other| !covers(other, version)));
+}
+
+#[test]
+fn a_kind_of_firmware_that_there_is_not_is_refused() {
+    let text = ENTRY.replace("seabios = ", "s390_ccw = ");
+    let refused = KnownIssues::parse(&text, "known-issues.toml").unwrap_err();
+    assert!(refused.to_string().contains("s390_ccw") && refused.line == 8, "{refused}");
+}
+
 #[test]
 fn a_failure_in_another_way_says_what_differs() {
     let issues = issues();
