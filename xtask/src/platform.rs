@@ -212,9 +212,11 @@ fn list(options: &Options, json: bool) -> String {
 fn summary(platform: &Platform) -> String {
     let version = |file: &FirmwareFile| file.version.clone();
     let or_none = |version: Option<String>| version.unwrap_or_else(|| "none".to_owned());
-    if let Some(aavmf) = &platform.aavmf {
-        let (name, qemu) = (&platform.name, platform.qemu.version);
-        return format!("{name}: QEMU {qemu} for {}, AAVMF {}", platform.architecture, version(&aavmf.code));
+    if platform.architecture != Architecture::X86_64 {
+        let (name, qemu, architecture) = (&platform.name, platform.qemu.version, platform.architecture);
+        let own = firmware(platform).into_iter().find(|(kind, ..)| *kind != "ipxe");
+        let own = own.map_or("no firmware".to_owned(), |(kind, _, file)| format!("{} {}", title(kind), file.version));
+        return format!("{name}: QEMU {qemu} for {architecture}, {own}");
     }
     format!(
         "{}: QEMU {}, SeaBIOS {}, OVMF {}, {} option ROMs ({})",
@@ -230,16 +232,53 @@ fn summary(platform: &Platform) -> String {
 /// Each firmware file with the kind under which report.json lists it.
 fn firmware(platform: &Platform) -> Vec<(&'static str, &'static str, &FirmwareFile)> {
     fn images<'a>(
-        ovmf: Option<&'a Ovmf>,
+        kind: &'static str,
+        built: Option<&'a Ovmf>,
         roles: [&'static str; 2],
     ) -> Vec<(&'static str, &'static str, &'a FirmwareFile)> {
-        ovmf.into_iter().flat_map(|ovmf| [("ovmf", roles[0], &ovmf.code), ("ovmf", roles[1], &ovmf.vars)]).collect()
+        built.into_iter().flat_map(|built| [(kind, roles[0], &built.code), (kind, roles[1], &built.vars)]).collect()
     }
+    let (plain, secure_boot) = (["code", "vars"], ["secure boot code", "secure boot vars"]);
     let mut files: Vec<_> = platform.seabios.iter().map(|file| ("seabios", "bios", file)).collect();
-    files.extend(images(platform.ovmf.as_ref(), ["code", "vars"]));
-    files.extend(images(platform.ovmf_secure_boot.as_ref(), ["secure boot code", "secure boot vars"]));
+    files.extend(images("ovmf", platform.ovmf.as_ref(), plain));
+    files.extend(images("ovmf", platform.ovmf_secure_boot.as_ref(), secure_boot));
+    files.extend(images("aavmf", platform.aavmf.as_ref(), plain));
+    files.extend(images("aavmf", platform.aavmf_secure_boot.as_ref(), secure_boot));
+    files.extend(platform.s390_ccw.iter().map(|file| ("s390-ccw", "program load", file)));
+    files.extend(platform.s390_netboot.iter().map(|file| ("s390-ccw", "network", file)));
+    files.extend(platform.slof.iter().map(|file| ("slof", "firmware", file)));
     files.extend(platform.option_roms.iter().map(|file| ("ipxe", "option rom", file)));
     files
+}
+
+/// What people call a kind of firmware.
+fn title(kind: &str) -> &str {
+    match kind {
+        "seabios" => "SeaBIOS",
+        "ovmf" => "OVMF",
+        "aavmf" => "AAVMF",
+        "slof" => "SLOF",
+        "ipxe" => "iPXE",
+        other => other,
+    }
+}
+
+/// A line for each firmware that a platform of this architecture could have and this one has not.
+fn lacking(platform: &Platform) -> Vec<&'static str> {
+    let parts = match platform.architecture {
+        Architecture::X86_64 => vec![
+            (platform.seabios.is_none(), "SeaBIOS    none"),
+            (platform.ovmf.is_none(), "OVMF       none"),
+            (platform.ovmf_secure_boot.is_none(), "OVMF       no Secure Boot build"),
+            (platform.option_roms.is_empty(), "iPXE       no option ROMs"),
+        ],
+        Architecture::Aarch64 => vec![
+            (platform.aavmf.is_none(), "AAVMF      none"),
+            (platform.aavmf_secure_boot.is_none(), "AAVMF      no Secure Boot build"),
+        ],
+        _ => vec![(firmware(platform).is_empty(), "firmware   none")],
+    };
+    parts.into_iter().filter_map(|(lacks, line)| lacks.then_some(line)).collect()
 }
 
 fn as_json(platform: &Platform, can: &Capabilities) -> Value {
@@ -297,23 +336,12 @@ fn as_text(platform: &Platform, can: &Capabilities) -> String {
         accelerators.join(", ")
     );
     text += if qemu.sandbox { ", sandbox\n" } else { ", no sandbox\n" };
-    for (missing, part) in [
-        (platform.seabios.is_none(), "SeaBIOS    none"),
-        (platform.ovmf.is_none(), "OVMF       none"),
-        (platform.ovmf_secure_boot.is_none(), "OVMF       no Secure Boot build"),
-        (platform.option_roms.is_empty(), "iPXE       no option ROMs"),
-    ] {
-        if missing {
-            text += &format!("{part}\n");
-        }
+    for line in lacking(platform) {
+        text += &format!("{line}\n");
     }
     let mut before = "";
     for (kind, role, file) in firmware(platform) {
-        let title = match kind {
-            "seabios" => "SeaBIOS",
-            "ovmf" => "OVMF",
-            _ => "iPXE",
-        };
+        let title = title(kind);
         let title = if title == before { "" } else { title };
         before = if title.is_empty() { before } else { title };
         text += &format!("{title:<11}{} ({role})\n           {}\n", file.version, file.path.display());
@@ -391,6 +419,34 @@ mod tests {
         {
             assert!(text.contains(wanted), "{wanted} in\n{text}");
         }
+    }
+
+    /// A platform of another architecture, which has nothing of x86's.
+    fn other(architecture: Architecture) -> Platform {
+        Platform { name: "apt".into(), architecture, seabios: None, ovmf: None, option_roms: Vec::new(), ..platform() }
+    }
+
+    #[test]
+    fn a_platform_of_another_architecture_has_its_own_firmware() {
+        let slof = Platform { slof: Some(file("/slof.bin")), ..other(Architecture::Ppc64) };
+        assert_eq!(summary(&slof), "apt: QEMU 10.0.2 for ppc64, SLOF 1.2");
+        let ccw = Some(file("/s390-ccw.img"));
+        let ccw = Platform { s390_ccw: ccw, s390_netboot: Some(file("/net.img")), ..other(Architecture::S390x) };
+        assert_eq!(summary(&ccw), "apt: QEMU 10.0.2 for s390x, s390-ccw 1.2");
+        let text = as_text(&ccw, &Capabilities::default());
+        assert!(text.contains("s390-ccw   1.2 (program load)\n           /s390-ccw.img\n"), "{text}");
+        assert!(text.contains("           1.2 (network)\n           /net.img\n"), "{text}");
+        assert!(!text.contains("none") && !text.contains("SeaBIOS"), "{text}");
+    }
+
+    #[test]
+    fn a_platform_without_the_firmware_of_its_architecture_says_so() {
+        let nothing = other(Architecture::Ppc64);
+        assert_eq!(summary(&nothing), "apt: QEMU 10.0.2 for ppc64, no firmware");
+        assert_eq!(lacking(&nothing), ["firmware   none"]);
+        let roms = Platform { option_roms: vec![file("/efi-virtio.rom")], ..other(Architecture::Aarch64) };
+        assert_eq!(summary(&roms), "apt: QEMU 10.0.2 for aarch64, no firmware");
+        assert_eq!(lacking(&roms), ["AAVMF      none", "AAVMF      no Secure Boot build"]);
     }
 
     #[test]
