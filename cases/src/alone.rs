@@ -139,7 +139,7 @@ fn layouts(firmware: Firmware, board: Board) -> Vec<Case> {
 fn one_firmware_only(firmware: Firmware, board: Board) -> Vec<Case> {
     let (name, own, other) = match firmware {
         Firmware::SeaBios => ("bios-only", Boots::BiosOnly, Boots::UefiOnly),
-        Firmware::Ovmf | Firmware::Aavmf | Firmware::S390Ccw | Firmware::Slof => {
+        Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt | Firmware::S390Ccw | Firmware::Slof => {
             ("uefi-only", Boots::UefiOnly, Boots::BiosOnly)
         }
     };

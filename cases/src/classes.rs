@@ -1,6 +1,7 @@
 //! The classes of drive that matrices run over on each board.
 
 use bootwright::machine::{Board, DiskClass, Firmware, Hotplug, UsbController};
+use bootwright::platform::Architecture;
 
 /// Every board and firmware of the default suite.
 pub const COMBINATIONS: [(Firmware, Board); 4] = [
@@ -20,7 +21,7 @@ pub fn disks(board: Board) -> Vec<DiskClass> {
         DiskClass::Usb(UsbController::Xhci),
     ];
     // QEMU plugs an AHCI controller into it, which AAVMF does not drive: `drives` has the case
-    classes.retain(|class| *class != DiskClass::Ahci || board != Board::Virt);
+    classes.retain(|class| *class != DiskClass::Ahci || board.facts().architecture == Architecture::X86_64);
     if board.facts().ide.is_some() {
         classes.push(DiskClass::Ide);
     }
@@ -35,7 +36,7 @@ pub fn pluggable(board: Board) -> Vec<DiskClass> {
 /// Optical classes of a board.
 pub fn opticals(board: Board) -> Vec<DiskClass> {
     let mut classes = vec![DiskClass::AhciCd, DiskClass::ScsiCd];
-    classes.retain(|class| *class != DiskClass::AhciCd || board != Board::Virt);
+    classes.retain(|class| *class != DiskClass::AhciCd || board.facts().architecture == Architecture::X86_64);
     if board.facts().ide.is_some() {
         classes.push(DiskClass::IdeCd);
     }
@@ -52,6 +53,6 @@ pub fn native_optical(board: Board) -> DiskClass {
     match board {
         Board::Pc => DiskClass::IdeCd,
         Board::Q35 => DiskClass::AhciCd,
-        Board::Virt | Board::S390CcwVirtio | Board::Pseries => DiskClass::ScsiCd,
+        Board::Virt | Board::VirtRiscv64 | Board::S390CcwVirtio | Board::Pseries => DiskClass::ScsiCd,
     }
 }

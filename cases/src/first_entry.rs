@@ -5,6 +5,7 @@
 
 use bootwright::case::Case;
 use bootwright::machine::{Board, Clock, DiskClass, Firmware, Machine, Medium};
+use bootwright::platform::Architecture;
 use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Cause, Expectation, Expected, booted, failed, failed_entry};
 use bootwright_images::After;
@@ -59,7 +60,7 @@ pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
         ("reset-system", After::ResetSystem),
     ] {
         // the other ways are a PC's
-        if after == After::ResetSystem || firmware != Firmware::Aavmf {
+        if after == After::ResetSystem || board.facts().architecture == Architecture::X86_64 {
             cases.push(rebooting(firmware, board, name, after));
         }
     }
@@ -77,7 +78,7 @@ fn unbootable_disk(firmware: Firmware, board: Board, class: DiskClass, name: &st
     let machine = machine.drive(class, 1, Medium::bootable("second")).bootindex(2).strict(true);
     let expectation = match firmware {
         Firmware::SeaBios => Expectation::nothing_boots([failed("first").because("not a bootable disk")]),
-        Firmware::Ovmf | Firmware::Aavmf | Firmware::S390Ccw | Firmware::Slof => {
+        Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt | Firmware::S390Ccw | Firmware::Slof => {
             Expectation::boots("second").after_failing("first")
         }
     };
@@ -128,7 +129,7 @@ fn empty_drive(firmware: Firmware, board: Board) -> Case {
         Firmware::SeaBios => Expectation::attempts([failed_entry("DVD/CD"), booted("second")]),
         // an IDE or AHCI drive of QEMU calls itself otherwise than a SCSI one
         Firmware::Ovmf => Expectation::attempts([failed_entry("DVD-ROM"), booted("second")]),
-        Firmware::Aavmf | Firmware::S390Ccw | Firmware::Slof => {
+        Firmware::Aavmf | Firmware::RiscVVirt | Firmware::S390Ccw | Firmware::Slof => {
             Expectation::attempts([failed_entry("CD-ROM"), booted("second")])
         }
     };
@@ -139,7 +140,7 @@ fn empty_drive(firmware: Firmware, board: Board) -> Case {
         .control(machine);
     match firmware {
         Firmware::SeaBios => case,
-        Firmware::Ovmf | Firmware::Aavmf | Firmware::S390Ccw | Firmware::Slof => {
+        Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt | Firmware::S390Ccw | Firmware::Slof => {
             case.expect_where(Behaviour::EmptyDriveIsNoOption, Expectation::boots("second"))
         }
     }
@@ -186,7 +187,7 @@ fn returning(firmware: Firmware, board: Board) -> Case {
         .strict(true);
     let expectation = match firmware {
         Firmware::SeaBios => Expectation::nothing_boots([failed("first").because_of(Cause::Returned)]),
-        Firmware::Ovmf | Firmware::Aavmf | Firmware::S390Ccw | Firmware::Slof => {
+        Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt | Firmware::S390Ccw | Firmware::Slof => {
             Expectation::attempts([failed("first").because_of(Cause::Returned), booted("second")])
         }
     };
@@ -253,7 +254,7 @@ fn rebooting(firmware: Firmware, board: Board, name: &str, after: After) -> Case
 fn nothing(firmware: Firmware, board: Board) -> Case {
     let attempts: Vec<Expected> = match firmware {
         Firmware::SeaBios => nobody_there().to_vec(),
-        Firmware::Ovmf | Firmware::Aavmf | Firmware::S390Ccw | Firmware::Slof => Vec::new(),
+        Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt | Firmware::S390Ccw | Firmware::Slof => Vec::new(),
     };
     let machine = Machine::new(firmware, board);
     let control = machine.clone().virtio_blk(Medium::bootable("there"));

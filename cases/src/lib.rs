@@ -29,6 +29,7 @@ mod ppc64;
 mod prelaunch;
 mod pxe;
 mod resets;
+mod riscv64;
 mod s390x;
 mod secure_boot;
 mod snapshot;
@@ -80,6 +81,7 @@ pub fn all() -> Vec<Case> {
         ("network boot over a real bridge, firewall and servers", bridge::cases()),
         ("what users reported of their virtual machines", field::cases()),
         ("AAVMF on aarch64 does what OVMF does", aarch64::cases()),
+        ("edk2 on RISC-V does what OVMF does", riscv64::cases()),
         ("s390-ccw loads from the disk or network that comes first in the order", s390x::cases()),
         ("SLOF on ppc64 goes through its list, then through its own defaults", ppc64::cases()),
         ("what firmware measures into a TPM 2.0 is what happened", tpm::cases()),

@@ -28,6 +28,9 @@ pub fn on_x86(board: Board) -> Uefi {
 /// AAVMF: architectures 11 and 19.
 pub const ON_ARM: Uefi = Uefi { firmware: Firmware::Aavmf, board: Board::Virt, pxe: 11, http: 19 };
 
+/// edk2 on RISC-V: architectures 27 and 28.
+pub const ON_RISCV: Uefi = Uefi { firmware: Firmware::RiscVVirt, board: Board::VirtRiscv64, pxe: 27, http: 28 };
+
 impl Uefi {
     /// `ovmf::q35`, as ids have it.
     pub fn id(self) -> String {

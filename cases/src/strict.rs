@@ -55,7 +55,9 @@ fn unlisted_disk(firmware: Firmware, board: Board, class: DiskClass, strict: boo
     let case = if board == home { case } else { quick_or_long(case) };
     match firmware {
         Firmware::SeaBios | Firmware::S390Ccw | Firmware::Slof => case,
-        Firmware::Ovmf | Firmware::Aavmf => case.expect_where(Behaviour::RecoversUnlistedDisks, by_recovery()),
+        Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt => {
+            case.expect_where(Behaviour::RecoversUnlistedDisks, by_recovery())
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! The EFI application: compiles a position-independent ELF executable and reads out what `pe` needs.
 
 use crate::{pe, rustc};
-use object::elf::{PF_R, PF_W, PF_X, R_X86_64_RELATIVE};
+use object::elf::{PF_R, PF_W, PF_X, R_X86_64_RELATIVE, RelocationType};
+use object::pe::{IMAGE_FILE_MACHINE_AMD64, Machine};
 use object::read::elf::ElfFile64;
 use object::{Object, ObjectSegment, RelocationFlags, SegmentFlags};
 use std::path::Path;
@@ -28,10 +29,12 @@ pub fn application(source: &Path, out: &Path) -> Result<Vec<u8>, String> {
             LINK,
         ],
     )?;
-    convert(&rustc::read(&linked)?).map_err(|error| format!("{}: {error}", linked.display()))
+    let kind = (IMAGE_FILE_MACHINE_AMD64, R_X86_64_RELATIVE);
+    convert(&rustc::read(&linked)?, kind).map_err(|error| format!("{}: {error}", linked.display()))
 }
 
-fn convert(linked: &[u8]) -> Result<Vec<u8>, String> {
+/// A PE file for a machine out of an ELF file that has no other relocations than this one.
+pub fn convert(linked: &[u8], (machine, relative): (Machine, RelocationType)) -> Result<Vec<u8>, String> {
     let elf: ElfFile64 = ElfFile64::parse(linked).map_err(|error| error.to_string())?;
     let mut sections = Vec::new();
     for segment in elf.segments() {
@@ -51,10 +54,10 @@ fn convert(linked: &[u8]) -> Result<Vec<u8>, String> {
     }
     let mut pointers = Vec::new();
     for (address, relocation) in elf.dynamic_relocations().into_iter().flatten() {
-        if !matches!(relocation.flags(), RelocationFlags::Elf { r_type } if r_type == R_X86_64_RELATIVE) {
-            return Err(format!("relocation at {address:#x} is {:?}, wanted R_X86_64_RELATIVE", relocation.flags()));
+        if !matches!(relocation.flags(), RelocationFlags::Elf { r_type } if r_type == relative) {
+            return Err(format!("relocation at {address:#x} is {:?}, wanted {relative:?}", relocation.flags()));
         }
         pointers.push(pe::Pointer { address, target: relocation.addend().cast_unsigned() });
     }
-    pe::write(sections, pointers, elf.entry())
+    pe::write(machine, sections, pointers, elf.entry())
 }

@@ -3,8 +3,7 @@
 //!
 //! A copy that is older than the sources is refused, so that nobody boots a payload whose sources they do not see.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use crate::rustc;
 
@@ -14,6 +13,9 @@ const TARGET: &str = "aarch64-unknown-uefi";
 /// The kept copy and the digest of the sources that it was made from, beside them.
 const KEPT: &str = "bootaa64.efi";
 const DIGEST: &str = "bootaa64.sources";
+
+/// Sources that aarch64 is not compiled from.
+const OTHERS: [&str; 2] = ["x86_64.rs", "riscv64.rs"];
 
 /// No path of the building host and no time gets into the file.
 const ARGUMENTS: [&str; 12] = [
@@ -35,7 +37,7 @@ const ARGUMENTS: [&str; 12] = [
 pub fn application(folder: &Path, out: &Path) -> Result<Vec<u8>, String> {
     let digest = digest(folder)?;
     println!("cargo::rustc-env=BOOTWRIGHT_EFI_SOURCES={digest}");
-    if is_installed() {
+    if rustc::is_installed(TARGET) {
         println!("cargo::rustc-env=BOOTWRIGHT_AA64_FROM=sources");
         let linked = out.join("linked-aa64.efi");
         rustc::compile_for(TARGET, &folder.join("main.rs"), &linked, &ARGUMENTS)?;
@@ -54,17 +56,6 @@ pub fn application(folder: &Path, out: &Path) -> Result<Vec<u8>, String> {
     ))
 }
 
-/// Whether rustc has the target's `core`.
-fn is_installed() -> bool {
-    let mut command = Command::new(rustc::compiler());
-    command.args(["--print", "target-libdir", "--target", TARGET]);
-    let Ok(told) = command.output() else { return false };
-    let folder = PathBuf::from(String::from_utf8_lossy(&told.stdout).trim());
-    println!("cargo::rerun-if-changed={}", folder.display());
-    let names = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
-    names.into_iter().any(|name| name.to_string_lossy().starts_with("libcore-"))
-}
-
 /// FNV-1a with 64 bits over the names and bytes of the sources that aarch64 is compiled from, as 16 hex digits.
 fn digest(folder: &Path) -> Result<String, String> {
     let mut sources = Vec::new();
@@ -75,7 +66,7 @@ fn digest(folder: &Path) -> Result<String, String> {
     }
     sources.sort();
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for source in sources.iter().filter(|source| !source.ends_with("x86_64.rs")) {
+    for source in sources.iter().filter(|source| !OTHERS.iter().any(|other| source.ends_with(other))) {
         let bytes = [source.to_string_lossy().as_bytes(), &rustc::read(source)?].concat();
         hash = bytes.iter().fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
     }

@@ -4,6 +4,7 @@
 mod bios;
 mod efi;
 mod efi_aa64;
+mod efi_riscv64;
 mod linux;
 mod pe;
 mod rustc;
@@ -26,6 +27,7 @@ fn build() -> Result<(), String> {
     write(&out.join("bios.bin"), &bios::program(Path::new("payload/bios/mod.rs"), &out)?)?;
     write(&out.join("init"), &linux::program(Path::new("payload/linux/main.rs"), &out)?)?;
     write(&out.join("bootaa64.efi"), &efi_aa64::application(Path::new("payload/efi"), &out)?)?;
+    write(&out.join("bootriscv64.efi"), &efi_riscv64::application(Path::new("payload/efi/main.rs"), &out)?)?;
     write(&out.join("bootx64.efi"), &efi::application(Path::new("payload/efi/main.rs"), &out)?)
 }
 

@@ -3,9 +3,9 @@
 use object::pe::{
     IMAGE_DLLCHARACTERISTICS_DYNAMIC_BASE, IMAGE_DLLCHARACTERISTICS_NX_COMPAT, IMAGE_FILE_EXECUTABLE_IMAGE,
     IMAGE_FILE_LARGE_ADDRESS_AWARE, IMAGE_FILE_LINE_NUMS_STRIPPED, IMAGE_FILE_LOCAL_SYMS_STRIPPED,
-    IMAGE_FILE_MACHINE_AMD64, IMAGE_REL_BASED_ABSOLUTE, IMAGE_REL_BASED_DIR64, IMAGE_SCN_CNT_CODE,
-    IMAGE_SCN_CNT_INITIALIZED_DATA, IMAGE_SCN_MEM_EXECUTE, IMAGE_SCN_MEM_READ, IMAGE_SCN_MEM_WRITE,
-    IMAGE_SUBSYSTEM_EFI_APPLICATION, SectionFlags,
+    IMAGE_REL_BASED_ABSOLUTE, IMAGE_REL_BASED_DIR64, IMAGE_SCN_CNT_CODE, IMAGE_SCN_CNT_INITIALIZED_DATA,
+    IMAGE_SCN_MEM_EXECUTE, IMAGE_SCN_MEM_READ, IMAGE_SCN_MEM_WRITE, IMAGE_SUBSYSTEM_EFI_APPLICATION, Machine,
+    SectionFlags,
 };
 use object::write::pe::{NtHeaders, Writer};
 
@@ -37,7 +37,13 @@ pub struct Pointer {
     pub target: u64,
 }
 
-pub fn write(mut sections: Vec<Section>, mut pointers: Vec<Pointer>, entry: u64) -> Result<Vec<u8>, String> {
+/// A file for this machine (`IMAGE_FILE_MACHINE_…`).
+pub fn write(
+    machine: Machine,
+    mut sections: Vec<Section>,
+    mut pointers: Vec<Pointer>,
+    entry: u64,
+) -> Result<Vec<u8>, String> {
     sections.sort_by_key(|section| section.address);
     pointers.sort_by_key(|pointer| pointer.address);
     sections.iter_mut().for_each(start_on_page);
@@ -72,7 +78,7 @@ pub fn write(mut sections: Vec<Section>, mut pointers: Vec<Pointer>, entry: u64)
     writer.reserve_reloc_section();
 
     writer.write_dos_header_and_stub().map_err(text)?;
-    writer.write_nt_headers(headers(u32::try_from(entry + SHIFT).map_err(text)?));
+    writer.write_nt_headers(headers(machine, u32::try_from(entry + SHIFT).map_err(text)?));
     writer.write_section_headers();
     for (section, offset) in sections.iter().zip(offsets) {
         writer.write_section(offset, &section.bytes);
@@ -114,9 +120,9 @@ fn name_and_flags(access: Access) -> ([u8; 8], SectionFlags) {
 }
 
 /// The checksum stays zero, as edk2's own tools leave it; a signing tool fills it in.
-fn headers(entry: u32) -> NtHeaders {
+fn headers(machine: Machine, entry: u32) -> NtHeaders {
     NtHeaders {
-        machine: IMAGE_FILE_MACHINE_AMD64,
+        machine,
         time_date_stamp: 0,
         characteristics: IMAGE_FILE_EXECUTABLE_IMAGE
             | IMAGE_FILE_LINE_NUMS_STRIPPED

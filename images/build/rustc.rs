@@ -1,6 +1,6 @@
 //! Runs the rustc that builds this crate on the source of a payload.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The rustc target that payloads for x86-64 are compiled for; the host's own on the hosts that QEMU for PCs is tested on.
@@ -19,6 +19,17 @@ pub fn compile(source: &Path, output: &Path, arguments: &[&str]) -> Result<(), S
 /// The compiler that builds this crate.
 pub fn compiler() -> std::ffi::OsString {
     std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())
+}
+
+/// Whether rustc has the `core` of a target.
+pub fn is_installed(target: &str) -> bool {
+    let mut command = Command::new(compiler());
+    command.args(["--print", "target-libdir", "--target", target]);
+    let Ok(told) = command.output() else { return false };
+    let folder = PathBuf::from(String::from_utf8_lossy(&told.stdout).trim());
+    println!("cargo::rerun-if-changed={}", folder.display());
+    let names = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    names.into_iter().any(|name| name.to_string_lossy().starts_with("libcore-"))
 }
 
 /// The same for another target.

@@ -20,6 +20,8 @@ const EFI_X64: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bootx64.efi"));
 /// The EFI application for aarch64 before name and nonce are filled in.
 #[doc(hidden)]
 pub const EFI_AA64: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bootaa64.efi"));
+/// The same for 64-bit RISC-V; empty where rustc has no target for it.
+const EFI_RISCV64: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bootriscv64.efi"));
 /// Digest of the sources of this build's EFI applications, and where that for aarch64 is from: `sources` or `copy`.
 #[doc(hidden)]
 pub const EFI_SOURCES: &str = env!("BOOTWRIGHT_EFI_SOURCES");
@@ -132,10 +134,26 @@ pub fn efi_application_for(machine: EfiMachine, name: &str, nonce: Nonce, after:
     let (program, payload) = match machine {
         EfiMachine::X64 => (EFI_X64, "x64 EFI application"),
         EfiMachine::Aa64 => (EFI_AA64, "aa64 EFI application"),
+        EfiMachine::Riscv64 => (EFI_RISCV64, "riscv64 EFI application"),
     };
+    if let Some(problem) = missing(machine) {
+        return Err(ImageError::Payload { payload, problem: problem.to_owned() });
+    }
     let mut program = program.to_vec();
     fill_block(&mut program, payload, (EFI_MAGIC, EFI_END), name, nonce, after)?;
     Ok(program)
+}
+
+/// Why this build has no EFI application for a processor, and what to do; `None` where it has one.
+#[must_use]
+pub fn missing(machine: EfiMachine) -> Option<&'static str> {
+    match machine {
+        EfiMachine::Riscv64 if EFI_RISCV64.is_empty() => Some(
+            "rustc's target riscv64gc-unknown-none-elf was not installed when this was built: \
+             rustup target add riscv64gc-unknown-none-elf, and build again",
+        ),
+        EfiMachine::X64 | EfiMachine::Aa64 | EfiMachine::Riscv64 => None,
+    }
 }
 
 /// What is in place of an EFI application for this processor.
@@ -146,7 +164,7 @@ pub fn efi_application_for(machine: EfiMachine, name: &str, nonce: Nonce, after:
 pub fn bad_loader(bad: BadLoader, machine: EfiMachine, name: &str, nonce: Nonce) -> Result<Vec<u8>, ImageError> {
     let other = match machine {
         EfiMachine::X64 => EfiMachine::Aa64,
-        EfiMachine::Aa64 => EfiMachine::X64,
+        EfiMachine::Aa64 | EfiMachine::Riscv64 => EfiMachine::X64,
     };
     let machine = if bad == BadLoader::OtherMachine { other } else { machine };
     let mut program = efi_application_for(machine, name, nonce, After::Exit)?;

@@ -146,6 +146,8 @@ pub enum EfiMachine {
     X64,
     /// 64-bit Arm.
     Aa64,
+    /// 64-bit RISC-V.
+    Riscv64,
 }
 
 impl EfiMachine {
@@ -159,6 +161,7 @@ impl EfiMachine {
         match self {
             EfiMachine::X64 => "EFI/BOOT/BOOTX64.EFI",
             EfiMachine::Aa64 => "EFI/BOOT/BOOTAA64.EFI",
+            EfiMachine::Riscv64 => "EFI/BOOT/BOOTRISCV64.EFI",
         }
     }
 }
@@ -169,6 +172,7 @@ impl EfiMachine {
         match self {
             EfiMachine::X64 => "BOOTX64.EFI;1",
             EfiMachine::Aa64 => "BOOTAA64.EFI;1",
+            EfiMachine::Riscv64 => "BOOTRISCV64.EFI;1",
         }
     }
 }

@@ -390,6 +390,7 @@ mod tests {
             ovmf_secure_boot: None,
             aavmf: None,
             aavmf_secure_boot: None,
+            riscvvirt: None,
             s390_ccw: None,
             s390_netboot: None,
             slof: None,

@@ -71,6 +71,7 @@ impl Cell {
         let network = match self.firmware {
             Firmware::SeaBios => networks::healthy(),
             Firmware::Ovmf => networks::healthy_efi(),
+            Firmware::RiscVVirt => networks::healthy_for(networks::ON_RISCV),
             Firmware::Aavmf | Firmware::S390Ccw | Firmware::Slof => networks::healthy_for(networks::ON_ARM),
         };
         let other = if self.other_bootable { Medium::bootable("wrong") } else { Medium::blank("wrong") };
@@ -99,6 +100,7 @@ impl Cell {
             Firmware::SeaBios | Firmware::S390Ccw | Firmware::Slof => machine,
             Firmware::Ovmf => machine.rng(),
             Firmware::Aavmf => networks::ON_ARM.with_random_source(machine),
+            Firmware::RiscVVirt => networks::ON_RISCV.with_random_source(machine),
         }
     }
 

@@ -13,6 +13,9 @@ pub enum FirmwareKind {
     Ovmf,
     /// edk2 for Arm virtual machines.
     Aavmf,
+    /// edk2 for RISC-V virtual machines.
+    #[serde(rename = "riscvvirt")]
+    RiscVVirt,
     /// `s390-ccw.img` and `s390-netboot.img`.
     S390Ccw,
     /// `slof.bin`.
@@ -28,6 +31,7 @@ impl FirmwareKind {
             Self::Seabios => "seabios",
             Self::Ovmf => "ovmf",
             Self::Aavmf => "aavmf",
+            Self::RiscVVirt => "riscvvirt",
             Self::S390Ccw => "s390-ccw",
             Self::Slof => "slof",
             Self::Ipxe => "ipxe",

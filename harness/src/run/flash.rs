@@ -54,6 +54,10 @@ impl Flash {
                 (&platform.aavmf_secure_boot, "the platform has no AAVMF with a TPM")
             }
             (Firmware::Aavmf, false) => (&platform.aavmf, "the platform has no AAVMF"),
+            (Firmware::RiscVVirt, true) => {
+                (&None, "edk2 for RISC-V has no Secure Boot here: the machine is impossible")
+            }
+            (Firmware::RiscVVirt, false) => (&platform.riscvvirt, "the platform has no edk2 for RISC-V"),
             (Firmware::SeaBios | Firmware::S390Ccw | Firmware::Slof, _) => (&None, "the firmware is none of UEFI"),
             (_, true) => (&platform.ovmf_secure_boot, "the platform has no OVMF with Secure Boot"),
             (_, false) => (&platform.ovmf, "the platform has no OVMF"),

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use bootwright_images::{Target, payload};
+
 use super::{flash, lab, loaders, tpm};
 use crate::case::Case;
 use crate::case::story::{Step, Story};
@@ -13,6 +15,7 @@ use crate::platform::{Capabilities, Platform, QemuVersion};
 /// What is lacking for a case, in words; `None` where nothing is.
 pub fn missing(case: &Case, platform: &Platform) -> Option<String> {
     firmware_missing(case, platform)
+        .or_else(|| payload_missing(&case.machine))
         .or_else(|| loaders::missing(&case.machine))
         .or_else(|| lab::missing(&case.machine))
         .or_else(|| tpm::missing(&case.machine))
@@ -32,9 +35,19 @@ fn firmware_missing(case: &Case, platform: &Platform) -> Option<String> {
         Firmware::Slof if platform.slof.is_none() => Some("the platform has no SLOF".to_owned()),
         Firmware::S390Ccw if platform.s390_ccw.is_none() => Some("the platform has no s390-ccw.img".to_owned()),
         Firmware::Aavmf if platform.aavmf.is_none() => Some("the platform has no AAVMF".to_owned()),
+        Firmware::RiscVVirt if platform.riscvvirt.is_none() => Some("the platform has no edk2 for RISC-V".to_owned()),
         Firmware::Ovmf if platform.ovmf.is_none() => Some("the platform has no OVMF".to_owned()),
         _ => None,
     }
+}
+
+/// What this build lacks of programs for the machine.
+fn payload_missing(machine: &Machine) -> Option<String> {
+    let missing = match machine.board.facts().target {
+        Target::Efi(efi) => payload::missing(efi)?,
+        _ => return None,
+    };
+    Some(missing.to_owned())
 }
 
 /// What a platform lacks to refuse what is not signed.

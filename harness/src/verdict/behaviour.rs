@@ -60,7 +60,7 @@ pub struct Row {
     pub behaviour: Behaviour,
     /// Its name in a report and in `docs/firmware-behaviour.md`.
     pub name: &'static str,
-    /// Whose version decides: `seabios`, `ovmf`, `aavmf`, `s390-ccw` or `ipxe`. A platform has one of several.
+    /// Whose version decides: `seabios`, `ovmf`, `aavmf`, `riscvvirt`, `s390-ccw` or `ipxe`. A platform has one of several.
     pub components: &'static [&'static str],
     /// The versions that behave so.
     pub range: &'static str,
@@ -168,6 +168,7 @@ impl Behaviours {
         let seabios = version(platform.seabios.as_ref());
         let ovmf = version(platform.ovmf.as_ref().map(|ovmf| &ovmf.code));
         let aavmf = version(platform.aavmf.as_ref().map(|aavmf| &aavmf.code));
+        let riscvvirt = version(platform.riscvvirt.as_ref().map(|riscvvirt| &riscvvirt.code));
         let ccw = version(platform.s390_ccw.as_ref());
         let slof = version(platform.slof.as_ref());
         let ipxe = version(platform.option_roms.first());
@@ -175,6 +176,7 @@ impl Behaviours {
             ("seabios", &*seabios),
             ("ovmf", &ovmf),
             ("aavmf", &aavmf),
+            ("riscvvirt", &riscvvirt),
             ("s390-ccw", &ccw),
             ("slof", &slof),
             ("ipxe", &ipxe),

@@ -9,11 +9,17 @@ use super::{Finding, Names, Outcome, Payload, Start, Terminal, Trace, damage};
 /// Prompt of builds that end without a shell.
 const NO_OPTION: &str = "No bootable option or device was found";
 
+/// No sentence is as long, in bytes.
+const WRAPPED_LIMIT: usize = 600;
+
 /// The same whole.
 const NO_OPTION_LINE: &str = "BdsDxe: No bootable option or device was found.";
 
 /// What follows it.
 const ANY_KEY: &str = "Press any key to enter the Boot Manager Menu.";
+
+/// How the shell begins (`UefiShellApplication` in edk2's `ShellPkg/Application/Shell/Shell.c`).
+const SHELL: &str = "UEFI Interactive Shell v";
 
 /// How the boot manager's sentences begin.
 const PROMPT: &str = "BdsDxe: ";
@@ -85,6 +91,10 @@ pub struct Parser {
     in_setup: bool,
     /// This lap began at a snapshot, in the middle of what was tried.
     put_back: bool,
+    /// The build announces nothing that it loads or starts: it speaks of failures, and of its shell the shell speaks itself.
+    failures_alone: bool,
+    /// A sentence that its console has broken off at the screen's edge.
+    wrapped: Option<String>,
 }
 
 /// A `BdsDxe:` line, taken apart.
@@ -99,12 +109,32 @@ struct Bds<'a> {
 }
 
 impl Parser {
+    /// For edk2 on RISC-V, whose builds print no status codes but errors (`PcdReportStatusCodePropertyMask`).
+    pub fn of_failures_alone() -> Parser {
+        Parser { failures_alone: true, ..Parser::default() }
+    }
+
     pub fn line(&mut self, line: &str, names: &Names, trace: &mut Trace) {
+        let joined = self.wrapped.take().map(|part| part + line);
+        let line = joined.as_deref().unwrap_or(line);
+        if self.failures_alone && is_open(line) {
+            self.wrapped = Some(line.to_owned());
+            return;
+        }
+        self.whole_line(line, names, trace);
+    }
+
+    fn whole_line(&mut self, line: &str, names: &Names, trace: &mut Trace) {
         let head = line.split(PROMPT).next().unwrap_or_default();
         if line.contains(NO_OPTION) {
             self.flush(trace);
             trace.end(Outcome::Failed, Finding::NoReason);
             trace.terminal = Some(Terminal::NoBootableOption);
+        }
+        if self.failures_alone && line.contains(SHELL) {
+            self.flush(trace);
+            self.next_option(trace);
+            trace.terminal = Some(Terminal::UefiShell);
         }
         if let Some(what) = exception(line) {
             trace.end(Outcome::Failed, Finding::Exception(what));
@@ -139,6 +169,9 @@ impl Parser {
     fn flush(&mut self, trace: &mut Trace) {
         if let Some(what) = self.cut_short.take() {
             trace.hole(what);
+        }
+        if let Some(part) = self.wrapped.take() {
+            trace.hole(format!("half a sentence of the boot manager: {}", beginning(part.trim())));
         }
     }
 
@@ -274,7 +307,7 @@ impl Parser {
             }
             _ => {}
         }
-        if over.is_none() && !self.in_setup {
+        if over.is_none() && !self.in_setup && !self.failures_alone {
             trace.hole(format!("the payload of \"{medium}\" ran by Boot{current:04X} without an attempt"));
         }
         trace.begin(format!("Boot{current:04X}"), Some(medium.clone()));
@@ -289,7 +322,7 @@ impl Parser {
         let lap = trace.laps.max(1);
         let none =
             trace.last_of_lap().is_none() && trace.terminal.is_none() && !trace.menus.iter().any(|m| m.lap == lap);
-        if none && !self.put_back && !trace.is_cut() {
+        if none && !self.put_back && !trace.is_cut() && !self.failures_alone {
             trace.hole("the guest has reset the machine, and the log has no attempt before");
         } else if self.loaded {
             trace.hole("an option was read, and what became of it is missing");
@@ -303,7 +336,7 @@ impl Parser {
             false => (Outcome::Failed, Moment::BeforeStart),
         };
         trace.end(outcome, Finding::Interrupted { by, at });
-        self.cut_short = None;
+        (self.cut_short, self.wrapped) = (None, None);
         (self.loaded, self.started, self.in_setup, self.put_back) = (false, false, false, false);
     }
 
@@ -319,6 +352,13 @@ impl Parser {
             trace.terminal = Some(Terminal::NoBootableOption);
         }
     }
+}
+
+/// Whether a line ends in a failure's sentence that may go on in the next: a console without a terminal's size ends lines after 80
+/// columns by itself (`TerminalConOutOutputString` in edk2's `TerminalDxe`), in mid word.
+fn is_open(line: &str) -> bool {
+    let Some(said) = line.rsplit(PROMPT).next().filter(|_| line.contains(PROMPT)) else { return false };
+    line.len() < WRAPPED_LIMIT && said.starts_with("failed to ") && sentence(said).is_none()
 }
 
 /// Of a line in whose middle AAVMF begins anew: what was cut, and its banner. A reset cuts a line wherever it is, and AAVMF says

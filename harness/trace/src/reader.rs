@@ -51,6 +51,7 @@ impl Reader {
         let parser = match firmware {
             Firmware::SeaBios => Parser::SeaBios(seabios::Parser::default()),
             Firmware::Ovmf | Firmware::Aavmf => Parser::Ovmf(ovmf::Parser::default()),
+            Firmware::RiscVVirt => Parser::Ovmf(ovmf::Parser::of_failures_alone()),
             Firmware::S390Ccw => Parser::S390Ccw(s390_ccw::Parser::default()),
             Firmware::Slof => Parser::Slof(slof::Parser::default()),
         };

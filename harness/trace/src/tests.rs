@@ -69,7 +69,7 @@ fn bios_names() -> Vec<super::bios_names::BiosName> {
 fn source(firmware: Firmware) -> Source {
     match firmware {
         Firmware::SeaBios => Source::DebugConsole,
-        Firmware::Ovmf | Firmware::Aavmf | Firmware::S390Ccw | Firmware::Slof => Source::Serial,
+        Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt | Firmware::S390Ccw | Firmware::Slof => Source::Serial,
     }
 }
 

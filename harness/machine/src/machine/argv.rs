@@ -245,7 +245,11 @@ fn board(argv: &mut Argv, machine: &Machine) {
     if machine.secure_boot {
         words.push(("smm", true.into()));
     }
-    argv.two("-machine", &option(machine.board.name(), &words));
+    let facts = machine.board.facts();
+    if !facts.acpi {
+        words.push(("acpi", false.into()));
+    }
+    argv.two("-machine", &option(facts.machine_type, &words));
     argv.two("-m", &machine.ram_mib_or_default().to_string());
     if let Some(cpu) = machine.cpu_or_default() {
         // not an option list: QEMU splits model and features at single commas itself (`parse_cpu_option`)

@@ -71,6 +71,9 @@ pub enum Firmware {
     Ovmf,
     /// AAVMF, the edk2 of `virt`, without Secure Boot.
     Aavmf,
+    /// The edk2 of `virt` of RISC-V (`OvmfPkg/RiscVVirt`), without Secure Boot.
+    #[serde(rename = "riscvvirt")]
+    RiscVVirt,
     /// `s390-ccw.img`, which performs the initial program load of `s390-ccw-virtio`.
     S390Ccw,
     /// SLOF, the Open Firmware of `pseries`.
@@ -84,6 +87,7 @@ impl Firmware {
             Firmware::SeaBios => "seabios",
             Firmware::Ovmf => "ovmf",
             Firmware::Aavmf => "aavmf",
+            Firmware::RiscVVirt => "riscvvirt",
             Firmware::S390Ccw => "s390-ccw",
             Firmware::Slof => "slof",
         }
@@ -93,7 +97,7 @@ impl Firmware {
     pub fn is_uefi(self) -> bool {
         match self {
             Firmware::SeaBios | Firmware::S390Ccw | Firmware::Slof => false,
-            Firmware::Ovmf | Firmware::Aavmf => true,
+            Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt => true,
         }
     }
 }
@@ -475,9 +479,9 @@ impl Machine {
             (None, Accelerator::Tcg) => match self.firmware {
                 Firmware::SeaBios => Clock::Virtual { shift: 7 },
                 Firmware::Ovmf if self.has_nic() => Clock::Virtual { shift: 9 },
-                Firmware::Aavmf if self.has_nic() => Clock::Virtual { shift: 9 },
+                Firmware::Aavmf | Firmware::RiscVVirt if self.has_nic() => Clock::Virtual { shift: 9 },
                 // it offers its setup for five seconds at every boot
-                Firmware::Aavmf => Clock::Virtual { shift: 7 },
+                Firmware::Aavmf | Firmware::RiscVVirt => Clock::Virtual { shift: 7 },
                 // it counts its seconds by the clock of the guest, which a network alone makes it wait for
                 Firmware::S390Ccw if self.has_nic() => Clock::Virtual { shift: 7 },
                 // it waits for USB devices, and for answers of the network
@@ -506,6 +510,7 @@ impl Machine {
             Firmware::SeaBios => 32,
             Firmware::Ovmf => 128,
             Firmware::Aavmf => 256,
+            Firmware::RiscVVirt => 512,
             // the part of QEMU 7.2 that boots over a network lies above 64 MiB
             Firmware::S390Ccw => 128,
             // less than a logical memory block is refused (`spapr_machine_init`)

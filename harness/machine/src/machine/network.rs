@@ -34,6 +34,8 @@ pub enum Program {
     Efi,
     /// A PE32+ application for aarch64.
     EfiAa64,
+    /// An EFI application for 64-bit RISC-V.
+    EfiRiscv64,
     /// An initramfs for a Linux kernel on x86-64.
     Initramfs,
     /// A program for z/Architecture, with its PSW at address 0.
@@ -93,6 +95,12 @@ impl Served {
             (Program::EfiAa64, None) => payload::efi_application_for(EfiMachine::Aa64, &self.medium, nonce, self.after),
             (Program::EfiAa64, Some(length)) => {
                 payload::efi_application_of_for(EfiMachine::Aa64, &self.medium, nonce, self.after, length)
+            }
+            (Program::EfiRiscv64, None) => {
+                payload::efi_application_for(EfiMachine::Riscv64, &self.medium, nonce, self.after)
+            }
+            (Program::EfiRiscv64, Some(length)) => {
+                payload::efi_application_of_for(EfiMachine::Riscv64, &self.medium, nonce, self.after, length)
             }
         }
     }
@@ -183,6 +191,7 @@ impl Network {
         match machine {
             EfiMachine::X64 => self.program(file, medium, Program::Efi),
             EfiMachine::Aa64 => self.program(file, medium, Program::EfiAa64),
+            EfiMachine::Riscv64 => self.program(file, medium, Program::EfiRiscv64),
         }
     }
 

@@ -18,6 +18,8 @@ pub enum Architecture {
     X86_64,
     /// 64-bit Arm: board `virt`.
     Aarch64,
+    /// 64-bit RISC-V: board `virt`.
+    Riscv64,
     /// z/Architecture: board `s390-ccw-virtio`.
     S390x,
     /// 64-bit PowerPC: board `pseries`.
@@ -26,14 +28,15 @@ pub enum Architecture {
 
 impl Architecture {
     /// Every architecture.
-    pub const ALL: [Architecture; 4] =
-        [Architecture::X86_64, Architecture::Aarch64, Architecture::S390x, Architecture::Ppc64];
+    pub const ALL: [Architecture; 5] =
+        [Architecture::X86_64, Architecture::Aarch64, Architecture::Riscv64, Architecture::S390x, Architecture::Ppc64];
 
     /// Its name in QEMU's firmware descriptors (`docs/interop/firmware.json`) and in the names of its emulators.
     pub fn name(self) -> &'static str {
         match self {
             Architecture::X86_64 => "x86_64",
             Architecture::Aarch64 => "aarch64",
+            Architecture::Riscv64 => "riscv64",
             Architecture::S390x => "s390x",
             Architecture::Ppc64 => "ppc64",
         }
@@ -44,6 +47,7 @@ impl Architecture {
         match self {
             Architecture::X86_64 => "qemu-system-x86_64",
             Architecture::Aarch64 => "qemu-system-aarch64",
+            Architecture::Riscv64 => "qemu-system-riscv64",
             Architecture::S390x => "qemu-system-s390x",
             Architecture::Ppc64 => "qemu-system-ppc64",
         }
@@ -54,6 +58,7 @@ impl Architecture {
         match self {
             Architecture::X86_64 => &["qemu-system-x86", "qemu-system-data", "ovmf", "seabios", "ipxe-qemu"],
             Architecture::Aarch64 => &["qemu-system-arm", "qemu-system-data", "qemu-efi-aarch64", "ipxe-qemu"],
+            Architecture::Riscv64 => &["qemu-system-riscv", "qemu-system-data", "qemu-efi-riscv64", "ipxe-qemu"],
             // qemu-system-misc provides the emulator up to bookworm
             Architecture::S390x => &["qemu-system-s390x", "qemu-system-data"],
             // SLOF is in qemu-system-data; a NIC wants its option ROM, which SLOF does not run
@@ -66,6 +71,7 @@ impl Architecture {
         match self {
             Architecture::X86_64 => "",
             Architecture::Aarch64 => "-aarch64",
+            Architecture::Riscv64 => "-riscv64",
             Architecture::S390x => "-s390x",
             Architecture::Ppc64 => "-ppc64",
         }

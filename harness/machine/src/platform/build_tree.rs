@@ -61,6 +61,7 @@ pub(super) fn resolve(
         ovmf_secure_boot: trees.ovmf_secure_boot.or(others.ovmf_secure_boot),
         aavmf: trees.aavmf.or(others.aavmf),
         aavmf_secure_boot: trees.aavmf_secure_boot.or(others.aavmf_secure_boot),
+        riscvvirt: trees.riscvvirt.or(others.riscvvirt),
         s390_ccw: trees.s390_ccw.or(others.s390_ccw),
         slof: trees.slof.or(others.slof),
         s390_netboot: trees.s390_netboot.or(others.s390_netboot),

@@ -42,6 +42,10 @@ pub enum Part {
     QemuPpc64,
     /// AAVMF with its descriptors.
     Aavmf,
+    /// `qemu-system-riscv64`.
+    QemuRiscv64,
+    /// edk2 for RISC-V with its descriptors.
+    RiscVVirt,
     /// SeaBIOS.
     SeaBios,
     /// iPXE option ROMs.
@@ -147,7 +151,7 @@ impl Family {
         match (part, self) {
             (Part::Qemu, Rhel) => &["qemu-kvm"],
             // there is no QEMU for another architecture
-            (Part::QemuAarch64 | Part::QemuS390x | Part::QemuPpc64, Rhel) => &["qemu-kvm"],
+            (Part::QemuAarch64 | Part::QemuRiscv64 | Part::QemuS390x | Part::QemuPpc64, Rhel) => &["qemu-kvm"],
             (part, Rhel) => Fedora.packages(part),
             (Part::Qemu, Debian) => &["qemu-system-x86"],
             (Part::Qemu, Fedora) => &["qemu-system-x86-core"],
@@ -172,6 +176,16 @@ impl Family {
             (Part::Aavmf, Fedora | Arch) => &["edk2-aarch64"],
             (Part::Aavmf, Suse) => &["qemu-uefi-aarch64"],
             (Part::Aavmf, Alpine) => &["aavmf"],
+            (Part::QemuRiscv64, Debian) => &["qemu-system-riscv"],
+            (Part::QemuRiscv64, Fedora) => &["qemu-system-riscv-core"],
+            (Part::QemuRiscv64, Suse) => &["qemu-extra"],
+            (Part::QemuRiscv64, Arch | Alpine) => &["qemu-system-riscv64"],
+            (Part::RiscVVirt, Debian) => &["qemu-efi-riscv64"],
+            (Part::RiscVVirt, Fedora) => &["edk2-riscv64"],
+            (Part::RiscVVirt, Suse) => &["qemu-uefi-riscv64"],
+            // no package of their own: QEMU's pc-bios has a build
+            (Part::RiscVVirt, Arch) => &["qemu-system-riscv64-firmware"],
+            (Part::RiscVVirt, Alpine) => &["qemu-system-riscv64"],
             (Part::Ovmf, Fedora | Arch) => &["edk2-ovmf"],
             (Part::Ovmf, Suse) => &["qemu-ovmf-x86_64"],
             (Part::Ovmf, Debian | Alpine) => &["ovmf"],
@@ -284,6 +298,7 @@ fn parts(architecture: Architecture) -> (&'static [Part], &'static str) {
     match architecture {
         Architecture::X86_64 => (&[Part::Qemu, Part::Ovmf, Part::SeaBios, Part::OptionRoms], "OVMF, SeaBIOS"),
         Architecture::Aarch64 => (&[Part::QemuAarch64, Part::Aavmf, Part::OptionRoms], "AAVMF"),
+        Architecture::Riscv64 => (&[Part::QemuRiscv64, Part::RiscVVirt, Part::OptionRoms], "edk2 for RISC-V"),
         Architecture::S390x => (&[Part::QemuS390x], "s390-ccw.img"),
         Architecture::Ppc64 => (&[Part::QemuPpc64], "SLOF"),
     }

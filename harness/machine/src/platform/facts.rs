@@ -28,6 +28,8 @@ pub struct Platform {
     /// The AAVMF build with Secure Boot and with a TPM 2.0, and a VARS template without keys; `None` where the plain one is the only
     /// one.
     pub aavmf_secure_boot: Option<Ovmf>,
+    /// edk2 for `virt` of RISC-V (`OvmfPkg/RiscVVirt`) and its VARS template, where the architecture is riscv64.
+    pub riscvvirt: Option<Ovmf>,
     /// `s390-ccw.img`, where the architecture is s390x.
     pub s390_ccw: Option<FirmwareFile>,
     /// `s390-netboot.img`, which older releases have apart for booting over a network.

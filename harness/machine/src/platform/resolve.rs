@@ -74,6 +74,9 @@ pub(super) fn found(
             option_roms,
             ..Found::default()
         },
+        Architecture::Riscv64 => {
+            Found { riscvvirt: descriptors.plain(qemu).and_then(locate), option_roms, ..Found::default() }
+        }
         Architecture::S390x => {
             let [s390_ccw, s390_netboot] = S390_IMAGES.map(|name| first_file(search_dirs, name));
             Found { s390_ccw, s390_netboot, ..Found::default() }
@@ -90,6 +93,7 @@ pub(super) struct Found {
     pub ovmf_secure_boot: Option<OvmfFiles>,
     pub aavmf: Option<OvmfFiles>,
     pub aavmf_secure_boot: Option<OvmfFiles>,
+    pub riscvvirt: Option<OvmfFiles>,
     pub s390_ccw: Option<PathBuf>,
     pub s390_netboot: Option<PathBuf>,
     pub slof: Option<PathBuf>,
@@ -180,8 +184,9 @@ pub(super) fn assemble(
     found: Found,
     packages: &dyn Fn(&[PathBuf]) -> BTreeMap<PathBuf, String>,
 ) -> Result<Platform, PlatformError> {
-    let builds = [&found.ovmf, &found.ovmf_secure_boot, &found.aavmf, &found.aavmf_secure_boot];
-    let ovmf_files = builds.into_iter().flatten().flat_map(OvmfFiles::paths);
+    let arm = [&found.aavmf, &found.aavmf_secure_boot];
+    let builds = [&found.ovmf, &found.ovmf_secure_boot].into_iter().chain(arm).chain([&found.riscvvirt]);
+    let ovmf_files = builds.flatten().flat_map(OvmfFiles::paths);
     let singles = [&found.seabios, &found.s390_ccw, &found.s390_netboot, &found.slof].into_iter().flatten();
     let files: Vec<PathBuf> = found.option_roms.iter().chain(ovmf_files).chain(singles).cloned().collect();
     let packaged = packages(&files);
@@ -215,6 +220,7 @@ pub(super) fn assemble(
         ovmf_secure_boot: ovmf(found.ovmf_secure_boot)?,
         aavmf: ovmf(found.aavmf)?,
         aavmf_secure_boot: ovmf(found.aavmf_secure_boot)?,
+        riscvvirt: ovmf(found.riscvvirt)?,
         s390_ccw,
         s390_netboot,
         slof,

@@ -23,6 +23,7 @@ pub fn platform(major: u32, minor: u32) -> Platform {
         ovmf_secure_boot: None,
         aavmf: None,
         aavmf_secure_boot: None,
+        riscvvirt: None,
         s390_ccw: None,
         s390_netboot: None,
         slof: None,

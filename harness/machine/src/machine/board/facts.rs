@@ -9,8 +9,12 @@ use crate::platform::Architecture;
 /// What a board has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BoardFacts {
-    /// The name used on QEMU's command line, in case ids and in reports.
+    /// The name used in case ids and in reports.
     pub name: &'static str,
+    /// QEMU's machine type without its version, which several architectures may have.
+    pub machine_type: &'static str,
+    /// Nothing is said of ACPI; else QEMU is told to make no tables, so that firmware has the device tree alone.
+    pub acpi: bool,
     /// Whose QEMU has it.
     pub architecture: Architecture,
     /// What the programs on its media are made for.

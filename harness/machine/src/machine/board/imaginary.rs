@@ -8,6 +8,8 @@ use crate::platform::Architecture;
 
 pub(super) const FACTS: BoardFacts = BoardFacts {
     name: "imaginary",
+    machine_type: "imaginary",
+    acpi: true,
     architecture: Architecture::X86_64,
     target: Target::Efi(EfiMachine::X64),
     root: Root::Pci(RootBus {

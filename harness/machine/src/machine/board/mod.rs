@@ -19,6 +19,7 @@ mod pseries;
 mod q35;
 mod s390_ccw_virtio;
 mod virt;
+mod virt_riscv64;
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,8 @@ pub enum Board {
     Q35,
     /// `virt` of qemu-system-aarch64: PCI Express without ISA.
     Virt,
+    /// `virt` of qemu-system-riscv64: PCI Express without ISA.
+    VirtRiscv64,
     /// `s390-ccw-virtio` of qemu-system-s390x: devices on a channel subsystem.
     S390CcwVirtio,
     /// `pseries` of qemu-system-ppc64: sPAPR, with a PCI host bridge.
@@ -51,6 +54,7 @@ impl Board {
             Board::Pc => &pc::FACTS,
             Board::Q35 => &q35::FACTS,
             Board::Virt => &virt::FACTS,
+            Board::VirtRiscv64 => &virt_riscv64::FACTS,
             Board::S390CcwVirtio => &s390_ccw_virtio::FACTS,
             Board::Pseries => &pseries::FACTS,
             #[cfg(test)]
@@ -58,7 +62,7 @@ impl Board {
         }
     }
 
-    /// The name used on QEMU's command line, in case ids and in reports.
+    /// The name used in case ids and in reports.
     pub fn name(self) -> &'static str {
         self.facts().name
     }

@@ -9,6 +9,8 @@ use crate::platform::Architecture;
 
 pub(super) const FACTS: BoardFacts = BoardFacts {
     name: "pc",
+    machine_type: "pc",
+    acpi: true,
     architecture: Architecture::X86_64,
     target: Target::Efi(EfiMachine::X64),
     root: Root::Pci(RootBus {

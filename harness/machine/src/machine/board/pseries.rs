@@ -11,6 +11,8 @@ use crate::platform::Architecture;
 
 pub(super) const FACTS: BoardFacts = BoardFacts {
     name: "pseries",
+    machine_type: "pseries",
+    acpi: true,
     architecture: Architecture::Ppc64,
     target: Target::Ppc64,
     root: Root::Pci(RootBus {

@@ -11,6 +11,8 @@ use crate::platform::Architecture;
 
 pub(super) const FACTS: BoardFacts = BoardFacts {
     name: "s390-ccw-virtio",
+    machine_type: "s390-ccw-virtio",
+    acpi: true,
     architecture: Architecture::S390x,
     target: Target::S390x,
     root: Root::Ccw,

@@ -11,6 +11,8 @@ use crate::platform::Architecture;
 
 pub(super) const FACTS: BoardFacts = BoardFacts {
     name: "virt",
+    machine_type: "virt",
+    acpi: true,
     architecture: Architecture::Aarch64,
     target: Target::Efi(EfiMachine::Aa64),
     root: Root::Pci(RootBus {
