@@ -18,6 +18,10 @@ const NO_OPTION_LINE: &str = "BdsDxe: No bootable option or device was found.";
 /// What follows it.
 const ANY_KEY: &str = "Press any key to enter the Boot Manager Menu.";
 
+/// How lines begin that OpenSBI prints of its processor before edk2 runs (`sbi_boot_print_hart` in its `lib/sbi/sbi_init.c`), with
+/// the letters of an option's name.
+const SBI: &str = "Boot HART ";
+
 /// How the shell begins (`UefiShellApplication` in edk2's `ShellPkg/Application/Shell/Shell.c`).
 const SHELL: &str = "UEFI Interactive Shell v";
 
@@ -141,7 +145,8 @@ impl Parser {
             trace.terminal = Some(Terminal::CpuException);
         }
         let prompt = !line.contains(NO_OPTION) && damage::of_prompt(head, NO_OPTION_LINE);
-        let elsewhere = self.started || self.in_program_of_its_own(trace);
+        let before = self.failures_alone && line.starts_with(SBI);
+        let elsewhere = before || self.started || self.in_program_of_its_own(trace);
         if !elsewhere && (damage::of_boot_manager(head) || prompt) {
             trace.hole(format!("half a sentence of the boot manager: {}", beginning(head.trim())));
         }
