@@ -39,11 +39,6 @@ pub fn on(guest: Uefi) -> Vec<Case> {
     [own_stack(guest), missing_file(guest), no_server(guest), ipv6(guest)].into_iter().chain(both).collect()
 }
 
-/// Those of one DHCP server over IPv4: the file is there, it is missing, nobody answers.
-pub fn of_one_server(guest: Uefi) -> Vec<Case> {
-    vec![own_stack(guest), missing_file(guest), no_server(guest)]
-}
-
 /// One of each kind, in the default suite; SeaBIOS' guest among the three costs nothing.
 const EVERYDAY: [&str; 7] = [
     "pxe::ovmf::pc::own-stack",

@@ -73,7 +73,7 @@ pub(crate) const TABLE: [Row; 12] = [
     Row {
         behaviour: Behaviour::EmptyDriveIsNoOption,
         name: "empty-drive-is-no-option",
-        components: &["ovmf", "aavmf"],
+        components: &["ovmf", "aavmf", "riscvvirt"],
         range: ">=2023.5",
         link: "https://github.com/tianocore/edk2/commit/0e5717009779ec6c1e35f979426a2cd407b3e73a",
     },

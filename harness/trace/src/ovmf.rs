@@ -233,7 +233,9 @@ impl Parser {
                 }
                 // of a program that ran; an option that had failed fails once more where it is tried once more
                 let ran = trace.last_of_lap().filter(|last| last.outcome == Some(Outcome::Booted));
-                if !under_way && ran.is_some_and(|last| last.target == bds.target) {
+                let same =
+                    |target: &str| target == bds.target || self.failures_alone && number(target) == number(bds.target);
+                if !under_way && ran.is_some_and(|last| same(&last.target)) {
                     return trace.came_back(Caller::BootManagerWith(bds.status.to_owned()));
                 }
                 if !under_way {
