@@ -6,7 +6,8 @@ use bootwright_images::{After, Content, EfiMachine, Image, MediumKind, Nonce, bu
 use media::{NONCE, OTHER_NONCE, medium};
 use object::pe::{
     IMAGE_DIRECTORY_ENTRY_BASERELOC, IMAGE_DIRECTORY_ENTRY_SECURITY, IMAGE_DLLCHARACTERISTICS_NX_COMPAT,
-    IMAGE_FILE_MACHINE_ARM64, IMAGE_SCN_MEM_EXECUTE, IMAGE_SCN_MEM_WRITE, IMAGE_SUBSYSTEM_EFI_APPLICATION,
+    IMAGE_FILE_MACHINE_ARM64, IMAGE_FILE_MACHINE_RISCV64, IMAGE_SCN_MEM_EXECUTE, IMAGE_SCN_MEM_WRITE,
+    IMAGE_SUBSYSTEM_EFI_APPLICATION,
 };
 use object::read::pe::{ImageNtHeaders, ImageOptionalHeader, PeFile64};
 use object::{LittleEndian as LE, Object, ObjectSection};
@@ -88,6 +89,28 @@ fn the_application_for_aarch64_is_one_and_runs_where_the_firmware_likes() {
     assert_eq!((places.len(), places[15] - places[0]), (16, 15), "a nonce changes its own bytes");
     let afters = AFTERS.map(|after| application_for(EfiMachine::Aa64, NONCE, after));
     assert_eq!(afters.iter().collect::<HashSet<_>>().len(), AFTERS.len());
+}
+
+#[test]
+fn the_application_for_riscv64_is_one_or_it_is_said_how_to_get_it() {
+    let made = payload::efi_application_for(EfiMachine::Riscv64, "right", NONCE, After::Exit);
+    if let Some(lacking) = payload::missing(EfiMachine::Riscv64) {
+        let refused = made.expect_err("there is none").to_string();
+        return assert!(refused.contains(lacking) && lacking.contains("rustup target add"), "{refused}");
+    }
+    let bytes = made.expect("a good name");
+    let file = PeFile64::parse(&*bytes).expect("PE32+");
+    assert_eq!(file.nt_headers().file_header().machine.get(LE), IMAGE_FILE_MACHINE_RISCV64);
+    let data = file.section_by_name(".data").expect("data");
+    let mut blocks =
+        file.data_directories().relocation_blocks(&*bytes, &file.section_table()).expect("readable").expect("some");
+    while let Some(block) = blocks.next().expect("well formed") {
+        for relocation in block {
+            let at = u64::from(relocation.virtual_address);
+            assert!((data.address()..data.address() + data.size()).contains(&at), "{at:#x}");
+        }
+    }
+    assert_eq!([EfiMachine::X64, EfiMachine::Aa64].map(payload::missing), [None; 2]);
 }
 
 /// Where the target is not installed the kept copy is what is built in, and `build/efi_aa64.rs` holds it against the sources.

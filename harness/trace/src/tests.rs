@@ -96,6 +96,7 @@ fn attempts(trace: &Trace) -> Vec<String> {
 
 mod hostile;
 mod ovmf;
+mod riscvvirt;
 mod s390_ccw;
 mod seabios;
 mod slof;

@@ -222,6 +222,17 @@ fn a_variable_store_is_written_read_or_not_there() {
 }
 
 #[test]
+fn two_boards_that_qemu_calls_virt_differ_by_acpi() {
+    let words = |firmware, board| {
+        let machine = Machine::new(firmware, board);
+        argv(&machine, &Layout::of(&machine).unwrap(), &Files::default(), &harness(&[])).join(" ")
+    };
+    let riscv = words(Firmware::RiscVVirt, crate::machine::Board::VirtRiscv64);
+    assert!(riscv.contains("-machine virt,accel=tcg,acpi=off -m 512 -icount shift=7,sleep=off"), "{riscv}");
+    assert!(!words(Firmware::Aavmf, crate::machine::Board::Virt).contains("acpi"));
+}
+
+#[test]
 fn a_virt_has_two_flashes_a_processor_of_64_bits_and_no_port_of_a_pc() {
     let machine = Machine::new(Firmware::Aavmf, crate::machine::Board::Virt).virtio_blk(Medium::bootable("only"));
     let machine = machine.ahci(0, Medium::bootable("sata")).bootindex(1);
