@@ -233,9 +233,7 @@ impl Parser {
                 }
                 // of a program that ran; an option that had failed fails once more where it is tried once more
                 let ran = trace.last_of_lap().filter(|last| last.outcome == Some(Outcome::Booted));
-                let same =
-                    |target: &str| target == bds.target || self.failures_alone && number(target) == number(bds.target);
-                if !under_way && ran.is_some_and(|last| same(&last.target)) {
+                if !under_way && ran.is_some_and(|last| self.is_option(&last.target, bds.target)) {
                     return trace.came_back(Caller::BootManagerWith(bds.status.to_owned()));
                 }
                 if !under_way {
@@ -258,6 +256,11 @@ impl Parser {
                 self.started = false;
             }
         }
+    }
+
+    /// Whether an attempt's option is the one that a sentence speaks of; of one that was not announced the number alone is known.
+    fn is_option(&self, known: &str, told: &str) -> bool {
+        known == told || self.failures_alone && number(known) == number(told)
     }
 
     /// The boot manager goes on: what it had tried before is over, and code that ran has returned without an error.
