@@ -3,11 +3,11 @@
 //! The cases are made by the functions that OVMF's and AAVMF's are made by. Their ids begin with `riscv64`, then have the group's
 //! name: `riscv64::order::nvme-before-virtio-blk`.
 
+mod networks;
+
 use bootwright::case::{Case, Tier};
 use bootwright::machine::{Board, Firmware};
-use bootwright::verdict::Expectation;
 
-use crate::networks::{ON_RISCV, healthy_for};
 use crate::{alone, bad_loader, first_entry, order, strict};
 
 /// Why the cases are in the full suite only: a run whose skips are failures would be red on a host of Debian 12.
@@ -28,24 +28,23 @@ pub fn cases() -> Vec<Case> {
     cases.extend(first_entry::on(FIRMWARE, BOARD));
     cases.extend(bad_loader::on(FIRMWARE, BOARD));
     cases.extend(strict::on(FIRMWARE, BOARD));
-    cases.push(nic_without_option());
-    cases.into_iter().filter(|case| !UNSEEN.iter().any(|end| case.id.ends_with(end))).map(in_this_group).collect()
-}
-
-/// A NIC that comes first has no boot option, and the disk behind it boots: Debian's builds (2025.02, 2026.08) start the network
-/// stack for whoever brings random numbers, and connect virtio-rng after they have made the options. A processor with Zkr changes
-/// nothing.
-fn nic_without_option() -> Case {
-    Case::new(format!("networks::{}::nic-has-no-option", ON_RISCV.id()))
-        .machine(ON_RISCV.machine(healthy_for(ON_RISCV)))
-        .expect(Expectation::boots("next"))
-        .control_blank("next")
+    cases
+        .into_iter()
+        .filter(|case| !UNSEEN.iter().any(|end| case.id.ends_with(end)))
+        .map(in_this_group)
+        .chain(networks::cases())
+        .map(in_full_suite)
+        .collect()
 }
 
 /// A case of another group under this one's name.
 fn in_this_group(mut case: Case) -> Case {
     let (firmware, board) = (FIRMWARE.name(), BOARD.name());
     case.id = format!("riscv64::{}", case.id.replacen(&format!("::{firmware}::{board}"), "", 1));
+    case
+}
+
+fn in_full_suite(mut case: Case) -> Case {
     case.tier = Tier::Long(NOT_IN_BOOKWORM.to_owned());
     case
 }

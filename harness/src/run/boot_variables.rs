@@ -7,6 +7,7 @@ use bootwright_images::{Content, EspPlace, MediumKind, MediumSpec, build};
 use super::error::RunError;
 use super::seed::nonce;
 use crate::evidence::nvram::{LoadOption, NewVariable, device_path_bytes};
+use crate::machine::argv::mac;
 use crate::machine::layout::Layout;
 use crate::machine::{BootOption, Machine, OptionTarget, paths};
 
@@ -61,6 +62,8 @@ impl Places<'_> {
                 written(&format!("{}/{}/{path}", self.device(medium)?, self.partition(medium)?))?
             }
             OptionTarget::Device(name) => written(&self.device(name)?)?,
+            OptionTarget::Pxe(nic) => written(&self.over_ipv4(nic)?)?,
+            OptionTarget::Http(nic) => written(&format!("{}/Uri()", self.over_ipv4(nic)?))?,
             OptionTarget::Raw(digits) => bytes(digits)?,
         };
         Ok(LoadOption {
@@ -76,6 +79,14 @@ impl Places<'_> {
         let index = self.machine.device_named(name);
         let path = index.and_then(|index| paths::uefi_path(self.machine, self.layout, index));
         path.ok_or_else(|| RunError::new(format!("this firmware has no device path for \"{name}\"")))
+    }
+
+    /// What edk2's PXE has of a NIC: its address, then IPv4 without one (`PxeBcCreateIp4Children` in `NetworkPkg/UefiPxeBcDxe`).
+    fn over_ipv4(&self, name: &str) -> Result<String, RunError> {
+        let wrong = || RunError::new(format!("\"{name}\" is no NIC: wanted one to boot over"));
+        let nic = self.machine.nic_named(name).ok_or_else(wrong)?;
+        let address = mac(nic).replace(':', "");
+        Ok(format!("{}/MAC({address},0x1)/IPv4(0.0.0.0,0x0,DHCP,0.0.0.0,0.0.0.0,0.0.0.0)", self.device(name)?))
     }
 
     /// The partition of a medium: of the machine's own, or of a disk that it does not have.
@@ -112,7 +123,8 @@ mod tests {
 
     fn options(boot: BootVariables) -> Result<Vec<(String, String)>, RunError> {
         let machine = Machine::q35(Firmware::Ovmf).virtio_blk(Medium::installed("root", LOADER)).slot(4);
-        let machine = machine.virtio_blk(Medium::blank("data")).variable_store(VariableStore::holding(boot));
+        let machine = machine.virtio_blk(Medium::blank("data")).nic("virtio-net-pci", None).slot(6);
+        let machine = machine.variable_store(VariableStore::holding(boot));
         let layout = Layout::of(&machine).unwrap();
         let spec = machine.devices[0].medium.as_ref().unwrap().spec(MediumKind::Disk, None, Default::default());
         let esp = build(&spec, nonce(1, "a::b", "root")).unwrap().esp(MediumKind::Disk).unwrap();
@@ -145,6 +157,18 @@ mod tests {
     }
 
     #[test]
+    fn a_nic_is_named_by_its_address_and_the_protocol() {
+        let boot = BootVariables::new().option(1, "pxe", OptionTarget::pxe("nic0")).option(
+            2,
+            "http",
+            OptionTarget::http("nic0"),
+        );
+        let pxe = "PciRoot(0x0)/Pci(0x6,0x0)/MAC(525400123412,0x1)/IPv4(0.0.0.0,0x0,DHCP,0.0.0.0,0.0.0.0,0.0.0.0)";
+        let paths: Vec<String> = options(boot).unwrap().into_iter().map(|(_, path)| path).collect();
+        assert_eq!(paths, [pxe.to_owned(), format!("{pxe}/Uri()")]);
+    }
+
+    #[test]
     fn the_partition_of_a_disk_that_is_not_there_is_another_one() {
         let one =
             |medium: &str| options(BootVariables::new().option(1, "a", OptionTarget::file(medium, LOADER))).unwrap();
@@ -165,6 +189,7 @@ mod tests {
                 .starts_with("Boot00AB: this firmware has no device path for \"gone\"")
         );
         assert!(refused(OptionTarget::file("data", r"\a.efi")).contains("\"data\" has no EFI system partition"));
+        assert!(refused(OptionTarget::pxe("data")).contains("\"data\" is no NIC: wanted one to boot over"));
         assert!(refused(OptionTarget::Raw("7ff".to_owned())).contains("wanted pairs of hexadecimal digits"));
     }
 }

@@ -47,6 +47,8 @@ pub enum Behaviour {
     ReadsProtocolSwitches,
     /// iPXE goes back to DHCPDISCOVER where its request is refused (DHCPNAK), until the whole exchange has timed out.
     DiscoversAgainAfterNak,
+    /// edk2 on RISC-V boots over HTTP; its TCP waited for a hash protocol that nothing brought, and PXE was all it had.
+    BootsOverHttp,
     /// s390-ccw goes on with the next device of the boot order, up to the eighth, where one does not load.
     TriesFurtherDevices,
     /// s390-ccw stops at a disk whose program table has no program, and does not go on.
@@ -69,7 +71,7 @@ pub struct Row {
 }
 
 /// Every behaviour, with the versions that have it.
-pub(crate) const TABLE: [Row; 12] = [
+pub(crate) const TABLE: [Row; 13] = [
     Row {
         behaviour: Behaviour::EmptyDriveIsNoOption,
         name: "empty-drive-is-no-option",
@@ -140,6 +142,13 @@ pub(crate) const TABLE: [Row; 12] = [
         components: &["ipxe"],
         range: ">=1.21.1.20210311",
         link: "https://github.com/ipxe/ipxe/commit/1192edf39",
+    },
+    Row {
+        behaviour: Behaviour::BootsOverHttp,
+        name: "boots-over-http",
+        components: &["riscvvirt"],
+        range: ">=2026.8",
+        link: "https://github.com/tianocore/edk2/commit/46591c981f18d63c32394f3bc8d735c622c56c72",
     },
     Row {
         behaviour: Behaviour::TriesFurtherDevices,
@@ -224,6 +233,16 @@ mod tests {
                 row.name
             );
         }
+    }
+
+    #[rstest]
+    #[case("2025.02-8+deb13u1", false)]
+    #[case("2026.05-1", false)]
+    #[case("2026.08+ds-2", true)]
+    fn a_platform_for_riscv64_boots_over_http_from_one_version_on(#[case] version: &str, #[case] has: bool) {
+        let behaviours = Behaviours::of_versions(&[("riscvvirt", version)]);
+        assert_eq!(behaviours.has(Behaviour::BootsOverHttp), has);
+        assert!(!Behaviours::of_versions(&[("aavmf", version)]).has(Behaviour::BootsOverHttp));
     }
 
     #[rstest]

@@ -32,6 +32,10 @@ pub enum OptionTarget {
     },
     /// A whole device, as OVMF's own options are: firmware looks for the removable media path.
     Device(String),
+    /// PXE over IPv4 from a NIC of the machine.
+    Pxe(String),
+    /// UEFI HTTP boot over IPv4 from a NIC of the machine, whose URL comes by DHCP.
+    Http(String),
     /// A device path as its bytes, in hexadecimal digits, its end node included.
     Raw(String),
 }
@@ -50,6 +54,16 @@ impl OptionTarget {
     /// A whole device.
     pub fn device(name: &str) -> OptionTarget {
         OptionTarget::Device(name.to_owned())
+    }
+
+    /// PXE over IPv4 from a NIC.
+    pub fn pxe(nic: &str) -> OptionTarget {
+        OptionTarget::Pxe(nic.to_owned())
+    }
+
+    /// UEFI HTTP boot over IPv4 from a NIC.
+    pub fn http(nic: &str) -> OptionTarget {
+        OptionTarget::Http(nic.to_owned())
     }
 }
 
@@ -152,7 +166,9 @@ impl BootVariables {
     pub fn names(&self) -> impl Iterator<Item = (usize, &str)> {
         self.options.iter().enumerate().filter_map(|(index, option)| match &option.target {
             OptionTarget::FullPath { medium, .. } => Some((index, medium.as_str())),
-            OptionTarget::Device(name) => Some((index, name.as_str())),
+            OptionTarget::Device(name) | OptionTarget::Pxe(name) | OptionTarget::Http(name) => {
+                Some((index, name.as_str()))
+            }
             OptionTarget::File { .. } | OptionTarget::Raw(_) => None,
         })
     }
@@ -179,8 +195,9 @@ mod tests {
         let boot = BootVariables::new()
             .option(1, "a", OptionTarget::file("elsewhere", r"\a.efi"))
             .option(2, "b", OptionTarget::full_path("root", r"\a.efi"))
-            .option(3, "c", OptionTarget::device("nic0"));
-        assert_eq!(boot.names().collect::<Vec<_>>(), [(1, "root"), (2, "nic0")]);
+            .option(3, "c", OptionTarget::device("nic0"))
+            .option(4, "d", OptionTarget::http("nic1"));
+        assert_eq!(boot.names().collect::<Vec<_>>(), [(1, "root"), (2, "nic0"), (3, "nic1")]);
         assert!(!boot.is_empty() && BootVariables::new().is_empty());
     }
 }

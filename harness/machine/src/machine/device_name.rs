@@ -117,6 +117,11 @@ impl Machine {
             all.into_iter().find(|&index| self.name_of(index).is_some_and(|own| own == name))
         })
     }
+
+    /// The NIC with this name, by its place among the machine's devices.
+    pub fn nic_named(&self, name: &str) -> Option<usize> {
+        self.device_named(name).filter(|index| matches!(self.devices[*index].class, DeviceClass::Nic(_)))
+    }
 }
 
 #[cfg(test)]

@@ -482,6 +482,8 @@ impl Machine {
                 Firmware::Aavmf if self.has_nic() => Clock::Virtual { shift: 9 },
                 // it offers its setup for five seconds at every boot
                 Firmware::Aavmf => Clock::Virtual { shift: 7 },
+                // it looks for frames all the while that it waits, half a minute for an address
+                Firmware::RiscVVirt if self.has_nic() => Clock::Virtual { shift: 7 },
                 // its NVMe driver gives a command five seconds, which a faster clock makes of a moment of the host
                 Firmware::RiscVVirt => Clock::Virtual { shift: 3 },
                 // it counts its seconds by the clock of the guest, which a network alone makes it wait for

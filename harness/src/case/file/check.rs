@@ -222,6 +222,7 @@ fn boot_variables(machine: &Machine, without_esp: &[&str]) -> Result<(), (usize,
     let wrong =
         boot.options.iter().enumerate().find_map(|(index, option)| Some((index, unusable(option, without_esp)?)));
     wrong.map_or(Ok(()), Err)?;
+    no_nic(machine).map_or(Ok(()), Err)?;
     let mut numbers = std::collections::BTreeSet::new();
     if let Some(index) = boot.options.iter().position(|option| !numbers.insert(option.number)) {
         return Err((index, format!("a second option with number {}: wanted one of each", boot.options[index].number)));
@@ -233,6 +234,16 @@ fn boot_variables(machine: &Machine, without_esp: &[&str]) -> Result<(), (usize,
     };
     let wrong = boot.options.iter().enumerate().find_map(|(index, option)| Some((index, wrong(option)?)));
     wrong.map_or(Ok(()), |(index, digits)| Err((index, format!("{digits:?}: wanted pairs of hexadecimal digits"))))
+}
+
+/// The first option that boots over a device which is no NIC.
+fn no_nic(machine: &Machine) -> Option<(usize, String)> {
+    machine.variable_store.boot.options.iter().enumerate().find_map(|(index, option)| match &option.target {
+        OptionTarget::Pxe(name) | OptionTarget::Http(name) if machine.nic_named(name).is_none() => {
+            Some((index, format!("\"{name}\" is no NIC: wanted one to boot over")))
+        }
+        _ => None,
+    })
 }
 
 /// Why an option can lead to no file, whatever the machine, or cannot be read back from a console.

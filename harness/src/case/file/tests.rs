@@ -302,6 +302,11 @@ fn boot_variables_that_name_nothing_of_the_machine_are_refused() {
     let words = "no device is called \"gone\"; the machine has \"root\", \"data\"";
     assert_eq!(wrong_boot(one(OptionTarget::device("gone"))).as_deref(), Some(words));
     assert!(wrong_boot(one(OptionTarget::full_path("gone", r"\a.efi"))).is_some());
+    assert_eq!(wrong_boot(one(OptionTarget::pxe("gone"))).as_deref(), Some(words));
+    assert_eq!(
+        wrong_boot(one(OptionTarget::http("data"))).as_deref(),
+        Some("\"data\" is no NIC: wanted one to boot over")
+    );
     assert!(wrong_boot(one(OptionTarget::Raw("7ff".to_owned()))).is_some_and(|what| what.contains("hexadecimal")));
     assert!(wrong_boot(one(file()).option(1, "b", file())).is_some_and(|what| what.starts_with("a second option")));
     assert!(wrong_boot(one(file()).order(&[])).is_some_and(|what| what.starts_with("an empty order")));

@@ -1,5 +1,5 @@
 //! Device paths in their binary form, out of the text that [`device_path_text`](super::device_path_text) makes of them: the nodes
-//! that name a drive, a partition and a file (UEFI specification, section 10.3).
+//! that name a drive, a partition, a file and a NIC's boot over IPv4 (UEFI specification, section 10.3).
 
 use super::error::NvramError;
 
@@ -56,9 +56,30 @@ fn encoded(text: &str) -> Option<Vec<u8>> {
             let eui: [u8; 8] = eui.try_into().ok()?;
             node(3, 23, &[&number::<u32>(namespace)?.to_le_bytes(), &eui])
         }
+        ("MAC", [address, kind]) => {
+            let mut field = [0; 32];
+            let address = u64::from_str_radix(address, 16).ok().filter(|_| address.len() == 12)?;
+            field[..6].copy_from_slice(&address.to_be_bytes()[2..]);
+            node(3, 11, &[&field, &[number(kind)?]])
+        }
+        ("IPv4", [remote, protocol, "DHCP", local, gateway, mask]) => {
+            let [local, remote, gateway, mask] = dotted([local, remote, gateway, mask])?;
+            // both ports are 0
+            node(3, 12, &[&local, &remote, &[0; 4], &number::<u16>(protocol)?.to_le_bytes(), &[0], &gateway, &mask])
+        }
+        // one that has something in it may have a slash
+        ("Uri", [""]) => node(3, 24, &[]),
         ("HD", [index, format, signature, start, count]) => hard_drive([index, format, signature, start, count])?,
         _ => return None,
     })
+}
+
+fn dotted(addresses: [&str; 4]) -> Option<[[u8; 4]; 4]> {
+    let mut all = [[0; 4]; 4];
+    for (place, address) in all.iter_mut().zip(addresses) {
+        *place = address.parse::<std::net::Ipv4Addr>().ok()?.octets();
+    }
+    Some(all)
 }
 
 fn hard_drive([index, format, signature, start, count]: [&str; 5]) -> Option<Vec<u8>> {
@@ -136,6 +157,17 @@ mod tests {
     }
 
     #[test]
+    fn a_boot_over_ipv4_reads_back_as_it_was_and_has_the_layout_of_the_specification() {
+        let pxe = "PciRoot(0x0)/Pci(0x4,0x0)/MAC(525400123410,0x1)/IPv4(10.0.0.1,0x0,DHCP,10.0.0.2,10.0.0.3,255.0.0.0)";
+        for path in [pxe.to_owned(), format!("{pxe}/Uri()")] {
+            assert_eq!(device_path_text(&device_path_bytes(&path).unwrap()), Ok(path));
+        }
+        let bytes = device_path_bytes("MAC(525400123410,0x1)/IPv4(1.2.3.4,0x0,DHCP,5.6.7.8,0.0.0.0,0.0.0.0)").unwrap();
+        assert_eq!(bytes[..10], [3, 11, 37, 0, 0x52, 0x54, 0, 0x12, 0x34, 0x10]);
+        assert_eq!(bytes[36..49], [1, 3, 12, 27, 0, 5, 6, 7, 8, 1, 2, 3, 4]);
+    }
+
+    #[test]
     fn a_node_that_cannot_be_written_is_named() {
         for (path, node) in [
             ("PciRoot(0x0)/Floppy(0x0)", "Floppy(0x0)"),
@@ -144,6 +176,9 @@ mod tests {
             ("NVMe(0x1,00-00)", "NVMe(0x1,00-00)"),
             ("HD(1,GPT,0x01020304,0x800,0x36C1)", "HD(1,GPT,0x01020304,0x800,0x36C1)"),
             ("Pci", "Pci"),
+            ("MAC(52540012341,0x1)", "MAC(52540012341,0x1)"),
+            ("IPv4(0.0.0.0,0x0,Static,0.0.0.0,0.0.0.0,0.0.0.0)", "IPv4(0.0.0.0,0x0,Static,0.0.0.0,0.0.0.0,0.0.0.0)"),
+            ("Uri(x)", "Uri(x)"),
         ] {
             assert_eq!(device_path_bytes(path), Err(NvramError::UnknownNode { node: node.to_owned() }), "{path}");
         }
