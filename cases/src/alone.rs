@@ -139,9 +139,12 @@ fn layouts(firmware: Firmware, board: Board) -> Vec<Case> {
 fn one_firmware_only(firmware: Firmware, board: Board) -> Vec<Case> {
     let (name, own, other) = match firmware {
         Firmware::SeaBios => ("bios-only", Boots::BiosOnly, Boots::UefiOnly),
-        Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt | Firmware::S390Ccw | Firmware::Slof => {
-            ("uefi-only", Boots::UefiOnly, Boots::BiosOnly)
-        }
+        Firmware::Ovmf
+        | Firmware::Aavmf
+        | Firmware::RiscVVirt
+        | Firmware::LoongArchVirt
+        | Firmware::S390Ccw
+        | Firmware::Slof => ("uefi-only", Boots::UefiOnly, Boots::BiosOnly),
     };
     let class = classes::native_optical(board);
     // a disk for UEFI only needs GPT: the MBR's signature would make its boot code bootable for a BIOS

@@ -53,6 +53,8 @@ pub fn native_optical(board: Board) -> DiskClass {
     match board {
         Board::Pc => DiskClass::IdeCd,
         Board::Q35 => DiskClass::AhciCd,
-        Board::Virt | Board::VirtRiscv64 | Board::S390CcwVirtio | Board::Pseries => DiskClass::ScsiCd,
+        Board::Virt | Board::VirtRiscv64 | Board::VirtLoongarch64 | Board::S390CcwVirtio | Board::Pseries => {
+            DiskClass::ScsiCd
+        }
     }
 }

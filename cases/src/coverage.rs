@@ -51,6 +51,7 @@ const LEFT_OUT: &[(&str, Pair, &str)] = &[
     ("aarch64", [("arch", &[]), ("machine", &[])], "an architecture is one firmware's"),
     ("aarch64", [("firmware", &[]), ("machine", &[])], "guests of one network, each on a board of its own"),
     ("riscv64", [("right", &["scsi-cd"]), ("wrong", &["scsi-cd"])], ONE_OPTICAL),
+    ("loongarch64", [("right", &["scsi-cd"]), ("wrong", &["scsi-cd"])], ONE_OPTICAL),
     ("tpm", [("firmware", &["aavmf"]), ("tpm", &["crb"])], "virt has a TPM by TIS alone"),
     ("tpm", [("machine", &["virt"]), ("tpm", &["crb"])], "virt has a TPM by TIS alone"),
     ("tpm", [("firmware", &[]), ("machine", &[])], "AAVMF is for virt, OVMF for the others"),

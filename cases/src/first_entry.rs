@@ -78,9 +78,12 @@ fn unbootable_disk(firmware: Firmware, board: Board, class: DiskClass, name: &st
     let machine = machine.drive(class, 1, Medium::bootable("second")).bootindex(2).strict(true);
     let expectation = match firmware {
         Firmware::SeaBios => Expectation::nothing_boots([failed("first").because("not a bootable disk")]),
-        Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt | Firmware::S390Ccw | Firmware::Slof => {
-            Expectation::boots("second").after_failing("first")
-        }
+        Firmware::Ovmf
+        | Firmware::Aavmf
+        | Firmware::RiscVVirt
+        | Firmware::LoongArchVirt
+        | Firmware::S390Ccw
+        | Firmware::Slof => Expectation::boots("second").after_failing("first"),
     };
     let control = machine.clone().with_medium(Medium::bootable("first"));
     let smoke = class == DiskClass::VirtioBlk && name == "blank";
@@ -129,7 +132,7 @@ fn empty_drive(firmware: Firmware, board: Board) -> Case {
         Firmware::SeaBios => Expectation::attempts([failed_entry("DVD/CD"), booted("second")]),
         // an IDE or AHCI drive of QEMU calls itself otherwise than a SCSI one
         Firmware::Ovmf => Expectation::attempts([failed_entry("DVD-ROM"), booted("second")]),
-        Firmware::Aavmf | Firmware::RiscVVirt | Firmware::S390Ccw | Firmware::Slof => {
+        Firmware::Aavmf | Firmware::RiscVVirt | Firmware::LoongArchVirt | Firmware::S390Ccw | Firmware::Slof => {
             Expectation::attempts([failed_entry("CD-ROM"), booted("second")])
         }
     };
@@ -140,9 +143,12 @@ fn empty_drive(firmware: Firmware, board: Board) -> Case {
         .control(machine);
     match firmware {
         Firmware::SeaBios => case,
-        Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt | Firmware::S390Ccw | Firmware::Slof => {
-            case.expect_where(Behaviour::EmptyDriveIsNoOption, Expectation::boots("second"))
-        }
+        Firmware::Ovmf
+        | Firmware::Aavmf
+        | Firmware::RiscVVirt
+        | Firmware::LoongArchVirt
+        | Firmware::S390Ccw
+        | Firmware::Slof => case.expect_where(Behaviour::EmptyDriveIsNoOption, Expectation::boots("second")),
     }
 }
 
@@ -187,9 +193,12 @@ fn returning(firmware: Firmware, board: Board) -> Case {
         .strict(true);
     let expectation = match firmware {
         Firmware::SeaBios => Expectation::nothing_boots([failed("first").because_of(Cause::Returned)]),
-        Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt | Firmware::S390Ccw | Firmware::Slof => {
-            Expectation::attempts([failed("first").because_of(Cause::Returned), booted("second")])
-        }
+        Firmware::Ovmf
+        | Firmware::Aavmf
+        | Firmware::RiscVVirt
+        | Firmware::LoongArchVirt
+        | Firmware::S390Ccw
+        | Firmware::Slof => Expectation::attempts([failed("first").because_of(Cause::Returned), booted("second")]),
     };
     Case::new(id(firmware, board, "returning"))
         .axis("first", "returning")
@@ -254,7 +263,12 @@ fn rebooting(firmware: Firmware, board: Board, name: &str, after: After) -> Case
 fn nothing(firmware: Firmware, board: Board) -> Case {
     let attempts: Vec<Expected> = match firmware {
         Firmware::SeaBios => nobody_there().to_vec(),
-        Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt | Firmware::S390Ccw | Firmware::Slof => Vec::new(),
+        Firmware::Ovmf
+        | Firmware::Aavmf
+        | Firmware::RiscVVirt
+        | Firmware::LoongArchVirt
+        | Firmware::S390Ccw
+        | Firmware::Slof => Vec::new(),
     };
     let machine = Machine::new(firmware, board);
     let control = machine.clone().virtio_blk(Medium::bootable("there"));

@@ -44,7 +44,7 @@ fn ejected(firmware: Firmware, board: Board) -> Case {
         .expect(Expectation::attempts([booted("installer"), failed("installer"), booted("system")]))
         .control_blank("system");
     match firmware {
-        Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt => {
+        Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt | Firmware::LoongArchVirt => {
             case.expect_where(Behaviour::EmptyDriveIsNoOption, rest())
         }
         _ => case,

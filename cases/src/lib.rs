@@ -19,6 +19,7 @@ mod installed;
 mod installer;
 mod isolation;
 mod loaders;
+mod loongarch64;
 mod menu;
 mod migration;
 mod networks;
@@ -33,6 +34,7 @@ mod riscv64;
 mod s390x;
 mod secure_boot;
 mod snapshot;
+mod stored_option;
 mod strict;
 mod systems;
 mod tiers;
@@ -82,6 +84,7 @@ pub fn all() -> Vec<Case> {
         ("what users reported of their virtual machines", field::cases()),
         ("AAVMF on aarch64 does what OVMF does", aarch64::cases()),
         ("edk2 on RISC-V does what OVMF does", riscv64::cases()),
+        ("edk2 on LoongArch does what OVMF does", loongarch64::cases()),
         ("s390-ccw loads from the disk or network that comes first in the order", s390x::cases()),
         ("SLOF on ppc64 goes through its list, then through its own defaults", ppc64::cases()),
         ("what firmware measures into a TPM 2.0 is what happened", tpm::cases()),

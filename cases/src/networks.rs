@@ -31,6 +31,10 @@ pub const ON_ARM: Uefi = Uefi { firmware: Firmware::Aavmf, board: Board::Virt, p
 /// edk2 on RISC-V: architectures 27 and 28.
 pub const ON_RISCV: Uefi = Uefi { firmware: Firmware::RiscVVirt, board: Board::VirtRiscv64, pxe: 27, http: 28 };
 
+/// edk2 on LoongArch: architectures 39 and 40.
+pub const ON_LOONGARCH: Uefi =
+    Uefi { firmware: Firmware::LoongArchVirt, board: Board::VirtLoongarch64, pxe: 39, http: 40 };
+
 impl Uefi {
     /// `ovmf::q35`, as ids have it.
     pub fn id(self) -> String {

@@ -126,9 +126,15 @@ impl Cell {
             }
             (Firmware::Ovmf, _, DiskClass::VirtioScsi) => plain || (self.other_bootable && self.act == Act::First),
             (Firmware::Ovmf, _, DiskClass::Usb(_)) => plain && self.act == Act::Removed,
-            (Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt | Firmware::S390Ccw | Firmware::Slof, ..) => {
-                plain && matches!(self.act, Act::First | Act::Removed)
-            }
+            (
+                Firmware::Ovmf
+                | Firmware::Aavmf
+                | Firmware::RiscVVirt
+                | Firmware::LoongArchVirt
+                | Firmware::S390Ccw
+                | Firmware::Slof,
+                ..,
+            ) => plain && matches!(self.act, Act::First | Act::Removed),
         }
     }
 

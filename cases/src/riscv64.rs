@@ -3,11 +3,11 @@
 //! The cases are made by the functions that OVMF's and AAVMF's are made by. Their ids begin with `riscv64`, then have the group's
 //! name: `riscv64::order::nvme-before-virtio-blk`.
 
-mod networks;
-
 use bootwright::case::{Case, Tier};
 use bootwright::machine::{Board, Firmware};
 
+use crate::networks::ON_RISCV;
+use crate::stored_option::Guest;
 use crate::{alone, bad_loader, first_entry, order, strict};
 
 /// Why the cases are in the full suite only: a run whose skips are failures would be red on a host of Debian 12.
@@ -32,9 +32,17 @@ pub fn cases() -> Vec<Case> {
         .into_iter()
         .filter(|case| !UNSEEN.iter().any(|end| case.id.ends_with(end)))
         .map(in_this_group)
-        .chain(networks::cases())
+        .chain(over_a_network())
         .map(in_full_suite)
         .collect()
+}
+
+fn over_a_network() -> Vec<Case> {
+    let guest = Guest { uefi: ON_RISCV, group: "riscv64", isc: ["00:1b", "00:27"] };
+    let mut cases = guest.cases();
+    // with the extension for random numbers
+    cases.push(guest.random_instruction("rv64,zkr=true"));
+    cases
 }
 
 /// A case of another group under this one's name.

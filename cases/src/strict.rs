@@ -55,7 +55,7 @@ fn unlisted_disk(firmware: Firmware, board: Board, class: DiskClass, strict: boo
     let case = if board == home { case } else { quick_or_long(case) };
     match firmware {
         Firmware::SeaBios | Firmware::S390Ccw | Firmware::Slof => case,
-        Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt => {
+        Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt | Firmware::LoongArchVirt => {
             case.expect_where(Behaviour::RecoversUnlistedDisks, by_recovery())
         }
     }

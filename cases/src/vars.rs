@@ -288,7 +288,7 @@ const IN_MEMORY: Behaviour = Behaviour::ReadOnlyFlashIsNoStore;
 /// BootOrder that a guest could change.
 fn in_vain(firmware: Firmware) -> Expectation {
     match firmware {
-        Firmware::Aavmf | Firmware::RiscVVirt => laps(&["first"]),
+        Firmware::Aavmf | Firmware::RiscVVirt | Firmware::LoongArchVirt => laps(&["first"]),
         _ => Expectation::laps(4, [booted("first")]),
     }
 }

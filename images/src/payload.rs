@@ -11,7 +11,7 @@
 //! # Ok::<(), bootwright_images::ImageError>(())
 //! ```
 
-use crate::{After, BadLoader, EfiMachine, ImageError, Nonce, cpio, forth, ipl, spec};
+use crate::{After, BadLoader, EfiMachine, ImageError, Nonce, cpio, efi_loongarch64, forth, ipl, spec};
 use std::ops::Range;
 
 const BIOS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bios.bin"));
@@ -129,17 +129,27 @@ pub fn efi_application(name: &str, nonce: Nonce, after: After) -> Result<Vec<u8>
 ///
 /// # Errors
 ///
-/// [`ImageError::Name`].
+/// [`ImageError::Name`]; [`ImageError::Payload`] where this build has none, see [`missing`]; [`ImageError::Impossible`] for an ending that
+/// the program for `loongarch64` does not have.
 pub fn efi_application_for(machine: EfiMachine, name: &str, nonce: Nonce, after: After) -> Result<Vec<u8>, ImageError> {
-    let (program, payload) = match machine {
-        EfiMachine::X64 => (EFI_X64, "x64 EFI application"),
-        EfiMachine::Aa64 => (EFI_AA64, "aa64 EFI application"),
-        EfiMachine::Riscv64 => (EFI_RISCV64, "riscv64 EFI application"),
+    let (mut program, payload) = match machine {
+        EfiMachine::X64 => (EFI_X64.to_vec(), "x64 EFI application"),
+        EfiMachine::Aa64 => (EFI_AA64.to_vec(), "aa64 EFI application"),
+        EfiMachine::Riscv64 => (EFI_RISCV64.to_vec(), "riscv64 EFI application"),
+        EfiMachine::Loongarch64 if efi_loongarch64::can(after) => {
+            (efi_loongarch64::application(&empty_block())?, "loongarch64 EFI application")
+        }
+        EfiMachine::Loongarch64 => {
+            return Err(ImageError::impossible(
+                format!("a program for loongarch64 that ends by {after:?}"),
+                "it writes no variable, no disk and no port of a PC",
+                "use After::Exit, Hang, Idle, ResetSystem, ReturnToFirmware or ReturnSuccess",
+            ));
+        }
     };
     if let Some(problem) = missing(machine) {
         return Err(ImageError::Payload { payload, problem: problem.to_owned() });
     }
-    let mut program = program.to_vec();
     fill_block(&mut program, payload, (EFI_MAGIC, EFI_END), name, nonce, after)?;
     Ok(program)
 }
@@ -152,7 +162,7 @@ pub fn missing(machine: EfiMachine) -> Option<&'static str> {
             "rustc's target riscv64gc-unknown-none-elf was not installed when this was built: \
              rustup target add riscv64gc-unknown-none-elf, and build again",
         ),
-        EfiMachine::X64 | EfiMachine::Aa64 | EfiMachine::Riscv64 => None,
+        EfiMachine::X64 | EfiMachine::Aa64 | EfiMachine::Riscv64 | EfiMachine::Loongarch64 => None,
     }
 }
 
@@ -164,7 +174,7 @@ pub fn missing(machine: EfiMachine) -> Option<&'static str> {
 pub fn bad_loader(bad: BadLoader, machine: EfiMachine, name: &str, nonce: Nonce) -> Result<Vec<u8>, ImageError> {
     let other = match machine {
         EfiMachine::X64 => EfiMachine::Aa64,
-        EfiMachine::Aa64 | EfiMachine::Riscv64 => EfiMachine::X64,
+        EfiMachine::Aa64 | EfiMachine::Riscv64 | EfiMachine::Loongarch64 => EfiMachine::X64,
     };
     let machine = if bad == BadLoader::OtherMachine { other } else { machine };
     let mut program = efi_application_for(machine, name, nonce, After::Exit)?;
@@ -188,6 +198,14 @@ pub fn initramfs(name: &str, nonce: Nonce, after: After) -> Result<Vec<u8>, Imag
     let mut program = INIT.to_vec();
     fill_block(&mut program, "x64 user-space program", (INIT_MAGIC, INIT_END), name, nonce, after)?;
     Ok(cpio::of_one_program("init", &program))
+}
+
+/// The block that a program carries, before [`fill_block`].
+fn empty_block() -> Vec<u8> {
+    let mut block = EFI_MAGIC.to_vec();
+    block.resize(EFI_END_AT, 0);
+    block.extend(EFI_END);
+    block
 }
 
 fn fill_block(

@@ -148,6 +148,8 @@ pub enum EfiMachine {
     Aa64,
     /// 64-bit RISC-V.
     Riscv64,
+    /// 64-bit LoongArch.
+    Loongarch64,
 }
 
 impl EfiMachine {
@@ -162,6 +164,7 @@ impl EfiMachine {
             EfiMachine::X64 => "EFI/BOOT/BOOTX64.EFI",
             EfiMachine::Aa64 => "EFI/BOOT/BOOTAA64.EFI",
             EfiMachine::Riscv64 => "EFI/BOOT/BOOTRISCV64.EFI",
+            EfiMachine::Loongarch64 => "EFI/BOOT/BOOTLOONGARCH64.EFI",
         }
     }
 }
@@ -173,6 +176,7 @@ impl EfiMachine {
             EfiMachine::X64 => "BOOTX64.EFI;1",
             EfiMachine::Aa64 => "BOOTAA64.EFI;1",
             EfiMachine::Riscv64 => "BOOTRISCV64.EFI;1",
+            EfiMachine::Loongarch64 => "BOOTLOONGARCH64.EFI;1",
         }
     }
 }

@@ -12,6 +12,9 @@ use object::pe::{
 use object::read::pe::{ImageNtHeaders, ImageOptionalHeader, PeFile64};
 use object::{LittleEndian as LE, Object, ObjectSection};
 use rstest::rstest;
+
+/// `IMAGE_FILE_MACHINE_LOONGARCH64` (PE format, "Machine Types").
+const LOONGARCH64: object::pe::Machine = object::pe::Machine(0x6264);
 use std::collections::HashSet;
 
 const AFTERS: [After; 9] = [
@@ -111,6 +114,24 @@ fn the_application_for_riscv64_is_one_or_it_is_said_how_to_get_it() {
         }
     }
     assert_eq!([EfiMachine::X64, EfiMachine::Aa64].map(payload::missing), [None; 2]);
+}
+
+#[test]
+fn the_application_for_loongarch64_is_one_and_says_which_endings_it_does_not_have() {
+    let made = |name: &str, after| payload::efi_application_for(EfiMachine::Loongarch64, name, NONCE, after);
+    let bytes = made("right", After::Exit).expect("a good name");
+    let file = PeFile64::parse(&*bytes).expect("PE32+");
+    assert_eq!(file.nt_headers().file_header().machine.get(LE), LOONGARCH64);
+    assert!(bytes.windows(5).any(|word| word == b"right") && bytes.windows(16).any(|word| word == NONCE.0));
+    let endings =
+        [After::Exit, After::Hang, After::Idle, After::ResetSystem, After::ReturnSuccess, After::ReturnToFirmware];
+    let all: HashSet<Vec<u8>> =
+        endings.into_iter().map(|after| made("right", after).expect("an ending of its")).collect();
+    assert_eq!(all.len(), endings.len());
+    let refused = made("right", After::WriteBootNext).expect_err("it writes no variable").to_string();
+    assert!(refused.contains("a program for loongarch64 that ends by WriteBootNext"), "{refused}");
+    assert!(made("Right", After::Exit).is_err());
+    assert_eq!(payload::missing(EfiMachine::Loongarch64), None);
 }
 
 /// Where the target is not installed the kept copy is what is built in, and `build/efi_aa64.rs` holds it against the sources.

@@ -245,6 +245,7 @@ fn firmware(platform: &Platform) -> Vec<(&'static str, &'static str, &FirmwareFi
     files.extend(images("aavmf", platform.aavmf.as_ref(), plain));
     files.extend(images("aavmf", platform.aavmf_secure_boot.as_ref(), secure_boot));
     files.extend(images("riscvvirt", platform.riscvvirt.as_ref(), plain));
+    files.extend(images("loongarchvirt", platform.loongarchvirt.as_ref(), plain));
     files.extend(platform.s390_ccw.iter().map(|file| ("s390-ccw", "program load", file)));
     files.extend(platform.s390_netboot.iter().map(|file| ("s390-ccw", "network", file)));
     files.extend(platform.slof.iter().map(|file| ("slof", "firmware", file)));
@@ -258,7 +259,7 @@ fn title(kind: &str) -> &str {
         "seabios" => "SeaBIOS",
         "ovmf" => "OVMF",
         "aavmf" => "AAVMF",
-        "riscvvirt" => "edk2",
+        "riscvvirt" | "loongarchvirt" => "edk2",
         "slof" => "SLOF",
         "ipxe" => "iPXE",
         other => other,
@@ -393,6 +394,7 @@ mod tests {
             aavmf: None,
             aavmf_secure_boot: None,
             riscvvirt: None,
+            loongarchvirt: None,
             s390_ccw: None,
             s390_netboot: None,
             slof: None,

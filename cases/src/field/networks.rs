@@ -147,9 +147,12 @@ fn falls_through_to_the_floppy(board: Board) -> Case {
     let machine = |network: Network| {
         let optical = match board {
             Board::Pc => DeviceClass::Ide { channel: 1, unit: 0 },
-            Board::Q35 | Board::Virt | Board::VirtRiscv64 | Board::S390CcwVirtio | Board::Pseries => {
-                DeviceClass::Ahci { port: 2 }
-            }
+            Board::Q35
+            | Board::Virt
+            | Board::VirtRiscv64
+            | Board::VirtLoongarch64
+            | Board::S390CcwVirtio
+            | Board::Pseries => DeviceClass::Ahci { port: 2 },
         };
         Machine::new(Firmware::SeaBios, board)
             .network(network)

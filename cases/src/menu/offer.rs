@@ -8,8 +8,11 @@ pub(super) const LONGEST: u32 = 65_535;
 pub(super) fn optical(board: Board) -> DeviceClass {
     match board {
         Board::Pc => DeviceClass::Ide { channel: 1, unit: 0 },
-        Board::Q35 | Board::Virt | Board::VirtRiscv64 | Board::S390CcwVirtio | Board::Pseries => {
-            DeviceClass::Ahci { port: 2 }
-        }
+        Board::Q35
+        | Board::Virt
+        | Board::VirtRiscv64
+        | Board::VirtLoongarch64
+        | Board::S390CcwVirtio
+        | Board::Pseries => DeviceClass::Ahci { port: 2 },
     }
 }

@@ -72,6 +72,7 @@ impl Cell {
             Firmware::SeaBios => networks::healthy(),
             Firmware::Ovmf => networks::healthy_efi(),
             Firmware::RiscVVirt => networks::healthy_for(networks::ON_RISCV),
+            Firmware::LoongArchVirt => networks::healthy_for(networks::ON_LOONGARCH),
             Firmware::Aavmf | Firmware::S390Ccw | Firmware::Slof => networks::healthy_for(networks::ON_ARM),
         };
         let other = if self.other_bootable { Medium::bootable("wrong") } else { Medium::blank("wrong") };
@@ -101,6 +102,7 @@ impl Cell {
             Firmware::Ovmf => machine.rng(),
             Firmware::Aavmf => networks::ON_ARM.with_random_source(machine),
             Firmware::RiscVVirt => networks::ON_RISCV.with_random_source(machine),
+            Firmware::LoongArchVirt => networks::ON_LOONGARCH.with_random_source(machine),
         }
     }
 

@@ -45,6 +45,7 @@ impl Guest {
         let firmware = match (board.facts().architecture, &self.firmware) {
             (Architecture::Aarch64, _) => Firmware::Aavmf,
             (Architecture::Riscv64, _) => Firmware::RiscVVirt,
+            (Architecture::Loongarch64, _) => Firmware::LoongArchVirt,
             (Architecture::S390x, _) => Firmware::S390Ccw,
             (Architecture::Ppc64, _) => Firmware::Slof,
             (Architecture::X86_64, GuestFirmware::Bios) => Firmware::SeaBios,

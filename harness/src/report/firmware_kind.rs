@@ -16,6 +16,9 @@ pub enum FirmwareKind {
     /// edk2 for RISC-V virtual machines.
     #[serde(rename = "riscvvirt")]
     RiscVVirt,
+    /// edk2 for LoongArch virtual machines.
+    #[serde(rename = "loongarchvirt")]
+    LoongArchVirt,
     /// `s390-ccw.img` and `s390-netboot.img`.
     S390Ccw,
     /// `slof.bin`.
@@ -32,6 +35,7 @@ impl FirmwareKind {
             Self::Ovmf => "ovmf",
             Self::Aavmf => "aavmf",
             Self::RiscVVirt => "riscvvirt",
+            Self::LoongArchVirt => "loongarchvirt",
             Self::S390Ccw => "s390-ccw",
             Self::Slof => "slof",
             Self::Ipxe => "ipxe",

@@ -344,6 +344,10 @@ impl From<&Platform> for PlatformInfo {
             firmware.push(info(FirmwareKind::RiscVVirt, &riscvvirt.code));
             firmware.push(info(FirmwareKind::RiscVVirt, &riscvvirt.vars));
         }
+        if let Some(loongarchvirt) = &platform.loongarchvirt {
+            firmware.push(info(FirmwareKind::LoongArchVirt, &loongarchvirt.code));
+            firmware.push(info(FirmwareKind::LoongArchVirt, &loongarchvirt.vars));
+        }
         let ccw = [&platform.s390_ccw, &platform.s390_netboot].into_iter().flatten();
         firmware.extend(ccw.map(|file| info(FirmwareKind::S390Ccw, file)));
         firmware.extend(platform.slof.as_ref().map(|file| info(FirmwareKind::Slof, file)));

@@ -58,6 +58,10 @@ impl Flash {
                 (&None, "edk2 for RISC-V has no Secure Boot here: the machine is impossible")
             }
             (Firmware::RiscVVirt, false) => (&platform.riscvvirt, "the platform has no edk2 for RISC-V"),
+            (Firmware::LoongArchVirt, true) => {
+                (&None, "edk2 for LoongArch has no Secure Boot here: the machine is impossible")
+            }
+            (Firmware::LoongArchVirt, false) => (&platform.loongarchvirt, "the platform has no edk2 for LoongArch"),
             (Firmware::SeaBios | Firmware::S390Ccw | Firmware::Slof, _) => (&None, "the firmware is none of UEFI"),
             (_, true) => (&platform.ovmf_secure_boot, "the platform has no OVMF with Secure Boot"),
             (_, false) => (&platform.ovmf, "the platform has no OVMF"),

@@ -72,7 +72,7 @@ impl Prepared {
         match machine.firmware {
             Firmware::SeaBios => files.bios = platform.seabios.as_ref().map(|file| file.path.clone()),
             Firmware::S390Ccw | Firmware::Slof => files.bios = single_image(platform),
-            Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt => {
+            Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt | Firmware::LoongArchVirt => {
                 let build = Flash::build(&machine, platform)?;
                 files.code = Some(build.code.path.clone());
                 let origin = (options.seed, case.id.as_str());

@@ -23,9 +23,9 @@ pub fn digests(machine: &Machine, nonce: impl Fn(&str) -> Nonce) -> Result<BTree
         digests.insert(medium.name.clone(), of_medium(machine, &medium.name, &nonce)?);
     }
     let served = machine.networks.iter().flat_map(|network| &network.served);
-    for served in
-        served.filter(|served| matches!(served.program, Program::Efi | Program::EfiAa64 | Program::EfiRiscv64))
-    {
+    for served in served.filter(|served| {
+        matches!(served.program, Program::Efi | Program::EfiAa64 | Program::EfiRiscv64 | Program::EfiLoongarch64)
+    }) {
         let digest = served.bytes(nonce(&served.medium)).and_then(|program| authenticode::sha256(&program));
         digests.insert(served.medium.clone(), digest.map_err(|error| of(&served.medium, error))?);
     }

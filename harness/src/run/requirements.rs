@@ -36,6 +36,9 @@ fn firmware_missing(case: &Case, platform: &Platform) -> Option<String> {
         Firmware::S390Ccw if platform.s390_ccw.is_none() => Some("the platform has no s390-ccw.img".to_owned()),
         Firmware::Aavmf if platform.aavmf.is_none() => Some("the platform has no AAVMF".to_owned()),
         Firmware::RiscVVirt if platform.riscvvirt.is_none() => Some("the platform has no edk2 for RISC-V".to_owned()),
+        Firmware::LoongArchVirt if platform.loongarchvirt.is_none() => {
+            Some("the platform has no edk2 for LoongArch".to_owned())
+        }
         Firmware::Ovmf if platform.ovmf.is_none() => Some("the platform has no OVMF".to_owned()),
         _ => None,
     }

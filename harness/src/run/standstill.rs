@@ -60,8 +60,8 @@ impl Limits {
     /// machines that wait for a network have such a clock. The option ROMs of BIOS, which are iPXE, send something every 32 s at
     /// least (`DHCP_DISC_END_TIMEOUT_SEC` in its `src/config/dhcp.h`, less by default).
     pub fn known(machine: &Machine) -> Limits {
-        // a clock of the guest's own runs as slowly as the host has time for it, and that of Arm and RISC-V cannot be read
-        let others = matches!(machine.firmware, Firmware::Aavmf | Firmware::RiscVVirt);
+        // a clock of the guest's own runs as slowly as the host has time for it, and that of Arm, RISC-V and LoongArch cannot be read
+        let others = matches!(machine.firmware, Firmware::Aavmf | Firmware::RiscVVirt | Firmware::LoongArchVirt);
         let unread = others && matches!(machine.clock, Some(Clock::Virtual { .. }));
         let (guest, host) = match (machine.has_nic(), machine.firmware.is_uefi()) {
             (false, true) if unread => (400, 400),

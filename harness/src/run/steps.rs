@@ -154,9 +154,12 @@ impl Session<'_> {
         let recorder = self.recorder.clone();
         let (source, begin) = match self.devices.present().firmware {
             Firmware::SeaBios => (Source::DebugConsole, "BUILD: "),
-            Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt | Firmware::S390Ccw | Firmware::Slof => {
-                (Source::Serial, "")
-            }
+            Firmware::Ovmf
+            | Firmware::Aavmf
+            | Firmware::RiscVVirt
+            | Firmware::LoongArchVirt
+            | Firmware::S390Ccw
+            | Firmware::Slof => (Source::Serial, ""),
         };
         for number in 0..count {
             let cursor = if number == 0 { 0 } else { recorder.stream_len(source) };

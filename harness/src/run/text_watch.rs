@@ -132,15 +132,17 @@ impl Session<'_> {
             Firmware::SeaBios => self.text_screen(),
             Firmware::S390Ccw | Firmware::Slof => return,
             // firmware's own picture says nothing
-            Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt if self.watch.trace().stage() < Stage::Started => {
+            Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt | Firmware::LoongArchVirt
+                if self.watch.trace().stage() < Stage::Started =>
+            {
                 return;
             }
-            Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt
+            Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt | Firmware::LoongArchVirt
                 if screen.looked.is_some_and(|looked| looked.elapsed() < PICTURE) =>
             {
                 return;
             }
-            Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt => {
+            Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt | Firmware::LoongArchVirt => {
                 screen.looked = Some(Instant::now());
                 let fonts = screen.fonts.get_or_insert_with(|| self.fonts());
                 self.drawn_text(fonts)

@@ -306,6 +306,7 @@ fn any_board(firmware: Firmware) -> Board {
         Firmware::SeaBios | Firmware::Ovmf => Board::Pc,
         Firmware::Aavmf => Board::Virt,
         Firmware::RiscVVirt => Board::VirtRiscv64,
+        Firmware::LoongArchVirt => Board::VirtLoongarch64,
         Firmware::S390Ccw => Board::S390CcwVirtio,
         Firmware::Slof => Board::Pseries,
     }
@@ -339,6 +340,7 @@ fn firmware_versions(platform: &Platform, machine: &Machine) -> Vec<(&'static st
         Firmware::Ovmf => platform.ovmf.as_ref().map(|ovmf| &ovmf.code),
         Firmware::Aavmf => platform.aavmf.as_ref().map(|aavmf| &aavmf.code),
         Firmware::RiscVVirt => platform.riscvvirt.as_ref().map(|riscvvirt| &riscvvirt.code),
+        Firmware::LoongArchVirt => platform.loongarchvirt.as_ref().map(|loongarchvirt| &loongarchvirt.code),
         Firmware::S390Ccw => platform.s390_ccw.as_ref(),
         Firmware::Slof => platform.slof.as_ref(),
     };

@@ -47,7 +47,7 @@ pub enum Behaviour {
     ReadsProtocolSwitches,
     /// iPXE goes back to DHCPDISCOVER where its request is refused (DHCPNAK), until the whole exchange has timed out.
     DiscoversAgainAfterNak,
-    /// edk2 on RISC-V boots over HTTP; its TCP waited for a hash protocol that nothing brought, and PXE was all it had.
+    /// edk2 on RISC-V and LoongArch boots over HTTP; its TCP waited for a hash protocol that nothing brought, and PXE was all it had.
     BootsOverHttp,
     /// s390-ccw goes on with the next device of the boot order, up to the eighth, where one does not load.
     TriesFurtherDevices,
@@ -62,7 +62,7 @@ pub struct Row {
     pub behaviour: Behaviour,
     /// Its name in a report and in `docs/firmware-behaviour.md`.
     pub name: &'static str,
-    /// Whose version decides: `seabios`, `ovmf`, `aavmf`, `riscvvirt`, `s390-ccw` or `ipxe`. A platform has one of several.
+    /// Whose version decides: `seabios`, `ovmf`, `aavmf`, `riscvvirt`, `loongarchvirt`, `s390-ccw` or `ipxe`. A platform has one of several.
     pub components: &'static [&'static str],
     /// The versions that behave so.
     pub range: &'static str,
@@ -75,7 +75,7 @@ pub(crate) const TABLE: [Row; 13] = [
     Row {
         behaviour: Behaviour::EmptyDriveIsNoOption,
         name: "empty-drive-is-no-option",
-        components: &["ovmf", "aavmf", "riscvvirt"],
+        components: &["ovmf", "aavmf", "riscvvirt", "loongarchvirt"],
         range: ">=2023.5",
         link: "https://github.com/tianocore/edk2/commit/0e5717009779ec6c1e35f979426a2cd407b3e73a",
     },
@@ -89,7 +89,7 @@ pub(crate) const TABLE: [Row; 13] = [
     Row {
         behaviour: Behaviour::RecoversUnlistedDisks,
         name: "recovers-unlisted-disks",
-        components: &["ovmf", "aavmf"],
+        components: &["ovmf", "aavmf", "loongarchvirt"],
         range: ">=2025.5",
         link: "https://github.com/tianocore/edk2/commit/896907b53b94822a838653e5fbc69f5a16567a8d",
     },
@@ -146,7 +146,7 @@ pub(crate) const TABLE: [Row; 13] = [
     Row {
         behaviour: Behaviour::BootsOverHttp,
         name: "boots-over-http",
-        components: &["riscvvirt"],
+        components: &["riscvvirt", "loongarchvirt"],
         range: ">=2026.8",
         link: "https://github.com/tianocore/edk2/commit/46591c981f18d63c32394f3bc8d735c622c56c72",
     },
@@ -178,6 +178,7 @@ impl Behaviours {
         let ovmf = version(platform.ovmf.as_ref().map(|ovmf| &ovmf.code));
         let aavmf = version(platform.aavmf.as_ref().map(|aavmf| &aavmf.code));
         let riscvvirt = version(platform.riscvvirt.as_ref().map(|riscvvirt| &riscvvirt.code));
+        let loongarchvirt = version(platform.loongarchvirt.as_ref().map(|loongarchvirt| &loongarchvirt.code));
         let ccw = version(platform.s390_ccw.as_ref());
         let slof = version(platform.slof.as_ref());
         let ipxe = version(platform.option_roms.first());
@@ -186,6 +187,7 @@ impl Behaviours {
             ("ovmf", &ovmf),
             ("aavmf", &aavmf),
             ("riscvvirt", &riscvvirt),
+            ("loongarchvirt", &loongarchvirt),
             ("s390-ccw", &ccw),
             ("slof", &slof),
             ("ipxe", &ipxe),

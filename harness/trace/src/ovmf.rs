@@ -97,6 +97,8 @@ pub struct Parser {
     put_back: bool,
     /// The build announces nothing that it loads or starts: it speaks of failures, and of its shell the shell speaks itself.
     failures_alone: bool,
+    /// The console may end a line after 80 columns, whatever it says.
+    narrow: bool,
     /// A sentence that its console has broken off at the screen's edge.
     wrapped: Option<String>,
 }
@@ -118,10 +120,19 @@ impl Parser {
         Parser { failures_alone: true, ..Parser::default() }
     }
 
+    /// For edk2 on LoongArch: builds since 202608 break their lines off, older ones do not.
+    pub fn of_narrow_console() -> Parser {
+        Parser { narrow: true, ..Parser::default() }
+    }
+
     pub fn line(&mut self, line: &str, names: &Names, trace: &mut Trace) {
-        let joined = self.wrapped.take().map(|part| part + line);
+        let mut part = self.wrapped.take();
+        if let Some(whole) = part.take_if(|_| self.narrow && begins(line)) {
+            self.whole_line(&whole, names, trace);
+        }
+        let joined = part.map(|part| part + line);
         let line = joined.as_deref().unwrap_or(line);
-        if self.failures_alone && is_open(line) {
+        if self.failures_alone && is_open(line) || self.narrow && may_go_on(line) {
             self.wrapped = Some(line.to_owned());
             return;
         }
@@ -362,6 +373,21 @@ impl Parser {
             trace.terminal = Some(Terminal::NoBootableOption);
         }
     }
+}
+
+/// Whether a line has a sentence of the boot manager that the next may go on with. Where the console's line ends is not known: its driver
+/// counts columns, and knows nothing of the status codes in between.
+fn may_go_on(line: &str) -> bool {
+    let Some(said) = line.rsplit(PROMPT).next().filter(|_| line.contains(PROMPT)) else { return false };
+    let announces = said.starts_with("loading ") || said.starts_with("starting ");
+    line.len() < WRAPPED_LIMIT && (announces || is_open(line))
+}
+
+/// Whether a line goes on with no sentence of the boot manager: a status code (`SerialStatusCodeReportWorker` in
+/// `MdeModulePkg/Universal/StatusCodeHandler`), the boot manager's next sentence, the shell, a screen that is cleared, or none.
+fn begins(line: &str) -> bool {
+    let words = ["PROGRESS CODE: ", "ERROR: ", PROMPT, SHELL];
+    line.trim().is_empty() || line.starts_with('\u{1b}') || words.iter().any(|word| line.contains(word))
 }
 
 /// Whether a line ends in a failure's sentence that may go on in the next: a console without a terminal's size ends lines after 80

@@ -52,6 +52,7 @@ impl Reader {
             Firmware::SeaBios => Parser::SeaBios(seabios::Parser::default()),
             Firmware::Ovmf | Firmware::Aavmf => Parser::Ovmf(ovmf::Parser::default()),
             Firmware::RiscVVirt => Parser::Ovmf(ovmf::Parser::of_failures_alone()),
+            Firmware::LoongArchVirt => Parser::Ovmf(ovmf::Parser::of_narrow_console()),
             Firmware::S390Ccw => Parser::S390Ccw(s390_ccw::Parser::default()),
             Firmware::Slof => Parser::Slof(slof::Parser::default()),
         };

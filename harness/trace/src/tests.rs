@@ -69,7 +69,12 @@ fn bios_names() -> Vec<super::bios_names::BiosName> {
 fn source(firmware: Firmware) -> Source {
     match firmware {
         Firmware::SeaBios => Source::DebugConsole,
-        Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt | Firmware::S390Ccw | Firmware::Slof => Source::Serial,
+        Firmware::Ovmf
+        | Firmware::Aavmf
+        | Firmware::RiscVVirt
+        | Firmware::LoongArchVirt
+        | Firmware::S390Ccw
+        | Firmware::Slof => Source::Serial,
     }
 }
 
@@ -95,6 +100,7 @@ fn attempts(trace: &Trace) -> Vec<String> {
 }
 
 mod hostile;
+mod loongarchvirt;
 mod ovmf;
 mod riscvvirt;
 mod s390_ccw;

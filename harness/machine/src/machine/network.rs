@@ -36,6 +36,8 @@ pub enum Program {
     EfiAa64,
     /// An EFI application for 64-bit RISC-V.
     EfiRiscv64,
+    /// An EFI application for 64-bit LoongArch.
+    EfiLoongarch64,
     /// An initramfs for a Linux kernel on x86-64.
     Initramfs,
     /// A program for z/Architecture, with its PSW at address 0.
@@ -101,6 +103,12 @@ impl Served {
             }
             (Program::EfiRiscv64, Some(length)) => {
                 payload::efi_application_of_for(EfiMachine::Riscv64, &self.medium, nonce, self.after, length)
+            }
+            (Program::EfiLoongarch64, None) => {
+                payload::efi_application_for(EfiMachine::Loongarch64, &self.medium, nonce, self.after)
+            }
+            (Program::EfiLoongarch64, Some(length)) => {
+                payload::efi_application_of_for(EfiMachine::Loongarch64, &self.medium, nonce, self.after, length)
             }
         }
     }
@@ -192,6 +200,7 @@ impl Network {
             EfiMachine::X64 => self.program(file, medium, Program::Efi),
             EfiMachine::Aa64 => self.program(file, medium, Program::EfiAa64),
             EfiMachine::Riscv64 => self.program(file, medium, Program::EfiRiscv64),
+            EfiMachine::Loongarch64 => self.program(file, medium, Program::EfiLoongarch64),
         }
     }
 

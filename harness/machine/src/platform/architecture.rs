@@ -20,6 +20,8 @@ pub enum Architecture {
     Aarch64,
     /// 64-bit RISC-V: board `virt`.
     Riscv64,
+    /// 64-bit LoongArch: board `virt`.
+    Loongarch64,
     /// z/Architecture: board `s390-ccw-virtio`.
     S390x,
     /// 64-bit PowerPC: board `pseries`.
@@ -28,8 +30,14 @@ pub enum Architecture {
 
 impl Architecture {
     /// Every architecture.
-    pub const ALL: [Architecture; 5] =
-        [Architecture::X86_64, Architecture::Aarch64, Architecture::Riscv64, Architecture::S390x, Architecture::Ppc64];
+    pub const ALL: [Architecture; 6] = [
+        Architecture::X86_64,
+        Architecture::Aarch64,
+        Architecture::Riscv64,
+        Architecture::Loongarch64,
+        Architecture::S390x,
+        Architecture::Ppc64,
+    ];
 
     /// Its name in QEMU's firmware descriptors (`docs/interop/firmware.json`) and in the names of its emulators.
     pub fn name(self) -> &'static str {
@@ -37,6 +45,7 @@ impl Architecture {
             Architecture::X86_64 => "x86_64",
             Architecture::Aarch64 => "aarch64",
             Architecture::Riscv64 => "riscv64",
+            Architecture::Loongarch64 => "loongarch64",
             Architecture::S390x => "s390x",
             Architecture::Ppc64 => "ppc64",
         }
@@ -48,6 +57,7 @@ impl Architecture {
             Architecture::X86_64 => "qemu-system-x86_64",
             Architecture::Aarch64 => "qemu-system-aarch64",
             Architecture::Riscv64 => "qemu-system-riscv64",
+            Architecture::Loongarch64 => "qemu-system-loongarch64",
             Architecture::S390x => "qemu-system-s390x",
             Architecture::Ppc64 => "qemu-system-ppc64",
         }
@@ -59,6 +69,7 @@ impl Architecture {
             Architecture::X86_64 => &["qemu-system-x86", "qemu-system-data", "ovmf", "seabios", "ipxe-qemu"],
             Architecture::Aarch64 => &["qemu-system-arm", "qemu-system-data", "qemu-efi-aarch64", "ipxe-qemu"],
             Architecture::Riscv64 => &["qemu-system-riscv", "qemu-system-data", "qemu-efi-riscv64", "ipxe-qemu"],
+            Architecture::Loongarch64 => &["qemu-system-misc", "qemu-system-data", "qemu-efi-loongarch64", "ipxe-qemu"],
             // qemu-system-misc provides the emulator up to bookworm
             Architecture::S390x => &["qemu-system-s390x", "qemu-system-data"],
             // SLOF is in qemu-system-data; a NIC wants its option ROM, which SLOF does not run
@@ -72,6 +83,7 @@ impl Architecture {
             Architecture::X86_64 => "",
             Architecture::Aarch64 => "-aarch64",
             Architecture::Riscv64 => "-riscv64",
+            Architecture::Loongarch64 => "-loongarch64",
             Architecture::S390x => "-s390x",
             Architecture::Ppc64 => "-ppc64",
         }

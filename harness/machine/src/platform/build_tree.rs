@@ -62,6 +62,7 @@ pub(super) fn resolve(
         aavmf: trees.aavmf.or(others.aavmf),
         aavmf_secure_boot: trees.aavmf_secure_boot.or(others.aavmf_secure_boot),
         riscvvirt: trees.riscvvirt.or(others.riscvvirt),
+        loongarchvirt: trees.loongarchvirt.or(others.loongarchvirt),
         s390_ccw: trees.s390_ccw.or(others.s390_ccw),
         slof: trees.slof.or(others.slof),
         s390_netboot: trees.s390_netboot.or(others.s390_netboot),

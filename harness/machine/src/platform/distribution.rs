@@ -46,6 +46,10 @@ pub enum Part {
     QemuRiscv64,
     /// edk2 for RISC-V with its descriptors.
     RiscVVirt,
+    /// `qemu-system-loongarch64`.
+    QemuLoongarch64,
+    /// edk2 for LoongArch with its descriptors.
+    LoongArchVirt,
     /// SeaBIOS.
     SeaBios,
     /// iPXE option ROMs.
@@ -151,7 +155,10 @@ impl Family {
         match (part, self) {
             (Part::Qemu, Rhel) => &["qemu-kvm"],
             // there is no QEMU for another architecture
-            (Part::QemuAarch64 | Part::QemuRiscv64 | Part::QemuS390x | Part::QemuPpc64, Rhel) => &["qemu-kvm"],
+            (
+                Part::QemuAarch64 | Part::QemuRiscv64 | Part::QemuLoongarch64 | Part::QemuS390x | Part::QemuPpc64,
+                Rhel,
+            ) => &["qemu-kvm"],
             (part, Rhel) => Fedora.packages(part),
             (Part::Qemu, Debian) => &["qemu-system-x86"],
             (Part::Qemu, Fedora) => &["qemu-system-x86-core"],
@@ -186,6 +193,16 @@ impl Family {
             // no package of their own: QEMU's pc-bios has a build
             (Part::RiscVVirt, Arch) => &["qemu-system-riscv64-firmware"],
             (Part::RiscVVirt, Alpine) => &["qemu-system-riscv64"],
+            (Part::QemuLoongarch64, Debian) => &["qemu-system-misc"],
+            (Part::QemuLoongarch64, Fedora) => &["qemu-system-loongarch64-core"],
+            (Part::QemuLoongarch64, Suse) => &["qemu-extra"],
+            (Part::QemuLoongarch64, Arch | Alpine) => &["qemu-system-loongarch64"],
+            (Part::LoongArchVirt, Debian) => &["qemu-efi-loongarch64"],
+            (Part::LoongArchVirt, Fedora) => &["edk2-loongarch64"],
+            (Part::LoongArchVirt, Suse) => &["qemu-uefi-loongarch64"],
+            // no package of their own: QEMU's pc-bios has a build
+            (Part::LoongArchVirt, Arch) => &["qemu-system-loongarch64-firmware"],
+            (Part::LoongArchVirt, Alpine) => &["qemu-system-loongarch64"],
             (Part::Ovmf, Fedora | Arch) => &["edk2-ovmf"],
             (Part::Ovmf, Suse) => &["qemu-ovmf-x86_64"],
             (Part::Ovmf, Debian | Alpine) => &["ovmf"],
@@ -299,6 +316,9 @@ fn parts(architecture: Architecture) -> (&'static [Part], &'static str) {
         Architecture::X86_64 => (&[Part::Qemu, Part::Ovmf, Part::SeaBios, Part::OptionRoms], "OVMF, SeaBIOS"),
         Architecture::Aarch64 => (&[Part::QemuAarch64, Part::Aavmf, Part::OptionRoms], "AAVMF"),
         Architecture::Riscv64 => (&[Part::QemuRiscv64, Part::RiscVVirt, Part::OptionRoms], "edk2 for RISC-V"),
+        Architecture::Loongarch64 => {
+            (&[Part::QemuLoongarch64, Part::LoongArchVirt, Part::OptionRoms], "edk2 for LoongArch")
+        }
         Architecture::S390x => (&[Part::QemuS390x], "s390-ccw.img"),
         Architecture::Ppc64 => (&[Part::QemuPpc64], "SLOF"),
     }

@@ -30,6 +30,8 @@ pub struct Platform {
     pub aavmf_secure_boot: Option<Ovmf>,
     /// edk2 for `virt` of RISC-V (`OvmfPkg/RiscVVirt`) and its VARS template, where the architecture is riscv64.
     pub riscvvirt: Option<Ovmf>,
+    /// edk2 for `virt` of LoongArch (`OvmfPkg/LoongArchVirt`) and its VARS template, where the architecture is loongarch64.
+    pub loongarchvirt: Option<Ovmf>,
     /// `s390-ccw.img`, where the architecture is s390x.
     pub s390_ccw: Option<FirmwareFile>,
     /// `s390-netboot.img`, which older releases have apart for booting over a network.

@@ -77,6 +77,9 @@ pub(super) fn found(
         Architecture::Riscv64 => {
             Found { riscvvirt: descriptors.plain(qemu).and_then(locate), option_roms, ..Found::default() }
         }
+        Architecture::Loongarch64 => {
+            Found { loongarchvirt: descriptors.plain(qemu).and_then(locate), option_roms, ..Found::default() }
+        }
         Architecture::S390x => {
             let [s390_ccw, s390_netboot] = S390_IMAGES.map(|name| first_file(search_dirs, name));
             Found { s390_ccw, s390_netboot, ..Found::default() }
@@ -94,6 +97,7 @@ pub(super) struct Found {
     pub aavmf: Option<OvmfFiles>,
     pub aavmf_secure_boot: Option<OvmfFiles>,
     pub riscvvirt: Option<OvmfFiles>,
+    pub loongarchvirt: Option<OvmfFiles>,
     pub s390_ccw: Option<PathBuf>,
     pub s390_netboot: Option<PathBuf>,
     pub slof: Option<PathBuf>,
@@ -185,7 +189,8 @@ pub(super) fn assemble(
     packages: &dyn Fn(&[PathBuf]) -> BTreeMap<PathBuf, String>,
 ) -> Result<Platform, PlatformError> {
     let arm = [&found.aavmf, &found.aavmf_secure_boot];
-    let builds = [&found.ovmf, &found.ovmf_secure_boot].into_iter().chain(arm).chain([&found.riscvvirt]);
+    let builds =
+        [&found.ovmf, &found.ovmf_secure_boot].into_iter().chain(arm).chain([&found.riscvvirt, &found.loongarchvirt]);
     let ovmf_files = builds.flatten().flat_map(OvmfFiles::paths);
     let singles = [&found.seabios, &found.s390_ccw, &found.s390_netboot, &found.slof].into_iter().flatten();
     let files: Vec<PathBuf> = found.option_roms.iter().chain(ovmf_files).chain(singles).cloned().collect();
@@ -221,6 +226,7 @@ pub(super) fn assemble(
         aavmf: ovmf(found.aavmf)?,
         aavmf_secure_boot: ovmf(found.aavmf_secure_boot)?,
         riscvvirt: ovmf(found.riscvvirt)?,
+        loongarchvirt: ovmf(found.loongarchvirt)?,
         s390_ccw,
         s390_netboot,
         slof,

@@ -24,6 +24,7 @@ pub fn platform(major: u32, minor: u32) -> Platform {
         aavmf: None,
         aavmf_secure_boot: None,
         riscvvirt: None,
+        loongarchvirt: None,
         s390_ccw: None,
         s390_netboot: None,
         slof: None,

@@ -15,7 +15,8 @@ use super::issue::{Affected, KnownIssue};
 use super::version::VersionRange;
 
 /// The kinds of firmware that ranges may name, spelt as in the report.
-pub const FIRMWARE_KINDS: [&str; 7] = ["seabios", "ovmf", "aavmf", "riscvvirt", "s390-ccw", "slof", "ipxe"];
+pub const FIRMWARE_KINDS: [&str; 8] =
+    ["seabios", "ovmf", "aavmf", "riscvvirt", "loongarchvirt", "s390-ccw", "slof", "ipxe"];
 
 /// Why a known-issues file was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,6 +61,7 @@ struct RawAffected {
     ovmf: Option<Spanned<String>>,
     aavmf: Option<Spanned<String>>,
     riscvvirt: Option<Spanned<String>>,
+    loongarchvirt: Option<Spanned<String>>,
     #[serde(rename = "s390-ccw")]
     s390_ccw: Option<Spanned<String>>,
     slof: Option<Spanned<String>>,
@@ -200,7 +202,16 @@ impl Source<'_> {
                 self.error(at, error.to_string(), "write bounds such as \">=2.0, <12\", or \"*\"".into())
             })
         };
-        let given = [&raw.seabios, &raw.ovmf, &raw.aavmf, &raw.riscvvirt, &raw.s390_ccw, &raw.slof, &raw.ipxe];
+        let given = [
+            &raw.seabios,
+            &raw.ovmf,
+            &raw.aavmf,
+            &raw.riscvvirt,
+            &raw.loongarchvirt,
+            &raw.s390_ccw,
+            &raw.slof,
+            &raw.ipxe,
+        ];
         let mut firmware = Vec::new();
         for (kind, text) in FIRMWARE_KINDS.into_iter().zip(given) {
             if let Some(text) = text {

@@ -36,10 +36,17 @@ pub fn hole(machine: &Machine, layout: &Layout, names: &Names, trace: &Trace, op
     match machine.firmware {
         Firmware::SeaBios if lacks_menu(machine, trace) => Some("the offer of a boot menu is missing".to_owned()),
         Firmware::SeaBios => unlisted(trace, &asked, read.as_deref()),
-        Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt if is_kept(machine) => renamed(names, trace, options)
-            .or_else(|| untried(machine, trace, options))
-            .or_else(|| shortened(trace, options)),
-        Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt | Firmware::S390Ccw | Firmware::Slof => None,
+        Firmware::Ovmf | Firmware::Aavmf | Firmware::RiscVVirt | Firmware::LoongArchVirt if is_kept(machine) => {
+            renamed(names, trace, options)
+                .or_else(|| untried(machine, trace, options))
+                .or_else(|| shortened(trace, options))
+        }
+        Firmware::Ovmf
+        | Firmware::Aavmf
+        | Firmware::RiscVVirt
+        | Firmware::LoongArchVirt
+        | Firmware::S390Ccw
+        | Firmware::Slof => None,
     }
 }
 

@@ -19,6 +19,7 @@ mod pseries;
 mod q35;
 mod s390_ccw_virtio;
 mod virt;
+mod virt_loongarch64;
 mod virt_riscv64;
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,8 @@ pub enum Board {
     Virt,
     /// `virt` of qemu-system-riscv64: PCI Express without ISA.
     VirtRiscv64,
+    /// `virt` of qemu-system-loongarch64: PCI Express without ISA.
+    VirtLoongarch64,
     /// `s390-ccw-virtio` of qemu-system-s390x: devices on a channel subsystem.
     S390CcwVirtio,
     /// `pseries` of qemu-system-ppc64: sPAPR, with a PCI host bridge.
@@ -55,6 +58,7 @@ impl Board {
             Board::Q35 => &q35::FACTS,
             Board::Virt => &virt::FACTS,
             Board::VirtRiscv64 => &virt_riscv64::FACTS,
+            Board::VirtLoongarch64 => &virt_loongarch64::FACTS,
             Board::S390CcwVirtio => &s390_ccw_virtio::FACTS,
             Board::Pseries => &pseries::FACTS,
             #[cfg(test)]
