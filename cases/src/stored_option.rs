@@ -251,7 +251,10 @@ impl Guest {
             let server = DhcpServer::new("main").rule(Match::isc_arch(value), BootAnswer::file(EFI_FILE));
             self.by_pxe(self.uefi.offers(LanSpec::new().dhcp(server), EFI_FILE, "served"))
         };
-        let case = |rule: &str| self.case(&format!("rule-isc-{}", rule.replace(':', "-"))).axis("rule", rule);
+        let case = |rule: &str| {
+            let name = rule.replace(':', "-");
+            self.case(&format!("rule-isc-{name}")).axis("rule", name)
+        };
         let [right, decimal] = self.isc;
         let unanswered = next_runs(timed_out_entry(PXE)).on_lan(OnLan::NoBootFile);
         [
