@@ -5,15 +5,20 @@
 //! that did not is an error, since a fast failure is not fast.
 
 mod endurance;
+mod growth;
+mod harness;
+mod list;
+mod picture;
+mod qemu_tests;
+mod ratio;
 mod sample;
 mod scratch;
 mod tree;
 mod warm;
 
 use std::fmt;
-use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
-use std::time::Instant;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
 use bootwright::case::Suite;
 use bootwright::machine::ClockKind;
@@ -22,7 +27,11 @@ use serde::Serialize;
 
 use crate::XtaskError;
 use endurance::Endurance;
-use sample::Sample;
+use growth::Growth;
+use list::{ListFigures, RebuildFigures};
+use picture::Bar;
+use qemu_tests::QemuTests;
+use ratio::Ratio;
 use scratch::Scratch;
 
 /// The boot whose harness is weighed against the bare argv: SeaBIOS runs one disk, as little as a boot can be.
@@ -38,7 +47,7 @@ const WAITS: [(&str, &str); 3] = [
 /// What is measured
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Part {
-    /// Wall time of a boot by the harness over the same argv run bare
+    /// Wall time of each kind of boot by the harness over the same argv run bare
     Harness,
     /// Virtual over real clock, for boots that wait
     Clock,
@@ -49,12 +58,27 @@ enum Part {
     /// One run of very many cases: time, memory and descriptors at its end beside those at its beginning; only where it is
     /// named, since it takes a quarter of an hour
     Endurance,
+    /// The same case in runs of 50, 500 and 5,000: what one costs; only where it is named
+    Growth,
+    /// How long it takes to list every case
+    List,
+    /// How long the cases take to build after one was changed; only where it is named, since it makes a source file newer
+    Rebuild,
+    /// QEMU's own pxe-test and cdrom-test beside cases that boot the same; only where it is named, with --qemu-build
+    Qemu,
+}
+
+impl Part {
+    /// What runs where no part is named.
+    fn is_usual(self) -> bool {
+        matches!(self, Part::Harness | Part::Clock | Part::Suite | Part::List)
+    }
 }
 
 /// Options of `cargo xtask bench`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Only these parts [default: harness, clock, suite]
+    /// Only these parts [default: harness, clock, list, suite]
     #[arg(value_enum)]
     parts: Vec<Part>,
     /// How often each variant is measured
@@ -72,6 +96,12 @@ pub struct Args {
     /// The platform that the part "warm" runs on [default: as cargo xtask test]
     #[arg(long, value_name = "NAME")]
     platform: Option<String>,
+    /// A build tree of QEMU with its tests (ninja tests/qtest/pxe-test ...), for the part "qemu"
+    #[arg(long, value_name = "DIR")]
+    qemu_build: Option<PathBuf>,
+    /// Draw the ratios beside their limits into this file, as SVG
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
     /// Print JSON instead of text
     #[arg(long)]
     json: bool,
@@ -80,33 +110,24 @@ pub struct Args {
 /// Everything that was measured.
 #[derive(Debug, Default, Serialize)]
 struct Figures {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    harness: Option<Ratio>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    harness: Vec<harness::Overhead>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     clock: Vec<Ratio>,
     #[serde(skip_serializing_if = "Option::is_none")]
     suite: Option<SuiteFigures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     endurance: Option<Endurance>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     warm: Option<warm::WarmFigures>,
-}
-
-/// Two variants that took turns.
-#[derive(Debug, Serialize)]
-struct Ratio {
-    what: String,
-    case: String,
-    /// Median of the first over median of the second.
-    ratio: f64,
-    first: Variant,
-    second: Variant,
-}
-
-/// One of them.
-#[derive(Debug, Serialize)]
-struct Variant {
-    name: &'static str,
-    seconds: Sample,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    growth: Option<Growth>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    list: Option<ListFigures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rebuild: Option<RebuildFigures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    qemu: Option<QemuTests>,
 }
 
 #[derive(Debug, Serialize)]
@@ -133,27 +154,36 @@ struct SuiteFigures {
 ///
 /// [`XtaskError`] where a case does not end as it should or its report cannot be read.
 pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
-    let wanted = |part: Part| (args.parts.is_empty() && part != Part::Endurance) || args.parts.contains(&part);
+    let wanted = |part: Part| (args.parts.is_empty() && part.is_usual()) || args.parts.contains(&part);
+    if args.parts.contains(&Part::Qemu) && args.qemu_build.is_none() {
+        return Err(XtaskError("bench qemu: no build tree of QEMU\n  fix: name it: --qemu-build DIR".to_owned()));
+    }
     let scratch = Scratch::new()?;
     let mut figures = Figures::default();
     // built once, so that no measured run builds
     scratch.test(&["--exact", LEAST_BOOT], "build")?;
     if wanted(Part::Harness) {
-        figures.harness = Some(harness(&scratch, args.rounds)?);
+        figures.harness = harness::measure(&scratch, args.rounds)?;
     }
     if wanted(Part::Clock) {
         for (what, case) in WAITS {
             figures.clock.push(clock(&scratch, what, case, args.rounds)?);
         }
     }
-    if wanted(Part::Suite) {
-        figures.suite = Some(suite(&scratch, args.suite)?);
-    }
-    if wanted(Part::Endurance) {
-        figures.endurance = Some(long_run(&scratch, args.cases)?);
-    }
-    if args.parts.contains(&Part::Warm) {
+    figures.list = wanted(Part::List).then(|| ListFigures::measure(&scratch, args.rounds)).transpose()?;
+    figures.rebuild = wanted(Part::Rebuild).then(|| RebuildFigures::measure(&scratch, args.rounds)).transpose()?;
+    figures.suite = wanted(Part::Suite).then(|| suite(&scratch, args.suite)).transpose()?;
+    figures.growth = wanted(Part::Growth).then(|| Growth::measure(&scratch)).transpose()?;
+    figures.endurance = wanted(Part::Endurance).then(|| long_run(&scratch, args.cases)).transpose()?;
+    if wanted(Part::Warm) {
         figures.warm = Some(warm::measure(&scratch, args.machines, args.platform.as_deref())?);
+    }
+    if let Some(build) = args.qemu_build.as_deref().filter(|_| wanted(Part::Qemu)) {
+        figures.qemu = Some(QemuTests::measure(&scratch, build, args.rounds)?);
+    }
+    if let Some(file) = &args.picture {
+        let written = std::fs::write(file, picture::svg(&figures.bars()));
+        written.map_err(|error| XtaskError(format!("--picture {}: {error}", file.display())))?;
     }
     let equal = figures.warm.as_ref().is_none_or(|warm| warm.differences.is_empty());
     let text = if args.json {
@@ -163,31 +193,6 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     };
     crate::output::print(&text)?;
     Ok(if equal { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn harness(scratch: &Scratch, rounds: u32) -> Result<Ratio, XtaskError> {
-    let (mut ours, mut bare) = (Vec::new(), Vec::new());
-    for round in 1..=rounds {
-        let measured = scratch.test(&["--exact", LEAST_BOOT, "--keep"], &format!("harness-{round}"))?;
-        ours.push(measured.seconds()?);
-        let case = &measured.report.cases[0];
-        bare.push(by_hand(&measured.out.join(&case.evidence).join("command.sh"))?);
-    }
-    let what = "harness over the same argv run bare".to_owned();
-    Ratio::of(what, LEAST_BOOT, ("harness", ours), ("bare", bare))
-}
-
-/// Host seconds of a case's `command.sh`.
-fn by_hand(script: &Path) -> Result<f64, XtaskError> {
-    let problem = |error: std::io::Error| XtaskError(format!("cannot run {}: {error}", script.display()));
-    let begun = Instant::now();
-    let status = Command::new(script).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    let seconds = begun.elapsed().as_secs_f64();
-    // the payload's isa-debug-exit
-    match status.map_err(problem)?.code() {
-        Some(85) => Ok(seconds),
-        code => Err(XtaskError(format!("{} ran no payload: exit code {code:?}", script.display()))),
-    }
 }
 
 fn clock(scratch: &Scratch, what: &str, case: &str, rounds: u32) -> Result<Ratio, XtaskError> {
@@ -233,34 +238,46 @@ fn long_run(scratch: &Scratch, cases: u32) -> Result<Endurance, XtaskError> {
     weighed.ok_or_else(|| XtaskError("too few cases were seen to compare the ends of a run".to_owned()))
 }
 
-impl Ratio {
-    fn of(
-        what: String,
-        case: &str,
-        (first, first_seconds): (&'static str, Vec<f64>),
-        (second, second_seconds): (&'static str, Vec<f64>),
-    ) -> Result<Ratio, XtaskError> {
-        let sample = |name: &str, seconds: Vec<f64>| {
-            Sample::of(seconds).ok_or_else(|| XtaskError(format!("{what}: nothing was measured for \"{name}\"")))
-        };
-        let first = Variant { name: first, seconds: sample(first, first_seconds)? };
-        let second = Variant { name: second, seconds: sample(second, second_seconds)? };
-        let ratio = first.seconds.median / second.seconds.median;
-        Ok(Ratio { what, case: case.to_owned(), ratio, first, second })
+impl Figures {
+    /// What has a limit in docs/performance.md, as bars.
+    fn bars(&self) -> Vec<Bar> {
+        let bar = |name: String, value: f64, limit: f64| Bar { name, value, limit };
+        let harness = self.harness.iter().map(harness::Overhead::bar);
+        let clock = self.clock.iter().map(|ratio| bar(ratio.what.clone(), ratio.ratio, 1.0));
+        let list = self.list.iter().map(|list| bar("seconds to list 5,000 cases".into(), list.seconds_for_5000(), 0.2));
+        let suite = self.suite.iter().map(|suite| {
+            bar(format!("wall over processor time, suite {}", suite.suite), suite.wall_over_processor, 1.15)
+        });
+        let growth = self.growth.iter().filter_map(Growth::ratio);
+        let growth = growth.map(|ratio| bar("a case in a run of 5,000 over one of 50".into(), ratio, 1.2));
+        let warm = self.warm.iter().filter_map(warm::WarmFigures::bar);
+        let qemu = self.qemu.iter().flat_map(|qemu| &qemu.pairs);
+        let qemu = qemu.map(|pair| bar(pair.what.clone(), pair.ratio, 1.0 / 7.0));
+        harness.chain(clock).chain(list).chain(suite).chain(growth).chain(warm).chain(qemu).collect()
     }
 }
 
 impl fmt::Display for Figures {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for ratio in self.harness.iter().chain(&self.clock) {
+        for overhead in &self.harness {
+            write!(out, "{overhead}")?;
+        }
+        for ratio in self.clock.iter().chain(self.qemu.iter().flat_map(|qemu| &qemu.pairs)) {
             let Ratio { what, ratio, first, second, case } = ratio;
             writeln!(out, "{ratio:6.3}  {what}")?;
             writeln!(out, "        {} {}, {} {}; {case}", first.name, first.seconds, second.name, second.seconds)?;
         }
-        if let Some(endurance) = &self.endurance {
-            write!(out, "{endurance}")?;
+        let parts: [Option<&dyn fmt::Display>; 6] = [
+            self.list.as_ref().map(|part| part as _),
+            self.rebuild.as_ref().map(|part| part as _),
+            self.growth.as_ref().map(|part| part as _),
+            self.endurance.as_ref().map(|part| part as _),
+            self.warm.as_ref().map(|part| part as _),
+            self.qemu.as_ref().map(|part| part as _),
+        ];
+        for part in parts.into_iter().flatten() {
+            write!(out, "{part}")?;
         }
-        self.warm.as_ref().map_or(Ok(()), |warm| warm.fmt(out))?;
         if let Some(suite) = &self.suite {
             writeln!(
                 out,

@@ -8,7 +8,9 @@ use bootwright::report::Report;
 
 use super::tree;
 use crate::XtaskError;
+use crate::test::boot_binary::BootBinary;
 use crate::test::out_dir;
+use crate::test::source::Source;
 
 /// A directory below `target/bootwright` for the runs that are measured; goes when the measuring ends.
 pub struct Scratch(PathBuf);
@@ -57,6 +59,11 @@ impl Scratch {
         let listed = command.args(words).arg("--list").stdin(Stdio::null()).stderr(Stdio::inherit()).output();
         let listed = listed.map_err(|error| XtaskError(format!("cannot list the cases: {error}")))?;
         Ok(String::from_utf8_lossy(&listed.stdout).lines().map(|line| line.trim().to_owned()).collect())
+    }
+
+    /// The program of the project's cases, built where something changed.
+    pub fn program(&self) -> Result<PathBuf, XtaskError> {
+        BootBinary::build(&Source::own()).map(BootBinary::into_path)
     }
 
     fn xtask_test() -> Result<Command, XtaskError> {

@@ -6,14 +6,18 @@
 use std::fmt;
 use std::path::Path;
 
-use bootwright::report::{CaseResult, Report, Start};
+use bootwright::report::{CaseResult, FirmwareKind, Report, Start};
 use serde::Serialize;
 
+use super::picture::Bar;
 use super::scratch::{Measured, Scratch};
 use crate::XtaskError;
 
 /// Which machines: those of the default suite with OVMF that are not cold on purpose.
 const GROUPS: [&str; 5] = ["order::ovmf", "strict::ovmf", "first_entry::ovmf", "places::ovmf", "drives::ovmf"];
+
+/// What warm over cold is held against, by the beginning of OVMF's version; later ones read the boot order before BDS.
+const LIMITS: [(&str, f64); 2] = [("2022.11", 0.25), ("2025.02", 0.40)];
 
 /// Machines that start in one way before it is the other way's turn.
 const TURN: usize = 4;
@@ -23,6 +27,8 @@ const TURN: usize = 4;
 pub struct WarmFigures {
     /// The platform.
     platform: String,
+    /// Version of its OVMF.
+    ovmf: String,
     /// Machines that started warm, and so were compared.
     compared: usize,
     /// Machines that did not, with the reason.
@@ -57,7 +63,11 @@ pub fn measure(scratch: &Scratch, machines: u32, platform: Option<&str>) -> Resu
     for (number, turn) in ids.chunks(TURN).enumerate() {
         let cold = run("--cold", turn, format!("cold-{number}"))?;
         let warm = run("--warm", turn, format!("warm-{number}"))?;
-        figures.platform = warm.report.platforms.first().map(|platform| platform.name.clone()).unwrap_or_default();
+        if let Some(platform) = warm.report.platforms.first() {
+            figures.platform = platform.name.clone();
+            let ovmf = platform.firmware.iter().find(|file| file.kind == FirmwareKind::Ovmf);
+            figures.ovmf = ovmf.map(|file| file.version.clone()).unwrap_or_default();
+        }
         for id in turn {
             figures.compare(&cold, &warm, id, &mut pairs)?;
         }
@@ -81,9 +91,17 @@ fn spread(ids: Vec<String>, machines: usize) -> Vec<String> {
 }
 
 impl WarmFigures {
+    /// The ratio beside the limit that docs/performance.md has for the platform's OVMF, where it has one.
+    pub fn bar(&self) -> Option<Bar> {
+        let (_, limit) = LIMITS.into_iter().find(|(ovmf, _)| self.ovmf.starts_with(ovmf))?;
+        let name = format!("warm over cold start, OVMF {}", self.ovmf);
+        self.ratio.map(|value| Bar { name, value, limit })
+    }
+
     fn none() -> WarmFigures {
         WarmFigures {
             platform: String::new(),
+            ovmf: String::new(),
             compared: 0,
             cold: Vec::new(),
             ratio: None,

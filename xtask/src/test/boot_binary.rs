@@ -48,6 +48,11 @@ impl BootBinary {
         found.map(BootBinary).ok_or_else(|| XtaskError("cargo built no boot binary: its messages name none".to_owned()))
     }
 
+    /// Where it is.
+    pub fn into_path(self) -> PathBuf {
+        self.0
+    }
+
     /// What there is to run with these settings.
     ///
     /// # Errors
