@@ -151,10 +151,13 @@ impl<'a> Reader<'a, '_> {
         Some(Match::OptionBytes { code, bytes, how: Compare::Equal })
     }
 
-    /// `substring(option NAME, 0, LENGTH) = VALUE`.
+    /// `substring(option NAME, 0, LENGTH) = VALUE`, or [`Reader::file_field`].
     fn substring(&mut self) -> Option<Match> {
         self.take();
         self.wants("(")?;
+        if self.peek() == "filename" {
+            return self.file_field();
+        }
         self.wants("option")?;
         let code = self.code()?;
         self.wants(",")?;
@@ -174,6 +177,19 @@ impl<'a> Reader<'a, '_> {
             (false, _) => Match::AnyOf(Vec::new()),
         };
         Some(if differs { Match::Not(Box::new(taken)) } else { taken })
+    }
+
+    /// `substring(filename, 0, LENGTH) = null`: the file that a client asks for by name in its `file` field, which no client here does.
+    fn file_field(&mut self) -> Option<Match> {
+        self.take();
+        self.wants(",")?;
+        self.wants("0")?;
+        self.wants(",")?;
+        self.take().parse::<usize>().ok()?;
+        self.wants(")")?;
+        let differs = self.comparison()?;
+        self.wants("null")?;
+        Some(if differs { Match::AnyOf(Vec::new()) } else { Match::Any })
     }
 
     /// The code of the option whose name comes next: dhcpd's own, or one that the file declares.

@@ -113,6 +113,11 @@ impl<'a> Rules<'a> {
                     continue;
                 }
                 ("class", Some(parts)) => parts.classes.push(at),
+                // what it says is for its subnets, of which one is known here
+                ("shared-network", Some(parts)) if parts.subnet.is_none() => {
+                    let open = (at..end).find(|&place| tokens[place].text == "{").unwrap_or(end);
+                    answers = self.executed(tokens, open + 1..end.saturating_sub(1), answers, Some(&mut **parts), file);
+                }
                 ("subnet", Some(parts)) if parts.subnet.is_none() => {
                     let open = (at..end).find(|&place| tokens[place].text == "{").unwrap_or(end);
                     parts.subnet = Some(open + 1..end.saturating_sub(1));
@@ -136,6 +141,9 @@ impl<'a> Rules<'a> {
         match texts[..] {
             ["filename", _] if string(1).is_some() => {
                 answers.iter_mut().for_each(|(_, given)| given.file = string(1));
+            }
+            ["filename", "=", _] if string(2).is_some() => {
+                answers.iter_mut().for_each(|(_, given)| given.file = string(2));
             }
             ["next-server", _] => answers.iter_mut().for_each(|(_, given)| given.next_server = true),
             ["option", "vendor-class-identifier", _] if string(2).is_some() => {
@@ -212,7 +220,7 @@ impl<'a> Rules<'a> {
             let string = |place: usize| tokens.get(place).filter(|_| place < end).and_then(Token::string);
             match tokens[at].text {
                 "filename" => {
-                    (branch.given.file, branch.file_line) = (string(at + 1), tokens[at].line);
+                    (branch.given.file, branch.file_line) = (string(at + 1).or(string(at + 2)), tokens[at].line);
                 }
                 "option" if tokens.get(at + 1).is_some_and(|token| token.text == "vendor-class-identifier") => {
                     branch.given.vendor_class = string(at + 2);
@@ -241,7 +249,7 @@ impl<'a> Rules<'a> {
         let at = tokens.iter().position(|token| token.text == "range");
         let ends: Vec<Ipv4Addr> = at
             .into_iter()
-            .flat_map(|at| tokens[at..].iter().skip(1).take(2))
+            .flat_map(|at| tokens[at..].iter().skip(1).take(3)) // `dynamic-bootp` may stand before them
             .filter_map(|token| addresses::address(token.text))
             .collect();
         if let Some(first) = ends.first() {

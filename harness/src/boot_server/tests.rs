@@ -240,6 +240,26 @@ fn classes_and_branches_inside_branches_give_what_dhcpd_gives(
 }
 
 #[test]
+fn a_network_that_is_shared_by_one_subnet_is_that_subnet() {
+    let conf = |inside: &str| {
+        format!(
+            "option client-architecture code 93 = unsigned integer 16;\nshared-network eth0 {{ next-server 10.0.0.1; filename \"outside\";\n\
+             subnet 10.0.0.0 netmask 255.255.255.0 {{ range dynamic-bootp 10.0.0.100 10.0.0.200; {inside} }} }}"
+        )
+    };
+    let file = |inside: &str, architecture| offered(&conf(inside), "PXEClient", "", architecture);
+    assert_eq!(file("", 7), (Some("outside".to_owned()), true));
+    let chain = "if option client-architecture = 00:07 { filename = \"x64.efi\"; } \
+                 else if substring(filename,0,1) = null { filename \"/yaboot\"; }";
+    assert_eq!(file(chain, 7).0.unwrap(), "x64.efi");
+    assert_eq!(file(chain, 0).0.unwrap(), "/yaboot");
+    let lan = read(&conf(""), "d").unwrap().lan.unwrap();
+    assert_eq!(lan.dhcp[0].pool_len, 101);
+    let two = conf("").replacen("} }", "} subnet 10.0.1.0 netmask 255.255.255.0 { } }", 1);
+    assert!(read(&two, "d").is_ok_and(|server| server.lan.is_err()) || read(&two, "d").is_err());
+}
+
+#[test]
 fn a_later_if_counts_more_than_an_earlier_one_and_what_the_lan_has_no_word_for_is_told() {
     let conf =
         |inside: &str| format!("subnet 10.0.0.0 netmask 255.255.255.0 {{ range 10.0.0.9; filename \"a\"; {inside} }}");
