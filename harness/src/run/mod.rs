@@ -73,7 +73,7 @@ pub use standstill::KnownLoops;
 
 use crate::case::Case;
 use crate::error::{chain, panic_message};
-use crate::machine::{Accelerator, Clock, Firmware, Machine};
+use crate::machine::{Accelerator, Clock, Device, DeviceClass, Firmware, Machine};
 use crate::platform::Platform;
 use crate::verdict::behaviour::Behaviours;
 use crate::verdict::conclude::{Conclusion, conclude_control};
@@ -177,10 +177,24 @@ fn with_choices(machine: &Machine, options: &Options) -> Machine {
     let mut machine = machine.clone();
     machine.accelerator = options.accelerator;
     machine.clock = machine.clock.or(options.clock);
+    if machine.clock.is_none() && waits_for_nvme(&machine) {
+        machine.clock = Some(PATIENT);
+    }
     if machine.accelerator == Accelerator::Kvm {
         machine.clock = Some(Clock::Real);
     }
     machine
+}
+
+/// The clock of a machine with a NIC that also has an NVMe disk: one by which five seconds are some 160 million instructions.
+const PATIENT: Clock = Clock::Virtual { shift: 5 };
+
+/// Whether edk2's NVMe driver and its network are in one machine: the driver gives a command five seconds (`NVME_GENERIC_TIMEOUT`), which
+/// by the clock of other machines with a NIC are a tenth of a second of a host, and a good disk is `Not Found` where that is busy.
+fn waits_for_nvme(machine: &Machine) -> bool {
+    let is_nvme = |device: &Device| matches!(device.class, DeviceClass::Nvme | DeviceClass::NvmeNamespace { .. });
+    let is_edk2 = matches!(machine.firmware, Firmware::Ovmf | Firmware::Aavmf);
+    is_edk2 && machine.has_nic() && machine.devices.iter().any(is_nvme)
 }
 
 /// Runs a case from this base and nothing else, whatever comes of it: for whoever holds a base against a reset.

@@ -385,3 +385,18 @@ fn a_folder_that_was_moved_still_runs_by_hand() {
     let arguments = script.split("exec ").last().unwrap();
     assert!(!arguments.contains(&*place.to_string_lossy()), "{arguments}");
 }
+
+#[test]
+fn an_nvme_disk_beside_a_nic_has_a_clock_that_its_driver_can_wait_by() {
+    let options = || Options::new("out", 1);
+    let clock = |machine: Machine, options: &Options| with_choices(&machine, options).clock;
+    let both = |firmware| Machine::q35(firmware).nvme(Medium::bootable("a")).nic("virtio-net-pci", None);
+    assert_eq!(clock(both(Firmware::Ovmf), &options()), Some(PATIENT));
+    assert_eq!(clock(both(Firmware::Ovmf), &options().clock(Some(Clock::Real))), Some(Clock::Real));
+    assert_eq!(clock(both(Firmware::SeaBios), &options()), None);
+    assert_eq!(clock(Machine::q35(Firmware::Ovmf).nvme(Medium::bootable("a")), &options()), None);
+    assert_eq!(
+        clock(Machine::q35(Firmware::Ovmf).virtio_blk(Medium::bootable("a")).nic("e1000", None), &options()),
+        None
+    );
+}
