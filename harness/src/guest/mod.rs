@@ -24,6 +24,7 @@ pub mod network;
 mod note;
 mod plain;
 pub mod qemu;
+mod sectors;
 pub mod variants;
 pub mod warnings;
 pub mod xml;
@@ -83,6 +84,8 @@ pub struct Guest {
     pub untried: Vec<Untried>,
     /// What changes the machine and is not taken over.
     pub unapplied: Vec<Unapplied>,
+    /// Names in its boot order of devices that it has not, with their line.
+    pub strangers: Vec<(String, u32)>,
     /// What became of everything else.
     pub notes: Notes,
 }

@@ -12,6 +12,11 @@ use crate::lan::wire::dhcpv4::option;
 use crate::lan::{BootAnswer, DhcpServer, LanSpec, Match};
 use crate::machine::Network;
 
+/// The user class of iPXE.
+const IPXE: &str = "iPXE";
+/// The option in which iPXE says what it can.
+const ENCAPSULATED_BY_IPXE: u8 = 175;
+
 /// Elements of `<network>`.
 const KNOWN: [&str; 17] = [
     "name",
@@ -174,11 +179,40 @@ impl GuestNetwork {
 
     /// What a client of an architecture (option 93) is answered by the rules.
     pub fn offered(&self, architecture: u16) -> Option<BootAnswer> {
+        self.offered_to(architecture, None)
+    }
+
+    /// The same for a program that was loaded before and asks again, which says so in option 77; iPXE in option 175, too.
+    pub fn offered_to(&self, architecture: u16, user_class: Option<&str>) -> Option<BootAnswer> {
         let class = if arch::is_http(architecture) { "HTTPClient" } else { "PXEClient" };
-        let client = arch::discover(class, architecture);
+        let mut client = arch::discover(class, architecture);
+        if let Some(user_class) = user_class {
+            client.options.push((option::USER_CLASS, user_class.as_bytes().to_vec()));
+            client.options.extend((user_class == IPXE).then(|| (ENCAPSULATED_BY_IPXE, vec![1, 1, 1])));
+        }
         let servers = &self.server.lan.as_ref().ok()?.dhcp;
         let mut rules = servers.iter().flat_map(|server| &server.rules);
         rules.find(|rule| rule.when.matches(&client)).map(|rule| rule.answer.clone())
+    }
+
+    /// The user classes (option 77) that rules name: programs that were loaded before and ask again.
+    pub fn user_classes(&self) -> BTreeSet<String> {
+        fn named(when: &Match, all: &mut BTreeSet<String>) {
+            match when {
+                Match::UserClassContains(text) => drop(all.insert(text.clone())),
+                Match::OptionBytes { code: option::USER_CLASS, bytes, .. } => {
+                    all.extend(String::from_utf8(bytes.clone()).ok());
+                }
+                Match::OptionBytes { code: ENCAPSULATED_BY_IPXE, .. } => drop(all.insert(IPXE.to_owned())),
+                Match::All(parts) | Match::AnyOf(parts) => parts.iter().for_each(|part| named(part, all)),
+                Match::Not(part) => named(part, all),
+                _ => {}
+            }
+        }
+        let mut all = BTreeSet::new();
+        let servers = self.server.lan.iter().flat_map(|lan| &lan.dhcp);
+        servers.flat_map(|server| &server.rules).for_each(|rule| named(&rule.when, &mut all));
+        all
     }
 
     /// How long the bridge forwards nothing after a guest was plugged in, in seconds: listening, then learning (IEEE 802.1D).

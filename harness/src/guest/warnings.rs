@@ -2,12 +2,15 @@
 //!
 //! Each warning has a word of its own, a line, and what to do. What firmware does is shown by booting; these say why.
 
+mod drives;
+
 use std::fmt;
 
 use super::network::GuestNetwork;
 use super::{Guest, GuestFirmware, Origin, Uefi};
 use crate::boot_server::arch::{self, Processor};
 use crate::case::story::Step;
+use crate::lan::BootAnswer;
 use crate::machine::{Board, DeviceClass, OptionRom, UefiDriver};
 
 /// Seconds after which iPXE's DHCP client gives up (`docs/firmware-behaviour.md`).
@@ -37,8 +40,7 @@ pub fn of_guest(guest: &Guest) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let mut warn =
         |word, line, words: String| warnings.push(Warning { word, place: (guest.file.clone(), line), words });
-    unselected(guest, &mut warn);
-    one_hard_disk(guest, &mut warn);
+    drives::all(guest, &mut warn);
     first_of_class(guest, &mut warn);
     stale_order(guest, &mut warn);
     without_rom(guest, &mut warn);
@@ -67,6 +69,10 @@ pub fn of_guest(guest: &Guest) -> Vec<Warning> {
                     Some(Board::Virt) => {
                         "no virtio-rng: edk2 since 202405 has no network entry on processors without RNDR; -cpu max has it"
                     }
+                    _ if guest.origin == Origin::Qemu => {
+                        "no virtio-rng: edk2 since 202405 has no network entry on processors without RDRAND; add -device virtio-rng-pci \
+                         (Proxmox: rng0: source=/dev/urandom)"
+                    }
                     _ => {
                         "no virtio-rng: edk2 since 202405 has no network entry on processors without RDRAND; add \
                          <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"
@@ -77,39 +83,6 @@ pub fn of_guest(guest: &Guest) -> Vec<Warning> {
         }
     }
     warnings
-}
-
-fn unselected(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
-    let any_selected = (0..guest.devices.len()).any(|index| guest.is_selected(index));
-    // SeaBIOS has one entry for hard disks, and a selected one takes it
-    let is_bios = guest.firmware.uefi().is_none();
-    let taken = is_bios && (0..guest.devices.len()).any(|index| guest.is_selected(index) && is_hard_disk(guest, index));
-    let nic_first = guest.order().first().is_some_and(|&index| guest.devices[index].device.is_nic());
-    for (index, device) in guest.devices.iter().enumerate() {
-        let is_drive = !device.device.is_nic() && device.source.is_some();
-        let never = taken && is_hard_disk(guest, index);
-        if !any_selected || !is_drive || never || guest.is_selected(index) {
-            continue;
-        }
-        let behind = if nic_first { " behind network boot" } else { "" };
-        let words = match (guest.firmware.uefi().is_some(), guest.boot.strict == Some(true)) {
-            (false, true) => format!(
-                "{} is not selected{behind}: strict=on keeps SeaBIOS from it; a QEMU without strict=on runs it once everything else has failed",
-                device.name
-            ),
-            (false, false) => {
-                format!(
-                    "{} is not selected{behind}, and SeaBIOS runs it all the same once everything else has failed",
-                    device.name
-                )
-            }
-            (true, _) => format!(
-                "{} is not selected{behind}: OVMF does not read strict=on, and from 2025.05 on runs any disk with a loader once all options have failed",
-                device.name
-            ),
-        };
-        warn("unselected-disk", device.line, words);
-    }
 }
 
 /// QEMU writes the firmware's boot order at a reset, and none follows what is plugged in before the first `cont`.
@@ -127,11 +100,6 @@ fn stale_order(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) 
          fw_cfg); type system_reset before cont"
     );
     warn("stale-boot-order", line, words);
-}
-
-fn is_hard_disk(guest: &Guest, index: usize) -> bool {
-    let device = &guest.devices[index].device;
-    !device.is_nic() && !device.optical && !matches!(device.class, DeviceClass::Floppy { .. })
 }
 
 /// A card that is selected and that no program boots from.
@@ -168,6 +136,17 @@ fn not_tried(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
         );
         warn("not-tried-here", device.line, words);
     }
+    for (name, line) in &guest.strangers {
+        let words = format!(
+            "the order names {name}, and the guest has no such device: it is passed over without a word{}",
+            if guest.order().iter().any(|&index| guest.is_selected(index)) {
+                ""
+            } else {
+                ", and nothing else is in the order"
+            }
+        );
+        warn("no-such-device", *line, words);
+    }
     for part in &guest.unapplied {
         warn(
             "not-applied",
@@ -192,23 +171,6 @@ fn namespaces(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
             device.name
         );
         warn("nvme-namespace", device.line, words);
-    }
-}
-
-/// SeaBIOS tries one hard disk.
-fn one_hard_disk(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
-    if guest.firmware.uefi().is_some() {
-        return;
-    }
-    let is_disk = |index: &usize| is_hard_disk(guest, *index) && guest.is_selected(*index);
-    let disks: Vec<usize> = guest.order().into_iter().filter(is_disk).collect();
-    for &index in disks.iter().skip(1) {
-        let (first, device) = (&guest.devices[disks[0]], &guest.devices[index]);
-        let words = format!(
-            "{} is selected behind {}: SeaBIOS tries one hard disk only, and this one never",
-            device.name, first.name
-        );
-        warn("one-hard-disk", device.line, words);
     }
 }
 
@@ -245,22 +207,36 @@ fn secure_boot(guest: &Guest, uefi: &Uefi, warn: &mut impl FnMut(&'static str, u
         let words = "the Secure Boot build is asked for: with keys enrolled it refuses unsigned media, which boots here do not show";
         warn("secure-boot", uefi.line, words.to_owned());
     }
-    if let (Some((variables, line)), None, Origin::Qemu) = (&uefi.variables, &uefi.template, guest.origin) {
+    let is_template = |path: &str| uefi.template.as_deref() == Some(path) || is_installed(path);
+    let own = uefi.variables.as_ref().filter(|(path, _)| !is_template(path));
+    if let (Some((variables, line)), None, Origin::Qemu) = (own, &uefi.template, guest.origin) {
         let words = format!(
             "{variables} holds the boot order that this guest's firmware keeps: nothing here says which template it is copied from, \
              and it has to move with the guest's disks"
         );
         warn("variables-of-one-guest", *line, words);
     }
-    if let (Some((variables, line)), Some(template)) = (&uefi.variables, &uefi.template)
-        && variables == template
-    {
-        warn(
-            "variables-are-the-template",
-            *line,
-            format!("{variables} is the template itself: every guest writes into it"),
+    if let Some((variables, line)) = uefi.variables.as_ref().filter(|(path, _)| is_template(path)) {
+        let words = format!(
+            "{variables} is the template itself: every guest writes its boot order into it, and it must stay as it was installed; \
+             give this guest a copy"
         );
+        warn("variables-are-the-template", *line, words);
     }
+    if let (None, Origin::Qemu) = (&uefi.variables, guest.origin) {
+        let words = "there is no file of UEFI variables: what the guest writes of its boot order is gone once it is off, and an installed \
+                     system is then found by \\EFI\\BOOT\\BOOTX64.EFI alone; add -drive if=pflash,unit=1,format=raw,file= with a copy of \
+                     OVMF_VARS";
+        let line = uefi.code.as_ref().map_or(uefi.line, |(_, line)| *line);
+        warn("no-variables", line, words.to_owned());
+    }
+}
+
+/// Whether a path is one of a package's files, which are not there to be written.
+fn is_installed(path: &str) -> bool {
+    ["/usr/share/", "/usr/lib/", "/nix/store/", "/opt/homebrew/share/", "/opt/homebrew/Cellar/"]
+        .iter()
+        .any(|folder| path.starts_with(folder))
 }
 
 /// What several guests have in common that each should have alone.
@@ -352,10 +328,45 @@ pub fn of_network(network: &GuestNetwork) -> Vec<Warning> {
             warn("no-http-class", line, words);
         }
     }
+    loops(network, &mut warn);
+    if let Err(note) = &network.server.lan {
+        let words = format!(
+            "{}: the boots here do not show what this server does, since every kind of client is given a file of ours; cargo xtask boot \
+             --dhcp FILE runs it on the real daemon",
+            note.what
+        );
+        warn("not-applied", note.line as u32, words);
+    }
     for note in &network.server.warnings {
         warn("boot-server", note.line as u32, note.what.clone());
     }
     warnings
+}
+
+/// Programs that are given to themselves again: they load themselves for ever.
+fn loops(network: &GuestNetwork, warn: &mut impl FnMut(&'static str, u32, String)) {
+    const PROGRAMS: [&str; 6] = [".efi", ".kpxe", ".kkpxe", ".kkkpxe", ".pxe", ".lkrn"];
+    let file = |answer: Option<BootAnswer>| answer.and_then(|answer| answer.file_field.or(answer.option_67));
+    for user_class in network.user_classes() {
+        for architecture in network.architectures() {
+            let again = file(network.offered_to(architecture, Some(&user_class)));
+            let Some(again) = again.filter(|again| file(network.offered(architecture)).as_ref() == Some(again)) else {
+                continue;
+            };
+            let is_program = PROGRAMS.iter().any(|end| again.to_ascii_lowercase().ends_with(end));
+            if !is_program {
+                continue;
+            }
+            let line =
+                network.server.files.iter().find(|known| known.given == again).map_or(0, |known| known.line as u32);
+            let words = format!(
+                "clients of architecture {} that say {user_class} in option 77 are given {again}, as those that do not: where that is the \
+                 program that says so, it loads itself for ever",
+                arch::named(architecture)
+            );
+            warn("loads-itself", line, words);
+        }
+    }
 }
 
 /// Whether a file is a BIOS program by its name, as boot servers name them.
@@ -441,6 +452,59 @@ mod tests {
         assert!(warnings[0].words.contains("for 30 s"), "{}", warnings[0]);
     }
 
+    #[rstest::rstest]
+    #[case::itself_again("dhcp-boot=tag:!ipxe,tag:efi,ipxe.efi", "dhcp-boot=tag:ipxe,tag:bios,menu.ipxe", 1)]
+    #[case::a_script_for_both("dhcp-boot=tag:!ipxe,tag:efi,ipxe.efi", "dhcp-boot=tag:ipxe,menu.ipxe", 0)]
+    fn a_program_that_is_given_to_itself_is_named(#[case] first: &str, #[case] then: &str, #[case] wanted: usize) {
+        let rules = format!(
+            "dhcp-range=10.0.0.5,10.0.0.9,255.255.255.0\ndhcp-match=set:efi,option:client-arch,7\ndhcp-match=set:bios,option:client-arch,0\n\
+             dhcp-userclass=set:ipxe,iPXE\n{first}\n{then}\ndhcp-boot=tag:ipxe,tag:efi,{}\n",
+            if wanted == 1 { "ipxe.efi" } else { "menu.ipxe" }
+        );
+        let warnings = of_network(&network::of_server("a", &rules).unwrap());
+        let named: Vec<&Warning> = warnings.iter().filter(|warning| warning.word == "loads-itself").collect();
+        assert_eq!(named.len(), wanted, "{warnings:?}");
+        assert!(named.iter().all(|warning| warning.words.contains("architecture 7 (UEFI x64 by PXE) that say iPXE")));
+    }
+
+    #[test]
+    fn a_server_that_our_network_cannot_do_is_told() {
+        let network = network::of_server("a", "dhcp-range=192.168.0.0,proxy\npxe-service=x86PC,a,b.0\n").unwrap();
+        assert!(words(&of_network(&network)).contains(&"not-applied"));
+    }
+
+    #[test]
+    fn variables_that_a_package_brings_and_those_that_are_nowhere_are_named() {
+        use crate::guest::qemu;
+        let warned = |variables: &str| {
+            let line = format!("qemu-kvm -drive if=pflash,unit=0,file=/usr/share/OVMF/OVMF_CODE.fd {variables}");
+            of_guest(&qemu::read_text("line", &line, &qemu::Reading::default()).unwrap())
+        };
+        assert!(words(&warned("")).contains(&"no-variables"));
+        let template = warned("-drive if=pflash,unit=1,file=/usr/share/OVMF/OVMF_VARS.fd");
+        assert!(
+            words(&template).contains(&"variables-are-the-template")
+                && !words(&template).contains(&"variables-of-one-guest")
+        );
+        let own = warned("-drive if=pflash,unit=1,file=/nvram/a.fd");
+        assert!(
+            !words(&own).iter().any(|word| ["no-variables", "variables-are-the-template"].contains(word)),
+            "{own:?}"
+        );
+        let xml = "<domain><os><type machine='q35'>hvm</type><loader type='pflash'>/x</loader>\
+                   <nvram>/usr/share/edk2/ovmf/OVMF_VARS.fd</nvram></os><devices/></domain>";
+        assert!(words(&of_guest(&libvirt::read("a", xml, &[]).unwrap())).contains(&"variables-are-the-template"));
+    }
+
+    #[test]
+    fn a_name_in_the_order_that_no_device_has_is_told() {
+        use crate::guest::qemu;
+        let text = "bios: ovmf\nboot: order=ide0\nsata0: local:1\nefidisk0: local:2\n";
+        let warnings = of_guest(&qemu::read_text("100.conf", text, &qemu::Reading::default()).unwrap());
+        let found = warnings.iter().find(|warning| warning.word == "no-such-device").unwrap();
+        assert!(found.place.1 == 2 && found.words.contains("nothing else is in the order"), "{found}");
+    }
+
     #[test]
     fn a_program_for_another_processor_is_named_for_each_architecture_that_is_given_it() {
         let rule = |arch: u16, file: &str| {
@@ -518,16 +582,5 @@ mod tests {
             words(&of_guest(&guest)).contains(&"nvme-namespace")
         };
         assert!(warned(",bootindex=1") && !warned(""));
-    }
-
-    #[test]
-    fn a_second_selected_disk_is_never_tried_by_seabios() {
-        let disk = |name: &str, order: u8| {
-            format!("<disk><source file='a'/><target dev='{name}'/><boot order='{order}'/></disk>")
-        };
-        let disks = disk("vda", 1) + &disk("vdb", 2);
-        let xml = format!("<domain><os><type>hvm</type></os><devices>{disks}</devices></domain>");
-        let warnings = of_guest(&libvirt::read("a", &xml, &[]).unwrap());
-        assert_eq!(words(&warnings), ["one-hard-disk", "reboot-timeout"]);
     }
 }

@@ -1,6 +1,7 @@
 //! Disks and interfaces of a domain as devices of a machine.
 
 use super::super::plain::plain_device;
+use super::super::sectors;
 use super::super::{GuestDevice, GuestError};
 use super::address::Address;
 use super::controller::{Kind as ControllerKind, ScsiModel};
@@ -35,13 +36,19 @@ pub(super) fn of_disk(
     if let Some((place, slot, function)) = places.of_owner(&owner) {
         (device.place, device.slot, device.function) = (place, slot, function);
     }
+    if disk.kind == Kind::Disk {
+        let [logical, physical] = disk.block_sizes.each_ref().map(|size| size.as_deref());
+        device.block_size = sectors::of(&device.class, logical, physical)
+            .map_err(|what| refusal(disk, &what, "take <blockio> out, or give it logical_block_size='512'"))?;
+    }
     let word = match disk.bus {
         _ if optical => " CD",
         Bus::Fdc | Bus::Virtio => "",
         _ => " disk",
     };
     let (name, line, source) = (disk.name.clone(), disk.line, disk.source.clone());
-    Ok(GuestDevice { name, line, device, kind: kind + word, source, network: None, own_rom: false })
+    let kind = kind + word + &sectors::words(device.block_size);
+    Ok(GuestDevice { name, line, device, kind, source, network: None, own_rom: false })
 }
 
 /// Class, whose PCI function it is behind, and what it is in words.

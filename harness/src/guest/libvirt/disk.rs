@@ -19,6 +19,8 @@ pub(super) struct Disk {
     pub source: Option<String>,
     /// `usb-storage` or `usb-bot`, where one is named.
     pub model: Option<String>,
+    /// `<blockio>`: the sizes of what an address counts and of what is written at once.
+    pub block_sizes: [Option<String>; 2],
     /// What libvirt calls it, where that is written.
     pub alias: Option<String>,
     pub line: u32,
@@ -121,6 +123,12 @@ pub(super) fn read(element: Element<'_, '_>, notes: &mut Notes) -> Result<Option
         let what = format!("a {} cannot be on bus '{word}'", element.attribute("device").unwrap_or("disk"));
         return Err(element.error(what, "a floppy is on fdc, and nothing else is"));
     }
+    let address = Address::of(element)?;
+    if !fits(bus, address) {
+        let kind = element.child("address").and_then(|address| address.attribute("type")).unwrap_or_default();
+        let what = format!("{name}: an address of type '{kind}' for a disk on bus '{word}' (libvirt refuses that)");
+        return Err(element.error(what, "take <address> out: libvirt gives the disk one"));
+    }
     if let Some(boot) = element.child("boot")
         && boot.attribute("loadparm").is_some()
     {
@@ -132,13 +140,28 @@ pub(super) fn read(element: Element<'_, '_>, notes: &mut Notes) -> Result<Option
         kind,
         index,
         boot: boot_order(element)?,
-        address: Address::of(element)?,
+        address,
         source: source(element),
         model: element.attribute("model").map(str::to_owned),
+        block_sizes: ["logical_block_size", "physical_block_size"].map(|name| {
+            let blockio = element.child("blockio");
+            blockio.and_then(|blockio| blockio.attribute(name)).map(str::to_owned)
+        }),
         alias: alias(element),
         line: element.line(),
         error: element.error("", ""),
     }))
+}
+
+/// Whether a disk on a bus may have this address (`virDomainDiskAddressDiskBusCompatibility` in libvirt's
+/// `src/conf/domain_validate.c`).
+fn fits(bus: Bus, address: Option<Address>) -> bool {
+    match (bus, address) {
+        (_, None) | (Bus::Nvme, _) => true,
+        (Bus::Virtio, Some(address)) => matches!(address, Address::Pci { .. }),
+        (Bus::Usb, Some(address)) => matches!(address, Address::Usb { .. }),
+        (Bus::Ide | Bus::Scsi | Bus::Sata | Bus::Fdc, Some(address)) => matches!(address, Address::Drive { .. }),
+    }
 }
 
 /// What is in it: a path, a device, a volume or a URL.

@@ -192,6 +192,7 @@ impl Reader {
             by_class,
             untried: self.untried,
             unapplied: self.unapplied,
+            strangers: Vec::new(),
             notes: self.notes,
         })
     }

@@ -38,6 +38,23 @@ fn the_machine_is_libvirts_in_all_that_matters_to_a_boot(
     assert_eq!(differences(&domain(xml), &line(recorded, &data(recorded))), known);
 }
 
+#[test]
+fn a_disk_has_the_sectors_that_its_blockio_gives_it_and_a_cd_its_own() {
+    let disk = |kind: &str, target: &str| {
+        format!(
+            "<disk device='{kind}'><source file='a'/><target dev='{target}'/>\
+             <blockio logical_block_size='4096' physical_block_size='4096'/></disk>"
+        )
+    };
+    let devices = disk("disk", "vda") + &disk("cdrom", "sda");
+    let guest =
+        read("a", &format!("<domain><os><type>hvm</type></os><devices>{devices}</devices></domain>"), &[]).unwrap();
+    let sizes: Vec<_> = guest.devices.iter().map(|device| device.device.block_size.map(|size| size.logical)).collect();
+    assert_eq!(sizes, [Some(4096), None]);
+    assert!(guest.devices[0].kind.ends_with("with sectors of 4096 bytes"), "{}", guest.devices[0].kind);
+    Layout::of(&guest.machine().unwrap()).unwrap();
+}
+
 /// Our own command line, read back, is the guest's: nothing is lost on the way into a machine.
 #[rstest]
 #[case("d1.xml")]
@@ -174,6 +191,18 @@ fn namespaces_hang_off_the_nvme_controller_that_their_target_names() {
 #[case::a_strange_boot_dev("<domain><os><type>hvm</type>\n<boot dev='disk'/></os></domain>", "dev='disk'", 2, 7)]
 #[case::a_floppy_on_ide(&with_disk("<disk device='floppy'><target dev='fda' bus='ide'/></disk>"), "cannot be on bus 'ide'", 4, 1)]
 #[case::a_slot_too_far(&with_disk("<disk><target dev='vda'/><address type='pci' slot='0x20'/></disk>"), "no PCI function is at slot 32", 4, 26)]
+#[case::an_address_of_another_bus(
+    &with_disk("<disk><target dev='hdc' bus='virtio'/><address type='drive' controller='0' bus='0' target='0' unit='2'/></disk>"),
+    "hdc: an address of type 'drive' for a disk on bus 'virtio'",
+    4,
+    1
+)]
+#[case::large_sectors_on_sata(
+    &with_disk("<disk><blockio logical_block_size='4096'/><target dev='sda' bus='sata'/></disk>"),
+    "a disk of IDE or SATA has sectors of 512 bytes",
+    4,
+    1
+)]
 #[case::a_timeout_too_long(
     "<domain><os><type>hvm</type><bios rebootTimeout='65536'/></os></domain>",
     "rebootTimeout='65536'",

@@ -1,59 +1,11 @@
 //! The command lines of QEMU in a text: a shell's script, what `ps` prints, a log of libvirt with all starts of a guest.
 
-use super::known;
+use super::others::{other, refuse_others};
 use super::shell::{Rules, Simple, Word, commands};
 use super::words::split;
+use super::{known, lists, proxmox};
 use crate::guest::{At, GuestError};
 
-/// Programs that make or start guests and are not QEMU, and what gives QEMU's own line or libvirt's XML.
-const OTHERS: [(&str, &str); 4] = [
-    (
-        "virt-install",
-        "add --print-xml --dry-run and give what it prints; of an installation it prints two domains, --print-xml 1 and --print-xml 2",
-    ),
-    ("virt-clone", "add --print-xml and give what it prints"),
-    ("virsh", "give what virsh dumpxml NAME prints"),
-    ("qm", "give what qm showcmd ID --pretty prints"),
-];
-/// Keys of a guest's file of Proxmox, without the numbers behind some.
-const KEYS_OF_PROXMOX: [&str; 36] = [
-    "agent",
-    "args",
-    "audio",
-    "balloon",
-    "bios",
-    "boot",
-    "bootdisk",
-    "cores",
-    "cpu",
-    "description",
-    "efidisk",
-    "hostpci",
-    "hotplug",
-    "ide",
-    "kvm",
-    "lock",
-    "machine",
-    "memory",
-    "meta",
-    "name",
-    "net",
-    "numa",
-    "onboot",
-    "ostype",
-    "rng",
-    "sata",
-    "scsi",
-    "scsihw",
-    "serial",
-    "smbios",
-    "sockets",
-    "tablet",
-    "usb",
-    "vga",
-    "virtio",
-    "vmgenid",
-];
 /// How many lines are named where there are more.
 const NAMED: usize = 8;
 
@@ -79,12 +31,21 @@ pub(super) struct CommandLine {
     pub taken: Option<(u32, String)>,
     /// What follows and is left out, with its line.
     pub left: Option<(u32, String)>,
+    /// Names in the order of devices that there are not, with their line.
+    pub strangers: Vec<(String, u32)>,
 }
 
 impl CommandLine {
     /// Words that are split already.
     pub fn of_words(words: &[Word]) -> CommandLine {
-        CommandLine { words: words.to_vec(), is_part: false, quotes: Quotes::Kept, taken: None, left: None }
+        CommandLine {
+            words: words.to_vec(),
+            is_part: false,
+            quotes: Quotes::Kept,
+            taken: None,
+            left: None,
+            strangers: Vec::new(),
+        }
     }
 }
 
@@ -108,18 +69,30 @@ struct Candidate {
     left: Option<(u32, String)>,
 }
 
+impl Candidate {
+    fn of_list(list: lists::List) -> Candidate {
+        let line = list.words.first().map_or(1, |word| word.at.line);
+        let simple = Simple { words: list.words, last_line: list.last_line, ..Simple::default() };
+        Candidate { simple, is_sure: true, line, left: None }
+    }
+}
+
 /// The command line of a text: the last of several, or that on the line that is asked for.
 ///
 /// # Errors
 ///
 /// [`GuestError`]: none, none on that line, one with a quote that has no end, or a description that another program reads.
 pub(super) fn of_text(file: &str, text: &str, line: Option<u32>) -> Result<CommandLine, GuestError> {
-    refuse_proxmox(file, text)?;
+    if let Some(line) = proxmox::command(file, text) {
+        return line;
+    }
     let sure = |comments| {
         let found = candidates(file, text, Rules { comments, strict: false });
         found.into_iter().filter(|candidate| candidate.is_sure).collect::<Vec<_>>()
     };
     let mut found = sure(true);
+    found.extend(lists::of_text(text).into_iter().map(Candidate::of_list));
+    found.sort_by_key(|candidate| candidate.line);
     if found.is_empty() {
         // `# qemu-system-x86_64 ...`: what the superuser typed
         found = sure(false);
@@ -184,7 +157,7 @@ fn choose(file: &str, found: Vec<Candidate>, line: Option<u32>) -> Result<Comman
     });
     let Simple { words, is_plain, .. } = chosen.simple;
     let quotes = if is_plain { Quotes::Lost } else { Quotes::Written };
-    Ok(CommandLine { words, is_part: false, quotes, taken, left: chosen.left })
+    Ok(CommandLine { words, is_part: false, quotes, taken, left: chosen.left, strangers: Vec::new() })
 }
 
 /// Every command with a QEMU in it, in order.
@@ -264,55 +237,6 @@ pub(super) fn program(words: &[Word]) -> Option<usize> {
     found.or_else(|| places().next_back())
 }
 
-/// The program of another's that a command starts, and what to do instead.
-fn other(words: &[Word]) -> Option<(&Word, &'static str)> {
-    // behind `sudo` at most: further on such a word is a name
-    let first = words.iter().filter(|word| word.text != "sudo").take(1);
-    let anywhere = words.iter().filter(|word| known::base_name(&word.text) == "virt-install");
-    let named = |word: &&Word| OTHERS.iter().any(|(name, _)| *name == known::base_name(&word.text));
-    let word = first.chain(anywhere).find(named)?;
-    let (_, fix) = OTHERS.iter().find(|(name, _)| *name == known::base_name(&word.text))?;
-    Some((word, *fix))
-}
-
-fn refuse_others(file: &str, text: &str) -> Result<(), GuestError> {
-    let simples = commands(file, text, Rules { comments: true, strict: false });
-    match simples.iter().find_map(|simple| other(&simple.words)) {
-        None => Ok(()),
-        Some((word, fix)) => Err(GuestError {
-            what: format!("this is a command of {}, and no command line of QEMU", known::base_name(&word.text)),
-            file: file.to_owned(),
-            at: word.at,
-            fix: fix.to_owned(),
-        }),
-    }
-}
-
-/// Refuses a guest's file of Proxmox: `key: value` on every line.
-fn refuse_proxmox(file: &str, text: &str) -> Result<(), GuestError> {
-    let is_key = |line: &str| {
-        let key = line.split_once(": ").or_else(|| line.split_once(':').filter(|(_, value)| value.is_empty()));
-        key.is_some_and(|(key, _)| KEYS_OF_PROXMOX.contains(&key.trim_end_matches(|c: char| c.is_ascii_digit())))
-    };
-    let is_other = |line: &str| {
-        let key = line.split_once(": ").map(|(key, _)| key);
-        key.is_some_and(|key| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
-    };
-    let bare = |line: &&str| !line.is_empty() && !line.starts_with(['#', '[']);
-    let lines = || text.lines().map(str::trim).filter(bare);
-    let keys = lines().filter(|line| is_key(line)).count();
-    if keys < 2 || !lines().all(|line| is_key(line) || is_other(line)) {
-        return Ok(());
-    }
-    let line = text.lines().zip(1..).find(|(line, _)| is_key(line.trim())).map_or(1, |(_, number)| number);
-    Err(GuestError {
-        what: "this is a guest's file of Proxmox, and no command line of QEMU".to_owned(),
-        file: file.to_owned(),
-        at: At { line, column: 1 },
-        fix: "give what qm showcmd ID --pretty prints, with the ID that the file is named after".to_owned(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -385,12 +309,11 @@ mod tests {
     #[rstest::rstest]
     #[case::virt_install("virt-install --virt-type kvm --name demo --disk size=10", "virt-install", "--print-xml")]
     #[case::by_sudo("sudo virt-install \\\n --name kvm \\\n --pxe", "virt-install", "--print-xml")]
-    #[case::proxmox("#web\nboot: order=scsi0\nide2: none,media=cdrom\nmemory: 2048\n", "file of Proxmox", "qm showcmd")]
-    #[case::older_proxmox(
-        "bootdisk: virtio0\nargs: -device nvme,drive=x -kvm\nvirtio0: local:1\n",
-        "Proxmox",
-        "qm showcmd"
-    )]
+    #[case::kubevirt("apiVersion: kubevirt.io/v1\nkind: VirtualMachine\n", "manifest of KubeVirt", "virsh dumpxml")]
+    #[case::nova("| OS-EXT-SRV-ATTR:instance_name | instance-00000012 |\n", "nova", "virsh dumpxml")]
+    #[case::a_vagrantfile("Vagrant.configure(\"2\") do |config|\nend\n", "Vagrantfile", "virsh dumpxml")]
+    #[case::terraform("resource \"libvirt_domain\" \"a\" {\n}\n", "Terraform", "virsh dumpxml")]
+    #[case::packer("source \"qemu\" \"a\" {\n}\n", "template of Packer", "PACKER_LOG=1")]
     #[case::qm("qm start 100", "a command of qm", "qm showcmd")]
     #[case::virsh("virsh start qemu", "a command of virsh", "virsh dumpxml")]
     #[case::a_sentence(

@@ -1,10 +1,40 @@
 //! `-readconfig`: a file of options, `[group "id"]` and `key = "value"` (`qemu_config_foreach` in QEMU's `util/qemu-config.c`).
 
 use super::Reader;
-use super::known::base_name;
+use super::known::{self, base_name};
 use super::options::Parts;
 use super::words::Word;
 use crate::guest::{At, GuestError};
+
+/// Groups of which firmware sees nothing, beside the options of the same name.
+const UNSEEN: [&str; 3] = ["memory", "smp-opts", "spice"];
+/// Groups that say what a text is.
+const NAMES: [&str; 12] = [
+    "machine",
+    "device",
+    "drive",
+    "netdev",
+    "global",
+    "boot-opts",
+    "chardev",
+    "object",
+    "memory",
+    "smp-opts",
+    "mon",
+    "name",
+];
+
+/// Whether a text is such a file: it begins with a group.
+pub(super) fn is_file(text: &str) -> bool {
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
+    let header = first.and_then(|line| line.strip_prefix('[')?.strip_suffix(']'));
+    header.is_some_and(|header| NAMES.contains(&header.split_whitespace().next().unwrap_or_default()))
+}
+
+/// The words by which a file is read that was given itself.
+pub(super) fn words(file: &str) -> [Word; 2] {
+    ["-readconfig", file].map(|text| Word { text: text.to_owned(), at: At { line: 1, column: 1 } })
+}
 
 /// A group of the file with its line.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,8 +58,13 @@ impl Reader<'_> {
                 format!("-readconfig {path}: the file cannot be read here, and without it the devices are not known");
             return Err(self.error(value, what, "put the file at that path, or beside the text by its name"));
         };
-        self.notes.took(value.at.line, format!("-readconfig {path}"));
+        let is_given = path == self.file;
+        if !is_given {
+            self.notes.took(value.at.line, format!("-readconfig {path}"));
+        }
         for group in groups(path, &text)? {
+            let at = if is_given { At { line: group.line, column: 1 } } else { value.at };
+            let value = &Word { text: value.text.clone(), at };
             let implied = match group.name.as_str() {
                 "device" => "driver",
                 "drive" => "file",
@@ -49,6 +84,7 @@ impl Reader<'_> {
                     let text = format!("{}.{}={}", named("driver"), named("property"), named("value"));
                     self.global(&Word { text, at: value.at })?;
                 }
+                other if known::is_unseen(other) || UNSEEN.contains(&other) => {}
                 other => self.notes.ignored(value.at.line, format!("{path} line {}: [{other}]", group.line)),
             }
         }

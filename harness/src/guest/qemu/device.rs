@@ -7,6 +7,7 @@ use super::options::{Parts, rank, small};
 use super::properties::rom;
 use super::words::Word;
 use crate::guest::plain::plain_device;
+use crate::guest::sectors;
 use crate::guest::{GuestDevice, GuestError, Plug, Untried};
 use crate::machine::{Board, DeviceClass, Nic, NicModel, UsbController};
 
@@ -56,6 +57,12 @@ impl Reader<'_> {
         };
         let mut device = plain_device(class, optical, bootindex);
         (device.place, device.slot, device.function) = at;
+        if !device.optical && !matches!(device.class, DeviceClass::Floppy { .. }) {
+            device.block_size =
+                sectors::of(&device.class, parts.get("logical_block_size"), parts.get("physical_block_size"))
+                    .map_err(|what| self.error(word, what, "give logical_block_size=512, or none"))?;
+        }
+        let kind = kind + &sectors::words(device.block_size);
         let source = match parts.get("drive") {
             None => None,
             Some(drive) => match self.drives.file_of(drive) {

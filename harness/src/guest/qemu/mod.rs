@@ -11,10 +11,13 @@ mod device;
 mod drives;
 mod free;
 mod known;
+mod lists;
 mod machine;
 mod options;
+mod others;
 mod properties;
 mod property;
+mod proxmox;
 mod shell;
 mod short;
 mod short_drive;
@@ -57,13 +60,19 @@ impl Default for Reading<'_> {
     }
 }
 
-/// Reads the command line in a text: a shell's script, lines of `ps`, a log of libvirt. Of several the last one is taken, or that
-/// on the line that is asked for, which is noted. What stands around it is left out; options alone will do.
+/// Reads the command line in a text: a shell's script, lines of `ps`, a log of libvirt or Packer. Of several the last one is taken,
+/// or that on the line that is asked for, which is noted. What stands around it is left out; options alone will do, in a file of
+/// `-readconfig` too. A guest's file of Proxmox is read as the line that it makes of it.
 ///
 /// # Errors
 ///
 /// As [`read`], for a text without a command line, and for a file of `-readconfig` that is not there.
 pub fn read_text(file: &str, text: &str, reading: &Reading<'_>) -> Result<Guest, GuestError> {
+    if config::is_file(text) {
+        let itself = |path: &str| if path == file { Some(text.to_owned()) } else { (reading.opened)(path) };
+        let line = CommandLine { is_part: true, ..CommandLine::of_words(&config::words(file)) };
+        return Reader::new(file, &itself).guest(line, reading.typed);
+    }
     let line = commands::of_text(file, text, reading.line)?;
     Reader::new(file, reading.opened).guest(line, reading.typed)
 }
@@ -107,6 +116,7 @@ struct Reader<'a> {
     globals: Vec<Global>,
     untried: Vec<Untried>,
     unapplied: Vec<Unapplied>,
+    strangers: Vec<(String, u32)>,
     notes: Notes,
 }
 
@@ -137,6 +147,7 @@ impl<'a> Reader<'a> {
             globals: Vec::new(),
             untried: Vec::new(),
             unapplied: Vec::new(),
+            strangers: Vec::new(),
             notes: Notes::default(),
         }
     }
@@ -150,6 +161,7 @@ impl<'a> Reader<'a> {
         if let Some((number, words)) = &line.taken {
             self.notes.took(*number, words.clone());
         }
+        self.strangers = line.strangers;
         let program = commands::program(&line.words).filter(|_| !line.is_part);
         let first = match program {
             Some(at) => {
@@ -341,6 +353,7 @@ impl<'a> Reader<'a> {
             by_class: None,
             untried: self.untried,
             unapplied: self.unapplied,
+            strangers: self.strangers,
             notes: self.notes,
         })
     }

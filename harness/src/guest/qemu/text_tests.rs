@@ -231,3 +231,52 @@ fn numbers_at_the_edges_are_an_answer_or_an_error(#[case] words: &str) {
         crate::guest::variants::reboot_disk(&guest);
     }
 }
+
+#[test]
+fn a_file_of_readconfig_alone_is_a_guest_by_itself() {
+    let text = "# Machine\n[machine]\ntype = \"q35\"\n\n[device \"qemu_scsi\"]\ndriver = \"virtio-scsi-pci\"\n\n\
+                [drive \"root\"]\nfile = \"/dev/zvol/v\"\nif = \"none\"\n\n[device \"dev-root\"]\ndriver = \"scsi-hd\"\n\
+                bus = \"qemu_scsi.0\"\ndrive = \"root\"\nbootindex = \"1\"\n\n[chardev \"c\"]\nbackend = \"socket\"\n";
+    let guest = guest(text);
+    assert_eq!(ranks(&guest), [("dev-root", Some(1))]);
+    assert_eq!((guest.board, guest.devices[0].line), (Some(Board::Q35), 11));
+    assert!(!has_note(&guest, "[chardev]"), "{:?}", guest.notes);
+}
+
+#[test]
+fn packers_log_is_read_to_the_list_that_it_starts_qemu_with() {
+    let log = "Executing /usr/bin/qemu-img: []string{\"create\", \"-f\", \"qcow2\", \"a\"}\n\
+               ui: Executing /usr/libexec/qemu-kvm: []string{\"-boot\", \"once=d\", \"-drive\", \"file=a,if=virtio\", \"-netdev\", \
+               \"user,id=u\", \"-device\", \"virtio-net,netdev=u,bootindex=3\"}\n";
+    let guest = guest(log);
+    assert_eq!(guest.devices.iter().filter(|device| device.device.bootindex.is_some()).count(), 1);
+    assert_eq!(guest.line, 2);
+}
+
+#[test]
+fn sectors_of_a_line_are_taken_over() {
+    let of = |device: &str| guest(&format!("kvm -nodefaults -drive if=none,id=d,file=a -device {device}"));
+    let size = |guest: &Guest| guest.devices[0].device.block_size.map(|size| (size.logical, size.physical));
+    assert_eq!(
+        size(&of("virtio-blk-pci,drive=d,logical_block_size=4096,physical_block_size=4096")),
+        Some((4096, 4096))
+    );
+    assert_eq!(size(&of("virtio-blk-pci,drive=d,physical_block_size=4k")), Some((512, 4096)));
+    assert_eq!(size(&of("virtio-blk-pci,drive=d")), None);
+    let line = "kvm -nodefaults -drive if=none,id=d,file=a -device ide-hd,drive=d,logical_block_size=4096";
+    assert!(refusal(line).contains("QEMU refuses that"));
+}
+
+#[test]
+fn a_guests_file_of_proxmox_is_a_machine() {
+    let guest = guest(
+        "bios: ovmf\nboot: order=scsi0;ide2;net0\ncpu: x86-64-v2-AES\nefidisk0: local-lvm:vm-107-disk-0,efitype=4m,size=4M\n\
+         ide2: none,media=cdrom\nmachine: q35\nname: haos-test\nnet0: virtio=BC:24:11:30:8A:77,bridge=vmbr0,firewall=1\n\
+         scsi0: local-lvm:vm-107-disk-1,iothread=1,size=32G\nscsihw: virtio-scsi-single\nusb0: host=1370:0321\n",
+    );
+    let mut found = ranks(&guest);
+    found.sort_by_key(|(_, rank)| *rank);
+    assert_eq!(found, [("scsi0", Some(100)), ("ide2", Some(101)), ("nic0", Some(102))]);
+    assert_eq!((guest.name.as_str(), guest.devices[0].source.is_some()), ("haos-test", false));
+    assert!(has_note(&guest, "a guest's file of Proxmox"));
+}
