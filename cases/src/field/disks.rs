@@ -1,7 +1,7 @@
 //! Disks of one size, disks larger than a number, sectors of 4096 bytes, and ISO images that are given as disks.
 
 use bootwright::case::Case;
-use bootwright::machine::{Board, DeviceClass, DiskClass, Firmware, Machine, Medium, UsbController};
+use bootwright::machine::{Board, DeviceClass, DiskClass, Firmware, Machine, Medium, ScsiAdapter, UsbController};
 use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Expectation, failed, failed_entry, recovered};
 use bootwright_images::After;
@@ -20,7 +20,7 @@ pub fn cases() -> Vec<Case> {
         cases.extend([same_size_of_two_classes(board), modulo(board), iso_as_disk(board), sectors_of_4096(board)]);
         cases.extend([iso_as_usb_disk(board), of_3000_gib(board)]);
     }
-    cases.extend([same_size_of_ovmf(), iso_as_disk_of_ovmf(), unlisted_that_reboots()]);
+    cases.extend([same_size_of_ovmf(), iso_as_disk_of_ovmf(), unlisted_that_reboots(), listed_without_driver()]);
     cases
 }
 
@@ -178,6 +178,22 @@ fn unlisted_that_reboots() -> Case {
         .expect(Expectation::nothing_boots([failed("listed")]).without_trying("unlisted"))
         .expect_where(Behaviour::RecoversUnlistedDisks, again)
         .control(machine(Medium::bootable("listed")))
+}
+
+/// The one disk that is listed hangs off an LSI adapter, which libvirt gives to `bus='scsi'` where no controller is named, and for which
+/// OVMF has no driver: its line matches nothing, and a disk that nobody listed runs, whatever strict says.
+///
+/// <https://github.com/vagrant-libvirt/vagrant-libvirt/issues/1723>
+fn listed_without_driver() -> Case {
+    let machine = |other: Medium| {
+        let lsi = DeviceClass::Scsi { adapter: ScsiAdapter::Lsi53c895a, hba: 0, target: 0, lun: 0 };
+        let machine = Machine::q35(Firmware::Ovmf).strict(true).disk(lsi, Medium::bootable("listed")).bootindex(1);
+        machine.virtio_blk(other)
+    };
+    case(Firmware::Ovmf, Board::Q35, "listed-without-a-driver")
+        .machine(machine(Medium::bootable("unlisted")))
+        .expect(Expectation::boots("unlisted").without_trying("listed").without_views())
+        .control(machine(Medium::blank("unlisted")))
 }
 
 /// OVMF finds the loader in an ISO image that is given as a disk.
