@@ -72,6 +72,7 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
             let sectors = spec.size(spec.sectors.unwrap_or(BLANK_SECTORS), sector_bytes)?;
             return Ok(Image::zero(sectors * sector_bytes));
         }
+        Content::BootMap { .. } => return Err(ImageError::of_boot_map()),
         Content::ElTorito { .. } => {
             return Err(ImageError::impossible(
                 "an El Torito boot catalogue on a hard disk",

@@ -89,4 +89,13 @@ impl ImageError {
     pub(crate) fn impossible(wanted: impl Into<String>, why: &'static str, fix: &'static str) -> Self {
         Self::Impossible { wanted: wanted.into(), why, fix }
     }
+
+    /// What only machines of z/Architecture load from.
+    pub(crate) fn of_boot_map() -> Self {
+        Self::impossible(
+            "a boot map of z/Architecture for BIOS and UEFI",
+            "no such firmware reads one",
+            "use a machine with s390-ccw, or Content::Bootable",
+        )
+    }
 }

@@ -21,6 +21,7 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
                 "use MediumKind::Disk",
             ));
         }
+        Content::BootMap { .. } => return Err(ImageError::of_boot_map()),
         Content::ElTorito { .. } | Content::Isohybrid { .. } | Content::Iso9660Loader { .. } => {
             return Err(ImageError::impossible(
                 "an ISO 9660 image on a floppy",

@@ -59,6 +59,7 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
                 "use MediumKind::Disk",
             ));
         }
+        Content::BootMap { .. } => return Err(ImageError::of_boot_map()),
         Content::Distant { .. } => {
             return Err(ImageError::impossible(
                 "a distant program on an optical medium",
@@ -224,6 +225,10 @@ pub(crate) struct BootEntries<'a> {
     pub(crate) bios: Option<&'a [u8]>,
     /// A FAT volume for UEFI.
     pub(crate) uefi: Option<&'a [u8]>,
+    /// An image for z/Architecture, loaded to address 0; it begins with a PSW.
+    pub(crate) ipl: Option<&'a [u8]>,
+    /// The boot catalogue lacks its key bytes, without which firmware takes it for none.
+    pub(crate) unkeyed: bool,
     /// Code of an MBR that reads the BIOS program from a hard disk, as Syslinux' isohdpfx.bin does.
     pub(crate) mbr: Option<&'a [u8]>,
 }
@@ -243,6 +248,13 @@ pub(crate) fn of_files(list: &[(String, &[u8])], boot: &BootEntries<'_>, nonce: 
         entries.push(Entry { platform: PLATFORM_BIOS, block: block as u32, sectors: LOAD_SECTORS });
         parts.push((block, with_boot_information(program, block as u32).into()));
         hybrid = boot.mbr.map(|code| (code, block));
+    }
+    if let Some(program) = boot.ipl {
+        let block = files.add("IPL.IMG;1", program.len() as u64);
+        // whole blocks: firmware counts them in sectors of 512 bytes
+        let sectors = (program.len() as u64).div_ceil(BLOCK) as u16 * 4;
+        entries.push(Entry { platform: PLATFORM_BIOS, block: block as u32, sectors });
+        parts.push((block, program.into()));
     }
     if let Some(volume) = boot.uefi {
         let block = files.add("EFI.IMG;1", volume.len() as u64);
@@ -283,7 +295,7 @@ pub(crate) fn of_files(list: &[(String, &[u8])], boot: &BootEntries<'_>, nonce: 
             return Err(ImageError::TooLarge { what, value: length, limit: BLOCK });
         }
     }
-    put_volume(&mut image, volume_size(blocks)?, &folders, catalogue(&entries, true));
+    put_volume(&mut image, volume_size(blocks)?, &folders, catalogue(&entries, !boot.unkeyed));
     for (block, bytes) in parts {
         image.put(block * BLOCK, bytes);
     }

@@ -59,6 +59,7 @@ pub mod authenticode;
 mod catalogue;
 mod cpio;
 mod disk;
+mod eckd;
 mod efi_loongarch64;
 mod error;
 mod esp;
@@ -89,7 +90,8 @@ pub use error::ImageError;
 pub use esp::{EspPlace, PartitionSignature};
 pub use image::{Extent, Image};
 pub use spec::{
-    After, BadLoader, Boots, Content, EfiMachine, FatType, MediumKind, MediumSpec, Nonce, PartitionTable, Reads,
+    After, BadLoader, BootMapLayout, Boots, Content, EfiMachine, FatType, MediumKind, MediumSpec, Nonce,
+    PartitionTable, Reads,
 };
 pub use target::Target;
 

@@ -1,4 +1,4 @@
-//! Hard disks for Open Firmware on PowerPC: an MBR with a PReP boot partition that holds the program.
+//! Hard disks for Open Firmware on PowerPC: an MBR with a PReP boot partition that holds the program; and ISO images.
 //!
 //! | sector | what |
 //! |---|---|
@@ -7,7 +7,11 @@
 //!
 //! SLOF loads the first partition of that type (`load-from-dos-boot-partition` in its `slof/fs/packages/disk-label.fs`) and runs what it
 //! knows: a script that begins with `\ `, or an ELF file.
+//!
+//! An ISO image has the program as a file that `\ppc\bootinfo.txt` names (CHRP System Binding to IEEE 1275, "bootinfo.txt";
+//! `load-chrp-boot-file` there).
 
+use crate::iso::{self, BootEntries};
 use crate::{After, BadLoader, Content, Image, ImageError, MediumKind, MediumSpec, Nonce, forth, mbr};
 
 /// A PReP boot partition.
@@ -22,11 +26,17 @@ const COUNT: u64 = 16;
 /// The smallest disk, in sectors.
 const LEAST_SECTORS: u64 = 4096;
 
-/// Builds the disk that `spec` describes, for machines whose firmware is Open Firmware on PowerPC.
+/// What tells an ISO image's program, and where it is.
+const BOOT_INFO: &str = "PPC/BOOTINFO.TXT";
+const BOOT_SCRIPT: &[u8] = b"<chrp-boot>\n<boot-script>boot &device;:,\\boot.fs</boot-script>\n</chrp-boot>\n";
+const PROGRAM: &str = "BOOT.FS";
+
+/// Builds the disk or ISO image that `spec` describes, for machines whose firmware is Open Firmware on PowerPC.
 ///
 /// * [`Content::NoSignature`] has all of it but the MBR's signature.
 /// * [`Content::BadLoader`]: `Empty` is a partition of no sectors, `Text` one that holds text, `Headers` one that holds the first 16 bytes
 ///   of an ELF file, `Truncated` one behind the end of the disk, `OtherMachine` an ELF file for x86-64.
+/// * An ISO image with [`Content::NoSignature`] lacks `bootinfo.txt`, one with a bad loader has that file in the program's place.
 ///
 /// ```
 /// use bootwright_images::{Content, MediumKind, MediumSpec, Nonce, prep};
@@ -41,12 +51,16 @@ const LEAST_SECTORS: u64 = 4096;
 /// [`ImageError`] names what cannot be built and what to ask for instead.
 pub fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError> {
     spec.check_name()?;
-    if spec.kind != MediumKind::Disk {
-        return Err(ImageError::impossible(
-            format!("a medium for ppc64 as {:?}", spec.kind),
-            "only hard disks with sectors of 512 bytes are made for it",
-            "use MediumKind::Disk",
-        ));
+    match spec.kind {
+        MediumKind::Disk => {}
+        MediumKind::Cdrom => return optical(spec, nonce),
+        _ => {
+            return Err(ImageError::impossible(
+                format!("a medium for ppc64 as {:?}", spec.kind),
+                "only hard disks with sectors of 512 bytes and ISO images are made for it",
+                "use MediumKind::Disk or Cdrom",
+            ));
+        }
     }
     let sectors = spec.size(LEAST_SECTORS, SECTOR_BYTES)?;
     let mut image = Image::zero(sectors * SECTOR_BYTES);
@@ -73,6 +87,30 @@ pub fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError> {
     Ok(image)
 }
 
+fn optical(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError> {
+    let (after, bad, named) = match spec.content {
+        Content::Blank => return Ok(Image::zero(spec.size(LEAST_SECTORS, 2048)? * 2048)),
+        Content::Bootable { after, .. } => (after, None, true),
+        Content::NoSignature => (After::Exit, None, false),
+        Content::BadLoader(bad @ (BadLoader::Text | BadLoader::Headers | BadLoader::OtherMachine)) => {
+            (After::Exit, Some(bad), true)
+        }
+        ref other => {
+            return Err(ImageError::impossible(
+                format!("{other:?} for ppc64 on an optical medium"),
+                "it is made for BIOS, UEFI or hard disks",
+                "use Content::Bootable, Blank, NoSignature or BadLoader Text, Headers or OtherMachine",
+            ));
+        }
+    };
+    let (program, _) = program(spec, nonce, after, bad)?;
+    let mut files: Vec<(String, &[u8])> = vec![(PROGRAM.to_owned(), &program[..])];
+    if named {
+        files.push((BOOT_INFO.to_owned(), BOOT_SCRIPT));
+    }
+    iso::of_files(&files, &BootEntries::default(), nonce)
+}
+
 fn table(start: u64, count: u64, signed: bool) -> [u8; 512] {
     let partition = mbr::Partition { active: true, kind: TYPE_PREP, start, count: count.max(1) };
     let mut sector = mbr::sector(None, 0x7072_6570, &[partition], signed);
@@ -84,15 +122,20 @@ fn table(start: u64, count: u64, signed: bool) -> [u8; 512] {
 
 /// What the partition holds, all of it.
 fn partition(spec: &MediumSpec, nonce: Nonce, after: After, bad: Option<BadLoader>) -> Result<Vec<u8>, ImageError> {
-    let (mut bytes, filler) = match bad {
+    let (mut bytes, filler) = program(spec, nonce, after, bad)?;
+    // what follows a script is read as a part of it
+    bytes.resize((COUNT * SECTOR_BYTES) as usize, filler);
+    Ok(bytes)
+}
+
+/// The program, and what fills up a partition behind it.
+fn program(spec: &MediumSpec, nonce: Nonce, after: After, bad: Option<BadLoader>) -> Result<(Vec<u8>, u8), ImageError> {
+    Ok(match bad {
         None | Some(BadLoader::Truncated | BadLoader::Empty) => (forth::script(&spec.name, nonce, after)?, b' '),
         Some(BadLoader::Text) => (b"this is no program\r\n".to_vec(), 0),
         Some(BadLoader::Headers) => (elf(ElfClass::Big)[..16].to_vec(), 0),
         Some(BadLoader::OtherMachine) => (elf(ElfClass::X64), 0),
-    };
-    // what follows a script is read as a part of it
-    bytes.resize((COUNT * SECTOR_BYTES) as usize, filler);
-    Ok(bytes)
+    })
 }
 
 /// Whose ELF file.
@@ -164,11 +207,33 @@ mod tests {
         assert_eq!(elf(ElfClass::Big).len(), 64);
     }
 
+    fn optical(content: Content) -> Vec<u8> {
+        build(&MediumSpec::new("disc", MediumKind::Cdrom, content), Nonce([3; 16])).unwrap().to_bytes().unwrap()
+    }
+
+    fn has(image: &[u8], wanted: &[u8]) -> bool {
+        image.windows(wanted.len()).any(|window| window == wanted)
+    }
+
+    #[test]
+    fn an_iso_image_names_its_script_and_one_without_signature_does_not() {
+        let script = forth::script("disc", Nonce([3; 16]), After::Exit).unwrap();
+        let [whole, unnamed] = [Content::bootable(), Content::NoSignature].map(optical);
+        assert_eq!([&whole, &unnamed].map(|image| has(image, &script)), [true, true]);
+        assert_eq!([&whole, &unnamed].map(|image| has(image, b"&device;:,\\boot.fs</boot-script>")), [true, false]);
+        assert_eq!(whole[16 * 2048 + 1..][..5], *b"CD001");
+        let text = optical(Content::BadLoader(BadLoader::Text));
+        assert!(has(&text, b"this is no program") && !has(&text, &script) && has(&text, b"BOOTINFO.TXT;1"));
+        assert!(optical(Content::Blank).iter().all(|&byte| byte == 0));
+    }
+
     #[test]
     fn what_is_not_made_for_the_machine_is_refused_with_what_is() {
         let refused = |kind, content| build(&MediumSpec::new("disk", kind, content), Nonce([3; 16])).unwrap_err();
-        let cdrom = refused(MediumKind::Cdrom, Content::bootable()).to_string();
-        assert!(cdrom.starts_with("a medium for ppc64 as Cdrom cannot be built: only hard disks"), "{cdrom}");
+        let floppy = refused(MediumKind::Floppy, Content::bootable()).to_string();
+        assert!(floppy.starts_with("a medium for ppc64 as Floppy cannot be built: only hard disks"), "{floppy}");
+        let cdrom = refused(MediumKind::Cdrom, Content::BadLoader(BadLoader::Empty)).to_string();
+        assert!(cdrom.contains("on an optical medium cannot be built"), "{cdrom}");
         let error = refused(MediumKind::Disk, Content::VendorReboot).to_string();
         assert!(error.contains("for ppc64 cannot be built: it is made of boot code"), "{error}");
         let small = MediumSpec::new("disk", MediumKind::Disk, Content::bootable()).with_sectors(100);

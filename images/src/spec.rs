@@ -123,6 +123,20 @@ pub enum PartitionTable {
     GptBackup,
 }
 
+/// Where `zipl` leaves what firmware loads on z/Architecture, by the kind of disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum BootMapLayout {
+    /// A SCSI disk of blocks of 512 bytes: a program table.
+    #[default]
+    Scsi,
+    /// A DASD of blocks of 4096 bytes in the compatible disk layout: IPL records and a volume label.
+    DasdCdl,
+    /// A DASD of blocks of 4096 bytes in the Linux disk layout: all in its first block, and a label.
+    DasdLdl,
+}
+
 /// FAT variant of the ESP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
@@ -320,6 +334,18 @@ pub enum Content {
     Distant {
         /// How it reads.
         reads: Reads,
+    },
+    /// A disk for z/Architecture whose boot map has this layout. Its program is the entry with this number, 0 to 30, counted from the one
+    /// that is loaded where nothing else is said (0); each entry before it leads to a text.
+    BootMap {
+        /// How the disk is laid out.
+        layout: BootMapLayout,
+        /// The program's number.
+        #[serde(default)]
+        entry: u8,
+        /// What the payload does after its line.
+        #[serde(default)]
+        after: After,
     },
     /// All zero.
     Blank,

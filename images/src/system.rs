@@ -136,8 +136,12 @@ fn optical(files: &[SystemFile], code: Option<&BootCode>, nonce: Nonce) -> Resul
     let volume = if files.iter().any(is_efi) { Some(volume(files, nonce)?) } else { None };
     let names: Vec<(String, &[u8])> =
         files.iter().map(|file| (file.path.to_ascii_uppercase(), &file.bytes[..])).collect();
-    let entries =
-        BootEntries { bios: program.map(Vec::as_slice), uefi: volume.as_deref(), mbr: mbr.map(Vec::as_slice) };
+    let entries = BootEntries {
+        bios: program.map(Vec::as_slice),
+        uefi: volume.as_deref(),
+        mbr: mbr.map(Vec::as_slice),
+        ..BootEntries::default()
+    };
     iso::of_files(&names, &entries, nonce)
 }
 
