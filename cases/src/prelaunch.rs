@@ -74,6 +74,15 @@ pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
     cases
 }
 
+/// The boot disk comes, alone or beside another one, and changes rank: on machines whose order is not in fw_cfg.
+pub fn with_another_bootable(firmware: Firmware, board: Board, class: DiskClass) -> impl Iterator<Item = Case> {
+    let acts = [Act::Alone, Act::Beside, Act::Readded, Act::Reindexed].into_iter();
+    let cells = acts.flat_map(move |act| {
+        [Leaving::Cont, Leaving::Reset].map(|leaving| Cell { firmware, board, act, leaving, ..Cell::seabios(class) })
+    });
+    cells.map(Cell::case)
+}
+
 /// Every act, other disk, strictness and way out of prelaunch for one firmware and class.
 fn product(cell: Cell) -> Vec<Cell> {
     let mut cells = Vec::new();
@@ -148,6 +157,7 @@ impl Cell {
             Place::SwitchPort => "-behind-switch",
             Place::RootPort | Place::Port { .. } => "-behind-root-port",
             Place::Expander => "-behind-expander",
+            Place::Zpci => "-on-zpci",
         };
         let geometry = if self.geometry { "-with-lchs" } else { "" };
         format!(

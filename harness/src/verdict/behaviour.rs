@@ -53,6 +53,8 @@ pub enum Behaviour {
     TriesFurtherDevices,
     /// s390-ccw stops at a disk whose program table has no program, and does not go on.
     EmptyProgramTableEndsBoot,
+    /// s390-ccw loads from virtio-blk on PCI, of which it knew nothing before.
+    LoadsFromPci,
 }
 
 /// One row of the table.
@@ -71,7 +73,7 @@ pub struct Row {
 }
 
 /// Every behaviour, with the versions that have it.
-pub(crate) const TABLE: [Row; 13] = [
+pub(crate) const TABLE: [Row; 14] = [
     Row {
         behaviour: Behaviour::EmptyDriveIsNoOption,
         name: "empty-drive-is-no-option",
@@ -164,6 +166,13 @@ pub(crate) const TABLE: [Row; 13] = [
         range: ">=11",
         link: "https://gitlab.com/qemu-project/qemu/-/blob/v11.1.0/pc-bios/s390-ccw/bootmap.c",
     },
+    Row {
+        behaviour: Behaviour::LoadsFromPci,
+        name: "loads-from-pci",
+        components: &["s390-ccw"],
+        range: ">=11",
+        link: "https://gitlab.com/qemu-project/qemu/-/blob/v11.1.0/pc-bios/s390-ccw/virtio-pci.c",
+    },
 ];
 
 /// The behaviours of one platform.
@@ -250,7 +259,7 @@ mod tests {
     #[rstest]
     #[case("7.2.22", &[])]
     #[case("10.0.13+ds-0+deb13u1", &["tries-further-devices"])]
-    #[case("11.1.3+ds-1", &["tries-further-devices", "empty-program-table-ends-boot"])]
+    #[case("11.1.3+ds-1", &["tries-further-devices", "empty-program-table-ends-boot", "loads-from-pci"])]
     #[case("unknown", &[])]
     fn a_platform_for_s390x_has_the_behaviours_of_its_image(#[case] image: &str, #[case] names: &[&str]) {
         let behaviours = Behaviours::of_versions(&[("s390-ccw", image)]);

@@ -5,7 +5,7 @@
 
 use bootwright_machine::machine::argv::mac;
 use bootwright_machine::machine::layout::Layout;
-use bootwright_machine::machine::{DeviceClass, DeviceName, Machine, paths};
+use bootwright_machine::machine::{DeviceClass, DeviceName, Machine, Place, paths};
 
 /// How many devices QEMU names (`MAX_BOOT_DEVS` in its `include/hw/s390x/ipl/qipl.h`).
 const CHAIN: usize = 8;
@@ -70,7 +70,10 @@ impl IplNames {
         let mut names = IplNames::default();
         let name = |index: usize| {
             let device = machine.devices.get(index)?;
-            layout.devices.get(index)?.channel?;
+            let on_channel = layout.devices.get(index)?.channel.is_some();
+            if !on_channel && device.place != Place::Zpci {
+                return None;
+            }
             let kind = match &device.class {
                 DeviceClass::VirtioBlk => IplKind::Blk,
                 DeviceClass::VirtioScsi { .. } => IplKind::Scsi,
@@ -157,6 +160,14 @@ mod tests {
         assert_eq!(at(1, IplKind::Blk), None, "another kind than the order has there");
         assert_eq!(at(4, IplKind::Scsi), None, "without a bootindex it is not tried");
         assert_eq!(names.at(2, 2, IplKind::Blk), None, "one device a turn");
+    }
+
+    #[test]
+    fn a_function_of_pci_has_its_turn_and_is_not_probed() {
+        let on_pci = machine().virtio_blk(Medium::bootable("pci")).place(Place::Zpci);
+        assert_eq!(names(&on_pci).probed.len(), 2);
+        let ranked = names(&on_pci.bootindex(1));
+        assert_eq!(ranked.at(1, 1, IplKind::Blk).and_then(|name| name.medium.as_deref()), Some("pci"));
     }
 
     #[test]

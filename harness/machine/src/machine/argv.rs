@@ -92,6 +92,11 @@ pub fn argv(machine: &Machine, layout: &Layout, files: &Files, wiring: &Wiring) 
         words.push(("devno", text(adapter.at)));
         argv.two("-device", &option(adapter.driver, &words));
     }
+    for adapter in &layout.vio_adapters {
+        let mut words = vec![("id", text(&adapter.id)), ("reg", adapter.at.into())];
+        words.extend(adapter.properties.iter().map(|(name, value)| (name.as_str(), value.clone())));
+        argv.two("-device", &option(adapter.driver, &words));
+    }
     for hub in &layout.hubs {
         let words = [("id", text(&hub.id)), ("bus", text(&hub.bus)), ("port", text(hub.port))];
         argv.two("-device", &option("usb-hub", &words));
@@ -218,8 +223,11 @@ pub fn blockdev_properties(device: &Device, index: usize, file: &std::path::Path
 }
 
 fn finish<'a>(mut words: Vec<(&'a str, Value)>, device: &'a Device, placed: &Placed) -> Vec<(&'a str, Value)> {
-    match placed.channel {
-        Some(at) if placed.bus.is_empty() => words.push(("devno", text(at))),
+    match (placed.channel, placed.vio) {
+        (Some(at), _) if placed.bus.is_empty() => words.push(("devno", text(at))),
+        (_, Some(at)) if placed.bus.is_empty() => words.push(("reg", at.into())),
+        // QEMU finds one
+        _ if placed.bus.is_empty() => {}
         _ => words.push(("bus", text(&placed.bus))),
     }
     if let Some(at) = placed.address {
@@ -246,6 +254,9 @@ fn board(argv: &mut Argv, machine: &Machine) {
         words.push(("smm", true.into()));
     }
     let facts = machine.board.facts();
+    if let Some(loadparm) = &machine.boot.loadparm {
+        words.push(("loadparm", text(loadparm)));
+    }
     if !facts.acpi {
         words.push(("acpi", false.into()));
     }

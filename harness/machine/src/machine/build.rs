@@ -248,6 +248,12 @@ impl Machine {
         self
     }
 
+    /// The machine's `loadparm`: see [`BootOptions::loadparm`].
+    pub fn loadparm(mut self, loadparm: &str) -> Machine {
+        self.boot.loadparm = Some(loadparm.to_owned());
+        self
+    }
+
     /// Adds a `virtio-rng-pci`.
     pub fn rng(mut self) -> Machine {
         self.rng = true;

@@ -67,7 +67,7 @@ pub struct UnknownDiskClass {
 
 impl DiskClass {
     /// Every class.
-    pub const ALL: [DiskClass; 17] = [
+    pub const ALL: [DiskClass; 18] = [
         DiskClass::VirtioBlk,
         DiskClass::VirtioScsi,
         DiskClass::Ahci,
@@ -83,6 +83,7 @@ impl DiskClass {
         DiskClass::Scsi(ScsiAdapter::Megasas),
         DiskClass::Scsi(ScsiAdapter::Mptsas1068),
         DiskClass::Scsi(ScsiAdapter::Pvscsi),
+        DiskClass::Scsi(ScsiAdapter::SpaprVscsi),
         DiskClass::NvmeNamespace,
         DiskClass::UsbHub,
     ];
@@ -168,7 +169,7 @@ impl DiskClass {
         match self {
             _ if board.facts().pci().is_none() => false,
             DiskClass::Ahci | DiskClass::AhciCd => board.facts().ahci.is_none(),
-            DiskClass::Ide | DiskClass::IdeCd => false,
+            DiskClass::Ide | DiskClass::IdeCd | DiskClass::Scsi(ScsiAdapter::SpaprVscsi) => false,
             _ => true,
         }
     }
@@ -237,8 +238,12 @@ mod tests {
                 let medium = |name| Medium::bootable(name);
                 let machine = Machine::new(Firmware::SeaBios, board).drive(class, 0, medium("a"));
                 let laid_out = Layout::of(&machine.drive(class, 1, medium("b")));
-                let is_piix3 = matches!(class, DiskClass::Ide | DiskClass::IdeCd);
-                assert_eq!(laid_out.is_ok(), board == Board::Pc || !is_piix3, "{class} on {board:?}: {laid_out:?}");
+                let has = match class {
+                    DiskClass::Ide | DiskClass::IdeCd => board == Board::Pc,
+                    DiskClass::Scsi(ScsiAdapter::SpaprVscsi) => false,
+                    _ => true,
+                };
+                assert_eq!(laid_out.is_ok(), has, "{class} on {board:?}: {laid_out:?}");
             }
         }
     }

@@ -7,6 +7,7 @@ mod channel;
 mod error;
 mod media;
 mod places;
+mod vio;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,12 +15,15 @@ use bootwright_images::MediumKind;
 
 use super::board::{BoardFacts, Expander, Root, RootBus};
 pub use super::pci_address::PciAddress;
-use super::{Board, Device, DeviceClass, Machine, Network, Nic, NicModel, Place, SecureBootKeys, UnknownNic, Value};
+use super::{
+    Board, Device, DeviceClass, Machine, Network, Nic, NicModel, Place, ScsiAdapter, SecureBootKeys, UnknownNic, Value,
+};
 pub(crate) use channel::RNG_CHANNEL;
 use channel::Subchannels;
 pub use channel::{ChannelAdapter, ChannelPlace};
 pub use error::LayoutError;
 use media::{medium_kind, sectors};
+pub use vio::VioAdapter;
 
 /// The PCI bus number of the expander root bus.
 pub(crate) const EXPANDER_BUS: u8 = 0x80;
@@ -98,6 +102,8 @@ pub struct Placed {
     pub pci: Option<PciPath>,
     /// The subchannel that firmware sees: the device's own or its adapter's.
     pub channel: Option<ChannelPlace>,
+    /// The number on the hypervisor's bus that firmware sees: the device's own or its adapter's.
+    pub vio: Option<u32>,
     /// The kind of image that goes in.
     pub kind: Option<MediumKind>,
     /// Size of its medium in 512-byte sectors, for hard disks whose medium leaves it open; distinct within a machine.
@@ -111,6 +117,8 @@ pub struct Layout {
     pub controllers: Vec<Controller>,
     /// Adapters on a channel subsystem.
     pub channel_adapters: Vec<ChannelAdapter>,
+    /// Adapters on the hypervisor's bus of a `pseries`.
+    pub vio_adapters: Vec<VioAdapter>,
     /// USB hubs on those.
     pub hubs: Vec<Hub>,
     /// One entry for each device, in device order.
@@ -229,7 +237,7 @@ impl<'a> Planner<'a> {
                 Place::NestedBridge => (NESTED_BRIDGE, device.slot?),
                 Place::Expander => ("expander0", device.slot?),
                 Place::Port { slot, .. } => (root.id, slot),
-                Place::RootPort | Place::SwitchPort => return None,
+                Place::RootPort | Place::SwitchPort | Place::Zpci => return None,
             };
             Some((bus.to_owned(), slot))
         });
@@ -320,6 +328,7 @@ impl<'a> Planner<'a> {
                 self.behind_port(driver, at, index, true)
             }
             Place::Expander => self.behind_expander(index, device),
+            Place::Zpci => Err(self.not_on_board(index, "a function of z/Architecture's PCI")),
         }
     }
 
@@ -463,6 +472,9 @@ impl<'a> Planner<'a> {
     /// A device on a channel subsystem, and the adapter that it needs.
     fn on_channel(&mut self, index: usize, device: &Device) -> Result<Placed, LayoutError> {
         channel::check(index, device, self.board.name)?;
+        if device.place == Place::Zpci {
+            return Ok(Placed::default());
+        }
         let Some(id) = channel::adapter_id(device) else {
             return Ok(Placed { channel: Some(self.subchannels.device(index)), ..Placed::default() });
         };
@@ -479,6 +491,28 @@ impl<'a> Planner<'a> {
         Ok(Placed { bus: format!("{id}.0"), channel: Some(at), ..Placed::default() })
     }
 
+    /// A device on the hypervisor's bus of a `pseries`, and the adapter that it needs.
+    fn on_vio(&mut self, index: usize, device: &Device) -> Result<Placed, LayoutError> {
+        if !self.board.vio {
+            return Err(self.not_on_board(index, "the bus of a pseries' hypervisor"));
+        }
+        let at = vio::reg(self.machine, index);
+        let DeviceClass::Scsi { adapter, hba, .. } = &device.class else {
+            return Ok(Placed { vio: Some(at), ..Placed::default() });
+        };
+        let id = format!("{}-{hba}", adapter.device());
+        let adapters = &mut self.layout.vio_adapters;
+        if adapters.iter().all(|known| known.id != id) {
+            adapters.push(VioAdapter { id: id.clone(), driver: adapter.device(), properties: Vec::new(), at });
+        }
+        for adapter in adapters.iter_mut().filter(|known| known.id == id) {
+            let new = device.adapter_properties.iter().filter(|one| !adapter.properties.contains(one));
+            let new: Vec<_> = new.cloned().collect();
+            adapter.properties.extend(new);
+        }
+        Ok(Placed { bus: format!("{id}.0"), vio: Some(at), ..Placed::default() })
+    }
+
     fn place(&mut self, index: usize, device: &Device) -> Result<Placed, LayoutError> {
         let id = format!("dev{index}");
         places::check(index, device)?;
@@ -493,14 +527,26 @@ impl<'a> Planner<'a> {
         if self.board.root == Root::Ccw {
             return Ok(Placed { id, kind, sectors, ..self.on_channel(index, device)? });
         }
-        let placed =
-            |bus: String, address, pci| Placed { id: id.clone(), bus, address, pci, channel: None, kind, sectors };
+        let placed = |bus: String, address, pci| Placed {
+            id: id.clone(),
+            bus,
+            address,
+            pci,
+            channel: None,
+            vio: None,
+            kind,
+            sectors,
+        };
         match &device.class {
             DeviceClass::Nic(Nic { model: NicModel::Unknown(name), .. }) => {
                 Err(LayoutError::UnknownNic { device: index, unknown: UnknownNic { name: name.clone() } })
             }
             DeviceClass::Nic(Nic { model: NicModel::VirtioNetCcw, .. }) => {
                 Err(self.not_on_board(index, "a channel subsystem"))
+            }
+            DeviceClass::Nic(Nic { model: NicModel::SpaprVlan, .. })
+            | DeviceClass::Scsi { adapter: ScsiAdapter::SpaprVscsi, .. } => {
+                Ok(Placed { id, kind, sectors, ..self.on_vio(index, device)? })
             }
             DeviceClass::VirtioBlk | DeviceClass::Nvme | DeviceClass::Nic(_) => {
                 let at = self.pci_function(index, device)?;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use bootwright_images::{
-    After, BadLoader, Boots, Content, EfiMachine, FatType, Image, ImageError, MediumKind, MediumSpec, Nonce,
-    PartitionTable, Reads, Signer, Target, prep, zipl,
+    After, BadLoader, BootMapLayout, Boots, Content, EfiMachine, FatType, Image, ImageError, MediumKind, MediumSpec,
+    Nonce, PartitionTable, Reads, Signer, Target, prep, zipl,
 };
 use serde::{Deserialize, Serialize};
 
@@ -136,6 +136,11 @@ impl Medium {
         Medium::new(name, Content::Distant { reads })
     }
 
+    /// A disk for z/Architecture whose program is this entry of its boot map: see [`Content::BootMap`].
+    pub fn boot_map(name: &str, layout: BootMapLayout, entry: u8) -> Medium {
+        Medium::new(name, Content::BootMap { layout, entry, after: After::Exit })
+    }
+
     /// All zero.
     pub fn blank(name: &str) -> Medium {
         Medium::new(name, Content::Blank)
@@ -156,6 +161,7 @@ impl Medium {
         match &self.content {
             Content::Bootable { after, .. }
             | Content::ElTorito { after, .. }
+            | Content::BootMap { after, .. }
             | Content::Installed { after, .. }
             | Content::Uninstalled { after, .. }
             | Content::Isohybrid { after, .. }

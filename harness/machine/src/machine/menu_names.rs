@@ -32,6 +32,8 @@ pub fn menu_name(machine: &Machine, layout: &Layout, index: usize, sectors: u64)
                 ScsiAdapter::Lsi53c895a => format!("lsi {place} {target}:{lun}"),
                 ScsiAdapter::Megasas => format!("MegaRAID SAS (PCI {place}) LD {target}:{lun}"),
                 ScsiAdapter::Mptsas1068 => format!("mpt {place} {target}:{lun}"),
+                // on no board of SeaBIOS
+                ScsiAdapter::SpaprVscsi => return None,
                 ScsiAdapter::Pvscsi => format!("pvscsi {place} {target}:{lun}"),
             };
             let product = if device.optical { "CD-ROM" } else { "HARDDISK" };

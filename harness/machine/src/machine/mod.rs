@@ -213,12 +213,15 @@ pub enum ScsiAdapter {
     Mptsas1068,
     /// `pvscsi`, VMware's.
     Pvscsi,
+    /// `spapr-vscsi`, on the hypervisor's bus of a `pseries`.
+    SpaprVscsi,
 }
 
 impl ScsiAdapter {
     /// QEMU's device name.
     pub fn device(self) -> &'static str {
         match self {
+            ScsiAdapter::SpaprVscsi => "spapr-vscsi",
             ScsiAdapter::Lsi53c895a => "lsi53c895a",
             ScsiAdapter::Megasas => "megasas",
             ScsiAdapter::Mptsas1068 => "mptsas1068",
@@ -230,7 +233,7 @@ impl ScsiAdapter {
     fn last_target(self) -> u8 {
         match self {
             ScsiAdapter::Lsi53c895a | ScsiAdapter::Mptsas1068 => 7,
-            ScsiAdapter::Megasas | ScsiAdapter::Pvscsi => 63,
+            ScsiAdapter::Megasas | ScsiAdapter::Pvscsi | ScsiAdapter::SpaprVscsi => 63,
         }
     }
 }
@@ -323,6 +326,8 @@ pub enum Place {
     SwitchPort,
     /// Behind an expander root bus: `pxb` on pc, `pxb-pcie` with a root port on q35.
     Expander,
+    /// On z/Architecture's PCI, as a function of its own: QEMU adds its `zpci` (s390-ccw-virtio, virtio-blk).
+    Zpci,
 }
 
 /// The size of a disk's sectors.
@@ -394,6 +399,10 @@ pub struct BootOptions {
     /// BIOS scan code of the key that opens SeaBIOS' boot menu instead of ESC (fw_cfg `etc/boot-menu-key`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub menu_key: Option<u8>,
+    /// The machine's `loadparm=`, up to eight letters, digits, dots and blanks (z/Architecture): the number of an entry of the boot map, or
+    /// `PROMPT` for a menu of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loadparm: Option<String>,
 }
 
 /// The CPU model of machines with OVMF that choose none.

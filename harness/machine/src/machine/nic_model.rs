@@ -19,6 +19,8 @@ pub enum NicModel {
     VirtioNetNonTransitional,
     /// `virtio-net-ccw`, on a channel subsystem.
     VirtioNetCcw,
+    /// `spapr-vlan`, on the hypervisor's bus of a `pseries`.
+    SpaprVlan,
     /// `e1000`.
     E1000,
     /// `e1000e`.
@@ -79,7 +81,7 @@ pub struct UnknownNic {
 
 impl NicModel {
     /// Every model that the harness knows.
-    pub const KNOWN: [NicModel; 17] = [
+    pub const KNOWN: [NicModel; 18] = [
         NicModel::VirtioNet,
         NicModel::VirtioNetTransitional,
         NicModel::VirtioNetNonTransitional,
@@ -97,6 +99,7 @@ impl NicModel {
         NicModel::Igb,
         NicModel::Tulip,
         NicModel::VirtioNetCcw,
+        NicModel::SpaprVlan,
     ];
 
     /// A model that the harness knows nothing of. It counts as one with an option ROM for BIOS and UEFI.
@@ -119,6 +122,7 @@ impl NicModel {
             NicModel::VirtioNetTransitional => "virtio-net-pci-transitional",
             NicModel::VirtioNetNonTransitional => "virtio-net-pci-non-transitional",
             NicModel::VirtioNetCcw => "virtio-net-ccw",
+            NicModel::SpaprVlan => "spapr-vlan",
             NicModel::E1000 => "e1000",
             NicModel::E1000e => "e1000e",
             NicModel::Rtl8139 => "rtl8139",
@@ -151,7 +155,8 @@ impl NicModel {
             Model::I82550 | Model::I82551 | Model::I82557a | Model::I82559er | Model::I82801 => {
                 Some("pxe-eepro100.rom")
             }
-            Model::VirtioNetCcw | Model::Igb | Model::Tulip | Model::Other(_) | Model::Unknown(_) => None,
+            Model::VirtioNetCcw | Model::SpaprVlan | Model::Igb | Model::Tulip => None,
+            Model::Other(_) | Model::Unknown(_) => None,
         }
     }
 
@@ -183,7 +188,7 @@ impl NicModel {
             }
             Model::Other(_) | Model::Unknown(_) => Some(UefiDriver::OptionRom),
             Model::I82550 | Model::I82551 | Model::I82557a | Model::I82559er | Model::I82801 => None,
-            Model::VirtioNetCcw | Model::Igb | Model::Tulip => None,
+            Model::VirtioNetCcw | Model::SpaprVlan | Model::Igb | Model::Tulip => None,
         }
     }
 }
@@ -321,13 +326,18 @@ mod tests {
         let wanted = ["virtio-net-pci", "e1000", "e1000e", "rtl8139", "vmxnet3", "pcnet", "ne2k_pci", "i82550"];
         assert_eq!(names, wanted);
         let without = NicModel::KNOWN.into_iter().filter(|model| !model.has_ipxe_rom());
-        assert_eq!(without.collect::<Vec<_>>(), [NicModel::Igb, NicModel::Tulip, NicModel::VirtioNetCcw]);
+        assert_eq!(
+            without.collect::<Vec<_>>(),
+            [NicModel::Igb, NicModel::Tulip, NicModel::VirtioNetCcw, NicModel::SpaprVlan]
+        );
     }
 
     #[test]
     fn a_model_that_nothing_drives_has_no_driver() {
         let without = NicModel::KNOWN.into_iter().filter(|model| model.uefi_driver().is_none());
         let names: Vec<String> = without.map(|model| model.to_string()).collect();
-        assert_eq!(names, ["i82550", "i82551", "i82557a", "i82559er", "i82801", "igb", "tulip", "virtio-net-ccw"]);
+        let wanted =
+            ["i82550", "i82551", "i82557a", "i82559er", "i82801", "igb", "tulip", "virtio-net-ccw", "spapr-vlan"];
+        assert_eq!(names, wanted);
     }
 }

@@ -95,8 +95,19 @@ pub fn bios_geometry_lines(machine: &Machine, layout: &Layout) -> Vec<String> {
 /// port, and the LUN, in the upper half of 64 bits.
 pub fn slof_path(machine: &Machine, layout: &Layout, index: usize) -> Option<String> {
     let device = machine.devices.get(index)?;
-    let pci = layout.devices.get(index)?.pci.as_ref()?;
+    let placed = layout.devices.get(index)?;
     let root = machine.board.facts().pci().filter(|_| machine.board.facts().target == Target::Ppc64)?;
+    if let Some(at) = placed.vio {
+        return Some(match &device.class {
+            DeviceClass::Scsi { target, lun, .. } => {
+                // logical unit addressing of SAM-5: the target in 6 bits, the LUN in 5
+                let unit = (0x8000 | u64::from(*target) << 8 | u64::from(*lun)) << 48;
+                format!("/vdevice/v-scsi@{at:x}/disk@{unit:x}")
+            }
+            _ => format!("/vdevice/l-lan@{at:x}"),
+        });
+    }
+    let pci = placed.pci.as_ref()?;
     let function = |name: &str| openfirmware(root, name, pci);
     let unit = |target: u8, lun: u16| {
         // flat addressing of LUNs that do not fit into a byte (SAM-5 section 4.7)

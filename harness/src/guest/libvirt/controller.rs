@@ -108,6 +108,7 @@ pub(super) fn scsi_model(model: Option<&str>, board: Option<Board>) -> ScsiModel
         None | Some("auto" | "lsilogic") => ScsiModel::Other(ScsiAdapter::Lsi53c895a),
         Some("lsisas1078") => ScsiModel::Other(ScsiAdapter::Megasas),
         Some("lsisas1068") => ScsiModel::Other(ScsiAdapter::Mptsas1068),
+        Some("ibmvscsi") => ScsiModel::Other(ScsiAdapter::SpaprVscsi),
         Some("vmpvscsi") => ScsiModel::Other(ScsiAdapter::Pvscsi),
         Some(_) => ScsiModel::Unknown,
     }

@@ -35,6 +35,7 @@ impl Adapter {
             "lsi" | "lsi53c895a" | "lsi53c810" => Adapter::Scsi(ScsiAdapter::Lsi53c895a),
             "megasas" | "megasas-gen2" => Adapter::Scsi(ScsiAdapter::Megasas),
             "mptsas1068" => Adapter::Scsi(ScsiAdapter::Mptsas1068),
+            "spapr-vscsi" => Adapter::Scsi(ScsiAdapter::SpaprVscsi),
             "pvscsi" => Adapter::Scsi(ScsiAdapter::Pvscsi),
             "qemu-xhci" | "nec-usb-xhci" => Adapter::Usb(UsbController::Xhci),
             "usb-ehci" | "ich9-usb-ehci1" => Adapter::Usb(UsbController::Ehci),

@@ -1,7 +1,7 @@
 //! The subchannel that firmware says a program was loaded from (z/Architecture), against the one of the device that has it.
 
-use crate::machine::Machine;
 use crate::machine::layout::Layout;
+use crate::machine::{Machine, Place};
 use crate::trace::Payload;
 
 /// What is wrong with what the program that ran was told of its device, in words; `None` where nothing is.
@@ -13,6 +13,10 @@ pub fn difference(machine: &Machine, layout: &Layout, payload: Option<&Payload>)
     let serves =
         |lan: usize| machine.networks.get(lan).is_some_and(|network| network.media().any(|name| name == medium));
     let nics = machine.plugged_nics().filter(|(_, nic)| nic.lan.is_some_and(serves)).map(|(index, _)| index);
+    // firmware leaves there what it found last, which is nothing of a function of PCI
+    if drive.is_some_and(|index| machine.devices[index].place == Place::Zpci) {
+        return None;
+    }
     let own: Vec<u32> = drive
         .into_iter()
         .chain(nics)

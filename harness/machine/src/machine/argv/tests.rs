@@ -131,6 +131,7 @@ fn everything_on_pc() -> Machine {
         menu: Some(true),
         splash_time: Some(1500),
         menu_key: None,
+        loadparm: None,
     };
     machine.networks = vec![Network::new(LanSpec::default()); 2];
     machine.fw_cfg.push(("opt/org.tianocore/IPv4PXESupport".to_owned(), "n".to_owned()));
@@ -274,6 +275,33 @@ fn devices_of_a_channel_subsystem_have_device_numbers_and_no_pci_bus() {
     }
     assert!(!words.contains("pci") && !words.contains("addr="), "{words}");
     assert_eq!(crate::machine::paths::bootorder_file(&machine, &layout), "", "it has no fw_cfg");
+}
+
+#[test]
+fn loadparm_is_the_machines_and_a_function_of_pci_is_left_to_qemu() {
+    let machine = Machine::new(Firmware::S390Ccw, Board::S390CcwVirtio).loadparm("2");
+    let machine = machine.virtio_blk(Medium::bootable("pci")).place(Place::Zpci).bootindex(1);
+    let layout = Layout::of(&machine).unwrap();
+    let files = Files { media: media(&machine), ..Files::default() };
+    let words = argv(&machine, &layout, &files, &harness(&[])).join(" ");
+    assert!(words.contains("-machine s390-ccw-virtio,accel=tcg,loadparm=2 "), "{words}");
+    assert!(words.contains("-device virtio-blk-pci,id=dev0,drive=medium0,bootindex=1"), "{words}");
+}
+
+#[test]
+fn devices_of_the_hypervisors_bus_have_a_number_and_no_bus() {
+    let machine = Machine::new(Firmware::Slof, Board::Pseries).nic("spapr-vlan", None).bootindex(1);
+    let machine = machine.scsi(ScsiAdapter::SpaprVscsi, 1, 2, Medium::bootable("lun")).bootindex(2);
+    let layout = Layout::of(&machine).unwrap();
+    let files = Files { media: media(&machine), ..Files::default() };
+    let words = argv(&machine, &layout, &files, &harness(&[])).join(" ");
+    for wanted in [
+        "-device spapr-vscsi,id=spapr-vscsi-0,reg=1895825412 ",
+        "-device spapr-vlan,id=dev0,mac=52:54:00:12:34:10,reg=1895825411,bootindex=1",
+        "-device scsi-hd,id=dev1,scsi-id=1,lun=2,drive=medium1,bus=spapr-vscsi-0.0,bootindex=2",
+    ] {
+        assert!(words.contains(wanted), "{wanted} in {words}");
+    }
 }
 
 #[test]

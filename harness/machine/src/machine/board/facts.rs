@@ -23,6 +23,8 @@ pub struct BoardFacts {
     pub root: Root,
     /// It has fw_cfg, in which QEMU leaves the boot order.
     pub fw_cfg: bool,
+    /// It has the hypervisor's own bus of virtual devices (PAPR), `spapr-vscsi` and `spapr-vlan` on it.
+    pub vio: bool,
     /// Address of the IDE controller (PIIX3) that it has by itself.
     pub ide: Option<PciAddress>,
     /// Address of the AHCI controller that it has by itself; where it has none, an `ich9-ahci` can be added.

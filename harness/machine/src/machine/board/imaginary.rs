@@ -20,6 +20,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
         uefi: "AcpiRoot",
     }),
     fw_cfg: true,
+    vio: false,
     ide: None,
     ahci: Some(PciAddress { slot: 5, function: 6 }),
     floppy: None,

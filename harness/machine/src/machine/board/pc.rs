@@ -22,6 +22,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
         uefi: "PciRoot",
     }),
     fw_cfg: true,
+    vio: false,
     ide: Some(PciAddress { slot: 1, function: 1 }),
     ahci: None,
     floppy: Some(FloppyController { added: None, openfirmware: "isa@1/fdc@03f0" }),

@@ -23,6 +23,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
         uefi: "PciRoot",
     }),
     fw_cfg: false,
+    vio: true,
     ide: None,
     ahci: None,
     floppy: None,

@@ -17,6 +17,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     target: Target::S390x,
     root: Root::Ccw,
     fw_cfg: false,
+    vio: false,
     ide: None,
     ahci: None,
     floppy: None,

@@ -81,7 +81,8 @@ impl Subchannels {
         }
         let own = |absent: bool| {
             let devices = machine.devices.iter().enumerate();
-            let of_own = devices.filter(move |(_, device)| adapter_id(device).is_none() && device.absent == absent);
+            let devices = devices.filter(|(_, device)| device.place != Place::Zpci && adapter_id(device).is_none());
+            let of_own = devices.filter(move |(_, device)| device.absent == absent);
             of_own.map(|(index, _)| index)
         };
         let first = RNG_CHANNEL + u16::from(machine.rng);
@@ -107,6 +108,9 @@ impl Subchannels {
 /// Refuses a device that no channel subsystem has, and a place that is one of PCI.
 pub(super) fn check(index: usize, device: &Device, board: &'static str) -> Result<(), LayoutError> {
     let not_here = |wanted: &str| Err(LayoutError::NotOnBoard { device: index, wanted: wanted.to_owned(), board });
+    if device.place == Place::Zpci && device.class == DeviceClass::VirtioBlk && device.slot.is_none() {
+        return Ok(());
+    }
     let on_pci = device.slot.is_some() || device.function != 0 || device.multifunction || device.place != Place::Root;
     match &device.class {
         DeviceClass::VirtioBlk | DeviceClass::VirtioScsi { .. } if on_pci => not_here("a PCI slot"),
@@ -122,7 +126,7 @@ pub(super) fn check(index: usize, device: &Device, board: &'static str) -> Resul
 #[cfg(test)]
 mod tests {
     use crate::machine::layout::Layout;
-    use crate::machine::{Board, Firmware, Machine, Medium};
+    use crate::machine::{Board, Firmware, Machine, Medium, Place};
 
     fn machine() -> Machine {
         Machine::new(Firmware::S390Ccw, Board::S390CcwVirtio)
@@ -144,6 +148,19 @@ mod tests {
         };
         assert_eq!(subchannels(&machine), (0, [3, 1, 0, 2]));
         assert_eq!(subchannels(&machine.rng()), (1, [4, 2, 1, 3]));
+    }
+
+    #[test]
+    fn a_function_of_pci_has_no_subchannel_and_takes_none() {
+        let machine = machine().virtio_blk(Medium::bootable("pci")).place(Place::Zpci);
+        let layout = Layout::of(&machine.virtio_blk(Medium::bootable("disk"))).unwrap();
+        assert_eq!(layout.devices[0].channel, None);
+        assert_eq!(layout.devices[1].channel.map(|at| at.subchannel), Some(0));
+        let refused = |machine: Machine| Layout::of(&machine).unwrap_err().to_string();
+        let nic = Machine::new(Firmware::S390Ccw, Board::S390CcwVirtio).nic("virtio-net-ccw", None).place(Place::Zpci);
+        assert_eq!(refused(nic), "device 0: a PCI slot does not exist on s390-ccw-virtio");
+        let pc = Machine::pc(Firmware::SeaBios).virtio_blk(Medium::bootable("disk")).place(Place::Zpci);
+        assert_eq!(refused(pc), "device 0: a function of z/Architecture's PCI does not exist on pc");
     }
 
     #[test]

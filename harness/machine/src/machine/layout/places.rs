@@ -24,7 +24,9 @@ pub(super) fn check(index: usize, device: &Device) -> Result<(), LayoutError> {
             within("SCSI target", (*target).into(), 0, adapter.last_target().into())?;
             // QEMU refuses another one on it: bad scsi device lun
             let one_lun = *adapter == ScsiAdapter::Lsi53c895a;
-            within("LUN", (*lun).into(), 0, if one_lun { 0 } else { 255 })?;
+            // an address on the hypervisor's bus has five bits for it (`vscsi_device_find` in QEMU's `hw/scsi/spapr_vscsi.c`)
+            let most = if *adapter == ScsiAdapter::SpaprVscsi { 31 } else { 255 };
+            within("LUN", (*lun).into(), 0, if one_lun { 0 } else { most })?;
             true
         }
         DeviceClass::Ide { channel, unit } => {

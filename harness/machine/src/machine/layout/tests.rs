@@ -134,7 +134,7 @@ fn two_disks_share_a_nested_bridge_or_a_switch() {
     pc().nic("e1000,romfile=/etc/passwd", None),
     "device 0: no network card that the harness knows is called \"e1000,romfile=/etc/passwd\": known are virtio-net-pci, \
      virtio-net-pci-transitional, virtio-net-pci-non-transitional, e1000, e1000e, rtl8139, vmxnet3, pcnet, ne2k_pci, i82550, \
-     i82551, i82557a, i82559er, i82801, igb, tulip, virtio-net-ccw; for another one write NicModel::other (in a file { \"other\": \"NAME\" }), \
+     i82551, i82557a, i82559er, i82801, igb, tulip, virtio-net-ccw, spapr-vlan; for another one write NicModel::other (in a file { \"other\": \"NAME\" }), \
      whose name has letters, digits, '-', '_' and '.' only"
 )]
 fn what_cannot_be_laid_out_is_refused_with_the_reason(#[case] machine: Machine, #[case] reason: &str) {
