@@ -25,6 +25,7 @@ mod migration;
 mod networks;
 mod nvram;
 mod order;
+mod own_firmware;
 mod places;
 mod ppc64;
 mod prelaunch;

@@ -16,6 +16,7 @@ use crate::classes;
 use crate::networks::Uefi;
 use crate::{SLOW_OVMF, UNSETTLED};
 use id::{id, on_board};
+pub use moments::twenty;
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -43,7 +44,8 @@ pub fn on(guest: Uefi) -> Vec<Case> {
     cases
 }
 
-fn while_running(firmware: Firmware, board: Board, class: DiskClass) -> [Case; 4] {
+/// A disk comes, goes and changes rank while the machine runs, and then it is reset.
+pub fn while_running(firmware: Firmware, board: Board, class: DiskClass) -> [Case; 4] {
     let act_on = [plugged_while_running, unplugged_while_running, bootindex_while_running, withdrawn_while_running];
     act_on.map(|case| case(firmware, board, class))
 }

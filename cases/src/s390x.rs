@@ -1,70 +1,55 @@
 //! s390-ccw on `s390-ccw-virtio`: which disk or network it loads from, and what it does after one that does not load.
 
+mod boot_map;
 pub mod networks;
+mod optical;
+mod pci;
 pub mod words;
 
-use bootwright::case::{Case, Tier};
+use bootwright::case::Case;
 use bootwright::machine::{DiskClass, Machine, Medium};
 use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Expectation, booted, failed};
-use bootwright_images::{After, BadLoader};
+use bootwright_images::BadLoader;
 
-use words::{case, goes_on, machine};
-
-/// Why most of its cases are in the full suite only.
-const OTHERS_SHOW_IT: &str = "a case of its kind is in the default suite";
+use crate::own_firmware::in_tier;
+use words::{GUEST, case, goes_on, machine};
 
 /// One of each kind, in the default suite.
-const EVERYDAY: [&str; 6] = [
+const EVERYDAY: [&str; 10] = [
     "s390x::alone::virtio-blk",
     "s390x::order::virtio-blk-before-virtio-blk",
     "s390x::order::virtio-scsi-before-virtio-blk",
     "s390x::first_entry::blank-virtio-blk",
     "s390x::first_entry::no-drive",
     "s390x::network::arch-in-the-request-alone",
+    "s390x::alone::scsi-cd",
+    "s390x::alone::dasd-cdl",
+    "s390x::loadparm::scsi-2",
+    "s390x::prelaunch::virtio-blk::boot-disk-beside::other-bootable::strict-off::reset-then-cont",
 ];
 
 /// The kinds of drive that the firmware knows and media are made for.
+const DRIVES: [DiskClass; 3] = [DiskClass::VirtioBlk, DiskClass::VirtioScsi, DiskClass::ScsiCd];
+
+/// The disks among them.
 const CLASSES: [DiskClass; 2] = [DiskClass::VirtioBlk, DiskClass::VirtioScsi];
 
 /// How many devices QEMU names to its firmware.
 const CHAIN: u8 = 8;
 
 pub fn cases() -> Vec<Case> {
-    let mut cases: Vec<Case> = CLASSES.map(alone).into();
-    cases.extend(CLASSES.into_iter().flat_map(|right| CLASSES.map(|wrong| order(right, wrong))));
+    let mut cases: Vec<Case> = DRIVES.map(|class| GUEST.alone(class)).into();
+    cases.extend(DRIVES.into_iter().flat_map(|right| DRIVES.map(|wrong| GUEST.order(right, wrong))));
     cases.extend(CLASSES.into_iter().flat_map(unbootable));
-    cases.extend([all_fail(), no_drive(), without_bootindex(), unlisted(), ninth(), reboots()]);
+    cases.extend([all_fail(), GUEST.no_drive(), GUEST.without_bootindex(), unlisted(), ninth()]);
+    cases.extend([GUEST.reboots("load-clear"), GUEST.twenty_resets(60)]);
+    cases.extend(CLASSES.into_iter().flat_map(|class| GUEST.hotplugged(class)));
+    cases.extend(boot_map::cases());
+    cases.extend(optical::cases());
+    cases.extend(pci::cases());
     cases.extend(networks::cases());
-    cases.into_iter().map(in_tier).collect()
-}
-
-fn in_tier(mut case: Case) -> Case {
-    case.tier = match EVERYDAY.contains(&case.id.as_str()) {
-        true => Tier::Default,
-        false => Tier::Long(OTHERS_SHOW_IT.to_owned()),
-    };
-    case
-}
-
-fn alone(class: DiskClass) -> Case {
-    case("alone", class.name())
-        .axis("class", class.name())
-        .machine(machine().drive(class, 0, Medium::bootable("only")).bootindex(1))
-        .expect(Expectation::boots("only"))
-        .control_blank("only")
-}
-
-/// The disk with the lower bootindex is loaded, although the other one comes first on the command line.
-fn order(right: DiskClass, wrong: DiskClass) -> Case {
-    let machine = machine().drive(wrong, 0, Medium::bootable("wrong")).bootindex(2);
-    let machine = machine.drive(right, 1, Medium::bootable("right")).bootindex(1);
-    case("order", &format!("{}-before-{}", right.name(), wrong.name()))
-        .axis("right", right.name())
-        .axis("wrong", wrong.name())
-        .control(machine.clone().swapping_bootindex("right", "wrong"))
-        .machine(machine)
-        .expect(Expectation::boots("right").without_trying("wrong"))
+    cases.into_iter().map(|case| in_tier(case, &EVERYDAY)).collect()
 }
 
 /// A first disk that cannot be loaded, in each way in which a boot record leads nowhere.
@@ -111,24 +96,6 @@ fn all_fail() -> Case {
     goes_on(case, || failed("first"), [failed("second").because("No zIPL magic in header")])
 }
 
-fn no_drive() -> Case {
-    case("first_entry", "no-drive")
-        .axis("first", "none")
-        .machine(machine())
-        .expect(Expectation::nothing_boots([]))
-        .control(machine().virtio_blk(Medium::bootable("there")))
-}
-
-/// Nothing has a bootindex: each drive is tried in the order of the command line, on every release.
-fn without_bootindex() -> Case {
-    let machine = machine().virtio_blk(Medium::blank("first")).virtio_blk(Medium::bootable("second"));
-    case("first_entry", "without-bootindex")
-        .axis("first", "blank-without-bootindex")
-        .control(machine.clone().with_medium(Medium::bootable("first")))
-        .machine(machine)
-        .expect(Expectation::attempts([failed("first"), booted("second")]))
-}
-
 /// A disk without a bootindex is not tried where another one has one.
 fn unlisted() -> Case {
     let machine = machine().virtio_blk(Medium::bootable("unlisted")).virtio_blk(Medium::blank("listed")).bootindex(1);
@@ -154,19 +121,4 @@ fn ninth() -> Case {
         .machine(disks(machine(), CHAIN + 1))
         .control(disks(machine(), 1));
     goes_on(case, || failed("disk-1"), (2..=CHAIN).map(|number| failed(&name(number))))
-}
-
-/// A program that loads the machine anew is run again from the same disk.
-fn reboots() -> Case {
-    case("resets", "load-clear")
-        .axis("after", "reset-system")
-        .machine(
-            machine()
-                .virtio_blk(Medium::bootable("second"))
-                .bootindex(2)
-                .virtio_blk(Medium::then("first", After::ResetSystem))
-                .bootindex(1),
-        )
-        .expect(Expectation::laps(3, [booted("first")]).without_trying("second"))
-        .control_blank("first")
 }

@@ -5,7 +5,7 @@ use bootwright::lan::{BootAnswer, DhcpServer, LanSpec, Match};
 use bootwright::machine::{Machine, Medium, Network};
 use bootwright::verdict::{Cause, Expectation, Expected, OnLan, booted, failed_entry, timed_out_entry};
 
-use super::pseries::{case, machine};
+use super::pseries::{GUEST, machine};
 
 /// Option 93 of PowerPC with Open Firmware (IANA, "Processor Architecture Types").
 const ARCH: u16 = 12;
@@ -15,13 +15,15 @@ const FILE: &str = "boot.fs";
 /// The firmware's name for the NIC, which is in the first free slot.
 pub const NIC: &str = "/ethernet@3";
 
+/// That for a card on the hypervisor's own bus.
+const VLAN: &str = "/vdevice/l-lan@71000003";
+
 pub fn cases() -> Vec<Case> {
-    vec![alone(), arch_in_request(), not_found(), no_file(), no_server(), disk_first()]
+    vec![alone(), arch_in_request(), not_found(), no_file(), no_server(), disk_first(), vlan(), vlan_not_found()]
 }
 
 pub fn nic_then_disk(network: Network) -> Machine {
-    let machine = machine().network(network).nic("virtio-net-pci", Some(0)).bootindex(1);
-    machine.virtio_blk(Medium::bootable("next")).bootindex(2)
+    GUEST.nic_then_disk("virtio-net-pci", network)
 }
 
 fn offers(server: DhcpServer) -> Network {
@@ -37,7 +39,7 @@ fn served() -> Expectation {
 }
 
 pub fn network_case(name: &str) -> Case {
-    case("network", name).axis("network", name)
+    GUEST.network_case(name)
 }
 
 fn alone() -> Case {
@@ -45,19 +47,10 @@ fn alone() -> Case {
     network_case("alone").machine(machine(healthy())).expect(served()).control(machine(healthy().without_program(FILE)))
 }
 
-/// A server that has one file for its architecture and another for everybody: the offer, for which the client has not named itself yet,
-/// names the other, and the acknowledgement is what counts. The control asks for the same digits in another base.
 fn arch_in_request() -> Case {
-    let network = |value: &str| {
-        let server = DhcpServer::new("main")
-            .rule(Match::dnsmasq_client_arch(value), BootAnswer::file(FILE))
-            .rule(Match::Any, BootAnswer::file("any.fs"));
-        offers(server).forth_script("any.fs", "for-anybody")
-    };
-    network_case("arch-in-the-request-alone")
-        .machine(nic_then_disk(network("12")))
-        .expect(served().on_lan(OnLan::Fetched(FILE.into())).without_trying("next"))
-        .control(nic_then_disk(network("18")))
+    GUEST.arch_in_request([FILE, "any.fs"], ["12", "18"], ARCH, |server| {
+        nic_then_disk(offers(server).forth_script("any.fs", "for-anybody"))
+    })
 }
 
 /// The NIC's turn ends so, and the disk behind it is loaded.
@@ -90,4 +83,23 @@ fn disk_first() -> Case {
         .control(machine.clone().with_blank("disk"))
         .machine(machine)
         .expect(Expectation::boots("disk").without_trying("served"))
+}
+
+/// The hypervisor's own network card.
+fn vlan() -> Case {
+    let machine = |network| GUEST.nic_then_disk("spapr-vlan", network);
+    network_case("spapr-vlan")
+        .machine(machine(healthy()))
+        .expect(served().without_trying("next"))
+        .control(machine(healthy().without_program(FILE)))
+}
+
+fn vlan_not_found() -> Case {
+    let machine = |network| GUEST.nic_then_disk("spapr-vlan", network);
+    let network = offers(DhcpServer::new("main").boot_file("gone.fs"));
+    let first = failed_entry(VLAN).because("file not found: gone.fs").over_nic(0);
+    network_case("spapr-vlan-not-found")
+        .machine(machine(network))
+        .control(machine(healthy()))
+        .expect(Expectation::attempts([first, booted("next")]))
 }

@@ -44,7 +44,7 @@ fn two_disks(firmware: Firmware, board: Board) -> Machine {
 
 /// Twenty resets at moments drawn from the seed, in POST, in the boot manager, or once the payload runs; the boot that
 /// follows is by the same order, and so is every boot that got as far as an attempt.
-fn twenty(firmware: Firmware, board: Board, within: u32) -> Case {
+pub fn twenty(firmware: Firmware, board: Board, within: u32) -> Case {
     Case::new(on_board(firmware, board, "twenty-at-random"))
         .axis("moment", "random")
         .machine(two_disks(firmware, board))

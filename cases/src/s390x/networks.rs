@@ -2,10 +2,10 @@
 
 use bootwright::case::Case;
 use bootwright::lan::{BootAnswer, DhcpServer, LanSpec, Match};
-use bootwright::machine::{Machine, Medium, Network};
+use bootwright::machine::{Machine, Network};
 use bootwright::verdict::{Cause, Expectation, Expected, OnLan, booted, failed_entry, tftp, timed_out_entry};
 
-use super::words::{case, goes_on, machine};
+use super::words::{GUEST, goes_on, machine};
 
 /// Option 93 of z/Architecture (IANA, "Processor Architecture Types").
 const ARCH: u16 = 31;
@@ -17,8 +17,7 @@ pub fn cases() -> Vec<Case> {
 }
 
 pub fn nic_then_disk(network: Network) -> Machine {
-    let machine = machine().network(network).nic("virtio-net-ccw", Some(0)).bootindex(1);
-    machine.virtio_blk(Medium::bootable("next")).bootindex(2)
+    GUEST.nic_then_disk("virtio-net-ccw", network)
 }
 
 fn offers(server: DhcpServer) -> Network {
@@ -34,7 +33,7 @@ fn served() -> Expectation {
 }
 
 pub fn network_case(name: &str) -> Case {
-    case("network", name).axis("network", name)
+    GUEST.network_case(name)
 }
 
 fn alone() -> Case {
@@ -42,19 +41,10 @@ fn alone() -> Case {
     network_case("alone").machine(machine(healthy())).expect(served()).control(machine(healthy().without_program(FILE)))
 }
 
-/// A server that has one file for its architecture and another for everybody: the offer, for which the client has not named itself yet,
-/// names the other, and the acknowledgement is what counts. The control asks for the digits in dnsmasq's other base.
 fn arch_in_request() -> Case {
-    let network = |value: &str| {
-        let server = DhcpServer::new("main")
-            .rule(Match::dnsmasq_client_arch(value), BootAnswer::file(FILE))
-            .rule(Match::Any, BootAnswer::file("any.bin"));
-        offers(server).ipl_program("any.bin", "for-anybody")
-    };
-    network_case("arch-in-the-request-alone")
-        .machine(nic_then_disk(network("31")))
-        .expect(served().on_lan(OnLan::Fetched(FILE.into())).without_trying("next"))
-        .control(nic_then_disk(network("49")))
+    GUEST.arch_in_request([FILE, "any.bin"], ["31", "49"], ARCH, |server| {
+        nic_then_disk(offers(server).ipl_program("any.bin", "for-anybody"))
+    })
 }
 
 /// Without a boot file the client looks for a configuration in the manner of pxelinux, last of all `pxelinux.cfg/default`. It names an

@@ -6,14 +6,19 @@ use bootwright::trace::Outcome;
 use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Expectation, Expected};
 
+use crate::own_firmware::Guest;
+
+/// The machine and its name.
+pub const GUEST: Guest = Guest { group: "s390x", machine };
+
 /// A machine with nothing in it.
 pub fn machine() -> Machine {
     Machine::new(Firmware::S390Ccw, Board::S390CcwVirtio)
 }
 
 /// A case of this group.
-pub fn case(group: &str, name: &str) -> Case {
-    Case::new(format!("s390x::{group}::{name}"))
+pub fn case(part: &str, name: &str) -> Case {
+    GUEST.case(part, name)
 }
 
 /// What follows a device that does not load: older firmware stops, newer goes on with the next one of the order.
