@@ -4,7 +4,8 @@
 mod bios;
 mod efi;
 mod efi_aa64;
-mod efi_riscv64;
+mod efi_lld;
+mod kept;
 mod linux;
 mod pe;
 mod rustc;
@@ -26,8 +27,11 @@ fn build() -> Result<(), String> {
     let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("OUT_DIR is not set: run this through cargo")?);
     write(&out.join("bios.bin"), &bios::program(Path::new("payload/bios/mod.rs"), &out)?)?;
     write(&out.join("init"), &linux::program(Path::new("payload/linux/main.rs"), &out)?)?;
-    write(&out.join("bootaa64.efi"), &efi_aa64::application(Path::new("payload/efi"), &out)?)?;
-    write(&out.join("bootriscv64.efi"), &efi_riscv64::application(Path::new("payload/efi/main.rs"), &out)?)?;
+    let folder = Path::new("payload/efi");
+    write(&out.join("bootaa64.efi"), &efi_aa64::application(folder, &out)?)?;
+    write(&out.join("bootriscv64.efi"), &efi_lld::riscv64(folder, &out)?)?;
+    write(&out.join("bootia32.efi"), &efi_lld::ia32(folder, &out)?)?;
+    write(&out.join("bootarm.efi"), &efi_lld::arm(folder, &out)?)?;
     write(&out.join("bootx64.efi"), &efi::application(Path::new("payload/efi/main.rs"), &out)?)
 }
 

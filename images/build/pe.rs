@@ -1,11 +1,11 @@
-//! PE32+ for UEFI: one section per kind of access, page aligned, relocatable, never both writable and executable.
+//! PE32+ and PE32 for UEFI: one section per kind of access, page aligned, relocatable, never both writable and executable.
 
 use object::pe::{
-    IMAGE_DLLCHARACTERISTICS_DYNAMIC_BASE, IMAGE_DLLCHARACTERISTICS_NX_COMPAT, IMAGE_FILE_EXECUTABLE_IMAGE,
-    IMAGE_FILE_LARGE_ADDRESS_AWARE, IMAGE_FILE_LINE_NUMS_STRIPPED, IMAGE_FILE_LOCAL_SYMS_STRIPPED,
-    IMAGE_REL_BASED_ABSOLUTE, IMAGE_REL_BASED_DIR64, IMAGE_SCN_CNT_CODE, IMAGE_SCN_CNT_INITIALIZED_DATA,
-    IMAGE_SCN_MEM_EXECUTE, IMAGE_SCN_MEM_READ, IMAGE_SCN_MEM_WRITE, IMAGE_SUBSYSTEM_EFI_APPLICATION, Machine,
-    SectionFlags,
+    IMAGE_DLLCHARACTERISTICS_DYNAMIC_BASE, IMAGE_DLLCHARACTERISTICS_NX_COMPAT, IMAGE_FILE_32BIT_MACHINE,
+    IMAGE_FILE_EXECUTABLE_IMAGE, IMAGE_FILE_LARGE_ADDRESS_AWARE, IMAGE_FILE_LINE_NUMS_STRIPPED,
+    IMAGE_FILE_LOCAL_SYMS_STRIPPED, IMAGE_REL_BASED_ABSOLUTE, IMAGE_REL_BASED_DIR64, IMAGE_SCN_CNT_CODE,
+    IMAGE_SCN_CNT_INITIALIZED_DATA, IMAGE_SCN_MEM_EXECUTE, IMAGE_SCN_MEM_READ, IMAGE_SCN_MEM_WRITE,
+    IMAGE_SUBSYSTEM_EFI_APPLICATION, Machine, SectionFlags,
 };
 use object::write::pe::{NtHeaders, Writer};
 
@@ -37,9 +37,9 @@ pub struct Pointer {
     pub target: u64,
 }
 
-/// A file for this machine (`IMAGE_FILE_MACHINE_…`).
+/// A file for this machine (`IMAGE_FILE_MACHINE_…`), with 64 bits or with 32.
 pub fn write(
-    machine: Machine,
+    (machine, is_64): (Machine, bool),
     mut sections: Vec<Section>,
     mut pointers: Vec<Pointer>,
     entry: u64,
@@ -52,7 +52,7 @@ pub fn write(
     }
 
     let mut file = Vec::new();
-    let mut writer = Writer::new(true, u32::try_from(PAGE).map_err(text)?, FILE_ALIGNMENT, &mut file);
+    let mut writer = Writer::new(is_64, u32::try_from(PAGE).map_err(text)?, FILE_ALIGNMENT, &mut file);
     writer.reserve_dos_header_and_stub();
     writer.reserve_nt_headers(DATA_DIRECTORIES);
     writer.reserve_section_headers(u16::try_from(sections.len() + 1).map_err(text)?);
@@ -78,7 +78,7 @@ pub fn write(
     writer.reserve_reloc_section();
 
     writer.write_dos_header_and_stub().map_err(text)?;
-    writer.write_nt_headers(headers(machine, u32::try_from(entry + SHIFT).map_err(text)?));
+    writer.write_nt_headers(headers((machine, is_64), u32::try_from(entry + SHIFT).map_err(text)?));
     writer.write_section_headers();
     for (section, offset) in sections.iter().zip(offsets) {
         writer.write_section(offset, &section.bytes);
@@ -120,14 +120,15 @@ fn name_and_flags(access: Access) -> ([u8; 8], SectionFlags) {
 }
 
 /// The checksum stays zero, as edk2's own tools leave it; a signing tool fills it in.
-fn headers(machine: Machine, entry: u32) -> NtHeaders {
+fn headers((machine, is_64): (Machine, bool), entry: u32) -> NtHeaders {
+    let word = if is_64 { IMAGE_FILE_LARGE_ADDRESS_AWARE } else { IMAGE_FILE_32BIT_MACHINE };
     NtHeaders {
         machine,
         time_date_stamp: 0,
         characteristics: IMAGE_FILE_EXECUTABLE_IMAGE
             | IMAGE_FILE_LINE_NUMS_STRIPPED
             | IMAGE_FILE_LOCAL_SYMS_STRIPPED
-            | IMAGE_FILE_LARGE_ADDRESS_AWARE,
+            | word,
         major_linker_version: 0,
         minor_linker_version: 0,
         address_of_entry_point: entry,

@@ -27,7 +27,9 @@ pub fn is_installed(target: &str) -> bool {
     command.args(["--print", "target-libdir", "--target", target]);
     let Ok(told) = command.output() else { return false };
     let folder = PathBuf::from(String::from_utf8_lossy(&told.stdout).trim());
-    println!("cargo::rerun-if-changed={}", folder.display());
+    // cargo takes a folder that is not there for one that has changed each time
+    let watched = folder.ancestors().find(|folder| folder.exists()).unwrap_or(&folder);
+    println!("cargo::rerun-if-changed={}", watched.display());
     let names = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
     names.into_iter().any(|name| name.to_string_lossy().starts_with("libcore-"))
 }

@@ -18,15 +18,51 @@ const BIOS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bios.bin"));
 const INIT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/init"));
 const EFI_X64: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bootx64.efi"));
 /// The EFI application for aarch64 before name and nonce are filled in.
-#[doc(hidden)]
-pub const EFI_AA64: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bootaa64.efi"));
+const EFI_AA64: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bootaa64.efi"));
+const EFI_IA32: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bootia32.efi"));
+const EFI_ARM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bootarm.efi"));
 /// The same for 64-bit RISC-V; empty where rustc has no target for it.
 const EFI_RISCV64: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bootriscv64.efi"));
-/// Digest of the sources of this build's EFI applications, and where that for aarch64 is from: `sources` or `copy`.
+
+/// An EFI application of which a copy is kept beside its sources.
 #[doc(hidden)]
-pub const EFI_SOURCES: &str = env!("BOOTWRIGHT_EFI_SOURCES");
+pub struct KeptApplication {
+    /// What its file has behind `boot`.
+    pub name: &'static str,
+    /// rustc's target that it is compiled by.
+    pub target: &'static str,
+    /// The one in this build, before name and nonce are filled in.
+    pub program: &'static [u8],
+    /// Digest of its sources.
+    pub sources: &'static str,
+    /// Where this build's is from: `sources` or `copy`.
+    pub from: &'static str,
+}
+
 #[doc(hidden)]
-pub const AA64_FROM: &str = env!("BOOTWRIGHT_AA64_FROM");
+pub const KEPT: [KeptApplication; 3] = [
+    KeptApplication {
+        name: "aa64",
+        target: "aarch64-unknown-uefi",
+        program: EFI_AA64,
+        sources: env!("BOOTWRIGHT_AA64_SOURCES"),
+        from: env!("BOOTWRIGHT_AA64_FROM"),
+    },
+    KeptApplication {
+        name: "ia32",
+        target: "i686-unknown-linux-gnu",
+        program: EFI_IA32,
+        sources: env!("BOOTWRIGHT_IA32_SOURCES"),
+        from: env!("BOOTWRIGHT_IA32_FROM"),
+    },
+    KeptApplication {
+        name: "arm",
+        target: "armv7a-none-eabi",
+        program: EFI_ARM,
+        sources: env!("BOOTWRIGHT_ARM_SOURCES"),
+        from: env!("BOOTWRIGHT_ARM_FROM"),
+    },
+];
 
 /// The part of sector 0 that is boot code: the FAT BPB or El Torito boot information lies before it (after a jump of
 /// three bytes), the partition table after it.
@@ -135,6 +171,8 @@ pub fn efi_application_for(machine: EfiMachine, name: &str, nonce: Nonce, after:
     let (mut program, payload) = match machine {
         EfiMachine::X64 => (EFI_X64.to_vec(), "x64 EFI application"),
         EfiMachine::Aa64 => (EFI_AA64.to_vec(), "aa64 EFI application"),
+        EfiMachine::Ia32 => (EFI_IA32.to_vec(), "ia32 EFI application"),
+        EfiMachine::Arm => (EFI_ARM.to_vec(), "arm EFI application"),
         EfiMachine::Riscv64 => (EFI_RISCV64.to_vec(), "riscv64 EFI application"),
         EfiMachine::Loongarch64 if efi_loongarch64::can(after) => {
             (efi_loongarch64::application(&empty_block())?, "loongarch64 EFI application")
@@ -162,7 +200,7 @@ pub fn missing(machine: EfiMachine) -> Option<&'static str> {
             "rustc's target riscv64gc-unknown-none-elf was not installed when this was built: \
              rustup target add riscv64gc-unknown-none-elf, and build again",
         ),
-        EfiMachine::X64 | EfiMachine::Aa64 | EfiMachine::Riscv64 | EfiMachine::Loongarch64 => None,
+        _ => None,
     }
 }
 
@@ -170,16 +208,23 @@ pub fn missing(machine: EfiMachine) -> Option<&'static str> {
 ///
 /// # Errors
 ///
-/// [`ImageError::Name`].
+/// [`ImageError::Name`]; [`ImageError::Impossible`] for another width where there is none.
 pub fn bad_loader(bad: BadLoader, machine: EfiMachine, name: &str, nonce: Nonce) -> Result<Vec<u8>, ImageError> {
-    let other = match machine {
-        EfiMachine::X64 => EfiMachine::Aa64,
-        EfiMachine::Aa64 | EfiMachine::Riscv64 | EfiMachine::Loongarch64 => EfiMachine::X64,
+    let machine = match (bad, machine) {
+        (BadLoader::OtherMachine, EfiMachine::X64 | EfiMachine::Ia32) => EfiMachine::Aa64,
+        (BadLoader::OtherMachine, _) => EfiMachine::X64,
+        (BadLoader::OtherWidth, _) => machine.of_other_width().ok_or_else(|| {
+            ImageError::impossible(
+                format!("an application of another width than {machine:?}"),
+                "there is UEFI for one width of this processor alone",
+                "use BadLoader::OtherMachine",
+            )
+        })?,
+        _ => machine,
     };
-    let machine = if bad == BadLoader::OtherMachine { other } else { machine };
     let mut program = efi_application_for(machine, name, nonce, After::Exit)?;
     match bad {
-        BadLoader::OtherMachine => {}
+        BadLoader::OtherMachine | BadLoader::OtherWidth => {}
         BadLoader::Truncated => program.truncate(program.len() / 2),
         BadLoader::Headers => program.truncate(512),
         BadLoader::Empty => program.clear(),

@@ -164,6 +164,10 @@ pub enum EfiMachine {
     Riscv64,
     /// 64-bit LoongArch.
     Loongarch64,
+    /// The 32-bit processors that x86-64 came from.
+    Ia32,
+    /// 32-bit Arm.
+    Arm,
 }
 
 impl EfiMachine {
@@ -179,6 +183,20 @@ impl EfiMachine {
             EfiMachine::Aa64 => "EFI/BOOT/BOOTAA64.EFI",
             EfiMachine::Riscv64 => "EFI/BOOT/BOOTRISCV64.EFI",
             EfiMachine::Loongarch64 => "EFI/BOOT/BOOTLOONGARCH64.EFI",
+            EfiMachine::Ia32 => "EFI/BOOT/BOOTIA32.EFI",
+            EfiMachine::Arm => "EFI/BOOT/BOOTARM.EFI",
+        }
+    }
+
+    /// The same maker's processor with 64 bits in place of 32, or the other way round; `None` where there is no UEFI for one.
+    #[must_use]
+    pub fn of_other_width(self) -> Option<EfiMachine> {
+        match self {
+            EfiMachine::X64 => Some(EfiMachine::Ia32),
+            EfiMachine::Ia32 => Some(EfiMachine::X64),
+            EfiMachine::Aa64 => Some(EfiMachine::Arm),
+            EfiMachine::Arm => Some(EfiMachine::Aa64),
+            EfiMachine::Riscv64 | EfiMachine::Loongarch64 => None,
         }
     }
 }
@@ -191,6 +209,8 @@ impl EfiMachine {
             EfiMachine::Aa64 => "BOOTAA64.EFI;1",
             EfiMachine::Riscv64 => "BOOTRISCV64.EFI;1",
             EfiMachine::Loongarch64 => "BOOTLOONGARCH64.EFI;1",
+            EfiMachine::Ia32 => "BOOTIA32.EFI;1",
+            EfiMachine::Arm => "BOOTARM.EFI;1",
         }
     }
 }
@@ -222,10 +242,13 @@ pub enum BadLoader {
     Empty,
     /// A line of text.
     Text,
+    /// An application for the same maker's processor with another number of bits: IA32 on x86-64, 64-bit Arm on 32-bit Arm, and the
+    /// other way round.
+    OtherWidth,
 }
 
 impl BadLoader {
-    /// All of them.
+    /// All that there are on every processor.
     pub const ALL: [BadLoader; 5] =
         [BadLoader::OtherMachine, BadLoader::Truncated, BadLoader::Headers, BadLoader::Empty, BadLoader::Text];
 
@@ -238,6 +261,7 @@ impl BadLoader {
             BadLoader::Headers => "headers",
             BadLoader::Empty => "empty",
             BadLoader::Text => "text",
+            BadLoader::OtherWidth => "other-width",
         }
     }
 }

@@ -2,14 +2,14 @@
 
 mod media;
 
-use bootwright_images::{After, Content, EfiMachine, Image, MediumKind, Nonce, build, catalogue, payload};
+use bootwright_images::{After, BadLoader, Content, EfiMachine, Image, MediumKind, Nonce, build, catalogue, payload};
 use media::{NONCE, OTHER_NONCE, medium};
 use object::pe::{
     IMAGE_DIRECTORY_ENTRY_BASERELOC, IMAGE_DIRECTORY_ENTRY_SECURITY, IMAGE_DLLCHARACTERISTICS_NX_COMPAT,
-    IMAGE_FILE_MACHINE_ARM64, IMAGE_FILE_MACHINE_RISCV64, IMAGE_SCN_MEM_EXECUTE, IMAGE_SCN_MEM_WRITE,
-    IMAGE_SUBSYSTEM_EFI_APPLICATION,
+    IMAGE_FILE_MACHINE_ARM64, IMAGE_FILE_MACHINE_I386, IMAGE_FILE_MACHINE_RISCV64, IMAGE_FILE_MACHINE_THUMB,
+    IMAGE_SCN_MEM_EXECUTE, IMAGE_SCN_MEM_WRITE, IMAGE_SUBSYSTEM_EFI_APPLICATION,
 };
-use object::read::pe::{ImageNtHeaders, ImageOptionalHeader, PeFile64};
+use object::read::pe::{ImageNtHeaders, ImageOptionalHeader, PeFile32, PeFile64};
 use object::{LittleEndian as LE, Object, ObjectSection};
 use rstest::rstest;
 
@@ -134,18 +134,67 @@ fn the_application_for_loongarch64_is_one_and_says_which_endings_it_does_not_hav
     assert_eq!(payload::missing(EfiMachine::Loongarch64), None);
 }
 
-/// Where the target is not installed the kept copy is what is built in, and `build/efi_aa64.rs` holds it against the sources.
+/// Where a target is not installed the kept copy is what is built in, and `build/kept.rs` holds it against the sources.
 #[test]
-fn the_kept_application_for_aarch64_is_what_its_sources_give() {
-    let kept = include_bytes!("../payload/efi/bootaa64.efi");
-    let of = include_str!("../payload/efi/bootaa64.sources").trim();
+fn the_kept_applications_are_what_their_sources_give() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("payload/efi");
     let advice = "keep the new one: images/payload/efi/README.md says how";
-    assert_eq!(of, payload::EFI_SOURCES, "the kept copy is of other sources; {advice}");
-    assert!(
-        payload::EFI_AA64 == kept,
-        "built from {}, and other bytes than the kept copy: {advice}",
-        payload::AA64_FROM
-    );
+    for kept in &payload::KEPT {
+        let file = |end: &str| std::fs::read(folder.join(format!("boot{}.{end}", kept.name))).expect("kept");
+        let of = String::from_utf8(file("sources")).expect("a digest");
+        assert_eq!(of.trim(), kept.sources, "the kept copy for {} is of other sources; {advice}", kept.name);
+        assert!(
+            kept.program == file("efi"),
+            "{} is built from {}, and other bytes than the kept copy: {advice}",
+            kept.name,
+            kept.from
+        );
+    }
+}
+
+#[rstest]
+#[case(EfiMachine::Ia32, IMAGE_FILE_MACHINE_I386)]
+#[case(EfiMachine::Arm, IMAGE_FILE_MACHINE_THUMB)]
+fn an_application_of_32_bits_is_one_and_runs_where_the_firmware_likes(
+    #[case] machine: EfiMachine,
+    #[case] number: object::pe::Machine,
+) {
+    let bytes = application_for(machine, NONCE, After::Exit);
+    let file = PeFile32::parse(&*bytes).expect("PE32");
+    assert_eq!(file.nt_headers().file_header().machine.get(LE), number);
+    let header = file.nt_headers().optional_header();
+    assert_eq!(header.subsystem(), IMAGE_SUBSYSTEM_EFI_APPLICATION);
+    assert!(header.section_alignment().is_multiple_of(4096));
+    let text = file.section_by_name(".text").expect("code");
+    let entry = u64::from(header.address_of_entry_point());
+    assert!((text.address()..text.address() + text.size()).contains(&(entry + header.image_base())));
+    for section in file.section_table().iter() {
+        let flags = section.characteristics.get(LE);
+        assert!(!(flags.contains(IMAGE_SCN_MEM_EXECUTE) && flags.contains(IMAGE_SCN_MEM_WRITE)));
+    }
+    let other = application_for(machine, OTHER_NONCE, After::Exit);
+    let places = differences(&bytes, &other);
+    assert_eq!((places.len(), places[15] - places[0]), (16, 15), "a nonce changes its own bytes");
+    let afters = AFTERS.map(|after| application_for(machine, NONCE, after));
+    assert_eq!(afters.iter().collect::<HashSet<_>>().len(), AFTERS.len());
+}
+
+#[rstest]
+#[case(EfiMachine::X64, Some(EfiMachine::Ia32))]
+#[case(EfiMachine::Ia32, Some(EfiMachine::X64))]
+#[case(EfiMachine::Aa64, Some(EfiMachine::Arm))]
+#[case(EfiMachine::Arm, Some(EfiMachine::Aa64))]
+#[case(EfiMachine::Riscv64, None)]
+#[case(EfiMachine::Loongarch64, None)]
+fn a_loader_of_other_width_is_the_program_of_the_same_makers_other_processor(
+    #[case] machine: EfiMachine,
+    #[case] other: Option<EfiMachine>,
+) {
+    let made = payload::bad_loader(BadLoader::OtherWidth, machine, "right", NONCE);
+    match other {
+        Some(other) => assert!(made.expect("there is one") == application_for(other, NONCE, After::Exit)),
+        None => assert!(made.expect_err("there is none").to_string().contains("of another width than")),
+    }
 }
 
 #[test]
@@ -225,10 +274,15 @@ fn the_same_spec_and_nonce_give_the_same_bytes_and_another_nonce_others() {
 
 #[test]
 fn no_path_of_the_building_host_is_in_a_payload() {
-    let aa64 = application_for(EfiMachine::Aa64, NONCE, After::Exit);
-    for program in
-        [application(), aa64, payload::bios_network_program("right", NONCE, After::Exit).expect("a good name")]
-    {
+    let [aa64, ia32, arm] = [EfiMachine::Aa64, EfiMachine::Ia32, EfiMachine::Arm]
+        .map(|machine| application_for(machine, NONCE, After::Exit));
+    for program in [
+        application(),
+        aa64,
+        ia32,
+        arm,
+        payload::bios_network_program("right", NONCE, After::Exit).expect("a good name"),
+    ] {
         let text = String::from_utf8_lossy(&program).into_owned();
         assert!(!text.contains(env!("CARGO_MANIFEST_DIR")) && !text.contains("/rustc/"));
     }

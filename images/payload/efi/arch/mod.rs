@@ -3,10 +3,10 @@
 //! Each module offers the same names. A way to reboot that a machine does not have halts, so that a case which asks for
 //! it there times out with the line printed instead of passing by another way.
 
-#[cfg(target_arch = "x86_64")]
-mod x86_64;
-#[cfg(target_arch = "x86_64")]
-pub use x86_64::*;
+#[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
+mod pc;
+#[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
+pub use pc::*;
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
@@ -17,3 +17,8 @@ pub use aarch64::*;
 mod riscv64;
 #[cfg(target_arch = "riscv64")]
 pub use riscv64::*;
+
+#[cfg(target_arch = "arm")]
+mod arm;
+#[cfg(target_arch = "arm")]
+pub use arm::*;

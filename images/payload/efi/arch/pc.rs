@@ -1,9 +1,30 @@
-//! PC: 16550 UART at 0x3f8, fw_cfg at ports 0x510 and 0x511, `isa-debug-exit` at 0xf4.
+//! PC, with 64 bits or 32: 16550 UART at 0x3f8, fw_cfg at ports 0x510 and 0x511, `isa-debug-exit` at 0xf4.
 
 use core::arch::asm;
+#[cfg(target_arch = "x86")]
+use core::arch::x86::_rdtsc;
+#[cfg(target_arch = "x86_64")]
+use core::arch::x86_64::_rdtsc;
 
 /// The architecture's short name in the UEFI specification (section 3.5.1.1).
-pub const NAME: &str = "x64";
+pub const NAME: &str = if cfg!(target_arch = "x86") { "ia32" } else { "x64" };
+
+// With 32 bits the firmware aligns its stack to four bytes (UEFI 2.10 section 2.3.2), and compiled code wants sixteen.
+#[cfg(target_arch = "x86")]
+core::arch::global_asm!(
+    ".globl efi_entry",
+    "efi_entry:",
+    "push ebp",
+    "mov ebp, esp",
+    "and esp, -16",
+    "sub esp, 8",
+    "push dword ptr [ebp + 12]",
+    "push dword ptr [ebp + 8]",
+    "call efi_main",
+    "mov esp, ebp",
+    "pop ebp",
+    "ret",
+);
 
 const COM1: u16 = 0x3f8;
 const LINE_STATUS: u16 = COM1 + 5;
@@ -31,8 +52,8 @@ pub fn fw_cfg_byte() -> u8 {
 
 /// The time stamp counter.
 pub fn time_stamp() -> u64 {
-    // SAFETY: every x86_64 processor has it, and nothing forbids it in ring 0.
-    unsafe { core::arch::x86_64::_rdtsc() }
+    // SAFETY: every processor that has UEFI has it, and nothing forbids it in ring 0.
+    unsafe { _rdtsc() }
 }
 
 /// The interrupt flag as it was when interrupts were turned off.
@@ -42,9 +63,17 @@ pub struct Interrupts {
 
 impl Interrupts {
     pub fn disable() -> Self {
-        let flags: u64;
+        let flags: usize;
         // SAFETY: reads the flags by way of the stack and clears IF; interrupts off is always a valid state.
-        unsafe { asm!("pushfq", "pop {}", "cli", out(reg) flags) };
+        #[cfg(target_arch = "x86")]
+        unsafe {
+            asm!("pushfd", "pop {}", "cli", out(reg) flags)
+        };
+        // SAFETY: the same with 64 bits.
+        #[cfg(target_arch = "x86_64")]
+        unsafe {
+            asm!("pushfq", "pop {}", "cli", out(reg) flags)
+        };
         Self { on: flags & 1 << 9 != 0 }
     }
 
