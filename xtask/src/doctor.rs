@@ -8,7 +8,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use bootwright::machine::{Grub, Loader};
-use bootwright::platform::{Family, Options, Part, Platform, PlatformError, PlatformName, Surroundings, family};
+use bootwright::platform::{
+    Architecture, Family, Options, Part, Platform, PlatformError, PlatformName, Surroundings, family,
+};
 use bootwright::run::{lab, loaders, no_stream};
 
 use crate::XtaskError;
@@ -104,6 +106,7 @@ fn examine(options: &Options) -> Vec<Finding> {
         });
     }
     findings.extend(network_loaders(loaders::found));
+    findings.extend(of_32_bits(options));
     findings
 }
 
@@ -161,6 +164,22 @@ fn network_loaders(found: impl Fn(&Loader) -> Option<std::path::PathBuf>) -> Vec
         None => Finding::note(subject, "not found; network boot by it is skipped", &[part]),
     };
     all.into_iter().map(finding).collect()
+}
+
+/// QEMU and UEFI firmware for processors of 32 bits; a case whose firmware is missing is skipped.
+fn of_32_bits(options: &Options) -> [Finding; 2] {
+    let each = [
+        (Architecture::I386, "IA32", [Part::QemuI386, Part::OvmfIa32]),
+        (Architecture::Arm, "32-bit Arm", [Part::QemuArm, Part::AavmfArm]),
+    ];
+    each.map(|(architecture, subject, parts)| {
+        let options = Options { architecture, ..options.clone() };
+        let platform = Platform::resolve(&PlatformName::Host, &options, &mut |_| {}).ok();
+        match platform.and_then(|platform| platform.ovmf.or(platform.aavmf)) {
+            Some(build) => Finding::good(subject, format!("{} at {}", build.code.version, build.code.path.display())),
+            None => Finding::note(subject, "no QEMU with UEFI firmware for it; its cases are skipped", &parts),
+        }
+    })
 }
 
 /// Daemons lie in `sbin` directories, which a user's PATH often lacks.

@@ -43,7 +43,9 @@ impl Guest {
             });
         };
         let firmware = match (board.facts().architecture, &self.firmware) {
-            (Architecture::Aarch64, _) => Firmware::Aavmf,
+            (Architecture::Aarch64 | Architecture::Arm, _) => Firmware::Aavmf,
+            // its one board has no BIOS among the cases
+            (Architecture::I386, _) => Firmware::Ovmf,
             (Architecture::Riscv64, _) => Firmware::RiscVVirt,
             (Architecture::Loongarch64, _) => Firmware::LoongArchVirt,
             (Architecture::S390x, _) => Firmware::S390Ccw,

@@ -1,5 +1,5 @@
 //! The guest's processors as QEMU's human monitor shows them (`info registers -a`; `x86_cpu_dump_state` in QEMU's
-//! `target/i386/cpu-dump.c`, `aarch64_cpu_dump_state` in its `target/arm/cpu.c`).
+//! `target/i386/cpu-dump.c`, `aarch64_cpu_dump_state` and `arm_cpu_dump_state` in its `target/arm/cpu.c`).
 
 /// One processor at one moment. A program that QEMU translates in one piece keeps the address at which it was entered, so that
 /// `next` can be older than the registers.
@@ -15,7 +15,7 @@ pub struct Processor {
     pub interruptible: bool,
 }
 
-/// DAIF.I of Arm's PSTATE: interrupts are masked (Arm ARM C5.2.19).
+/// DAIF.I of Arm's PSTATE, CPSR.I with 32 bits: interrupts are masked (Arm ARM C5.2.19).
 const MASKED: u64 = 1 << 7;
 
 /// IF of x86's FLAGS (Intel SDM volume 1, 3.4.3).
@@ -31,7 +31,7 @@ pub fn read(text: &str) -> Vec<Processor> {
 fn one(text: &str) -> Option<Processor> {
     let mut processor = Processor::default();
     let (mut next, mut flags) = (None, None);
-    let mut base = 0;
+    let (mut base, mut fifteenth, mut is_arm) = (0, None, false);
     // `R8 =0000`, `X01=0000`, `HLT=1`
     let mut words = text.split_whitespace().peekable();
     while let Some(word) = words.next() {
@@ -45,19 +45,28 @@ fn one(text: &str) -> Option<Processor> {
             "EIP" | "RIP" | "PC" => next = Some(number),
             "EFL" | "RFL" => flags = Some(number & INTERRUPTS != 0),
             "PSTATE" => flags = Some(number & MASKED == 0),
+            "PSR" => (flags, is_arm) = (Some(number & MASKED == 0), true),
             // selector, then base: `CS =f000 000f0000 0000ffff 00009b00`
             "CS" => base = words.peek().and_then(|base| u64::from_str_radix(base, 16).ok()).unwrap_or_default(),
             "HLT" => processor.halted = Some(number == 1),
-            _ if is_general(name) => processor.general.push(number),
+            _ if is_general(name) => {
+                processor.general.push(number);
+                fifteenth = (name == "R15").then_some(number).or(fifteenth);
+            }
             _ => {}
         }
+    }
+    // with 32 bits Arm's register 15 is the address of the next instruction, and comes last
+    if is_arm {
+        next = fifteenth;
+        processor.general.pop();
     }
     processor.next = base.wrapping_add(next?);
     processor.interruptible = flags?;
     (!processor.general.is_empty()).then_some(processor)
 }
 
-/// `EAX` to `ESP`, `RAX` to `R15`, `X00` to `X30` and `SP`.
+/// `EAX` to `ESP`, `RAX` to `R15`, `X00` to `X30` and `SP`, `R00` to `R15`.
 fn is_general(name: &str) -> bool {
     let Some((first, rest)) = name.split_at_checked(1) else { return false };
     match first {
@@ -121,6 +130,15 @@ DR6=ffff0ff0 DR7=00000400
         let general = vec![1, 0x1_3fff_f000, 0x1_3fb1_c0a0, 0x1_3fff_e000];
         let wanted = Processor { next: 0x1_3fb1_c0a4, general, halted: None, interruptible: false };
         assert_eq!(read, [wanted]);
+    }
+
+    #[test]
+    fn an_arm_processor_of_32_bits_has_its_next_instruction_in_a_general_register() {
+        let text = "CPU#0\nR00=00000001 R01=4fffe000 R02=00000003\nR13=4fffdf00 R14=4fb1c0a0 R15=4fb1c0a4\nPSR=600001d3 -ZC- A S svc32\n";
+        let general = vec![1, 0x4fff_e000, 3, 0x4fff_df00, 0x4fb1_c0a0];
+        let wanted = Processor { next: 0x4fb1_c0a4, general, halted: None, interruptible: false };
+        assert_eq!(read(text), [wanted]);
+        assert!(read(&text.replace("600001d3", "60000153"))[0].interruptible);
     }
 
     #[test]

@@ -38,6 +38,7 @@ fn machine_is_cold(machine: &Machine, platform: &Platform) -> Option<&'static st
     let served = |network: &Network| network.https.is_some();
     let conditions = [
         (machine.firmware != Firmware::Ovmf, "its firmware is not OVMF"),
+        (!machine.board.facts().architecture.is_64_bit(), "its processor has 32 bits"),
         (machine.accelerator != Accelerator::Tcg, "KVM starts cold"),
         (machine.paused, "it is powered on paused"),
         (machine.bridge().is_some(), "it is on a real bridge"),

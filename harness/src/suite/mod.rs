@@ -28,7 +28,8 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::case::Case;
-use crate::machine::Firmware;
+use crate::machine::{Firmware, Machine};
+use crate::platform::Architecture;
 use crate::process::{adopt_strays, end_all, end_by, end_strays, on_end_signals};
 use choice::{chosen, read_known_issues, selected, settings};
 
@@ -77,6 +78,11 @@ fn all_text(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<(),
     Ok(())
 }
 
+/// Whether a machine's firmware is one that machines start warm with.
+fn starts_warm(machine: &Machine) -> bool {
+    machine.firmware == Firmware::Ovmf && machine.board.facts().architecture == Architecture::X86_64
+}
+
 fn run(cases: Vec<Case>, known_issues: &str) -> Result<ExitCode, String> {
     let arguments = Arguments::from_args();
     let settings = settings()?;
@@ -91,7 +97,7 @@ fn run(cases: Vec<Case>, known_issues: &str) -> Result<ExitCode, String> {
         }
     };
     let selected = jobs.iter().filter(|job| job.selected);
-    let uefi = selected.clone().filter(|job| job.case.machine.firmware == Firmware::Ovmf).count();
+    let uefi = selected.clone().filter(|job| starts_warm(&job.case.machine)).count();
     let runner = Arc::new(Runner::new(settings, known_issues, Amount { all: selected.count(), uefi }));
     let trials = jobs.into_iter().map(|job| {
         let runner = runner.clone();

@@ -53,8 +53,8 @@ pub struct Runner {
     known_issues: KnownIssues,
     /// One for each of [`Architecture::ALL`].
     platforms: [OnceLock<Result<Platform, NoPlatform>>; Architecture::ALL.len()],
-    /// Accelerators by firmware, once probed.
-    probed: Mutex<HashMap<Firmware, Accelerator>>,
+    /// Accelerators by firmware and architecture, once probed.
+    probed: Mutex<HashMap<(Firmware, Architecture), Accelerator>>,
     room: Room,
     /// Cases that were not as expected so far.
     unexpected: AtomicU32,
@@ -189,11 +189,15 @@ impl Runner {
         if let Some(accelerator) = self.settings.accelerator.fixed() {
             return accelerator;
         }
-        // one probe at a time, and one for each firmware
+        // one probe at a time, and one for each build of firmware
         let mut probed = self.probed.lock().unwrap_or_else(PoisonError::into_inner);
-        *probed.entry(firmware).or_insert_with(|| {
+        *probed.entry((firmware, platform.architecture)).or_insert_with(|| {
             let probe = Case::new(format!("probe::{}::kvm", firmware.name()))
-                .machine(Machine::new(firmware, any_board(firmware)).virtio_blk(Medium::bootable("probe")).bootindex(1))
+                .machine(
+                    Machine::new(firmware, any_board(firmware, platform.architecture))
+                        .virtio_blk(Medium::bootable("probe"))
+                        .bootindex(1),
+                )
                 .expect(Expectation::boots("probe"));
             let options = Options {
                 folder: self.settings.out.join("probe").join(firmware.name()),
@@ -300,15 +304,17 @@ pub fn default_platform() -> PlatformName {
     PlatformName::default_on(&platform::Surroundings::of_this_process())
 }
 
-/// A board that a firmware runs on.
-fn any_board(firmware: Firmware) -> Board {
-    match firmware {
-        Firmware::SeaBios | Firmware::Ovmf => Board::Pc,
-        Firmware::Aavmf => Board::Virt,
-        Firmware::RiscVVirt => Board::VirtRiscv64,
-        Firmware::LoongArchVirt => Board::VirtLoongarch64,
-        Firmware::S390Ccw => Board::S390CcwVirtio,
-        Firmware::Slof => Board::Pseries,
+/// A board that a firmware runs on, built for this architecture.
+fn any_board(firmware: Firmware, architecture: Architecture) -> Board {
+    match (firmware, architecture) {
+        (Firmware::Ovmf, Architecture::I386) => Board::Q35Ia32,
+        (Firmware::SeaBios | Firmware::Ovmf, _) => Board::Pc,
+        (Firmware::Aavmf, Architecture::Arm) => Board::VirtArm,
+        (Firmware::Aavmf, _) => Board::Virt,
+        (Firmware::RiscVVirt, _) => Board::VirtRiscv64,
+        (Firmware::LoongArchVirt, _) => Board::VirtLoongarch64,
+        (Firmware::S390Ccw, _) => Board::S390CcwVirtio,
+        (Firmware::Slof, _) => Board::Pseries,
     }
 }
 

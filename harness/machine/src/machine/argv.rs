@@ -250,7 +250,7 @@ fn board(argv: &mut Argv, machine: &Machine) {
     if machine.serial_console || ipxe {
         words.push(("graphics", false.into()));
     }
-    if machine.secure_boot {
+    if machine.needs_smm() {
         words.push(("smm", true.into()));
     }
     let facts = machine.board.facts();
@@ -304,7 +304,7 @@ fn firmware(argv: &mut Argv, machine: &Machine, files: &Files) {
 
 /// The build that enforces Secure Boot keeps its variables out of reach of the operating system, which a sleep could undo.
 fn secure_boot(argv: &mut Argv, machine: &Machine) {
-    if machine.secure_boot {
+    if machine.needs_smm() {
         argv.two("-global", "driver=cfi.pflash01,property=secure,value=on");
         argv.two("-global", "ICH9-LPC.disable_s3=1");
     }

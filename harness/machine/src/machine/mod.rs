@@ -515,6 +515,7 @@ impl Machine {
     /// processor of 64 bits, which the board's default is not; else `None`, QEMU's own default.
     pub fn cpu_or_default(&self) -> Option<&str> {
         let own = match (self.firmware, self.accelerator) {
+            _ if !self.board.facts().architecture.is_64_bit() => None,
             (Firmware::Ovmf, Accelerator::Tcg) => Some(OVMF_CPU),
             (Firmware::Aavmf, Accelerator::Tcg) => Some(AAVMF_CPU),
             (Firmware::Aavmf, Accelerator::Kvm) => Some("host"),
@@ -537,6 +538,12 @@ impl Machine {
             // less than a logical memory block is refused (`spapr_machine_init`)
             Firmware::Slof => 256,
         })
+    }
+
+    /// Whether its firmware keeps its variables by system management mode.
+    pub fn needs_smm(&self) -> bool {
+        let own = self.board.facts().smm && self.firmware.is_uefi();
+        self.secure_boot || own
     }
 
     /// Whether any NIC is plugged in.

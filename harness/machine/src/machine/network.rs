@@ -38,12 +38,43 @@ pub enum Program {
     EfiRiscv64,
     /// An EFI application for 64-bit LoongArch.
     EfiLoongarch64,
+    /// A PE32 application for IA32.
+    EfiIa32,
+    /// A PE32 application for 32-bit Arm.
+    EfiArm,
     /// An initramfs for a Linux kernel on x86-64.
     Initramfs,
     /// A program for z/Architecture, with its PSW at address 0.
     Ipl,
     /// A Forth script for Open Firmware.
     Forth,
+}
+
+impl Program {
+    /// The processor that it is for, if it is an EFI application.
+    pub fn efi(self) -> Option<EfiMachine> {
+        match self {
+            Program::Efi => Some(EfiMachine::X64),
+            Program::EfiAa64 => Some(EfiMachine::Aa64),
+            Program::EfiRiscv64 => Some(EfiMachine::Riscv64),
+            Program::EfiLoongarch64 => Some(EfiMachine::Loongarch64),
+            Program::EfiIa32 => Some(EfiMachine::Ia32),
+            Program::EfiArm => Some(EfiMachine::Arm),
+            Program::Bios | Program::Initramfs | Program::Ipl | Program::Forth => None,
+        }
+    }
+
+    /// The EFI application for a processor.
+    pub fn for_efi(machine: EfiMachine) -> Program {
+        match machine {
+            EfiMachine::X64 => Program::Efi,
+            EfiMachine::Aa64 => Program::EfiAa64,
+            EfiMachine::Riscv64 => Program::EfiRiscv64,
+            EfiMachine::Loongarch64 => Program::EfiLoongarch64,
+            EfiMachine::Ia32 => Program::EfiIa32,
+            EfiMachine::Arm => Program::EfiArm,
+        }
+    }
 }
 
 /// A program that a lan offers under a file name.
@@ -92,23 +123,13 @@ impl Served {
                 program.resize(program.len().max(length), 0);
                 Ok(program)
             }
-            (Program::Efi, None) => payload::efi_application(&self.medium, nonce, self.after),
-            (Program::Efi, Some(length)) => payload::efi_application_of(&self.medium, nonce, self.after, length),
-            (Program::EfiAa64, None) => payload::efi_application_for(EfiMachine::Aa64, &self.medium, nonce, self.after),
-            (Program::EfiAa64, Some(length)) => {
-                payload::efi_application_of_for(EfiMachine::Aa64, &self.medium, nonce, self.after, length)
-            }
-            (Program::EfiRiscv64, None) => {
-                payload::efi_application_for(EfiMachine::Riscv64, &self.medium, nonce, self.after)
-            }
-            (Program::EfiRiscv64, Some(length)) => {
-                payload::efi_application_of_for(EfiMachine::Riscv64, &self.medium, nonce, self.after, length)
-            }
-            (Program::EfiLoongarch64, None) => {
-                payload::efi_application_for(EfiMachine::Loongarch64, &self.medium, nonce, self.after)
-            }
-            (Program::EfiLoongarch64, Some(length)) => {
-                payload::efi_application_of_for(EfiMachine::Loongarch64, &self.medium, nonce, self.after, length)
+            (program, length) => {
+                // what is no program for UEFI is above
+                let machine = program.efi().unwrap_or_default();
+                match length {
+                    None => payload::efi_application_for(machine, &self.medium, nonce, self.after),
+                    Some(length) => payload::efi_application_of_for(machine, &self.medium, nonce, self.after, length),
+                }
             }
         }
     }
@@ -196,12 +217,7 @@ impl Network {
 
     /// Offers a program for UEFI on this processor, likewise.
     pub fn efi_program_for(self, machine: EfiMachine, file: &str, medium: &str) -> Network {
-        match machine {
-            EfiMachine::X64 => self.program(file, medium, Program::Efi),
-            EfiMachine::Aa64 => self.program(file, medium, Program::EfiAa64),
-            EfiMachine::Riscv64 => self.program(file, medium, Program::EfiRiscv64),
-            EfiMachine::Loongarch64 => self.program(file, medium, Program::EfiLoongarch64),
-        }
+        self.program(file, medium, Program::for_efi(machine))
     }
 
     /// Offers a script for Open Firmware, likewise.

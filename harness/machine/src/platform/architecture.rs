@@ -18,6 +18,10 @@ pub enum Architecture {
     X86_64,
     /// 64-bit Arm: board `virt`.
     Aarch64,
+    /// IA32: board `q35`.
+    I386,
+    /// 32-bit Arm: board `virt`.
+    Arm,
     /// 64-bit RISC-V: board `virt`.
     Riscv64,
     /// 64-bit LoongArch: board `virt`.
@@ -30,9 +34,11 @@ pub enum Architecture {
 
 impl Architecture {
     /// Every architecture.
-    pub const ALL: [Architecture; 6] = [
+    pub const ALL: [Architecture; 8] = [
         Architecture::X86_64,
         Architecture::Aarch64,
+        Architecture::I386,
+        Architecture::Arm,
         Architecture::Riscv64,
         Architecture::Loongarch64,
         Architecture::S390x,
@@ -44,6 +50,8 @@ impl Architecture {
         match self {
             Architecture::X86_64 => "x86_64",
             Architecture::Aarch64 => "aarch64",
+            Architecture::I386 => "i386",
+            Architecture::Arm => "arm",
             Architecture::Riscv64 => "riscv64",
             Architecture::Loongarch64 => "loongarch64",
             Architecture::S390x => "s390x",
@@ -51,11 +59,23 @@ impl Architecture {
         }
     }
 
+    /// Whether the processor has registers of 64 bits.
+    pub fn is_64_bit(self) -> bool {
+        !matches!(self, Architecture::I386 | Architecture::Arm)
+    }
+
+    /// Whether its machines are PCs.
+    pub fn is_x86(self) -> bool {
+        matches!(self, Architecture::X86_64 | Architecture::I386)
+    }
+
     /// The program that emulates it.
     pub fn qemu(self) -> &'static str {
         match self {
             Architecture::X86_64 => "qemu-system-x86_64",
             Architecture::Aarch64 => "qemu-system-aarch64",
+            Architecture::I386 => "qemu-system-i386",
+            Architecture::Arm => "qemu-system-arm",
             Architecture::Riscv64 => "qemu-system-riscv64",
             Architecture::Loongarch64 => "qemu-system-loongarch64",
             Architecture::S390x => "qemu-system-s390x",
@@ -68,6 +88,8 @@ impl Architecture {
         match self {
             Architecture::X86_64 => &["qemu-system-x86", "qemu-system-data", "ovmf", "seabios", "ipxe-qemu"],
             Architecture::Aarch64 => &["qemu-system-arm", "qemu-system-data", "qemu-efi-aarch64", "ipxe-qemu"],
+            Architecture::I386 => &["qemu-system-x86", "qemu-system-data", "ovmf-ia32", "ipxe-qemu"],
+            Architecture::Arm => &["qemu-system-arm", "qemu-system-data", "qemu-efi-arm", "ipxe-qemu"],
             Architecture::Riscv64 => &["qemu-system-riscv", "qemu-system-data", "qemu-efi-riscv64", "ipxe-qemu"],
             Architecture::Loongarch64 => &["qemu-system-misc", "qemu-system-data", "qemu-efi-loongarch64", "ipxe-qemu"],
             // qemu-system-misc provides the emulator up to bookworm
@@ -82,6 +104,8 @@ impl Architecture {
         match self {
             Architecture::X86_64 => "",
             Architecture::Aarch64 => "-aarch64",
+            Architecture::I386 => "-i386",
+            Architecture::Arm => "-arm",
             Architecture::Riscv64 => "-riscv64",
             Architecture::Loongarch64 => "-loongarch64",
             Architecture::S390x => "-s390x",

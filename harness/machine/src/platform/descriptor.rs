@@ -89,7 +89,7 @@ impl Descriptors {
     /// The build without Secure Boot and SMM. On x86-64 one that serves both pc and q35 goes before one that serves q35 only.
     /// On `virt` one build may serve both ways: what tells them apart is whether its store has keys enrolled.
     pub(super) fn plain(&self, qemu: QemuVersion) -> Option<&Descriptor> {
-        if self.architecture != Architecture::X86_64 {
+        if !self.architecture.is_x86() {
             let virt = format!("virt-{}.{}", qemu.major, qemu.minor);
             let keyless = |entry: &&Descriptor| !entry.has("enrolled-keys") && entry.fits(&virt);
             let mut without = self.usable.iter().filter(keyless).filter(|entry| !entry.has("secure-boot"));

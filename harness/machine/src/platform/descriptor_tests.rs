@@ -113,6 +113,27 @@ fn the_builds_for_aarch64_are_those_of_its_descriptors_and_no_others() {
     assert_eq!(found(files(none), Architecture::Aarch64), (None, None), "enrolled keys refuse our payload");
 }
 
+/// Debian's package of OVMF for IA32: bookworm has one build, which wants SMM; trixie has one without, too.
+#[test]
+fn the_builds_for_ia32_are_those_of_its_descriptors_and_no_others() {
+    let entry = |code: &str, machines: &[&str], features: &[&str]| {
+        descriptor(code, "/usr/share/OVMF/OVMF32_VARS_4M.fd", machines, features).replace("x86_64", "i386")
+    };
+    let secure =
+        ("usr/share/qemu/firmware/50-edk2-i386-secure.json", entry("/secboot", Q35, &["requires-smm", "secure-boot"]));
+    let plain = ("usr/share/qemu/firmware/60-edk2-i386.json", entry("/plain", BOTH, &[]));
+    let found = |files: &[(&str, String)], architecture| {
+        let root = root(files);
+        let read = Descriptors::read(&directories(root.path(), &[], None), architecture).unwrap();
+        let name = |entry: Option<&Descriptor>| entry.map(|entry| entry.code.display().to_string());
+        (name(read.plain(QEMU)), name(read.secure_boot(QEMU)))
+    };
+    let [secboot, without] = ["/secboot", "/plain"].map(|code| Some(code.to_owned()));
+    assert_eq!(found(&[secure.clone()], Architecture::I386), (None, secboot.clone()));
+    assert_eq!(found(&[secure.clone(), plain.clone()], Architecture::I386), (without, secboot));
+    assert_eq!(found(&[secure, plain], Architecture::X86_64), (None, None));
+}
+
 #[test]
 fn fedora_layout_passes_over_qcow2_and_confidential_builds() {
     let dir = "/usr/share/edk2/ovmf/";

@@ -42,6 +42,14 @@ pub enum Part {
     QemuPpc64,
     /// AAVMF with its descriptors.
     Aavmf,
+    /// `qemu-system-i386`.
+    QemuI386,
+    /// OVMF for IA32 with its descriptor.
+    OvmfIa32,
+    /// `qemu-system-arm`.
+    QemuArm,
+    /// AAVMF for 32-bit Arm with its descriptor.
+    AavmfArm,
     /// `qemu-system-riscv64`.
     QemuRiscv64,
     /// edk2 for RISC-V with its descriptors.
@@ -156,7 +164,13 @@ impl Family {
             (Part::Qemu, Rhel) => &["qemu-kvm"],
             // there is no QEMU for another architecture
             (
-                Part::QemuAarch64 | Part::QemuRiscv64 | Part::QemuLoongarch64 | Part::QemuS390x | Part::QemuPpc64,
+                Part::QemuAarch64
+                | Part::QemuI386
+                | Part::QemuArm
+                | Part::QemuRiscv64
+                | Part::QemuLoongarch64
+                | Part::QemuS390x
+                | Part::QemuPpc64,
                 Rhel,
             ) => &["qemu-kvm"],
             (part, Rhel) => Fedora.packages(part),
@@ -183,6 +197,24 @@ impl Family {
             (Part::Aavmf, Fedora | Arch) => &["edk2-aarch64"],
             (Part::Aavmf, Suse) => &["qemu-uefi-aarch64"],
             (Part::Aavmf, Alpine) => &["aavmf"],
+            (Part::QemuI386, Arch | Alpine) => &["qemu-system-i386"],
+            (Part::QemuI386, family) => family.packages(Part::Qemu),
+            (Part::OvmfIa32, Debian) => &["ovmf-ia32"],
+            (Part::OvmfIa32, Fedora) => &["edk2-ovmf-ia32"],
+            (Part::OvmfIa32, Suse) => &["qemu-ovmf-ia32"],
+            // its package for x86-64 has it
+            (Part::OvmfIa32, Arch) => &["edk2-ovmf"],
+            // no package of its own: QEMU's pc-bios has a build
+            (Part::OvmfIa32, Alpine) => &["qemu-system-i386"],
+            (Part::QemuArm, Debian) => &["qemu-system-arm"],
+            (Part::QemuArm, Fedora) => &["qemu-system-arm-core"],
+            (Part::QemuArm, Suse) => &["qemu-arm"],
+            (Part::QemuArm, Arch | Alpine) => &["qemu-system-arm"],
+            (Part::AavmfArm, Debian) => &["qemu-efi-arm"],
+            (Part::AavmfArm, Fedora) => &["edk2-arm"],
+            (Part::AavmfArm, Suse) => &["qemu-uefi-aarch32"],
+            (Part::AavmfArm, Arch) => &["edk2-arm"],
+            (Part::AavmfArm, Alpine) => &["qemu-system-arm"],
             (Part::QemuRiscv64, Debian) => &["qemu-system-riscv"],
             (Part::QemuRiscv64, Fedora) => &["qemu-system-riscv-core"],
             (Part::QemuRiscv64, Suse) => &["qemu-extra"],
@@ -315,6 +347,8 @@ fn parts(architecture: Architecture) -> (&'static [Part], &'static str) {
     match architecture {
         Architecture::X86_64 => (&[Part::Qemu, Part::Ovmf, Part::SeaBios, Part::OptionRoms], "OVMF, SeaBIOS"),
         Architecture::Aarch64 => (&[Part::QemuAarch64, Part::Aavmf, Part::OptionRoms], "AAVMF"),
+        Architecture::I386 => (&[Part::QemuI386, Part::OvmfIa32, Part::OptionRoms], "OVMF for IA32"),
+        Architecture::Arm => (&[Part::QemuArm, Part::AavmfArm, Part::OptionRoms], "AAVMF for 32-bit Arm"),
         Architecture::Riscv64 => (&[Part::QemuRiscv64, Part::RiscVVirt, Part::OptionRoms], "edk2 for RISC-V"),
         Architecture::Loongarch64 => {
             (&[Part::QemuLoongarch64, Part::LoongArchVirt, Part::OptionRoms], "edk2 for LoongArch")

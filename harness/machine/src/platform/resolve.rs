@@ -74,6 +74,13 @@ pub(super) fn found(
             option_roms,
             ..Found::default()
         },
+        // the one build that there is enforces Secure Boot once keys are enrolled
+        Architecture::I386 => Found {
+            ovmf: descriptors.secure_boot(qemu).or_else(|| descriptors.plain(qemu)).and_then(locate),
+            option_roms,
+            ..Found::default()
+        },
+        Architecture::Arm => Found { aavmf: descriptors.plain(qemu).and_then(locate), option_roms, ..Found::default() },
         Architecture::Riscv64 => {
             Found { riscvvirt: descriptors.plain(qemu).and_then(locate), option_roms, ..Found::default() }
         }

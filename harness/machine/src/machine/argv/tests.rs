@@ -254,6 +254,22 @@ fn a_virt_has_two_flashes_a_processor_of_64_bits_and_no_port_of_a_pc() {
     assert_eq!(lines.collect::<Vec<_>>(), wanted);
 }
 
+/// The one build for IA32 that both releases have keeps its variables by SMM, whether or not it refuses anything.
+#[test]
+fn boards_of_32_bits_have_their_qemus_own_processor_and_smm_where_the_firmware_wants_it() {
+    let words = |machine: &Machine| {
+        let layout = Layout::of(machine).unwrap();
+        argv(machine, &layout, &Files::default(), &harness(&[])).join(" ")
+    };
+    let ia32 = words(&Machine::new(Firmware::Ovmf, Board::Q35Ia32));
+    let secure = "-global driver=cfi.pflash01,property=secure,value=on -global ICH9-LPC.disable_s3=1";
+    assert!(ia32.contains("-machine q35,accel=tcg,smm=on"), "{ia32}");
+    assert!(ia32.contains(secure) && !ia32.contains("-cpu"), "{ia32}");
+    let arm = words(&Machine::new(Firmware::Aavmf, Board::VirtArm));
+    assert!(arm.contains("-machine virt,accel=tcg") && !arm.contains("-cpu") && !arm.contains("smm"), "{arm}");
+    assert!(!words(&Machine::q35(Firmware::Ovmf)).contains("smm"));
+}
+
 #[test]
 fn devices_of_a_channel_subsystem_have_device_numbers_and_no_pci_bus() {
     let machine =

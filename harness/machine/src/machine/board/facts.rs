@@ -15,6 +15,9 @@ pub struct BoardFacts {
     pub machine_type: &'static str,
     /// Nothing is said of ACPI; else QEMU is told to make no tables, so that firmware has the device tree alone.
     pub acpi: bool,
+    /// Its firmware keeps its variables by system management mode, out of reach of the operating system, whether or not it is told to
+    /// enforce Secure Boot.
+    pub smm: bool,
     /// Whose QEMU has it.
     pub architecture: Architecture,
     /// What the programs on its media are made for.

@@ -10,6 +10,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     name: "imaginary",
     machine_type: "imaginary",
     acpi: true,
+    smm: false,
     architecture: Architecture::X86_64,
     target: Target::Efi(EfiMachine::X64),
     root: Root::Pci(RootBus {

@@ -17,8 +17,10 @@ mod imaginary;
 mod pc;
 mod pseries;
 mod q35;
+mod q35_ia32;
 mod s390_ccw_virtio;
 mod virt;
+mod virt_arm;
 mod virt_loongarch64;
 mod virt_riscv64;
 
@@ -34,8 +36,12 @@ pub enum Board {
     Pc,
     /// `q35`: ICH9 with AHCI.
     Q35,
+    /// `q35` of qemu-system-i386, for firmware with 32 bits that is protected by SMM.
+    Q35Ia32,
     /// `virt` of qemu-system-aarch64: PCI Express without ISA.
     Virt,
+    /// `virt` of qemu-system-arm: PCI Express without ISA.
+    VirtArm,
     /// `virt` of qemu-system-riscv64: PCI Express without ISA.
     VirtRiscv64,
     /// `virt` of qemu-system-loongarch64: PCI Express without ISA.
@@ -56,7 +62,9 @@ impl Board {
         match self {
             Board::Pc => &pc::FACTS,
             Board::Q35 => &q35::FACTS,
+            Board::Q35Ia32 => &q35_ia32::FACTS,
             Board::Virt => &virt::FACTS,
+            Board::VirtArm => &virt_arm::FACTS,
             Board::VirtRiscv64 => &virt_riscv64::FACTS,
             Board::VirtLoongarch64 => &virt_loongarch64::FACTS,
             Board::S390CcwVirtio => &s390_ccw_virtio::FACTS,

@@ -11,6 +11,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     name: "pc",
     machine_type: "pc",
     acpi: true,
+    smm: false,
     architecture: Architecture::X86_64,
     target: Target::Efi(EfiMachine::X64),
     root: Root::Pci(RootBus {

@@ -13,6 +13,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     name: "pseries",
     machine_type: "pseries",
     acpi: true,
+    smm: false,
     architecture: Architecture::Ppc64,
     target: Target::Ppc64,
     root: Root::Pci(RootBus {

@@ -11,6 +11,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     name: "q35",
     machine_type: "q35",
     acpi: true,
+    smm: false,
     architecture: Architecture::X86_64,
     target: Target::Efi(EfiMachine::X64),
     root: Root::Pci(RootBus {

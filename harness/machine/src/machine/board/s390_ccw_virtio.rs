@@ -13,6 +13,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     name: "s390-ccw-virtio",
     machine_type: "s390-ccw-virtio",
     acpi: true,
+    smm: false,
     architecture: Architecture::S390x,
     target: Target::S390x,
     root: Root::Ccw,

@@ -13,6 +13,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     name: "virt",
     machine_type: "virt",
     acpi: true,
+    smm: false,
     architecture: Architecture::Aarch64,
     target: Target::Efi(EfiMachine::Aa64),
     root: Root::Pci(RootBus {

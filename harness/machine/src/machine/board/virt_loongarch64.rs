@@ -12,6 +12,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     name: "virt-loongarch64",
     machine_type: "virt",
     acpi: true,
+    smm: false,
     architecture: Architecture::Loongarch64,
     target: Target::Efi(EfiMachine::Loongarch64),
     root: Root::Pci(RootBus {

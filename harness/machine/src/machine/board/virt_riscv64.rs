@@ -12,6 +12,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     name: "virt-riscv64",
     machine_type: "virt",
     acpi: false,
+    smm: false,
     architecture: Architecture::Riscv64,
     target: Target::Efi(EfiMachine::Riscv64),
     root: Root::Pci(RootBus {
