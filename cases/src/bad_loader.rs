@@ -24,7 +24,7 @@ fn skipped(firmware: Firmware, board: Board, bad: BadLoader) -> Case {
         // not taken for a program at all
         BadLoader::Empty | BadLoader::Text => "Not Found",
         // found and refused
-        BadLoader::OtherMachine | BadLoader::Truncated | BadLoader::Headers => "Unsupported",
+        BadLoader::OtherMachine | BadLoader::OtherWidth | BadLoader::Truncated | BadLoader::Headers => "Unsupported",
     };
     Case::new(format!("bad_loader::{}::{}::{}", firmware.name(), board.name(), bad.name()))
         .axis("loader", bad.name())

@@ -1,7 +1,6 @@
 //! The classes of drive that matrices run over on each board.
 
 use bootwright::machine::{Board, DiskClass, Firmware, Hotplug, UsbController};
-use bootwright::platform::Architecture;
 
 /// Every board and firmware of the default suite.
 pub const COMBINATIONS: [(Firmware, Board); 4] = [
@@ -21,7 +20,7 @@ pub fn disks(board: Board) -> Vec<DiskClass> {
         DiskClass::Usb(UsbController::Xhci),
     ];
     // QEMU plugs an AHCI controller into it, which AAVMF does not drive: `drives` has the case
-    classes.retain(|class| *class != DiskClass::Ahci || board.facts().architecture == Architecture::X86_64);
+    classes.retain(|class| *class != DiskClass::Ahci || board.facts().architecture.is_x86());
     if board.facts().ide.is_some() {
         classes.push(DiskClass::Ide);
     }
@@ -36,7 +35,7 @@ pub fn pluggable(board: Board) -> Vec<DiskClass> {
 /// Optical classes of a board.
 pub fn opticals(board: Board) -> Vec<DiskClass> {
     let mut classes = vec![DiskClass::AhciCd, DiskClass::ScsiCd];
-    classes.retain(|class| *class != DiskClass::AhciCd || board.facts().architecture == Architecture::X86_64);
+    classes.retain(|class| *class != DiskClass::AhciCd || board.facts().architecture.is_x86());
     if board.facts().ide.is_some() {
         classes.push(DiskClass::IdeCd);
     }
@@ -52,9 +51,12 @@ pub fn older_usb() -> [DiskClass; 2] {
 pub fn native_optical(board: Board) -> DiskClass {
     match board {
         Board::Pc => DiskClass::IdeCd,
-        Board::Q35 => DiskClass::AhciCd,
-        Board::Virt | Board::VirtRiscv64 | Board::VirtLoongarch64 | Board::S390CcwVirtio | Board::Pseries => {
-            DiskClass::ScsiCd
-        }
+        Board::Q35 | Board::Q35Ia32 => DiskClass::AhciCd,
+        Board::Virt
+        | Board::VirtArm
+        | Board::VirtRiscv64
+        | Board::VirtLoongarch64
+        | Board::S390CcwVirtio
+        | Board::Pseries => DiskClass::ScsiCd,
     }
 }

@@ -5,7 +5,6 @@
 
 use bootwright::case::Case;
 use bootwright::machine::{Board, Clock, DiskClass, Firmware, Machine, Medium};
-use bootwright::platform::Architecture;
 use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Cause, Expectation, Expected, booted, failed, failed_entry};
 use bootwright_images::After;
@@ -60,7 +59,7 @@ pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
         ("reset-system", After::ResetSystem),
     ] {
         // the other ways are a PC's
-        if after == After::ResetSystem || board.facts().architecture == Architecture::X86_64 {
+        if after == After::ResetSystem || board.facts().architecture.is_x86() {
             cases.push(rebooting(firmware, board, name, after));
         }
     }

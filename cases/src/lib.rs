@@ -7,6 +7,7 @@
 
 mod aarch64;
 mod alone;
+mod arm32;
 mod bad_loader;
 mod bridge;
 mod classes;
@@ -15,6 +16,7 @@ mod drives;
 mod field;
 mod first_entry;
 mod http;
+mod ia32;
 mod installed;
 mod installer;
 mod isolation;
@@ -22,6 +24,7 @@ mod loaders;
 mod loongarch64;
 mod menu;
 mod migration;
+mod narrow;
 mod networks;
 mod nvram;
 mod order;
@@ -43,6 +46,7 @@ mod tpm;
 mod triples;
 mod unlisted;
 mod vars;
+mod width;
 
 use bootwright::case::Case;
 
@@ -84,6 +88,9 @@ pub fn all() -> Vec<Case> {
         ("network boot over a real bridge, firewall and servers", bridge::cases()),
         ("what users reported of their virtual machines", field::cases()),
         ("AAVMF on aarch64 does what OVMF does", aarch64::cases()),
+        ("OVMF for IA32 does what OVMF for x86-64 does", ia32::cases()),
+        ("AAVMF on 32-bit Arm does what AAVMF on aarch64 does", arm32::cases()),
+        ("firmware of 64 bits refuses programs of 32, and shares a network with guests of 32", width::cases()),
         ("edk2 on RISC-V does what OVMF does", riscv64::cases()),
         ("edk2 on LoongArch does what OVMF does", loongarch64::cases()),
         ("s390-ccw loads from the disk or network that comes first in the order", s390x::cases()),

@@ -28,6 +28,12 @@ pub fn on_x86(board: Board) -> Uefi {
 /// AAVMF: architectures 11 and 19.
 pub const ON_ARM: Uefi = Uefi { firmware: Firmware::Aavmf, board: Board::Virt, pxe: 11, http: 19 };
 
+/// OVMF for IA32: architectures 6 and 15.
+pub const ON_IA32: Uefi = Uefi { firmware: Firmware::Ovmf, board: Board::Q35Ia32, pxe: 6, http: 15 };
+
+/// AAVMF for 32-bit Arm: architectures 10 and 18.
+pub const ON_ARM32: Uefi = Uefi { firmware: Firmware::Aavmf, board: Board::VirtArm, pxe: 10, http: 18 };
+
 /// edk2 on RISC-V: architectures 27 and 28.
 pub const ON_RISCV: Uefi = Uefi { firmware: Firmware::RiscVVirt, board: Board::VirtRiscv64, pxe: 27, http: 28 };
 
@@ -59,8 +65,8 @@ impl Uefi {
 
     /// The machine with random numbers of the kind that its firmware's network stack takes.
     pub fn with_random_source(self, machine: Machine) -> Machine {
-        // AAVMF has no entry for a NIC before it connects virtio-rng; this CPU has an instruction (FEAT_RNG)
-        if self.firmware == Firmware::Aavmf { machine.cpu("max") } else { machine.rng() }
+        // AAVMF has no entry for a NIC before it connects virtio-rng; this CPU has an instruction (FEAT_RNG), with 64 bits alone
+        if self.board == Board::Virt { machine.cpu("max") } else { machine.rng() }
     }
 
     /// The case with what is right where a protocol that was switched off is left out, and where it stays: AAVMF did not read these

@@ -10,7 +10,7 @@ use crate::quick_or_long;
 /// The classes that meet in one machine: paravirtual, controllers of the board, and across buses.
 fn triples(board: Board) -> Vec<[DiskClass; 3]> {
     use DiskClass::{Ahci, Ide, IdeCd, Nvme, ScsiCd, Usb, VirtioBlk, VirtioScsi};
-    if board == Board::Virt {
+    if !board.facts().architecture.is_x86() {
         return vec![[VirtioBlk, VirtioScsi, Nvme], [Usb(UsbController::Xhci), ScsiCd, VirtioBlk]];
     }
     let of_the_board = if board.facts().ide.is_some() { [Ide, IdeCd, VirtioScsi] } else { [Ahci, ScsiCd, Nvme] };

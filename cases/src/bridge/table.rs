@@ -12,30 +12,35 @@ use bootwright_images::EfiMachine;
 
 use super::dnsmasq::{DNSMASQ, machine};
 use super::rules::{LIGHTTPD, TFTP_ONLY};
-use crate::networks::{ON_ARM, ovmf};
+use crate::networks::{ON_ARM, ON_ARM32, ON_IA32, Uefi, ovmf};
 use crate::{ppc64, s390x};
 
 const ADDRESS: &str = "192.168.122.1";
 
 /// For whom there is no rule.
 const BIOS_FILE: &str = "pxelinux.0";
+const IA32_FILE: &str = "arch-i386/grubia32.efi";
+const IA32_HTTP_FILE: &str = "arch-i386/http.efi";
 const X64_FILE: &str = "arch-x86_64/grubx64.efi";
 const X64_HTTP_FILE: &str = "arch-x86_64/http.efi";
+const ARM32_FILE: &str = "arch-arm/grubarm.efi";
+const ARM32_HTTP_FILE: &str = "arch-arm/http.efi";
 const ARM_FILE: &str = "arch-aarch64/grubaa64.efi";
 const ARM_HTTP_FILE: &str = "arch-aarch64/http.efi";
 const S390X_FILE: &str = "arch-s390x/boot.bin";
 const PPC64_FILE: &str = "arch-ppc64/boot.fs";
 
 /// Option 93, protocol and file of each kind of guest but BIOS (IANA, "Processor Architecture Types"); some have no guest here.
-const TABLE: [(u16, Protocol, &str); 12] = [
-    (6, Protocol::Tftp, "arch-i386/grubia32.efi"),
+const TABLE: [(u16, Protocol, &str); 13] = [
+    (6, Protocol::Tftp, IA32_FILE),
     (7, Protocol::Tftp, X64_FILE),
     (9, Protocol::Tftp, X64_FILE),
-    (10, Protocol::Tftp, "arch-arm/grubarm.efi"),
+    (10, Protocol::Tftp, ARM32_FILE),
     (11, Protocol::Tftp, ARM_FILE),
     (12, Protocol::Tftp, PPC64_FILE),
+    (15, Protocol::Http, IA32_HTTP_FILE),
     (16, Protocol::Http, X64_HTTP_FILE),
-    (18, Protocol::Http, "arch-arm/http.efi"),
+    (18, Protocol::Http, ARM32_HTTP_FILE),
     (19, Protocol::Http, ARM_HTTP_FILE),
     (27, Protocol::Tftp, "arch-riscv64/grubriscv64.efi"),
     (28, Protocol::Http, "arch-riscv64/http.efi"),
@@ -43,8 +48,9 @@ const TABLE: [(u16, Protocol, &str); 12] = [
 ];
 
 pub fn cases() -> Vec<Case> {
-    let mut cases: Vec<Case> = [0, 7, 16, 11, 19, 31, 12].map(|arch| served(Server::Dnsmasq, arch)).into();
-    cases.extend([11, 31, 12].map(|arch| served(Server::Dhcpd, arch)));
+    let mut cases: Vec<Case> =
+        [0, 7, 16, 11, 19, 31, 12, 6, 15, 10, 18].map(|arch| served(Server::Dnsmasq, arch)).into();
+    cases.extend([11, 31, 12, 6, 10].map(|arch| served(Server::Dhcpd, arch)));
     cases.extend([(Server::Dnsmasq, "0x31"), (Server::Dhcpd, "00:31")].map(|(server, number)| s390x(server, number)));
     cases.extend([(Server::Dnsmasq, "0x12"), (Server::Dhcpd, "00:12")].map(|(server, number)| ppc64(server, number)));
     cases.push(unnamed_ignored());
@@ -111,6 +117,10 @@ fn programs(bridge: Bridge) -> Network {
         .bios_program(BIOS_FILE, "for-bios")
         .efi_program(X64_FILE, "for-x64")
         .efi_program(X64_HTTP_FILE, "for-x64-http")
+        .efi_program_for(EfiMachine::Ia32, IA32_FILE, "for-ia32")
+        .efi_program_for(EfiMachine::Ia32, IA32_HTTP_FILE, "for-ia32-http")
+        .efi_program_for(EfiMachine::Arm, ARM32_FILE, "for-arm32")
+        .efi_program_for(EfiMachine::Arm, ARM32_HTTP_FILE, "for-arm32-http")
         .efi_program_for(EfiMachine::Aa64, ARM_FILE, "for-aarch64")
         .efi_program_for(EfiMachine::Aa64, ARM_HTTP_FILE, "for-aarch64-http")
         .ipl_program(S390X_FILE, "for-s390x")
@@ -156,13 +166,17 @@ subnet 192.168.122.0 netmask 255.255.255.0 {{
 /// The guest that asks with this architecture: the group of its cases, the medium that is its own, and its machine.
 fn guest(arch: u16, network: Network) -> (&'static str, &'static str, Machine) {
     let x64 = |network| ovmf(Board::Pc, network).without_ipv6();
-    let arm = |network| ON_ARM.machine(network).without_ipv6();
+    let on = |guest: Uefi, network| guest.machine(network).without_ipv6();
     match arch {
+        6 => ("ia32::pxe", "for-ia32", on(ON_IA32, network)),
         7 => ("pxe::ovmf::pc", "for-x64", x64(network)),
-        11 => ("aarch64::pxe", "for-aarch64", arm(network)),
+        10 => ("arm32::pxe", "for-arm32", on(ON_ARM32, network)),
+        11 => ("aarch64::pxe", "for-aarch64", on(ON_ARM, network)),
         12 => ("ppc64::network", "for-ppc64", ppc64::networks::nic_then_disk(network)),
+        15 => ("ia32::http", "for-ia32-http", on(ON_IA32, network).without_pxe()),
         16 => ("http::ovmf::pc", "for-x64-http", x64(network).without_pxe()),
-        19 => ("aarch64::http", "for-aarch64-http", arm(network).without_pxe()),
+        18 => ("arm32::http", "for-arm32-http", on(ON_ARM32, network).without_pxe()),
+        19 => ("aarch64::http", "for-aarch64-http", on(ON_ARM, network).without_pxe()),
         31 => ("s390x::network", "for-s390x", s390x::networks::nic_then_disk(network)),
         _ => ("pxe::seabios::pc", "for-bios", machine(network)),
     }
@@ -178,9 +192,13 @@ fn served(server: Server, arch: u16) -> Case {
     let row = TABLE.iter().find(|(of, ..)| *of == arch);
     let (protocol, file) = row.map_or((Protocol::Tftp, BIOS_FILE), |(_, protocol, file)| (*protocol, *file));
     let other = match arch {
+        6 => Some(IA32_HTTP_FILE),
         7 => Some(X64_HTTP_FILE),
+        10 => Some(ARM32_HTTP_FILE),
         11 => Some(ARM_HTTP_FILE),
+        15 => Some(IA32_FILE),
         16 => Some(X64_FILE),
+        18 => Some(ARM32_FILE),
         19 => Some(ARM_FILE),
         _ => None,
     };

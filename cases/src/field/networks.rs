@@ -148,7 +148,9 @@ fn falls_through_to_the_floppy(board: Board) -> Case {
         let optical = match board {
             Board::Pc => DeviceClass::Ide { channel: 1, unit: 0 },
             Board::Q35
+            | Board::Q35Ia32
             | Board::Virt
+            | Board::VirtArm
             | Board::VirtRiscv64
             | Board::VirtLoongarch64
             | Board::S390CcwVirtio

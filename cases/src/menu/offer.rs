@@ -9,7 +9,9 @@ pub(super) fn optical(board: Board) -> DeviceClass {
     match board {
         Board::Pc => DeviceClass::Ide { channel: 1, unit: 0 },
         Board::Q35
+        | Board::Q35Ia32
         | Board::Virt
+        | Board::VirtArm
         | Board::VirtRiscv64
         | Board::VirtLoongarch64
         | Board::S390CcwVirtio

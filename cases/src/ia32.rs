@@ -1,0 +1,58 @@
+//! OVMF for IA32 on `q35`: a choice of the matrices of the other groups, and the two widths of x86 beside each other.
+//!
+//! The cases are made by the functions that OVMF's for x86-64 are made by. Their ids begin with `ia32`, then have the group's name:
+//! `ia32::order::nvme-before-virtio-blk`.
+
+use bootwright::case::{Case, Tier};
+use bootwright::machine::{Board, Firmware};
+
+use crate::narrow::Guest;
+use crate::networks::{ON_IA32, on_x86};
+use crate::{alone, bad_loader, first_entry, http, order, pxe, strict, triples};
+
+/// Why the cases are in the full suite only: a run whose skips are failures would be red on a host of Debian sid.
+const NOT_IN_SID: &str = "OVMF for IA32 is in a package of its own, which Debian no longer has in sid";
+
+/// Stories of HTTP boot that depend on the processor or its firmware's build.
+const OVER_HTTP: [&str; 6] =
+    ["::plain", "::chunked", "::redirect", "::status-404", "::reply-without-http-client", "::https"];
+
+/// What the cases run on.
+const FIRMWARE: Firmware = Firmware::Ovmf;
+const BOARD: Board = Board::Q35Ia32;
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = alone::on(FIRMWARE, BOARD);
+    cases.extend(order::on(FIRMWARE, BOARD));
+    cases.extend(triples::on(FIRMWARE, BOARD));
+    cases.extend(first_entry::on(FIRMWARE, BOARD));
+    cases.extend(bad_loader::on(FIRMWARE, BOARD));
+    cases.extend(strict::on(FIRMWARE, BOARD));
+    cases.extend(pxe::uefi::on(ON_IA32));
+    let over_http = http::uefi::on(ON_IA32);
+    cases.extend(over_http.into_iter().filter(|case| OVER_HTTP.iter().any(|end| case.id.ends_with(end))));
+    cases.into_iter().map(in_this_group).chain(guest().cases()).map(in_full_suite).collect()
+}
+
+/// The guest that the groups of networks are about.
+pub fn guest() -> Guest {
+    Guest {
+        uefi: ON_IA32,
+        wide: on_x86(Board::Q35),
+        group: "ia32",
+        isc: [["00:06", "00:07"], ["00:0f", "00:15"]],
+        stored: false,
+    }
+}
+
+/// A case of another group under this one's name.
+fn in_this_group(mut case: Case) -> Case {
+    let (firmware, board) = (FIRMWARE.name(), BOARD.name());
+    case.id = format!("ia32::{}", case.id.replacen(&format!("::{firmware}::{board}"), "", 1));
+    case
+}
+
+fn in_full_suite(mut case: Case) -> Case {
+    case.tier = Tier::Long(NOT_IN_SID.to_owned());
+    case
+}
