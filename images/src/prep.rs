@@ -68,12 +68,12 @@ pub fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError> {
         Content::Blank => return Ok(image),
         Content::Bootable { after, .. } => (after, None, true),
         Content::NoSignature => (After::Exit, None, false),
-        Content::BadLoader(bad) => (After::Exit, Some(bad), true),
+        Content::BadLoader(bad) if bad != BadLoader::OtherWidth => (After::Exit, Some(bad), true),
         ref other => {
             return Err(ImageError::impossible(
                 format!("{other:?} for ppc64"),
                 "it is made of boot code for BIOS or of programs for UEFI",
-                "use Content::Bootable, Blank, NoSignature or BadLoader",
+                "use Content::Bootable, Blank, NoSignature or BadLoader of another kind than OtherWidth",
             ));
         }
     };
@@ -134,7 +134,7 @@ fn program(spec: &MediumSpec, nonce: Nonce, after: After, bad: Option<BadLoader>
         None | Some(BadLoader::Truncated | BadLoader::Empty) => (forth::script(&spec.name, nonce, after)?, b' '),
         Some(BadLoader::Text) => (b"this is no program\r\n".to_vec(), 0),
         Some(BadLoader::Headers) => (elf(ElfClass::Big)[..16].to_vec(), 0),
-        Some(BadLoader::OtherMachine) => (elf(ElfClass::X64), 0),
+        Some(BadLoader::OtherMachine | BadLoader::OtherWidth) => (elf(ElfClass::X64), 0),
     })
 }
 

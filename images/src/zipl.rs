@@ -88,7 +88,7 @@ pub fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError> {
         Content::Blank => return Ok(image),
         Content::Bootable { after, .. } => (after, None, true, 0),
         Content::NoSignature => (After::Exit, None, false, 0),
-        Content::BadLoader(bad) if bad != BadLoader::OtherMachine => (After::Exit, Some(bad), true, 0),
+        Content::BadLoader(bad) if !matches!(bad, BadLoader::OtherMachine | BadLoader::OtherWidth) => (After::Exit, Some(bad), true, 0),
         Content::BootMap { entry, .. } if entry >= MOST_ENTRIES => {
             let what = "number of an entry of a boot map";
             return Err(ImageError::TooLarge { what, value: entry.into(), limit: u64::from(MOST_ENTRIES) - 1 });
@@ -103,7 +103,7 @@ pub fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError> {
             return Err(ImageError::impossible(
                 format!("{other:?} for s390x"),
                 "it is made of boot code for BIOS or of programs for UEFI",
-                "use Content::Bootable, BootMap, Blank, NoSignature or BadLoader of another kind than OtherMachine",
+                "use Content::Bootable, BootMap, Blank, NoSignature or BadLoader of another kind than OtherMachine and OtherWidth",
             ));
         }
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bootwright_images::{ImageError, Nonce, authenticode, payload};
 
 use super::error::RunError;
-use crate::machine::{Machine, Program};
+use crate::machine::Machine;
 
 /// Authenticode SHA-256 of each medium's program, where its medium has one of the project's; none for a machine without a TPM, which
 /// tells nobody of them.
@@ -23,9 +23,7 @@ pub fn digests(machine: &Machine, nonce: impl Fn(&str) -> Nonce) -> Result<BTree
         digests.insert(medium.name.clone(), of_medium(machine, &medium.name, &nonce)?);
     }
     let served = machine.networks.iter().flat_map(|network| &network.served);
-    for served in served.filter(|served| {
-        matches!(served.program, Program::Efi | Program::EfiAa64 | Program::EfiRiscv64 | Program::EfiLoongarch64)
-    }) {
+    for served in served.filter(|served| served.program.efi().is_some()) {
         let digest = served.bytes(nonce(&served.medium)).and_then(|program| authenticode::sha256(&program));
         digests.insert(served.medium.clone(), digest.map_err(|error| of(&served.medium, error))?);
     }
