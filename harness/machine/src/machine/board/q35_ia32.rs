@@ -26,6 +26,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
         uefi: "PciRoot",
     }),
     fw_cfg: true,
+    vio: false,
     ide: None,
     ahci: Some(PciAddress { slot: 0x1f, function: 2 }),
     floppy: Some(FloppyController { added: Some("isa-fdc,id=fdc0"), openfirmware: "isa@1f/fdc@03f0" }),

@@ -25,6 +25,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
         uefi: "PciRoot",
     }),
     fw_cfg: true,
+    vio: false,
     ide: None,
     ahci: None,
     floppy: None,
