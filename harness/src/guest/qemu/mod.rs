@@ -7,10 +7,12 @@ mod buses;
 mod cards;
 mod commands;
 mod config;
+mod config_file;
 mod device;
 mod drives;
 mod free;
 mod known;
+mod line;
 mod lists;
 mod machine;
 mod options;
@@ -37,8 +39,8 @@ use super::{Guest, GuestDevice, GuestError, GuestFirmware, Notes, Origin, Plug, 
 use crate::machine::{Board, BootOptions, DeviceClass};
 use buses::Buses;
 use cards::BuiltIn;
-use commands::{CommandLine, Quotes};
 use drives::Drives;
+use line::{CommandLine, Quotes};
 use options::Parts;
 use property::Global;
 use short_drive::ShortDrive;
@@ -68,9 +70,9 @@ impl Default for Reading<'_> {
 ///
 /// As [`read`], for a text without a command line, and for a file of `-readconfig` that is not there.
 pub fn read_text(file: &str, text: &str, reading: &Reading<'_>) -> Result<Guest, GuestError> {
-    if config::is_file(text) {
+    if config_file::is_config(text) {
         let itself = |path: &str| if path == file { Some(text.to_owned()) } else { (reading.opened)(path) };
-        let line = CommandLine { is_part: true, ..CommandLine::of_words(&config::words(file)) };
+        let line = CommandLine { is_part: true, ..CommandLine::of_words(&config_file::words(file)) };
         return Reader::new(file, &itself).guest(line, reading.typed);
     }
     let line = commands::of_text(file, text, reading.line)?;

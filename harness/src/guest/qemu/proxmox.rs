@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::commands::CommandLine;
+use super::line::CommandLine;
 use super::shell::Word;
 use super::words::split;
 use crate::guest::{At, GuestError};
