@@ -88,7 +88,9 @@ pub fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError> {
         Content::Blank => return Ok(image),
         Content::Bootable { after, .. } => (after, None, true, 0),
         Content::NoSignature => (After::Exit, None, false, 0),
-        Content::BadLoader(bad) if !matches!(bad, BadLoader::OtherMachine | BadLoader::OtherWidth) => (After::Exit, Some(bad), true, 0),
+        Content::BadLoader(bad) if !matches!(bad, BadLoader::OtherMachine | BadLoader::OtherWidth) => {
+            (After::Exit, Some(bad), true, 0)
+        }
         Content::BootMap { entry, .. } if entry >= MOST_ENTRIES => {
             let what = "number of an entry of a boot map";
             return Err(ImageError::TooLarge { what, value: entry.into(), limit: u64::from(MOST_ENTRIES) - 1 });

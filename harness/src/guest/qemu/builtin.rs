@@ -3,8 +3,8 @@
 
 use super::Reader;
 use super::cards::Wire;
-use super::commands::Quotes;
 use super::known;
+use super::line::Quotes;
 use super::short::short;
 use super::words::Word;
 use crate::guest::plain::plain_device;
