@@ -239,7 +239,7 @@ fn a_file_of_readconfig_alone_is_a_guest_by_itself() {
                 bus = \"qemu_scsi.0\"\ndrive = \"root\"\nbootindex = \"1\"\n\n[chardev \"c\"]\nbackend = \"socket\"\n";
     let guest = guest(text);
     assert_eq!(ranks(&guest), [("dev-root", Some(1))]);
-    assert_eq!((guest.board, guest.devices[0].line), (Some(Board::Q35), 11));
+    assert_eq!((guest.board, guest.devices[0].line), (Some(Board::Q35), 12));
     assert!(!has_note(&guest, "[chardev]"), "{:?}", guest.notes);
 }
 
