@@ -17,7 +17,7 @@
 //! tracks on a cylinder: what QEMU's firmware takes a disk for that says nothing of itself (`virtio_assume_eckd` in its
 //! `pc-bios/s390-ccw/virtio-blkdev.c`; `ipl_eckd` and what it calls in `bootmap.c`, the structures in `bootmap.h`).
 
-use crate::zipl::{MAGIC, NO_PROGRAM};
+use crate::ipl::{MAGIC, NO_PROGRAM};
 use crate::{BootMapLayout, Image, ipl};
 
 const BLOCK_BYTES: u64 = 4096;

@@ -6,6 +6,12 @@
 use crate::s390x::{At, Code};
 use crate::{After, ImageError, Nonce, spec};
 
+/// How every part of a boot map but the program begins (`ZIPL_MAGIC` in QEMU's `pc-bios/s390-ccw/bootmap.h`).
+pub(crate) const MAGIC: &[u8; 4] = b"zIPL";
+
+/// What an entry of a boot map leads to that is not the program's.
+pub(crate) const NO_PROGRAM: &[u8] = b"this is no program\r\n";
+
 /// Where the program is loaded, in bytes: behind the two pages that a processor keeps for itself.
 pub(crate) const LOADED_AT: u32 = 0x2000;
 

@@ -15,6 +15,7 @@
 //! An ISO image has one El Torito entry, for an image that is loaded to address 0: the PSW, the bytes by which the firmware knows a kernel
 //! for this machine (`is_iso_bc_entry_compatible` there), and the program.
 
+use crate::ipl::{MAGIC, NO_PROGRAM};
 use crate::iso::{self, BootEntries};
 use crate::{After, BadLoader, BootMapLayout, Content, Image, ImageError, MediumKind, MediumSpec, Nonce, eckd, ipl};
 
@@ -27,9 +28,6 @@ const SEGMENTS: u64 = 3;
 const OTHERS: u64 = 4;
 const PROGRAM: u64 = 8;
 
-/// What an entry leads to that is not the program's.
-pub(crate) const NO_PROGRAM: &[u8] = b"this is no program\r\n";
-
 /// Entries of a boot map, at most (`MAX_BOOT_ENTRIES` in `pc-bios/s390-ccw/s390-ccw.h`).
 const MOST_ENTRIES: u8 = 31;
 
@@ -41,9 +39,6 @@ const KERNEL_BEGINS: [u8; 24] = [
 
 /// The smallest disk, in blocks.
 const LEAST_BLOCKS: u64 = 2048;
-
-/// How every part but the program begins.
-pub(crate) const MAGIC: &[u8; 4] = b"zIPL";
 
 /// Types of an entry of the component table.
 const EXECUTE: u8 = 1;

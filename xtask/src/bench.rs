@@ -32,10 +32,7 @@ use list::{ListFigures, RebuildFigures};
 use picture::Bar;
 use qemu_tests::QemuTests;
 use ratio::Ratio;
-use scratch::Scratch;
-
-/// The boot whose harness is weighed against the bare argv: SeaBIOS runs one disk, as little as a boot can be.
-const LEAST_BOOT: &str = "alone::seabios::pc::virtio-blk";
+use scratch::{LEAST_BOOT, Scratch};
 
 /// What waits, and so is worth a virtual clock: name, case.
 const WAITS: [(&str, &str); 3] = [

@@ -4,8 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::LEAST_BOOT;
-use super::scratch::Scratch;
+use super::scratch::{LEAST_BOOT, Scratch};
 use crate::XtaskError;
 
 /// How long the runs are, in cases.

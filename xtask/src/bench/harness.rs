@@ -7,10 +7,9 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::LEAST_BOOT;
 use super::picture::Bar;
 use super::ratio::Ratio;
-use super::scratch::Scratch;
+use super::scratch::{LEAST_BOOT, Scratch};
 use crate::XtaskError;
 
 /// Kinds of boot that need nothing but their argv: what, case, exit status of QEMU after its program.

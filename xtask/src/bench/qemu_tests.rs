@@ -10,7 +10,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::ratio::Ratio;
-use super::scratch::Scratch;
+use super::scratch::{LEAST_BOOT, Scratch};
 use crate::XtaskError;
 
 /// QEMU's test, one of its tests by name or all of them, and cases that do the same.
@@ -62,7 +62,7 @@ impl QemuTests {
             let what = format!("a case over QEMU's {program} {}", test.unwrap_or("as a whole"));
             pairs.push(Ratio::of(what, &cases.join(" "), ("case", ours), ("test of QEMU", theirs))?);
         }
-        let qemu = scratch.test(&["--exact", super::LEAST_BOOT], "which-qemu")?;
+        let qemu = scratch.test(&["--exact", LEAST_BOOT], "which-qemu")?;
         let qemu = PathBuf::from(&qemu.report.platforms[0].qemu.path);
         let mut without_boot = Vec::new();
         for name in WITHOUT_BOOT {

@@ -12,6 +12,9 @@ use crate::test::boot_binary::BootBinary;
 use crate::test::out_dir;
 use crate::test::source::Source;
 
+/// As little as a boot can be: SeaBIOS runs one disk.
+pub const LEAST_BOOT: &str = "alone::seabios::pc::virtio-blk";
+
 /// A directory below `target/bootwright` for the runs that are measured; goes when the measuring ends.
 pub struct Scratch(PathBuf);
 

@@ -500,16 +500,7 @@ impl<'a> Planner<'a> {
         let DeviceClass::Scsi { adapter, hba, .. } = &device.class else {
             return Ok(Placed { vio: Some(at), ..Placed::default() });
         };
-        let id = format!("{}-{hba}", adapter.device());
-        let adapters = &mut self.layout.vio_adapters;
-        if adapters.iter().all(|known| known.id != id) {
-            adapters.push(VioAdapter { id: id.clone(), driver: adapter.device(), properties: Vec::new(), at });
-        }
-        for adapter in adapters.iter_mut().filter(|known| known.id == id) {
-            let new = device.adapter_properties.iter().filter(|one| !adapter.properties.contains(one));
-            let new: Vec<_> = new.cloned().collect();
-            adapter.properties.extend(new);
-        }
+        let id = vio::share(&mut self.layout.vio_adapters, (adapter.device(), *hba), at, &device.adapter_properties);
         Ok(Placed { bus: format!("{id}.0"), vio: Some(at), ..Placed::default() })
     }
 

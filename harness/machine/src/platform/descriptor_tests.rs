@@ -129,7 +129,7 @@ fn the_builds_for_ia32_are_those_of_its_descriptors_and_no_others() {
         (name(read.plain(QEMU)), name(read.secure_boot(QEMU)))
     };
     let [secboot, without] = ["/secboot", "/plain"].map(|code| Some(code.to_owned()));
-    assert_eq!(found(&[secure.clone()], Architecture::I386), (None, secboot.clone()));
+    assert_eq!(found(std::slice::from_ref(&secure), Architecture::I386), (None, secboot.clone()));
     assert_eq!(found(&[secure.clone(), plain.clone()], Architecture::I386), (without, secboot));
     assert_eq!(found(&[secure, plain], Architecture::X86_64), (None, None));
 }

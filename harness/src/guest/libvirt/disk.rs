@@ -125,9 +125,7 @@ pub(super) fn read(element: Element<'_, '_>, notes: &mut Notes) -> Result<Option
     }
     let address = Address::of(element)?;
     if !fits(bus, address) {
-        let kind = element.child("address").and_then(|address| address.attribute("type")).unwrap_or_default();
-        let what = format!("{name}: an address of type '{kind}' for a disk on bus '{word}' (libvirt refuses that)");
-        return Err(element.error(what, "take <address> out: libvirt gives the disk one"));
+        return Err(does_not_fit(element, name, word));
     }
     if let Some(boot) = element.child("boot")
         && boot.attribute("loadparm").is_some()
@@ -143,14 +141,23 @@ pub(super) fn read(element: Element<'_, '_>, notes: &mut Notes) -> Result<Option
         address,
         source: source(element),
         model: element.attribute("model").map(str::to_owned),
-        block_sizes: ["logical_block_size", "physical_block_size"].map(|name| {
-            let blockio = element.child("blockio");
-            blockio.and_then(|blockio| blockio.attribute(name)).map(str::to_owned)
-        }),
+        block_sizes: block_sizes(element),
         alias: alias(element),
         line: element.line(),
         error: element.error("", ""),
     }))
+}
+
+/// Logical and physical size of a sector, as written.
+fn block_sizes(element: Element<'_, '_>) -> [Option<String>; 2] {
+    let of = |name| element.child("blockio").and_then(|blockio| blockio.attribute(name)).map(str::to_owned);
+    ["logical_block_size", "physical_block_size"].map(of)
+}
+
+fn does_not_fit(element: Element<'_, '_>, name: &str, bus: &str) -> GuestError {
+    let kind = element.child("address").and_then(|address| address.attribute("type")).unwrap_or_default();
+    let what = format!("{name}: an address of type '{kind}' for a disk on bus '{bus}' (libvirt refuses that)");
+    element.error(what, "take <address> out: libvirt gives the disk one")
 }
 
 /// Whether a disk on a bus may have this address (`virDomainDiskAddressDiskBusCompatibility` in libvirt's

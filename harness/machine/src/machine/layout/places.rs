@@ -22,11 +22,7 @@ pub(super) fn check(index: usize, device: &Device) -> Result<(), LayoutError> {
         }
         DeviceClass::Scsi { adapter, target, lun, .. } => {
             within("SCSI target", (*target).into(), 0, adapter.last_target().into())?;
-            // QEMU refuses another one on it: bad scsi device lun
-            let one_lun = *adapter == ScsiAdapter::Lsi53c895a;
-            // an address on the hypervisor's bus has five bits for it (`vscsi_device_find` in QEMU's `hw/scsi/spapr_vscsi.c`)
-            let most = if *adapter == ScsiAdapter::SpaprVscsi { 31 } else { 255 };
-            within("LUN", (*lun).into(), 0, if one_lun { 0 } else { most })?;
+            within("LUN", (*lun).into(), 0, last_lun(*adapter))?;
             true
         }
         DeviceClass::Ide { channel, unit } => {
@@ -65,6 +61,17 @@ pub(super) fn check(index: usize, device: &Device) -> Result<(), LayoutError> {
         return Err(LayoutError::NoAdapter { device: index });
     }
     Ok(())
+}
+
+/// The highest LUN that QEMU gives a target of the adapter.
+fn last_lun(adapter: ScsiAdapter) -> u32 {
+    match adapter {
+        // QEMU refuses another one on it: bad scsi device lun
+        ScsiAdapter::Lsi53c895a => 0,
+        // an address on the hypervisor's bus has five bits for it (`vscsi_device_find` in QEMU's `hw/scsi/spapr_vscsi.c`)
+        ScsiAdapter::SpaprVscsi => 31,
+        _ => 255,
+    }
 }
 
 /// Slot and function of the device, and of the port that it asks for.

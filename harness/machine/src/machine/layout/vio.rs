@@ -22,6 +22,25 @@ pub struct VioAdapter {
     pub at: u32,
 }
 
+/// Adds the adapter with this driver and number where it is new, and what a device wants of it; its id.
+pub(super) fn share(
+    adapters: &mut Vec<VioAdapter>,
+    (driver, hba): (&'static str, impl std::fmt::Display),
+    at: u32,
+    properties: &[(String, Value)],
+) -> String {
+    let id = format!("{driver}-{hba}");
+    if adapters.iter().all(|known| known.id != id) {
+        adapters.push(VioAdapter { id: id.clone(), driver, properties: Vec::new(), at });
+    }
+    for adapter in adapters.iter_mut().filter(|known| known.id == id) {
+        let new = properties.iter().filter(|one| !adapter.properties.contains(one));
+        let new: Vec<_> = new.cloned().collect();
+        adapter.properties.extend(new);
+    }
+    id
+}
+
 /// The number of the device, or of its adapter: in device order, each adapter with its first device.
 pub(super) fn reg(machine: &Machine, index: usize) -> u32 {
     let owner = |index: usize| match &machine.devices[index].class {
