@@ -63,15 +63,8 @@ pub fn cases() -> Vec<Case> {
     cases.extend(prelaunch::on(FIRMWARE, BOARD));
     cases.extend(pxe::uefi::on(ON_ARM));
     cases.extend(http::uefi::on(ON_ARM));
-    let cases = cases.into_iter().map(in_this_group);
-    cases.chain(networks::cases().into_iter().map(in_tier)).collect()
-}
-
-/// A case of another group under this one's name.
-fn in_this_group(mut case: Case) -> Case {
-    let (firmware, board) = (FIRMWARE.name(), BOARD.name());
-    case.id = format!("aarch64::{}", case.id.replacen(&format!("::{firmware}::{board}"), "", 1));
-    in_tier(case)
+    let cases = cases.into_iter().map(|case| ON_ARM.in_group("aarch64", case));
+    cases.chain(networks::cases()).map(in_tier).collect()
 }
 
 fn in_tier(mut case: Case) -> Case {

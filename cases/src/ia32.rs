@@ -31,7 +31,8 @@ pub fn cases() -> Vec<Case> {
     cases.extend(pxe::uefi::on(ON_IA32));
     let over_http = http::uefi::on(ON_IA32);
     cases.extend(over_http.into_iter().filter(|case| OVER_HTTP.iter().any(|end| case.id.ends_with(end))));
-    cases.into_iter().map(in_this_group).chain(guest().cases()).map(in_full_suite).collect()
+    let cases = cases.into_iter().map(|case| ON_IA32.in_group("ia32", case));
+    cases.chain(guest().cases()).map(in_full_suite).collect()
 }
 
 /// The guest that the groups of networks are about.
@@ -43,13 +44,6 @@ pub fn guest() -> Guest {
         isc: [["00:06", "00:07"], ["00:0f", "00:15"]],
         stored: false,
     }
-}
-
-/// A case of another group under this one's name.
-fn in_this_group(mut case: Case) -> Case {
-    let (firmware, board) = (FIRMWARE.name(), BOARD.name());
-    case.id = format!("ia32::{}", case.id.replacen(&format!("::{firmware}::{board}"), "", 1));
-    case
 }
 
 fn in_full_suite(mut case: Case) -> Case {

@@ -46,6 +46,7 @@ mod tpm;
 mod triples;
 mod unlisted;
 mod vars;
+mod virt;
 mod width;
 
 use bootwright::case::Case;

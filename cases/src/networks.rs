@@ -47,6 +47,12 @@ impl Uefi {
         format!("{}::{}", self.firmware.name(), self.board.name())
     }
 
+    /// A case of another group under this one's name, which stands for firmware and board.
+    pub fn in_group(self, group: &str, mut case: Case) -> Case {
+        case.id = format!("{group}::{}", case.id.replacen(&format!("::{}", self.id()), "", 1));
+        case
+    }
+
     /// A machine with a virtio NIC that the firmware's own stack drives first, and a bootable disk second.
     pub fn machine(self, network: Network) -> Machine {
         self.machine_with_rom(network).rom_of_each_nic(&OptionRom::Empty)

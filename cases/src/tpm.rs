@@ -57,11 +57,7 @@ fn on_pc() -> Vec<Case> {
 fn on_virt() -> Vec<Case> {
     let mut cases = against_virtio(order::on(ON_ARM.firmware, ON_ARM.board));
     cases.extend(of_networks(pxe::uefi::on(ON_ARM)));
-    let short = |mut case: Case| {
-        case.id = format!("aarch64::{}", case.id.replacen(&format!("::{}", ON_ARM.id()), "", 1));
-        case
-    };
-    cases.into_iter().map(short).collect()
+    cases.into_iter().map(|case| ON_ARM.in_group("aarch64", case)).collect()
 }
 
 /// Each class once as the one that boots, and once as the one that does not.

@@ -17,12 +17,8 @@ mod imaginary;
 mod pc;
 mod pseries;
 mod q35;
-mod q35_ia32;
 mod s390_ccw_virtio;
 mod virt;
-mod virt_arm;
-mod virt_loongarch64;
-mod virt_riscv64;
 
 use serde::{Deserialize, Serialize};
 
@@ -62,11 +58,11 @@ impl Board {
         match self {
             Board::Pc => &pc::FACTS,
             Board::Q35 => &q35::FACTS,
-            Board::Q35Ia32 => &q35_ia32::FACTS,
-            Board::Virt => &virt::FACTS,
-            Board::VirtArm => &virt_arm::FACTS,
-            Board::VirtRiscv64 => &virt_riscv64::FACTS,
-            Board::VirtLoongarch64 => &virt_loongarch64::FACTS,
+            Board::Q35Ia32 => &q35::IA32,
+            Board::Virt => &virt::ARM,
+            Board::VirtArm => &virt::ARM32,
+            Board::VirtRiscv64 => &virt::RISCV,
+            Board::VirtLoongarch64 => &virt::LOONGARCH,
             Board::S390CcwVirtio => &s390_ccw_virtio::FACTS,
             Board::Pseries => &pseries::FACTS,
             #[cfg(test)]

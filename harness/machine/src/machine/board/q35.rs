@@ -1,4 +1,4 @@
-//! `q35`: Q35 and ICH9.
+//! `q35`: Q35 and ICH9, of qemu-system-x86_64 and qemu-system-i386.
 
 use bootwright_images::{EfiMachine, Target};
 
@@ -35,4 +35,16 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     tpm: &[(Tpm::Crb, "tpm-crb"), (Tpm::Tis, "tpm-tis")],
     held_for_monitor: false,
     store: FirmwareStore::Pflash { code: 0, variables: 1 },
+};
+
+/// qemu-system-i386's: the same board with a processor of 32 bits.
+///
+/// Debian's one build of OVMF for IA32 (`ovmf-ia32`) keeps its variables by SMM and does not start without. It was built with Secure Boot,
+/// and its store has no keys: the machine is in setup mode, in which everything runs.
+pub(super) const IA32: BoardFacts = BoardFacts {
+    name: "q35-ia32",
+    smm: true,
+    architecture: Architecture::I386,
+    target: Target::Efi(EfiMachine::Ia32),
+    ..FACTS
 };

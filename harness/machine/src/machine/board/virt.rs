@@ -1,7 +1,9 @@
-//! `virt`: QEMU's board for Arm, with a PCI Express root and no ISA bus.
+//! `virt`: QEMU's boards for Arm, RISC-V and LoongArch, with a PCI Express root and no ISA bus.
 //!
-//! Its PL011 at 0x0900_0000 is the first `-serial`, fw_cfg lies at 0x0902_0000 (`hw/arm/virt.c`). There is no device to write an
-//! exit status to: a payload ends the machine by PSCI SYSTEM_OFF, which is what UEFI's ResetSystem comes to.
+//! Their UART is the first `-serial`: a PL011 at 0x0900_0000, a 16550 at 0x1000_0000 or at 0x1fe0_01e0; fw_cfg lies at 0x0902_0000,
+//! 0x1010_0000 or 0x1e02_0000 (`hw/arm/virt.c`, `hw/riscv/virt.c`, `hw/loongarch/virt.c`). There is no device to write an exit status
+//! to: a payload ends the machine by UEFI's ResetSystem, which comes to PSCI's SYSTEM_OFF, to SBI's system reset, or to a register of
+//! ACPI's. On RISC-V OpenSBI, which QEMU brings, runs first and prints on the same port.
 
 use bootwright_images::{EfiMachine, Target};
 
@@ -9,32 +11,50 @@ use super::{BoardFacts, Expander, FirmwareStore, Root, RootBus};
 use crate::machine::Tpm;
 use crate::platform::Architecture;
 
-pub(super) const FACTS: BoardFacts = BoardFacts {
-    name: "virt",
-    machine_type: "virt",
-    acpi: true,
-    smm: false,
-    architecture: Architecture::Aarch64,
-    target: Target::Efi(EfiMachine::Aa64),
-    root: Root::Pci(RootBus {
-        id: "pcie.0",
-        // slot 0 is the host bridge; QEMU's own default NIC would be in slot 1
-        free_slots: (3, 30),
-        hotplug: false,
-        openfirmware: "/pci@ffffffffffffffff",
-        uefi: "PciRoot",
-    }),
-    fw_cfg: true,
-    vio: false,
-    ide: None,
-    ahci: None,
-    floppy: None,
-    root_port: Some("pcie-root-port"),
-    expander: Expander::Ports("pxb-pcie"),
-    exit: None,
-    debug_console: None,
-    kernel_rom: None,
-    tpm: &[(Tpm::Tis, "tpm-tis-device")],
-    held_for_monitor: false,
-    store: FirmwareStore::Pflash { code: 0, variables: 1 },
-};
+/// qemu-system-aarch64's.
+pub(super) const ARM: BoardFacts =
+    BoardFacts { tpm: &[(Tpm::Tis, "tpm-tis-device")], ..of("virt", Architecture::Aarch64, EfiMachine::Aa64) };
+
+/// qemu-system-arm's: the same board with a processor of 32 bits.
+pub(super) const ARM32: BoardFacts =
+    BoardFacts { tpm: ARM.tpm, ..of("virt-arm", Architecture::Arm, EfiMachine::Arm) };
+
+/// qemu-system-riscv64's.
+pub(super) const RISCV: BoardFacts =
+    BoardFacts { acpi: false, ..of("virt-riscv64", Architecture::Riscv64, EfiMachine::Riscv64) };
+
+/// qemu-system-loongarch64's.
+pub(super) const LOONGARCH: BoardFacts = of("virt-loongarch64", Architecture::Loongarch64, EfiMachine::Loongarch64);
+
+/// What all of them have.
+const fn of(name: &'static str, architecture: Architecture, processor: EfiMachine) -> BoardFacts {
+    BoardFacts {
+        name,
+        machine_type: "virt",
+        acpi: true,
+        smm: false,
+        architecture,
+        target: Target::Efi(processor),
+        root: Root::Pci(RootBus {
+            id: "pcie.0",
+            // slot 0 is the host bridge; QEMU's own default NIC would be in slot 1
+            free_slots: (3, 30),
+            hotplug: false,
+            openfirmware: "/pci@ffffffffffffffff",
+            uefi: "PciRoot",
+        }),
+        fw_cfg: true,
+        vio: false,
+        ide: None,
+        ahci: None,
+        floppy: None,
+        root_port: Some("pcie-root-port"),
+        expander: Expander::Ports("pxb-pcie"),
+        exit: None,
+        debug_console: None,
+        kernel_rom: None,
+        tpm: &[],
+        held_for_monitor: false,
+        store: FirmwareStore::Pflash { code: 0, variables: 1 },
+    }
+}
