@@ -1,13 +1,12 @@
 //! EFI applications by targets of rustc that are none for UEFI: compiled position-independent, linked by rustc's own linker and rewritten
-//! as PE files like the one for x86-64.
+//! as PE files like the one for x86-64. No copies are kept: where a target is not there, so is no program, and the cases say what they lack.
 
 use std::path::Path;
 
 use object::elf::{R_386_RELATIVE, R_ARM_RELATIVE, R_RISCV_RELATIVE, RelocationType};
 use object::pe::{IMAGE_FILE_MACHINE_I386, IMAGE_FILE_MACHINE_RISCV64, IMAGE_FILE_MACHINE_THUMB, Machine};
 
-use crate::kept::Kept;
-use crate::{efi, kept, rustc};
+use crate::{efi, rustc};
 
 /// As for x86-64, in the words of the linker itself.
 const LINK: &str = "link-args=-pie --no-dynamic-linker --build-id=none --gc-sections \
@@ -28,7 +27,6 @@ const ARGUMENTS: [&str; 11] = [
     LINK,
 ];
 
-/// For 64-bit RISC-V no copy is kept: where the target is not there, so is no program, and the cases say what they lack.
 const RISCV64: Target = Target {
     name: "riscv64gc-unknown-none-elf",
     machine: IMAGE_FILE_MACHINE_RISCV64,
@@ -58,22 +56,24 @@ struct Target {
 
 /// The finished program for 64-bit RISC-V; empty where rustc lacks the target. `folder` has the sources.
 pub fn riscv64(folder: &Path, out: &Path) -> Result<Vec<u8>, String> {
-    if rustc::is_installed(RISCV64.name) { RISCV64.compile(folder, out) } else { Ok(Vec::new()) }
+    RISCV64.program(folder, out)
 }
 
-/// The finished program for IA32.
+/// The same for IA32.
 pub fn ia32(folder: &Path, out: &Path) -> Result<Vec<u8>, String> {
-    let kept = Kept { name: "ia32", target: IA32.name, arch: "pc.rs" };
-    kept::application(&kept, folder, || IA32.compile(folder, out))
+    IA32.program(folder, out)
 }
 
-/// The finished program for 32-bit Arm.
+/// The same for 32-bit Arm.
 pub fn arm(folder: &Path, out: &Path) -> Result<Vec<u8>, String> {
-    let kept = Kept { name: "arm", target: ARM.name, arch: "arm.rs" };
-    kept::application(&kept, folder, || ARM.compile(folder, out))
+    ARM.program(folder, out)
 }
 
 impl Target {
+    fn program(&self, folder: &Path, out: &Path) -> Result<Vec<u8>, String> {
+        if rustc::is_installed(self.name) { self.compile(folder, out) } else { Ok(Vec::new()) }
+    }
+
     fn compile(&self, folder: &Path, out: &Path) -> Result<Vec<u8>, String> {
         let linked = out.join(format!("efi-{}.elf", self.name));
         let entry = format!("link-arg=--entry={}", self.entry);

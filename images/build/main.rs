@@ -5,7 +5,6 @@ mod bios;
 mod efi;
 mod efi_aa64;
 mod efi_lld;
-mod kept;
 mod linux;
 mod pe;
 mod rustc;

@@ -18,51 +18,17 @@ const BIOS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bios.bin"));
 const INIT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/init"));
 const EFI_X64: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bootx64.efi"));
 /// The EFI application for aarch64 before name and nonce are filled in.
-const EFI_AA64: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bootaa64.efi"));
+#[doc(hidden)]
+pub const EFI_AA64: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bootaa64.efi"));
+/// The same for others; each is empty where rustc has no target for it.
+const EFI_RISCV64: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bootriscv64.efi"));
 const EFI_IA32: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bootia32.efi"));
 const EFI_ARM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bootarm.efi"));
-/// The same for 64-bit RISC-V; empty where rustc has no target for it.
-const EFI_RISCV64: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bootriscv64.efi"));
-
-/// An EFI application of which a copy is kept beside its sources.
+/// Digest of the sources of this build's EFI applications, and where that for aarch64 is from: `sources` or `copy`.
 #[doc(hidden)]
-pub struct KeptApplication {
-    /// What its file has behind `boot`.
-    pub name: &'static str,
-    /// rustc's target that it is compiled by.
-    pub target: &'static str,
-    /// The one in this build, before name and nonce are filled in.
-    pub program: &'static [u8],
-    /// Digest of its sources.
-    pub sources: &'static str,
-    /// Where this build's is from: `sources` or `copy`.
-    pub from: &'static str,
-}
-
+pub const EFI_SOURCES: &str = env!("BOOTWRIGHT_EFI_SOURCES");
 #[doc(hidden)]
-pub const KEPT: [KeptApplication; 3] = [
-    KeptApplication {
-        name: "aa64",
-        target: "aarch64-unknown-uefi",
-        program: EFI_AA64,
-        sources: env!("BOOTWRIGHT_AA64_SOURCES"),
-        from: env!("BOOTWRIGHT_AA64_FROM"),
-    },
-    KeptApplication {
-        name: "ia32",
-        target: "i686-unknown-linux-gnu",
-        program: EFI_IA32,
-        sources: env!("BOOTWRIGHT_IA32_SOURCES"),
-        from: env!("BOOTWRIGHT_IA32_FROM"),
-    },
-    KeptApplication {
-        name: "arm",
-        target: "armv7a-none-eabi",
-        program: EFI_ARM,
-        sources: env!("BOOTWRIGHT_ARM_SOURCES"),
-        from: env!("BOOTWRIGHT_ARM_FROM"),
-    },
-];
+pub const AA64_FROM: &str = env!("BOOTWRIGHT_AA64_FROM");
 
 /// The part of sector 0 that is boot code: the FAT BPB or El Torito boot information lies before it (after a jump of
 /// three bytes), the partition table after it.
@@ -200,7 +166,20 @@ pub fn missing(machine: EfiMachine) -> Option<&'static str> {
             "rustc's target riscv64gc-unknown-none-elf was not installed when this was built: \
              rustup target add riscv64gc-unknown-none-elf, and build again",
         ),
-        _ => None,
+        EfiMachine::Ia32 if EFI_IA32.is_empty() => Some(
+            "rustc's target i686-unknown-linux-gnu was not installed when this was built: \
+             rustup target add i686-unknown-linux-gnu, and build again",
+        ),
+        EfiMachine::Arm if EFI_ARM.is_empty() => Some(
+            "rustc's target armv7a-none-eabi was not installed when this was built: \
+             rustup target add armv7a-none-eabi, and build again",
+        ),
+        EfiMachine::X64
+        | EfiMachine::Aa64
+        | EfiMachine::Ia32
+        | EfiMachine::Arm
+        | EfiMachine::Riscv64
+        | EfiMachine::Loongarch64 => None,
     }
 }
 

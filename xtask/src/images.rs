@@ -23,14 +23,14 @@ pub struct Args {
     #[arg(long)]
     list: bool,
     /// Directory for the images; made if it does not exist
-    #[arg(long, value_name = "DIR", required_unless_present_any = ["list", "again", "keep_efi"])]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["list", "again", "keep_aa64"])]
     out: Option<PathBuf>,
     /// Build the media of an evidence folder again, the same bytes as in its run
     #[arg(long, value_name = "EVIDENCE", conflicts_with_all = ["names", "out", "list"])]
     again: Option<PathBuf>,
-    /// Keep the UEFI payloads for aarch64, IA32 and 32-bit Arm that this build made, for builds on hosts without their targets
+    /// Keep the UEFI payload for aarch64 that this build made, for builds on hosts without its target
     #[arg(long, conflicts_with_all = ["names", "out", "list", "again"])]
-    keep_efi: bool,
+    keep_aa64: bool,
 }
 
 /// Runs the subcommand.
@@ -43,8 +43,8 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
         bootwright::run::build_media_again(folder).map_err(XtaskError::from)?;
         return Ok(ExitCode::SUCCESS);
     }
-    if args.keep_efi {
-        return keep_efi();
+    if args.keep_aa64 {
+        return keep_aa64();
     }
     let catalogue = bootwright_images::catalogue();
     if args.list {
@@ -83,30 +83,21 @@ fn initramfs(path: &Path) -> Result<(), XtaskError> {
     print(&format!("{}  {} bytes  {}\n", path.display(), archive.len(), INITRAMFS.1))
 }
 
-/// Writes the payloads of which copies are kept, and the digests of their sources, beside those.
-fn keep_efi() -> Result<ExitCode, XtaskError> {
-    let lacking: Vec<&str> =
-        payload::KEPT.iter().filter(|kept| kept.from != "sources").map(|kept| kept.target).collect();
-    if !lacking.is_empty() {
-        return Err(XtaskError(format!(
-            "this build has kept copies of payloads and made none of them\n  fix: rustup target add {}, and build again",
-            lacking.join(" ")
-        )));
+/// Writes the payload for aarch64 and the digest of its sources beside those.
+fn keep_aa64() -> Result<ExitCode, XtaskError> {
+    if payload::AA64_FROM != "sources" {
+        return Err(XtaskError(
+            "this build has the kept copy of the aarch64 payload and made none\n  fix: rustup target add aarch64-unknown-uefi"
+                .to_owned(),
+        ));
     }
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../images/payload/efi"));
-    for kept in &payload::KEPT {
-        let sources = format!("{}\n", kept.sources);
-        for (end, bytes) in [("efi", kept.program), ("sources", sources.as_bytes())] {
-            let path = folder.join(format!("boot{}.{end}", kept.name));
-            file::write(&path, bytes)
-                .map_err(|error| XtaskError(format!("cannot write {}: {error}", path.display())))?;
-        }
-        print(&format!(
-            "kept boot{}.efi, {} bytes, made from sources {}\n",
-            kept.name,
-            kept.program.len(),
-            kept.sources
-        ))?;
+    for (name, bytes) in
+        [("bootaa64.efi", payload::EFI_AA64), ("bootaa64.sources", format!("{}\n", payload::EFI_SOURCES).as_bytes())]
+    {
+        let path = folder.join(name);
+        file::write(&path, bytes).map_err(|error| XtaskError(format!("cannot write {}: {error}", path.display())))?;
     }
+    print(&format!("kept {} bytes, made from sources {}\n", payload::EFI_AA64.len(), payload::EFI_SOURCES))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use bootwright_images::{Target, payload};
+use bootwright_images::{BadLoader, Content, EfiMachine, payload};
 
 use super::{flash, lab, loaders, tpm};
 use crate::case::Case;
 use crate::case::story::{Step, Story};
 use crate::machine::argv::{self, Files, Wiring};
 use crate::machine::layout::Layout;
-use crate::machine::{Firmware, Machine};
+use crate::machine::{Firmware, Machine, Medium};
 use crate::platform::{Capabilities, Platform, QemuVersion};
 
 /// What is lacking for a case, in words; `None` where nothing is.
@@ -44,13 +44,19 @@ fn firmware_missing(case: &Case, platform: &Platform) -> Option<String> {
     }
 }
 
-/// What this build lacks of programs for the machine.
+/// What this build lacks of programs for the machine, of its own processor and of others.
 fn payload_missing(machine: &Machine) -> Option<String> {
-    let missing = match machine.board.facts().target {
-        Target::Efi(efi) => payload::missing(efi)?,
-        _ => return None,
-    };
-    Some(missing.to_owned())
+    programs(machine).into_iter().find_map(payload::missing).map(str::to_owned)
+}
+
+/// The processors of all EFI applications that its media and networks have.
+fn programs(machine: &Machine) -> Vec<EfiMachine> {
+    let own = machine.board.facts().efi();
+    let is_wide = |medium: &Medium| medium.content == Content::BadLoader(BadLoader::OtherWidth);
+    let wide = machine.devices.iter().filter_map(|device| device.medium.as_ref()).any(is_wide);
+    let served = machine.networks.iter().flat_map(|network| &network.served);
+    let served = served.filter_map(|served| served.program.efi());
+    own.into_iter().chain(own.filter(|_| wide).and_then(EfiMachine::of_other_width)).chain(served).collect()
 }
 
 /// What a platform lacks to refuse what is not signed.
@@ -112,7 +118,7 @@ pub fn no_stream(qemu: &QemuVersion) -> Option<String> {
 mod tests {
     use super::*;
     use crate::lan::LanSpec;
-    use crate::machine::{Bridge, Medium, Network, Tpm};
+    use crate::machine::{Board, Bridge, Network, Tpm};
     use crate::verdict::Expectation;
 
     #[test]
@@ -167,5 +173,19 @@ mod tests {
             "QEMU 5.2.0 has no snapshot-save; QEMU 6.0 brought it"
         );
         assert_eq!(commands_missing(&Story::new().reset(), &version(5)), None);
+    }
+
+    #[test]
+    fn a_program_for_another_processor_is_wanted_as_its_own_is() {
+        let machine = Machine::q35(Firmware::Ovmf).virtio_blk(Medium::bootable("own"));
+        assert_eq!(programs(&machine), [EfiMachine::X64]);
+        let wide = machine.clone().virtio_blk(Medium::with_bad_loader("wide", BadLoader::OtherWidth));
+        assert_eq!(programs(&wide), [EfiMachine::X64, EfiMachine::Ia32]);
+        let network = Network::new(LanSpec::new()).efi_program_for(EfiMachine::Arm, "arm.efi", "for-arm");
+        assert_eq!(
+            programs(&machine.network(network.bios_program("a.0", "for-bios"))),
+            [EfiMachine::X64, EfiMachine::Arm]
+        );
+        assert_eq!(programs(&Machine::new(Firmware::SeaBios, Board::Pc)), []);
     }
 }

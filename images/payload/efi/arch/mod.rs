@@ -22,3 +22,8 @@ pub use riscv64::*;
 mod arm;
 #[cfg(target_arch = "arm")]
 pub use arm::*;
+
+#[cfg(any(target_arch = "aarch64", target_arch = "arm"))]
+mod virt;
+#[cfg(any(target_arch = "aarch64", target_arch = "arm"))]
+pub use virt::*;
