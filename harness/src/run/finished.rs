@@ -50,6 +50,8 @@ pub struct Finished {
     pub clock: Clock,
     /// State of the guest when the harness looked last.
     pub guest_state: String,
+    /// The signal that had ended QEMU by then; none of the harness' own making.
+    pub qemu_signal: Option<i32>,
     /// The views of the boot order.
     pub views: Views,
     /// Why the run came to its end, as reports have it: `gave-up`, `loops`; `None` where all that was waited for was seen.
@@ -84,6 +86,7 @@ impl Finished {
             guest: None,
             clock: case.machine.clock(),
             guest_state: "never powered on".to_owned(),
+            qemu_signal: None,
             views: Views::default(),
             end: None,
             gave_up: false,

@@ -18,29 +18,36 @@ pub struct LastLook {
     pub state: String,
     /// Guest time, where it could be read.
     pub guest_time: Option<Duration>,
+    /// The signal that had ended QEMU by then.
+    pub signal: Option<i32>,
 }
 
 impl LastLook {
     /// A machine that never ran.
     pub fn never(state: &str) -> LastLook {
-        LastLook { state: state.to_owned(), guest_time: None }
+        LastLook { state: state.to_owned(), guest_time: None, signal: None }
+    }
+
+    /// One whose QEMU had ended.
+    fn ended(exit: Exit) -> LastLook {
+        LastLook { signal: exit.signal, ..LastLook::never(&format!("QEMU ended: {}", payload_exit(exit))) }
     }
 
     /// Looks.
     pub fn at(vm: &Vm) -> LastLook {
         if let Some(exit) = vm.exit(PAYLOAD_ENDS) {
-            return LastLook::never(&format!("QEMU ended: {}", payload_exit(exit)));
+            return LastLook::ended(exit);
         }
         let status = vm.execute("query-status", Value::Null);
         let state = match &status {
             Ok(status) => status.get("status").and_then(Value::as_str).unwrap_or("unknown").to_owned(),
             Err(_) => match vm.exit(Duration::from_secs(1)) {
-                Some(exit) => format!("QEMU ended: {}", payload_exit(exit)),
+                Some(exit) => return LastLook::ended(exit),
                 None => "QEMU does not answer".to_owned(),
             },
         };
         let ask = |command: &str, arguments| vm.execute(command, arguments).ok();
-        LastLook { state, guest_time: status.ok().and_then(|_| rtc(ask)) }
+        LastLook { state, guest_time: status.ok().and_then(|_| rtc(ask)), signal: None }
     }
 }
 

@@ -289,6 +289,7 @@ fn run_prepared(
         guest: seen.guest_time,
         clock: session.clock(),
         guest_state: seen.guest_state,
+        qemu_signal: seen.qemu_signal,
         views: seen.views,
         end: end.name(),
         gave_up: end.gave_up(),

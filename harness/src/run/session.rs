@@ -97,6 +97,8 @@ pub struct Seen {
     pub guest_time: Option<Duration>,
     /// State of the guest when the harness looked last.
     pub guest_state: String,
+    /// The signal that had ended QEMU by then.
+    pub qemu_signal: Option<i32>,
     /// The views of the boot order.
     pub views: Views,
     stores: Option<Stores>,
@@ -245,7 +247,16 @@ impl<'a> Session<'a> {
         };
         let unread = nvram.unread.take().map_or(Ok(()), Err);
         let written = unread.and(self.write_evidence(&trace, &nvram, &views));
-        Seen { trace, wall, guest_time, guest_state: look.state, views, stores: nvram.stores, written }
+        Seen {
+            trace,
+            wall,
+            guest_time,
+            guest_state: look.state,
+            qemu_signal: look.signal,
+            views,
+            stores: nvram.stores,
+            written,
+        }
     }
 
     fn write_evidence(&self, trace: &Trace, nvram: &DecodedStores, views: &Views) -> Result<(), RunError> {

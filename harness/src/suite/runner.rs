@@ -244,6 +244,7 @@ impl Runner {
                 terminal: finished.trace.terminal.as_ref().map(|terminal| terminal.name()),
                 attempts: &attempts,
                 stale: &stale,
+                qemu_signal: finished.qemu_signal,
                 reason,
             }),
         };

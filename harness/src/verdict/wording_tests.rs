@@ -162,7 +162,14 @@ fn decisions() -> String {
             };
             let attempts: Vec<AttemptFact<'_>> = trace.attempts.iter().map(fact).collect();
             let (booted, terminal) = (trace.booted(), trace.terminal.as_ref().map(Terminal::name));
-            let facts = FailureFacts { booted, terminal, attempts: &attempts, stale: &views.stale(), reason: &reason };
+            let facts = FailureFacts {
+                booted,
+                terminal,
+                attempts: &attempts,
+                stale: &views.stale(),
+                qemu_signal: None,
+                reason: &reason,
+            };
             let versions = Versions { qemu: "7.2.0", firmware: &[] };
             decisions.push(match issues.classify("any", &versions, Case::Failed(facts)) {
                 known_issues::Classification::ExpectedFailure { issue } if issue.id == "stale" => 's',

@@ -43,6 +43,7 @@ fn finished(ended: Ended, trace: Trace) -> Finished {
         guest: Some(Duration::from_secs(2)),
         clock: Clock::Virtual { shift: 7 },
         guest_state: "running".to_owned(),
+        qemu_signal: None,
         views: Views::default(),
         end: None,
         gave_up: false,

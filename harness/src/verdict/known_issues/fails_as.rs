@@ -23,6 +23,8 @@ pub struct FailureFacts<'a> {
     pub attempts: &'a [AttemptFact<'a>],
     /// The lists in fw_cfg that did not hold what the machine asks for.
     pub stale: &'a [Stale],
+    /// The signal that ended QEMU; `None` where it exited or ran on.
+    pub qemu_signal: Option<i32>,
     /// The verdict's reason, as it stands in the report.
     pub reason: &'a str,
 }
@@ -53,6 +55,9 @@ pub struct FailsAs {
     /// In which way fw_cfg `bootorder` is stale, if stated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stale_bootorder: Option<StaleAs>,
+    /// The signal that ends QEMU, if stated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub qemu_signal: Option<i32>,
     /// A pattern to be found in the reason, if stated: for words of QEMU or firmware in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason_matches: Option<Pattern>,
@@ -126,6 +131,12 @@ impl FailsAs {
                 found.push(format!("wanted fw_cfg bootorder to be stale{wanted}, seen: {seen}"));
             }
         }
+        if let Some(wanted) = self.qemu_signal
+            && facts.qemu_signal != Some(wanted)
+        {
+            let seen = facts.qemu_signal.map_or_else(|| "none".to_owned(), |signal| format!("signal {signal}"));
+            found.push(format!("wanted signal {wanted} to end QEMU, seen: {seen}"));
+        }
         if let Some(wanted) = &self.reason_matches
             && !wanted.found_in(facts.reason)
         {
@@ -137,7 +148,7 @@ impl FailsAs {
     /// Whether nothing at all is stated, so that any failure would do.
     pub fn is_empty(&self) -> bool {
         let seen = self.booted.is_none() && self.terminal.is_none() && self.attempts.is_none();
-        seen && self.stale_bootorder.is_none() && self.reason_matches.is_none()
+        seen && self.stale_bootorder.is_none() && self.qemu_signal.is_none() && self.reason_matches.is_none()
     }
 }
 
@@ -284,12 +295,20 @@ mod tests {
             terminal: Some("no-bootable-device"),
             attempts: &ATTEMPTS,
             stale: &[],
+            qemu_signal: None,
             reason: "fw_cfg bootorder is stale: \"\"",
         }
     }
 
     fn nothing() -> FailsAs {
-        FailsAs { booted: None, terminal: None, attempts: None, stale_bootorder: None, reason_matches: None }
+        FailsAs {
+            booted: None,
+            terminal: None,
+            attempts: None,
+            stale_bootorder: None,
+            qemu_signal: None,
+            reason_matches: None,
+        }
     }
 
     fn attempt(target: Option<&str>, medium: Option<&str>, outcome: Option<Outcome>) -> AttemptPattern {
@@ -310,6 +329,7 @@ mod tests {
                 attempt(None, None, None),
             ]),
             stale_bootorder: None,
+            qemu_signal: None,
             reason_matches: Some(Pattern::new("bootorder is stale").unwrap()),
         };
         assert_eq!(stated.differences(&facts()), Vec::<String>::new());
@@ -328,10 +348,21 @@ mod tests {
         "attempt 2: wanted any target (medium right) with any outcome, seen: floppy (medium none) failed")]
     #[case::outcome(FailsAs { attempts: Some(vec![attempt(None, None, Some(Outcome::Booted)), attempt(None, None, None)]), ..nothing() },
         "attempt 1: wanted any target booted, seen: hard disk (medium decoy) failed")]
+    #[case::signal(FailsAs { qemu_signal: Some(11), ..nothing() }, "wanted signal 11 to end QEMU, seen: none")]
     #[case::reason(FailsAs { reason_matches: Some(Pattern::new("HALT").unwrap()), ..nothing() },
         "wanted a reason that matches /HALT/, seen: \"fw_cfg bootorder is stale: \\\"\\\"\"")]
     fn each_part_that_differs_is_named(#[case] stated: FailsAs, #[case] difference: &str) {
         assert_eq!(stated.differences(&facts()), [difference]);
+    }
+
+    #[rstest]
+    #[case::that_one(Some(11), true)]
+    #[case::another(Some(6), false)]
+    #[case::none(None, false)]
+    fn a_signal_that_ends_qemu_is_that_one(#[case] seen: Option<i32>, #[case] holds: bool) {
+        let stated = FailsAs { qemu_signal: Some(11), ..nothing() };
+        assert!(!stated.is_empty());
+        assert_eq!(stated.differences(&FailureFacts { qemu_signal: seen, ..facts() }).is_empty(), holds);
     }
 
     #[test]

@@ -75,6 +75,7 @@ struct RawFails {
     terminal: Option<Spanned<String>>,
     attempts: Option<Vec<RawAttempt>>,
     stale_bootorder: Option<RawStale>,
+    qemu_signal: Option<i32>,
     reason_matches: Option<Spanned<String>>,
 }
 
@@ -180,7 +181,8 @@ impl Source<'_> {
         let fails = self.fails(raw.fails.get_ref(), id)?;
         if fails.is_empty() {
             let problem = "it states no way to fail, so any failure would be expected".to_owned();
-            let fix = "state booted, terminal, attempts, stale-bootorder or reason-matches under fails".to_owned();
+            let fix = "state booted, terminal, attempts, stale-bootorder, qemu-signal or reason-matches under fails"
+                .to_owned();
             return Err(self.error(fails_at, problem, fix));
         }
         Ok(KnownIssue {
@@ -243,6 +245,7 @@ impl Source<'_> {
             terminal: raw.terminal.as_ref().map(|text| text.get_ref().clone()),
             attempts,
             stale_bootorder: raw.stale_bootorder.as_ref().map(|stale| self.stale(stale, id)).transpose()?,
+            qemu_signal: raw.qemu_signal,
             reason_matches: self.pattern(raw.reason_matches.as_ref(), id)?,
         })
     }

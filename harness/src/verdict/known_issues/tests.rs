@@ -40,6 +40,7 @@ fn stated_failure() -> FailureFacts<'static> {
             let asked = ["/pci@i0cf8/scsi@3/disk@0,0"].into_iter().collect();
             vec![Stale { list: FwCfgList::Bootorder, seen: Lines::default(), asked }]
         }),
+        qemu_signal: None,
         reason: "fw_cfg bootorder \"\" is stale",
     }
 }
