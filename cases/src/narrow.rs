@@ -11,7 +11,7 @@ use bootwright::verdict::{
 };
 use bootwright_images::{BadLoader, EfiMachine};
 
-use crate::networks::{BIOS_FILE, EFI_FILE, Switched, Uefi, healthy_for};
+use crate::networks::{EFI_FILE, Switched, Uefi, healthy_for, table, without_file};
 
 const HTTP_URL: &str = "http://10.77.0.1/boot.efi";
 
@@ -33,15 +33,6 @@ pub struct Guest {
     pub isc: [[&'static str; 2]; 2],
     /// Newer builds have no option of their own for a NIC with a bootindex, so that one stands in the store.
     pub stored: bool,
-}
-
-/// The processor of a guest's programs.
-fn processor(guest: Uefi) -> EfiMachine {
-    guest.board.facts().efi().unwrap_or_default()
-}
-
-fn without_file(machine: &Machine) -> Machine {
-    machine.clone().with_network(0, |network| network.without_program(EFI_FILE))
 }
 
 fn to_program() -> DhcpServer {
@@ -132,13 +123,13 @@ impl Guest {
     }
 
     fn refused_from_a_disk(self) -> Case {
-        let words = if processor(self.uefi) == EfiMachine::Ia32 { LOADED_AND_REFUSED } else { REFUSED };
+        let words = if self.uefi.processor() == EfiMachine::Ia32 { LOADED_AND_REFUSED } else { REFUSED };
         program_of_other_width(self.uefi, &format!("{}::bad_loader::other-width", self.group), words)
     }
 
     fn refused_by_wide_from_a_disk(self) -> Case {
         let id = format!("width::{}::bad-loader", self.wide.id());
-        let words = if processor(self.wide) == EfiMachine::X64 { LOADED_AND_REFUSED } else { REFUSED };
+        let words = if self.wide.processor() == EfiMachine::X64 { LOADED_AND_REFUSED } else { REFUSED };
         program_of_other_width(self.wide, &id, words)
     }
 
@@ -150,7 +141,7 @@ impl Guest {
 
     /// The guest fetches the other width's program, refuses it and goes on.
     fn refused_by_pxe(self) -> Case {
-        let network = Guest::same_for_all(BootAnswer::file(EFI_FILE), processor(self.wide));
+        let network = Guest::same_for_all(BootAnswer::file(EFI_FILE), self.wide.processor());
         let case = self
             .case("pxe::program-of-other-width")
             .machine(self.pxe(network))
@@ -160,7 +151,7 @@ impl Guest {
     }
 
     fn refused_by_wide_by_pxe(self) -> Case {
-        let network = Guest::same_for_all(BootAnswer::file(EFI_FILE), processor(self.uefi));
+        let network = Guest::same_for_all(BootAnswer::file(EFI_FILE), self.uefi.processor());
         let (entry, http) = (failed_entry(PXE).because("Unsupported"), not_taken());
         let case = self
             .wide_case("pxe-program")
@@ -176,30 +167,10 @@ impl Guest {
         let network = |program| Guest::same_for_all(BootAnswer::http(HTTP_URL), program);
         let case = self
             .case("http::program-of-other-width")
-            .machine(self.http(network(processor(self.wide))))
-            .control(self.http(network(processor(self.uefi))));
+            .machine(self.http(network(self.wide.processor())))
+            .control(self.http(network(self.uefi.processor())));
         let entry = failed_entry(HTTP).because("Unsupported");
         on_lan(self.falls(case, &entry, |ipv6| by_http_alone(&entry, ipv6)), &OnLan::Fetched(EFI_FILE.into()))
-    }
-
-    /// The rules of one server for seven kinds of guest, this one's last: by dnsmasq's decimal numbers.
-    fn table(self, [for_pxe, for_http]: [u16; 2]) -> Network {
-        let rule = |value: u16| Match::dnsmasq_client_arch(&value.to_string());
-        let server = DhcpServer::new("main")
-            .rule(rule(0), BootAnswer::file(BIOS_FILE))
-            .rule(rule(7), BootAnswer::file("x64.efi"))
-            .rule(rule(16), BootAnswer::http("http://10.77.0.1/x64.efi"))
-            .rule(rule(11), BootAnswer::file("aa64.efi"))
-            .rule(rule(19), BootAnswer::http("http://10.77.0.1/aa64.efi"))
-            .rule(rule(for_pxe), BootAnswer::file("own.efi"))
-            .rule(rule(for_http), BootAnswer::http("http://10.77.0.1/own-http.efi"));
-        let own = processor(self.uefi);
-        Network::new(LanSpec::new().dhcp(server))
-            .bios_program(BIOS_FILE, "for-bios")
-            .efi_program("x64.efi", "for-x64")
-            .efi_program_for(EfiMachine::Aa64, "aa64.efi", "for-aarch64")
-            .efi_program_for(own, "own.efi", "for-it")
-            .efi_program_for(own, "own-http.efi", "for-it-http")
     }
 
     /// One configuration serves both widths, each guest with its own file. The controls have the two numbers the wrong way round.
@@ -209,28 +180,28 @@ impl Guest {
         let served = |medium: &str, arch| Expectation::boots(medium).on_lan(OnLan::Arch(arch));
         [
             case(own[0])
-                .machine(self.pxe(self.table(own)))
+                .machine(self.pxe(table(own, self.uefi.processor())))
                 .expect(served("for-it", own[0]))
-                .control(self.pxe(self.table(swapped))),
+                .control(self.pxe(table(swapped, self.uefi.processor()))),
             case(own[1])
-                .machine(self.http(self.table(own)))
+                .machine(self.http(table(own, self.uefi.processor())))
                 .expect(served("for-it-http", own[1]))
-                .control(self.http(self.table(swapped))),
+                .control(self.http(table(swapped, self.uefi.processor()))),
         ]
     }
 
     /// The guest of 64 bits on the same network. The control lacks its file.
     fn wide_by_architecture(self) -> Case {
         let (arch, own) = (self.wide.pxe, [self.uefi.pxe, self.uefi.http]);
-        let (medium, file) = match processor(self.wide) {
+        let (medium, file) = match self.wide.processor() {
             EfiMachine::X64 => ("for-x64", "x64.efi"),
             _ => ("for-aarch64", "aa64.efi"),
         };
         self.wide_case("every-guest")
             .axis("arch", arch.to_string())
-            .machine(self.wide_by_pxe(self.table(own)))
+            .machine(self.wide_by_pxe(table(own, self.uefi.processor())))
             .expect(Expectation::boots(medium).on_lan(OnLan::Arch(arch)))
-            .control(self.wide_by_pxe(self.table(own).without_program(file)))
+            .control(self.wide_by_pxe(table(own, self.uefi.processor()).without_program(file)))
     }
 
     /// ISC's rule is hexadecimal.

@@ -6,6 +6,7 @@ use bootwright::machine::{Board, Firmware, Machine, Medium, Network, NicModel, O
 use bootwright::trace::Outcome;
 use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Cause, Expectation, Expected, OnLan, booted, failed_entry, timed_out_entry};
+use bootwright_images::EfiMachine;
 
 /// A UEFI guest as networks see it.
 #[derive(Clone, Copy)]
@@ -45,6 +46,11 @@ impl Uefi {
     /// `ovmf::q35`, as ids have it.
     pub fn id(self) -> String {
         format!("{}::{}", self.firmware.name(), self.board.name())
+    }
+
+    /// The processor of its programs.
+    pub fn processor(self) -> EfiMachine {
+        self.board.facts().efi().unwrap_or_default()
     }
 
     /// A case of another group under this one's name, which stands for firmware and board.
@@ -270,4 +276,28 @@ pub fn with(change: impl FnOnce(LanSpec) -> LanSpec) -> Network {
 /// An OVMF machine with a virtio NIC that OVMF's own stack drives first, and a bootable disk second.
 pub fn ovmf(board: Board, network: Network) -> Machine {
     on_x86(board).machine(network)
+}
+
+/// The same machine on a network that lacks the UEFI program.
+pub fn without_file(machine: &Machine) -> Machine {
+    machine.clone().with_network(0, |network| network.without_program(EFI_FILE))
+}
+
+/// The rules of one server for seven kinds of guest, the last one with these two numbers and this processor: by dnsmasq's decimal numbers.
+pub fn table([pxe, http]: [u16; 2], own: EfiMachine) -> Network {
+    let rule = |value: u16| Match::dnsmasq_client_arch(&value.to_string());
+    let server = DhcpServer::new("main")
+        .rule(rule(0), BootAnswer::file(BIOS_FILE))
+        .rule(rule(7), BootAnswer::file("x64.efi"))
+        .rule(rule(16), BootAnswer::http("http://10.77.0.1/x64.efi"))
+        .rule(rule(11), BootAnswer::file("aa64.efi"))
+        .rule(rule(19), BootAnswer::http("http://10.77.0.1/aa64.efi"))
+        .rule(rule(pxe), BootAnswer::file("own.efi"))
+        .rule(rule(http), BootAnswer::http("http://10.77.0.1/own-http.efi"));
+    Network::new(LanSpec::new().dhcp(server))
+        .bios_program(BIOS_FILE, "for-bios")
+        .efi_program("x64.efi", "for-x64")
+        .efi_program_for(EfiMachine::Aa64, "aa64.efi", "for-aarch64")
+        .efi_program_for(own, "own.efi", "for-it")
+        .efi_program_for(own, "own-http.efi", "for-it-http")
 }

@@ -9,9 +9,8 @@ use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{
     Cause, Expectation, Expected, OnLan, booted, failed, failed_entry, http, tftp, timed_out_entry,
 };
-use bootwright_images::EfiMachine;
 
-use crate::networks::{BIOS_FILE, EFI_FILE, Uefi, healthy_for};
+use crate::networks::{EFI_FILE, Uefi, healthy_for, table, without_file};
 
 const HTTP_URL: &str = "http://10.77.0.1/boot.efi";
 
@@ -29,10 +28,6 @@ pub struct Guest {
     pub group: &'static str,
     /// The two rules of ISC's server for PXE: the number as that counts, and the decimal digits.
     pub isc: [&'static str; 2],
-}
-
-fn without_file(machine: &Machine) -> Machine {
-    machine.clone().with_network(0, |network| network.without_program(EFI_FILE))
 }
 
 fn without_rng(machine: &Machine) -> Machine {
@@ -207,26 +202,6 @@ impl Guest {
             .expect(Expectation::boots("first").without_trying("served"))
     }
 
-    /// The rules of one server for seven kinds of guest, this one's last: by dnsmasq's decimal numbers.
-    fn table(self, pxe: u16, http: u16) -> Network {
-        let rule = |value: &str| Match::dnsmasq_client_arch(value);
-        let server = DhcpServer::new("main")
-            .rule(rule("0"), BootAnswer::file(BIOS_FILE))
-            .rule(rule("7"), BootAnswer::file("x64.efi"))
-            .rule(rule("16"), BootAnswer::http("http://10.77.0.1/x64.efi"))
-            .rule(rule("11"), BootAnswer::file("aa64.efi"))
-            .rule(rule("19"), BootAnswer::http("http://10.77.0.1/aa64.efi"))
-            .rule(rule(&pxe.to_string()), BootAnswer::file("own.efi"))
-            .rule(rule(&http.to_string()), BootAnswer::http("http://10.77.0.1/own-http.efi"));
-        let own = self.uefi.board.facts().efi().unwrap_or_default();
-        Network::new(LanSpec::new().dhcp(server))
-            .bios_program(BIOS_FILE, "for-bios")
-            .efi_program("x64.efi", "for-x64")
-            .efi_program_for(EfiMachine::Aa64, "aa64.efi", "for-aarch64")
-            .efi_program_for(own, "own.efi", "for-it")
-            .efi_program_for(own, "own-http.efi", "for-it-http")
-    }
-
     /// One configuration serves many kinds of guest, each with its own file. The controls have the two numbers the wrong way round.
     fn by_architecture(self) -> [Case; 2] {
         let Uefi { pxe, http, .. } = self.uefi;
@@ -234,14 +209,14 @@ impl Guest {
         let over_http = Expectation::boots("for-it-http").on_lan(OnLan::Arch(http));
         [
             case(pxe)
-                .machine(self.by_pxe(self.table(pxe, http)))
+                .machine(self.by_pxe(table([pxe, http], self.uefi.processor())))
                 .expect(Expectation::boots("for-it").on_lan(OnLan::Arch(pxe)))
-                .control(self.by_pxe(self.table(http, pxe))),
+                .control(self.by_pxe(table([http, pxe], self.uefi.processor()))),
             case(http)
-                .machine(self.by_http(self.table(pxe, http)))
+                .machine(self.by_http(table([pxe, http], self.uefi.processor())))
                 .expect(next_runs(failed_entry(HTTP).because("Not Found")))
                 .expect_where(Behaviour::BootsOverHttp, over_http)
-                .control(self.by_http(self.table(http, pxe)).with_blank("next")),
+                .control(self.by_http(table([http, pxe], self.uefi.processor())).with_blank("next")),
         ]
     }
 

@@ -8,7 +8,7 @@ use bootwright::trace::{Outcome, Protocol};
 use bootwright::verdict::{Cause, Expectation, Expected, OnLan, Transfer, booted, failed_entry, http, timed_out_entry};
 
 use crate::SLOW_OVMF;
-use crate::networks::{EFI_FILE, Switched, Uefi, on_x86};
+use crate::networks::{EFI_FILE, Switched, Uefi, on_x86, without_file};
 
 const URL: &str = "http://10.77.0.1/boot.efi";
 
@@ -83,10 +83,6 @@ fn network(guest: Uefi, answer: BootAnswer) -> Network {
 
 fn machine(guest: Uefi, network: Network) -> Machine {
     guest.machine(network).without_pxe().without_ipv6()
-}
-
-fn without_file(machine: &Machine) -> Machine {
-    machine.clone().with_network(0, |network| network.without_program(EFI_FILE))
 }
 
 /// Option 93 = 16, a URL with HTTPClient in the reply, GET, the program runs.

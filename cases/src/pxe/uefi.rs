@@ -7,13 +7,15 @@ use bootwright::lan::faults::{Action, FrameMatch};
 use bootwright::lan::{
     AnswerAfter, BootAnswer, DhcpServer, Dhcpv6Server, Direction, Fault, Ipv6, LanSpec, Malformed, Match, Overload,
 };
-use bootwright::machine::{Board, Machine, Network};
+use bootwright::machine::{Board, Network};
 use bootwright::trace::Outcome;
 use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Cause, Expectation, Expected, OnLan, booted, failed_entry, tftp, timed_out_entry};
 
 use crate::SLOW_OVMF;
-use crate::networks::{BIOS_FILE, EFI_FILE, Switched, Uefi, healthy_for, local_boot_menu, nic_then_disk, on_x86, ovmf};
+use crate::networks::{
+    BIOS_FILE, EFI_FILE, Switched, Uefi, healthy_for, local_boot_menu, nic_then_disk, on_x86, ovmf, without_file,
+};
 
 pub fn cases() -> Vec<Case> {
     let (pc, q35) = (on_x86(Board::Pc), on_x86(Board::Q35));
@@ -53,10 +55,6 @@ const EVERYDAY: [&str; 7] = [
 #[track_caller]
 fn case(guest: Uefi, rest: &str) -> Case {
     Case::new(format!("pxe::{}::{rest}", guest.id()))
-}
-
-fn without_file(machine: &Machine) -> Machine {
-    machine.clone().with_network(0, |network| network.without_program(EFI_FILE))
 }
 
 /// OVMF's own PXE stack on a NIC without a ROM.

@@ -16,8 +16,7 @@ pub(super) const ARM: BoardFacts =
     BoardFacts { tpm: &[(Tpm::Tis, "tpm-tis-device")], ..of("virt", Architecture::Aarch64, EfiMachine::Aa64) };
 
 /// qemu-system-arm's: the same board with a processor of 32 bits.
-pub(super) const ARM32: BoardFacts =
-    BoardFacts { tpm: ARM.tpm, ..of("virt-arm", Architecture::Arm, EfiMachine::Arm) };
+pub(super) const ARM32: BoardFacts = BoardFacts { tpm: ARM.tpm, ..of("virt-arm", Architecture::Arm, EfiMachine::Arm) };
 
 /// qemu-system-riscv64's.
 pub(super) const RISCV: BoardFacts =
