@@ -17,7 +17,7 @@ const OFFER: &str = "Press F12 for boot menu.";
 const LISTING: &str = "Select boot device (or press '0' to abort):";
 
 pub fn cases() -> Vec<Case> {
-    vec![chosen("2", "second", "first"), chosen("1", "first", "second"), off()]
+    vec![chosen("2", "second", "first"), chosen("1", "first", "second")]
 }
 
 /// Two disks, of which the one in the higher slot has a bootindex.
@@ -39,15 +39,4 @@ fn chosen(key: &str, right: &str, wrong: &str) -> Case {
         .machine(machine)
         .story(story.enter(key, "Trying to load:"))
         .expect(Expectation::boots(right).without_trying(wrong))
-}
-
-/// Without `menu=on` the key does nothing.
-fn off() -> Case {
-    let story = Story::new().wait_for_text("to enter Open Firmware").enter(F12, "Trying to load:");
-    case("menu", "off")
-        .axis("menu", "off")
-        .machine(two_disks())
-        .control(two_disks().without_bootindex())
-        .story(story)
-        .expect(Expectation::boots("second").without_trying("first"))
 }
