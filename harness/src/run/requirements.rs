@@ -186,6 +186,5 @@ mod tests {
             programs(&machine.network(network.bios_program("a.0", "for-bios"))),
             [EfiMachine::X64, EfiMachine::Arm]
         );
-        assert_eq!(programs(&Machine::new(Firmware::SeaBios, Board::Pc)), []);
     }
 }
