@@ -202,6 +202,23 @@ fn a_loader_of_other_width_is_the_program_of_the_same_makers_other_processor(
 }
 
 #[test]
+fn an_initramfs_is_for_x86_64_or_aarch64() {
+    let made = |machine| payload::initramfs_for(machine, "system", NONCE, After::Exit);
+    for (machine, elf) in [(EfiMachine::X64, 62), (EfiMachine::Aa64, 183)] {
+        if let Some(lacking) = payload::initramfs_missing(machine) {
+            assert!(made(machine).expect_err("there is none").to_string().contains(lacking));
+            continue;
+        }
+        let archive = made(machine).expect("a good name");
+        let program = archive.windows(4).position(|bytes| bytes == b"\x7fELF").expect("a program");
+        assert_eq!(archive[program + 18], elf, "e_machine of {machine:?}");
+        assert!(archive.windows(16).any(|bytes| bytes == NONCE.0), "the nonce of {machine:?}");
+    }
+    let refused = made(EfiMachine::Riscv64).expect_err("there is none").to_string();
+    assert!(refused.contains("an initramfs for Riscv64"), "{refused}");
+}
+
+#[test]
 fn every_relocation_of_the_application_lies_in_writable_data() {
     let bytes = application();
     let file = PeFile64::parse(&*bytes).expect("PE32+");

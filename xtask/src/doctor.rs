@@ -12,6 +12,7 @@ use bootwright::platform::{
     Architecture, Family, Options, Part, Platform, PlatformError, PlatformName, Surroundings, family,
 };
 use bootwright::run::{lab, loaders, no_stream};
+use bootwright_images::EfiMachine;
 
 use crate::XtaskError;
 use crate::output::print;
@@ -105,7 +106,7 @@ fn examine(options: &Options) -> Vec<Finding> {
             None => Finding::note(program, format!("not found ({purpose})"), &[part]),
         });
     }
-    findings.extend(network_loaders(loaders::found));
+    findings.extend(network_loaders(|loader| loaders::found(loader, EfiMachine::X64)));
     findings.extend(of_32_bits(options));
     findings
 }

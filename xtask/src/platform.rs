@@ -6,7 +6,9 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use bootwright::platform::{Architecture, Capabilities, FirmwareFile, Options, Ovmf, Platform, PlatformName, Progress};
+use bootwright::platform::{
+    Architecture, Capabilities, FirmwareFile, LoaderTree, Options, Ovmf, Platform, PlatformName, Progress,
+};
 use serde_json::{Value, json};
 
 use crate::XtaskError;
@@ -43,8 +45,11 @@ enum Action {
         #[arg(required = true)]
         names: Vec<PlatformName>,
         /// Fetch exactly the packages that this file names; a release that it does not name is added to it.
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", conflicts_with = "loaders")]
         lock: Option<PathBuf>,
+        /// Fetch boot programs and a kernel for the architecture in place of its QEMU and firmware: GRUB, shim, systemd-boot, Linux.
+        #[arg(long)]
+        loaders: bool,
         #[command(flatten)]
         fetching: Fetching,
     },
@@ -122,9 +127,16 @@ pub fn run(args: Args) -> Result<ExitCode, XtaskError> {
                 print(&as_text(&platform, &platform.qemu.capabilities))?;
             }
         }
-        Action::Fetch { names, lock, fetching } => {
+        Action::Fetch { names, lock, loaders, fetching } => {
             let options = fetching.options();
             for name in names {
+                if loaders {
+                    let tree = LoaderTree::fetch(&name, &options, &mut show_progress)?;
+                    let packages: Vec<_> =
+                        tree.packages.iter().map(|(name, version)| format!("{name} {version}")).collect();
+                    print(&format!("{name}: {}\n", packages.join(", ")))?;
+                    continue;
+                }
                 let platform = match &lock {
                     None => Platform::fetch(&name, &options, &mut show_progress)?,
                     Some(lock) => Platform::fetch_locked(&name, &options, lock, &mut show_progress)?,

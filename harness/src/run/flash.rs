@@ -48,7 +48,7 @@ impl Flash {
     /// That the platform has none.
     pub fn build<'a>(machine: &Machine, platform: &'a Platform) -> Result<&'a Ovmf, RunError> {
         let (build, what) = match (machine.firmware, machine.secure_boot) {
-            (Firmware::Aavmf, true) => (&None, "no case asks for AAVMF with Secure Boot: the machine is impossible"),
+            (Firmware::Aavmf, true) => (&platform.aavmf_secure_boot, "the platform has no AAVMF with Secure Boot"),
             // elsewhere the plain build knows a TPM too
             (Firmware::Aavmf, false) if machine.tpm.is_some() && platform.aavmf_secure_boot.is_some() => {
                 (&platform.aavmf_secure_boot, "the platform has no AAVMF with a TPM")
@@ -77,6 +77,10 @@ impl Flash {
     pub fn template<'a>(machine: &Machine, platform: &'a Platform) -> Result<&'a FirmwareFile, RunError> {
         let mut without_keys = machine.clone();
         without_keys.secure_boot &= machine.variable_store.keys.is_none();
+        if !without_keys.secure_boot {
+            // the build that knows a TPM may come with a template that has keys
+            without_keys.tpm = None;
+        }
         Ok(&Flash::build(&without_keys, platform)?.vars)
     }
 
@@ -158,6 +162,8 @@ fn release(name: &str, own: &Ovmf, platform: &Platform) -> Result<FirmwareFile, 
 mod tests {
     use super::*;
     use crate::case::story::WhileOff;
+    use crate::images::Signer;
+    use crate::machine::{SecureBootKeys, Tpm, VariableStore};
     use crate::platform::sample;
 
     fn platform() -> Platform {
@@ -173,6 +179,30 @@ mod tests {
     fn secure_boot_wants_the_build_that_has_it() {
         let error = Flash::build(&machine().secure_boot(), &platform()).unwrap_err();
         assert_eq!(error.to_string(), "the platform has no OVMF with Secure Boot");
+    }
+
+    #[test]
+    fn aavmf_with_a_tpm_or_with_keys_of_a_case_has_a_template_without_any() {
+        let build = |name: &str| {
+            let file = |end: &str| sample::file(&format!("/fw/{name}{end}"), "2026.08", "ab");
+            Some(sample::ovmf(file("CODE"), file("VARS")))
+        };
+        let platform =
+            Platform { aavmf: build("plain"), aavmf_secure_boot: build("enrolled"), ..sample::platform(11, 1) };
+        let bare = Machine::new(Firmware::Aavmf, crate::machine::Board::Virt);
+        let keys = VariableStore::with_keys(SecureBootKeys::of(Signer::Own));
+        for (machine, code, vars) in [
+            (bare.clone(), "/fw/plainCODE", "/fw/plainVARS"),
+            (bare.clone().tpm(Tpm::Tis), "/fw/enrolledCODE", "/fw/plainVARS"),
+            (bare.clone().secure_boot(), "/fw/enrolledCODE", "/fw/enrolledVARS"),
+            (bare.clone().secure_boot().variable_store(keys), "/fw/enrolledCODE", "/fw/plainVARS"),
+        ] {
+            assert_eq!(Flash::build(&machine, &platform).unwrap().code.path, Path::new(code));
+            assert_eq!(Flash::template(&machine, &platform).unwrap().path, Path::new(vars));
+        }
+        let none = Platform { aavmf_secure_boot: None, ..platform };
+        let error = Flash::build(&bare.secure_boot(), &none).unwrap_err();
+        assert_eq!(error.to_string(), "the platform has no AAVMF with Secure Boot");
     }
 
     #[test]

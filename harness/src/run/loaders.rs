@@ -1,16 +1,20 @@
-//! Finds the boot programs that others wrote on this host, reads them, and has GRUB's tool make the one that is made.
+//! Finds the boot programs that others wrote on this host, or for aarch64 in the cache, reads them, and has GRUB's tool make the one
+//! that is made.
 //!
 //! Only what a machine names is looked for; nothing is installed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use bootwright_images::EfiMachine;
 use serde_json::{Value, json};
 
 use super::error::RunError;
 use crate::digest;
 use crate::machine::{Grub, Loader, Machine, SystemFiles};
+use crate::platform::{Architecture, LoaderTree, Options};
 use crate::process::Command;
 
 /// How long GRUB's tool may take.
@@ -19,8 +23,38 @@ const TOOL_LIMIT: Duration = Duration::from_secs(60);
 /// Names of the tool that makes an image of GRUB.
 pub const GRUB_TOOLS: [&str; 2] = ["grub-mkimage", "grub2-mkimage"];
 
+/// What is fetched into the cache for aarch64, as it is when this process first asks.
+static FETCHED: LazyLock<Vec<LoaderTree>> =
+    LazyLock::new(|| LoaderTree::all(Architecture::Aarch64, &Options::default()));
+
 /// Where distributions put them: Debian's place first.
-fn places(loader: &Loader) -> Vec<PathBuf> {
+fn places(loader: &Loader, machine: EfiMachine) -> Vec<PathBuf> {
+    match machine {
+        EfiMachine::X64 => places_x64(loader),
+        EfiMachine::Aa64 => places_aa64(loader, FETCHED.iter().map(|tree| tree.root.as_path())),
+        EfiMachine::Riscv64 | EfiMachine::Loongarch64 => Vec::new(),
+    }
+}
+
+/// On this host, where packages of another architecture were installed, then in the cache.
+fn places_aa64<'a>(loader: &Loader, fetched: impl Iterator<Item = &'a Path> + Clone) -> Vec<PathBuf> {
+    let name = match loader {
+        Loader::Grub(Grub { efi: true, .. }) => "usr/lib/grub/arm64-efi/moddep.lst",
+        Loader::SystemdBoot => "usr/lib/systemd/boot/efi/systemd-bootaa64.efi",
+        Loader::UnifiedStub => "usr/lib/systemd/boot/efi/linuxaa64.efi.stub",
+        Loader::Shim => "usr/lib/shim/shimaa64.efi.signed",
+        Loader::SignedGrub => "usr/lib/grub/arm64-efi-signed/grubaa64.efi.signed",
+        Loader::Kernel => {
+            let installer = children(Path::new(INSTALLER)).into_iter();
+            let installer = installer.map(|release| release.join("arm64/text/debian-installer/arm64/linux"));
+            return installer.chain(fetched.flat_map(|root| installed_kernels(&root.join("boot")))).collect();
+        }
+        _ => return Vec::new(),
+    };
+    [Path::new("/")].into_iter().chain(fetched).map(|root| root.join(name)).collect()
+}
+
+fn places_x64(loader: &Loader) -> Vec<PathBuf> {
     // Debian's name of a program, and those of Fedora, openSUSE and Arch
     let ipxe = |names: &[&str]| {
         let dirs = ["/usr/lib/ipxe", "/usr/share/ipxe", "/usr/share/ipxe/x86_64"];
@@ -43,7 +77,7 @@ fn places(loader: &Loader) -> Vec<PathBuf> {
         Loader::SnpOnly => ipxe(&["snponly.efi", "ipxe-snponly-x86_64.efi", "snponly-x86_64.efi"]),
         Loader::IpxeEfi => ipxe(&["ipxe.efi", "ipxe-x86_64.efi"]),
         Loader::Grub(grub) => {
-            let platform = if grub.efi { "x86_64-efi" } else { "i386-pc" };
+            let platform = Grub::platform(grub.efi, EfiMachine::X64);
             grub_files(&format!("{platform}/moddep.lst"))
         }
         Loader::GrubBootSector => grub_files("i386-pc/boot.img"),
@@ -70,13 +104,17 @@ fn mkimage() -> Option<&'static str> {
 
 /// Kernels of Debian's installer, newest release first, then those that are installed to be run.
 fn kernels() -> Vec<PathBuf> {
-    let installer = Path::new("/usr/lib/debian-installer/images");
     let inside = |release: PathBuf| release.join("amd64/text/debian-installer/amd64/linux");
-    let installed = children(Path::new("/boot"));
-    let installed = installed
-        .into_iter()
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz")));
-    children(installer).into_iter().map(inside).chain(installed).collect()
+    let installed = installed_kernels(Path::new("/boot"));
+    children(Path::new(INSTALLER)).into_iter().map(inside).chain(installed).collect()
+}
+
+/// Where Debian's installers are, one release beside the other.
+const INSTALLER: &str = "/usr/lib/debian-installer/images";
+
+fn installed_kernels(boot: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let is_kernel = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz"));
+    children(boot).into_iter().filter(is_kernel)
 }
 
 /// A directory's entries, the last name first; none where it cannot be read.
@@ -87,31 +125,49 @@ fn children(directory: &Path) -> Vec<PathBuf> {
     paths
 }
 
-fn find(loader: &Loader) -> Option<PathBuf> {
-    places(loader).into_iter().find(|path| fs::File::open(path).is_ok())
+fn find(loader: &Loader, machine: EfiMachine) -> Option<PathBuf> {
+    places(loader, machine).into_iter().find(|path| fs::File::open(path).is_ok())
 }
 
-/// What this host lacks for a machine's networks and media, with the command that installs it; `None` where it lacks nothing.
-pub fn missing(machine: &Machine) -> Option<String> {
+/// The programs of others that a machine's networks and media have, and the kernel that it is given; some several times.
+pub(super) fn wanted(machine: &Machine) -> Vec<Loader> {
     let systems = machine.devices.iter().filter_map(|device| device.medium.as_ref()?.system.as_ref());
     let served = machine.networks.iter().flat_map(|network| &network.loaders).map(|(_, loader)| loader.clone());
     let made = machine.networks.iter().flat_map(|network| &network.systems).flat_map(|one| one.content.loaders());
     let given = machine.system.iter().map(|_| Loader::Kernel);
-    let wanted: Vec<Loader> = served.chain(made).chain(given).chain(systems.flat_map(SystemFiles::loaders)).collect();
+    served.chain(made).chain(given).chain(systems.flat_map(SystemFiles::loaders)).collect()
+}
+
+/// What this host lacks for a machine's networks and media, with the command that installs it; `None` where it lacks nothing.
+pub fn missing(machine: &Machine) -> Option<String> {
+    let wanted = wanted(machine);
+    let efi = machine.board.facts().efi().unwrap_or_default();
     let mut packages: Vec<&str> =
-        wanted.iter().filter(|loader| find(loader).is_none()).map(|loader| loader.package()).collect();
+        wanted.iter().filter(|loader| find(loader, efi).is_none()).map(|loader| loader.package(efi)).collect();
     if wanted.iter().any(|loader| matches!(loader, Loader::Grub(_))) && mkimage().is_none() {
         packages.push("grub-common");
     }
     packages.sort_unstable();
     packages.dedup();
     let list = packages.join(" ");
-    (!packages.is_empty()).then(|| format!("the host has no {list} (Debian: apt-get install {list})"))
+    let way = match efi {
+        // but for GRUB's tool they are of another architecture than the host's packages
+        EfiMachine::Aa64 if packages != ["grub-common"] => {
+            "cargo xtask platform fetch apt --architecture aarch64 --loaders".to_owned()
+        }
+        _ => format!("Debian: apt-get install {list}"),
+    };
+    (!packages.is_empty()).then(|| format!("the host has no {list} ({way})"))
 }
 
 /// Where this host has a loader; `None` where it has not.
-pub fn found(loader: &Loader) -> Option<PathBuf> {
-    find(loader)
+pub fn found(loader: &Loader, machine: EfiMachine) -> Option<PathBuf> {
+    find(loader, machine)
+}
+
+/// The release's version of the package that a file in the cache is from; `None` for a file of the host.
+fn version(path: &Path, package: &str) -> Option<&'static str> {
+    FETCHED.iter().find(|tree| path.starts_with(&tree.root))?.version(package)
 }
 
 /// A loader's bytes, and what is said of them in the evidence. A program that is made is made in `folder`.
@@ -119,11 +175,12 @@ pub fn found(loader: &Loader) -> Option<PathBuf> {
 /// # Errors
 ///
 /// The file that could not be read, or what GRUB's tool said.
-pub fn read(loader: &Loader, folder: &Path) -> Result<(Vec<u8>, Value), RunError> {
-    let path = find(loader)
-        .ok_or_else(|| RunError::new(format!("no {loader:?} on this host: install {}", loader.package())))?;
+pub fn read(loader: &Loader, machine: EfiMachine, folder: &Path) -> Result<(Vec<u8>, Value), RunError> {
+    let package = loader.package(machine);
+    let path =
+        find(loader, machine).ok_or_else(|| RunError::new(format!("no {loader:?} on this host: install {package}")))?;
     let made = match loader {
-        Loader::Grub(grub) => Some(made(grub, folder)?),
+        Loader::Grub(grub) => Some(made(grub, grub.format(machine), &path, folder)?),
         _ => None,
     };
     let path = fs::canonicalize(&path).unwrap_or(path);
@@ -133,14 +190,19 @@ pub fn read(loader: &Loader, folder: &Path) -> Result<(Vec<u8>, Value), RunError
     made.map_or(Ok(()), fs::remove_file)
         .map_err(|error| RunError::because("cannot remove what GRUB's tool made", error))?;
     let digest = digest::sha256(&bytes);
-    let told = json!({ "path": path, "package": loader.package(), "bytes": bytes.len(), "sha256": digest });
+    let mut told = json!({ "path": path, "package": package, "bytes": bytes.len(), "sha256": digest });
+    if let Some(version) = version(&path, package) {
+        told["version"] = version.into();
+    }
     Ok((bytes, told))
 }
 
-fn made(grub: &Grub, folder: &Path) -> Result<PathBuf, RunError> {
-    let out = folder.join(format!("grub-{}", grub.format()));
+/// GRUB's program of this format out of the modules beside `list`.
+fn made(grub: &Grub, format: &str, list: &Path, folder: &Path) -> Result<PathBuf, RunError> {
+    let out = folder.join(format!("grub-{format}"));
     let name = out.to_string_lossy().into_owned();
-    let arguments = ["-O", grub.format(), "-p", &grub.prefix, "-o", &name];
+    let modules = list.parent().unwrap_or(list).to_string_lossy();
+    let arguments = ["-d", &modules, "-O", format, "-p", &grub.prefix, "-o", &name];
     let tool = mkimage().ok_or_else(|| RunError::new(format!("no {} on this host", GRUB_TOOLS.join(" or "))))?;
     run(tool, &[&arguments[..], &grub.modules()].concat())?;
     Ok(out)
@@ -175,8 +237,29 @@ mod tests {
             (grub(false), "/usr/share/grub2/i386-pc/moddep.lst"),
             (Loader::GrubBootSector, "/usr/share/grub2/i386-pc/boot.img"),
         ] {
-            assert!(places(&loader).contains(&PathBuf::from(place)), "{place}");
+            assert!(places(&loader, EfiMachine::X64).contains(&PathBuf::from(place)), "{place}");
         }
+    }
+
+    #[test]
+    fn for_aarch64_the_cache_follows_the_host_and_what_is_for_bios_is_nowhere() {
+        let tree = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(tree.path().join("boot")).unwrap();
+        std::fs::write(tree.path().join("boot/vmlinuz-6.1.0-1-cloud-arm64"), "").unwrap();
+        let of = |loader: &Loader| places_aa64(loader, [tree.path()].into_iter());
+        let name = "usr/lib/systemd/boot/efi/systemd-bootaa64.efi";
+        assert_eq!(of(&Loader::SystemdBoot), [Path::new("/").join(name), tree.path().join(name)]);
+        assert!(of(&Loader::Kernel).contains(&tree.path().join("boot/vmlinuz-6.1.0-1-cloud-arm64")));
+        assert_eq!(of(&Loader::Pxelinux), Vec::<PathBuf>::new());
+        assert_eq!(of(&Loader::Grub(Grub::network(false, ""))), Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn what_aarch64_lacks_is_fetched() {
+        let network = Network::new(LanSpec::new()).loader("x.c32", Loader::Pxelinux);
+        let machine = Machine::new(Firmware::Aavmf, crate::machine::Board::Virt).network(network);
+        let missing = missing(&machine).unwrap();
+        assert!(missing.contains("platform fetch apt --architecture aarch64 --loaders"), "{missing}");
     }
 
     #[test]
@@ -185,7 +268,12 @@ mod tests {
         let network = Network::new(LanSpec::new()).loader("x.c32", loader.clone());
         let machine = Machine::pc(Firmware::SeaBios).network(network);
         assert!(missing(&machine).unwrap().contains("apt-get install syslinux-common"));
-        assert!(read(&loader, Path::new("/nonexistent")).unwrap_err().to_string().contains("syslinux-common"));
+        assert!(
+            read(&loader, EfiMachine::X64, Path::new("/nonexistent"))
+                .unwrap_err()
+                .to_string()
+                .contains("syslinux-common")
+        );
     }
 
     #[test]

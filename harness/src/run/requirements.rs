@@ -9,8 +9,8 @@ use crate::case::Case;
 use crate::case::story::{Step, Story};
 use crate::machine::argv::{self, Files, Wiring};
 use crate::machine::layout::Layout;
-use crate::machine::{Firmware, Machine, Medium};
-use crate::platform::{Capabilities, Platform, QemuVersion};
+use crate::machine::{Firmware, Loader, Machine, Medium};
+use crate::platform::{Capabilities, Ovmf, Platform, QemuVersion};
 
 /// What is lacking for a case, in words; `None` where nothing is.
 pub fn missing(case: &Case, platform: &Platform) -> Option<String> {
@@ -30,7 +30,12 @@ fn firmware_missing(case: &Case, platform: &Platform) -> Option<String> {
     match case.machine.firmware {
         Firmware::SeaBios if platform.seabios.is_none() => Some("the platform has no SeaBIOS".to_owned()),
         Firmware::Ovmf if case.machine.secure_boot => {
-            secure_boot_missing(platform, case.machine.variable_store.keys.is_some())
+            let builds = (&platform.ovmf_secure_boot, &platform.ovmf);
+            secure_boot_missing("OVMF", builds, case.machine.variable_store.keys.is_some())
+        }
+        Firmware::Aavmf if case.machine.secure_boot => {
+            let builds = (&platform.aavmf_secure_boot, &platform.aavmf);
+            secure_boot_missing("AAVMF", builds, case.machine.variable_store.keys.is_some())
         }
         Firmware::Slof if platform.slof.is_none() => Some("the platform has no SLOF".to_owned()),
         Firmware::S390Ccw if platform.s390_ccw.is_none() => Some("the platform has no s390-ccw.img".to_owned()),
@@ -46,7 +51,10 @@ fn firmware_missing(case: &Case, platform: &Platform) -> Option<String> {
 
 /// What this build lacks of programs for the machine, of its own processor and of others.
 fn payload_missing(machine: &Machine) -> Option<String> {
-    programs(machine).into_iter().find_map(payload::missing).map(str::to_owned)
+    let kernel = loaders::wanted(machine).contains(&Loader::Kernel);
+    let in_user_space = machine.board.facts().efi().filter(|_| kernel);
+    let missing = programs(machine).into_iter().find_map(payload::missing);
+    missing.or_else(|| in_user_space.and_then(payload::initramfs_missing)).map(str::to_owned)
 }
 
 /// The processors of all EFI applications that its media and networks have.
@@ -59,16 +67,21 @@ fn programs(machine: &Machine) -> Vec<EfiMachine> {
     own.into_iter().chain(own.filter(|_| wide).and_then(EfiMachine::of_other_width)).chain(served).collect()
 }
 
-/// What a platform lacks to refuse what is not signed.
-fn secure_boot_missing(platform: &Platform, brings_keys: bool) -> Option<String> {
-    match &platform.ovmf_secure_boot {
-        None => Some("the platform has no OVMF with Secure Boot".to_owned()),
+/// What a platform lacks to refuse what is not signed: the build that enforces it and, for a machine that brings keys, the plain
+/// one's template.
+fn secure_boot_missing(
+    name: &str,
+    (secure, plain): (&Option<Ovmf>, &Option<Ovmf>),
+    brings_keys: bool,
+) -> Option<String> {
+    match secure {
+        None => Some(format!("the platform has no {name} with Secure Boot")),
         Some(_) if brings_keys => {
-            let missing = platform.ovmf.is_none();
-            missing.then(|| "the platform has no OVMF_VARS without keys".to_owned())
+            let missing = plain.is_none();
+            missing.then(|| format!("the platform has no {name}_VARS without keys"))
         }
         Some(ovmf) if !ovmf.enrolled_keys => {
-            Some("the platform's OVMF with Secure Boot has no keys enrolled: it would refuse nothing".to_owned())
+            Some(format!("the platform's {name} with Secure Boot has no keys enrolled: it would refuse nothing"))
         }
         Some(_) => None,
     }

@@ -1,7 +1,6 @@
 //! The payload in user space: `/init` of an initramfs, process 1 of a Linux kernel that came over the network.
 //!
-//! It prints its line by the ports themselves, as the other payloads do, so that no console setting of the kernel can
-//! change it; process 1 may ask for them, but where the kernel is locked down. Static, without a C library.
+//! What depends on the processor is in `kernel`. Static, without a C library.
 
 #![no_std]
 #![no_main]
@@ -12,7 +11,11 @@ mod arch;
 #[path = "../efi/fw_cfg.rs"]
 mod fw_cfg;
 
-use core::arch::asm;
+#[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
+#[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
+mod kernel;
+
+use kernel::{IOCTL, REBOOT, SYSLOG, WRITE, system_call};
 
 /// Filled in by `src/payload.rs`; laid out as the EFI application's block.
 #[repr(C)]
@@ -37,35 +40,19 @@ static mut CONFIG: Config = Config {
     end: *b"BWLNXEND",
 };
 
-// System calls (arch/x86/entry/syscalls/syscall_64.tbl) and what they are told.
-const WRITE: u64 = 1;
-const IOCTL: u64 = 16;
-const SYSLOG: u64 = 103;
-const REBOOT: u64 = 169;
-const IOPL: u64 = 172;
+// What system calls are told.
 const STANDARD_OUTPUT: u64 = 1;
 const TCSBRK: u64 = 0x5409;
 const SYSLOG_ACTION_CONSOLE_OFF: u64 = 6;
 const REBOOT_MAGIC: [u64; 2] = [0xfee1_dead, 672_274_793];
 const REBOOT_POWER_OFF: u64 = 0x4321_fedc;
 
-/// A system call with up to four arguments; negative for an error.
-fn system_call(number: u64, [first, second, third, fourth]: [u64; 4]) -> i64 {
-    let result: i64;
-    // SAFETY: of the calls above only write() reads memory, which its caller lends; none changes any.
-    unsafe {
-        asm!("syscall", inlateout("rax") number => result, in("rdi") first, in("rsi") second, in("rdx") third,
-            in("r10") fourth, lateout("rcx") _, lateout("r11") _, options(nostack, readonly));
-    }
-    result
-}
-
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
-    let ports = system_call(IOPL, [3, 0, 0, 0]) == 0;
+    let fw_cfg = kernel::has_fw_cfg();
     // SAFETY: the only thread. The volatile read keeps the compiler from using the block's initial value.
     let config = unsafe { (&raw const CONFIG).read_volatile() };
-    let mut line = Line::new(ports);
+    let mut line = Line::new(fw_cfg);
     line.text("\r\n");
     line.sum = 0;
     line.text("BOOTWRIGHT/1 nonce=");
@@ -86,58 +73,55 @@ extern "C" fn _start() -> ! {
     line.text(" end\r\n");
     line.flush();
     if config.after == 0 {
-        match ports {
-            true => arch::exit_emulator(),
-            false => {
-                let [one, two] = REBOOT_MAGIC;
-                system_call(REBOOT, [one, two, REBOOT_POWER_OFF, 0]);
-            }
+        if !line.on_console {
+            arch::exit_emulator();
         }
+        let [one, two] = REBOOT_MAGIC;
+        system_call(REBOOT, [one, two, REBOOT_POWER_OFF, 0, 0, 0]);
     }
     loop {
         core::hint::spin_loop();
     }
 }
 
-/// What is printed, on the serial port and on the debug console where SeaBIOS logs, and the sum of its bytes.
+/// What is printed, and the sum of its bytes.
 struct Line {
     sum: u16,
-    /// By the ports. Where the kernel is locked down, as under Secure Boot, it hands none out (`LOCKDOWN_IOPORT` in its
-    /// `security/security.c`), and the line goes to its console.
-    ports: bool,
+    /// Its files can be read. Where the kernel is locked down, as under Secure Boot, it hands out neither ports nor memory
+    /// (`LOCKDOWN_IOPORT` and `LOCKDOWN_DEV_MEM` in its `security/security.c`).
+    fw_cfg: bool,
+    /// It goes to the kernel's console.
+    on_console: bool,
 }
 
 impl Line {
-    fn new(ports: bool) -> Line {
-        if !ports {
+    fn new(fw_cfg: bool) -> Line {
+        let on_console = !(fw_cfg && kernel::WITHOUT_CONSOLE);
+        if on_console {
             // what the kernel says meanwhile would stand in the middle
-            system_call(SYSLOG, [SYSLOG_ACTION_CONSOLE_OFF, 0, 0, 0]);
+            system_call(SYSLOG, [SYSLOG_ACTION_CONSOLE_OFF, 0, 0, 0, 0, 0]);
         }
-        Line { sum: 0, ports }
+        Line { sum: 0, fw_cfg, on_console }
     }
 
     fn byte(&mut self, byte: u8) {
         self.sum = self.sum.wrapping_add(byte.into());
-        if !self.ports {
+        match self.on_console {
+            false => kernel::put(byte),
             // the console puts CR before each LF itself
-            if byte != b'\r' {
-                system_call(WRITE, [STANDARD_OUTPUT, &raw const byte as u64, 1, 0]);
+            true if byte == b'\r' => {}
+            true => {
+                system_call(WRITE, [STANDARD_OUTPUT, &raw const byte as u64, 1, 0, 0, 0]);
             }
-            return;
-        }
-        arch::serial_byte(byte);
-        // SAFETY: a port write touches no memory.
-        unsafe {
-            asm!("out dx, al", in("dx") 0x402_u16, in("al") byte, options(nomem, nostack, preserves_flags));
         }
     }
 
     /// Everything has left when this returns.
     fn flush(&self) {
-        if self.ports {
+        if !self.on_console {
             return arch::serial_flush();
         }
-        system_call(IOCTL, [STANDARD_OUTPUT, TCSBRK, 1, 0]);
+        system_call(IOCTL, [STANDARD_OUTPUT, TCSBRK, 1, 0, 0, 0]);
     }
 
     fn text(&mut self, text: &str) {
@@ -153,7 +137,7 @@ impl Line {
     }
 
     fn file(&mut self, name: &[u8]) {
-        if !self.ports {
+        if !self.fw_cfg {
             return self.text("?");
         }
         let Some(size) = fw_cfg::select(name) else { return self.text("-") };

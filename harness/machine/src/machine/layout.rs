@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bootwright_images::MediumKind;
 
-use super::board::{BoardFacts, Expander, Root, RootBus};
+use super::board::{BoardFacts, Expander, Root, RootBus, SecureBoot};
 pub use super::pci_address::PciAddress;
 use super::{
     Board, Device, DeviceClass, Machine, Network, Nic, NicModel, Place, ScsiAdapter, SecureBootKeys, UnknownNic, Value,
@@ -152,7 +152,7 @@ impl Layout {
                 return Err(LayoutError::NoSuchNetwork { device, lan, networks: machine.networks.len() });
             }
         }
-        if machine.secure_boot && machine.board != Board::Q35 {
+        if machine.secure_boot && machine.board.facts().secure_boot == SecureBoot::None {
             return Err(LayoutError::NoSmm { board: machine.board.name() });
         }
         if let Some(tpm) = machine.tpm

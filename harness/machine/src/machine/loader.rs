@@ -1,17 +1,20 @@
 //! Boot programs that others wrote, as part of a machine's data: which one, not where it lies or what is in it.
 //!
 //! ```
+//! use bootwright_images::EfiMachine;
 //! use bootwright_machine::machine::{Grub, Loader};
 //!
 //! let grub = Loader::Grub(Grub::network(true, "/grub"));
-//! assert_eq!(Loader::Pxelinux.package(), "pxelinux");
-//! assert_eq!(grub.package(), "grub-efi-amd64-bin");
+//! assert_eq!(Loader::Pxelinux.package(EfiMachine::X64), "pxelinux");
+//! assert_eq!(grub.package(EfiMachine::Aa64), "grub-efi-arm64-bin");
 //! ```
 
+use bootwright_images::EfiMachine;
 use serde::{Deserialize, Serialize};
 
 // exhaustive on purpose: what looks for the files knows where each of them is
-/// A program of a distribution's package that a lan offers under a file name, or that a medium holds.
+/// A program of a distribution's package that a lan offers under a file name, or that a medium holds. One for UEFI, or a kernel, is that
+/// for the machine's own processor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Loader {
@@ -35,15 +38,15 @@ pub enum Loader {
     Isolinux,
     /// Syslinux' boot sector that starts the boot program of an optical medium from a hard disk.
     IsohybridBootSector,
-    /// systemd-boot, UEFI on x86-64.
+    /// systemd-boot, UEFI.
     SystemdBoot,
-    /// systemd's stub of a unified kernel image, UEFI on x86-64.
+    /// systemd's stub of a unified kernel image, UEFI.
     UnifiedStub,
-    /// shim with Microsoft's signature, UEFI on x86-64.
+    /// shim with Microsoft's signature, UEFI.
     Shim,
-    /// GRUB with the distribution's signature, UEFI on x86-64; it looks for `EFI/debian/grub.cfg` on the medium it came from.
+    /// GRUB with the distribution's signature, UEFI; it looks for `EFI/debian/grub.cfg` on the medium it came from.
     SignedGrub,
-    /// A distribution's Linux kernel for x86-64: a bzImage, with an EFI stub.
+    /// A distribution's Linux kernel: a bzImage on x86-64, an Image on aarch64, each with an EFI stub.
     Kernel,
 }
 
@@ -51,7 +54,7 @@ pub enum Loader {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Grub {
-    /// For UEFI on x86-64 rather than BIOS.
+    /// For UEFI rather than BIOS.
     pub efi: bool,
     /// Where it looks for `grub.cfg`: on the server it came from, or with GRUB's name of the medium, such as `(cd)`.
     pub prefix: String,
@@ -91,12 +94,23 @@ impl Grub {
     }
 
     /// GRUB's name of the platform and of the shape of the program.
-    pub fn format(&self) -> &'static str {
+    pub fn format(&self, machine: EfiMachine) -> &'static str {
         match (self.efi, self.from) {
-            (true, _) => "x86_64-efi",
+            (true, _) => Grub::platform(true, machine),
             (false, GrubSource::Network) => "i386-pc-pxe",
             (false, GrubSource::Disk) => "i386-pc",
             (false, GrubSource::Optical) => "i386-pc-eltorito",
+        }
+    }
+
+    /// GRUB's name of the platform, which is that of the folder with its modules.
+    pub fn platform(efi: bool, machine: EfiMachine) -> &'static str {
+        match (efi, machine) {
+            (false, _) => "i386-pc",
+            (true, EfiMachine::X64) => "x86_64-efi",
+            (true, EfiMachine::Aa64) => "arm64-efi",
+            (true, EfiMachine::Riscv64) => "riscv64-efi",
+            (true, EfiMachine::Loongarch64) => "loongarch64-efi",
         }
     }
 
@@ -118,9 +132,12 @@ impl Grub {
 }
 
 impl Loader {
-    /// Debian's package.
-    pub fn package(&self) -> &'static str {
+    /// Debian's package; of a kernel for aarch64 the beginning of its name, which its version follows.
+    pub fn package(&self, machine: EfiMachine) -> &'static str {
         match self {
+            Loader::Grub(Grub { efi: true, .. }) if machine == EfiMachine::Aa64 => "grub-efi-arm64-bin",
+            Loader::SignedGrub if machine == EfiMachine::Aa64 => "grub-efi-arm64-signed",
+            Loader::Kernel if machine == EfiMachine::Aa64 => "linux-image-",
             Loader::Pxelinux => "pxelinux",
             Loader::SyslinuxModule(_) => "syslinux-common",
             Loader::UndiOnly | Loader::IpxeKernel | Loader::SnpOnly | Loader::IpxeEfi => "ipxe",

@@ -542,8 +542,8 @@ impl Machine {
 
     /// Whether its firmware keeps its variables by system management mode.
     pub fn needs_smm(&self) -> bool {
-        let own = self.board.facts().smm && self.firmware.is_uefi();
-        self.secure_boot || own
+        let facts = self.board.facts();
+        facts.smm && self.firmware.is_uefi() || self.secure_boot && facts.secure_boot == board::SecureBoot::Smm
     }
 
     /// Whether any NIC is plugged in.

@@ -44,6 +44,8 @@ pub enum Program {
     EfiArm,
     /// An initramfs for a Linux kernel on x86-64.
     Initramfs,
+    /// An initramfs for a Linux kernel on aarch64.
+    InitramfsAa64,
     /// A program for z/Architecture, with its PSW at address 0.
     Ipl,
     /// A Forth script for Open Firmware.
@@ -114,6 +116,7 @@ impl Served {
             (Program::Bios, None) => payload::bios_network_program(&self.medium, nonce, self.after),
             (Program::Bios, Some(length)) => payload::bios_network_program_of(&self.medium, nonce, self.after, length),
             (Program::Initramfs, _) => payload::initramfs(&self.medium, nonce, self.after),
+            (Program::InitramfsAa64, _) => payload::initramfs_for(EfiMachine::Aa64, &self.medium, nonce, self.after),
             (Program::Forth, length) => {
                 payload::forth_script_of(&self.medium, nonce, self.after, length.unwrap_or_default())
             }
@@ -233,6 +236,11 @@ impl Network {
     /// Offers an initramfs whose init reports itself as `medium` from user space and ends the machine.
     pub fn initramfs(self, file: &str, medium: &str) -> Network {
         self.program(file, medium, Program::Initramfs)
+    }
+
+    /// The same for an aarch64 kernel.
+    pub fn initramfs_for_aa64(self, file: &str, medium: &str) -> Network {
+        self.program(file, medium, Program::InitramfsAa64)
     }
 
     /// Offers a unified kernel image whose initramfs reports as `medium` from user space and ends the machine.

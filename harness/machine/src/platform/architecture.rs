@@ -99,6 +99,26 @@ impl Architecture {
         }
     }
 
+    /// Debian's name of it; `None` where nothing is made of that.
+    pub(super) fn debian(self) -> Option<&'static str> {
+        match self {
+            Architecture::Aarch64 => Some("arm64"),
+            _ => None,
+        }
+    }
+
+    /// What Debian packages of boot programs for it, where they are not the host's own: their packages, and the one that depends on
+    /// the newest kernel.
+    pub(super) fn loader_packages(self) -> Option<(&'static [&'static str], &'static str)> {
+        match self {
+            Architecture::Aarch64 => Some((
+                &["grub-efi-arm64-bin", "grub-efi-arm64-signed", "shim-signed", "systemd-boot-efi"],
+                "linux-image-cloud-arm64",
+            )),
+            _ => None,
+        }
+    }
+
     /// What the folder of an unpacked release ends in; the first architecture that there was has no word.
     pub(super) fn suffix(self) -> &'static str {
         match self {

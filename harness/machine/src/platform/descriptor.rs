@@ -90,7 +90,7 @@ impl Descriptors {
     /// On `virt` one build may serve both ways: what tells them apart is whether its store has keys enrolled.
     pub(super) fn plain(&self, qemu: QemuVersion) -> Option<&Descriptor> {
         if !self.architecture.is_x86() {
-            let virt = format!("virt-{}.{}", qemu.major, qemu.minor);
+            let virt = virt(qemu);
             let keyless = |entry: &&Descriptor| !entry.has("enrolled-keys") && entry.fits(&virt);
             let mut without = self.usable.iter().filter(keyless).filter(|entry| !entry.has("secure-boot"));
             return without.next().or_else(|| self.usable.iter().find(keyless));
@@ -102,21 +102,20 @@ impl Descriptors {
         both.next().or_else(|| self.usable.iter().find(plain))
     }
 
-    /// The build for `virt` with Secure Boot and a template without keys; `None` where it is the plain one.
-    pub(super) fn in_setup_mode(&self, qemu: QemuVersion) -> Option<&Descriptor> {
-        let virt = format!("virt-{}.{}", qemu.major, qemu.minor);
-        let keyless =
-            |entry: &&Descriptor| !entry.has("enrolled-keys") && entry.fits(&virt) && entry.has("secure-boot");
-        let plain = self.plain(qemu).map(|entry| &entry.code);
-        self.usable.iter().filter(keyless).find(|entry| Some(&entry.code) != plain)
-    }
-
     /// The Secure Boot build; one whose template has keys enrolled goes before one in setup mode.
     pub(super) fn secure_boot(&self, qemu: QemuVersion) -> Option<&Descriptor> {
-        let secure = |entry: &&Descriptor| entry.has("secure-boot") && entry.fits(&q35(qemu));
+        let board = match self.architecture {
+            Architecture::X86_64 => q35(qemu),
+            _ => virt(qemu),
+        };
+        let secure = |entry: &&Descriptor| entry.has("secure-boot") && entry.fits(&board);
         let mut enrolled = self.usable.iter().filter(secure).filter(|entry| entry.has("enrolled-keys"));
         enrolled.next().or_else(|| self.usable.iter().find(secure))
     }
+}
+
+fn virt(qemu: QemuVersion) -> String {
+    format!("virt-{}.{}", qemu.major, qemu.minor)
 }
 
 fn q35(qemu: QemuVersion) -> String {

@@ -98,19 +98,19 @@ fn the_builds_for_aarch64_are_those_of_its_descriptors_and_no_others() {
     let found = |root: tempfile::TempDir, architecture| {
         let read = Descriptors::read(&directories(root.path(), &[], None), architecture).unwrap();
         let name = |entry: Option<&Descriptor>| entry.map(|entry| entry.code.display().to_string());
-        (name(read.plain(QEMU)), name(read.in_setup_mode(QEMU)))
+        (name(read.plain(QEMU)), name(read.secure_boot(QEMU)))
     };
     let code = |name: &str| Some(format!("/usr/share/AAVMF/{name}.code"));
     let middle = || ("usr/share/qemu/firmware/60-aarch64.json", plain.clone());
-    assert_eq!(found(files(middle()), Architecture::Aarch64), (code("plain"), None));
+    assert_eq!(found(files(middle()), Architecture::Aarch64), (code("plain"), code("enrolled")));
     assert_eq!(found(files(middle()), Architecture::X86_64).0.as_deref(), Some("/x86"));
     // a build that could enforce serves too where its store has no keys, but goes behind one that cannot
     let blank = || ("usr/share/qemu/firmware/50-aarch64.json", entry("blank", &["secure-boot"]));
-    assert_eq!(found(files(blank()), Architecture::Aarch64), (code("blank"), None));
+    assert_eq!(found(files(blank()), Architecture::Aarch64), (code("blank"), code("enrolled")));
     let both = root(&[blank(), middle()]);
     assert_eq!(found(both, Architecture::Aarch64), (code("plain"), code("blank")));
     let none = ("usr/share/qemu/firmware/50-aarch64.json", enrolled.clone());
-    assert_eq!(found(files(none), Architecture::Aarch64), (None, None), "enrolled keys refuse our payload");
+    assert_eq!(found(files(none), Architecture::Aarch64), (None, code("enrolled")), "enrolled keys refuse our payload");
 }
 
 /// Debian's package of OVMF for IA32: bookworm has one build, which wants SMM; trixie has one without, too.

@@ -25,8 +25,7 @@ pub struct Platform {
     pub ovmf_secure_boot: Option<Ovmf>,
     /// The plain AAVMF build (edk2 for `virt`) and its VARS template, where the architecture is aarch64.
     pub aavmf: Option<Ovmf>,
-    /// The AAVMF build with Secure Boot and with a TPM 2.0, and a VARS template without keys; `None` where the plain one is the only
-    /// one.
+    /// The AAVMF build with Secure Boot and with a TPM 2.0, and a VARS template with or without enrolled keys. It may be the plain build.
     pub aavmf_secure_boot: Option<Ovmf>,
     /// edk2 for `virt` of RISC-V (`OvmfPkg/RiscVVirt`) and its VARS template, where the architecture is riscv64.
     pub riscvvirt: Option<Ovmf>,

@@ -42,5 +42,5 @@ pub use facts::{FirmwareFile, Ovmf, Platform, Qemu, QemuVersion};
 pub use name::PlatformName;
 pub use options::Options;
 pub use progress::Progress;
-pub use release::is_mirror;
+pub use release::{LoaderTree, is_mirror};
 pub use surroundings::Surroundings;

@@ -70,7 +70,7 @@ pub(super) fn found(
         },
         Architecture::Aarch64 => Found {
             aavmf: descriptors.plain(qemu).and_then(locate),
-            aavmf_secure_boot: descriptors.in_setup_mode(qemu).and_then(locate),
+            aavmf_secure_boot: descriptors.secure_boot(qemu).and_then(locate),
             option_roms,
             ..Found::default()
         },

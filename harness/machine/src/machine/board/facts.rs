@@ -47,6 +47,8 @@ pub struct BoardFacts {
     pub kernel_rom: Option<&'static str>,
     /// Its TPM 2.0 by way of access, by QEMU's device names.
     pub tpm: &'static [(Tpm, &'static str)],
+    /// What the build of its UEFI firmware that enforces Secure Boot wants.
+    pub secure_boot: SecureBoot,
     /// Its guests may be over before QEMU's monitor is listened to, and how they ended is told there alone: QEMU holds them until
     /// then.
     pub held_for_monitor: bool,
@@ -76,6 +78,17 @@ pub enum Root {
     Pci(RootBus),
     /// A channel subsystem: each device has a device number and a subchannel (QEMU's `docs/system/s390x/css.rst`).
     Ccw,
+}
+
+/// What firmware that enforces Secure Boot wants of a board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecureBoot {
+    /// There is no such build for it, or none that would run.
+    None,
+    /// System management mode, in which alone the variable store may be written.
+    Smm,
+    /// Nothing.
+    Plain,
 }
 
 /// A board's PCI root bus.

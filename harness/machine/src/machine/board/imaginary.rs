@@ -2,7 +2,7 @@
 
 use bootwright_images::{EfiMachine, Target};
 
-use super::{BoardFacts, Expander, FirmwareStore, Root, RootBus};
+use super::{BoardFacts, Expander, FirmwareStore, Root, RootBus, SecureBoot};
 use crate::machine::pci_address::PciAddress;
 use crate::platform::Architecture;
 
@@ -31,6 +31,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     debug_console: Some("imaginary-console"),
     kernel_rom: None,
     tpm: &[],
+    secure_boot: SecureBoot::None,
     held_for_monitor: false,
     store: FirmwareStore::Pflash { code: 3, variables: 4 },
 };

@@ -2,7 +2,7 @@
 
 use bootwright_images::{EfiMachine, Target};
 
-use super::{BoardFacts, Expander, FirmwareStore, FloppyController, Root, RootBus};
+use super::{BoardFacts, Expander, FirmwareStore, FloppyController, Root, RootBus, SecureBoot};
 use crate::machine::Tpm;
 use crate::machine::pci_address::PciAddress;
 use crate::platform::Architecture;
@@ -33,6 +33,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     debug_console: Some("isa-debugcon,iobase=0x402"),
     kernel_rom: Some("/rom@genroms/linuxboot_dma.bin"),
     tpm: &[(Tpm::Crb, "tpm-crb"), (Tpm::Tis, "tpm-tis")],
+    secure_boot: SecureBoot::None,
     held_for_monitor: false,
     store: FirmwareStore::Pflash { code: 0, variables: 1 },
 };

@@ -6,7 +6,7 @@
 
 use bootwright_images::Target;
 
-use super::{BoardFacts, Expander, FirmwareStore, Root, RootBus};
+use super::{BoardFacts, Expander, FirmwareStore, Root, RootBus, SecureBoot};
 use crate::platform::Architecture;
 
 pub(super) const FACTS: BoardFacts = BoardFacts {
@@ -34,6 +34,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     debug_console: None,
     kernel_rom: None,
     tpm: &[],
+    secure_boot: SecureBoot::None,
     held_for_monitor: false,
     store: FirmwareStore::None,
 };

@@ -6,7 +6,7 @@
 
 use bootwright_images::Target;
 
-use super::{BoardFacts, Expander, FirmwareStore, Root};
+use super::{BoardFacts, Expander, FirmwareStore, Root, SecureBoot};
 use crate::platform::Architecture;
 
 pub(super) const FACTS: BoardFacts = BoardFacts {
@@ -28,6 +28,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     debug_console: None,
     kernel_rom: None,
     tpm: &[],
+    secure_boot: SecureBoot::None,
     held_for_monitor: true,
     store: FirmwareStore::None,
 };

@@ -7,13 +7,16 @@
 
 use bootwright_images::{EfiMachine, Target};
 
-use super::{BoardFacts, Expander, FirmwareStore, Root, RootBus};
+use super::{BoardFacts, Expander, FirmwareStore, Root, RootBus, SecureBoot};
 use crate::machine::Tpm;
 use crate::platform::Architecture;
 
 /// qemu-system-aarch64's.
-pub(super) const ARM: BoardFacts =
-    BoardFacts { tpm: &[(Tpm::Tis, "tpm-tis-device")], ..of("virt", Architecture::Aarch64, EfiMachine::Aa64) };
+pub(super) const ARM: BoardFacts = BoardFacts {
+    tpm: &[(Tpm::Tis, "tpm-tis-device")],
+    secure_boot: SecureBoot::Plain,
+    ..of("virt", Architecture::Aarch64, EfiMachine::Aa64)
+};
 
 /// qemu-system-arm's: the same board with a processor of 32 bits.
 pub(super) const ARM32: BoardFacts = BoardFacts { tpm: ARM.tpm, ..of("virt-arm", Architecture::Arm, EfiMachine::Arm) };
@@ -53,6 +56,7 @@ const fn of(name: &'static str, architecture: Architecture, processor: EfiMachin
         debug_console: None,
         kernel_rom: None,
         tpm: &[],
+        secure_boot: SecureBoot::None,
         held_for_monitor: false,
         store: FirmwareStore::Pflash { code: 0, variables: 1 },
     }

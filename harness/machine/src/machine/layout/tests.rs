@@ -253,4 +253,6 @@ fn secure_boot_needs_smm_and_programs_that_are_there() {
         without.to_string(),
         "the build of OVMF that enforces Secure Boot needs SMM, which pc does not have: use q35"
     );
+    let arm = Machine::new(Firmware::Aavmf, Board::Virt).secure_boot().virtio_blk(disk());
+    assert!(Layout::of(&arm).is_ok(), "AAVMF wants none");
 }

@@ -31,12 +31,15 @@ pub(super) struct PrivateApt {
     dir: PathBuf,
     apt_get: PathBuf,
     apt_cache: PathBuf,
+    /// Packages of another architecture, without what they depend on.
+    alone: bool,
 }
 
 impl PrivateApt {
-    /// Lays out state, cache and configuration in `dir`.
+    /// Lays out state, cache and configuration in `dir`. With the name of an architecture, its packages are meant, which are taken
+    /// without what they depend on.
     pub(super) fn create(
-        platform: &str,
+        (platform, foreign): (&str, Option<&str>),
         dir: &Path,
         sources: &[Source],
         options: &Options,
@@ -46,7 +49,10 @@ impl PrivateApt {
         for name in ["lists/partial", "cache/archives/partial", "etc/none.d"] {
             make(dir.join(name))?;
         }
-        let architecture = output(Command::new(tool(host, "dpkg")).arg("--print-architecture"))?.trim().to_owned();
+        let architecture = match foreign {
+            Some(architecture) => architecture.to_owned(),
+            None => output(Command::new(tool(host, "dpkg")).arg("--print-architecture"))?.trim().to_owned(),
+        };
         let mut inherited = String::new();
         if let Some(config) = host.program("apt-config") {
             inherited = inherit(&output(Command::new(config).arg("dump"))?);
@@ -62,7 +68,8 @@ impl PrivateApt {
         write("etc/sources.list", &source_lines(sources, &architecture))?;
         write("etc/apt.conf", &configuration(dir, &architecture, &inherited))?;
         let (apt_get, apt_cache) = (tool(host, "apt-get"), tool(host, "apt-cache"));
-        Ok(Self { platform: platform.to_owned(), dir: dir.to_owned(), apt_get, apt_cache })
+        let alone = foreign.is_some();
+        Ok(Self { platform: platform.to_owned(), dir: dir.to_owned(), apt_get, apt_cache, alone })
     }
 
     /// Where downloaded package files lie.
@@ -97,6 +104,25 @@ impl PrivateApt {
             return Err(PlatformError::of_tool(&self.platform, "asking for the versions on offer", &done, "try again"));
         }
         Ok(String::from_utf8_lossy(&done.stdout).lines().filter_map(offer).collect())
+    }
+
+    /// What a package depends on directly, by name.
+    pub(super) fn depends(&self, package: &str) -> Result<Vec<String>, PlatformError> {
+        let mut command = Command::new(&self.apt_cache);
+        command.env("APT_CONFIG", self.dir.join("etc/apt.conf")).env("LC_ALL", "C").args(["depends", package]);
+        let done = command.read(b"", STEP_LIMIT)?;
+        let named: Vec<String> =
+            String::from_utf8_lossy(&done.stdout).lines().filter_map(dependency).map(str::to_owned).collect();
+        if !done.exit.success() || named.is_empty() {
+            let what = format!("asking what {package} depends on");
+            return Err(PlatformError::of_tool(
+                &self.platform,
+                &what,
+                &done,
+                "the release may lack it: try another suite",
+            ));
+        }
+        Ok(named)
     }
 
     /// The packages `wanted` and everything that they depend on, none of it assumed to be installed.
@@ -136,7 +162,9 @@ impl PrivateApt {
             }
         };
         let mut command = self.install(wanted);
-        command.args(["--download-only", "-o", "APT::Status-Fd=1"]);
+        if !self.alone {
+            command.args(["--download-only", "-o", "APT::Status-Fd=1"]);
+        }
         let done = command.read_watched(b"", STEP_LIMIT, &mut watch)?;
         if done.exit.success() {
             return Ok(());
@@ -151,7 +179,12 @@ impl PrivateApt {
 
     fn install(&self, wanted: &[String]) -> Command {
         let mut command = self.command();
-        command.args(["install", "-qq", "--yes", "--no-install-recommends"]).args(wanted);
+        match self.alone {
+            // leaves them in the folder that it runs in
+            true => command.directory(self.archives()).args(["download", "-qq"]),
+            false => command.args(["install", "-qq", "--yes", "--no-install-recommends"]),
+        };
+        command.args(wanted);
         command
     }
 
@@ -252,6 +285,11 @@ fn offer(line: &str) -> Option<(String, String)> {
     fields.next().map(|_| (name.to_owned(), version.to_owned()))
 }
 
+/// One line of `apt-cache depends`: `  Depends: NAME`.
+fn dependency(line: &str) -> Option<&str> {
+    line.trim_start().strip_prefix("Depends: ").map(str::trim)
+}
+
 /// One line of `apt-get install --print-uris`: `'URI' FILE BYTES HASH`; the file is `NAME_VERSION_ARCH.deb`.
 fn package(line: &str) -> Option<Package> {
     let rest = line.strip_prefix('\'')?.split_once("' ")?.1;
@@ -303,6 +341,13 @@ mod tests {
             (package.name.as_str(), package.version.as_str(), package.bytes),
             ("qemu-system-x86", "1:7.2+dfsg-7", 9_281_168)
         );
+    }
+
+    #[test]
+    fn a_dependency_is_read_and_nothing_else() {
+        assert_eq!(dependency("  Depends: linux-image-6.1.0-50-cloud-arm64"), Some("linux-image-6.1.0-50-cloud-arm64"));
+        assert_eq!(dependency("  Recommends: apparmor"), None);
+        assert_eq!(dependency("linux-image-cloud-arm64"), None);
     }
 
     #[rstest]

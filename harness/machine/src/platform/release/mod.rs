@@ -10,6 +10,7 @@
 //! releases/debian-trixie/current       link to the tree in use, replaced in one step
 //! releases/debian-trixie/work-<pid>/   an unfinished fetch; removed by the next one
 //! releases/debian-trixie-aarch64/      the same for the QEMU and firmware of another architecture
+//! releases/debian-trixie-aarch64-loaders/    boot programs and a kernel for it ([`loaders`])
 //! ```
 //!
 //! A tree appears under its name only when it is complete, so an interrupted fetch leaves nothing that looks usable. Before it
@@ -17,6 +18,7 @@
 
 mod apt;
 mod digests;
+mod loaders;
 mod lock;
 mod package;
 mod sources;
@@ -29,6 +31,7 @@ use super::error::PlatformError;
 use super::surroundings::{Surroundings, inside};
 use super::{Architecture, Options, Ovmf, Platform, PlatformName, Progress, QemuVersion, distribution, version};
 use apt::PrivateApt;
+pub use loaders::LoaderTree;
 use lock::{Archive, Lock, Locked};
 use package::Package;
 use sources::Source;
@@ -42,6 +45,8 @@ pub(super) struct Release {
     architecture: Architecture,
     /// The cache directory of the release.
     home: PathBuf,
+    /// Boot programs for the architecture, rather than its QEMU and firmware.
+    of_loaders: bool,
 }
 
 impl Release {
@@ -72,7 +77,15 @@ impl Release {
             }
         };
         let home = cache.join("releases").join(slug + architecture.suffix());
-        Ok(Self { name: title, architecture, home })
+        Ok(Self { name: title, architecture, home, of_loaders: false })
+    }
+
+    /// The boot programs of the release that `name` stands for on this host.
+    fn of_loaders(name: &PlatformName, options: &Options) -> Result<Self, PlatformError> {
+        let release = Release::of(name, options)?;
+        let mut home = release.home.into_os_string();
+        home.push(loaders::SUFFIX);
+        Ok(Self { name: release.name + loaders::SUFFIX, home: home.into(), of_loaders: true, ..release })
     }
 
     /// The complete tree in the cache; `None` where nothing was fetched yet.
@@ -141,10 +154,21 @@ impl Release {
         fetched
     }
 
+    /// The packages by their names in this release.
+    fn packages(&self, apt: &PrivateApt) -> Result<Vec<String>, PlatformError> {
+        let named = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let Some((names, kernel)) = self.architecture.loader_packages().filter(|_| self.of_loaders) else {
+            return Ok(named(self.architecture.packages()));
+        };
+        let mut names: Vec<String> = named(names);
+        names.extend(apt.depends(kernel)?);
+        Ok(names)
+    }
+
     /// What is to be downloaded: the newest of everything, or exactly what a lock names.
     fn plan(&self, apt: &PrivateApt, wanted: Option<&[Archive]>) -> Result<(Vec<String>, Vec<Package>), PlatformError> {
         let Some(wanted) = wanted else {
-            let names: Vec<String> = self.architecture.packages().iter().map(|&name| name.to_owned()).collect();
+            let names = self.packages(apt)?;
             let packages = apt.resolve(&names)?;
             return Ok((names, packages));
         };
@@ -206,7 +230,8 @@ impl Release {
     ) -> Result<PathBuf, PlatformError> {
         let sources = sources_for(name, options)?;
         progress(&Progress::Lists { platform: self.name.clone() });
-        let apt = PrivateApt::create(&self.name, work, &sources, options)?;
+        let foreign = self.architecture.debian().filter(|_| self.of_loaders);
+        let apt = PrivateApt::create((&self.name, foreign), work, &sources, options)?;
         apt.update()?;
         let (names, packages) = self.plan(&apt, wanted)?;
         let id = tree::id_of(&packages);
@@ -224,7 +249,7 @@ impl Release {
             let built = work.join("tree");
             let archived = self.digest_packages(&apt.archives(), &packages, wanted)?;
             tree::build(
-                (&self.name, self.architecture),
+                (&self.name, Some(self.architecture).filter(|_| !self.of_loaders)),
                 &built,
                 &apt.archives(),
                 &packages,

@@ -82,9 +82,10 @@ pub(super) fn verify(name: &str, tree: &Path) -> Result<(), PlatformError> {
     Err(PlatformError::Changed { platform: name.to_owned(), problem })
 }
 
-/// Unpacks every package into `tree/root`, checks that QEMU finds all its libraries there, and writes the record.
+/// Unpacks every package into `tree/root`, checks that QEMU, where there is to be one, finds all its libraries there, and writes the
+/// record.
 pub(super) fn build(
-    (platform, architecture): (&str, Architecture),
+    (platform, emulator): (&str, Option<Architecture>),
     tree: &Path,
     archives: &Path,
     packages: &[Package],
@@ -116,9 +117,11 @@ pub(super) fn build(
         }
         progress(&Progress::Unpack { platform: platform.to_owned(), done: done + 1, total: packages.len() });
     }
-    let start = Start::find(platform, &root, architecture)?;
-    check_libraries(platform, &root, &start)?;
-    mask_missing_modules(&start)?;
+    if let Some(architecture) = emulator {
+        let start = Start::find(platform, &root, architecture)?;
+        check_libraries(platform, &root, &start)?;
+        mask_missing_modules(&start)?;
+    }
     digests::record(tree)?;
     let record = Record {
         platform: platform.to_owned(),
