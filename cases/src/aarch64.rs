@@ -11,7 +11,7 @@ use bootwright::machine::{Board, Firmware};
 use crate::networks::ON_ARM;
 use crate::{
     alone, bad_loader, drives, first_entry, http, installed, installer, isolation, migration, nvram, order, places,
-    prelaunch, pxe, resets, snapshot, strict, triples, unlisted, vars,
+    prelaunch, pxe, resets, secure_boot, snapshot, strict, systems, triples, unlisted, vars,
 };
 
 /// Why most of AAVMF's cases are in the full suite only.
@@ -63,6 +63,8 @@ pub fn cases() -> Vec<Case> {
     cases.extend(prelaunch::on(FIRMWARE, BOARD));
     cases.extend(pxe::uefi::on(ON_ARM));
     cases.extend(http::uefi::on(ON_ARM));
+    cases.extend(secure_boot::on(ON_ARM));
+    cases.extend(systems::on_arm());
     let cases = cases.into_iter().map(|case| ON_ARM.in_group("aarch64", case));
     cases.chain(networks::cases()).map(in_tier).collect()
 }

@@ -13,6 +13,8 @@ use bootwright::verdict::{Expectation, OnLan, booted, failed_entry, tftp};
 use crate::networks::BIOS_FILE;
 use network::{answering_with, machine, pxelinux};
 
+pub use uefi::kernels_on_arm;
+
 /// All cases of this group.
 pub fn cases() -> Vec<Case> {
     let mut cases: Vec<_> = PLACES.into_iter().map(|(name, place)| pxelinux_by(name, place)).collect();

@@ -10,17 +10,18 @@ use bootwright::machine::{
 use bootwright::trace::Protocol;
 use bootwright::verdict::{Expectation, OnLan};
 
-use crate::networks::ovmf;
+use crate::loaders;
+use crate::networks::{ON_ARM, Uefi, on_x86};
 
 /// Name of the kernel: with an extension, as ISO 9660 wants, and none from which ISOLINUX guesses another kind of file.
 const KERNEL: &str = "linux.krn";
 /// Name of the initramfs.
 const INITRAMFS: &str = "initrd.img";
 /// What every kernel is told: to say little, to reset when it panics, and where its console is, which a kernel that is locked down
-/// has in place of ports.
+/// has in place of ports, and one for aarch64 always.
 const COMMAND_LINE: &str = "quiet panic=1 console=ttyS0";
-/// Where UEFI firmware looks on a medium.
-const REMOVABLE: &str = "EFI/BOOT/BOOTX64.EFI";
+/// The same where the first serial port is a PL011.
+const COMMAND_LINE_ARM: &str = "quiet panic=1 console=ttyAMA0";
 
 /// Where a unified kernel image is that a loader lists or is told of.
 const UNIFIED: &str = "EFI/Linux/one.efi";
@@ -28,7 +29,8 @@ const UNIFIED: &str = "EFI/Linux/one.efi";
 /// How a system starts: its files, and those with which its loader gives up.
 struct Way {
     name: &'static str,
-    firmware: Firmware,
+    /// What it starts with, and the board.
+    on: (Firmware, Board),
     system: SystemFiles,
     gives_up: SystemFiles,
     drive: Drive,
@@ -42,52 +44,88 @@ enum Drive {
 
 /// All cases of this group.
 pub fn cases() -> Vec<Case> {
-    let cases = ways().into_iter().map(|way| case(&way));
+    let x86 = on_x86(Board::Pc);
+    let cases = ways().into_iter().chain(uefi_ways(x86)).map(|way| case(&way));
     let given = [Machine::pc(Firmware::SeaBios), Machine::pc(Firmware::Ovmf)].map(|bare| given(&bare));
-    cases
-        .chain([secure()])
-        .chain(given)
-        .chain(loaded())
-        .map(|case| case.long("it needs packages of loaders that others wrote"))
-        .collect()
+    long(cases.chain([secure(on_x86(Board::Q35))]).chain(given).chain(loaded(x86)))
+}
+
+/// Those of AAVMF.
+pub fn on_arm() -> Vec<Case> {
+    let cases = uefi_ways(ON_ARM).into_iter().map(|way| case(&way));
+    let given = given(&Machine::new(ON_ARM.firmware, ON_ARM.board));
+    long(cases.chain([secure(ON_ARM), given]).chain(loaded(ON_ARM)).chain(loaders::kernels_on_arm()))
+}
+
+fn long(cases: impl Iterator<Item = Case>) -> Vec<Case> {
+    cases.map(|case| case.long("it needs packages of loaders that others wrote")).collect()
+}
+
+/// What a kernel of this board is told.
+fn command_line(board: Board) -> &'static str {
+    if board == ON_ARM.board { COMMAND_LINE_ARM } else { COMMAND_LINE }
+}
+
+/// Where UEFI firmware of this board looks on a medium.
+fn removable(board: Board) -> &'static str {
+    if board == ON_ARM.board { "EFI/BOOT/BOOTAA64.EFI" } else { "EFI/BOOT/BOOTX64.EFI" }
+}
+
+/// The name by which shim asks for what it starts.
+fn second_stage(board: Board) -> &'static str {
+    if board == ON_ARM.board { "EFI/BOOT/grubaa64.efi" } else { "EFI/BOOT/grubx64.efi" }
 }
 
 fn ways() -> Vec<Way> {
     use Drive::{Disk, Optical};
-    use Firmware::{Ovmf, SeaBios};
-    let way = |name, firmware, drive, (system, gives_up)| Way { name, firmware, system, gives_up, drive };
+    let way =
+        |name, drive, (system, gives_up)| Way { name, on: (Firmware::SeaBios, Board::Pc), system, gives_up, drive };
     vec![
-        way("grub-disk", SeaBios, Disk, grub_bios("(,msdos1)/grub", "grub/grub.cfg")),
-        way("grub-cd", SeaBios, Optical, grub_bios("(cd)", "grub.cfg")),
-        way("isolinux-cd", SeaBios, Optical, isolinux()),
-        way("isolinux-disk", SeaBios, Disk, isolinux()),
-        way("grub-disk", Ovmf, Disk, grub_uefi()),
-        way("grub-cd", Ovmf, Optical, grub_uefi()),
-        way("systemd-boot-disk", Ovmf, Disk, systemd_boot()),
-        way("systemd-boot-cd", Ovmf, Optical, systemd_boot()),
-        way("unified-kernel-disk", Ovmf, Disk, unified_kernel()),
-        way("unified-kernel-cd", Ovmf, Optical, unified_kernel()),
-        way("grub-unified-kernel-disk", Ovmf, Disk, chained()),
-        way("systemd-boot-unified-kernel-disk", Ovmf, Disk, listed()),
-        way("shim-disk", Ovmf, Disk, shim()),
-        way("shim-cd", Ovmf, Optical, shim()),
+        way("grub-disk", Disk, grub_bios("(,msdos1)/grub", "grub/grub.cfg")),
+        way("grub-cd", Optical, grub_bios("(cd)", "grub.cfg")),
+        way("isolinux-cd", Optical, isolinux()),
+        way("isolinux-disk", Disk, isolinux()),
+    ]
+}
+
+fn uefi_ways(guest: Uefi) -> Vec<Way> {
+    use Drive::{Disk, Optical};
+    let board = guest.board;
+    let way = |name, drive, (system, gives_up)| Way { name, on: (guest.firmware, board), system, gives_up, drive };
+    vec![
+        way("grub-disk", Disk, grub_uefi(board)),
+        way("grub-cd", Optical, grub_uefi(board)),
+        way("systemd-boot-disk", Disk, systemd_boot(board)),
+        way("systemd-boot-cd", Optical, systemd_boot(board)),
+        way("unified-kernel-disk", Disk, unified_kernel(board)),
+        way("unified-kernel-cd", Optical, unified_kernel(board)),
+        way("grub-unified-kernel-disk", Disk, chained(board)),
+        way("systemd-boot-unified-kernel-disk", Disk, listed(board)),
+        way("shim-disk", Disk, shim(board)),
+        way("shim-cd", Optical, shim(board)),
     ]
 }
 
 fn case(way: &Way) -> Case {
-    let bare = Machine::new(way.firmware, Board::Pc);
-    let id = format!("system::{}::pc::{}", way.firmware.name(), way.name);
+    let (firmware, board) = way.on;
+    let bare = Machine::new(firmware, board);
+    let id = format!("system::{}::{}::{}", firmware.name(), board.name(), way.name);
     finished(Case::new(id).axis("system", way.name), &bare, way)
 }
 
 /// shim, GRUB and kernel have the signatures that Secure Boot wants; an unsigned program in place of shim is the negative control.
-fn secure() -> Case {
-    let (system, _) = shim();
+fn secure(guest: Uefi) -> Case {
+    let board = guest.board;
+    let (system, _) = shim(board);
     let unsigned = Loader::Grub(Grub::medium(true, "/EFI/debian", GrubSource::Disk));
-    let gives_up = system.clone().without(REMOVABLE).loader(REMOVABLE, unsigned);
-    let way = Way { name: "shim-disk", firmware: Firmware::Ovmf, system, gives_up, drive: Drive::Disk };
-    let bare = Machine::q35(Firmware::Ovmf).secure_boot();
-    let case = finished(Case::new("system::ovmf-secure::q35::shim-disk").axis("system", "shim-disk"), &bare, &way);
+    let gives_up = system.clone().without(removable(board)).loader(removable(board), unsigned);
+    let way = Way { name: "shim-disk", on: (guest.firmware, board), system, gives_up, drive: Drive::Disk };
+    let bare = Machine::new(guest.firmware, board).secure_boot();
+    let id = match guest.firmware {
+        Firmware::Ovmf => format!("system::ovmf-secure::{}::shim-disk", board.name()),
+        _ => format!("system::{}::shim-disk-secure", guest.id()),
+    };
+    let case = finished(Case::new(id).axis("system", "shim-disk"), &bare, &way);
     // a kernel that is locked down keeps the lists from the program that would tell them
     let expectation = case.expectation.clone().without_views();
     case.expect(expectation)
@@ -96,29 +134,30 @@ fn secure() -> Case {
 /// QEMU hands the kernel to the firmware, which starts it before every device. A machine that is given none is the negative
 /// control.
 fn given(bare: &Machine) -> Case {
-    let firmware = bare.firmware.name();
+    let (firmware, board) = (bare.firmware.name(), bare.board);
     let disk = || roomy(bare).virtio_blk(Medium::bootable("next")).bootindex(1);
-    Case::new(format!("system::{firmware}::pc::given"))
+    Case::new(format!("system::{firmware}::{}::given", board.name()))
         .axis("system", "given")
-        .machine(disk().given_system("system", COMMAND_LINE))
+        .machine(disk().given_system("system", command_line(board)))
         .control(disk())
         .expect(Expectation::boots("system").without_trying("next"))
 }
 
 /// UEFI's own network stack loads a unified kernel image, by TFTP or by HTTP.
-fn loaded() -> Vec<Case> {
+fn loaded(guest: Uefi) -> Vec<Case> {
     let server = || DhcpServer::new("main");
     let pxe = server().boot_file("one.efi");
     let http = server().rule(Match::Any, BootAnswer::http("http://10.77.0.1/one.efi"));
     let both = [("pxe", pxe, Protocol::Tftp), ("http", http, Protocol::Http)];
     let case = |(group, server, protocol): (&str, DhcpServer, Protocol)| {
-        let network = Network::new(LanSpec::new().dhcp(server)).unified_kernel("one.efi", "system", COMMAND_LINE);
-        let plain = move |network: Network| ovmf(Board::Pc, network).without_ipv6();
+        let network =
+            Network::new(LanSpec::new().dhcp(server)).unified_kernel("one.efi", "system", command_line(guest.board));
+        let plain = move |network: Network| guest.machine(network).without_ipv6();
         let machine = |network: Network| match protocol {
             Protocol::Http => roomy(&plain(network).without_pxe()),
             _ => roomy(&plain(network)),
         };
-        Case::new(format!("{group}::ovmf::pc::unified-kernel"))
+        Case::new(format!("{group}::{}::unified-kernel", guest.id()))
             .axis("system", "unified-kernel")
             .control(machine(network.clone().without_program("one.efi")))
             .machine(machine(network))
@@ -153,8 +192,8 @@ fn with_kernel(system: SystemFiles) -> SystemFiles {
     system.loader(KERNEL, Loader::Kernel).initramfs(INITRAMFS)
 }
 
-fn grub_config() -> String {
-    format!("linux /{KERNEL} {COMMAND_LINE}\ninitrd /{INITRAMFS}\nboot\n")
+fn grub_config(board: Board) -> String {
+    format!("linux /{KERNEL} {}\ninitrd /{INITRAMFS}\nboot\n", command_line(board))
 }
 
 /// A system, and the same with a configuration by which its loader gives up.
@@ -165,7 +204,7 @@ fn configured(system: SystemFiles, path: &str, text: &str, gives_up: &str) -> (S
 
 fn grub_bios(prefix: &str, config: &str) -> (SystemFiles, SystemFiles) {
     let code = SystemBootCode::Grub(Grub::medium(false, prefix, GrubSource::Disk));
-    configured(SystemFiles::new().boot_code(code), config, &grub_config(), "exit\n")
+    configured(SystemFiles::new().boot_code(code), config, &grub_config(Board::Pc), "exit\n")
 }
 
 /// On an optical medium and, the same image, on a hard disk.
@@ -178,41 +217,47 @@ fn isolinux() -> (SystemFiles, SystemFiles) {
     configured(system, "isolinux.cfg", &then, &label("LOCALBOOT -1"))
 }
 
-fn grub_uefi() -> (SystemFiles, SystemFiles) {
+fn grub_uefi(board: Board) -> (SystemFiles, SystemFiles) {
     let grub = Loader::Grub(Grub::medium(true, "/EFI/grub", GrubSource::Disk));
-    configured(SystemFiles::new().loader(REMOVABLE, grub), "EFI/grub/grub.cfg", &grub_config(), "exit\n")
+    configured(SystemFiles::new().loader(removable(board), grub), "EFI/grub/grub.cfg", &grub_config(board), "exit\n")
 }
 
 /// Without an entry it has nothing to start, and returns.
-fn systemd_boot() -> (SystemFiles, SystemFiles) {
-    let system = SystemFiles::new().loader(REMOVABLE, Loader::SystemdBoot).text("loader/loader.conf", "timeout 0\n");
-    let entry = format!("title one\nlinux /{KERNEL}\ninitrd /{INITRAMFS}\noptions {COMMAND_LINE}\n");
+fn systemd_boot(board: Board) -> (SystemFiles, SystemFiles) {
+    let system =
+        SystemFiles::new().loader(removable(board), Loader::SystemdBoot).text("loader/loader.conf", "timeout 0\n");
+    let entry = format!("title one\nlinux /{KERNEL}\ninitrd /{INITRAMFS}\noptions {}\n", command_line(board));
     let system = with_kernel(system);
     (system.clone().text("loader/entries/one.conf", &entry), system)
 }
 
 /// Kernel, command line and initramfs in one program. Without it nothing is there to start.
-fn unified_kernel() -> (SystemFiles, SystemFiles) {
-    let away = SystemFiles::new().unified_kernel(UNIFIED, COMMAND_LINE);
-    (SystemFiles::new().unified_kernel(REMOVABLE, COMMAND_LINE), away)
+fn unified_kernel(board: Board) -> (SystemFiles, SystemFiles) {
+    let away = SystemFiles::new().unified_kernel(UNIFIED, command_line(board));
+    (SystemFiles::new().unified_kernel(removable(board), command_line(board)), away)
 }
 
 /// GRUB runs a unified kernel image as a program.
-fn chained() -> (SystemFiles, SystemFiles) {
+fn chained(board: Board) -> (SystemFiles, SystemFiles) {
     let grub = Loader::Grub(Grub::medium(true, "/EFI/grub", GrubSource::Disk));
-    let system = SystemFiles::new().loader(REMOVABLE, grub).unified_kernel(UNIFIED, COMMAND_LINE);
+    let system = SystemFiles::new().loader(removable(board), grub).unified_kernel(UNIFIED, command_line(board));
     let config = "EFI/grub/grub.cfg";
     (system.clone().text(config, &format!("chainloader /{UNIFIED}\nboot\n")), system.text(config, "exit\n"))
 }
 
 /// systemd-boot lists what is in `EFI/Linux` by itself.
-fn listed() -> (SystemFiles, SystemFiles) {
-    let system = SystemFiles::new().loader(REMOVABLE, Loader::SystemdBoot).text("loader/loader.conf", "timeout 0\n");
-    (system.clone().unified_kernel(UNIFIED, COMMAND_LINE), system.unified_kernel("EFI/one.efi", COMMAND_LINE))
+fn listed(board: Board) -> (SystemFiles, SystemFiles) {
+    let system =
+        SystemFiles::new().loader(removable(board), Loader::SystemdBoot).text("loader/loader.conf", "timeout 0\n");
+    (
+        system.clone().unified_kernel(UNIFIED, command_line(board)),
+        system.unified_kernel("EFI/one.efi", command_line(board)),
+    )
 }
 
 /// shim starts the GRUB beside it, which looks for its configuration where the distribution has it.
-fn shim() -> (SystemFiles, SystemFiles) {
-    let system = SystemFiles::new().loader(REMOVABLE, Loader::Shim).loader("EFI/BOOT/grubx64.efi", Loader::SignedGrub);
-    configured(system, "EFI/debian/grub.cfg", &grub_config(), "exit\n")
+fn shim(board: Board) -> (SystemFiles, SystemFiles) {
+    let system =
+        SystemFiles::new().loader(removable(board), Loader::Shim).loader(second_stage(board), Loader::SignedGrub);
+    configured(system, "EFI/debian/grub.cfg", &grub_config(board), "exit\n")
 }

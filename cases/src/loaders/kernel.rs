@@ -80,5 +80,10 @@ fn by_grub() -> Case {
 }
 
 pub(super) fn grub_config() -> Vec<u8> {
-    format!("linux (tftp)/{KERNEL} quiet panic=1\ninitrd (tftp)/{INITRAMFS}\nboot\n").into_bytes()
+    grub_config_with("quiet panic=1")
+}
+
+/// A configuration of GRUB that gives the kernel this command line.
+pub(super) fn grub_config_with(command_line: &str) -> Vec<u8> {
+    format!("linux (tftp)/{KERNEL} {command_line}\ninitrd (tftp)/{INITRAMFS}\nboot\n").into_bytes()
 }

@@ -6,9 +6,9 @@ use bootwright::machine::{Board, Clock, Grub, Loader, Machine, Network};
 use bootwright::trace::Protocol;
 use bootwright::verdict::{Expectation, OnLan};
 
-use super::kernel::{self, KERNEL};
+use super::kernel::{self, INITRAMFS, KERNEL};
 use super::network::group_of;
-use crate::networks::{EFI_FILE, ovmf};
+use crate::networks::{EFI_FILE, ON_ARM, ovmf};
 
 pub(super) fn cases() -> Vec<Case> {
     let ipxe = [("snponly", Loader::SnpOnly), ("ipxe-efi", Loader::IpxeEfi)];
@@ -86,4 +86,15 @@ fn kernel_by_script(protocol: Protocol) -> Case {
         kernel::finished(case(group_of(protocol), "kernel-by-script"), roomy(network), protocol, kernel::SCRIPT_EXIT);
     let expectation = case.expectation.clone().on_lan(OnLan::Asked(KERNEL.into()));
     case.expect(expectation)
+}
+
+/// AAVMF's own network stack loads GRUB, and GRUB a kernel.
+pub fn kernels_on_arm() -> Vec<Case> {
+    let network = with_grub(kernel::grub_config_with("quiet panic=1 console=ttyAMA0"))
+        .loader(KERNEL, Loader::Kernel)
+        .initramfs_for_aa64(INITRAMFS, "user-space");
+    let machine = ON_ARM.machine(network).without_ipv6().ram_mib(768).with_clock(Clock::Virtual { shift: 3 });
+    let case =
+        Case::new(format!("pxe::{}::kernel-by-grub", ON_ARM.id())).axis("loader", "kernel-by-grub").axis("by", "tftp");
+    vec![kernel::finished(case, machine, Protocol::Tftp, ("efi/grub.cfg", "exit\n"))]
 }
