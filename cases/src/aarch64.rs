@@ -10,8 +10,8 @@ use bootwright::machine::{Board, Firmware};
 
 use crate::networks::ON_ARM;
 use crate::{
-    alone, bad_loader, drives, first_entry, http, installed, installer, isolation, migration, nvram, order, places,
-    prelaunch, pxe, resets, secure_boot, snapshot, strict, systems, triples, unlisted, vars,
+    alone, bad_loader, drives, first_entry, http, installed, installer, isolation, menu, migration, nvram, order,
+    places, prelaunch, pxe, resets, secure_boot, snapshot, strict, systems, triples, unlisted, vars, virtio_mmio,
 };
 
 /// Why most of AAVMF's cases are in the full suite only.
@@ -65,6 +65,8 @@ pub fn cases() -> Vec<Case> {
     cases.extend(http::uefi::on(ON_ARM));
     cases.extend(secure_boot::on(ON_ARM));
     cases.extend(systems::on_arm());
+    cases.extend(virtio_mmio::on_arm());
+    cases.extend(menu::on_arm());
     let cases = cases.into_iter().map(|case| ON_ARM.in_group("aarch64", case));
     cases.chain(networks::cases()).map(in_tier).collect()
 }

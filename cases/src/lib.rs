@@ -47,6 +47,7 @@ mod triples;
 mod unlisted;
 mod vars;
 mod virt;
+mod virtio_mmio;
 mod width;
 
 use bootwright::case::Case;

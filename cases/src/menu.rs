@@ -25,6 +25,8 @@ const LISTING: &str = "Select boot device:";
 /// QEMU adds an option ROM for its APIC, which SeaBIOS counts among the disks.
 const LISTED: [&str; 6] = ["first", "disc", "disk", "Legacy option rom", "floppy", "nic0"];
 
+pub use ovmf::on_arm;
+
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![everything_listed(Board::Pc), everything_listed(Board::Q35), strict("disc"), strict("floppy")];
     for board in [Board::Pc, Board::Q35] {

@@ -158,6 +158,7 @@ impl Cell {
             Place::RootPort | Place::Port { .. } => "-behind-root-port",
             Place::Expander => "-behind-expander",
             Place::Zpci => "-on-zpci",
+            Place::VirtioMmio { .. } => "-on-virtio-mmio",
         };
         let geometry = if self.geometry { "-with-lchs" } else { "" };
         format!(

@@ -1,10 +1,10 @@
-//! OVMF's boot menu: how long a key is waited for, what setup's Boot Manager page lists, and what is chosen there.
+//! OVMF's boot menu, and AAVMF's: how long a key is waited for, what setup's Boot Manager page lists, and what is chosen there.
 //!
 //! Cases that press a key run by the real clock, since an idle guest's virtual time would pass before the key arrives. Cases
 //! without keys run by a virtual one, at which one build's own work takes the same time to a tenth of a second.
 //!
 //! The key that opens setup is typed on the serial port, which keeps it until the terminal driver reads it. One on the PS/2
-//! keyboard is lost unless it comes in the wait itself, of which OVMF says nothing.
+//! keyboard is lost unless it comes in the wait itself, of which OVMF says nothing. AAVMF's board has no keyboard: all keys come there.
 
 use bootwright::case::Case;
 use bootwright::case::story::{Milestone, Story, WhileOff};
@@ -13,6 +13,7 @@ use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Expectation, booted};
 
 use super::offer::{LONGEST, optical};
+use crate::networks::ON_ARM;
 
 /// Each console that is connected wipes its screen twice: output, then errors. Keys are connected between them.
 const WIPE: &str = "\x1b[2J";
@@ -53,9 +54,21 @@ pub fn cases() -> Vec<Case> {
     cases.into_iter().map(|case| case.long("an OVMF boot takes 3 s, and keys take real time")).collect()
 }
 
+/// Those of AAVMF, whose terminal knows ESC and the arrow keys and sends nothing for F2 that OVMF's does.
+pub fn on_arm() -> Vec<Case> {
+    let board = ON_ARM.board;
+    let mut cases: Vec<Case> = WAITS_ARM.map(|(asked, seconds)| waited_for_on_arm(asked, seconds)).into();
+    cases.extend([ended_by_enter(board), continued(board), kept_after_a_choice(board), choice(board, "esc", ESC)]);
+    cases
+}
+
+fn firmware(board: Board) -> Firmware {
+    if board == ON_ARM.board { ON_ARM.firmware } else { Firmware::Ovmf }
+}
+
 #[track_caller]
 fn case(board: Board, rest: &str) -> Case {
-    Case::new(format!("menu::ovmf::{}::{rest}", board.name()))
+    Case::new(format!("menu::{}::{}::{rest}", firmware(board).name(), board.name()))
 }
 
 /// `splash-time` in milliseconds, and the whole seconds that OVMF makes of it.
@@ -67,7 +80,7 @@ const CLOCK: Clock = Clock::Virtual { shift: 3 };
 
 /// The first in the order sits in the higher slot.
 fn two_disks(board: Board) -> Machine {
-    let machine = Machine::new(Firmware::Ovmf, board).virtio_blk(Medium::bootable("second")).slot(4).bootindex(2);
+    let machine = Machine::new(firmware(board), board).virtio_blk(Medium::bootable("second")).slot(4).bootindex(2);
     machine.virtio_blk(Medium::bootable("first")).slot(6).bootindex(1)
 }
 
@@ -98,44 +111,85 @@ fn waited_for(board: Board, asked: Option<u32>, seconds: u64) -> Case {
         .control(other)
 }
 
+/// `splash-time` in milliseconds, and the whole seconds that AAVMF makes of it: without one, or without a menu, it waits its own
+/// five.
+const WAITS_ARM: [(Option<u32>, u64); 7] =
+    [(Some(0), 0), (Some(1), 1), (Some(1000), 1), (Some(1001), 2), (Some(5000), 5), (Some(LONGEST), 66), (None, 5)];
+
+/// What AAVMF waits without a menu, in seconds.
+const OWN_WAIT_ARM: u64 = 5;
+
+/// By so much later than without a menu it boots, or where that is sooner, so soon: its own work takes between two seconds and four.
+fn waited_for_on_arm(asked: Option<u32>, seconds: u64) -> Case {
+    let board = ON_ARM.board;
+    let machine = || two_disks(board).with_clock(CLOCK);
+    let name = asked.map_or("default".to_owned(), |milliseconds| milliseconds.to_string());
+    let other = if seconds == OWN_WAIT_ARM { machine().boot_menu(Some(1001)) } else { machine() };
+    let case = case(board, &format!("splash-time-{name}"))
+        .axis("wait", name)
+        .machine(machine().boot_menu(asked))
+        .control(other);
+    match seconds.checked_sub(OWN_WAIT_ARM) {
+        None => case.expect(Expectation::boots("first").without_trying("second").lasting(seconds + 2, seconds + 4)),
+        Some(more) => case
+            .story(Story::new().wait(Milestone::Ended).power_cycle_with(WhileOff::new().fresh_store().menu_off()))
+            .expect(Expectation::attempts([booted("first"), booted("first")]).without_trying("second").waiting(more)),
+    }
+}
+
+/// A key of the keyboard, or on a board without one what a terminal sends for it.
+fn key(story: Story, board: Board, (name, sent): (&str, &str), answer: &str) -> Story {
+    if board == ON_ARM.board { story.enter(sent, answer) } else { story.press(&[name], answer) }
+}
+
+const DOWN: (&str, &str) = ("down", "\x1b[B");
+const UP: (&str, &str) = ("up", "\x1b[A");
+const RETURN: (&str, &str) = ("ret", ENTER);
+
 /// Types a key as soon as the console is there.
 fn typed(key: &str, answer: &str) -> Story {
     Story::new().wait(Milestone::Says { text: WIPE.to_owned(), times: 4 }).enter(key, answer)
 }
 
 /// Moves the highlight down, so many times.
-fn down(story: Story, times: usize) -> Story {
-    down_until(story, times, READY)
+fn down(story: Story, board: Board, times: usize) -> Story {
+    down_until(story, board, times, READY)
 }
 
-fn down_until(story: Story, times: usize, answer: &str) -> Story {
-    (0..times).fold(story, |story, _| story.press(&["down"], answer))
+fn down_until(story: Story, board: Board, times: usize, answer: &str) -> Story {
+    (0..times).fold(story, |story, _| key(story, board, DOWN, answer))
 }
 
 /// Opens the boot manager menu and marks the entry behind so many others.
-fn marked(key: &str, others: usize) -> Story {
-    down_until(typed(key, MARKED), others, MARKED)
+fn marked(board: Board, opens: &str, others: usize) -> Story {
+    down_until(typed(opens, MARKED), board, others, MARKED)
 }
 
 /// Opens the Boot Manager page, which is the third of the front page.
-fn opened(key: &str) -> Story {
-    down(typed(key, READY), 2).press(&["ret"], READY)
+fn opened(board: Board, opens: &str) -> Story {
+    key(down(typed(opens, READY), board, 2), board, RETURN, READY)
 }
 
 /// A key opens setup; the option that is chosen in its Boot Manager boots, and nothing else is tried.
-fn choice(board: Board, name: &str, key: &str) -> Case {
+fn choice(board: Board, name: &str, opens: &str) -> Case {
+    let chosen = |story, answer| key(key(story, board, UP, answer), board, RETURN, PAYLOAD);
     // a function key is read at once, before any wait, so that one does not need the menu to be on
     let mut off = offered(board);
     off.boot.menu = Some(false);
-    let control = if key == ESC { off } else { swapped(offered(board)) };
+    let control = if opens == ESC && board != ON_ARM.board { off } else { swapped(offered(board)) };
     case(board, &format!("choice-by-{name}"))
         .axis("front-page-key", name)
         .machine(offered(board))
-        .story(down(opened(key), 2).press(&["up"], READY).press(&["ret"], PAYLOAD))
-        .story_where(LISTS, marked(key, 2).press(&["up"], MARKED).press(&["ret"], PAYLOAD))
+        .story(chosen(down(opened(board, opens), board, 2), READY))
+        .story_where(LISTS, chosen(marked(board, opens, 2), MARKED))
         .expect(Expectation::boots("second").without_trying("first").menu(&["first", "second", SHELL]))
         .expect_where(LISTS, Expectation::boots("second").without_trying("first").menu(&LISTED))
         .control(control)
+}
+
+/// What opens setup on this board's terminal.
+fn setup_key(board: Board) -> &'static str {
+    if board == ON_ARM.board { ESC } else { F2 }
 }
 
 /// ENTER ends the wait at once, and opens nothing.
@@ -149,10 +203,11 @@ fn ended_by_enter(board: Board) -> Case {
 
 /// Setup's front page is left by Continue, its fifth, and the first entry boots.
 fn continued(board: Board) -> Case {
+    let setup = setup_key(board);
     case(board, "continued")
         .machine(offered(board))
-        .story(down(typed(F2, READY), 4).press(&["ret"], LOADING))
-        .story_where(LISTS, typed(F2, MARKED).press(&["esc"], LOADING))
+        .story(key(down(typed(setup, READY), board, 4), board, RETURN, LOADING))
+        .story_where(LISTS, key(typed(setup, MARKED), board, ("esc", ESC), LOADING))
         .expect(Expectation::boots("first").without_trying("second").menu(&[]).lasting(0, 60))
         .expect_where(LISTS, Expectation::boots("first").without_trying("second").menu(&LISTED).lasting(0, 60))
         .control(offered(board).without_bootindex())
@@ -161,12 +216,13 @@ fn continued(board: Board) -> Case {
 /// A choice is for once: at the next power-on the first entry boots again.
 fn kept_after_a_choice(board: Board) -> Case {
     let machine = two_disks(board).boot_menu(Some(5000)).with_clock(Clock::Real);
-    let chosen = |story: Story| story.press(&["ret"], PAYLOAD).wait(Milestone::Ended).power_cycle(&[]);
+    let setup = setup_key(board);
+    let chosen = |story: Story| key(story, board, RETURN, PAYLOAD).wait(Milestone::Ended).power_cycle(&[]);
     let laps = || Expectation::attempts([booted("second"), booted("first")]);
     case(board, "first-again-after-a-choice")
         .machine(machine.clone())
-        .story(chosen(down(opened(F2), 1)))
-        .story_where(LISTS, chosen(marked(F2, 1)))
+        .story(chosen(down(opened(board, setup), board, 1)))
+        .story_where(LISTS, chosen(marked(board, setup, 1)))
         .expect(laps().menu(&["first", "second", SHELL]))
         .expect_where(LISTS, laps().menu(&LISTED))
         .control(swapped(machine))
@@ -204,8 +260,8 @@ fn everything_listed(board: Board) -> Case {
     let other = machine.clone().swapping_bootindex("scsi", "nvme");
     case(board, "everything-listed")
         .machine(machine)
-        .story(down(opened(F2), listed.len() - 1).press(&["ret"], PAYLOAD))
-        .story_where(LISTS, marked(F2, with_setup.len() - 1).press(&["ret"], PAYLOAD))
+        .story(down(opened(board, F2), board, listed.len() - 1).press(&["ret"], PAYLOAD))
+        .story_where(LISTS, marked(board, F2, with_setup.len() - 1).press(&["ret"], PAYLOAD))
         .expect(Expectation::boots("left-out").without_trying("scsi").menu(&listed))
         .expect_where(LISTS, Expectation::boots("left-out").without_trying("scsi").menu(&with_setup))
         .control(other)

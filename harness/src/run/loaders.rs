@@ -153,7 +153,7 @@ pub fn missing(machine: &Machine) -> Option<String> {
     let way = match efi {
         // but for GRUB's tool they are of another architecture than the host's packages
         EfiMachine::Aa64 if packages != ["grub-common"] => {
-            "cargo xtask platform fetch apt --architecture aarch64 --loaders".to_owned()
+            "cargo xtask platform fetch debian:trixie --architecture aarch64 --loaders".to_owned()
         }
         _ => format!("Debian: apt-get install {list}"),
     };
@@ -259,7 +259,7 @@ mod tests {
         let network = Network::new(LanSpec::new()).loader("x.c32", Loader::Pxelinux);
         let machine = Machine::new(Firmware::Aavmf, crate::machine::Board::Virt).network(network);
         let missing = missing(&machine).unwrap();
-        assert!(missing.contains("platform fetch apt --architecture aarch64 --loaders"), "{missing}");
+        assert!(missing.contains("platform fetch debian:trixie --architecture aarch64 --loaders"), "{missing}");
     }
 
     #[test]

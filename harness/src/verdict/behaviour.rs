@@ -112,7 +112,7 @@ pub(crate) const TABLE: [Row; 14] = [
     Row {
         behaviour: Behaviour::KeyOpensBootManagerMenu,
         name: "key-opens-boot-manager-menu",
-        components: &["ovmf"],
+        components: &["ovmf", "aavmf"],
         range: ">=2025.5",
         link: "https://github.com/tianocore/edk2/commit/d433b4c8e4a603680a69e77e231026ed8d65074e",
     },

@@ -20,7 +20,7 @@ use crate::evidence::measured::Register;
 use crate::evidence::nvram::BootOptions;
 use crate::machine::layout::Layout;
 use crate::machine::paths;
-use crate::machine::{Access, Machine};
+use crate::machine::{Access, Firmware, Machine};
 use crate::trace::{Names, Outcome, Payload, Start, Trace, option_number};
 pub use given::BootStore;
 pub use handed_over::Mistold;
@@ -360,7 +360,9 @@ fn menu(machine: &Machine, layout: &Layout, trace: &Trace) -> Option<Lines> {
 /// rounded up, and where it is absent the wait is 3 s (`GetFrontPageTimeoutFromQemu` in `OvmfPkg/Library/QemuBootOrderLib`).
 fn front_page_timeout(machine: &Machine) -> Option<u16> {
     let asked = machine.firmware.is_uefi() && machine.boot.menu == Some(true);
-    let seconds = machine.boot.splash_time.map_or(3, |milliseconds| milliseconds.div_ceil(1000));
+    // the firmware's own wait, or 3 s where that is none (`GetFrontPageTimeoutFromQemu` in edk2's `OvmfPkg/Library/QemuBootOrderLib`)
+    let otherwise = if machine.firmware == Firmware::Aavmf { 5 } else { 3 };
+    let seconds = machine.boot.splash_time.map_or(otherwise, |milliseconds| milliseconds.div_ceil(1000));
     asked.then(|| u16::try_from(seconds).ok())?
 }
 
@@ -372,7 +374,7 @@ fn sorted(file: &[u8]) -> Lines {
 #[cfg(test)]
 mod stale {
     use super::*;
-    use crate::machine::Firmware;
+    use crate::machine::Board;
 
     fn lines(text: &str) -> Lines {
         Lines::of_file(text.replace(" | ", "\n").as_bytes())
@@ -412,6 +414,8 @@ mod stale {
         let menu = |splash_time| asked(Machine::q35(Firmware::Ovmf).boot_menu(splash_time));
         let waits = [None, Some(0), Some(1), Some(1000), Some(1001), Some(65_535)];
         assert_eq!(waits.map(menu), [3, 0, 1, 1, 2, 66].map(Some));
+        let on_arm = |splash_time| asked(Machine::new(Firmware::Aavmf, Board::Virt).boot_menu(splash_time));
+        assert_eq!([on_arm(None), on_arm(Some(1001))], [Some(5), Some(2)], "AAVMF has a wait of its own");
         let others = [Machine::q35(Firmware::Ovmf), Machine::q35(Firmware::SeaBios).boot_menu(None)];
         assert_eq!(others.map(asked), [None, None]);
     }

@@ -121,6 +121,7 @@ pub fn device_properties<'a>(
     let mut words = vec![("id", text(&placed.id))];
     let driver = match &device.class {
         DeviceClass::VirtioBlk if placed.channel.is_some() => "virtio-blk-ccw",
+        DeviceClass::VirtioBlk if placed.mmio.is_some() => "virtio-blk-device",
         DeviceClass::VirtioBlk => "virtio-blk-pci",
         DeviceClass::VirtioScsi { target, lun, .. } => {
             words.push(("scsi-id", (*target).into()));
@@ -163,6 +164,8 @@ pub fn device_properties<'a>(
         DeviceClass::Nic(nic) => {
             words.push(("mac", text(mac(index))));
             match nic.rom {
+                // what is on no PCI bus has no ROM
+                _ if placed.mmio.is_some() => {}
                 OptionRom::Default => {}
                 OptionRom::Empty => words.push(("romfile", text(""))),
                 OptionRom::EmptyFile => words.push(("romfile", text("/dev/null"))),
@@ -171,7 +174,8 @@ pub fn device_properties<'a>(
             if nic.lan.is_some() {
                 words.push(("netdev", text(format!("net{index}"))));
             }
-            return Some((nic.model.name(), finish(words, device, placed)));
+            let driver = if placed.mmio.is_some() { "virtio-net-device" } else { nic.model.name() };
+            return Some((driver, finish(words, device, placed)));
         }
     };
     if device.medium.is_some() {

@@ -104,6 +104,8 @@ pub struct Placed {
     pub channel: Option<ChannelPlace>,
     /// The number on the hypervisor's bus that firmware sees: the device's own or its adapter's.
     pub vio: Option<u32>,
+    /// Address of the virtio-mmio transport that it sits on.
+    pub mmio: Option<u64>,
     /// The kind of image that goes in.
     pub kind: Option<MediumKind>,
     /// Size of its medium in 512-byte sectors, for hard disks whose medium leaves it open; distinct within a machine.
@@ -237,7 +239,7 @@ impl<'a> Planner<'a> {
                 Place::NestedBridge => (NESTED_BRIDGE, device.slot?),
                 Place::Expander => ("expander0", device.slot?),
                 Place::Port { slot, .. } => (root.id, slot),
-                Place::RootPort | Place::SwitchPort | Place::Zpci => return None,
+                Place::RootPort | Place::SwitchPort | Place::Zpci | Place::VirtioMmio { .. } => return None,
             };
             Some((bus.to_owned(), slot))
         });
@@ -329,6 +331,7 @@ impl<'a> Planner<'a> {
             }
             Place::Expander => self.behind_expander(index, device),
             Place::Zpci => Err(self.not_on_board(index, "a function of z/Architecture's PCI")),
+            Place::VirtioMmio { .. } => Err(self.not_on_board(index, "a device of this kind on virtio-mmio")),
         }
     }
 
@@ -504,6 +507,26 @@ impl<'a> Planner<'a> {
         Ok(Placed { bus: format!("{id}.0"), vio: Some(at), ..Placed::default() })
     }
 
+    /// A virtio device on a transport of the board, which holds one.
+    fn on_mmio(&self, index: usize, transport: u8) -> Result<Placed, LayoutError> {
+        let mmio = self.board.virtio_mmio.ok_or_else(|| self.not_on_board(index, "virtio-mmio"))?;
+        if transport >= mmio.count {
+            let (wanted, most) = (transport.into(), u32::from(mmio.count) - 1);
+            return Err(LayoutError::NoSuchPlace {
+                device: index,
+                what: "virtio-mmio transport",
+                wanted,
+                least: 0,
+                most,
+            });
+        }
+        let bus = format!("virtio-mmio-bus.{transport}");
+        if let Some(first) = self.layout.devices.iter().position(|placed| placed.bus == bus) {
+            return Err(LayoutError::PlaceTaken { device: index, first, place: bus });
+        }
+        Ok(Placed { bus, mmio: Some(mmio.first + u64::from(transport) * mmio.apart), ..Placed::default() })
+    }
+
     fn place(&mut self, index: usize, device: &Device) -> Result<Placed, LayoutError> {
         let id = format!("dev{index}");
         places::check(index, device)?;
@@ -518,15 +541,22 @@ impl<'a> Planner<'a> {
         if self.board.root == Root::Ccw {
             return Ok(Placed { id, kind, sectors, ..self.on_channel(index, device)? });
         }
+        if let Place::VirtioMmio { transport } = device.place
+            && matches!(
+                &device.class,
+                DeviceClass::VirtioBlk | DeviceClass::Nic(Nic { model: NicModel::VirtioNet, .. })
+            )
+        {
+            return Ok(Placed { id, kind, sectors, ..self.on_mmio(index, transport)? });
+        }
         let placed = |bus: String, address, pci| Placed {
             id: id.clone(),
             bus,
             address,
             pci,
-            channel: None,
-            vio: None,
             kind,
             sectors,
+            ..Placed::default()
         };
         match &device.class {
             DeviceClass::Nic(Nic { model: NicModel::Unknown(name), .. }) => {

@@ -301,7 +301,7 @@ pub enum OptionRom {
     EmptyFile,
 }
 
-/// Where a PCI function sits.
+/// Where a PCI function sits, or what has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Place {
@@ -328,6 +328,11 @@ pub enum Place {
     Expander,
     /// On z/Architecture's PCI, as a function of its own: QEMU adds its `zpci` (s390-ccw-virtio, virtio-blk).
     Zpci,
+    /// On no PCI bus: a virtio disk (`virtio-blk-device`) or card (`virtio-net-device`) on one of the board's own transports.
+    VirtioMmio {
+        /// The transport's number; QEMU's bus is `virtio-mmio-bus.N`.
+        transport: u8,
+    },
 }
 
 /// The size of a disk's sectors.

@@ -15,6 +15,10 @@ use crate::evidence::nvram::Guid;
 pub fn bootorder_line(machine: &Machine, layout: &Layout, index: usize) -> Option<String> {
     let device = machine.devices.get(index)?;
     let placed = layout.devices.get(index)?;
+    if let Some(address) = placed.mmio {
+        let unit = if matches!(device.class, DeviceClass::Nic(_)) { "ethernet-phy@0" } else { "disk@0,0" };
+        return Some(format!("/virtio-mmio@{address:016x}/{unit}"));
+    }
     let board = machine.board.facts();
     let pci = placed.pci.as_ref();
     let root = board.pci()?;
@@ -131,11 +135,19 @@ pub fn slof_path(machine: &Machine, layout: &Layout, index: usize) -> Option<Str
 /// `OvmfPkg/OvmfPkg.dec`).
 const OVMF_LAST_TARGET_AND_LUN: (u8, u16) = (31, 7);
 
+/// What edk2 calls a virtio-mmio transport (`VIRTIO_MMIO_TRANSPORT_GUID` in its `OvmfPkg/Include/Guid/VirtioMmioTransport.h`); the
+/// transport's address follows, in bytes with the lowest first.
+const VIRTIO_MMIO: &str = "837DCA9E-E874-4D82-B29A-23FE0E23D1E2";
+
 /// The device path text by which OVMF names a device, without the nodes that a partition, a file or a NIC's protocol
 /// adds; `None` where OVMF has no driver for it or does not look there.
 pub fn uefi_path(machine: &Machine, layout: &Layout, index: usize) -> Option<String> {
     let device = machine.devices.get(index)?;
     let placed = layout.devices.get(index)?;
+    if let Some(address) = placed.mmio {
+        let bytes: String = address.to_le_bytes().iter().map(|byte| format!("{byte:02X}")).collect();
+        return Some(format!("VenHw({VIRTIO_MMIO},{bytes})"));
+    }
     let pci = pci_text(machine.board.facts().pci()?, placed.pci.as_ref()?);
     Some(match &device.class {
         DeviceClass::VirtioBlk => pci,

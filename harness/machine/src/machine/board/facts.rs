@@ -38,6 +38,8 @@ pub struct BoardFacts {
     pub root_port: Option<&'static str>,
     /// What makes a second PCI root bus.
     pub expander: Expander,
+    /// Its virtio-mmio transports; `None` where it has none.
+    pub virtio_mmio: Option<VirtioMmio>,
     /// The device that a payload writes to in order to end the machine; `None` where it powers the machine off.
     pub exit: Option<&'static str>,
     /// The debug console that firmware logs to; its chardev is `debugcon`.
@@ -78,6 +80,17 @@ pub enum Root {
     Pci(RootBus),
     /// A channel subsystem: each device has a device number and a subchannel (QEMU's `docs/system/s390x/css.rst`).
     Ccw,
+}
+
+/// Registers of virtio devices in memory, without a bus that could be enumerated (VIRTIO 1.2 section 4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VirtioMmio {
+    /// Address of the first transport.
+    pub first: u64,
+    /// Bytes from one to the next.
+    pub apart: u64,
+    /// How many there are.
+    pub count: u8,
 }
 
 /// What firmware that enforces Secure Boot wants of a board.

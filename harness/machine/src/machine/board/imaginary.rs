@@ -27,6 +27,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     floppy: None,
     root_port: Some("imaginary-port"),
     expander: Expander::Ports("imaginary-expander"),
+    virtio_mmio: None,
     exit: Some("imaginary-exit"),
     debug_console: Some("imaginary-console"),
     kernel_rom: None,

@@ -22,7 +22,7 @@ mod virt;
 
 use serde::{Deserialize, Serialize};
 
-pub use facts::{BoardFacts, Expander, FirmwareStore, FloppyController, Root, RootBus, SecureBoot};
+pub use facts::{BoardFacts, Expander, FirmwareStore, FloppyController, Root, RootBus, SecureBoot, VirtioMmio};
 
 /// QEMU's machine type (without its version). Exhaustive for the same reason as [`Firmware`](super::Firmware).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]

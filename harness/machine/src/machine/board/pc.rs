@@ -29,6 +29,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     floppy: Some(FloppyController { added: None, openfirmware: "isa@1/fdc@03f0" }),
     root_port: None,
     expander: Expander::Bridge("pxb"),
+    virtio_mmio: None,
     exit: Some("isa-debug-exit,iobase=0xf4,iosize=4"),
     debug_console: Some("isa-debugcon,iobase=0x402"),
     kernel_rom: Some("/rom@genroms/linuxboot_dma.bin"),

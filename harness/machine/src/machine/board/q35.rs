@@ -29,6 +29,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     floppy: Some(FloppyController { added: Some("isa-fdc,id=fdc0"), openfirmware: "isa@1f/fdc@03f0" }),
     root_port: Some("pcie-root-port"),
     expander: Expander::Ports("pxb-pcie"),
+    virtio_mmio: None,
     exit: Some("isa-debug-exit,iobase=0xf4,iosize=4"),
     debug_console: Some("isa-debugcon,iobase=0x402"),
     kernel_rom: Some("/rom@genroms/linuxboot_dma.bin"),

@@ -24,6 +24,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     floppy: None,
     root_port: None,
     expander: Expander::None,
+    virtio_mmio: None,
     exit: None,
     debug_console: None,
     kernel_rom: None,

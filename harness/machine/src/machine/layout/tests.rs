@@ -1,7 +1,7 @@
 use rstest::rstest;
 
 use super::*;
-use crate::machine::{Firmware, Medium, ScsiAdapter, Signature, UsbController, VariableStore};
+use crate::machine::{Board, Firmware, Medium, ScsiAdapter, Signature, UsbController, VariableStore};
 use bootwright_images::{FatType, Signer};
 
 fn pc() -> Machine {
@@ -236,6 +236,23 @@ fn ports_that_share_a_slot_have_one_at_function_0() {
     assert!(matches!(Layout::of(&none), Err(LayoutError::NotOnBoard { .. })));
     let twice = two.virtio_blk(Medium::bootable("c")).place(port(3));
     assert!(matches!(Layout::of(&twice), Err(LayoutError::Taken { .. })));
+}
+
+#[test]
+fn a_virtio_mmio_transport_holds_one_virtio_device_of_a_board_that_has_it() {
+    let at = |transport| Place::VirtioMmio { transport };
+    let arm = || Machine::new(Firmware::Aavmf, Board::Virt);
+    let two = |one, other| {
+        let machine = arm().virtio_blk(Medium::bootable("a")).place(at(one));
+        Layout::of(&machine.virtio_blk(Medium::bootable("b")).place(at(other)))
+    };
+    assert_eq!(two(0, 31).unwrap().devices[1].bus, "virtio-mmio-bus.31");
+    assert!(matches!(two(5, 5), Err(LayoutError::PlaceTaken { .. })));
+    assert!(matches!(two(0, 32), Err(LayoutError::NoSuchPlace { .. })));
+    let pc = Machine::pc(Firmware::SeaBios).virtio_blk(Medium::bootable("a")).place(at(0));
+    assert!(matches!(Layout::of(&pc), Err(LayoutError::NotOnBoard { .. })));
+    let nvme = arm().nvme(Medium::bootable("a")).place(at(0));
+    assert!(matches!(Layout::of(&nvme), Err(LayoutError::NotOnBoard { .. })));
 }
 
 #[test]

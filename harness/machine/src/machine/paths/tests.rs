@@ -174,6 +174,23 @@ fn the_comparison_covers_every_place_and_class() {
     }
 }
 
+/// As QEMU 7.2, 10.0 and 11.1 wrote them and AAVMF 2022.11, 2025.02 and 2026.08 printed them.
+#[test]
+fn a_device_on_virtio_mmio_is_named_by_the_address_of_its_transport() {
+    let machine = Machine::new(Firmware::Aavmf, Board::Virt)
+        .virtio_blk(Medium::bootable("disk"))
+        .place(Place::VirtioMmio { transport: 3 })
+        .nic("virtio-net-pci", None)
+        .place(Place::VirtioMmio { transport: 7 });
+    let layout = Layout::of(&machine).unwrap();
+    let line = |index| bootorder_line(&machine, &layout, index).unwrap();
+    assert_eq!(line(0), "/virtio-mmio@000000000a000600/disk@0,0");
+    assert_eq!(line(1), "/virtio-mmio@000000000a000e00/ethernet-phy@0");
+    let path = |index| uefi_path(&machine, &layout, index).unwrap();
+    assert_eq!(path(0), "VenHw(837DCA9E-E874-4D82-B29A-23FE0E23D1E2,0006000A00000000)");
+    assert_eq!(path(1), "VenHw(837DCA9E-E874-4D82-B29A-23FE0E23D1E2,000E000A00000000)");
+}
+
 #[test]
 fn a_usb_port_that_does_not_exist_has_no_device_path() {
     let mut machine = Machine::q35(Firmware::Ovmf).usb_storage(1, Medium::bootable("only"));

@@ -30,7 +30,8 @@ impl LoaderTree {
         found.map(|(_, version)| version.as_str())
     }
 
-    /// Every one in the cache for an architecture, whole and as it was unpacked, by the names of their folders.
+    /// Every one in the cache for an architecture, whole and as it was unpacked: the release with the newest GRUB first, since firmware
+    /// that forbids programs to run their data refuses those of older ones.
     pub fn all(architecture: Architecture, options: &Options) -> Vec<LoaderTree> {
         let Some(cache) = &options.surroundings.cache else { return Vec::new() };
         let end = format!("{}{SUFFIX}", architecture.suffix());
@@ -38,7 +39,10 @@ impl LoaderTree {
         let mut homes: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
         homes.retain(|home| home.file_name().is_some_and(|name| name.to_string_lossy().ends_with(&end)));
         homes.sort();
-        homes.iter().filter_map(|home| LoaderTree::of(home)).collect()
+        let mut trees: Vec<LoaderTree> = homes.iter().filter_map(|home| LoaderTree::of(home)).collect();
+        let first = architecture.loader_packages().and_then(|(names, _)| names.first());
+        trees.sort_by_key(|tree| std::cmp::Reverse(first.and_then(|name| tree.version(name)).map(numbers)));
+        trees
     }
 
     fn of(home: &Path) -> Option<LoaderTree> {
@@ -82,6 +86,11 @@ impl LoaderTree {
     }
 }
 
+/// The numbers of a package's version, in their order.
+fn numbers(version: &str) -> Vec<u64> {
+    version.split(|letter: char| !letter.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +114,13 @@ mod tests {
         let surroundings = Surroundings { cache: Some(cache.path().to_owned()), ..Surroundings::of_this_process() };
         let options = Options { surroundings, ..Options::default() };
         assert_eq!(LoaderTree::all(Architecture::Aarch64, &options), []);
+    }
+
+    #[test]
+    fn of_two_versions_the_newer_has_the_higher_numbers() {
+        assert!(numbers("2.12-9+deb13u4") > numbers("2.06-13+deb12u2"));
+        assert!(numbers("2.14~git20250718.0e36779-1") > numbers("2.12-9+deb13u4"));
+        assert_eq!(numbers(""), Vec::<u64>::new());
     }
 
     #[test]
