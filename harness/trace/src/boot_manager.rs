@@ -211,12 +211,15 @@ impl Parser {
     }
 }
 
+/// Characters that borders are drawn with: what the screen does not know, or on a terminal that has no others (`TtyTerm`), those of ASCII.
+const BORDER: [char; 5] = ['?', '|', '-', '/', '\\'];
+
 /// What stands between the second and the third row of a frame that begins above the title, each row of which is as wide as the
 /// first and has its border on both sides; `None` where something is missing.
 fn entries_in_frame(rows: &[String], title: usize) -> Option<Vec<&str>> {
-    let is_frame = |row: &str| row.len() > 2 && row.bytes().all(|byte| byte == b'?');
+    let is_frame = |row: &str| row.len() > 2 && row.chars().all(|letter| BORDER.contains(&letter));
     let top = rows.get(title.checked_sub(1)?).filter(|row| is_frame(row))?;
-    let is_bordered = |row: &&String| row.len() == top.len() && row.starts_with('?') && row.ends_with('?');
+    let is_bordered = |row: &&String| row.len() == top.len() && row.starts_with(BORDER) && row.ends_with(BORDER);
     let within: Vec<&String> = rows.iter().skip(title - 1).take_while(is_bordered).collect();
     let frames: Vec<usize> = (0..within.len()).filter(|&row| is_frame(within[row])).collect();
     let &[_, above, below, _] = &frames[..] else { return None };
@@ -330,6 +333,11 @@ mod tests {
     /// The boot manager menu of OVMF 2026.08: a frame in the middle of 240 columns, each border put in its place, then what stands
     /// in it.
     fn popup(rows: &[&str]) -> Vec<u8> {
+        popup_drawn_with(rows, ["\u{2502}"; 4])
+    }
+
+    /// The same with other upper corners, sides, rows and lower corners.
+    fn popup_drawn_with(rows: &[&str], [left, right, side, across]: [&str; 4]) -> Vec<u8> {
         let mut log =
             format!("BdsDxe: starting Boot0000 \"BootManagerMenuApp\" from Fv(7CB8BDC9-F8EB-4F34-AAEA-3EE4AF6516A1)/{BOOT_MENU}\r\n\x1b[2J").into_bytes();
         let mut put = |row: usize, column: usize, text: &str| {
@@ -337,9 +345,17 @@ mod tests {
         };
         let frame = |row: usize| row == 0 || row == 2 || row == rows.len() + 3 || row == rows.len() + 7;
         for row in 0..rows.len() + 8 {
-            (0..35)
-                .filter(|&column| frame(row) || column == 0 || column == 34)
-                .for_each(|column| put(23 + row, 103 + column, "\u{2502}"));
+            (0..35).filter(|&column| frame(row) || column == 0 || column == 34).for_each(|column| {
+                let border = match (row, column) {
+                    (0, 0) => left,
+                    (0, 34) => right,
+                    (last, 0) if last == rows.len() + 7 => right,
+                    (last, 34) if last == rows.len() + 7 => left,
+                    (_, 0 | 34) => side,
+                    _ => across,
+                };
+                put(23 + row, 103 + column, border);
+            });
         }
         put(24, 107, MENU_TITLE);
         rows.iter().enumerate().for_each(|(row, text)| put(26 + row, 104, text));
@@ -358,6 +374,17 @@ mod tests {
         assert_eq!(read(&log, 4096).menus[0].entries, []);
         let trace = read(&[&log[..], b"\x1b[2J\x1b[001;001H"].concat(), 7);
         assert_eq!((listed(&trace), trace.holes.len()), (POPUP.map(|name| (name, None)).to_vec(), 0));
+    }
+
+    /// AAVMF 2026.08: its terminal has ASCII alone.
+    #[test]
+    fn the_boot_manager_menu_may_have_a_frame_of_ascii() {
+        let log = popup_drawn_with(&POPUP, ["/", "\\", "|", "-"]);
+        let trace = read(&[&log[..], b"\x1b[2J\x1b[001;001H"].concat(), 7);
+        assert_eq!((listed(&trace), trace.holes.len()), (POPUP.map(|name| (name, None)).to_vec(), 0));
+        let side = String::from_utf8(log).unwrap().replace("\x1b[028;137H|", "");
+        let trace = read(&[side.as_bytes(), b"\x1b[2J\x1b[001;001H"].concat(), 4096);
+        assert_eq!((trace.menus[0].entries.len(), trace.holes.len()), (0, 1), "{:?}", trace.holes);
     }
 
     #[test]
