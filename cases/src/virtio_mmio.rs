@@ -107,7 +107,7 @@ fn not_there() -> Case {
 }
 
 fn by_http() -> Case {
-    let answer = BootAnswer::http(&format!("http://10.77.0.1/{EFI_FILE}"));
+    let answer = BootAnswer::http(format!("http://10.77.0.1/{EFI_FILE}"));
     let lan = LanSpec::new().dhcp(DhcpServer::new("main").rule(Match::Any, answer));
     let machine = |network_: Network| network(network_).without_pxe();
     let offered = ON_ARM.offers(lan, EFI_FILE, "served");

@@ -1,6 +1,6 @@
 //! The payload in user space: `/init` of an initramfs, process 1 of a Linux kernel that came over the network.
 //!
-//! What depends on the processor is in `kernel`. Static, without a C library.
+//! What depends on the processor is in a module of its name. Static, without a C library.
 
 #![no_std]
 #![no_main]
@@ -11,9 +11,15 @@ mod arch;
 #[path = "../efi/fw_cfg.rs"]
 mod fw_cfg;
 
-#[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
-#[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
-mod kernel;
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
+#[cfg(target_arch = "aarch64")]
+use aarch64 as kernel;
+#[cfg(target_arch = "x86_64")]
+use x86_64 as kernel;
 
 use kernel::{IOCTL, REBOOT, SYSLOG, WRITE, system_call};
 

@@ -549,15 +549,8 @@ impl<'a> Planner<'a> {
         {
             return Ok(Placed { id, kind, sectors, ..self.on_mmio(index, transport)? });
         }
-        let placed = |bus: String, address, pci| Placed {
-            id: id.clone(),
-            bus,
-            address,
-            pci,
-            kind,
-            sectors,
-            ..Placed::default()
-        };
+        let common = || Placed { id: id.clone(), kind, sectors, ..Placed::default() };
+        let placed = |bus: String, address, pci| Placed { bus, address, pci, ..common() };
         match &device.class {
             DeviceClass::Nic(Nic { model: NicModel::Unknown(name), .. }) => {
                 Err(LayoutError::UnknownNic { device: index, unknown: UnknownNic { name: name.clone() } })

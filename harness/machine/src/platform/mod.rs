@@ -21,6 +21,7 @@ mod error;
 mod facts;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod loader_tree;
 mod manifest;
 mod name;
 mod named;
@@ -39,8 +40,9 @@ pub use capabilities::Capabilities;
 pub use distribution::{Family, Part, family};
 pub use error::PlatformError;
 pub use facts::{FirmwareFile, Ovmf, Platform, Qemu, QemuVersion};
+pub use loader_tree::LoaderTree;
 pub use name::PlatformName;
 pub use options::Options;
 pub use progress::Progress;
-pub use release::{LoaderTree, is_mirror};
+pub use release::is_mirror;
 pub use surroundings::Surroundings;

@@ -10,7 +10,7 @@
 //! releases/debian-trixie/current       link to the tree in use, replaced in one step
 //! releases/debian-trixie/work-<pid>/   an unfinished fetch; removed by the next one
 //! releases/debian-trixie-aarch64/      the same for the QEMU and firmware of another architecture
-//! releases/debian-trixie-aarch64-loaders/    boot programs and a kernel for it ([`loaders`])
+//! releases/debian-trixie-aarch64-loaders/    boot programs and a kernel for it (`loader_tree`)
 //! ```
 //!
 //! A tree appears under its name only when it is complete, so an interrupted fetch leaves nothing that looks usable. Before it
@@ -18,7 +18,6 @@
 
 mod apt;
 mod digests;
-mod loaders;
 mod lock;
 mod package;
 mod sources;
@@ -31,10 +30,12 @@ use super::error::PlatformError;
 use super::surroundings::{Surroundings, inside};
 use super::{Architecture, Options, Ovmf, Platform, PlatformName, Progress, QemuVersion, distribution, version};
 use apt::PrivateApt;
-pub use loaders::LoaderTree;
 use lock::{Archive, Lock, Locked};
 use package::Package;
 use sources::Source;
+
+/// What the folder of a release's boot programs ends in.
+pub(super) const LOADERS: &str = "-loaders";
 
 /// A release that can be fetched: where it comes from and where it is kept.
 #[derive(Clone, Debug)]
@@ -84,8 +85,8 @@ impl Release {
     fn of_loaders(name: &PlatformName, options: &Options) -> Result<Self, PlatformError> {
         let release = Release::of(name, options)?;
         let mut home = release.home.into_os_string();
-        home.push(loaders::SUFFIX);
-        Ok(Self { name: release.name + loaders::SUFFIX, home: home.into(), of_loaders: true, ..release })
+        home.push(LOADERS);
+        Ok(Self { name: release.name + LOADERS, home: home.into(), of_loaders: true, ..release })
     }
 
     /// The complete tree in the cache; `None` where nothing was fetched yet.
@@ -327,6 +328,27 @@ pub(super) fn resolve(
     let tree = release.ensure(name, options, refresh, reason, progress)?;
     tree::verify(&release.name, &tree)?;
     platform(name, &release, &tree)
+}
+
+/// Fetches the boot programs of the release `name`; the folder that keeps them.
+pub(super) fn fetch_loaders(
+    name: &PlatformName,
+    options: &Options,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<PathBuf, PlatformError> {
+    let release = Release::of_loaders(name, options)?;
+    release.ensure(name, options, true, None, progress)?;
+    Ok(release.home)
+}
+
+/// Where the boot programs' file system begins and the packages with their versions; `None` where the tree is not whole, or not what
+/// was unpacked.
+pub(super) fn loaders_in(home: &Path) -> Option<(PathBuf, Vec<(String, String)>)> {
+    let place = home.join("current").canonicalize().ok()?;
+    let name = home.file_name()?.to_string_lossy().into_owned();
+    tree::verify(&name, &place).ok()?;
+    let (_, archives) = tree::made_of(&name, &place).ok()?;
+    Some((place.join("root"), archives.into_iter().map(|archive| (archive.name, archive.version)).collect()))
 }
 
 /// The platform in a complete tree, under the name by which it is asked for.

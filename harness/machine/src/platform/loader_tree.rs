@@ -7,11 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Release, tree};
-use crate::platform::{Architecture, Options, PlatformError, PlatformName, Progress};
-
-/// What the folder of such a release ends in.
-pub(super) const SUFFIX: &str = "-loaders";
+use super::{Architecture, Options, PlatformError, PlatformName, Progress, release};
 
 /// A release's boot programs for one architecture, unpacked in the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +30,7 @@ impl LoaderTree {
     /// that forbids programs to run their data refuses those of older ones.
     pub fn all(architecture: Architecture, options: &Options) -> Vec<LoaderTree> {
         let Some(cache) = &options.surroundings.cache else { return Vec::new() };
-        let end = format!("{}{SUFFIX}", architecture.suffix());
+        let end = format!("{}{}", architecture.suffix(), release::LOADERS);
         let entries = std::fs::read_dir(cache.join("releases")).into_iter().flatten().flatten();
         let mut homes: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
         homes.retain(|home| home.file_name().is_some_and(|name| name.to_string_lossy().ends_with(&end)));
@@ -46,12 +42,8 @@ impl LoaderTree {
     }
 
     fn of(home: &Path) -> Option<LoaderTree> {
-        let place = home.join("current").canonicalize().ok()?;
-        let name = home.file_name()?.to_string_lossy().into_owned();
-        tree::verify(&name, &place).ok()?;
-        let (_, archives) = tree::made_of(&name, &place).ok()?;
-        let packages = archives.into_iter().map(|archive| (archive.name, archive.version)).collect();
-        Some(LoaderTree { root: place.join("root"), packages })
+        let (root, packages) = release::loaders_in(home)?;
+        Some(LoaderTree { root, packages })
     }
 
     /// Fetches a release's boot programs into the cache, replacing an older state of them.
@@ -80,9 +72,8 @@ impl LoaderTree {
                 "say --architecture aarch64",
             ));
         }
-        let release = Release::of_loaders(name, options)?;
-        release.ensure(name, options, true, None, progress)?;
-        LoaderTree::of(&release.home).ok_or_else(|| refuse("its tree is not whole", "fetch it again"))
+        let home = release::fetch_loaders(name, options, progress)?;
+        LoaderTree::of(&home).ok_or_else(|| refuse("its tree is not whole", "fetch it again"))
     }
 }
 
@@ -93,8 +84,8 @@ fn numbers(version: &str) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Surroundings;
     use super::*;
-    use crate::platform::Surroundings;
 
     #[test]
     fn what_is_not_fetched_is_refused_with_what_to_say() {
