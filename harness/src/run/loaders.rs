@@ -32,7 +32,7 @@ fn places(loader: &Loader, machine: EfiMachine) -> Vec<PathBuf> {
     match machine {
         EfiMachine::X64 => places_x64(loader),
         EfiMachine::Aa64 => places_aa64(loader, FETCHED.iter().map(|tree| tree.root.as_path())),
-        EfiMachine::Riscv64 | EfiMachine::Loongarch64 => Vec::new(),
+        EfiMachine::Ia32 | EfiMachine::Arm | EfiMachine::Riscv64 | EfiMachine::Loongarch64 => Vec::new(),
     }
 }
 

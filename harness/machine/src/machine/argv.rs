@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::board::{FirmwareStore, SecureBoot};
+use super::board::FirmwareStore;
 use super::bridge::tap;
 use super::layout::{ChannelPlace, Layout, Placed, RNG_CHANNEL, RNG_SLOT};
 use super::{Access, Clock, Device, DeviceClass, Firmware, Machine, OptionRom, Root, Value};

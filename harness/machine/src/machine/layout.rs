@@ -16,7 +16,7 @@ use bootwright_images::MediumKind;
 use super::board::{BoardFacts, Expander, Root, RootBus, SecureBoot};
 pub use super::pci_address::PciAddress;
 use super::{
-    Board, Device, DeviceClass, Machine, Network, Nic, NicModel, Place, ScsiAdapter, SecureBootKeys, UnknownNic, Value,
+    Device, DeviceClass, Machine, Network, Nic, NicModel, Place, ScsiAdapter, SecureBootKeys, UnknownNic, Value,
 };
 pub(crate) use channel::RNG_CHANNEL;
 use channel::Subchannels;

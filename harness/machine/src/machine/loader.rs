@@ -109,6 +109,8 @@ impl Grub {
             (false, _) => "i386-pc",
             (true, EfiMachine::X64) => "x86_64-efi",
             (true, EfiMachine::Aa64) => "arm64-efi",
+            (true, EfiMachine::Ia32) => "i386-efi",
+            (true, EfiMachine::Arm) => "arm-efi",
             (true, EfiMachine::Riscv64) => "riscv64-efi",
             (true, EfiMachine::Loongarch64) => "loongarch64-efi",
         }

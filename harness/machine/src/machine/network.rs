@@ -62,7 +62,7 @@ impl Program {
             Program::EfiLoongarch64 => Some(EfiMachine::Loongarch64),
             Program::EfiIa32 => Some(EfiMachine::Ia32),
             Program::EfiArm => Some(EfiMachine::Arm),
-            Program::Bios | Program::Initramfs | Program::Ipl | Program::Forth => None,
+            Program::Bios | Program::Initramfs | Program::InitramfsAa64 | Program::Ipl | Program::Forth => None,
         }
     }
 

@@ -21,7 +21,8 @@ pub(super) const ARM: BoardFacts = BoardFacts {
 };
 
 /// qemu-system-arm's: the same board with a processor of 32 bits.
-pub(super) const ARM32: BoardFacts = BoardFacts { tpm: ARM.tpm, virtio_mmio: ARM.virtio_mmio, ..of("virt-arm", Architecture::Arm, EfiMachine::Arm) };
+pub(super) const ARM32: BoardFacts =
+    BoardFacts { tpm: ARM.tpm, virtio_mmio: ARM.virtio_mmio, ..of("virt-arm", Architecture::Arm, EfiMachine::Arm) };
 
 /// qemu-system-riscv64's.
 pub(super) const RISCV: BoardFacts =
