@@ -19,12 +19,17 @@ pub fn disks(board: Board) -> Vec<DiskClass> {
         DiskClass::Nvme,
         DiskClass::Usb(UsbController::Xhci),
     ];
-    // QEMU plugs an AHCI controller into it, which AAVMF does not drive: `drives` has the case
-    classes.retain(|class| *class != DiskClass::Ahci || board.facts().architecture.is_x86());
+    classes.retain(|class| *class != DiskClass::Ahci || drives_ahci(board));
     if board.facts().ide.is_some() {
         classes.push(DiskClass::Ide);
     }
     classes
+}
+
+/// Whether all firmware of the board drives AHCI. QEMU plugs a controller into any board; AAVMF does not drive it (`drives` has the case),
+/// and on LoongArch newer builds do (`loongarch64` has the cases).
+fn drives_ahci(board: Board) -> bool {
+    matches!(board.facts().architecture, Architecture::X86_64 | Architecture::Riscv64)
 }
 
 /// Disk classes of a board that QEMU plugs into it while it is powered on.
@@ -35,7 +40,7 @@ pub fn pluggable(board: Board) -> Vec<DiskClass> {
 /// Optical classes of a board.
 pub fn opticals(board: Board) -> Vec<DiskClass> {
     let mut classes = vec![DiskClass::AhciCd, DiskClass::ScsiCd];
-    classes.retain(|class| *class != DiskClass::AhciCd || board.facts().architecture.is_x86());
+    classes.retain(|class| *class != DiskClass::AhciCd || drives_ahci(board));
     if board.facts().ide.is_some() {
         classes.push(DiskClass::IdeCd);
     }

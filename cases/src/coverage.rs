@@ -23,6 +23,8 @@ const IMPOSSIBLE: [(Pair, &str); 6] = [
     ([("machine", &["pc"]), ("place", &["root-port", "switch"])], "pc has no PCI Express root ports"),
 ];
 
+const AHCI_CD_ONCE: &str = "a drive on AHCI is held against one class, and disks on AHCI against the others";
+
 const SAME_LOADER: &str = "a loader does the same on either board, but for Secure Boot, which q35 alone has";
 
 /// Pairs that a machine could have and no case does: group, pair, why.
@@ -57,6 +59,14 @@ const LEFT_OUT: &[(&str, Pair, &str)] = &[
     ("width", [("arch", &[]), ("machine", &[])], "an architecture is one firmware's"),
     ("riscv64", [("right", &["scsi-cd"]), ("wrong", &["scsi-cd"])], ONE_OPTICAL),
     ("loongarch64", [("right", &["scsi-cd"]), ("wrong", &["scsi-cd"])], ONE_OPTICAL),
+    (
+        "loongarch64",
+        [("right", &["ahci", "ahci-cd"]), ("wrong", &["ahci", "ahci-cd", "scsi-cd"])],
+        "a build without a driver for AHCI boots neither",
+    ),
+    ("loongarch64", [("right", &["scsi-cd"]), ("wrong", &["ahci", "ahci-cd"])], ONE_OPTICAL),
+    ("loongarch64", [("right", &["ahci-cd"]), ("wrong", &[])], AHCI_CD_ONCE),
+    ("loongarch64", [("right", &[]), ("wrong", &["ahci-cd"])], AHCI_CD_ONCE),
     ("tpm", [("firmware", &["aavmf"]), ("tpm", &["crb"])], "virt has a TPM by TIS alone"),
     ("tpm", [("machine", &["virt"]), ("tpm", &["crb"])], "virt has a TPM by TIS alone"),
     ("tpm", [("firmware", &[]), ("machine", &[])], "AAVMF is for virt, OVMF for the others"),

@@ -83,6 +83,15 @@ pub fn with_another_bootable(firmware: Firmware, board: Board, class: DiskClass)
     cells.map(Cell::case)
 }
 
+/// A part of the product for UEFI firmware that shares all else with others: adapters, each act that a boot disk can be the subject of.
+pub fn adapters_on(firmware: Firmware, board: Board) -> Vec<Case> {
+    let acts = [Act::First, Act::Alone, Act::Beside, Act::Removed, Act::Reindexed];
+    let cell = |class, act, leaving| Cell { firmware, board, act, leaving, ..Cell::seabios(class) };
+    let leavings = |class, act| [Leaving::Cont, Leaving::Reset].map(move |leaving| cell(class, act, leaving).case());
+    let of_class = |class| acts.into_iter().flat_map(move |act| leavings(class, act));
+    classes::pluggable(board).into_iter().flat_map(of_class).collect()
+}
+
 /// Every act, other disk, strictness and way out of prelaunch for one firmware and class.
 fn product(cell: Cell) -> Vec<Cell> {
     let mut cells = Vec::new();

@@ -13,7 +13,7 @@ use bootwright::platform::Architecture;
 use bootwright::verdict::{Expectation, booted, failed};
 
 use crate::classes;
-use crate::networks::Uefi;
+use crate::networks::{self, Uefi};
 use crate::{SLOW_OVMF, UNSETTLED};
 use id::{id, on_board};
 pub use moments::twenty;
@@ -38,9 +38,14 @@ pub fn cases() -> Vec<Case> {
 
 /// Those of a UEFI guest.
 pub fn on(guest: Uefi) -> Vec<Case> {
+    with_network(guest, guest.machine(networks::healthy_for(guest)))
+}
+
+/// The same with this machine for what is cut short in a network boot.
+pub fn with_network(guest: Uefi, machine: Machine) -> Vec<Case> {
     let classes = classes::pluggable(guest.board).into_iter();
     let mut cases: Vec<Case> = classes.flat_map(|class| while_running(guest.firmware, guest.board, class)).collect();
-    cases.extend(moments::on(guest));
+    cases.extend(moments::on(guest, &machine));
     cases
 }
 

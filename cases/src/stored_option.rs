@@ -1,6 +1,9 @@
 //! Network boot by firmware that has no option for a NIC with a bootindex, edk2 on RISC-V and LoongArch: by an option that stands in the
 //! store, or by its own where no device has a bootindex. Ids are `group::networks::story`.
 
+mod ipv6;
+mod tls;
+
 use bootwright::case::Case;
 use bootwright::lan::{AnswerAfter, BootAnswer, DhcpServer, Fault, LanSpec, Match};
 use bootwright::machine::{BootVariables, DeviceName, Machine, Medium, Network, OptionTarget, VariableStore};
@@ -18,6 +21,8 @@ const HTTP_URL: &str = "http://10.77.0.1/boot.efi";
 const NUMBER: u16 = 0x80;
 const PXE: &str = "PXEv4";
 const HTTP: &str = "HTTPv4";
+const PXE_IPV6: &str = "PXEv6";
+const HTTP_IPV6: &str = "HTTPv6";
 
 /// A guest on such firmware, and the group that its cases are in.
 #[derive(Clone, Copy)]
@@ -52,7 +57,10 @@ impl Guest {
         let over_http = [self.http(), self.http_not_found()];
         let own = [self.no_option_of_its_own(), self.no_random_source(), self.behind_a_disk(), self.disk_first()];
         let rules = self.by_architecture().into_iter().chain(self.isc_rules());
-        stored.into_iter().chain(over_http).chain(own).chain(rules).collect()
+        let mut cases: Vec<Case> = stored.into_iter().chain(over_http).chain(own).chain(rules).collect();
+        cases.extend(ipv6::cases(self));
+        cases.extend(tls::cases(self));
+        cases
     }
 
     #[track_caller]
@@ -74,7 +82,8 @@ impl Guest {
         self.machine(network, HTTP, OptionTarget::http("nic0"))
     }
 
-    fn healthy(self) -> Machine {
+    /// One that boots by TFTP.
+    pub fn healthy(self) -> Machine {
         self.by_pxe(healthy_for(self.uefi))
     }
 

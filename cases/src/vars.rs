@@ -41,6 +41,12 @@ pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
     cases
 }
 
+/// Of those the ones of stores that were damaged, under firmware that makes a store anew which it cannot read.
+pub fn mended_on(firmware: Firmware, board: Board) -> Vec<Case> {
+    let bare = &Machine::new(firmware, board);
+    mended(bare).into_iter().chain(holed(bare)).collect()
+}
+
 fn id(machine: &Machine, rest: &str) -> String {
     format!("vars::{}::{}::{rest}", machine.firmware.name(), machine.board.name())
 }

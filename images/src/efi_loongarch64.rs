@@ -24,9 +24,12 @@ const BOOT_SERVICES: i16 = 96;
 const RUNTIME_SERVICES: i16 = 88;
 const HANDLE_PROTOCOL: i16 = 152;
 const GET_VARIABLE: i16 = 72;
+const SET_VARIABLE: i16 = 88;
 const RESET_SYSTEM: i16 = 104;
 const IMAGE_DEVICE_HANDLE: i16 = 24;
 const IMAGE_FILE_PATH: i16 = 32;
+const IMAGE_LOAD_OPTIONS_SIZE: i16 = 48;
+const IMAGE_LOAD_OPTIONS: i16 = 56;
 
 /// As they lie in memory: the first three fields are little-endian.
 const GLOBAL_VARIABLE: [u8; 16] =
@@ -35,6 +38,16 @@ const LOADED_IMAGE: [u8; 16] =
     [0xa1, 0x31, 0x1b, 0x5b, 0x62, 0x95, 0xd2, 0x11, 0x8e, 0x3f, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b];
 const DEVICE_PATH: [u8; 16] =
     [0x91, 0x6e, 0x57, 0x09, 0x3f, 0x6d, 0xd2, 0x11, 0x8e, 0x39, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b];
+
+/// Of the variable that is this program's own, as in `payload/efi/firmware.rs`.
+const OWN_VARIABLE: [u8; 16] =
+    [0x16, 0x12, 0x07, 0xb0, 0x1e, 0x5c, 0x8a, 0x4d, 0x9b, 0x3e, 0x61, 0x0c, 0xd2, 0x7f, 0x48, 0xe5];
+const OWN_NAME: &str = "Wrote";
+/// Non-volatile, with access in boot services and at run time.
+const ATTRIBUTES: u16 = 7;
+/// `EFI_OS_INDICATIONS_BOOT_TO_FW_UI`, in a variable of eight bytes.
+const BOOT_TO_FW_UI: u16 = 1;
+const OS_INDICATIONS_BYTES: u16 = 8;
 
 /// `EFI_NOT_FOUND` without its highest bit, which is that of every error.
 const NOT_FOUND: u16 = 14;
@@ -76,8 +89,11 @@ const FRAME_BYTES: i16 = CALLERS + 96;
 const HANG: u16 = 1;
 const RETURN_TO_FIRMWARE: u16 = 2;
 const RESET: u16 = 6;
+const WRITE_BOOT_NEXT: u16 = 7;
+const WRITE_BOOT_ORDER: u16 = 8;
 const RETURN_SUCCESS: u16 = 9;
 const IDLE: u16 = 10;
+const WRITE_OS_INDICATIONS: u16 = 12;
 
 /// What a digit above 9 is more than its value.
 const LOWER_CASE: u16 = b'a' as u16 - 10;
@@ -101,8 +117,7 @@ pub(crate) fn application(block: &[u8]) -> Result<Vec<u8>, ImageError> {
 
 /// Whether the program ends so.
 pub(crate) fn can(after: After) -> bool {
-    use After::{Exit, Hang, Idle, ResetSystem, ReturnSuccess, ReturnToFirmware};
-    matches!(after, Exit | Hang | Idle | ResetSystem | ReturnSuccess | ReturnToFirmware)
+    !matches!(after, After::RebootKeyboardController | After::RebootPortCf9 | After::TripleFault | After::Install)
 }
 
 /// The instructions, and the places of its subroutines.
@@ -121,6 +136,7 @@ struct Program {
     path: Label,
     long: Label,
     file: Label,
+    write_once: Label,
 }
 
 impl Program {
@@ -128,9 +144,9 @@ impl Program {
         let mut code = Code::default();
         let mut label = || code.label();
         let [byte, digit, value, raw, hex, variable] = std::array::from_fn(|_| label());
-        let [numbers, protocol, path, long, file] = std::array::from_fn(|_| label());
+        let [numbers, protocol, path, long, file, write_once] = std::array::from_fn(|_| label());
         let data = Vec::new();
-        Program { code, data, byte, digit, value, raw, hex, variable, numbers, protocol, path, long, file }
+        Program { code, data, byte, digit, value, raw, hex, variable, numbers, protocol, path, long, file, write_once }
     }
 
     fn write(mut self, block: &[u8]) -> Result<Vec<u8>, ImageError> {
@@ -146,6 +162,7 @@ impl Program {
         self.print_path();
         self.read_long();
         self.print_file();
+        self.write_a_variable();
         for (label, bytes) in std::mem::take(&mut self.data) {
             self.code.data(label, &bytes);
         }
@@ -226,7 +243,8 @@ impl Program {
         self.code.place(done);
     }
 
-    /// The path of the device that the program was loaded from, and that of its file; where there is no loaded image, both are none.
+    /// The path of the device that the program was loaded from, that of its file, and what the boot option gave it; where there is no
+    /// loaded image, all are none.
     fn paths(&mut self) {
         let [image, protocol] = [self.data(&LOADED_IMAGE), self.data(&DEVICE_PATH)];
         let [no_device, no_file] = [self.code.label(), self.code.label()];
@@ -248,11 +266,32 @@ impl Program {
         self.code.load_double(A0, OWN[0], IMAGE_FILE_PATH);
         self.code.place(no_file);
         self.code.call(self.path);
+        self.say(" load-options=");
+        self.load_options(OWN[0]);
+    }
+
+    fn load_options(&mut self, image: Register) {
+        let [none, done] = [self.code.label(), self.code.label()];
+        self.code.branch_if(If::Equal(image, ZERO), none);
+        self.code.load_half(A1, image, IMAGE_LOAD_OPTIONS_SIZE);
+        self.code.branch_if(If::Equal(A1, ZERO), none);
+        self.code.load_double(A0, image, IMAGE_LOAD_OPTIONS);
+        self.code.branch_if(If::Equal(A0, ZERO), none);
+        self.code.call(self.hex);
+        self.code.branch(done);
+        self.code.place(none);
+        self.print('-');
+        self.code.place(done);
     }
 
     /// What the block says of the end; the label leads back into the firmware, with a status.
     fn end(&mut self, back: Label) {
         self.code.load_byte(T0, BLOCK, AFTER);
+        let [write, off] = [self.code.label(), self.code.label()];
+        for ending in [WRITE_BOOT_NEXT, WRITE_BOOT_ORDER, WRITE_OS_INDICATIONS] {
+            self.code.load_immediate(T1, ending);
+            self.code.branch_if(If::Equal(T0, T1), write);
+        }
         let endings = [HANG, IDLE, RETURN_TO_FIRMWARE, RETURN_SUCCESS, RESET];
         let [hang, idle, not_found, success, reset] = endings.map(|ending| {
             let label = self.code.label();
@@ -260,6 +299,7 @@ impl Program {
             self.code.branch_if(If::Equal(T0, T1), label);
             label
         });
+        self.code.place(off);
         self.reset(SHUTDOWN);
         self.code.place(hang);
         self.code.copy(T0, ZERO);
@@ -269,6 +309,10 @@ impl Program {
         let waits = self.code.here();
         self.code.idle();
         self.code.branch(waits);
+        self.code.place(write);
+        self.code.copy(A0, T0);
+        self.code.call(self.write_once);
+        self.code.branch_if(If::Equal(A0, ZERO), off);
         self.code.place(reset);
         self.reset(COLD);
         self.code.branch(hang);
@@ -366,8 +410,14 @@ impl Program {
 
     /// Reads a variable of the specification's own namespace by its name; gives a status back.
     fn get_variable(&mut self) {
-        let namespace = self.data(&GLOBAL_VARIABLE);
         self.enter(self.variable);
+        self.read_variable(&GLOBAL_VARIABLE);
+        self.exit();
+    }
+
+    /// The variable whose name the first argument is the address of.
+    fn read_variable(&mut self, namespace: &[u8]) {
+        let namespace = self.data(namespace);
         self.code.load_immediate(T0, VARIABLE_BYTES);
         self.code.store_double(T0, FRAME, VALUE);
         self.code.load_address(A1, namespace);
@@ -375,7 +425,85 @@ impl Program {
         self.code.add_immediate(A3, FRAME, VALUE);
         self.code.add_immediate(A4, FRAME, VARIABLE);
         self.service(RUNTIME_SERVICES, GET_VARIABLE);
+    }
+
+    /// Gives what lies in the frame to a variable, as many bytes as stand there.
+    fn set_variable(&mut self, namespace: &[u8], name: &str) {
+        let [namespace, name] = [self.data(namespace), self.data(&wide(name))];
+        self.code.load_address(A0, name);
+        self.code.load_address(A1, namespace);
+        self.code.load_immediate(A2, ATTRIBUTES);
+        self.code.load_double(A3, FRAME, VALUE);
+        self.code.add_immediate(A4, FRAME, VARIABLE);
+        self.service(RUNTIME_SERVICES, SET_VARIABLE);
+    }
+
+    fn put_value(&mut self, value: u16, bytes: u16) {
+        for (number, at) in [(value, VARIABLE), (bytes, VALUE)] {
+            self.code.load_immediate(T0, number);
+            self.code.store_double(T0, FRAME, at);
+        }
+    }
+
+    /// Writes what the first argument, an ending, says of BootNext, BootOrder or OsIndications, once for each variable store; 0 where
+    /// that was done before or cannot be done (`payload/efi/boot_variables.rs`).
+    fn write_a_variable(&mut self) {
+        let [what, own, at, end] = OWN;
+        let [no, order, indications, mark, done] = std::array::from_fn(|_| self.code.label());
+        let name = self.data(&wide(OWN_NAME));
+        self.enter(self.write_once);
+        self.code.copy(what, A0);
+        self.code.load_address(A0, name);
+        self.read_variable(&OWN_VARIABLE);
+        self.code.branch_if(If::Equal(A0, ZERO), no);
+        self.code.load_immediate(T0, WRITE_OS_INDICATIONS);
+        self.code.branch_if(If::Equal(what, T0), indications);
+        self.find_behind_own([own, at, end], no);
+        self.code.load_half(T1, at, 0);
+        self.code.load_immediate(T0, WRITE_BOOT_ORDER);
+        self.code.branch_if(If::Equal(what, T0), order);
+        self.code.load_immediate(T0, 2);
+        self.code.store_double(T0, FRAME, VALUE);
+        self.code.store_half(T1, FRAME, VARIABLE);
+        self.set_variable(&GLOBAL_VARIABLE, "BootNext");
+        self.code.branch(mark);
+        self.code.place(order);
+        self.code.store_half(T1, at, -2);
+        self.code.store_half(own, at, 0);
+        self.set_variable(&GLOBAL_VARIABLE, "BootOrder");
+        self.code.branch(mark);
+        self.code.place(indications);
+        self.put_value(BOOT_TO_FW_UI, OS_INDICATIONS_BYTES);
+        self.set_variable(&GLOBAL_VARIABLE, "OsIndications");
+        self.code.place(mark);
+        self.code.branch_if(If::NotEqual(A0, ZERO), no);
+        self.put_value(1, 1);
+        self.set_variable(&OWN_VARIABLE, OWN_NAME);
+        self.code.branch_if(If::NotEqual(A0, ZERO), no);
+        self.code.load_immediate(A0, 1);
+        self.code.branch(done);
+        self.code.place(no);
+        self.code.copy(A0, ZERO);
+        self.code.place(done);
         self.exit();
+    }
+
+    /// Leaves BootOrder in the frame, the number of the current option in the first register, and in the second the place behind it.
+    fn find_behind_own(&mut self, [own, at, end]: [Register; 3], no: Label) {
+        self.call_with(self.variable, &wide("BootCurrent"));
+        self.code.branch_if(If::NotEqual(A0, ZERO), no);
+        self.code.load_half(own, FRAME, VARIABLE);
+        self.call_with(self.variable, &wide("BootOrder"));
+        self.code.branch_if(If::NotEqual(A0, ZERO), no);
+        self.code.add_immediate(at, FRAME, VARIABLE);
+        self.code.load_double(end, FRAME, VALUE);
+        self.code.add(end, at, end);
+        let next = self.code.here();
+        self.code.branch_if(If::NotBelow(at, end), no);
+        self.code.load_half(T0, at, 0);
+        self.code.add_immediate(at, at, 2);
+        self.code.branch_if(If::NotEqual(T0, own), next);
+        self.code.branch_if(If::NotBelow(at, end), no);
     }
 
     /// Prints the numbers of 16 bits in a variable.
@@ -618,8 +746,17 @@ mod tests {
     }
 
     #[test]
+    fn the_mark_that_it_leaves_is_that_of_the_other_programs() {
+        let other = include_str!("../payload/efi/firmware.rs");
+        let guid = "Guid(0xb007_1216, 0x5c1e, 0x4d8a, [0x9b, 0x3e, 0x61, 0x0c, 0xd2, 0x7f, 0x48, 0xe5])";
+        assert!(other.contains(guid) && other.contains(&format!("OWN_NAME: &str = \"{OWN_NAME}\"")));
+        assert_eq!(OWN_VARIABLE[..8], [0x16, 0x12, 0x07, 0xb0, 0x1e, 0x5c, 0x8a, 0x4d]);
+        assert_eq!((SET_VARIABLE - 24) / 8, 8);
+    }
+
+    #[test]
     fn an_ending_that_needs_what_the_program_has_not_is_not_one_of_its() {
-        let no = [After::RebootPortCf9, After::TripleFault, After::WriteBootNext, After::Install];
+        let no = [After::RebootPortCf9, After::RebootKeyboardController, After::TripleFault, After::Install];
         assert!(no.iter().all(|after| !can(*after)) && can(After::Exit));
     }
 }

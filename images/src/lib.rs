@@ -35,7 +35,7 @@
 //! kernel that is locked down, as it is under Secure Boot, keeps fw_cfg's ports to itself. `cs` is the code segment in which the firmware entered it, `geometry` is int 13h AH=08h of `dl`: cylinder count,
 //! head count, sectors per track, decimal. `boot-current`, `boot-order` and `boot-next` are upper-case hex, four digits each.
 //! `device-path` is the device path of the device that the application came from, `file-path` what the firmware added to
-//! it, both with their end nodes; `load-options` is `LoadOptions` of its Loaded Image protocol. `arch` is UEFI's short name, `x64`, `aa64`, `riscv64` or `loongarch64`; the program for the last says nothing of `load-options`. `tsc` is the processor's
+//! it, both with their end nodes; `load-options` is `LoadOptions` of its Loaded Image protocol. `arch` is UEFI's short name, `x64`, `aa64`, `riscv64` or `loongarch64`. `tsc` is the processor's
 //! time stamp counter: nanoseconds of guest time where QEMU counts instructions, and always on aarch64. The BIOS payload and the one in user space print
 //! their line on the debug console (port 0x402) too, where SeaBIOS logs. `sum` is the sum of the line's bytes before ` sum=`,
 //! modulo 2^16: a line that lost bytes on its way adds up to less.

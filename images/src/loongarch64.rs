@@ -34,6 +34,8 @@ pub(crate) enum If {
     NotEqual(Register, Register),
     /// BLTU: the first is below the second, as numbers without a sign.
     Below(Register, Register),
+    /// BGEU: the first is not below the second, as numbers without a sign.
+    NotBelow(Register, Register),
     /// BGE: the first is not below the second, as numbers with a sign.
     NotLess(Register, Register),
 }
@@ -244,6 +246,7 @@ impl Code {
             If::NotEqual(first, second) => (0x5c00_0000, first, second),
             If::NotLess(first, second) => (0x6400_0000, first, second),
             If::Below(first, second) => (0x6800_0000, first, second),
+            If::NotBelow(first, second) => (0x6c00_0000, first, second),
         };
         self.open.push((self.bytes.len(), Distance::Of16, to));
         self.put(operation | u32::from(first) << 5 | u32::from(second));
@@ -350,6 +353,7 @@ mod tests {
         assert_eq!(forth(&|code, to| code.call(to)), 0x5400_0800, "bl .+8");
         assert_eq!(forth(&|code, to| code.branch_if(If::Equal(a0, a1), to)), 0x5800_0885, "beq $a0,$a1,.+8");
         assert_eq!(forth(&|code, to| code.branch_if(If::Below(a0, a1), to)), 0x6800_0885, "bltu $a0,$a1,.+8");
+        assert_eq!(forth(&|code, to| code.branch_if(If::NotBelow(a0, a1), to)), 0x6c00_0885, "bgeu $a0,$a1,.+8");
         assert_eq!(forth(&|code, to| code.load_address(a0, to)), 0x1800_0044, "pcaddi $a0,2");
         let back = of(|code| {
             let here = code.here();

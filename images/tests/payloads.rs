@@ -123,13 +123,14 @@ fn the_application_for_loongarch64_is_one_and_says_which_endings_it_does_not_hav
     let file = PeFile64::parse(&*bytes).expect("PE32+");
     assert_eq!(file.nt_headers().file_header().machine.get(LE), LOONGARCH64);
     assert!(bytes.windows(5).any(|word| word == b"right") && bytes.windows(16).any(|word| word == NONCE.0));
-    let endings =
-        [After::Exit, After::Hang, After::Idle, After::ResetSystem, After::ReturnSuccess, After::ReturnToFirmware];
-    let all: HashSet<Vec<u8>> =
-        endings.into_iter().map(|after| made("right", after).expect("an ending of its")).collect();
+    let returning = [After::ReturnSuccess, After::ReturnToFirmware];
+    let writing = [After::WriteBootNext, After::WriteBootOrder, After::WriteOsIndications];
+    let others = [After::Exit, After::Hang, After::Idle, After::ResetSystem];
+    let endings: Vec<After> = others.into_iter().chain(returning).chain(writing).collect();
+    let all: HashSet<Vec<u8>> = endings.iter().map(|after| made("right", *after).expect("an ending of its")).collect();
     assert_eq!(all.len(), endings.len());
-    let refused = made("right", After::WriteBootNext).expect_err("it writes no variable").to_string();
-    assert!(refused.contains("a program for loongarch64 that ends by WriteBootNext"), "{refused}");
+    let refused = made("right", After::Install).expect_err("it writes to no disk").to_string();
+    assert!(refused.contains("a program for loongarch64 that ends by Install"), "{refused}");
     assert!(made("Right", After::Exit).is_err());
     assert_eq!(payload::missing(EfiMachine::Loongarch64), None);
 }

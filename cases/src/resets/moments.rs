@@ -23,10 +23,10 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// Those of a UEFI guest.
-pub fn on(guest: Uefi) -> Vec<Case> {
+/// Those of a UEFI guest, and of this machine, which boots over its network.
+pub fn on(guest: Uefi, machine: &Machine) -> Vec<Case> {
     let mut cases = vec![twenty(guest.firmware, guest.board, 400)];
-    cases.extend(MOMENTS.map(|(name, moment)| in_uefi_network_boot(guest, name, moment)));
+    cases.extend(MOMENTS.map(|(name, moment)| cut_short(machine.clone(), networks::EFI_FILE, name, moment)));
     cases
 }
 
@@ -85,14 +85,11 @@ fn in_menu() -> Case {
 /// A reset in the middle of a network boot: the next lap asks again from the start, and is served.
 fn in_network_boot(firmware: Firmware, name: &str, moment: LanMoment) -> Case {
     if firmware.is_uefi() {
-        return in_uefi_network_boot(on_x86(Board::Pc), name, moment);
+        let guest = on_x86(Board::Pc);
+        return cut_short(guest.machine(networks::healthy_for(guest)), networks::EFI_FILE, name, moment);
     }
     let machine = networks::nic_then_disk(Board::Pc, "virtio-net-pci", networks::healthy().of_length(30_000));
     cut_short(machine, networks::BIOS_FILE, name, moment)
-}
-
-fn in_uefi_network_boot(guest: Uefi, name: &str, moment: LanMoment) -> Case {
-    cut_short(guest.machine(networks::healthy_for(guest)), networks::EFI_FILE, name, moment)
 }
 
 fn cut_short(machine: Machine, file: &str, name: &str, moment: LanMoment) -> Case {

@@ -17,6 +17,11 @@ const ACTIVE: u32 = 1;
 /// `LOAD_OPTION_HIDDEN`.
 const HIDDEN: u32 = 8;
 
+/// How edk2's options name a protocol whose addresses are not known yet (`PxeBcCreateIp4Children` and `PxeBcCreateIp6Children` in
+/// `NetworkPkg/UefiPxeBcDxe/PxeBcDriver.c`, `HttpBootDxe.c` beside it).
+const IPV4: &str = "IPv4(0.0.0.0,0x0,DHCP,0.0.0.0,0.0.0.0,0.0.0.0)";
+const IPV6: &str = "IPv6(::,0x0,Static,::,0x40,::)";
+
 /// What a disk that the machine does not have boots.
 const ELSEWHERE: &str = r"\EFI\OTHER\A.EFI";
 
@@ -62,8 +67,10 @@ impl Places<'_> {
                 written(&format!("{}/{}/{path}", self.device(medium)?, self.partition(medium)?))?
             }
             OptionTarget::Device(name) => written(&self.device(name)?)?,
-            OptionTarget::Pxe(nic) => written(&self.over_ipv4(nic)?)?,
-            OptionTarget::Http(nic) => written(&format!("{}/Uri()", self.over_ipv4(nic)?))?,
+            OptionTarget::Pxe(nic) => written(&self.over(nic, IPV4)?)?,
+            OptionTarget::Http(nic) => written(&format!("{}/Uri()", self.over(nic, IPV4)?))?,
+            OptionTarget::PxeIpv6(nic) => written(&self.over(nic, IPV6)?)?,
+            OptionTarget::HttpIpv6(nic) => written(&format!("{}/Uri()", self.over(nic, IPV6)?))?,
             OptionTarget::Raw(digits) => bytes(digits)?,
         };
         Ok(LoadOption {
@@ -81,12 +88,12 @@ impl Places<'_> {
         path.ok_or_else(|| RunError::new(format!("this firmware has no device path for \"{name}\"")))
     }
 
-    /// What edk2's PXE has of a NIC: its address, then IPv4 without one (`PxeBcCreateIp4Children` in `NetworkPkg/UefiPxeBcDxe`).
-    fn over_ipv4(&self, name: &str) -> Result<String, RunError> {
+    /// What edk2's PXE has of a NIC: its address, then the protocol.
+    fn over(&self, name: &str, protocol: &str) -> Result<String, RunError> {
         let wrong = || RunError::new(format!("\"{name}\" is no NIC: wanted one to boot over"));
         let nic = self.machine.nic_named(name).ok_or_else(wrong)?;
         let address = mac(nic).replace(':', "");
-        Ok(format!("{}/MAC({address},0x1)/IPv4(0.0.0.0,0x0,DHCP,0.0.0.0,0.0.0.0,0.0.0.0)", self.device(name)?))
+        Ok(format!("{}/MAC({address},0x1)/{protocol}", self.device(name)?))
     }
 
     /// The partition of a medium: of the machine's own, or of a disk that it does not have.

@@ -49,6 +49,8 @@ pub enum Behaviour {
     DiscoversAgainAfterNak,
     /// edk2 on RISC-V and LoongArch boots over HTTP; its TCP waited for a hash protocol that nothing brought, and PXE was all it had.
     BootsOverHttp,
+    /// edk2 on LoongArch drives disks and optical drives on AHCI.
+    DrivesAhci,
     /// s390-ccw goes on with the next device of the boot order, up to the eighth, where one does not load.
     TriesFurtherDevices,
     /// s390-ccw stops at a disk whose program table has no program, and does not go on.
@@ -84,7 +86,7 @@ pub(crate) const TABLE: [Row; 14] = [
     Row {
         behaviour: Behaviour::RecoverySignalsReadyToBoot,
         name: "recovery-signals-ready-to-boot",
-        components: &["ovmf", "aavmf"],
+        components: &["ovmf", "aavmf", "riscvvirt", "loongarchvirt"],
         range: ">=2024.2",
         link: "https://github.com/tianocore/edk2/commit/8c1e9f9c6fa7b5137003b0cfa6d54a6bada16d8e",
     },
@@ -151,6 +153,13 @@ pub(crate) const TABLE: [Row; 14] = [
         components: &["riscvvirt", "loongarchvirt"],
         range: ">=2026.8",
         link: "https://github.com/tianocore/edk2/commit/46591c981f18d63c32394f3bc8d735c622c56c72",
+    },
+    Row {
+        behaviour: Behaviour::DrivesAhci,
+        name: "drives-ahci",
+        components: &["loongarchvirt"],
+        range: ">=2025.8",
+        link: "https://github.com/tianocore/edk2/commit/4cb3e8d467",
     },
     Row {
         behaviour: Behaviour::TriesFurtherDevices,
@@ -254,6 +263,16 @@ mod tests {
         let behaviours = Behaviours::of_versions(&[("riscvvirt", version)]);
         assert_eq!(behaviours.has(Behaviour::BootsOverHttp), has);
         assert!(!Behaviours::of_versions(&[("aavmf", version)]).has(Behaviour::BootsOverHttp));
+    }
+
+    #[rstest]
+    #[case("2025.02-8+deb13u1", false)]
+    #[case("2025.08-1", true)]
+    #[case("2026.08+ds-2", true)]
+    fn a_platform_for_loongarch64_drives_ahci_from_one_version_on(#[case] version: &str, #[case] has: bool) {
+        let behaviours = Behaviours::of_versions(&[("loongarchvirt", version)]);
+        assert_eq!(behaviours.has(Behaviour::DrivesAhci), has);
+        assert!(!Behaviours::of_versions(&[("riscvvirt", version)]).has(Behaviour::DrivesAhci), "it always does");
     }
 
     #[rstest]

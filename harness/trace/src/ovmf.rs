@@ -25,6 +25,9 @@ const SBI: &str = "Boot HART ";
 /// How the shell begins (`UefiShellApplication` in edk2's `ShellPkg/Application/Shell/Shell.c`).
 const SHELL: &str = "UEFI Interactive Shell v";
 
+/// Stands on setup's front page alone (`STR_LANGUAGE_SELECT` in edk2's `MdeModulePkg/Application/UiApp/FrontPageStrings.uni`).
+const FRONT_PAGE: &str = "Select Language";
+
 /// How the boot manager's sentences begin.
 const PROMPT: &str = "BdsDxe: ";
 
@@ -95,7 +98,7 @@ pub struct Parser {
     in_setup: bool,
     /// This lap began at a snapshot, in the middle of what was tried.
     put_back: bool,
-    /// The build announces nothing that it loads or starts: it speaks of failures, and of its shell the shell speaks itself.
+    /// The build announces nothing that it loads or starts: it speaks of failures, and its shell and setup speak themselves.
     failures_alone: bool,
     /// The console may end a line after 80 columns, whatever it says.
     narrow: bool,
@@ -150,6 +153,10 @@ impl Parser {
             self.flush(trace);
             self.next_option(trace);
             trace.terminal = Some(Terminal::UefiShell);
+        }
+        if self.failures_alone && !self.in_setup && line.contains(FRONT_PAGE) {
+            self.flush(trace);
+            self.open_setup(FRONT_PAGE, trace);
         }
         if let Some(what) = exception(line) {
             trace.end(Outcome::Failed, Finding::Exception(what));
@@ -210,11 +217,9 @@ impl Parser {
 
     fn boot_manager(&mut self, bds: &Bds<'_>, names: &Names, trace: &mut Trace) {
         if is_setup(bds.path) {
-            self.in_setup = bds.verb == "starting";
-            if self.in_setup {
-                self.next_option(trace);
-                self.setup.begin(bds.target, trace);
-                trace.terminal = Some(Terminal::Setup);
+            self.in_setup = false;
+            if bds.verb == "starting" {
+                self.open_setup(bds.target, trace);
             }
             return;
         }
@@ -281,6 +286,13 @@ impl Parser {
         }
         trace.end(Outcome::Failed, Finding::Returned { to: Caller::BootManager, reported: false });
         trace.came_back(Caller::BootManager);
+    }
+
+    fn open_setup(&mut self, by: &str, trace: &mut Trace) {
+        self.in_setup = true;
+        self.next_option(trace);
+        self.setup.begin(by, trace);
+        trace.terminal = Some(Terminal::Setup);
     }
 
     /// The boot manager speaks again.

@@ -36,6 +36,10 @@ pub enum OptionTarget {
     Pxe(String),
     /// UEFI HTTP boot over IPv4 from a NIC of the machine, whose URL comes by DHCP.
     Http(String),
+    /// PXE over IPv6 from a NIC of the machine.
+    PxeIpv6(String),
+    /// UEFI HTTP boot over IPv6 from a NIC of the machine, whose URL comes by DHCPv6.
+    HttpIpv6(String),
     /// A device path as its bytes, in hexadecimal digits, its end node included.
     Raw(String),
 }
@@ -64,6 +68,30 @@ impl OptionTarget {
     /// UEFI HTTP boot over IPv4 from a NIC.
     pub fn http(nic: &str) -> OptionTarget {
         OptionTarget::Http(nic.to_owned())
+    }
+
+    /// PXE over IPv6 from a NIC.
+    pub fn pxe_ipv6(nic: &str) -> OptionTarget {
+        OptionTarget::PxeIpv6(nic.to_owned())
+    }
+
+    /// UEFI HTTP boot over IPv6 from a NIC.
+    pub fn http_ipv6(nic: &str) -> OptionTarget {
+        OptionTarget::HttpIpv6(nic.to_owned())
+    }
+
+    /// The NIC that it boots over, where it boots over one.
+    pub fn nic(&self) -> Option<&str> {
+        match self {
+            OptionTarget::Pxe(nic)
+            | OptionTarget::Http(nic)
+            | OptionTarget::PxeIpv6(nic)
+            | OptionTarget::HttpIpv6(nic) => Some(nic),
+            OptionTarget::File { .. }
+            | OptionTarget::FullPath { .. }
+            | OptionTarget::Device(_)
+            | OptionTarget::Raw(_) => None,
+        }
     }
 }
 
@@ -166,10 +194,8 @@ impl BootVariables {
     pub fn names(&self) -> impl Iterator<Item = (usize, &str)> {
         self.options.iter().enumerate().filter_map(|(index, option)| match &option.target {
             OptionTarget::FullPath { medium, .. } => Some((index, medium.as_str())),
-            OptionTarget::Device(name) | OptionTarget::Pxe(name) | OptionTarget::Http(name) => {
-                Some((index, name.as_str()))
-            }
-            OptionTarget::File { .. } | OptionTarget::Raw(_) => None,
+            OptionTarget::Device(name) => Some((index, name.as_str())),
+            target => target.nic().map(|nic| (index, nic)),
         })
     }
 }

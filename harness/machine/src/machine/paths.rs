@@ -171,8 +171,8 @@ pub fn uefi_path(machine: &Machine, layout: &Layout, index: usize) -> Option<Str
             let unit = if *unit == 0 { "Master" } else { "Slave" };
             format!("{pci}/Ata({channel},{unit},0x0)")
         }
-        // Debian's edk2 for `virt` has no driver for it
-        DeviceClass::Ahci { .. } if matches!(machine.firmware, Firmware::Aavmf | Firmware::RiscVVirt) => return None,
+        // Debian's AAVMF has no driver for it
+        DeviceClass::Ahci { .. } if machine.firmware == Firmware::Aavmf => return None,
         DeviceClass::Ahci { port } => format!("{pci}/Sata({port:#x},0xFFFF,0x0)"),
         DeviceClass::Nvme => format!("{pci}/NVMe(0x1,00-00-00-00-00-00-00-00)"),
         // QEMU numbers root ports from 1, edk2 from 0

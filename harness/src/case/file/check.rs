@@ -238,12 +238,11 @@ fn boot_variables(machine: &Machine, without_esp: &[&str]) -> Result<(), (usize,
 
 /// The first option that boots over a device which is no NIC.
 fn no_nic(machine: &Machine) -> Option<(usize, String)> {
-    machine.variable_store.boot.options.iter().enumerate().find_map(|(index, option)| match &option.target {
-        OptionTarget::Pxe(name) | OptionTarget::Http(name) if machine.nic_named(name).is_none() => {
-            Some((index, format!("\"{name}\" is no NIC: wanted one to boot over")))
-        }
-        _ => None,
-    })
+    let over =
+        |option: &BootOption| option.target.nic().filter(|name| machine.nic_named(name).is_none()).map(str::to_owned);
+    let mut options = machine.variable_store.boot.options.iter().enumerate();
+    let (index, name) = options.find_map(|(index, option)| Some((index, over(option)?)))?;
+    Some((index, format!("\"{name}\" is no NIC: wanted one to boot over")))
 }
 
 /// Why an option can lead to no file, whatever the machine, or cannot be read back from a console.

@@ -55,6 +55,17 @@ fn the_shell_ends_the_search_by_its_own_words_and_elsewhere_they_mean_nothing() 
 }
 
 #[test]
+fn setup_is_open_once_its_front_page_is_there_and_elsewhere_its_words_mean_nothing() {
+    let log = format!("{BEFORE}\x1b[2J\x1b[001;001H\x1b[008;002HSelect Language\x1b[020;001H\r\n");
+    let trace = read_disks(&log);
+    assert_eq!((trace.terminal, trace.attempts.len(), trace.holes.len()), (Some(Terminal::Setup), 0, 0));
+    assert_eq!(trace.menus.len(), 1);
+    assert_eq!(read(Ovmf, "Select Language\r\n").terminal, None);
+    let no_page = format!("{BEFORE}\x1b[2J\x1b[008;002HSelect\r\n");
+    assert_eq!(read_disks(&no_page).terminal, None);
+}
+
+#[test]
 fn a_program_that_returned_is_no_second_attempt_on_its_option() {
     let returned =
         "BdsDxe: failed to start Boot0001 \"UEFI Misc Device\" from PciRoot(0x0)/Pci(0x3,0x0): Not Found\r\n";

@@ -1,5 +1,5 @@
 //! Device paths in their binary form, out of the text that [`device_path_text`](super::device_path_text) makes of them: the nodes
-//! that name a drive, a partition, a file and a NIC's boot over IPv4 (UEFI specification, section 10.3).
+//! that name a drive, a partition, a file and a NIC's boot over IPv4 or IPv6 (UEFI specification, section 10.3).
 
 use super::error::NvramError;
 
@@ -67,6 +67,12 @@ fn encoded(text: &str) -> Option<Vec<u8>> {
             // both ports are 0
             node(3, 12, &[&local, &remote, &[0; 4], &number::<u16>(protocol)?.to_le_bytes(), &[0], &gateway, &mask])
         }
+        ("IPv6", [remote, protocol, "Static", local, prefix, gateway]) => {
+            let [local, remote, gateway] = grouped([local, remote, gateway])?;
+            // both ports are 0, and so is the origin of the address
+            let lengths = [&number::<u16>(protocol)?.to_le_bytes()[..], &[0, number(prefix)?]].concat();
+            node(3, 13, &[&local, &remote, &[0; 4], &lengths, &gateway])
+        }
         // one that has something in it may have a slash
         ("Uri", [""]) => node(3, 24, &[]),
         ("HD", [index, format, signature, start, count]) => hard_drive([index, format, signature, start, count])?,
@@ -78,6 +84,15 @@ fn dotted(addresses: [&str; 4]) -> Option<[[u8; 4]; 4]> {
     let mut all = [[0; 4]; 4];
     for (place, address) in all.iter_mut().zip(addresses) {
         *place = address.parse::<std::net::Ipv4Addr>().ok()?.octets();
+    }
+    Some(all)
+}
+
+/// Addresses of IPv6 in eight groups of digits.
+fn grouped(addresses: [&str; 3]) -> Option<[[u8; 16]; 3]> {
+    let mut all = [[0; 16]; 3];
+    for (place, address) in all.iter_mut().zip(addresses) {
+        *place = address.parse::<std::net::Ipv6Addr>().ok()?.octets();
     }
     Some(all)
 }
@@ -168,6 +183,19 @@ mod tests {
     }
 
     #[test]
+    fn a_boot_over_ipv6_reads_back_as_it_was_and_has_the_layout_of_the_specification() {
+        let none = "0000:0000:0000:0000:0000:0000:0000:0000";
+        let pxe = format!("PciRoot(0x0)/Pci(0x4,0x0)/MAC(525400123410,0x1)/IPv6({none},0x0,Static,{none},0x40,{none})");
+        for path in [pxe.clone(), format!("{pxe}/Uri()")] {
+            assert_eq!(device_path_text(&device_path_bytes(&path).unwrap()), Ok(path));
+        }
+        let bytes = device_path_bytes("IPv6(FD77::1,0x6,Static,FD77::2,0x40,FD77::3)").unwrap();
+        assert_eq!(bytes[..6], [3, 13, 60, 0, 0xfd, 0x77]);
+        assert_eq!([bytes[19], bytes[35], bytes[59]], [2, 1, 3], "local, remote, gateway");
+        assert_eq!(bytes[36..44], [0, 0, 0, 0, 6, 0, 0, 0x40]);
+    }
+
+    #[test]
     fn a_node_that_cannot_be_written_is_named() {
         for (path, node) in [
             ("PciRoot(0x0)/Floppy(0x0)", "Floppy(0x0)"),
@@ -178,6 +206,8 @@ mod tests {
             ("Pci", "Pci"),
             ("MAC(52540012341,0x1)", "MAC(52540012341,0x1)"),
             ("IPv4(0.0.0.0,0x0,Static,0.0.0.0,0.0.0.0,0.0.0.0)", "IPv4(0.0.0.0,0x0,Static,0.0.0.0,0.0.0.0,0.0.0.0)"),
+            ("IPv6(::,0x0,StatefulAutoConfigure,::,0x40,::)", "IPv6(::,0x0,StatefulAutoConfigure,::,0x40,::)"),
+            ("IPv6(0.0.0.0,0x0,Static,::,0x40,::)", "IPv6(0.0.0.0,0x0,Static,::,0x40,::)"),
             ("Uri(x)", "Uri(x)"),
         ] {
             assert_eq!(device_path_bytes(path), Err(NvramError::UnknownNode { node: node.to_owned() }), "{path}");
