@@ -1,6 +1,7 @@
 //! The classes of drive that matrices run over on each board.
 
 use bootwright::machine::{Board, DiskClass, Firmware, Hotplug, UsbController};
+use bootwright::platform::Architecture;
 
 /// Every board and firmware of the default suite.
 pub const COMBINATIONS: [(Firmware, Board); 4] = [
@@ -29,7 +30,8 @@ pub fn disks(board: Board) -> Vec<DiskClass> {
 /// Whether all firmware of the board drives AHCI. QEMU plugs a controller into any board; AAVMF does not drive it (`drives` has the case),
 /// and on LoongArch newer builds do (`loongarch64` has the cases).
 fn drives_ahci(board: Board) -> bool {
-    matches!(board.facts().architecture, Architecture::X86_64 | Architecture::Riscv64)
+    let architecture = board.facts().architecture;
+    architecture.is_x86() || architecture == Architecture::Riscv64
 }
 
 /// Disk classes of a board that QEMU plugs into it while it is powered on.

@@ -4,6 +4,8 @@
 //! Whatever is refused, firmware says `Access Denied` and goes on with the next option; it never says which signature was missing
 //! or forbidden. Each program that runs reads SecureBoot, which is held against the keys.
 
+mod shim;
+
 use bootwright::case::Case;
 use bootwright::images::Signer;
 use bootwright::lan::{BootAnswer, DhcpServer, LanSpec, Match};
@@ -22,7 +24,9 @@ const SLOW: &str = "an OVMF with SMM takes more than one without";
 
 /// All cases of this group.
 pub fn cases() -> Vec<Case> {
-    on(on_x86(Board::Q35))
+    let mut cases = on(on_x86(Board::Q35));
+    cases.extend(shim::cases());
+    cases
 }
 
 /// The cases of one guest.

@@ -78,6 +78,7 @@ mod pe_header;
 pub mod prep;
 mod reboot_disk;
 mod s390x;
+pub mod sbat;
 mod spec;
 pub mod system;
 mod target;

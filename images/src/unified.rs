@@ -32,7 +32,8 @@ pub fn kernel_image(stub: &[u8], kernel: &[u8], command_line: &str, initramfs: &
     })
 }
 
-fn with_sections(stub: &[u8], parts: &[([u8; 8], &[u8])]) -> Option<Vec<u8>> {
+/// The same program with further sections, as far as its headers have room for theirs.
+pub(crate) fn with_sections(stub: &[u8], parts: &[([u8; 8], &[u8])]) -> Option<Vec<u8>> {
     let pe = word(stub, 0x3c)? as usize;
     let coff = pe + 4;
     (stub.get(pe..coff)? == b"PE\0\0").then_some(())?;

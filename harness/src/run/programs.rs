@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use bootwright_images::{ImageError, Nonce, authenticode, payload};
 
 use super::error::RunError;
-use crate::machine::Machine;
+use super::system::own_program;
+use crate::machine::{FileContent, Machine};
 
 /// Authenticode SHA-256 of each medium's program, where its medium has one of the project's; none for a machine without a TPM, which
 /// tells nobody of them.
@@ -37,6 +38,15 @@ pub fn digests(machine: &Machine, nonce: impl Fn(&str) -> Nonce) -> Result<BTree
 /// That its program could not be made.
 pub fn of_medium(machine: &Machine, medium: &str, nonce: impl Fn(&str) -> Nonce) -> Result<[u8; 32], RunError> {
     let device = machine.device_with_medium(medium);
+    if let Some(system) = device.and_then(|device| machine.devices[device].medium.as_ref()?.system.as_ref()) {
+        let own = system.files.iter().find_map(|(_, content)| match content {
+            FileContent::Program(program) => Some(program),
+            _ => None,
+        });
+        let own = own.ok_or_else(|| RunError::new(format!("\"{medium}\" has no program of ours among its files")))?;
+        let program = own_program(own, (medium, nonce(medium)));
+        return program.and_then(|program| authenticode::sha256(&program)).map_err(|error| of(medium, error));
+    }
     let after = device.and_then(|device| machine.devices[device].medium.as_ref()?.after()).unwrap_or_default();
     let board = machine.board.facts();
     let efi = board.efi().ok_or_else(|| RunError::new(format!("{} runs no EFI application", board.name)))?;

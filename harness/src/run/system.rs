@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use bootwright_images::system::{self, BootCode, SystemFile};
-use bootwright_images::{After, EfiMachine, Image, MediumKind, Nonce, payload, unified};
+use bootwright_images::{
+    After, EfiMachine, Image, ImageError, MediumKind, Nonce, authenticode, payload, sbat, unified,
+};
 use serde_json::Value;
 
 use super::error::RunError;
 use super::loaders;
 use crate::evidence::file;
-use crate::machine::{FileContent, Grub, GrubSource, Loader, SystemBootCode, SystemFiles};
+use crate::machine::{FileContent, Grub, GrubSource, Loader, OwnProgram, SystemBootCode, SystemFiles};
 
 /// Reads and makes files, and remembers which programs of others went into them.
 pub struct Maker<'a> {
@@ -68,6 +70,8 @@ impl<'a> Maker<'a> {
                 let initramfs = payload::initramfs_for(self.machine, of.0, of.1, After::Exit).map_err(cannot)?;
                 unified::kernel_image(&stub, &kernel, command_line, &initramfs).map_err(cannot)
             }
+            FileContent::Program(program) => own_program(program, of).map_err(cannot),
+            FileContent::Certificate(signer) => Ok(signer.certificate().to_vec()),
             _ => Err(RunError::new(format!("file {path}: nobody here knows how to make {content:?}"))),
         }
     }
@@ -117,5 +121,19 @@ impl<'a> Maker<'a> {
             }
             _ => Err(RunError::new(format!("nobody here knows how to make {code:?}"))),
         }
+    }
+}
+
+/// A program that reports as a medium with this nonce.
+///
+/// # Errors
+///
+/// What cannot be made of it.
+pub fn own_program(program: &OwnProgram, of: (&str, Nonce)) -> Result<Vec<u8>, ImageError> {
+    let bare = payload::efi_application(of.0, of.1, After::Exit)?;
+    let bare = sbat::with_sections(&bare, &program.sbat)?;
+    match program.signed_by {
+        Some(signer) => authenticode::signed(&bare, signer),
+        None => Ok(bare),
     }
 }

@@ -75,7 +75,7 @@ pub struct Row {
 }
 
 /// Every behaviour, with the versions that have it.
-pub(crate) const TABLE: [Row; 14] = [
+pub(crate) const TABLE: [Row; 15] = [
     Row {
         behaviour: Behaviour::EmptyDriveIsNoOption,
         name: "empty-drive-is-no-option",

@@ -47,6 +47,13 @@ pub enum OnStore {
     Holds(String),
     /// At the end there is none.
     Lacks(String),
+    /// At the end the variable of this name begins with this text, byte for byte.
+    Begins {
+        /// Its name.
+        name: String,
+        /// The text, in UTF-8.
+        text: String,
+    },
     /// The guest has not written a byte since the last power-on.
     Untouched,
     /// The guest has written since the last power-on.
@@ -96,6 +103,14 @@ impl OnStore {
                 false => Ok(()),
                 true => Err(format!("the variable store has {name} at the end")),
             },
+            OnStore::Begins { name, text } => {
+                let found = after()?.variables.iter().find(|variable| variable.name == *name);
+                let found = found.ok_or_else(|| format!("the variable store has no {name} at the end"))?;
+                match found.data.starts_with(text.as_bytes()) {
+                    true => Ok(()),
+                    false => Err(format!("{name} is {:?} at the end, wanted {text:?}", said(&found.data))),
+                }
+            }
             OnStore::Untouched if stores.untouched => Ok(()),
             OnStore::Untouched => Err("the guest has written to the variable store".to_owned()),
             OnStore::Written if stores.untouched => Err("the guest has not written to the variable store".to_owned()),
@@ -117,6 +132,12 @@ impl OnStore {
             }),
         }
     }
+}
+
+/// What is told of a value that was to be a text.
+fn said(data: &[u8]) -> String {
+    const TOLD: usize = 60;
+    String::from_utf8_lossy(&data[..data.len().min(TOLD)]).into_owned()
 }
 
 fn has(store: &VariableStore, name: &str) -> bool {
@@ -261,6 +282,12 @@ mod tests {
         assert!(OnStore::Lacks(name()).check(&sound).is_err());
         assert_eq!(OnStore::Lacks("Boot0000".into()).check(&sound), Ok(()));
         assert!(OnStore::Holds("Boot0000".into()).check(&sound).is_err());
+        let level = stores(store(&[]), Ok(store(&[("SbatLevel", b"sbat,1,2025\n")])));
+        let begins = |name: &str, text: &str| OnStore::Begins { name: name.to_owned(), text: text.to_owned() };
+        assert_eq!(begins("SbatLevel", "sbat,1,2025").check(&level), Ok(()));
+        let differs = begins("SbatLevel", "sbat,1,2026").check(&level).unwrap_err();
+        assert_eq!(differs, r#"SbatLevel is "sbat,1,2025\n" at the end, wanted "sbat,1,2026""#);
+        assert!(begins("SbatPolicy", "").check(&level).is_err());
         assert_eq!(OnStore::Sound.check(&sound), Ok(()));
         assert!(OnStore::Gone.check(&sound).unwrap_err().ends_with("but it has one"));
         assert_eq!(OnStore::Written.check(&sound), Ok(()));

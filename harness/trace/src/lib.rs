@@ -46,6 +46,7 @@ mod reader;
 mod s390_ccw;
 mod screen;
 mod seabios;
+mod shim;
 mod sighting;
 mod slof;
 mod snapshot;

@@ -48,6 +48,11 @@ impl Splitter {
     pub fn rest(&self) -> String {
         plain(&self.pending[self.pending.len().saturating_sub(REST_LIMIT)..])
     }
+
+    /// All of the line that is not complete yet: what a program draws without a line end.
+    pub fn whole_rest(&self) -> String {
+        plain(&self.pending)
+    }
 }
 
 /// Text without escape sequences and control characters.

@@ -4,6 +4,7 @@
 use super::boot_manager::{self, is_setup};
 use super::finding::{Caller, Interruption, Moment};
 use super::lines::beginning;
+use super::shim::{self, Refusal};
 use super::{Finding, Names, Outcome, Payload, Start, Terminal, Trace, damage};
 
 /// Prompt of builds that end without a shell.
@@ -11,6 +12,9 @@ const NO_OPTION: &str = "No bootable option or device was found";
 
 /// No sentence is as long, in bytes.
 const WRAPPED_LIMIT: usize = 600;
+
+/// Most looks at a line that is not complete.
+const BOX_LOOKS: u16 = 500;
 
 /// The same whole.
 const NO_OPTION_LINE: &str = "BdsDxe: No bootable option or device was found.";
@@ -104,6 +108,10 @@ pub struct Parser {
     narrow: bool,
     /// A sentence that its console has broken off at the screen's edge.
     wrapped: Option<String>,
+    /// The program that was started has refused what it was to start, and what the boot manager says of it is that alone.
+    refused: bool,
+    /// How often a line that is not complete was looked at for a box.
+    looks: u16,
 }
 
 /// A `BdsDxe:` line, taken apart.
@@ -168,6 +176,7 @@ impl Parser {
         if !elsewhere && (damage::of_boot_manager(head) || prompt) {
             trace.hole(format!("half a sentence of the boot manager: {}", beginning(head.trim())));
         }
+        self.program(line, trace);
         if let Some(own) = own_words(line) {
             self.own_words = Some(own.to_owned());
         }
@@ -179,6 +188,48 @@ impl Parser {
                     self.cut_short = Some(format!("half a sentence of the boot manager: {}", beginning(fragment)))
                 }
             }
+        }
+    }
+
+    /// A program that was started speaks: shim, which has gone on where it waited for a key.
+    fn program(&mut self, line: &str, trace: &mut Trace) {
+        if !self.started {
+            return;
+        }
+        if trace.terminal == Some(Terminal::ShimWaits) {
+            trace.terminal = None;
+        }
+        if let Some(words) = shim::unreadable(line) {
+            self.own_words = Some(words);
+        }
+        self.refusal(line, trace);
+    }
+
+    fn refusal(&mut self, text: &str, trace: &mut Trace) {
+        let Some(refusal) = shim::refusal(text).filter(|_| self.started && !self.refused) else { return };
+        let own = self.own_words.take().map(|own| format!("{own}; ")).unwrap_or_default();
+        let words = match refusal {
+            Refusal::Started(words) => words,
+            Refusal::Itself(words) => {
+                trace.terminal = Some(Terminal::ShimPowersOff);
+                words
+            }
+        };
+        trace.end(Outcome::Refused, Finding::Printed(format!("shim: {own}{words}")));
+        self.refused = true;
+    }
+
+    /// Whether a program runs that may draw a box. A hostile one draws them for ever.
+    pub fn awaits_box(&self) -> bool {
+        self.started && !self.refused && self.looks < BOX_LOOKS
+    }
+
+    /// A box that shim draws has no line end; `text` is all of the line that is not complete.
+    pub fn in_box(&mut self, text: &str, trace: &mut Trace) {
+        self.looks += 1;
+        if shim::refusal(text).is_some() {
+            self.refusal(text, trace);
+            trace.terminal.get_or_insert(Terminal::ShimWaits);
         }
     }
 
@@ -239,9 +290,15 @@ impl Parser {
                     begin(bds, names, trace);
                 }
                 (self.loaded, self.started) = (bds.verb == "loading", bds.verb == "starting");
+                self.refused = false;
             }
             _ => {
                 let last = trace.last_of_lap();
+                let refused = std::mem::take(&mut self.refused);
+                if refused && last.is_some_and(|last| self.is_option(&last.target, bds.target)) {
+                    (self.loaded, self.started) = (false, false);
+                    return;
+                }
                 // a program's own status: what it said before it returned is missing
                 let silent = under_way && bds.verb == "failed to start" && bds.status == "Not Found";
                 if silent && last.and_then(|last| last.medium.as_ref()).is_some_and(|medium| names.reports(medium)) {
@@ -257,20 +314,23 @@ impl Parser {
                     begin(bds, names, trace);
                 }
                 self.loaded = false;
-                let cancelled = self.own_words.as_ref().is_some_and(|own| own.contains("Remote boot cancelled"));
-                let refused = cancelled
-                    || ["Access Denied", "Security Violation", "Aborted"]
-                        .contains(&bds.status.strip_suffix(BY_SECURE_BOOT).unwrap_or(bds.status));
-                let timed_out = bds.status.contains("Time out") || bds.status.contains("No Response");
-                let outcome = match (refused, timed_out) {
-                    (true, _) => Outcome::Refused,
-                    (_, true) => Outcome::TimedOut,
-                    _ => Outcome::Failed,
-                };
+                let outcome = self.outcome(bds.status);
                 let own = self.own_words.take().map(|own| format!(": {own}")).unwrap_or_default();
                 trace.end(outcome, Finding::Printed(format!("{} ({}){own}", bds.verb, bds.status)));
                 self.started = false;
             }
+        }
+    }
+
+    /// What the status of an option that was not booted comes to.
+    fn outcome(&self, status: &str) -> Outcome {
+        let cancelled = self.own_words.as_ref().is_some_and(|own| own.contains("Remote boot cancelled"));
+        let refused = ["Access Denied", "Security Violation", "Aborted"];
+        let timed_out = status.contains("Time out") || status.contains("No Response");
+        match cancelled || refused.contains(&status.strip_suffix(BY_SECURE_BOOT).unwrap_or(status)) {
+            true => Outcome::Refused,
+            false if timed_out => Outcome::TimedOut,
+            false => Outcome::Failed,
         }
     }
 
@@ -371,6 +431,7 @@ impl Parser {
         trace.end(outcome, Finding::Interrupted { by, at });
         (self.cut_short, self.wrapped) = (None, None);
         (self.loaded, self.started, self.in_setup, self.put_back) = (false, false, false, false);
+        self.refused = false;
     }
 
     /// The machine goes on where it was when a snapshot was taken.

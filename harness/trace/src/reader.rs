@@ -4,7 +4,7 @@ use super::finding::Interruption;
 use super::lines::beginning;
 use super::{
     Names, Outcome, Payload, Standstill, Trace, exchange, guest_text, ipxe, lines, measured, ovmf, owners, s390_ccw,
-    seabios, slof,
+    seabios, shim, slof,
 };
 use bootwright_lan::LanEvent;
 use bootwright_machine::evidence::Source;
@@ -107,7 +107,12 @@ impl Reader {
         // SeaBIOS, OVMF and SLOF end some telling words without a line feed
         let rest = self.main.rest();
         match &mut self.parser {
-            Parser::Ovmf(parser) => parser.unfinished_line(&rest, &mut self.trace),
+            Parser::Ovmf(parser) => {
+                parser.unfinished_line(&rest, &mut self.trace);
+                if parser.awaits_box() && shim::may_be_box(&rest) {
+                    parser.in_box(&self.main.whole_rest(), &mut self.trace);
+                }
+            }
             Parser::Slof(parser) => parser.unfinished_line(&rest, &mut self.trace),
             Parser::SeaBios(_) | Parser::S390Ccw(_) => {}
         }

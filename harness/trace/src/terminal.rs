@@ -24,6 +24,10 @@ pub enum Terminal {
     DisabledWait,
     /// SLOF came to its prompt: nothing was left.
     OpenFirmwarePrompt,
+    /// shim refused what it was to start, has said so in a box and waits for a key.
+    ShimWaits,
+    /// shim refused itself, has said so, and powers the machine off some seconds later.
+    ShimPowersOff,
 }
 
 impl Terminal {
@@ -37,6 +41,8 @@ impl Terminal {
             Terminal::CpuException => "cpu-exception",
             Terminal::DisabledWait => "disabled-wait",
             Terminal::OpenFirmwarePrompt => "open-firmware-prompt",
+            Terminal::ShimWaits => "shim-waits",
+            Terminal::ShimPowersOff => "shim-powers-off",
         }
     }
 
@@ -50,6 +56,8 @@ impl Terminal {
             Terminal::Setup => "edk2 opened its setup",
             Terminal::CpuException => "edk2 crashed with a processor exception",
             Terminal::OpenFirmwarePrompt => "SLOF came to its prompt",
+            Terminal::ShimWaits => "shim refused what it was to start and waits for a key",
+            Terminal::ShimPowersOff => "shim refused itself and powers the machine off",
             Terminal::DisabledWait => "s390-ccw stopped the processor in a disabled wait",
         }
     }

@@ -174,7 +174,7 @@ impl Medium {
     /// Whether it holds a program of ours, or an initramfs, that reports.
     pub fn reports(&self) -> bool {
         self.after().is_some()
-            || self.system.iter().any(|system| system.files.iter().any(|(_, content)| content.has_initramfs()))
+            || self.system.iter().any(|system| system.files.iter().any(|(_, content)| content.reports()))
     }
 
     /// Whether this file is on its EFI system partition, by its path with `\` before each name; `None` where somebody else made

@@ -35,6 +35,7 @@ pub mod paths;
 mod pci_address;
 mod property;
 mod secure_boot;
+mod shim;
 mod store;
 mod system;
 mod tpm;
@@ -55,8 +56,9 @@ pub use network::{Https, Network, Program, Served, ServedSystem};
 pub use nic_model::{NicModel, OtherNic, UefiDriver, UnknownNic};
 pub use property::Value;
 pub use secure_boot::{SecureBootKeys, Signature};
+pub use shim::ShimVariables;
 pub use store::{Access, Damage, VariableStore};
-pub use system::{FileContent, GivenSystem, SystemBootCode, SystemFiles};
+pub use system::{FileContent, GivenSystem, OwnProgram, SystemBootCode, SystemFiles};
 pub use tpm::Tpm;
 
 /// The firmware that a machine starts with. Exhaustive on purpose: where cases tell firmware apart, the compiler names every

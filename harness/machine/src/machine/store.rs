@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BootVariables, Machine, SecureBootKeys};
+use super::{BootVariables, Machine, SecureBootKeys, ShimVariables};
 
 /// How QEMU gives the variable store to the guest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -79,6 +79,9 @@ pub struct VariableStore {
     /// The keys of Secure Boot that are written into a copy of the template without any; `None`: those that the template has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keys: Option<SecureBootKeys>,
+    /// The variables of shim that are written into it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shim: Option<ShimVariables>,
     /// What is done to the copy of the template, with the boot variables in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub damage: Option<Damage>,
@@ -107,7 +110,7 @@ impl VariableStore {
 
     /// Whether its file is another one than the template at power-on.
     pub fn is_prepared(&self) -> bool {
-        self.damage.is_some() || !self.boot.is_empty() || self.keys.is_some()
+        self.damage.is_some() || !self.boot.is_empty() || self.keys.is_some() || self.shim.is_some()
     }
 
     /// Whether it is what every machine has.

@@ -12,6 +12,7 @@
 //! assert_eq!(Medium::system("disk", system).reports(), true);
 //! ```
 
+use bootwright_images::Signer;
 use serde::{Deserialize, Serialize};
 
 use super::{Grub, Loader};
@@ -32,6 +33,41 @@ pub enum FileContent {
         /// The kernel's command line.
         command_line: String,
     },
+    /// A program of the project for UEFI, which reports as the medium and ends the machine.
+    Program(OwnProgram),
+    /// A signer's X.509 certificate, DER, as setup enrols it from a file.
+    Certificate(Signer),
+}
+
+/// A program of the project's own among the files of a system.
+#[must_use = "words about a program give a new one back"]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct OwnProgram {
+    /// The text of each of its sections `.sbat`; shim wants one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sbat: Vec<String>,
+    /// Whose key signs it; left out, nobody's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<Signer>,
+}
+
+impl OwnProgram {
+    /// One without a signature and without a section `.sbat`.
+    pub fn new() -> OwnProgram {
+        OwnProgram::default()
+    }
+
+    /// The same with a section `.sbat` of this text more.
+    pub fn sbat(mut self, text: &str) -> OwnProgram {
+        self.sbat.push(text.to_owned());
+        self
+    }
+
+    /// The same with this signature.
+    pub fn signed_by(self, signer: Signer) -> OwnProgram {
+        OwnProgram { signed_by: Some(signer), ..self }
+    }
 }
 
 impl FileContent {
@@ -40,13 +76,20 @@ impl FileContent {
         match self {
             FileContent::Loader(loader) => vec![loader.clone()],
             FileContent::UnifiedKernel { .. } => vec![Loader::UnifiedStub, Loader::Kernel],
-            FileContent::Text(_) | FileContent::Initramfs => Vec::new(),
+            FileContent::Text(_) | FileContent::Initramfs | FileContent::Program(_) | FileContent::Certificate(_) => {
+                Vec::new()
+            }
         }
     }
 
     /// Whether it has the initramfs, alone or with its kernel.
     pub fn has_initramfs(&self) -> bool {
         matches!(self, FileContent::Initramfs | FileContent::UnifiedKernel { .. })
+    }
+
+    /// Whether something in it reports as the medium.
+    pub fn reports(&self) -> bool {
+        self.has_initramfs() || matches!(self, FileContent::Program(_))
     }
 }
 
@@ -115,6 +158,16 @@ impl SystemFiles {
     /// With a unified kernel image whose initramfs reports as the medium.
     pub fn unified_kernel(self, path: &str, command_line: &str) -> SystemFiles {
         self.file(path, FileContent::UnifiedKernel { command_line: command_line.to_owned() })
+    }
+
+    /// With a program of the project's own.
+    pub fn program(self, path: &str, program: OwnProgram) -> SystemFiles {
+        self.file(path, FileContent::Program(program))
+    }
+
+    /// With a signer's certificate.
+    pub fn certificate(self, path: &str, signer: Signer) -> SystemFiles {
+        self.file(path, FileContent::Certificate(signer))
     }
 
     /// With what a BIOS starts.

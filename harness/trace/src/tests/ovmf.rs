@@ -394,3 +394,46 @@ fn an_error_without_a_text_is_a_number_of_eight_digits(#[case] status: &str, #[c
         assert_eq!(trace.attempts[0].outcome, Some(Outcome::Failed));
     }
 }
+
+/// shim's box as shim 16.1 draws it on a terminal of UTF-8, without its blank rows; it ends with its button, and with no line feed.
+fn box_of_shim() -> String {
+    let start = bds("BdsDxe: loading OPTION\r\nBdsDxe: starting OPTION\r\n");
+    let words = "\x1b[002;002H\u{2502}   Verification failed: (0x1A) Security Violation   \u{2502}";
+    format!("{start}{words}{}\x1b[028;119H\u{2502} OK \u{2502}\x1b[029;119H\u{2514}\u{2500}\u{2518}", " ".repeat(9000))
+}
+
+#[test]
+fn what_shim_does_not_start_is_refused_and_shim_waits_for_a_key() {
+    let trace = read(Ovmf, &box_of_shim());
+    assert_eq!(trace.terminal, Some(Terminal::ShimWaits));
+    let list = attempts(&trace);
+    assert!(list[0].ends_with("refused (shim: Verification failed: (0x1A) Security Violation)"), "{list:?}");
+    let without_words = box_of_shim().replace("Verification", "Ratification");
+    let trace = read(Ovmf, &without_words);
+    assert_eq!((trace.terminal, trace.attempts[0].outcome), (None, None));
+}
+
+#[test]
+fn after_the_key_firmware_goes_on_and_the_refusal_is_told_once() {
+    let after = "\x1b[003;001HFailed to load image: Security Policy Violation\r\nstart_image() returned Not Found\r\n\
+                 BdsDxe: failed to start OPTION: Not Found\r\n";
+    let second = bds("BdsDxe: loading OPTION\r\nBdsDxe: starting OPTION\r\n").replace("0001", "0002");
+    let log = format!("{}{}{second}{}", box_of_shim(), bds(after), payload_line(OTHER_NONCE, "second"));
+    let trace = read(Ovmf, &log);
+    assert_eq!((trace.attempts.len(), &trace.terminal, trace.holes.len()), (2, &None, 0), "{:?}", trace.holes);
+    assert_eq!(
+        [&trace.attempts[0], &trace.attempts[1]].map(|one| one.outcome),
+        [Some(Outcome::Refused), Some(Outcome::Booted)]
+    );
+}
+
+#[test]
+fn shim_that_refuses_itself_powers_the_machine_off() {
+    let start = bds("BdsDxe: loading OPTION\r\nBdsDxe: starting OPTION\r\n");
+    let said = "Verifying shim SBAT data failed: Security Policy Violation\r\n\
+                Something has gone seriously wrong: SBAT self-check failed: Security Policy Violation\r\n";
+    let trace = read(Ovmf, &format!("{start}{said}"));
+    assert_eq!((trace.terminal, trace.attempts[0].outcome), (Some(Terminal::ShimPowersOff), Some(Outcome::Refused)));
+    // the same words of a program that the boot manager has not started say nothing
+    assert_eq!(read(Ovmf, said).terminal, None);
+}
