@@ -41,7 +41,10 @@ impl Reader<'_> {
             };
             let parts = Parts::of_pairs(group.pairs, implied);
             match group.name.as_str() {
-                "boot-opts" => self.parts("boot", parts, value)?,
+                "boot-opts" => {
+                    let text: Vec<String> = parts.pairs().map(|(key, value)| format!("{key}={value}")).collect();
+                    self.parts("boot", parts, &Word { text: text.join(","), at: value.at })?;
+                }
                 "device" | "drive" | "netdev" | "machine" | "nic" | "net" | "name" => {
                     self.parts(&group.name, parts, value)?
                 }

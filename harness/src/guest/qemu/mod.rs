@@ -305,6 +305,7 @@ impl<'a> Reader<'a> {
     fn finish(mut self, typed_file: &'a str, typed: &[Command]) -> Result<Guest, GuestError> {
         self.flash();
         self.tell_globals();
+        self.boots_once()?;
         if let Some((word, what)) = buses::beside_single_function(&self.devices) {
             return Err(self.error(word, what, "write multifunction=on into the device at function 0 of the slot"));
         }
@@ -357,6 +358,18 @@ impl<'a> Reader<'a> {
             unapplied: self.unapplied,
             strangers: self.strangers,
             notes: self.notes,
+        })
+    }
+
+    /// QEMU refuses `-boot once=` where a board has no order by classes of devices, as `virt` has none (`qemu_boot_set` in its
+    /// `system/bootdevice.c`).
+    fn boots_once(&self) -> Result<(), GuestError> {
+        let Some(once) = self.boot.once.as_ref().filter(|_| self.board == Some(Board::Virt)) else { return Ok(()) };
+        Err(GuestError {
+            what: format!("-boot once={once}: machine virt has no order by classes of devices (QEMU refuses that)"),
+            file: self.file.to_owned(),
+            at: super::At { line: self.line, column: 1 },
+            fix: "leave it out, and give the device that is meant bootindex=0".to_owned(),
         })
     }
 

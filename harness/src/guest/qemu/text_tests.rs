@@ -241,6 +241,14 @@ fn a_file_of_readconfig_alone_is_a_guest_by_itself() {
     assert_eq!(ranks(&guest), [("dev-root", Some(1))]);
     assert_eq!((guest.board, guest.devices[0].line), (Some(Board::Q35), 12));
     assert!(!has_note(&guest, "[chardev]"), "{:?}", guest.notes);
+    assert!(has_note(&self::guest(&format!("{text}[boot-opts]\nstrict = \"on\"\n")), "-boot strict=on"));
+}
+
+#[test]
+fn once_is_refused_where_the_board_has_no_order_by_classes() {
+    let line = "qemu-system-aarch64 -machine virt -bios QEMU_EFI.fd -nodefaults";
+    assert!(refusal(&format!("{line} -boot once=d")).contains("-boot once=d: machine virt has no order"));
+    assert_eq!(guest(&format!("{line} -boot order=d")).boot.order.as_deref(), Some("d"));
 }
 
 #[test]
