@@ -13,7 +13,7 @@ pub fn cases() -> Vec<Case> {
     for board in BOARDS {
         cases.extend([two_listed(board), for_uefi_only(board), floppy_b_first(board), two_unlisted(board)]);
     }
-    cases.extend([for_bios_only_of_ovmf(), dvd_first_of_ovmf()]);
+    cases.extend([for_bios_only_of_ovmf(), dvd_first_of_ovmf(), beside_a_disk_of_ovmf()]);
     cases
 }
 
@@ -48,6 +48,19 @@ fn two_listed(board: Board) -> Case {
         .machine(machine(Medium::blank("drivers")))
         .expect(Expectation::attempts([blank, booted("installer")]))
         .control(machine(Medium::bootable("drivers")))
+}
+
+/// A blank disk and a CD on one virtio-scsi adapter, neither listed, so that QEMU puts them at targets 0 and 1: both have options, and the
+/// removable one is tried first.
+///
+/// <https://github.com/autotest/tp-qemu/pull/3655>
+fn beside_a_disk_of_ovmf() -> Case {
+    let at = |target: u8| DeviceClass::VirtioScsi { hba: 0, target, lun: 0 };
+    let machine = |cd: Medium| Machine::q35(Firmware::Ovmf).disk(at(0), Medium::blank("disk")).cdrom(at(1), cd);
+    case(Firmware::Ovmf, Board::Q35, "disk-and-cd-on-one-adapter")
+        .machine(machine(Medium::bootable("cd")))
+        .expect(Expectation::boots("cd").without_trying("disk"))
+        .control(machine(Medium::blank("cd")))
 }
 
 /// An ISO image for UEFI alone is refused by its boot catalogue, and the disk runs.
