@@ -6,6 +6,7 @@ use bootwright::machine::{Board, DeviceClass, DeviceName, Firmware, Machine, Med
 use bootwright::verdict::{Cause, Expectation, OnLan, booted, failed, failed_entry, tftp, timed_out_entry};
 
 use super::id::{BOARDS, case};
+use crate::classes;
 use crate::networks::{healthy, network};
 
 pub fn cases() -> Vec<Case> {
@@ -15,7 +16,22 @@ pub fn cases() -> Vec<Case> {
         cases.extend([model_without_rom(board), alone_without_rom(board), falls_through_to_the_floppy(board)]);
         cases.push(control_characters(board));
     }
+    cases.push(nvme_beside_a_nic());
     cases
+}
+
+/// An NVMe disk in a machine with a NIC, which runs by the virtual clock: edk2's driver waits five seconds for a command.
+///
+/// <https://github.com/tianocore/edk2/issues/18>
+fn nvme_beside_a_nic() -> Case {
+    let machine = |disk: Medium| {
+        let machine = Machine::pc(Firmware::Ovmf).network(dead()).nic("e1000", Some(0));
+        machine.drive(classes::native_optical(Board::Pc), 0, Medium::blank("cd")).bootindex(1).nvme(disk).bootindex(2)
+    };
+    case(Firmware::Ovmf, Board::Pc, "nvme-beside-a-nic")
+        .machine(machine(Medium::bootable("disk")))
+        .expect(Expectation::boots("disk").after_failing("cd"))
+        .control(machine(Medium::blank("disk")))
 }
 
 fn dead() -> Network {

@@ -24,6 +24,8 @@ pub struct Names {
     pub letters: [String; 2],
     /// UEFI device path text to medium.
     pub uefi: Vec<(String, String)>,
+    /// UEFI device path text of a drive without a medium, to the drive.
+    pub empty: Vec<(String, DeviceName)>,
     /// Name in SeaBIOS' boot menu to device.
     pub menu: Vec<(String, DeviceName)>,
     /// Devices as `s390-ccw` comes to them.
@@ -86,16 +88,17 @@ impl Names {
                 let network = nic.lan.and_then(|lan| machine.networks.get(lan));
                 names.nics.push(NicName {
                     device: index,
-                    name: own,
+                    name: own.clone(),
                     path: paths::uefi_path(machine, layout, index).unwrap_or_default(),
                     served: network.into_iter().flat_map(|network| network.media()).map(str::to_owned).collect(),
                 });
             }
             names.openfirmware.extend(openfirmware(machine, layout, index));
             names.bios.extend(BiosName::of(machine, layout, index, size));
-            let Some(medium) = device.medium_name() else { continue };
-            if let Some(path) = paths::uefi_path(machine, layout, index) {
-                names.uefi.push((path, medium.to_owned()));
+            match (paths::uefi_path(machine, layout, index), device.medium_name()) {
+                (Some(path), Some(medium)) => names.uefi.push((path, medium.to_owned())),
+                (Some(path), None) if !device.is_nic() => names.empty.push((path, own)),
+                _ => {}
             }
         }
         names
@@ -184,6 +187,11 @@ impl Names {
     pub fn device_at(&self, path: &str) -> Option<DeviceName> {
         let medium = self.medium_at(path).map(DeviceName::medium);
         medium.or_else(|| self.nic_at(path).map(|nic| nic.name.clone()))
+    }
+
+    /// The drive without a medium whose option this is.
+    pub(crate) fn empty_at(&self, path: &str) -> Option<&DeviceName> {
+        self.empty.iter().find(|(known, _)| known == path).map(|(_, drive)| drive)
     }
 
     /// The name of a NIC, by its place among the machine's devices.

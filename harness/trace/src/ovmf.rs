@@ -503,6 +503,8 @@ fn begin(bds: &Bds<'_>, names: &Names, trace: &mut Trace) {
     trace.begin(bds.target.to_owned(), None);
     if let Some(device) = names.device_at(bds.path) {
         trace.enter(device, names.medium_at(bds.path).map(str::to_owned));
+    } else if let Some(drive) = names.empty_at(bds.path) {
+        trace.enter(drive.clone(), None);
     }
     trace.over(names.nic_at(bds.path).map(|nic| nic.name.clone()));
 }

@@ -38,6 +38,7 @@ fn names(log: &str) -> Names {
         nonces,
         bios: bios_names(),
         letters: ["cad".to_owned(), "cad".to_owned()],
+        empty: Vec::new(),
         menu: Vec::new(),
         ipl: Default::default(),
         openfirmware: Vec::new(),

@@ -1,5 +1,7 @@
 //! What OVMF logs.
 
+use bootwright_machine::machine::DeviceName;
+
 use super::*;
 
 /// One attempt on the disk in slot 3, as edk2 words it (`BmBoot.c`), ended with `rest`.
@@ -33,6 +35,19 @@ fn ovmf_names_the_optical_drive_by_its_port() {
     assert_eq!(trace.attempts[1].medium.as_deref(), Some("second"));
     assert!(trace.attempts[1].target.contains("DVD-ROM"), "{}", trace.attempts[1].target);
     assert_eq!(trace.booted(), Some("second"));
+}
+
+#[test]
+fn an_option_of_an_empty_drive_is_that_drives_and_no_other() {
+    let path = "PciRoot(0x0)/Pci(0x1F,0x2)/Sata(0x1,0xFFFF,0x0)";
+    let log = format!("BdsDxe: failed to load Boot0001 \"UEFI QEMU DVD-ROM QM00003 \" from {path}: Not Found\r\n");
+    let of = |path: &str| {
+        let empty = vec![(path.to_owned(), DeviceName::nic(7))];
+        let trace = read_with(Ovmf, Names { empty, ..names(&log) }, log.as_bytes());
+        (trace.attempts[0].entry.clone(), trace.attempts[0].medium.clone())
+    };
+    assert_eq!(of(path), (Some(DeviceName::nic(7)), None));
+    assert_eq!(of("PciRoot(0x0)/Pci(0x1F,0x2)/Sata(0x2,0xFFFF,0x0)"), (None, None));
 }
 
 #[test]
