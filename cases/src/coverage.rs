@@ -25,21 +25,21 @@ const IMPOSSIBLE: [(Pair, &str); 6] = [
 
 const AHCI_CD_ONCE: &str = "a drive on AHCI is held against one class, and disks on AHCI against the others";
 
+const NO_VARIABLE_YET: &str = "the template has no variable that could be damaged";
+
+const MADE_ANEW: &str = "a store that cannot be read is made anew, whatever order there was";
+
 const SAME_LOADER: &str = "a loader does the same on either board, but for Secure Boot, which q35 alone has";
 
 /// Pairs that a machine could have and no case does: group, pair, why.
 const LEFT_OUT: &[(&str, Pair, &str)] = &[
     ("aarch64", [("right", &["scsi-cd"]), ("wrong", &["scsi-cd"])], ONE_OPTICAL),
-    (
-        "aarch64",
-        [("damage", &["bad-variable"]), ("when", &["at-first", "at-first-bootindex"])],
-        "the template has no variable that could be damaged",
-    ),
-    (
-        "aarch64",
-        [("damage", &[]), ("when", &["later-bootindex", "at-first-bootindex"])],
-        "AAVMF makes a store anew that it cannot read, whatever order there was",
-    ),
+    ("aarch64", [("damage", &["bad-variable"]), ("when", &["at-first", "at-first-bootindex"])], NO_VARIABLE_YET),
+    ("aarch64", [("damage", &[]), ("when", &["later-bootindex", "at-first-bootindex"])], MADE_ANEW),
+    ("riscv64", [("damage", &["bad-variable"]), ("when", &["at-first"])], NO_VARIABLE_YET),
+    ("riscv64", [("damage", &[]), ("when", &["later-bootindex"])], MADE_ANEW),
+    ("loongarch64", [("damage", &["bad-variable"]), ("when", &["at-first"])], NO_VARIABLE_YET),
+    ("loongarch64", [("damage", &[]), ("when", &["later-bootindex"])], MADE_ANEW),
     (
         "aarch64",
         [("class", &["virtio-blk", "nvme"]), ("act", &[])],

@@ -52,7 +52,7 @@ pub use event::{
     DhcpEvent, Dhcpv6Event, Direction, FaultOrigin, LanEvent, LanEventKind, LanRecord, Overflow, Request, Struck,
 };
 pub use faults::Fault;
-pub use log::{LanLog, Lost};
+pub use log::{LanLog, Lateness, Lost};
 pub use spec::dhcp_rules::{BootAnswer, Compare, DhcpRule, Match, Overload};
 pub use spec::{
     AnswerAfter, DhcpRole, DhcpServer, Dhcpv6Rule, Dhcpv6Server, Ipv6, LanSpec, Malformed, Prefix, RouterAdvertisement,

@@ -34,7 +34,18 @@ struct Entries {
     records_lost: u64,
     records_cut: u64,
     observer: Option<Observer>,
-    waited: Duration,
+    lateness: Lateness,
+}
+
+/// How late a lan answered, by the clock of a guest that jumps over its waits. All of it is the host's doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lateness {
+    /// DHCP messages that the guest had sent again before this thread came to read the first: its patience had run out while nobody
+    /// could have answered.
+    pub said_again: u32,
+    /// How long the thread was ready to answer and had no processor, known once it has ended. Zero where the kernel does not count
+    /// (`/proc/PID/schedstat`).
+    pub waited: Duration,
 }
 
 /// Told of every event as it is recorded.
@@ -60,7 +71,7 @@ impl LanLog {
             records_lost: 0,
             records_cut: 0,
             observer: None,
-            waited: Duration::ZERO,
+            lateness: Lateness::default(),
         };
         Self { shared: Arc::new(Mutex::new(entries)) }
     }
@@ -70,17 +81,28 @@ impl LanLog {
         self.lock().observer = Some(Observer(Box::new(observer)));
     }
 
-    /// How long the lan's thread was ready to answer and had no processor, once it has ended: a guest whose own clock jumps over its
-    /// waits has waited in vain by then. Zero where the kernel does not count (`/proc/PID/schedstat`).
-    pub fn waited(&self) -> Duration {
-        self.lock().waited
+    /// How late it answered.
+    pub fn lateness(&self) -> Lateness {
+        self.lock().lateness
     }
 
     /// This thread ends, and is the lan's.
     pub(super) fn ends(&self) {
         let counts = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
         let waited = counts.split_whitespace().nth(1).and_then(|text| text.parse().ok());
-        self.lock().waited = waited.map_or(Duration::ZERO, Duration::from_nanos);
+        self.lock().lateness.waited = waited.map_or(Duration::ZERO, Duration::from_nanos);
+    }
+
+    /// How many events there are.
+    pub(super) fn count(&self) -> usize {
+        self.lock().events.len()
+    }
+
+    /// The events from the `first`-th on are of frames that were there all at once.
+    pub(super) fn arrived_together(&self, first: usize) {
+        let mut entries = self.lock();
+        let repeats = said_again(entries.events.get(first..).unwrap_or_default());
+        entries.lateness.said_again = entries.lateness.said_again.saturating_add(repeats);
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
@@ -153,6 +175,24 @@ impl LanLog {
         let (frame, original_len) = (kept.into(), frame.len());
         entries.records.push(LanRecord { at, port, direction, frame, original_len, dropped, notes });
     }
+}
+
+/// How many of these are a client's DHCP messages of the same kind, transaction and port as one before them.
+fn said_again(events: &[LanEvent]) -> u32 {
+    let mut seen = Vec::new();
+    let mut repeats = 0;
+    for event in events {
+        let message = match &event.kind {
+            LanEventKind::Dhcp(dhcp) if dhcp.server.is_none() => (event.port, 4, dhcp.message.number(), dhcp.xid),
+            LanEventKind::Dhcpv6(dhcp) if dhcp.server.is_none() => (event.port, 6, dhcp.message.number(), dhcp.xid),
+            _ => continue,
+        };
+        match seen.contains(&message) {
+            true => repeats += 1,
+            false => seen.push(message),
+        }
+    }
+    repeats
 }
 
 impl Entries {

@@ -410,3 +410,31 @@ fn a_dhcp_host_is_a_boot_server_where_the_spec_says_so_and_is_asked_in_vain_othe
         assert_eq!(vain, !served);
     }
 }
+
+#[rstest]
+#[case::at_once(1, 2)]
+#[case::after_the_offer(0, 1)]
+fn a_message_that_was_sent_again_before_the_first_was_read_is_the_networks_lateness(
+    #[case] said_again: u32,
+    #[case] at_once: usize,
+) {
+    let (mut guest, port) = UnixStream::pair().unwrap();
+    guest.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let frame = dhcp_frame(&dhcp_message(MessageType::Discover, 0, 4));
+    let again = dhcp_frame(&dhcp_message(MessageType::Discover, 0, 8));
+    let of_stream = |frame: &[u8]| [&(frame.len() as u32).to_be_bytes()[..], frame].concat();
+    let both = [of_stream(&frame), of_stream(&again)];
+    let spec = LanSpec::new().dhcp(DhcpServer::new("main"));
+    // what is in the stream before the lan starts is there all at once
+    guest.write_all(&both[..at_once].concat()).unwrap();
+    let lan = Lan::start(spec, vec![port]).unwrap();
+    let mut length = [0; 4];
+    guest.read_exact(&mut length).unwrap();
+    guest.read_exact(&mut vec![0; u32::from_be_bytes(length) as usize]).unwrap();
+    guest.write_all(&both[at_once..].concat()).unwrap();
+    drop(guest);
+    let log = lan.join();
+    let discovers = |kind: &LanEventKind| matches!(kind, LanEventKind::Dhcp(dhcp) if dhcp.server.is_none());
+    assert_eq!(log.events().iter().filter(|event| discovers(&event.kind)).count(), 2);
+    assert_eq!(log.lateness().said_again, said_again);
+}

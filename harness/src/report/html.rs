@@ -275,6 +275,7 @@ fn case_details(case: &CaseResult, report: &Report, (open, drawn): (bool, bool),
                         @if let Some(guest) = case.guest_seconds { ", " (seconds(guest)) " by the guest's clock" } }
                     @if let Some(base) = &case.base { dt { "started" } dd { "warm, from base " (printable(base)) } }
                     @if let Some(why) = &case.cold_because { dt { "started" } dd { "cold: " (printable(why)) } }
+                    @if let Some(why) = &case.run_again { dt { "run again" } dd { (printable(why)) } }
                     @if let Some(source) = &case.source { dt { "written" } dd { code { (printable(source)) } } }
                     @if let Some(seed) = case.seed { dt { "seed" } dd { (seed) } }
                     dt { "evidence" } dd { (evidence(case, out_dir.now)) }

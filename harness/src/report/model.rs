@@ -150,6 +150,9 @@ pub struct CaseResult {
     /// Why it started with a reset, where it could have been otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cold_because: Option<String>,
+    /// Why it was run a second time, by which it is judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_again: Option<String>,
     /// From start to verdict on the host, seconds.
     pub wall_seconds: f64,
     /// User and system time of its QEMUs, seconds; `None` where none was measured.
@@ -210,6 +213,7 @@ impl CaseResult {
             start: None,
             base: None,
             cold_because: None,
+            run_again: None,
             wall_seconds: 0.0,
             processor_seconds: None,
             guest_seconds: None,
@@ -244,7 +248,8 @@ impl CaseResult {
         for attempt in &mut self.attempts {
             attempt.reason = attempt.reason.as_deref().map(|reason| reason.replace(['\n', '\r'], " "));
         }
-        for line in [&mut self.about, &mut self.source, &mut self.base, &mut self.cold_because] {
+        let lines = [&mut self.about, &mut self.source, &mut self.base, &mut self.cold_because, &mut self.run_again];
+        for line in lines {
             *line = line.as_deref().map(|line| line.replace(['\n', '\r'], " "));
         }
         self.wall_seconds = duration(self.wall_seconds);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::base::Start;
 use crate::case::Case;
 use crate::case::minimize::Failure;
+use crate::lan::Lateness;
 use crate::machine::Clock;
 use crate::trace::Trace;
 use crate::verdict::conclude::Conclusion;
@@ -62,8 +63,10 @@ pub struct Finished {
     pub processor: Option<Duration>,
     /// How the machine came to its boot manager at its first power-on.
     pub start: Start,
-    /// How long its networks were ready to answer and had no processor.
-    pub(crate) network_waited: Duration,
+    /// How late its networks answered.
+    pub(crate) network_late: Lateness,
+    /// Why this is the second run of the case, where it is; the evidence of the first is beside its own.
+    pub run_again: Option<String>,
     /// What the log of the firmware lacks although all of the evidence was kept.
     pub(crate) lacks: Option<String>,
     /// How it failed if the firmware never wrote that.
@@ -92,7 +95,8 @@ impl Finished {
             gave_up: false,
             processor: None,
             start: Start::Cold(None),
-            network_waited: Duration::ZERO,
+            network_late: Lateness::default(),
+            run_again: None,
             lacks: None,
             failed_if_whole: None,
         }

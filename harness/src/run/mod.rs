@@ -294,7 +294,8 @@ fn run_prepared(
         end: end.name(),
         gave_up: end.gave_up(),
         processor: session.processor(),
-        network_waited: session.network_waited(),
+        network_late: session.network_late(),
+        run_again: None,
         start,
     }
 }

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use bootwright_images::{EfiMachine, Nonce};
 
@@ -16,7 +15,7 @@ use super::system::Maker;
 use crate::evidence::{NetworkEvent, Observed, Recorder, file};
 use crate::foreign;
 use crate::lan::tls::Authority;
-use crate::lan::{Lan, LanEvent, LanEventKind, LanLog, LanSpec, pcapng};
+use crate::lan::{Lan, LanEvent, LanEventKind, LanLog, LanSpec, Lateness, pcapng};
 use crate::machine::{DeviceName, Machine};
 use crate::vm::VmError;
 
@@ -220,9 +219,9 @@ impl NetworkRecord {
         self.power_ons.extend(later.power_ons);
     }
 
-    /// How long a lan's thread waited for a processor, the one that waited longest.
-    pub fn waited(&self) -> Duration {
-        self.power_ons.iter().flatten().map(|(log, _)| log.waited()).max().unwrap_or_default()
+    /// How late its lans answered: the one that was latest.
+    pub fn lateness(&self) -> Lateness {
+        self.power_ons.iter().flatten().map(|(log, _)| log.lateness()).max().unwrap_or_default()
     }
 
     /// Every event, power-on by power-on and each lan's in order, with the device index of its NIC as port.

@@ -131,7 +131,7 @@ pub fn no_stream(qemu: &QemuVersion) -> Option<String> {
 mod tests {
     use super::*;
     use crate::lan::LanSpec;
-    use crate::machine::{Board, Bridge, Network, Tpm};
+    use crate::machine::{Bridge, Network, Tpm};
     use crate::verdict::Expectation;
 
     #[test]

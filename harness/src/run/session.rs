@@ -29,6 +29,7 @@ use super::{fw_cfg, lab, menu_names, seed};
 use crate::case::Case;
 use crate::error::chain;
 use crate::evidence::{HarnessEvent, Recorder};
+use crate::lan::Lateness;
 use crate::machine::argv::{self, Files, Wiring};
 use crate::machine::{Clock, Machine};
 use crate::platform::Platform;
@@ -205,9 +206,9 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// How long its networks waited for a processor.
-    pub fn network_waited(&self) -> Duration {
-        self.network_record.waited()
+    /// How late its networks answered.
+    pub fn network_late(&self) -> Lateness {
+        self.network_record.lateness()
     }
 
     /// User and system time of all its QEMUs; `None` where none has ended.

@@ -395,6 +395,7 @@ fn fill(result: &mut CaseResult, finished: &Finished) {
             result.cold_because = why.clone();
         }
     }
+    result.run_again = finished.run_again.clone();
     result.processor_seconds = finished.processor.map(|used| used.as_secs_f64());
     result.guest_seconds = finished.guest.map(|guest| guest.as_secs_f64());
     result.booted = finished.trace.booted().map(str::to_owned);

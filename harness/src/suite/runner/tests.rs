@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::lan::Lateness;
 use crate::machine::{Clock, Machine, Medium};
 use crate::platform::sample;
 use crate::trace::{Attempt, Reason, Terminal, Trace};
@@ -49,7 +50,8 @@ fn finished(ended: Ended, trace: Trace) -> Finished {
         gave_up: false,
         processor: None,
         start: Start::Cold(None),
-        network_waited: Duration::ZERO,
+        network_late: Lateness::default(),
+        run_again: None,
         lacks: None,
         failed_if_whole: None,
     }
