@@ -4,7 +4,9 @@ use bootwright::case::Case;
 use bootwright::lan::{Dhcpv6Server, Fault, Ipv6, LanSpec};
 use bootwright::machine::{Machine, Medium, Network, OptionTarget};
 use bootwright::verdict::behaviour::Behaviour;
-use bootwright::verdict::{Cause, Expectation, OnLan, booted, failed, failed_entry, http, tftp, timed_out_entry};
+use bootwright::verdict::{
+    Cause, Expectation, OnLan, booted, failed, failed_entry, http, refused_entry, tftp, timed_out_entry,
+};
 
 use super::{Guest, HTTP_IPV6, PXE_IPV6, next_runs, without_file};
 use crate::networks::EFI_FILE;
@@ -67,11 +69,9 @@ fn missing_file(guest: Guest) -> Case {
 /// The URL is for clients of HTTP, by their number in option 61.
 fn other_architecture(guest: Guest) -> Case {
     let other = by_pxe(guest, network(guest, server(guest.uefi.http)));
-    guest
-        .case("pxe-ipv6-url-for-another-architecture")
-        .machine(other)
-        .control(healthy(guest))
-        .expect(next_runs(timed_out_entry(PXE_IPV6)).on_lan(OnLan::NeverAsked(EFI_FILE.into())))
+    guest.case("pxe-ipv6-url-for-another-architecture").machine(other).control(healthy(guest)).expect(
+        next_runs(refused_entry(PXE_IPV6).because("Remote boot cancelled")).on_lan(OnLan::NeverAsked(EFI_FILE.into())),
+    )
 }
 
 /// fw_cfg `opt/org.tianocore/IPv4PXESupport` takes the option for IPv4 away, and that for IPv6 is the first behind the disk's.
