@@ -104,10 +104,7 @@ impl Descriptors {
 
     /// The Secure Boot build; one whose template has keys enrolled goes before one in setup mode.
     pub(super) fn secure_boot(&self, qemu: QemuVersion) -> Option<&Descriptor> {
-        let board = match self.architecture {
-            Architecture::X86_64 => q35(qemu),
-            _ => virt(qemu),
-        };
+        let board = if self.architecture.is_x86() { q35(qemu) } else { virt(qemu) };
         let secure = |entry: &&Descriptor| entry.has("secure-boot") && entry.fits(&board);
         let mut enrolled = self.usable.iter().filter(secure).filter(|entry| entry.has("enrolled-keys"));
         enrolled.next().or_else(|| self.usable.iter().find(secure))
