@@ -66,6 +66,10 @@ pub fn all() -> Vec<Case> {
         ("what the firmware does after a first entry that does not boot", first_entry::cases()),
         ("what cannot be run at the removable media path: OVMF goes on with the next entry", bad_loader::cases()),
         ("what UEFI Secure Boot lets through: signatures, db and dbx, setup mode", secure_boot::cases()),
+        (
+            "what shim lets through: keys that were enrolled, sections .sbat and the level in the store",
+            secure_boot::shim::cases(),
+        ),
         ("devices without a bootindex, with -boot strict on and off", strict::cases()),
         ("the firmware's own order, where nothing or nothing valid has a bootindex", unlisted::cases()),
         ("two machines that run at once have nothing in common", isolation::cases()),

@@ -1,8 +1,8 @@
 //! Network boot by firmware that has no option for a NIC with a bootindex, edk2 on RISC-V and LoongArch: by an option that stands in the
 //! store, or by its own where no device has a bootindex. Ids are `group::networks::story`.
 
-mod ipv6;
-mod tls;
+pub mod ipv6;
+pub mod tls;
 
 use bootwright::case::Case;
 use bootwright::lan::{AnswerAfter, BootAnswer, DhcpServer, Fault, LanSpec, Match};
@@ -51,16 +51,13 @@ fn to_program() -> DhcpServer {
 }
 
 impl Guest {
-    /// Every case.
+    /// Every case over IPv4 without TLS.
     pub fn cases(self) -> Vec<Case> {
         let stored = [self.own_stack(), self.dead_network(), self.missing_file(), self.late_server()];
         let over_http = [self.http(), self.http_not_found()];
         let own = [self.no_option_of_its_own(), self.no_random_source(), self.behind_a_disk(), self.disk_first()];
         let rules = self.by_architecture().into_iter().chain(self.isc_rules());
-        let mut cases: Vec<Case> = stored.into_iter().chain(over_http).chain(own).chain(rules).collect();
-        cases.extend(ipv6::cases(self));
-        cases.extend(tls::cases(self));
-        cases
+        stored.into_iter().chain(over_http).chain(own).chain(rules).collect()
     }
 
     #[track_caller]

@@ -7,7 +7,7 @@ mod setup;
 
 use bootwright::case::{Case, Tier};
 
-use crate::stored_option::Guest;
+use crate::stored_option::{Guest, ipv6, tls};
 use crate::{
     alone, bad_loader, first_entry, installed, installer, isolation, nvram, order, prelaunch, resets, strict, vars,
 };
@@ -29,7 +29,8 @@ impl Group {
         let is_seen = |case: &Case| !self.unseen.iter().any(|end| case.id.ends_with(end));
         let shared = self.of_drives().into_iter().chain(self.of_variables()).chain(self.while_it_is_on());
         let shared = shared.map(|case| guest.uefi.in_group(guest.group, case)).filter(is_seen);
-        shared.chain(guest.cases()).chain(own).map(|case| self.in_full_suite(case)).collect()
+        let networks = guest.cases().into_iter().chain(ipv6::cases(guest)).chain(tls::cases(guest));
+        shared.chain(networks).chain(own).map(|case| self.in_full_suite(case)).collect()
     }
 
     fn of_drives(&self) -> Vec<Case> {

@@ -7,7 +7,8 @@ use bootwright::case::Case;
 use bootwright::case::story::Story;
 use bootwright::images::Signer;
 use bootwright::machine::{
-    Board, Firmware, Loader, Machine, Medium, OwnProgram, ShimVariables, Signature, SystemFiles, VariableStore,
+    Board, Firmware, Loader, Machine, Medium, OwnProgram, SecureBootKeys, ShimVariables, Signature, SystemFiles,
+    VariableStore,
 };
 use bootwright::verdict::stores::OnStore;
 use bootwright::verdict::{Expectation, booted, refused};
@@ -34,14 +35,14 @@ const EARLIER: &str = "sbat,1,1999010100\nbootwright,1\n";
 const NO_LEVEL: &str = "sbat,1,2021030218\n";
 
 /// All cases of this part.
-pub(super) fn cases() -> Vec<Case> {
+pub fn cases() -> Vec<Case> {
     let groups = [keys(), sections(), levels(), policies()];
     groups.into_iter().flatten().map(|case| case.long(PACKAGES)).collect()
 }
 
 #[track_caller]
 fn case(name: &str) -> Case {
-    super::case(on_x86(Board::Q35), &format!("shim::{name}"))
+    Case::new(format!("secure_boot::{}::shim::{name}", on_x86(Board::Q35).id())).axis("secure-boot", "shim")
 }
 
 fn trusting_own() -> ShimVariables {
@@ -222,7 +223,7 @@ fn policies() -> Vec<Case> {
     };
     let off = |policy: Option<u8>| {
         let shim = ShimVariables { sbat_policy: policy, ..trusting_own().sbat_level(&kept) };
-        let store = VariableStore { shim: Some(shim), ..VariableStore::with_keys(super::SecureBootKeys::setup_mode()) };
+        let store = VariableStore { shim: Some(shim), ..VariableStore::with_keys(SecureBootKeys::setup_mode()) };
         on(ShimVariables::new()).variable_store(store)
     };
     let reset = |name: &str, policy: Option<u8>| {

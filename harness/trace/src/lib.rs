@@ -25,6 +25,7 @@ pub mod damage;
 mod digits;
 mod drawn;
 pub mod effort;
+mod efi_status;
 mod entries;
 pub mod exchange;
 pub mod finding;

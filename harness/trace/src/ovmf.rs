@@ -2,6 +2,7 @@
 //! `UefiBootManagerLib/BmBoot.c` of edk2; release builds, 202211 to 202608).
 
 use super::boot_manager::{self, is_setup};
+use super::efi_status;
 use super::finding::{Caller, Interruption, Moment};
 use super::lines::beginning;
 use super::shim::{self, Refusal};
@@ -46,44 +47,6 @@ const EXCEPTION_ON_ARM: &str = " Exception at 0x";
 
 /// The kinds.
 const KINDS_ON_ARM: [&str; 4] = ["Synchronous", "IRQ", "FIQ", "SError"];
-
-/// The texts of `EFI_STATUS` errors (`%r` in `MdePkg/Library/BasePrintLib`): a sentence that ends in one is whole.
-const STATUSES: [&str; 31] = [
-    "Load Error",
-    "Invalid Parameter",
-    "Unsupported",
-    "Bad Buffer Size",
-    "Buffer Too Small",
-    "Not Ready",
-    "Device Error",
-    "Write Protected",
-    "Out of Resources",
-    "Volume Corrupt",
-    "Volume Full",
-    "No Media",
-    "Media changed",
-    "Not Found",
-    "Access Denied",
-    "No Response",
-    "No mapping",
-    "Time out",
-    "Not started",
-    "Already started",
-    "Aborted",
-    "ICMP Error",
-    "TFTP Error",
-    "Protocol Error",
-    "Incompatible Version",
-    "Security Violation",
-    "CRC Error",
-    "End of Media",
-    "End of File",
-    "Invalid Language",
-    "Compromised Data",
-];
-
-/// What edk2 says from 2026.02 on behind the status of a program that was not let through (`PlatformBmPrintScLib`).
-const BY_SECURE_BOOT: &str = " -- rejected probably by Secure Boot";
 
 /// What the console said about the attempt under way.
 #[derive(Clone, Default)]
@@ -314,23 +277,11 @@ impl Parser {
                     begin(bds, names, trace);
                 }
                 self.loaded = false;
-                let outcome = self.outcome(bds.status);
+                let outcome = efi_status::outcome(bds.status, self.own_words.as_deref());
                 let own = self.own_words.take().map(|own| format!(": {own}")).unwrap_or_default();
                 trace.end(outcome, Finding::Printed(format!("{} ({}){own}", bds.verb, bds.status)));
                 self.started = false;
             }
-        }
-    }
-
-    /// What the status of an option that was not booted comes to.
-    fn outcome(&self, status: &str) -> Outcome {
-        let cancelled = self.own_words.as_ref().is_some_and(|own| own.contains("Remote boot cancelled"));
-        let refused = ["Access Denied", "Security Violation", "Aborted"];
-        let timed_out = status.contains("Time out") || status.contains("No Response");
-        match cancelled || refused.contains(&status.strip_suffix(BY_SECURE_BOOT).unwrap_or(status)) {
-            true => Outcome::Refused,
-            false if timed_out => Outcome::TimedOut,
-            false => Outcome::Failed,
         }
     }
 
@@ -517,7 +468,7 @@ fn parse(line: &str) -> impl Iterator<Item = Result<Bds<'_>, &str>> {
     let mut said = line.split(PROMPT).skip(1).peekable();
     std::iter::from_fn(move || said.next().map(|said_now| (said_now, said.peek().is_none())))
         .filter(|(said, _)| !said.starts_with(NO_OPTION) && said.trim_end() != ANY_KEY)
-        .map(|(said, last)| sentence(said).filter(|bds| last || is_status(bds.status)).ok_or(said))
+        .map(|(said, last)| sentence(said).filter(|bds| last || efi_status::is_status(bds.status)).ok_or(said))
 }
 
 fn sentence(said: &str) -> Option<Bds<'_>> {
@@ -528,15 +479,8 @@ fn sentence(said: &str) -> Option<Bds<'_>> {
     let (path, status) = if verb.starts_with("failed") { place.rsplit_once(": ")? } else { (place, "") };
     let (path, status) = (path.trim(), status.trim());
     let named = number(target).is_some() && target.ends_with('"');
-    let ended = if verb.starts_with("failed") { is_status(status) } else { is_whole_path(path) };
+    let ended = if verb.starts_with("failed") { efi_status::is_status(status) } else { is_whole_path(path) };
     (named && ended).then_some(Bds { verb, target, path, status })
-}
-
-/// Whether this is all that `%r` prints of an error: its text, or the last 32 bits of one that has none.
-fn is_status(text: &str) -> bool {
-    let is_digit = |letter: u8| matches!(letter, b'0'..=b'9' | b'A'..=b'F');
-    let text = text.strip_suffix(BY_SECURE_BOOT).unwrap_or(text);
-    STATUSES.contains(&text) || (text.len() == 8 && text.bytes().all(is_digit))
 }
 
 /// Whether a device path ends with a node or with the file that an option names: `HD(...)/\EFI\debian\grubx64.efi`.

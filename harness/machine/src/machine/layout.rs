@@ -6,6 +6,7 @@
 mod channel;
 mod error;
 mod media;
+mod mmio;
 mod places;
 mod vio;
 
@@ -22,7 +23,7 @@ pub(crate) use channel::RNG_CHANNEL;
 use channel::Subchannels;
 pub use channel::{ChannelAdapter, ChannelPlace};
 pub use error::LayoutError;
-use media::{medium_kind, sectors};
+use media::{kind_of, sectors};
 pub use vio::VioAdapter;
 
 /// The PCI bus number of the expander root bus.
@@ -507,47 +508,18 @@ impl<'a> Planner<'a> {
         Ok(Placed { bus: format!("{id}.0"), vio: Some(at), ..Placed::default() })
     }
 
-    /// A virtio device on a transport of the board, which holds one.
-    fn on_mmio(&self, index: usize, transport: u8) -> Result<Placed, LayoutError> {
-        let mmio = self.board.virtio_mmio.ok_or_else(|| self.not_on_board(index, "virtio-mmio"))?;
-        if transport >= mmio.count {
-            let (wanted, most) = (transport.into(), u32::from(mmio.count) - 1);
-            return Err(LayoutError::NoSuchPlace {
-                device: index,
-                what: "virtio-mmio transport",
-                wanted,
-                least: 0,
-                most,
-            });
-        }
-        let bus = format!("virtio-mmio-bus.{transport}");
-        if let Some(first) = self.layout.devices.iter().position(|placed| placed.bus == bus) {
-            return Err(LayoutError::PlaceTaken { device: index, first, place: bus });
-        }
-        Ok(Placed { bus, mmio: Some(mmio.first + u64::from(transport) * mmio.apart), ..Placed::default() })
-    }
-
     fn place(&mut self, index: usize, device: &Device) -> Result<Placed, LayoutError> {
         let id = format!("dev{index}");
         places::check(index, device)?;
-        let kind = match (&device.class, device.block_size) {
-            (DeviceClass::Nic(_), _) => None,
-            (_, size) => {
-                let logical = size.map_or(0, |size| size.logical);
-                Some(medium_kind(device).ok_or(LayoutError::NoImage { device: index, logical })?)
-            }
-        };
+        let kind = kind_of(index, device)?;
         let sectors = sectors(index, device, kind);
         if self.board.root == Root::Ccw {
             return Ok(Placed { id, kind, sectors, ..self.on_channel(index, device)? });
         }
-        if let Place::VirtioMmio { transport } = device.place
-            && matches!(
-                &device.class,
-                DeviceClass::VirtioBlk | DeviceClass::Nic(Nic { model: NicModel::VirtioNet, .. })
-            )
-        {
-            return Ok(Placed { id, kind, sectors, ..self.on_mmio(index, transport)? });
+        if let Some(transport) = mmio::transport(device) {
+            let mmio = self.board.virtio_mmio.ok_or_else(|| self.not_on_board(index, "virtio-mmio"))?;
+            let (bus, at) = mmio::place(mmio, transport, index, self.layout.devices.iter().map(|one| &one.bus))?;
+            return Ok(Placed { id, kind, sectors, bus, mmio: Some(at), ..Placed::default() });
         }
         let common = || Placed { id: id.clone(), kind, sectors, ..Placed::default() };
         let placed = |bus: String, address, pci| Placed { bus, address, pci, ..common() };

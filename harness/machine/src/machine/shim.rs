@@ -11,7 +11,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Signature, VariableStore};
+use super::Signature;
 
 /// Variables of shim, beside the keys of the firmware.
 #[must_use = "words about variables give new ones back"]
@@ -66,12 +66,5 @@ impl ShimVariables {
     /// The same with validation switched off.
     pub fn insecure(self) -> ShimVariables {
         ShimVariables { insecure: true, ..self }
-    }
-}
-
-impl VariableStore {
-    /// A store of the platform's template with these variables of shim in it, which the guest may write.
-    pub fn with_shim(shim: ShimVariables) -> VariableStore {
-        VariableStore { shim: Some(shim), ..VariableStore::default() }
     }
 }

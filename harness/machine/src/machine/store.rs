@@ -108,6 +108,11 @@ impl VariableStore {
         VariableStore { keys: Some(keys), ..VariableStore::default() }
     }
 
+    /// A store of the platform's template with these variables of shim in it, which the guest may write.
+    pub fn with_shim(shim: ShimVariables) -> VariableStore {
+        VariableStore { shim: Some(shim), ..VariableStore::default() }
+    }
+
     /// Whether its file is another one than the template at power-on.
     pub fn is_prepared(&self) -> bool {
         self.damage.is_some() || !self.boot.is_empty() || self.keys.is_some() || self.shim.is_some()

@@ -2,10 +2,24 @@
 
 use bootwright_images::{Content, FatType, MediumKind, Reads};
 
+use super::error::LayoutError;
 use crate::machine::{Device, DeviceClass};
 
+/// What kind of image goes into the machine's device with this index; `None` where none does.
+///
+/// # Errors
+///
+/// [`LayoutError::NoImage`].
+pub(super) fn kind_of(index: usize, device: &Device) -> Result<Option<MediumKind>, LayoutError> {
+    if matches!(device.class, DeviceClass::Nic(_)) {
+        return Ok(None);
+    }
+    let logical = device.block_size.map_or(0, |size| size.logical);
+    medium_kind(device).map(Some).ok_or(LayoutError::NoImage { device: index, logical })
+}
+
 /// What kind of image a device takes; `None` where no image has its sectors.
-pub(super) fn medium_kind(device: &Device) -> Option<MediumKind> {
+fn medium_kind(device: &Device) -> Option<MediumKind> {
     let logical = device.block_size.map(|size| size.logical);
     match (&device.class, device.optical, logical) {
         (DeviceClass::Floppy { .. }, _, None | Some(512)) => Some(MediumKind::Floppy),
