@@ -101,7 +101,7 @@ fn runs(name: &str, machine: Machine, control: Machine) -> Case {
 fn is_refused(name: &str, machine: Machine, control: Machine) -> Case {
     case(name)
         .machine(machine)
-        .story(confirmed())
+        .story(confirmed().wait_for("second"))
         .expect(Expectation::attempts([refused("first"), booted("second")]))
         .control(control)
 }
@@ -148,7 +148,8 @@ fn sections() -> Vec<Case> {
     let signed = || OwnProgram::new().signed_by(Signer::Own);
     let good = || before_another(trusting_own(), program(FIRST));
     let unlike = |name: &str, program: OwnProgram| is_refused(name, before_another(trusting_own(), program), good());
-    let unreadable = |name: &str, sbat: &str| unlike(name, signed().sbat(sbat)).story(confirmed_twice());
+    let unreadable =
+        |name: &str, sbat: &str| unlike(name, signed().sbat(sbat)).story(confirmed_twice().wait_for("second"));
     let below = |name: &str, lines: &str, old: &str, new: &str| {
         is_refused(name, before_another(level(lines), program(old)), before_another(level(lines), program(new)))
     };
