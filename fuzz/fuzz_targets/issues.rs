@@ -12,8 +12,16 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     match kind % 3 {
         0 => {
             let Ok(issues) = KnownIssues::parse(&text, "known-issues.toml") else { return };
-            let attempts = [AttemptFact { target: "Hard Disk", medium: Some("a"), outcome: bootwright::trace::Outcome::Failed }];
-            let facts = FailureFacts { booted: None, terminal: Some("uefi-shell"), attempts: &attempts, stale: &[], reason: "why" };
+            let attempts =
+                [AttemptFact { target: "Hard Disk", medium: Some("a"), outcome: bootwright::trace::Outcome::Failed }];
+            let facts = FailureFacts {
+                booted: None,
+                terminal: Some("uefi-shell"),
+                attempts: &attempts,
+                stale: &[],
+                qemu_signal: Some(11),
+                reason: "why",
+            };
             let versions = Versions { qemu: "7.2.22", firmware: &[("seabios", "1.16.2-debian-1.16.2-1")] };
             for id in ["prelaunch::seabios::pc::unplug", "a"] {
                 let _ = issues.classify(id, &versions, Outcome::Passed);

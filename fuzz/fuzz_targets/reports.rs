@@ -28,7 +28,8 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let _ = report::html::store(&report, &page.with_extension("html"), &FOLDER);
     let _ = report::junit::store(&report, &page.with_extension("xml"), "out");
     std::fs::remove_dir_all(&out).ok();
-    let mut left: Vec<_> = std::fs::read_dir(&*FOLDER).expect("it is there").flatten().map(|entry| entry.file_name()).collect();
+    let mut left: Vec<_> =
+        std::fs::read_dir(&*FOLDER).expect("it is there").flatten().map(|entry| entry.file_name()).collect();
     left.retain(|name| !["shard", "page.html", "page.xml"].iter().any(|known| name == *known));
     assert!(left.is_empty(), "{left:?}");
 });
