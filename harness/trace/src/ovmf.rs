@@ -39,14 +39,24 @@ const PROMPT: &str = "BdsDxe: ";
 /// How AAVMF begins (`PrintFirmwareVersion` in edk2's `ArmPlatformPkg/Sec/Sec.c`).
 const BANNER: &str = "UEFI firmware (version ";
 
-/// First line of a crash (`UefiCpuPkg/Library/CpuExceptionHandlerLib`); what follows are registers.
-const EXCEPTION: &str = "!!!! X64 Exception Type - ";
+/// First line of a crash (`UefiCpuPkg/Library/CpuExceptionHandlerLib`), behind the processor; what follows are registers.
+const EXCEPTION: &str = " Exception Type - ";
+
+/// The processors. OVMF for x86-64 may have early phases for IA32.
+const PROCESSORS: [&str; 4] = ["!!!! X64", "!!!! IA32", "!!!! RISCV64", "!!!! LoongArch64"];
 
 /// The same on aarch64 behind the kind (`ArmPkg/Library/DefaultExceptionHandlerLib`); an address follows.
 const EXCEPTION_ON_ARM: &str = " Exception at 0x";
 
 /// The kinds.
 const KINDS_ON_ARM: [&str; 4] = ["Synchronous", "IRQ", "FIQ", "SError"];
+
+/// The same with 32 bits; an address and a register follow.
+const EXCEPTION_ON_ARM32: &str = " Exception PC at 0x";
+
+/// The kinds.
+const KINDS_ON_ARM32: [&str; 8] =
+    ["Reset", "Undefined OpCode", "SVC", "Prefetch Abort", "Data Abort", "Undefined", "IRQ", "FIQ"];
 
 /// What the console said about the attempt under way.
 #[derive(Clone, Default)]
@@ -434,8 +444,14 @@ pub fn is_telling(cut: &str) -> bool {
 
 /// What a crash is, in the firmware's words: `0D(#GP - General Protection)`, `Synchronous at 0x0000000047743270`.
 fn exception(line: &str) -> Option<String> {
-    if let Some((_, what)) = line.split_once(EXCEPTION) {
-        return Some(what.split("  CPU").next().unwrap_or_default().trim().to_owned());
+    if let Some((begin, what)) = line.split_once(EXCEPTION) {
+        let what = what.split("  CPU").next().unwrap_or_default().trim_end_matches('!');
+        return PROCESSORS.iter().any(|processor| begin.ends_with(processor)).then(|| what.trim().to_owned());
+    }
+    if let Some((kind, rest)) = line.split_once(EXCEPTION_ON_ARM32) {
+        let address = rest.split("  CPSR 0x").next().unwrap_or_default();
+        let whole = address.len() == 8 && address.bytes().all(|at| at.is_ascii_hexdigit());
+        return (KINDS_ON_ARM32.contains(&kind) && whole).then(|| format!("{kind} at 0x{address}"));
     }
     let (kind, address) = line.split_once(EXCEPTION_ON_ARM)?;
     let whole = KINDS_ON_ARM.contains(&kind) && address.len() == 16 && address.bytes().all(|at| at.is_ascii_hexdigit());

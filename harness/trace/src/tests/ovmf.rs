@@ -226,6 +226,7 @@ fn a_crash_of_the_firmware_is_no_end_of_the_search() {
     let trace = read(Ovmf, &(bds("BdsDxe: loading OPTION\r\n") + crash));
     assert_eq!(trace.attempts[0].reason.to_string(), "processor exception 0D(#GP - General Protection)");
     assert_eq!(read(Ovmf, "X64 Exception Type - 0D\r\n").terminal, None);
+    assert_eq!(read(Ovmf, "!!!! VAX Exception Type - 0D\r\n").terminal, None);
 }
 
 #[test]
@@ -310,7 +311,31 @@ fn a_crash_of_aavmf_is_one_and_a_program_that_speaks_of_exceptions_has_none() {
     let crash = [AAVMF_BEGINS, "\r\n\r\nSynchronous Exception at 0x0000000047743270\r\nPC 0x000047743270\r\n"].concat();
     let trace = read(Firmware::Aavmf, &crash);
     assert_eq!((trace.terminal.clone(), trace.holes.len()), (Some(Terminal::CpuException), 0));
-    for said in ["An Exception at 0x0000000047743270", "Synchronous Exception at 0x47", "IRQ Exception at 0xno"] {
+    for (said, what) in [
+        (
+            "!!!! IA32 Exception Type - 06(#UD - Invalid Opcode)  CPU Apic ID - 00000000 !!!!",
+            "06(#UD - Invalid Opcode)",
+        ),
+        (
+            "!!!! RISCV64 Exception Type - 0000000000000005(EXCEPT_RISCV_LOAD_ACCESS_FAULT) !!!!",
+            "0000000000000005(EXCEPT_RISCV_LOAD_ACCESS_FAULT)",
+        ),
+        ("!!!! LoongArch64 Exception Type - 08(ADE) !!!!", "08(ADE)"),
+        ("Data Abort Exception PC at 0x47743270  CPSR 0x60000113 nZCveaifTsvc", "Data Abort at 0x47743270"),
+    ] {
+        let begun =
+            "BdsDxe: loading Boot0001 \"a\" from PciRoot(0x0)\r\nBdsDxe: starting Boot0001 \"a\" from PciRoot(0x0)\r\n";
+        let trace = read(Ovmf, &[begun, said, "\r\n"].concat());
+        assert_eq!(trace.terminal, Some(Terminal::CpuException), "{said}");
+        assert_eq!(trace.attempts[0].reason.to_string(), format!("processor exception {what}"), "{said}");
+    }
+    for said in [
+        "Data Abort Exception PC at 0x47",
+        "A Exception PC at 0x47743270  CPSR 0x0",
+        "An Exception at 0x0000000047743270",
+        "Synchronous Exception at 0x47",
+        "IRQ Exception at 0xno",
+    ] {
         assert_eq!(read(Firmware::Aavmf, &format!("{said}\r\n")).terminal, None, "{said}");
     }
 }
