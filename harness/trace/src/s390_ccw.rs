@@ -48,25 +48,30 @@ pub struct Parser {
     said: Vec<String>,
     /// No server has answered it.
     unanswered: bool,
+    /// Something was said of a device before any attempt.
+    spoke: bool,
     /// This lap began with its first line, and the monitor has not told of the reset yet.
     ahead: bool,
 }
 
 impl Parser {
     pub fn line(&mut self, line: &str, names: &Names, trace: &mut Trace) {
-        if let Some(at) = line.find(TURN) {
+        // a reset may have cut one line, and another follows in it
+        if let Some(at) = line.rfind(TURN) {
             if !is_turn(&line[at..]) {
                 trace.hole(format!("half a line of the firmware: {}", beginning(line)));
             }
-            self.end(trace);
             self.begin_lap(trace);
-            (self.turn, self.within) = (self.turn + 1, 0);
+            self.end(trace);
+            (self.turn, self.within, self.spoke) = (self.turn + 1, 0, false);
         } else if let Some(kind) = IplKind::of_line(line) {
             self.end(trace);
             self.within += 1;
             self.begin(kind, names, trace);
         } else if under_way(trace) {
             self.tell(line, names, trace);
+        } else {
+            self.spoke |= !line.trim().is_empty();
         }
     }
 
@@ -105,10 +110,18 @@ impl Parser {
         *self = Parser::default();
     }
 
-    /// No program comes back to the firmware, which is set up anew after a reset alone. Within a few milliseconds: the monitor may be later
-    /// to tell.
+    /// No program comes back to the firmware, which is set up anew after a reset alone, and it goes on with another device only once it has
+    /// said what is wrong with this one. Within a few milliseconds: the monitor may be later to tell of the reset.
     fn begin_lap(&mut self, trace: &mut Trace) {
-        if trace.last_of_lap().is_some_and(|last| last.outcome == Some(Outcome::Booted)) {
+        let booted = trace.last_of_lap().is_some_and(|last| last.outcome == Some(Outcome::Booted));
+        let cut = match under_way(trace) {
+            true => self.said.is_empty() && !self.unanswered,
+            false => self.turn > 0 && self.within == 0 && !self.spoke,
+        };
+        if cut {
+            self.cut(trace, Interruption::Reset);
+        }
+        if booted || cut {
             *self = Parser { ahead: true, ..Parser::default() };
             trace.laps = trace.laps.max(1) + 1;
         }

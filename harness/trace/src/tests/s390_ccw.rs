@@ -138,6 +138,32 @@ fn a_lap_begins_once_whether_log_or_monitor_tells_it_first() {
 }
 
 #[test]
+fn a_reset_from_outside_that_the_log_tells_first_cuts_the_attempt_and_not_the_lap_after_it() {
+    let silent = "LOADPARM=[        ]\n\r\nUsing virtio-blk.\r\nUsing SCSI scheme.\r\n";
+    let cut = "virtio-blk \"first\" failed (the machine was reset before it ran)";
+    let booted = "virtio-blk \"first\" booted (payload ran)";
+    for (begun, of_next, attempted) in [
+        // in an attempt, before one
+        (silent, "LOADPARM=[        ]\n\r\nUsing virtio-blk.\r\n", true),
+        (silent, "LOADPARM=[        ]\n\r\n", true),
+        ("LOADPARM=[        ]\n\r\n", "LOADPARM=[        ]\n\r\n", false),
+    ] {
+        let mut reader = reads(&disks(), begun);
+        // the next lap's line is read before the monitor's event
+        reader.push(Source::Serial, of_next.as_bytes());
+        reader.reset_from_outside();
+        let rest = if of_next.contains("Using") { ".\n\r\n" } else { "Using virtio-blk.\r\n.\n\r\n" };
+        reader.push(Source::Serial, [rest, &payload(NONCE, "first")].concat().as_bytes());
+        let wanted: Vec<&str> = attempted.then_some(cut).into_iter().chain([booted]).collect();
+        assert_eq!(attempts(reader.trace()), wanted, "{begun:?}");
+        assert_eq!(reader.trace().holes, Vec::<String>::new(), "{begun:?}");
+    }
+    let spoke = "LOADPARM=[        ]\n\r\nUnsupported IPLB\r\n";
+    let trace = reads(&disks(), &[spoke, GOOD, &payload(OTHER_NONCE, "second")].concat());
+    assert_eq!((trace.trace().laps, trace.trace().holes.len()), (1, 0), "a device of which nothing but that is said");
+}
+
+#[test]
 fn what_is_missing_from_a_log_is_a_hole() {
     let holes = |log: &str| reads(&disks(), log).trace().holes.len();
     assert_eq!(holes("Using virtio-blk.\r\n"), 1, "the line before it");
