@@ -183,6 +183,10 @@ pub enum Step {
         text: String,
         /// The text that confirms it: its first occurrence after that counts.
         confirmed_by: String,
+        /// What is typed again and again until then, to wake firmware that was not listening yet when the text came: a key that it
+        /// ignores.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wake: Option<String>,
     },
     /// `cont`.
     Cont,
@@ -343,7 +347,13 @@ impl Story {
     /// Types text on the first serial port, where OVMF's console reads keys as a terminal sends them, and waits until the
     /// firmware has printed this text after it.
     pub fn enter(self, text: &str, confirmed_by: &str) -> Story {
-        self.step(Step::Enter { text: text.to_owned(), confirmed_by: confirmed_by.to_owned() })
+        self.step(Step::Enter { text: text.to_owned(), confirmed_by: confirmed_by.to_owned(), wake: None })
+    }
+
+    /// The same, and wakes firmware that does not answer by another key: see [`Step::Enter`].
+    pub fn enter_waking(self, text: &str, wake: &str, confirmed_by: &str) -> Story {
+        let (text, confirmed_by, wake) = (text.to_owned(), confirmed_by.to_owned(), Some(wake.to_owned()));
+        self.step(Step::Enter { text, confirmed_by, wake })
     }
 
     /// Lets the machine run.
@@ -512,7 +522,10 @@ impl fmt::Display for Step {
             Step::SetBootindex { device, bootindex } => write!(out, "set bootindex of \"{device}\" to {bootindex}"),
             Step::Type { line, .. } => write!(out, "type \"{line}\""),
             Step::Press { keys, confirmed_by } => write!(out, "press {}, answered {confirmed_by:?}", keys.join(", ")),
-            Step::Enter { text, confirmed_by } => write!(out, "enter {text:?}, answered {confirmed_by:?}"),
+            Step::Enter { text, confirmed_by, wake } => {
+                write!(out, "enter {text:?}, answered {confirmed_by:?}")?;
+                wake.iter().try_for_each(|wake| write!(out, ", woken by {wake:?}"))
+            }
             Step::Cont => out.write_str("cont"),
             Step::Reset => out.write_str("system_reset"),
             Step::RandomResets { count, within } => {

@@ -18,6 +18,10 @@ const END_PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 /// How long a QEMU whose monitor ended may take to end.
 const LAST_BREATH: std::time::Duration = std::time::Duration::from_secs(2);
 
+/// How often a firmware that does not listen yet is woken, and how long it may take each time.
+const WAKES: usize = 50;
+const WAKE_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
+
 impl Session<'_> {
     /// Executes the story of the case.
     ///
@@ -70,7 +74,10 @@ impl Session<'_> {
             Step::SetBootindex { device, bootindex } => self.set_bootindex(device, *bootindex),
             Step::Type { line, plugs, answer } => self.type_words(line, plugs.as_deref(), answer.as_deref()),
             Step::Press { keys, confirmed_by } => self.answered(confirmed_by, |session| session.press(keys)),
-            Step::Enter { text, confirmed_by } => self.answered(confirmed_by, |session| session.enter(text)),
+            Step::Enter { text, confirmed_by, wake: None } => {
+                self.answered(confirmed_by, |session| session.enter(text))
+            }
+            Step::Enter { text, confirmed_by, wake: Some(wake) } => self.woken(text, wake, confirmed_by),
             Step::Cont => self.cont(),
             Step::Reset => self.reset(),
             Step::RandomResets { count, within } => self.random_resets(*count, *within),
@@ -196,8 +203,25 @@ impl Session<'_> {
         let recorder = self.recorder.clone();
         let mut answers = [Source::DebugConsole, Source::Serial]
             .map(|source| Occurrences::from(source, recorder.stream_len(source), confirmed_by));
+        self.watch.answers();
         act(self)?;
         self.watch.until(|_, _| answers.iter_mut().any(|answer| answer.count(&recorder) > 0))
+    }
+
+    /// Types the text once, and then the other key until the firmware answers.
+    fn woken(&mut self, text: &str, wake: &str, confirmed_by: &str) -> Result<(), StepError> {
+        let recorder = self.recorder.clone();
+        let mut answer = Occurrences::from(Source::Serial, recorder.stream_len(Source::Serial), confirmed_by);
+        self.watch.answers();
+        self.enter(text)?;
+        for _ in 0..WAKES {
+            self.watch.look(WAKE_EVERY, self.watch.patience());
+            if answer.count(&recorder) > 0 {
+                return Ok(());
+            }
+            self.enter(wake)?;
+        }
+        self.watch.until(|_, _| answer.count(&recorder) > 0)
     }
 
     fn press(&self, keys: &[String]) -> Result<(), StepError> {

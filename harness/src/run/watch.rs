@@ -76,6 +76,10 @@ pub struct Watch {
     counts: (usize, usize),
     /// Files that were sent whole since the last step of the boot, by NIC, and how often.
     sent: BTreeMap<(Option<String>, String), usize>,
+    /// Where the firmware stood when the story typed its last key.
+    answered: Option<Terminal>,
+    /// Everything before this was noted when the present wait began.
+    noted: usize,
 }
 
 impl Watch {
@@ -110,6 +114,8 @@ impl Watch {
             lookout: None,
             counts: (0, 0),
             sent: BTreeMap::new(),
+            answered: None,
+            noted: 0,
         }
     }
 
@@ -154,7 +160,7 @@ impl Watch {
                     return Err(StepError::NotReached { seconds: patience.as_secs(), last: self.last_seen() });
                 }
             }
-            if reached(self.reader.trace(), &self.lan) {
+            if self.is_up_to_date() && reached(self.reader.trace(), &self.lan) {
                 return Ok(());
             }
             self.still_seeing()?;
@@ -185,7 +191,7 @@ impl Watch {
                 };
             }
             self.still_moving()?;
-            let stopped = self.trace().terminal.as_ref().map(Terminal::words);
+            let stopped = self.trace().terminal.as_ref().filter(|_| self.is_up_to_date()).map(Terminal::words);
             let patience = if stopped.is_some() { FIRMWARE_STOPPED.min(patience) } else { patience };
             match (self.pace.check(patience, self.patience.run), stopped) {
                 (Ok(until), _) => self.ingest_or_look(until),
@@ -204,6 +210,24 @@ impl Watch {
     /// A step of the story begins.
     pub fn begin_step(&mut self) {
         self.pace.progressed();
+        self.noted = self.recorder.cursor();
+    }
+
+    /// Whether everything is read that was noted when the present wait began. What is known is from before the last step until then: the
+    /// firmware that the machine was powered off in is no firmware of the next power-on.
+    fn is_up_to_date(&self) -> bool {
+        self.cursor >= self.noted
+    }
+
+    /// The story types a key: what the firmware waits in now is not its end.
+    pub fn answers(&mut self) {
+        self.answered = self.trace().terminal.clone();
+    }
+
+    /// Whether the firmware is still where the last key found it, and may be about to leave: what it prints of that is read later than the
+    /// text that confirmed the key.
+    fn may_leave(&self) -> bool {
+        self.answered.is_some() && self.answered == self.trace().terminal && self.pace.silent() < FIRMWARE_STOPPED
     }
 
     /// What the host did that explains why nothing happens.
@@ -258,6 +282,7 @@ impl Watch {
             _ => 0,
         };
         let allowed = allowed + self.resets_by_story + RESETS_ALLOWED;
+        self.noted = self.recorder.cursor();
         let mut late = false;
         loop {
             let alive = self.progress.shows_life();
@@ -266,6 +291,7 @@ impl Watch {
                 // nothing may come any more from a QEMU that has ended in a step of the story
                 Ok(until) => {
                     late = false;
+                    let until = if self.may_leave() { until.min(Instant::now() + FIRMWARE_STOPPED) } else { until };
                     self.ingest_or_look(if self.exit.is_some() { Instant::now() } else { until });
                 }
                 Err(Overdue::Host(end)) => return end,
@@ -275,7 +301,7 @@ impl Watch {
                     return RunEnd::GaveUp { waited: self.pace.elapsed(), awaited };
                 }
             }
-            if is_over(&self.expected, self.reader.trace()) {
+            if self.is_up_to_date() && is_over(&self.expected, self.reader.trace()) && !self.may_leave() {
                 return RunEnd::Over;
             }
             if let Some(reason) = self.failure.clone() {

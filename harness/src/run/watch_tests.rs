@@ -61,6 +61,56 @@ fn an_end_of_qemu_that_the_story_brings_about_is_not_the_machines_own() {
     assert_eq!(watch.until_over(), RunEnd::QemuEnded { exit, announced: false });
 }
 
+/// What OVMF waits for a key behind.
+const NO_OPTION: &[u8] = b"BdsDxe: No bootable option or device was found.\r\n";
+
+/// A watch of OVMF that waits for a key, once the story has typed one.
+fn typed(recorder: &Recorder) -> Watch {
+    let mut watch = watch(recorder);
+    watch.reader = Reader::new(Firmware::Ovmf, Names::default());
+    watch.expected = Expectation::nothing_boots([]);
+    recorder.bytes(Source::Serial, NO_OPTION);
+    watch.drain();
+    assert_eq!(watch.trace().terminal, Some(Terminal::NoBootableOption));
+    watch.answers();
+    watch.begin_step();
+    watch
+}
+
+#[test]
+fn where_a_key_found_the_firmware_is_its_end_only_once_it_stays_there() {
+    let recorder = Recorder::new();
+    let mut watch = typed(&recorder);
+    watch.patience = Patience { reply: HOUR, first_sign: HOUR, progress: HOUR, refuted: HOUR, run: HOUR };
+    let begun = Instant::now();
+    assert_eq!(watch.until_over(), RunEnd::Over);
+    assert!(begun.elapsed() >= FIRMWARE_STOPPED, "it might have left");
+
+    let recorder = Recorder::new();
+    let mut watch = typed(&recorder);
+    let exit = Exit { code: Some(0), signal: None };
+    recorder.harness(HarnessEvent::QemuEnded(exit));
+    assert_eq!(watch.until_over(), RunEnd::QemuEnded { exit, announced: false }, "what came of the key");
+}
+
+#[test]
+fn what_firmware_stopped_in_before_the_last_power_off_is_no_end() {
+    let recorder = Recorder::new();
+    let mut watch = watch(&recorder);
+    watch.reader = Reader::new(Firmware::Ovmf, Names::default());
+    watch.expected = Expectation::nothing_boots([]);
+    recorder.bytes(Source::Serial, NO_OPTION);
+    watch.drain();
+    assert_eq!(watch.trace().terminal, Some(Terminal::NoBootableOption));
+    // more than is read at once, and then the end of that power-on
+    recorder.bytes(Source::QemuStderr, &[b'x'; 4 << 20]);
+    recorder.harness(HarnessEvent::PoweredOff);
+    let exit = Exit { code: Some(0), signal: None };
+    recorder.harness(HarnessEvent::QemuEnded(exit));
+    assert_eq!(watch.until_over(), RunEnd::QemuEnded { exit, announced: false });
+    assert_eq!(watch.trace().terminal, None);
+}
+
 /// A watch of OVMF that has seen a reset which QEMU sent so long ago, right behind something on the serial port.
 fn reset_sent(ago: Duration, printed: &[u8]) -> Watch {
     let recorder = Recorder::new();
