@@ -10,7 +10,8 @@
 //! | 21 | script | what is loaded to which address, and the PSW that enters it |
 //! | 22 | blocks of the one component | where they are and how many |
 //! | 23 | a text | the script of each entry that is not the program's |
-//! | 24 | second part of the first stage, which names no block of a second stage, and so no menu | |
+//! | 24 | second part of the first stage | the one block of the second stage, from byte 768 |
+//! | 25 | second stage | the menu: what it is called, then a line for each entry |
 //! | 26 | the program | |
 //!
 //! Numbers are big-endian, blocks have 4096 bytes, and a block is named by cylinder, head and record from 1, with 12 records on a track and 15
@@ -31,6 +32,7 @@ const SCRIPT: u64 = 21;
 const SEGMENTS: u64 = 22;
 const OTHERS: u64 = 23;
 const STAGE_1B: u64 = 24;
+const STAGE_2: u64 = 25;
 const PROGRAM: u64 = 26;
 
 /// `IPL1`, `IPL2`, `VOL1`, `LNX1` and a volume serial in EBCDIC.
@@ -47,6 +49,15 @@ const LDL_SEEK: u64 = 96 + 2;
 /// Where the boot information is: of block 1, of block 0.
 const CDL_BOOT_INFO: u64 = 92;
 const LDL_BOOT_INFO: u64 = 112;
+
+/// Where the second part of the first stage names the blocks of the second, in bytes: behind two channel command words for each of 24.
+const STAGE_2_SEEK: u64 = 24 * 32 + 2;
+
+/// Where the menu is, in bytes of its block. The second stage has flags and a time before it, of which 0 say that it is not shown unasked.
+const MENU: u64 = 1024;
+
+/// `zIPL` in EBCDIC, by which firmware finds the menu.
+const MENU_BEGINS: [u8; 4] = [0xa9, 0xc9, 0xd7, 0xd3];
 
 /// Of an entry of a script: it executes, or it loads.
 const EXECUTE: u8 = 1;
@@ -79,7 +90,20 @@ pub(crate) fn put(image: &mut Image, layout: BootMapLayout, entry: u8, program: 
     image.put(at(SCRIPT), [&MAGIC[..], &[0; 28], &load, &line(vec![0; 16], EXECUTE, ipl::PSW)].concat());
     image.put(at(SEGMENTS), pointer(PROGRAM, (program.len() as u64).div_ceil(BLOCK_BYTES)));
     image.put(at(OTHERS), NO_PROGRAM);
+    image.put(at(STAGE_1B) + STAGE_2_SEEK, address(STAGE_2));
+    image.put(at(STAGE_2) + MENU, menu(entry));
     image.put(at(PROGRAM), program);
+}
+
+/// What a menu is called and lines in EBCDIC that begin with a number, each up to and with a byte 0, and an empty one.
+fn menu(last: u8) -> Vec<u8> {
+    let in_ebcdic = |letter: u8| match letter {
+        b' ' => 0x40,
+        b'.' => 0x4b,
+        digit => digit - b'0' + 0xf0,
+    };
+    let line = |number: u8| format!("{number:2}.").bytes().map(in_ebcdic).chain([0]).collect::<Vec<u8>>();
+    [&MENU_BEGINS[..], &[0]].concat().into_iter().chain((0..=last).flat_map(line)).chain([0]).collect()
 }
 
 /// Cylinder, head and record of a block.
@@ -134,6 +158,19 @@ mod tests {
             let (seek, label) = if layout == BootMapLayout::DasdLdl { (98, LNX1) } else { (4096 + 78, VOL1) };
             assert_eq!((block(&disk[seek..]), &disk[8192..8196]), (STAGE_1B, &label[..]));
         }
+    }
+
+    #[test]
+    fn the_menu_has_a_line_for_each_entry() {
+        let mut image = Image::zero(1 << 20);
+        put(&mut image, BootMapLayout::DasdCdl, 12, b"program");
+        let disk = image.to_bytes().unwrap();
+        let stage_2 = block(&disk[(STAGE_1B * BLOCK_BYTES + STAGE_2_SEEK) as usize..]) * BLOCK_BYTES;
+        let text = &disk[(stage_2 + MENU) as usize..];
+        let lines: Vec<&[u8]> = text.split(|byte| *byte == 0).take(15).collect();
+        assert_eq!(lines[0], MENU_BEGINS);
+        assert_eq!((lines[1], lines[13]), (&[0x40, 0xf0, 0x4b][..], &[0xf1, 0xf2, 0x4b][..]));
+        assert_eq!(lines[14], [0; 0], "the list ends");
     }
 
     #[test]

@@ -57,6 +57,8 @@ pub enum Behaviour {
     EmptyProgramTableEndsBoot,
     /// s390-ccw loads from virtio-blk on PCI, of which it knew nothing before.
     LoadsFromPci,
+    /// QEMU takes a loadparm of each device of z/Architecture, and s390-ccw the one of the device that it loads from.
+    LoadparmOfDevice,
 }
 
 /// One row of the table.
@@ -75,7 +77,7 @@ pub struct Row {
 }
 
 /// Every behaviour, with the versions that have it.
-pub(crate) const TABLE: [Row; 15] = [
+pub(crate) const TABLE: [Row; 16] = [
     Row {
         behaviour: Behaviour::EmptyDriveIsNoOption,
         name: "empty-drive-is-no-option",
@@ -182,6 +184,13 @@ pub(crate) const TABLE: [Row; 15] = [
         range: ">=11",
         link: "https://gitlab.com/qemu-project/qemu/-/blob/v11.1.0/pc-bios/s390-ccw/virtio-pci.c",
     },
+    Row {
+        behaviour: Behaviour::LoadparmOfDevice,
+        name: "loadparm-of-device",
+        components: &["s390-ccw"],
+        range: ">=9.2",
+        link: "https://gitlab.com/qemu-project/qemu/-/commit/bb185de42339025db9bbd5aa11f3f644c2a077f8",
+    },
 ];
 
 /// The behaviours of one platform.
@@ -277,8 +286,8 @@ mod tests {
 
     #[rstest]
     #[case("7.2.22", &[])]
-    #[case("10.0.13+ds-0+deb13u1", &["tries-further-devices"])]
-    #[case("11.1.3+ds-1", &["tries-further-devices", "empty-program-table-ends-boot", "loads-from-pci"])]
+    #[case("10.0.13+ds-0+deb13u1", &["tries-further-devices", "loadparm-of-device"])]
+    #[case("11.1.3+ds-1", &["tries-further-devices", "empty-program-table-ends-boot", "loads-from-pci", "loadparm-of-device"])]
     #[case("unknown", &[])]
     fn a_platform_for_s390x_has_the_behaviours_of_its_image(#[case] image: &str, #[case] names: &[&str]) {
         let behaviours = Behaviours::of_versions(&[("s390-ccw", image)]);
