@@ -84,7 +84,7 @@ mod tag {
 ///
 /// # Errors
 ///
-/// [`ImageError::Payload`]: it is no PE32+ image, or has a signature.
+/// [`ImageError::Payload`]: it is no PE32 or PE32+ image, or has a signature.
 pub fn signed(program: &[u8], signer: Signer) -> Result<Vec<u8>, ImageError> {
     let places = Places::of(program)?;
     if program[places.directory.clone()] != [0; 8] {
@@ -108,7 +108,7 @@ pub fn signed(program: &[u8], signer: Signer) -> Result<Vec<u8>, ImageError> {
 ///
 /// # Errors
 ///
-/// [`ImageError::Payload`]: it is no PE32+ image.
+/// [`ImageError::Payload`]: it is no PE32 or PE32+ image.
 pub fn sha256(program: &[u8]) -> Result<[u8; 32], ImageError> {
     let places = Places::of(program)?;
     let at = u32::from_le_bytes(std::array::from_fn(|byte| program[places.directory.start + byte])) as usize;
@@ -116,6 +116,10 @@ pub fn sha256(program: &[u8]) -> Result<[u8; 32], ImageError> {
     image.resize(image.len().next_multiple_of(ALIGNMENT), 0);
     Ok(digest(&image, &places))
 }
+
+/// How an optional header begins.
+const PE32: [u8; 2] = [0x0b, 0x01];
+const PE32_PLUS: [u8; 2] = [0x0b, 0x02];
 
 /// What of an image is not signed (PE format, "Optional Header", bytes of the file).
 struct Places {
@@ -127,14 +131,18 @@ impl Places {
     fn of(program: &[u8]) -> Result<Places, ImageError> {
         let header = program.get(0x3c..0x40).and_then(<[u8]>::first_chunk).copied().map(u32::from_le_bytes);
         let header = header.ok_or_else(|| fault("it is too short for a PE image"))? as usize;
-        // signature, COFF header, optional header with its magic for PE32+
+        // signature, COFF header, optional header, of which that of PE32+ has larger fields behind its check sum
         let optional = header.saturating_add(24);
         let is_pe = program.get(header..).is_some_and(|rest| rest.starts_with(b"PE\0\0"));
-        let is_plus = program.get(optional..).is_some_and(|rest| rest.starts_with(&[0x0b, 0x02]));
-        let places = Places { check_sum: optional + 64..optional + 68, directory: optional + 144..optional + 152 };
-        match is_pe && is_plus && program.len() >= places.directory.end {
-            true => Ok(places),
-            false => Err(fault("it is no PE32+ image")),
+        let directories = match program.get(optional..).and_then(|rest| rest.first_chunk()) {
+            Some(&PE32) if is_pe => optional + 96,
+            Some(&PE32_PLUS) if is_pe => optional + 112,
+            _ => return Err(fault("it is no PE32 or PE32+ image")),
+        };
+        let directory = directories + 4 * 8..directories + 5 * 8;
+        match program.len() >= directory.end {
+            true => Ok(Places { check_sum: optional + 64..optional + 68, directory }),
+            false => Err(fault("its optional header is cut short")),
         }
     }
 }
@@ -275,6 +283,24 @@ mod tests {
 
     fn inside(element: &[u8]) -> Vec<&[u8]> {
         elements(value(element).unwrap().0)
+    }
+
+    #[test]
+    fn the_directory_of_an_image_of_32_bits_is_where_its_header_ends_sooner() {
+        let optional = 0x40 + 24;
+        let mut image = vec![0; 1024];
+        image[0x3c] = 0x40;
+        image[0x40..0x44].copy_from_slice(b"PE\0\0");
+        image[optional..optional + 2].copy_from_slice(&PE32);
+        let signed = signed(&image, Signer::Own).unwrap();
+        let entry = &signed[optional + 128..optional + 136];
+        assert_eq!(u32::from_le_bytes(*entry.first_chunk().unwrap()), 1024, "where the certificates are");
+        assert_eq!(sha256(&signed).unwrap(), sha256(&image).unwrap());
+        image[optional + 127] ^= 1;
+        assert_ne!(sha256(&signed).unwrap(), sha256(&image).unwrap(), "the directory before it is signed");
+        image[optional] = 0;
+        let refusal = sha256(&image).unwrap_err().to_string();
+        assert!(refusal.contains("it is no PE32 or PE32+ image"), "{refusal}");
     }
 
     #[test]

@@ -60,10 +60,12 @@ fn header(bytes: &[u8]) -> Option<usize> {
     (bytes.starts_with(b"MZ") && bytes.get(at..at.checked_add(4)?) == Some(b"PE\0\0")).then_some(at)
 }
 
-/// Who signed a PE32+ file: the fifth data directory has its certificates.
+/// Who signed a PE32 or PE32+ file: the fifth data directory has its certificates.
 fn signer(bytes: &[u8]) -> Option<&'static str> {
     let optional = header(bytes)? + 24;
-    let entry = bytes.get(optional + 112 + 4 * 8..optional + 112 + 5 * 8)?;
+    let is_pe32 = bytes.get(optional..)?.starts_with(&[0x0b, 0x01]);
+    let directories = optional + if is_pe32 { 96 } else { 112 };
+    let entry = bytes.get(directories + 4 * 8..directories + 5 * 8)?;
     let number = |at: usize| entry.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes);
     let (from, length) = (number(0)? as usize, number(4)? as usize);
     let certificates = bytes.get(from..from.checked_add(length)?).filter(|_| length > 0)?;
