@@ -66,7 +66,7 @@ pub fn cases() -> Vec<Case> {
     cases.extend(secure_boot::on(ON_ARM));
     cases.extend(systems::on_arm());
     cases.extend(virtio_mmio::on_arm());
-    cases.extend(menu::on_arm());
+    cases.extend(menu::on_arm(BOARD));
     let cases = cases.into_iter().map(|case| ON_ARM.in_group("aarch64", case));
     cases.chain(networks::cases()).map(in_tier).collect()
 }

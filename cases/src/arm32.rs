@@ -8,7 +8,10 @@ use bootwright::machine::{Board, Firmware};
 
 use crate::narrow::Guest;
 use crate::networks::{ON_ARM, ON_ARM32};
-use crate::{alone, bad_loader, first_entry, order, strict, triples};
+use crate::{
+    alone, bad_loader, first_entry, installed, installer, isolation, menu, migration, nvram, order, prelaunch, resets,
+    snapshot, strict, triples, vars,
+};
 
 /// Why the cases are in the full suite only: a run whose skips are failures would be red on a host of Debian sid.
 const NOT_IN_SID: &str = "AAVMF for 32-bit Arm is in a package of its own, which Debian no longer has in sid";
@@ -24,6 +27,18 @@ pub fn cases() -> Vec<Case> {
     cases.extend(first_entry::on(FIRMWARE, BOARD));
     cases.extend(bad_loader::on(FIRMWARE, BOARD));
     cases.extend(strict::on(FIRMWARE, BOARD));
+    cases.push(isolation::two_at_once(FIRMWARE, BOARD));
+    cases.extend(nvram::on(FIRMWARE, BOARD));
+    cases.extend(installed::on(FIRMWARE, BOARD));
+    cases.extend(installer::on(FIRMWARE, BOARD));
+    cases.extend(vars::on(FIRMWARE, BOARD));
+    cases.extend(resets::on(ON_ARM32));
+    cases.extend(prelaunch::on(FIRMWARE, BOARD));
+    cases.extend(migration::on(FIRMWARE, BOARD));
+    cases.extend(migration::nvram(FIRMWARE, BOARD));
+    cases.extend(snapshot::on(FIRMWARE, BOARD));
+    cases.extend(snapshot::nvram(FIRMWARE, BOARD));
+    cases.extend(menu::on_arm(BOARD));
     let over_networks = guest().cases().into_iter().chain(guest().by_stored_options());
     let cases = cases.into_iter().map(|case| ON_ARM32.in_group("arm32", case));
     cases.chain(over_networks).map(in_full_suite).collect()

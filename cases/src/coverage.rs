@@ -31,34 +31,34 @@ const MADE_ANEW: &str = "a store that cannot be read is made anew, whatever orde
 
 const SAME_LOADER: &str = "a loader does the same on either board, but for Secure Boot, which q35 alone has";
 
-/// Pairs that a machine could have and no case does: group, pair, why.
-const LEFT_OUT: &[(&str, Pair, &str)] = &[
-    ("aarch64", [("right", &["scsi-cd"]), ("wrong", &["scsi-cd"])], ONE_OPTICAL),
-    ("aarch64", [("damage", &["bad-variable"]), ("when", &["at-first", "at-first-bootindex"])], NO_VARIABLE_YET),
-    ("aarch64", [("damage", &[]), ("when", &["later-bootindex", "at-first-bootindex"])], MADE_ANEW),
-    ("riscv64", [("damage", &["bad-variable"]), ("when", &["at-first"])], NO_VARIABLE_YET),
-    ("riscv64", [("damage", &[]), ("when", &["later-bootindex"])], MADE_ANEW),
-    ("loongarch64", [("damage", &["bad-variable"]), ("when", &["at-first"])], NO_VARIABLE_YET),
-    ("loongarch64", [("damage", &[]), ("when", &["later-bootindex"])], MADE_ANEW),
+/// Groups that have the matrices of others over again on one board.
+const ARCHITECTURES: [&str; 5] = ["aarch64", "arm32", "ia32", "loongarch64", "riscv64"];
+
+/// Pairs that none of these groups has.
+const LEFT_OUT_OF_EACH: &[(Pair, &str)] = &[
+    ([("right", &["scsi-cd"]), ("wrong", &["scsi-cd"])], ONE_OPTICAL),
+    ([("right", &["ahci-cd"]), ("wrong", &["ahci-cd"])], ONE_OPTICAL),
+    ([("damage", &["bad-variable"]), ("when", &["at-first", "at-first-bootindex"])], NO_VARIABLE_YET),
+    ([("damage", &[]), ("when", &["later-bootindex", "at-first-bootindex"])], MADE_ANEW),
     (
-        "aarch64",
         [("class", &["virtio-blk", "nvme"]), ("act", &[])],
         "PCI functions come behind root ports, in the acts that differ by the firmware",
     ),
-    ("aarch64", [("class", &["virtio-blk", "nvme"]), ("other", &["blank"])], PRELAUNCH_ONCE),
-    ("aarch64", [("class", &["virtio-blk", "nvme"]), ("strict", &["on"])], PRELAUNCH_ONCE),
-    ("aarch64", [("other", &["blank"]), ("act", &[])], PRELAUNCH_ONCE),
-    ("aarch64", [("access", &["absent"]), ("order", &["no-store"])], "without flash there is no store in it either"),
-    ("aarch64", [("arch", &[]), ("firmware", &[])], "an architecture is one firmware's"),
-    ("aarch64", [("arch", &[]), ("machine", &[])], "an architecture is one firmware's"),
+    ([("class", &["virtio-blk", "nvme"]), ("other", &["blank"])], PRELAUNCH_ONCE),
+    ([("class", &["virtio-blk", "nvme"]), ("strict", &["on"])], PRELAUNCH_ONCE),
+    ([("other", &["blank"]), ("act", &[])], PRELAUNCH_ONCE),
+    ([("access", &["absent"]), ("order", &["no-store"])], "without flash there is no store in it either"),
+    ([("arch", &[]), ("firmware", &[])], "an architecture is one firmware's"),
+    ([("arch", &[]), ("machine", &[])], "an architecture is one firmware's"),
+];
+
+/// Pairs that a machine could have and no case does: group, pair, why.
+const LEFT_OUT: &[(&str, Pair, &str)] = &[
     ("aarch64", [("firmware", &[]), ("machine", &[])], "guests of one network, each on a board of its own"),
-    ("ia32", [("right", &["ahci-cd"]), ("wrong", &["ahci-cd"])], ONE_OPTICAL),
-    ("arm32", [("right", &["scsi-cd"]), ("wrong", &["scsi-cd"])], ONE_OPTICAL),
+    ("ia32", [("damage", &[]), ("when", &[])], "a crash takes half a minute: one stands for all"),
     ("width", [("firmware", &[]), ("machine", &[])], "AAVMF is for virt, OVMF for q35"),
     ("width", [("arch", &[]), ("firmware", &[])], "an architecture is one firmware's"),
     ("width", [("arch", &[]), ("machine", &[])], "an architecture is one firmware's"),
-    ("riscv64", [("right", &["scsi-cd"]), ("wrong", &["scsi-cd"])], ONE_OPTICAL),
-    ("loongarch64", [("right", &["scsi-cd"]), ("wrong", &["scsi-cd"])], ONE_OPTICAL),
     (
         "loongarch64",
         [("right", &["ahci", "ahci-cd"]), ("wrong", &["ahci", "ahci-cd", "scsi-cd"])],
@@ -69,6 +69,11 @@ const LEFT_OUT: &[(&str, Pair, &str)] = &[
     ("loongarch64", [("right", &[]), ("wrong", &["ahci-cd"])], AHCI_CD_ONCE),
     ("tpm", [("firmware", &["aavmf"]), ("tpm", &["crb"])], "virt has a TPM by TIS alone"),
     ("tpm", [("machine", &["virt"]), ("tpm", &["crb"])], "virt has a TPM by TIS alone"),
+    (
+        "tpm",
+        [("machine", &["q35-ia32"]), ("tpm", &["tis"])],
+        "either interface is driven by the same driver, which x86-64 shows",
+    ),
     ("tpm", [("firmware", &[]), ("machine", &[])], "AAVMF is for virt, OVMF for the others"),
     ("drives", [("class", &["floppy"]), ("reads", &["lba"])], "int 13h has no extensions for a floppy drive"),
     ("alone", [("fat", &["fat12", "fat32"]), ("firmware", &["seabios"])], SEABIOS_READS_NO_FAT),
@@ -269,13 +274,19 @@ fn account(group: &str, cases: &[&Case]) -> Result<GroupCoverage, AxesError> {
     let mut left_out: BTreeMap<&str, Vec<PairCoverage>> = BTreeMap::new();
     let mut unexplained = Vec::new();
     for pair in coverage.missing() {
-        let why = LEFT_OUT.iter().find(|(of, values, _)| *of == group && meets(values, pair));
-        match why {
-            Some((.., reason)) => left_out.entry(reason).or_default().push(pair.clone()),
+        match why_left_out(group, pair) {
+            Some(reason) => left_out.entry(reason).or_default().push(pair.clone()),
             None => unexplained.push(pair.clone()),
         }
     }
     Ok(GroupCoverage { group: group.to_owned(), axes: values, coverage, left_out, unexplained })
+}
+
+fn why_left_out(group: &str, pair: &PairCoverage) -> Option<&'static str> {
+    let own = LEFT_OUT.iter().filter(|(of, ..)| *of == group).map(|(_, values, reason)| (values, *reason));
+    let of_each = LEFT_OUT_OF_EACH.iter().filter(|_| ARCHITECTURES.contains(&group));
+    let mut rows = own.chain(of_each.map(|(values, reason)| (values, *reason)));
+    rows.find(|(values, _)| meets(values, pair)).map(|(_, reason)| reason)
 }
 
 /// Two axes with those of their values that occur.
@@ -351,10 +362,11 @@ mod tests {
 
     #[test]
     fn no_pair_of_values_is_missing_without_a_reason() {
-        for group in of(&crate::all()).unwrap() {
-            assert!(group.unexplained.is_empty(), "{group}");
-            assert!(group.coverage.violations.is_empty(), "{group}");
-        }
+        let groups = of(&crate::all()).unwrap();
+        let has_holes =
+            |group: &&GroupCoverage| !(group.unexplained.is_empty() && group.coverage.violations.is_empty());
+        let holes: String = groups.iter().filter(has_holes).map(ToString::to_string).collect();
+        assert_eq!(holes, "");
     }
 
     #[test]

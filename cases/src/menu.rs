@@ -25,7 +25,7 @@ const LISTING: &str = "Select boot device:";
 /// QEMU adds an option ROM for its APIC, which SeaBIOS counts among the disks.
 const LISTED: [&str; 6] = ["first", "disc", "disk", "Legacy option rom", "floppy", "nic0"];
 
-pub use ovmf::on_arm;
+pub use ovmf::{on_arm, on_x86};
 
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![everything_listed(Board::Pc), everything_listed(Board::Q35), strict("disc"), strict("floppy")];

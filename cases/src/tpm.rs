@@ -6,7 +6,7 @@
 use bootwright::case::{Case, Tier};
 use bootwright::machine::{Board, Firmware, Tpm};
 
-use crate::networks::{ON_ARM, on_x86};
+use crate::networks::{ON_ARM, ON_IA32, on_x86};
 use crate::{bad_loader, first_entry, http, installed, nvram, order, pxe, resets, secure_boot};
 
 /// Why most of them are in the full suite.
@@ -29,7 +29,7 @@ const OF_NETWORKS: [&str; 6] =
 pub fn cases() -> Vec<Case> {
     let loaders = bad_loader::on(Firmware::Ovmf, Board::Q35).into_iter().map(|case| with(Tpm::Tis, case));
     let resets = resets::on(on_x86(Board::Pc)).into_iter().filter(|case| case.id.contains("::virtio-scsi::"));
-    let crb = on_q35().into_iter().chain(resets).map(|case| with(Tpm::Crb, case));
+    let crb = on_q35().into_iter().chain(resets).chain(on_ia32()).map(|case| with(Tpm::Crb, case));
     let tis = on_pc().into_iter().chain(on_virt()).map(|case| with(Tpm::Tis, case));
     crb.chain(loaders).chain(tis).collect()
 }
@@ -44,6 +44,15 @@ fn on_q35() -> Vec<Case> {
     cases.extend(secure_boot::cases().into_iter().filter(|case| case.tier == Tier::Default));
     cases.extend(of_networks(http::uefi::on(on_x86(board))));
     cases
+}
+
+fn on_ia32() -> Vec<Case> {
+    let (firmware, board) = (ON_IA32.firmware, ON_IA32.board);
+    let mut cases = against_virtio(order::on(firmware, board));
+    cases.extend(first_entry::on(firmware, board));
+    cases.extend(nvram::on(firmware, board));
+    cases.extend(of_networks(pxe::uefi::on(ON_IA32)));
+    cases.into_iter().map(|case| ON_IA32.in_group("ia32", case)).collect()
 }
 
 fn on_pc() -> Vec<Case> {

@@ -13,7 +13,6 @@ use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Expectation, booted};
 
 use super::offer::{LONGEST, optical};
-use crate::networks::ON_ARM;
 
 /// Each console that is connected wipes its screen twice: output, then errors. Keys are connected between them.
 const WIPE: &str = "\x1b[2J";
@@ -45,25 +44,32 @@ const LISTS: Behaviour = Behaviour::KeyOpensBootManagerMenu;
 const LISTED: [&str; 4] = ["first", "second", SETUP, SHELL];
 
 pub fn cases() -> Vec<Case> {
-    let mut cases = Vec::new();
-    for board in [Board::Pc, Board::Q35] {
-        cases.extend(WAITS.map(|(asked, seconds)| waited_for(board, asked, seconds)));
-        cases.extend([everything_listed(board), ended_by_enter(board), continued(board), kept_after_a_choice(board)]);
-        cases.extend([("esc", ESC), ("f2", F2)].map(|(name, key)| choice(board, name, key)));
-    }
-    cases.into_iter().map(|case| case.long("an OVMF boot takes 3 s, and keys take real time")).collect()
+    let cases = [Board::Pc, Board::Q35].into_iter().flat_map(on_x86);
+    cases.map(|case| case.long("an OVMF boot takes 3 s, and keys take real time")).collect()
+}
+
+/// Those of OVMF on one board.
+pub fn on_x86(board: Board) -> Vec<Case> {
+    let mut cases: Vec<Case> = WAITS.map(|(asked, seconds)| waited_for(board, asked, seconds)).into();
+    cases.extend([everything_listed(board), ended_by_enter(board), continued(board), kept_after_a_choice(board)]);
+    cases.extend([("esc", ESC), ("f2", F2)].map(|(name, key)| choice(board, name, key)));
+    cases
 }
 
 /// Those of AAVMF, whose terminal knows ESC and the arrow keys and sends nothing for F2 that OVMF's does.
-pub fn on_arm() -> Vec<Case> {
-    let board = ON_ARM.board;
-    let mut cases: Vec<Case> = WAITS_ARM.map(|(asked, seconds)| waited_for_on_arm(asked, seconds)).into();
+pub fn on_arm(board: Board) -> Vec<Case> {
+    let mut cases: Vec<Case> = WAITS_ARM.map(|(asked, seconds)| waited_for_on_arm(board, asked, seconds)).into();
     cases.extend([ended_by_enter(board), continued(board), kept_after_a_choice(board), choice(board, "esc", ESC)]);
     cases
 }
 
+/// Whether the board has a keyboard; keys for one without come by its serial port.
+fn has_keyboard(board: Board) -> bool {
+    board.facts().architecture.is_x86()
+}
+
 fn firmware(board: Board) -> Firmware {
-    if board == ON_ARM.board { ON_ARM.firmware } else { Firmware::Ovmf }
+    if has_keyboard(board) { Firmware::Ovmf } else { Firmware::Aavmf }
 }
 
 #[track_caller]
@@ -120,8 +126,7 @@ const WAITS_ARM: [(Option<u32>, u64); 7] =
 const OWN_WAIT_ARM: u64 = 5;
 
 /// By so much later than without a menu it boots, or where that is sooner, so soon: its own work takes between two seconds and four.
-fn waited_for_on_arm(asked: Option<u32>, seconds: u64) -> Case {
-    let board = ON_ARM.board;
+fn waited_for_on_arm(board: Board, asked: Option<u32>, seconds: u64) -> Case {
     let machine = || two_disks(board).with_clock(CLOCK);
     let name = asked.map_or("default".to_owned(), |milliseconds| milliseconds.to_string());
     let other = if seconds == OWN_WAIT_ARM { machine().boot_menu(Some(1001)) } else { machine() };
@@ -139,7 +144,7 @@ fn waited_for_on_arm(asked: Option<u32>, seconds: u64) -> Case {
 
 /// A key of the keyboard, or on a board without one what a terminal sends for it.
 fn key(story: Story, board: Board, (name, sent): (&str, &str), answer: &str) -> Story {
-    if board == ON_ARM.board { story.enter(sent, answer) } else { story.press(&[name], answer) }
+    if has_keyboard(board) { story.press(&[name], answer) } else { story.enter(sent, answer) }
 }
 
 const DOWN: (&str, &str) = ("down", "\x1b[B");
@@ -176,7 +181,7 @@ fn choice(board: Board, name: &str, opens: &str) -> Case {
     // a function key is read at once, before any wait, so that one does not need the menu to be on
     let mut off = offered(board);
     off.boot.menu = Some(false);
-    let control = if opens == ESC && board != ON_ARM.board { off } else { swapped(offered(board)) };
+    let control = if opens == ESC && has_keyboard(board) { off } else { swapped(offered(board)) };
     case(board, &format!("choice-by-{name}"))
         .axis("front-page-key", name)
         .machine(offered(board))
@@ -189,7 +194,7 @@ fn choice(board: Board, name: &str, opens: &str) -> Case {
 
 /// What opens setup on this board's terminal.
 fn setup_key(board: Board) -> &'static str {
-    if board == ON_ARM.board { ESC } else { F2 }
+    if has_keyboard(board) { F2 } else { ESC }
 }
 
 /// ENTER ends the wait at once, and opens nothing.

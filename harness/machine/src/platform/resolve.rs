@@ -74,9 +74,10 @@ pub(super) fn found(
             option_roms,
             ..Found::default()
         },
-        // the one build that there is enforces Secure Boot once keys are enrolled
+        // the one build of some releases enforces Secure Boot once keys are enrolled, and starts without any too
         Architecture::I386 => Found {
             ovmf: descriptors.secure_boot(qemu).or_else(|| descriptors.plain(qemu)).and_then(locate),
+            ovmf_secure_boot: descriptors.secure_boot(qemu).and_then(locate),
             option_roms,
             ..Found::default()
         },

@@ -42,12 +42,11 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
 /// qemu-system-i386's: the same board with a processor of 32 bits.
 ///
 /// Debian's one build of OVMF for IA32 (`ovmf-ia32`) keeps its variables by SMM and does not start without. It was built with Secure Boot,
-/// and its store has no keys: the machine is in setup mode, in which everything runs.
+/// and its template of a store has no keys: until some are enrolled the machine is in setup mode, in which everything runs.
 pub(super) const IA32: BoardFacts = BoardFacts {
     name: "q35-ia32",
     smm: true,
     architecture: Architecture::I386,
     target: Target::Efi(EfiMachine::Ia32),
-    secure_boot: SecureBoot::None,
     ..FACTS
 };
