@@ -131,8 +131,13 @@ impl Event {
         if self.kind != kind::APPLICATION {
             return None;
         }
-        // where it lies, its length, the address that it was linked for, and the length of its path
-        let path = self.data.get(32..).unwrap_or_default();
+        // where it lies, its length, the address that it was linked for, and the length of its path: edk2 writes the last three as wide as
+        // its processor is (`EFI_IMAGE_LOAD_EVENT` in `MdePkg/Include/IndustryStandard/UefiTcgPlatform.h`)
+        let narrow = self.data.get(16..20).is_some_and(|length| {
+            usize::try_from(u32::from_le_bytes(length.try_into().unwrap_or_default())).ok()
+                == self.data.len().checked_sub(20)
+        });
+        let path = self.data.get(if narrow { 20 } else { 32 }..).unwrap_or_default();
         Some(device_path_text(path))
     }
 }

@@ -31,6 +31,19 @@ fn the_log_of_a_boot_gives_the_registers_of_its_tpm() {
 }
 
 #[test]
+fn a_processor_of_32_bits_writes_lengths_as_wide_as_itself() {
+    let (_, log) = recorded();
+    let events = events(&log).unwrap();
+    let wide = events.iter().find(|event| event.kind == kind::APPLICATION).unwrap();
+    let path = &wide.data[32..];
+    let length = u32::try_from(path.len()).unwrap().to_le_bytes();
+    let mut narrow = Event { data: [&wide.data[..8], &[0; 8], &length, path].concat(), ..wide.clone() };
+    assert_eq!(narrow.application().unwrap().unwrap(), wide.application().unwrap().unwrap());
+    narrow.data[16] ^= 1;
+    assert_ne!(narrow.application().unwrap().ok(), wide.application().unwrap().ok());
+}
+
+#[test]
 fn an_event_that_is_changed_left_out_or_moved_gives_other_registers() {
     let (answer, log) = recorded();
     let whole = events(&log).unwrap();
