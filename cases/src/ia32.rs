@@ -30,11 +30,11 @@ fn crashes(case: &Case) -> bool {
     ["::erased", "::garbage", "::absent"].iter().any(|damage| case.id.contains(damage))
 }
 
-/// A snapshot from before the first instruction: put back to it after a boot, OVMF with SMM hangs on QEMU 7.2. Why was not looked for.
-const BEFORE_SMM: &str = "::prelaunch::";
-
 /// The one.
 const CRASH: &str = "::erased-store-header::at-first";
+
+/// A snapshot from before the first instruction: put back to it after a boot, this firmware hangs on QEMU 7.2. Why was not looked for.
+const BEFORE_SMM: &str = "::prelaunch::";
 
 pub fn cases() -> Vec<Case> {
     let mut cases = alone::on(FIRMWARE, BOARD);

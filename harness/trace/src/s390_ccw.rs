@@ -52,6 +52,8 @@ pub struct Parser {
     spoke: bool,
     /// This lap began with its first line, and the monitor has not told of the reset yet.
     ahead: bool,
+    /// It began in the middle of an attempt, which is a reset only if the monitor tells of one.
+    unconfirmed: bool,
 }
 
 impl Parser {
@@ -87,6 +89,11 @@ impl Parser {
     /// Nothing more comes.
     pub fn finish(&self, rest: &str, over: bool, trace: &mut Trace) {
         let rest = rest.trim();
+        if self.unconfirmed {
+            trace.hole(
+                "the firmware was set up anew before it said how an attempt ended, and the monitor told of no reset",
+            );
+        }
         if !over && !rest.is_empty() && !is_progress(rest) {
             trace.hole(format!("the log ends in the middle of a sentence: {}", beginning(rest)));
         }
@@ -101,6 +108,7 @@ impl Parser {
 
     /// The monitor tells of a reset; whether its lap has begun already.
     pub fn is_ahead(&mut self) -> bool {
+        self.unconfirmed = false;
         std::mem::take(&mut self.ahead)
     }
 
@@ -122,7 +130,7 @@ impl Parser {
             self.cut(trace, Interruption::Reset);
         }
         if booted || cut {
-            *self = Parser { ahead: true, ..Parser::default() };
+            *self = Parser { ahead: true, unconfirmed: cut, ..Parser::default() };
             trace.laps = trace.laps.max(1) + 1;
         }
     }

@@ -156,8 +156,12 @@ fn a_reset_from_outside_that_the_log_tells_first_cuts_the_attempt_and_not_the_la
         reader.push(Source::Serial, [rest, &payload(NONCE, "first")].concat().as_bytes());
         let wanted: Vec<&str> = attempted.then_some(cut).into_iter().chain([booted]).collect();
         assert_eq!(attempts(reader.trace()), wanted, "{begun:?}");
+        reader.finish(true);
         assert_eq!(reader.trace().holes, Vec::<String>::new(), "{begun:?}");
     }
+    let mut unasked = reads(&disks(), &[silent, GOOD, &payload(NONCE, "first")].concat());
+    unasked.finish(true);
+    assert_eq!(unasked.trace().holes.len(), 1, "the monitor told of no reset");
     let spoke = "LOADPARM=[        ]\n\r\nUnsupported IPLB\r\n";
     let trace = reads(&disks(), &[spoke, GOOD, &payload(OTHER_NONCE, "second")].concat());
     assert_eq!((trace.trace().laps, trace.trace().holes.len()), (1, 0), "a device of which nothing but that is said");
