@@ -41,8 +41,8 @@ fn no_delay() -> Case {
         .control(machine(serving(Bridge::new().stp(15))))
 }
 
-/// 4 s of listening and 4 s of learning are shorter than iPXE's patience: it boots, late. Its first discover is sent some 3 s after power-on by
-/// iPXE of Debian 12 and 4 s after by later ones, so that the port may be learning already; that it listened at first is for [`long_delay`] to say.
+/// 4 s of listening and 4 s of learning are shorter than iPXE's patience: it boots, late. Its first discover is sent 2.4 s after power-on by
+/// iPXE of Debian 12 and 3.8 s after by later ones, so that the port may be learning already; that it listened at first is for [`long_delay`] to say.
 fn short_delay() -> Case {
     let late = served()
         .on_lan(OnLan::DiscoverWhile("learning".into()))
