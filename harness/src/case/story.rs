@@ -367,7 +367,8 @@ impl Story {
     }
 
     /// Resets the machine `count` times, each time when the firmware has printed so many bytes of its log (SeaBIOS: the debug
-    /// console behind the build line, OVMF: the serial port) as the run's seed says, fewer than `within`.
+    /// console behind the build line, on the first lap behind the copy of its code to RAM, which no reset may cut short; OVMF:
+    /// the serial port) as the run's seed says, fewer than `within`.
     pub fn random_resets(self, count: u32, within: u32) -> Story {
         self.step(Step::RandomResets { count, within })
     }

@@ -159,16 +159,8 @@ impl Session<'_> {
     /// Moments are counted in bytes of log and not in time, so that the same seed resets at the same places of POST.
     fn random_resets(&mut self, count: u32, within: u32) -> Result<(), StepError> {
         let recorder = self.recorder.clone();
-        let (source, begin) = match self.devices.present().firmware {
-            Firmware::SeaBios => (Source::DebugConsole, "BUILD: "),
-            Firmware::Ovmf
-            | Firmware::Aavmf
-            | Firmware::RiscVVirt
-            | Firmware::LoongArchVirt
-            | Firmware::S390Ccw
-            | Firmware::Slof => (Source::Serial, ""),
-        };
         for number in 0..count {
+            let (source, begin) = lap_begins(self.devices.present().firmware, number == 0);
             let cursor = if number == 0 { 0 } else { recorder.stream_len(source) };
             let bytes = (self.draw(number) % u64::from(within.max(1))) as usize;
             // a program that reported before the last reset is none of this lap, however late its line is read
@@ -279,6 +271,22 @@ fn demand_refusal(outcome: Result<(), StepError>, texts: &[String]) -> Result<()
     let Err(error) = outcome else { return Err(StepError::NotRefused) };
     let demanded = |said: &str| texts.iter().any(|text| said.contains(text.as_str()));
     if error.words_of_qemu().is_some_and(demanded) { Ok(()) } else { Err(error) }
+}
+
+/// Where the firmware says how far it is, and the text at which a lap of its own begins. SeaBIOS' first lap begins when the
+/// copy of its code to RAM is complete (shadow.c, `make_bios_writable`, ahead of `qemu_preinit`): QEMU keeps the PAM registers
+/// over a reset, so that one amid the copy ends in a processor that runs zeros.
+fn lap_begins(firmware: Firmware, first: bool) -> (Source, &'static str) {
+    match firmware {
+        Firmware::SeaBios if first => (Source::DebugConsole, "Running on QEMU"),
+        Firmware::SeaBios => (Source::DebugConsole, "BUILD: "),
+        Firmware::Ovmf
+        | Firmware::Aavmf
+        | Firmware::RiscVVirt
+        | Firmware::LoongArchVirt
+        | Firmware::S390Ccw
+        | Firmware::Slof => (Source::Serial, ""),
+    }
 }
 
 #[cfg(test)]
