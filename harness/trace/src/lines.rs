@@ -44,6 +44,12 @@ impl Splitter {
         lines
     }
 
+    /// The line of which nothing is missing but its line feed, where there is one: what follows is none of it.
+    pub fn cut(&mut self) -> Option<String> {
+        let is_whole = self.pending.last() == Some(&b'\r');
+        is_whole.then(|| plain(&std::mem::take(&mut self.pending)))
+    }
+
     /// The end of the line that is not complete yet: enough for a prompt, and cheap however long the line is.
     pub fn rest(&self) -> String {
         plain(&self.pending[self.pending.len().saturating_sub(REST_LIMIT)..])
@@ -110,6 +116,16 @@ mod tests {
     fn a_carriage_return_ends_a_line_that_lost_its_line_feed() {
         let mut splitter = Splitter::default();
         assert_eq!(splitter.push(b"failed\rloading\r\n"), ["failed", "loading"]);
+    }
+
+    #[test]
+    fn a_line_that_is_cut_behind_its_carriage_return_is_whole() {
+        let mut splitter = Splitter::default();
+        splitter.push(b"loading\r");
+        assert_eq!(splitter.cut().as_deref(), Some("loading"));
+        splitter.push(b"starting");
+        assert_eq!(splitter.cut(), None);
+        assert_eq!(splitter.push(b"\r\n"), ["starting"]);
     }
 
     #[test]

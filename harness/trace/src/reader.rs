@@ -216,24 +216,26 @@ impl Reader {
     /// The machine was reset: a new lap begins. Under SeaBIOS the log's own banner says so; for the others the QMP event does, and under
     /// s390-ccw and SLOF whichever comes first.
     pub fn reset(&mut self) {
+        let by_log = match &mut self.parser {
+            Parser::SeaBios(_) => true,
+            Parser::Ovmf(_) => false,
+            Parser::S390Ccw(parser) => parser.is_ahead(),
+            Parser::Slof(parser) => parser.is_ahead(),
+        };
+        // a reset between a line's last two bytes leaves it to the lap that it was said in
+        let whole = if by_log { None } else { self.main.cut() };
+        if let Some(line) = whole {
+            self.line(&line);
+        }
         self.reset_last_from_outside = false;
         self.measured = measured::Collector::default();
         self.trace.standstill = None;
         match &mut self.parser {
-            Parser::SeaBios(_) => return,
+            _ if by_log => return,
+            Parser::SeaBios(_) => {}
             Parser::Ovmf(parser) => parser.cut(&mut self.trace, Interruption::Reset),
-            Parser::S390Ccw(parser) => {
-                if parser.is_ahead() {
-                    return;
-                }
-                parser.cut(&mut self.trace, Interruption::Reset);
-            }
-            Parser::Slof(parser) => {
-                if parser.is_ahead() {
-                    return;
-                }
-                parser.cut(&mut self.trace, Interruption::Reset);
-            }
+            Parser::S390Ccw(parser) => parser.cut(&mut self.trace, Interruption::Reset),
+            Parser::Slof(parser) => parser.cut(&mut self.trace, Interruption::Reset),
         }
         self.trace.laps += 1;
         self.trace.terminal = None;

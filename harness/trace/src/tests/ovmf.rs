@@ -306,6 +306,22 @@ fn a_sentence_that_a_reset_cut_is_no_hole() {
     assert_eq!(reader.trace().holes, Vec::<String>::new());
 }
 
+#[rstest]
+#[case::behind_the_carriage_return("\r", &[1, 2])]
+#[case::before_it("", &[1, 2])]
+fn a_payloads_line_is_of_the_lap_whose_reset_came_before_its_line_feed(#[case] end: &str, #[case] laps: &[u32]) {
+    let mut reader = Reader::new(Ovmf, names(""));
+    let boot = bds("BdsDxe: loading OPTION\r\nBdsDxe: starting OPTION\r\n");
+    let line = uefi_line("first", "0001");
+    reader.push(Source::Serial, [&boot, line.trim_end(), end].concat().as_bytes());
+    reader.reset_from_outside();
+    reader.push(Source::Serial, ["\x1b[2J\x1b[01;01H", &boot, &line].concat().as_bytes());
+    reader.finish(true);
+    let trace = reader.trace();
+    let booted = trace.attempts.iter().filter(|attempt| attempt.outcome == Some(Outcome::Booted));
+    assert_eq!((booted.map(|one| one.lap).collect(), trace.holes.clone()), (laps.to_vec(), Vec::new()));
+}
+
 #[test]
 fn a_crash_of_aavmf_is_one_and_a_program_that_speaks_of_exceptions_has_none() {
     let crash = [AAVMF_BEGINS, "\r\n\r\nSynchronous Exception at 0x0000000047743270\r\nPC 0x000047743270\r\n"].concat();
