@@ -37,6 +37,7 @@ mod resets;
 mod riscv64;
 mod s390x;
 mod secure_boot;
+mod setup;
 mod snapshot;
 mod stored_option;
 mod strict;
@@ -70,6 +71,7 @@ pub fn all() -> Vec<Case> {
             "what shim lets through: keys that were enrolled, sections .sbat and the level in the store",
             secure_boot::shim::cases(),
         ),
+        ("what keys let through that setup's own pages enrolled", secure_boot::enrol::cases()),
         ("devices without a bootindex, with -boot strict on and off", strict::cases()),
         ("the firmware's own order, where nothing or nothing valid has a bootindex", unlisted::cases()),
         ("two machines that run at once have nothing in common", isolation::cases()),

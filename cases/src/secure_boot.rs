@@ -4,6 +4,7 @@
 //! Whatever is refused, firmware says `Access Denied` and goes on with the next option; it never says which signature was missing
 //! or forbidden. Each program that runs reads SecureBoot, which is held against the keys.
 
+pub mod enrol;
 pub mod shim;
 
 use bootwright::case::Case;

@@ -2,26 +2,14 @@
 //!
 //! Cases that press a key run by the real clock, since an idle guest's virtual time would pass before the key arrives. Cases
 //! without keys run by a virtual one, at which one build's own work takes the same time to a tenth of a second.
-//!
-//! The key that opens setup is typed on the serial port, which keeps it until the terminal driver reads it. One on the PS/2
-//! keyboard is lost unless it comes in the wait itself, of which OVMF says nothing. AAVMF's board has no keyboard: all keys come there.
 
 use bootwright::case::Case;
 use bootwright::case::story::{Milestone, Story, WhileOff};
 use bootwright::machine::{Board, Clock, Firmware, Machine, Medium, OptionRom};
-use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Expectation, booted};
 
 use super::offer::{LONGEST, optical};
-
-/// Each console that is connected wipes its screen twice: output, then errors. Keys are connected between them.
-const WIPE: &str = "\x1b[2J";
-
-/// Where setup puts the cursor when a page waits for a key.
-const READY: &str = "\x1b[44;80H";
-
-/// How the boot manager menu marks an entry: white on black, which it does each time that another one is chosen.
-const MARKED: &str = "\x1b[1m\x1b[37m\x1b[40m";
+use crate::setup::{ENTER, ESC, F2, LISTS, MARKED, READY, RETURN, SETUP, UP, down, has_keyboard, key, marked, typed};
 
 /// What the boot manager says before it boots anything.
 const LOADING: &str = "BdsDxe: loading";
@@ -29,16 +17,7 @@ const LOADING: &str = "BdsDxe: loading";
 /// What runs first of whatever is chosen in setup: the boot manager announces nothing that setup boots.
 const PAYLOAD: &str = "BOOTWRIGHT/1 ";
 
-/// Keys as a PC ANSI terminal sends them. A lone ESC counts after two seconds.
-const ESC: &str = "\x1b";
-const F2: &str = "\x1b[N";
-const ENTER: &str = "\r";
-
 const SHELL: &str = "EFI Internal Shell";
-const SETUP: &str = "EFI Firmware Setup";
-
-/// Where a key opens the boot manager menu in place of setup.
-const LISTS: Behaviour = Behaviour::KeyOpensBootManagerMenu;
 
 /// What the boot manager menu of the two disks lists.
 const LISTED: [&str; 4] = ["first", "second", SETUP, SHELL];
@@ -61,11 +40,6 @@ pub fn on_arm(board: Board) -> Vec<Case> {
     let mut cases: Vec<Case> = WAITS_ARM.map(|(asked, seconds)| waited_for_on_arm(board, asked, seconds)).into();
     cases.extend([ended_by_enter(board), continued(board), kept_after_a_choice(board), choice(board, "esc", ESC)]);
     cases
-}
-
-/// Whether the board has a keyboard; keys for one without come by its serial port.
-fn has_keyboard(board: Board) -> bool {
-    board.facts().architecture.is_x86()
 }
 
 fn firmware(board: Board) -> Firmware {
@@ -140,34 +114,6 @@ fn waited_for_on_arm(board: Board, asked: Option<u32>, seconds: u64) -> Case {
             .story(Story::new().wait(Milestone::Ended).power_cycle_with(WhileOff::new().fresh_store().menu_off()))
             .expect(Expectation::attempts([booted("first"), booted("first")]).without_trying("second").waiting(more)),
     }
-}
-
-/// A key of the keyboard, or on a board without one what a terminal sends for it.
-fn key(story: Story, board: Board, (name, sent): (&str, &str), answer: &str) -> Story {
-    if has_keyboard(board) { story.press(&[name], answer) } else { story.enter(sent, answer) }
-}
-
-const DOWN: (&str, &str) = ("down", "\x1b[B");
-const UP: (&str, &str) = ("up", "\x1b[A");
-const RETURN: (&str, &str) = ("ret", ENTER);
-
-/// Types a key as soon as the console is there.
-fn typed(key: &str, answer: &str) -> Story {
-    Story::new().wait(Milestone::Says { text: WIPE.to_owned(), times: 4 }).enter(key, answer)
-}
-
-/// Moves the highlight down, so many times.
-fn down(story: Story, board: Board, times: usize) -> Story {
-    down_until(story, board, times, READY)
-}
-
-fn down_until(story: Story, board: Board, times: usize, answer: &str) -> Story {
-    (0..times).fold(story, |story, _| key(story, board, DOWN, answer))
-}
-
-/// Opens the boot manager menu and marks the entry behind so many others.
-fn marked(board: Board, opens: &str, others: usize) -> Story {
-    down_until(typed(opens, MARKED), board, others, MARKED)
 }
 
 /// Opens the Boot Manager page, which is the third of the front page.

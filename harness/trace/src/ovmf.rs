@@ -393,6 +393,10 @@ impl Parser {
         (self.cut_short, self.wrapped) = (None, None);
         (self.loaded, self.started, self.in_setup, self.put_back) = (false, false, false, false);
         self.refused = false;
+        if by == Interruption::Reset {
+            // what a console is told at power-on is no page
+            self.setup.end();
+        }
     }
 
     /// The machine goes on where it was when a snapshot was taken.

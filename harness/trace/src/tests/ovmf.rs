@@ -322,6 +322,21 @@ fn a_payloads_line_is_of_the_lap_whose_reset_came_before_its_line_feed(#[case] e
     assert_eq!((booted.map(|one| one.lap).collect(), trace.holes.clone()), (laps.to_vec(), Vec::new()));
 }
 
+#[rstest]
+#[case::in_setup(false, 1)]
+#[case::after_a_reset(true, 0)]
+fn what_a_console_is_told_at_power_on_is_no_page_of_setup(#[case] reset: bool, #[case] holes: usize) {
+    let app = "\"UiApp\" from Fv(7CB8BDC9-F8EB-4F34-AAEA-3EE4AF6516A1)/FvFile(462CAA21-7614-4503-836E-8AB6F4662331)";
+    let opened = ["loading", "starting"].map(|verb| format!("BdsDxe: {verb} Boot0000 {app}\r\n")).concat();
+    let mut reader = Reader::new(Ovmf, names(""));
+    reader.push(Source::Serial, opened.as_bytes());
+    if reset {
+        reader.reset_from_outside();
+    }
+    reader.push(Source::Serial, b"\x1b[8;056;240t");
+    assert_eq!(reader.trace().holes.len(), holes, "{:?}", reader.trace().holes);
+}
+
 #[test]
 fn a_crash_of_aavmf_is_one_and_a_program_that_speaks_of_exceptions_has_none() {
     let crash = [AAVMF_BEGINS, "\r\n\r\nSynchronous Exception at 0x0000000047743270\r\nPC 0x000047743270\r\n"].concat();
