@@ -89,13 +89,6 @@ impl Guest {
         self.in_prelaunch(class).chain(running.into_iter().map(move |case| self.regrouped(case)))
     }
 
-    /// The same where QEMU does not say that a device is gone: none goes while the machine runs.
-    pub fn hotplugged_but_none_goes(self, class: DiskClass) -> impl Iterator<Item = Case> {
-        let bare = (self.machine)();
-        let running = resets::while_none_goes(bare.firmware, bare.board, class);
-        self.in_prelaunch(class).chain(running.into_iter().map(move |case| self.regrouped(case)))
-    }
-
     fn in_prelaunch(self, class: DiskClass) -> impl Iterator<Item = Case> {
         let bare = (self.machine)();
         let cases = prelaunch::with_another_bootable(bare.firmware, bare.board, class);

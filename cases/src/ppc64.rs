@@ -11,6 +11,7 @@ use bootwright::verdict::{Expectation, booted, failed};
 use bootwright_images::{After, BadLoader};
 
 use crate::own_firmware::in_tier;
+use crate::systems;
 use pseries::{GUEST, case, machine};
 
 /// One of each kind, in the default suite.
@@ -41,7 +42,8 @@ pub fn cases() -> Vec<Case> {
     cases.extend(optical::cases());
     cases.extend(menu::cases());
     cases.extend(networks::cases());
-    cases.into_iter().map(|case| in_tier(case, &EVERYDAY)).collect()
+    let cases = cases.into_iter().map(|case| in_tier(case, &EVERYDAY));
+    cases.chain(systems::on_pseries()).collect()
 }
 
 /// A first disk that cannot be loaded, in each way.

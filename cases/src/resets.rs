@@ -51,13 +51,7 @@ pub fn with_network(guest: Uefi, machine: Machine) -> Vec<Case> {
 
 /// A disk comes, goes and changes rank while the machine runs, and then it is reset.
 pub fn while_running(firmware: Firmware, board: Board, class: DiskClass) -> [Case; 4] {
-    let [plugged, bootindex, withdrawn] = while_none_goes(firmware, board, class);
-    [plugged, unplugged_while_running(firmware, board, class), bootindex, withdrawn]
-}
-
-/// A disk comes or changes rank while the machine runs, and then it is reset.
-pub fn while_none_goes(firmware: Firmware, board: Board, class: DiskClass) -> [Case; 3] {
-    let act_on = [plugged_while_running, bootindex_while_running, withdrawn_while_running];
+    let act_on = [plugged_while_running, unplugged_while_running, bootindex_while_running, withdrawn_while_running];
     act_on.map(|case| case(firmware, board, class))
 }
 

@@ -44,8 +44,7 @@ pub fn cases() -> Vec<Case> {
     cases.extend(CLASSES.into_iter().flat_map(unbootable));
     cases.extend([all_fail(), GUEST.no_drive(), GUEST.without_bootindex(), unlisted(), ninth()]);
     cases.extend([GUEST.reboots("load-clear"), GUEST.twenty_resets(60)]);
-    // before 11 QEMU sends no DEVICE_DELETED for a device of a channel subsystem, nor for a SCSI disk behind one
-    cases.extend(CLASSES.into_iter().flat_map(|class| GUEST.hotplugged_but_none_goes(class)));
+    cases.extend(CLASSES.into_iter().flat_map(|class| GUEST.hotplugged(class)));
     cases.extend(boot_map::cases());
     cases.extend(optical::cases());
     cases.extend(pci::cases());

@@ -12,6 +12,7 @@ use bootwright::verdict::{Expectation, OnLan};
 
 use crate::loaders;
 use crate::networks::{ON_ARM, Uefi, on_x86};
+use crate::ppc64::pseries;
 
 /// Name of the kernel: with an extension, as ISO 9660 wants, and none from which ISOLINUX guesses another kind of file.
 const KERNEL: &str = "linux.krn";
@@ -22,6 +23,8 @@ const INITRAMFS: &str = "initrd.img";
 const COMMAND_LINE: &str = "quiet panic=1 console=ttyS0";
 /// The same where the first serial port is a PL011.
 const COMMAND_LINE_ARM: &str = "quiet panic=1 console=ttyAMA0";
+/// The same where the hypervisor has the console.
+const COMMAND_LINE_PSERIES: &str = "quiet panic=1 console=hvc0";
 
 /// Where a unified kernel image is that a loader lists or is told of.
 const UNIFIED: &str = "EFI/Linux/one.efi";
@@ -57,13 +60,22 @@ pub fn on_arm() -> Vec<Case> {
     long(cases.chain([secure(ON_ARM), given]).chain(loaded(ON_ARM)).chain(loaders::kernels_on_arm()))
 }
 
+/// Those of SLOF.
+pub fn on_pseries() -> Vec<Case> {
+    long([given_to(pseries::case("system", "given"), &pseries::machine())].into_iter())
+}
+
 fn long(cases: impl Iterator<Item = Case>) -> Vec<Case> {
     cases.map(|case| case.long("it needs packages of loaders that others wrote")).collect()
 }
 
 /// What a kernel of this board is told.
 fn command_line(board: Board) -> &'static str {
-    if board == ON_ARM.board { COMMAND_LINE_ARM } else { COMMAND_LINE }
+    match board {
+        Board::Pseries => COMMAND_LINE_PSERIES,
+        _ if board == ON_ARM.board => COMMAND_LINE_ARM,
+        _ => COMMAND_LINE,
+    }
 }
 
 /// Where UEFI firmware of this board looks on a medium.
@@ -133,14 +145,16 @@ fn secure(guest: Uefi) -> Case {
 
 /// QEMU hands the kernel to the firmware, which starts it before every device. A machine that is given none is the negative
 /// control.
-fn given(bare: &Machine) -> Case {
-    let (firmware, board) = (bare.firmware.name(), bare.board);
+fn given_to(case: Case, bare: &Machine) -> Case {
     let disk = || roomy(bare).virtio_blk(Medium::bootable("next")).bootindex(1);
-    Case::new(format!("system::{firmware}::{}::given", board.name()))
-        .axis("system", "given")
-        .machine(disk().given_system("system", command_line(board)))
+    case.axis("system", "given")
+        .machine(disk().given_system("system", command_line(bare.board)))
         .control(disk())
         .expect(Expectation::boots("system").without_trying("next"))
+}
+
+fn given(bare: &Machine) -> Case {
+    given_to(Case::new(format!("system::{}::{}::given", bare.firmware.name(), bare.board.name())), bare)
 }
 
 /// UEFI's own network stack loads a unified kernel image, by TFTP or by HTTP.

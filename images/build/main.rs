@@ -27,6 +27,7 @@ fn build() -> Result<(), String> {
     write(&out.join("bios.bin"), &bios::program(Path::new("payload/bios/mod.rs"), &out)?)?;
     write(&out.join("init"), &linux::program(Path::new("payload/linux/main.rs"), &out)?)?;
     write(&out.join("init-aa64"), &linux::program_aa64(Path::new("payload/linux/main.rs"), &out)?)?;
+    write(&out.join("init-ppc64"), &linux::program_ppc64(Path::new("payload/linux/main.rs"), &out)?)?;
     let folder = Path::new("payload/efi");
     write(&out.join("bootaa64.efi"), &efi_aa64::application(folder, &out)?)?;
     write(&out.join("bootriscv64.efi"), &efi_lld::riscv64(folder, &out)?)?;

@@ -11,13 +11,14 @@
 //! # Ok::<(), bootwright_images::ImageError>(())
 //! ```
 
-use crate::{After, BadLoader, EfiMachine, ImageError, Nonce, cpio, efi_loongarch64, forth, ipl, spec};
+use crate::{After, BadLoader, EfiMachine, ImageError, Nonce, Target, cpio, efi_loongarch64, forth, ipl, spec};
 use std::ops::Range;
 
 const BIOS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bios.bin"));
 const INIT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/init"));
 /// The same for aarch64; empty where rustc has no target for it.
 const INIT_AA64: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/init-aa64"));
+const INIT_PPC64: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/init-ppc64"));
 const EFI_X64: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bootx64.efi"));
 /// The EFI application for aarch64 before name and nonce are filled in.
 #[doc(hidden)]
@@ -185,12 +186,18 @@ pub fn missing(machine: EfiMachine) -> Option<&'static str> {
     }
 }
 
-/// Why this build has no program in user space for a processor that it makes one for, and what to do.
+/// Why this build has no program in user space for a machine that it makes one for, and what to do.
 #[must_use]
-pub fn initramfs_missing(machine: EfiMachine) -> Option<&'static str> {
-    (machine == EfiMachine::Aa64 && INIT_AA64.is_empty()).then_some(
-        "rustc's target aarch64-unknown-none was not installed when this was built: rustup target add aarch64-unknown-none, and build again",
-    )
+pub fn initramfs_missing(target: Target) -> Option<&'static str> {
+    match target {
+        Target::Efi(EfiMachine::Aa64) if INIT_AA64.is_empty() => Some(
+            "rustc's target aarch64-unknown-none was not installed when this was built: rustup target add aarch64-unknown-none, and build again",
+        ),
+        Target::Ppc64 if INIT_PPC64.is_empty() => Some(
+            "rustc's target powerpc64le-unknown-linux-gnu was not installed when this was built: rustup target add powerpc64le-unknown-linux-gnu, and build again",
+        ),
+        _ => None,
+    }
 }
 
 /// What is in place of an EFI application for this processor.
@@ -229,30 +236,33 @@ pub fn bad_loader(bad: BadLoader, machine: EfiMachine, name: &str, nonce: Nonce)
 ///
 /// [`ImageError::Name`].
 pub fn initramfs(name: &str, nonce: Nonce, after: After) -> Result<Vec<u8>, ImageError> {
-    initramfs_for(EfiMachine::X64, name, nonce, after)
+    initramfs_for(Target::Efi(EfiMachine::X64), name, nonce, after)
 }
 
-/// The same for a kernel on this processor. For `aa64` the line goes to the kernel's console, and it has fw_cfg out of `/dev/mem`.
+/// The same for a kernel on this machine. But on x86-64 the line goes to the kernel's console. On `aa64` the program has fw_cfg out of
+/// `/dev/mem`; on 64-bit PowerPC, where the kernel is little-endian, there is none.
 ///
 /// # Errors
 ///
-/// [`ImageError::Name`]; [`ImageError::Impossible`] for a processor that no such program is made for; [`ImageError::Payload`] where this
+/// [`ImageError::Name`]; [`ImageError::Impossible`] for a machine that no such program is made for; [`ImageError::Payload`] where this
 /// build has none for it.
-pub fn initramfs_for(machine: EfiMachine, name: &str, nonce: Nonce, after: After) -> Result<Vec<u8>, ImageError> {
-    if let Some(problem) = initramfs_missing(machine) {
-        return Err(ImageError::Payload { payload: "aa64 user-space program", problem: problem.to_owned() });
-    }
-    let (mut program, payload) = match machine {
-        EfiMachine::X64 => (INIT.to_vec(), "x64 user-space program"),
-        EfiMachine::Aa64 => (INIT_AA64.to_vec(), "aa64 user-space program"),
-        EfiMachine::Ia32 | EfiMachine::Arm | EfiMachine::Riscv64 | EfiMachine::Loongarch64 => {
+pub fn initramfs_for(target: Target, name: &str, nonce: Nonce, after: After) -> Result<Vec<u8>, ImageError> {
+    let (program, payload) = match target {
+        Target::Efi(EfiMachine::X64) => (INIT, "x64 user-space program"),
+        Target::Efi(EfiMachine::Aa64) => (INIT_AA64, "aa64 user-space program"),
+        Target::Ppc64 => (INIT_PPC64, "ppc64 user-space program"),
+        Target::Efi(_) | Target::S390x => {
             return Err(ImageError::impossible(
-                format!("an initramfs for {machine:?}"),
-                "its init is written for x86-64 and aarch64",
+                format!("an initramfs for {target:?}"),
+                "its init is written for x86-64, aarch64 and 64-bit PowerPC",
                 "boot a program of the firmware there",
             ));
         }
     };
+    if let Some(problem) = initramfs_missing(target) {
+        return Err(ImageError::Payload { payload, problem: problem.to_owned() });
+    }
+    let mut program = program.to_vec();
     fill_block(&mut program, payload, (INIT_MAGIC, INIT_END), name, nonce, after)?;
     Ok(cpio::of_one_program("init", &program))
 }

@@ -2,7 +2,9 @@
 
 mod media;
 
-use bootwright_images::{After, BadLoader, Content, EfiMachine, Image, MediumKind, Nonce, build, catalogue, payload};
+use bootwright_images::{
+    After, BadLoader, Content, EfiMachine, Image, MediumKind, Nonce, Target, build, catalogue, payload,
+};
 use media::{NONCE, OTHER_NONCE, medium};
 use object::pe::{
     IMAGE_DIRECTORY_ENTRY_BASERELOC, IMAGE_DIRECTORY_ENTRY_SECURITY, IMAGE_DLLCHARACTERISTICS_NX_COMPAT,
@@ -203,9 +205,11 @@ fn a_loader_of_other_width_is_the_program_of_the_same_makers_other_processor(
 }
 
 #[test]
-fn an_initramfs_is_for_x86_64_or_aarch64() {
+fn an_initramfs_is_for_x86_64_aarch64_or_ppc64() {
     let made = |machine| payload::initramfs_for(machine, "system", NONCE, After::Exit);
-    for (machine, elf) in [(EfiMachine::X64, 62), (EfiMachine::Aa64, 183)] {
+    for (machine, elf) in
+        [(Target::Efi(EfiMachine::X64), 62), (Target::Efi(EfiMachine::Aa64), 183), (Target::Ppc64, 21)]
+    {
         if let Some(lacking) = payload::initramfs_missing(machine) {
             assert!(made(machine).expect_err("there is none").to_string().contains(lacking));
             continue;
@@ -215,8 +219,8 @@ fn an_initramfs_is_for_x86_64_or_aarch64() {
         assert_eq!(archive[program + 18], elf, "e_machine of {machine:?}");
         assert!(archive.windows(16).any(|bytes| bytes == NONCE.0), "the nonce of {machine:?}");
     }
-    let refused = made(EfiMachine::Riscv64).expect_err("there is none").to_string();
-    assert!(refused.contains("an initramfs for Riscv64"), "{refused}");
+    let refused = made(Target::Efi(EfiMachine::Riscv64)).expect_err("there is none").to_string();
+    assert!(refused.contains("an initramfs for Efi(Riscv64)"), "{refused}");
 }
 
 #[test]

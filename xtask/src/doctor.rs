@@ -12,7 +12,7 @@ use bootwright::platform::{
     Architecture, Family, Options, Part, Platform, PlatformError, PlatformName, Surroundings, family,
 };
 use bootwright::run::{lab, loaders, no_stream};
-use bootwright_images::EfiMachine;
+use bootwright_images::{EfiMachine, Target};
 
 use crate::XtaskError;
 use crate::output::print;
@@ -106,7 +106,7 @@ fn examine(options: &Options) -> Vec<Finding> {
             None => Finding::note(program, format!("not found ({purpose})"), &[part]),
         });
     }
-    findings.extend(network_loaders(|loader| loaders::found(loader, EfiMachine::X64)));
+    findings.extend(network_loaders(|loader| loaders::found(loader, Target::Efi(EfiMachine::X64))));
     findings.extend(of_32_bits(options));
     findings
 }

@@ -247,6 +247,11 @@ impl Step {
             _ => false,
         }
     }
+
+    /// Whether it waits until QEMU says that a device has gone.
+    pub(crate) fn waits_for_unplug(&self) -> bool {
+        matches!(self, Step::Unplug { unplugged: Unplugged::AtOnce, .. })
+    }
 }
 
 impl Story {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use bootwright_images::EfiMachine;
+use bootwright_images::{EfiMachine, Target};
 use serde_json::{Value, json};
 
 use super::error::RunError;
@@ -28,11 +28,12 @@ static FETCHED: LazyLock<Vec<LoaderTree>> =
     LazyLock::new(|| LoaderTree::all(Architecture::Aarch64, &Options::default()));
 
 /// Where distributions put them: Debian's place first.
-fn places(loader: &Loader, machine: EfiMachine) -> Vec<PathBuf> {
-    match machine {
-        EfiMachine::X64 => places_x64(loader),
-        EfiMachine::Aa64 => places_aa64(loader, FETCHED.iter().map(|tree| tree.root.as_path())),
-        EfiMachine::Ia32 | EfiMachine::Arm | EfiMachine::Riscv64 | EfiMachine::Loongarch64 => Vec::new(),
+fn places(loader: &Loader, target: Target) -> Vec<PathBuf> {
+    match target {
+        Target::Efi(EfiMachine::X64) => places_x64(loader),
+        Target::Efi(EfiMachine::Aa64) => places_aa64(loader, FETCHED.iter().map(|tree| tree.root.as_path())),
+        Target::Ppc64 if *loader == Loader::Kernel => installers("ppc64el", "vmlinux").collect(),
+        Target::Efi(_) | Target::Ppc64 | Target::S390x => Vec::new(),
     }
 }
 
@@ -45,9 +46,9 @@ fn places_aa64<'a>(loader: &Loader, fetched: impl Iterator<Item = &'a Path> + Cl
         Loader::Shim => "usr/lib/shim/shimaa64.efi.signed",
         Loader::SignedGrub => "usr/lib/grub/arm64-efi-signed/grubaa64.efi.signed",
         Loader::Kernel => {
-            let installer = children(Path::new(INSTALLER)).into_iter();
-            let installer = installer.map(|release| release.join("arm64/text/debian-installer/arm64/linux"));
-            return installer.chain(fetched.flat_map(|root| installed_kernels(&root.join("boot")))).collect();
+            return installers("arm64", "linux")
+                .chain(fetched.flat_map(|root| installed_kernels(&root.join("boot"))))
+                .collect();
         }
         _ => return Vec::new(),
     };
@@ -104,9 +105,13 @@ fn mkimage() -> Option<&'static str> {
 
 /// Kernels of Debian's installer, newest release first, then those that are installed to be run.
 fn kernels() -> Vec<PathBuf> {
-    let inside = |release: PathBuf| release.join("amd64/text/debian-installer/amd64/linux");
-    let installed = installed_kernels(Path::new("/boot"));
-    children(Path::new(INSTALLER)).into_iter().map(inside).chain(installed).collect()
+    installers("amd64", "linux").chain(installed_kernels(Path::new("/boot"))).collect()
+}
+
+/// Debian's installers' kernels for this of its architectures, newest release first.
+fn installers(architecture: &str, kernel: &str) -> impl Iterator<Item = PathBuf> + use<> {
+    let inside = format!("{architecture}/text/debian-installer/{architecture}/{kernel}");
+    children(Path::new(INSTALLER)).into_iter().map(move |release| release.join(&inside))
 }
 
 /// Where Debian's installers are, one release beside the other.
@@ -125,8 +130,8 @@ fn children(directory: &Path) -> Vec<PathBuf> {
     paths
 }
 
-fn find(loader: &Loader, machine: EfiMachine) -> Option<PathBuf> {
-    places(loader, machine).into_iter().find(|path| fs::File::open(path).is_ok())
+fn find(loader: &Loader, target: Target) -> Option<PathBuf> {
+    places(loader, target).into_iter().find(|path| fs::File::open(path).is_ok())
 }
 
 /// The programs of others that a machine's networks and media have, and the kernel that it is given; some several times.
@@ -141,18 +146,18 @@ pub(super) fn wanted(machine: &Machine) -> Vec<Loader> {
 /// What this host lacks for a machine's networks and media, with the command that installs it; `None` where it lacks nothing.
 pub fn missing(machine: &Machine) -> Option<String> {
     let wanted = wanted(machine);
-    let efi = machine.board.facts().efi().unwrap_or_default();
+    let target = machine.board.facts().target;
     let mut packages: Vec<&str> =
-        wanted.iter().filter(|loader| find(loader, efi).is_none()).map(|loader| loader.package(efi)).collect();
+        wanted.iter().filter(|loader| find(loader, target).is_none()).map(|loader| loader.package(target)).collect();
     if wanted.iter().any(|loader| matches!(loader, Loader::Grub(_))) && mkimage().is_none() {
         packages.push("grub-common");
     }
     packages.sort_unstable();
     packages.dedup();
     let list = packages.join(" ");
-    let way = match efi {
+    let way = match target {
         // but for GRUB's tool they are of another architecture than the host's packages
-        EfiMachine::Aa64 if packages != ["grub-common"] => {
+        Target::Efi(EfiMachine::Aa64) if packages != ["grub-common"] => {
             "cargo xtask platform fetch debian:trixie --architecture aarch64 --loaders".to_owned()
         }
         _ => format!("Debian: apt-get install {list}"),
@@ -161,8 +166,8 @@ pub fn missing(machine: &Machine) -> Option<String> {
 }
 
 /// Where this host has a loader; `None` where it has not.
-pub fn found(loader: &Loader, machine: EfiMachine) -> Option<PathBuf> {
-    find(loader, machine)
+pub fn found(loader: &Loader, target: Target) -> Option<PathBuf> {
+    find(loader, target)
 }
 
 /// The release's version of the package that a file in the cache is from; `None` for a file of the host.
@@ -175,12 +180,12 @@ fn version(path: &Path, package: &str) -> Option<&'static str> {
 /// # Errors
 ///
 /// The file that could not be read, or what GRUB's tool said.
-pub fn read(loader: &Loader, machine: EfiMachine, folder: &Path) -> Result<(Vec<u8>, Value), RunError> {
-    let package = loader.package(machine);
+pub fn read(loader: &Loader, target: Target, folder: &Path) -> Result<(Vec<u8>, Value), RunError> {
+    let package = loader.package(target);
     let path =
-        find(loader, machine).ok_or_else(|| RunError::new(format!("no {loader:?} on this host: install {package}")))?;
+        find(loader, target).ok_or_else(|| RunError::new(format!("no {loader:?} on this host: install {package}")))?;
     let made = match loader {
-        Loader::Grub(grub) => Some(made(grub, grub.format(machine), &path, folder)?),
+        Loader::Grub(grub) => Some(made(grub, grub.format(target.efi().unwrap_or_default()), &path, folder)?),
         _ => None,
     };
     let path = fs::canonicalize(&path).unwrap_or(path);
@@ -237,7 +242,7 @@ mod tests {
             (grub(false), "/usr/share/grub2/i386-pc/moddep.lst"),
             (Loader::GrubBootSector, "/usr/share/grub2/i386-pc/boot.img"),
         ] {
-            assert!(places(&loader, EfiMachine::X64).contains(&PathBuf::from(place)), "{place}");
+            assert!(places(&loader, Target::Efi(EfiMachine::X64)).contains(&PathBuf::from(place)), "{place}");
         }
     }
 
@@ -269,7 +274,7 @@ mod tests {
         let machine = Machine::pc(Firmware::SeaBios).network(network);
         assert!(missing(&machine).unwrap().contains("apt-get install syslinux-common"));
         assert!(
-            read(&loader, EfiMachine::X64, Path::new("/nonexistent"))
+            read(&loader, Target::Efi(EfiMachine::X64), Path::new("/nonexistent"))
                 .unwrap_err()
                 .to_string()
                 .contains("syslinux-common")

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use bootwright_images::{EfiMachine, EspPlace, Image, MediumKind, Nonce};
+use bootwright_images::{EspPlace, Image, MediumKind, Nonce, Target};
 
 use super::error::RunError;
 use super::evidence_folder::EvidenceFolder;
@@ -43,7 +43,7 @@ pub fn build(
     folder: &EvidenceFolder,
 ) -> Result<Media, RunError> {
     let mut media = Media::default();
-    let efi = machine.board.facts().efi().unwrap_or_default();
+    let target = machine.board.facts().target;
     for (device, placed) in machine.devices.iter().zip(&layout.devices) {
         let (Some(medium), Some(kind)) = (&device.medium, placed.kind) else {
             media.files.push(None);
@@ -57,9 +57,9 @@ pub fn build(
         }
         let nonce = nonce(seed, case, &medium.name);
         let image = match &medium.system {
-            Some(files) => system(files, (kind, efi), placed.sectors, (&medium.name, nonce), folder)?,
+            Some(files) => system(files, (kind, target), placed.sectors, (&medium.name, nonce), folder)?,
             None => {
-                let built = medium.image(kind, placed.sectors, machine.board.facts().target, nonce);
+                let built = medium.image(kind, placed.sectors, target, nonce);
                 built.map_err(|error| RunError::because("medium", error))?
             }
         };
@@ -74,7 +74,7 @@ pub fn build(
     if let Some(given) = &machine.system {
         let nonce = nonce(seed, case, &given.medium);
         let path = folder.medium(&given.medium);
-        media.kernel = Some(kernel(given, efi, nonce, path, folder)?);
+        media.kernel = Some(kernel(given, target, nonce, path, folder)?);
         media.nonces.insert(given.medium.clone(), nonce.to_string());
     }
     Ok(media)
@@ -83,29 +83,29 @@ pub fn build(
 /// The kernel as this host has it, and the initramfs at `path`.
 fn kernel(
     given: &GivenSystem,
-    efi: EfiMachine,
+    target: Target,
     nonce: Nonce,
     path: PathBuf,
     folder: &EvidenceFolder,
 ) -> Result<KernelFiles, RunError> {
-    let mut maker = Maker::new(folder.path(), efi);
+    let mut maker = Maker::new(folder.path(), target);
     let initramfs = maker.content("initrd", &FileContent::Initramfs, (&given.medium, nonce))?;
     file::write(&path, &initramfs).map_err(RunError::file("write", &path))?;
     maker.loader("kernel", &Loader::Kernel)?;
     maker.write(&format!("loaders-{}.json", given.medium))?;
-    let kernel = loaders::found(&Loader::Kernel, efi).ok_or_else(|| RunError::new("no kernel on this host"))?;
+    let kernel = loaders::found(&Loader::Kernel, target).ok_or_else(|| RunError::new("no kernel on this host"))?;
     Ok(KernelFiles { kernel, initrd: Some(path), append: Some(given.command_line.clone()) })
 }
 
 /// The image of a medium that holds a system; which programs of others it is made of goes into the evidence.
 fn system(
     files: &SystemFiles,
-    (kind, efi): (MediumKind, EfiMachine),
+    (kind, target): (MediumKind, Target),
     sectors: Option<u64>,
     of: (&str, Nonce),
     folder: &EvidenceFolder,
 ) -> Result<Image, RunError> {
-    let mut maker = Maker::new(folder.path(), efi);
+    let mut maker = Maker::new(folder.path(), target);
     let image = maker.image(files, kind, sectors, of)?;
     maker.write(&format!("loaders-{}.json", of.0))?;
     Ok(image)

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use bootwright_images::{EfiMachine, Nonce};
+use bootwright_images::{Nonce, Target};
 
 use super::error::RunError;
 use super::lab;
@@ -43,7 +43,7 @@ impl Networks {
     /// What could not be made.
     pub fn of(machine: &Machine, folder: &Path, nonce: impl Fn(&str) -> Nonce) -> Result<Networks, RunError> {
         let mut networks = Networks::default();
-        let efi = machine.board.facts().efi().unwrap_or_default();
+        let target = machine.board.facts().target;
         for (index, network) in machine.networks.iter().enumerate() {
             let filled = network.filled(&nonce);
             let mut lan = filled.map_err(|error| RunError::because(format!("network {index}"), error))?;
@@ -51,7 +51,7 @@ impl Networks {
                 networks.nonces.insert(medium.to_owned(), nonce(medium).to_string());
             }
             lan = with_folder(lan, network.folder.as_deref())?;
-            lan = with_loaders(lan, (network, efi), index, folder, &nonce)?;
+            lan = with_loaders(lan, (network, target), index, folder, &nonce)?;
             if let Some(https) = &network.https {
                 let path = folder.join(format!("cacerts-{index}.siglist"));
                 let names: Vec<&str> = https.names.iter().map(String::as_str).collect();
@@ -132,12 +132,12 @@ fn with_folder(mut lan: LanSpec, folder: Option<&Path>) -> Result<LanSpec, RunEr
 /// Adds the programs of others that a network serves, and says in the evidence which they are.
 fn with_loaders(
     mut lan: LanSpec,
-    (network, efi): (&crate::machine::Network, EfiMachine),
+    (network, target): (&crate::machine::Network, Target),
     index: usize,
     folder: &Path,
     nonce: impl Fn(&str) -> Nonce,
 ) -> Result<LanSpec, RunError> {
-    let mut maker = Maker::new(folder, efi);
+    let mut maker = Maker::new(folder, target);
     for (file, loader) in &network.loaders {
         lan = lan.file(file.clone(), maker.loader(file, loader)?);
     }

@@ -21,6 +21,7 @@ pub fn missing(case: &Case, platform: &Platform) -> Option<String> {
         .or_else(|| tpm::missing(&case.machine))
         .or_else(|| device_missing(case, &platform.qemu.capabilities))
         .or_else(|| commands_missing(&case.story, &platform.qemu.version))
+        .or_else(|| unplug_unannounced(case, &platform.qemu.version))
         .or_else(|| network_missing(case, &platform.qemu.version))
         .or_else(|| flash::missing(&case.story, platform))
 }
@@ -52,9 +53,9 @@ fn firmware_missing(case: &Case, platform: &Platform) -> Option<String> {
 /// What this build lacks of programs for the machine, of its own processor and of others.
 fn payload_missing(machine: &Machine) -> Option<String> {
     let kernel = loaders::wanted(machine).contains(&Loader::Kernel);
-    let in_user_space = machine.board.facts().efi().filter(|_| kernel);
     let missing = programs(machine).into_iter().find_map(payload::missing);
-    missing.or_else(|| in_user_space.and_then(payload::initramfs_missing)).map(str::to_owned)
+    let in_user_space = || payload::initramfs_missing(machine.board.facts().target).filter(|_| kernel);
+    missing.or_else(in_user_space).map(str::to_owned)
 }
 
 /// The processors of all EFI applications that its media and networks have.
@@ -112,6 +113,16 @@ fn commands_missing(story: &Story, qemu: &QemuVersion) -> Option<String> {
     lacks.then(|| format!("QEMU {qemu} has no snapshot-save; QEMU 6.0 brought it"))
 }
 
+/// That this QEMU does not say when a device has gone from a machine that runs, where the story waits for that.
+fn unplug_unannounced(case: &Case, qemu: &QemuVersion) -> Option<String> {
+    let (board, since) = (case.machine.board, case.machine.board.facts().unplug_announced);
+    let in_prelaunch = |step: &&Step| case.machine.paused && !matches!(step, Step::Cont);
+    let mut while_running = case.story.steps.iter().skip_while(in_prelaunch);
+    let lacks = qemu.major < since && while_running.any(Step::waits_for_unplug);
+    let name = board.name();
+    lacks.then(|| format!("QEMU {qemu} sends no DEVICE_DELETED while {name} runs; QEMU {since} was seen to"))
+}
+
 /// What this QEMU lacks to plug a card into our own network.
 fn network_missing(case: &Case, qemu: &QemuVersion) -> Option<String> {
     let machines = [&case.machine].into_iter().chain(case.beside.as_ref().map(|(machine, _)| machine));
@@ -131,7 +142,7 @@ pub fn no_stream(qemu: &QemuVersion) -> Option<String> {
 mod tests {
     use super::*;
     use crate::lan::LanSpec;
-    use crate::machine::{Bridge, Network, Tpm};
+    use crate::machine::{Board, Bridge, Network, Tpm};
     use crate::verdict::Expectation;
 
     #[test]
@@ -174,6 +185,27 @@ mod tests {
         let mut absent = Machine::q35(Firmware::SeaBios).nvme(Medium::bootable("a"));
         absent.devices[0].absent = true;
         assert!(device_missing(&case(absent), &has).is_some(), "it is plugged in later");
+    }
+
+    #[test]
+    fn a_qemu_that_is_silent_about_unplug_lacks_it_on_that_board_only() {
+        let version = |major| QemuVersion { major, minor: 2, micro: 0 };
+        let case = |firmware, board, story| {
+            Case::new("a").machine(Machine::new(firmware, board)).story(story).expect(Expectation::boots("a"))
+        };
+        let s390x = |story| case(Firmware::S390Ccw, Board::S390CcwVirtio, story);
+        let wanted = "QEMU 10.2.0 sends no DEVICE_DELETED while s390-ccw-virtio runs; QEMU 11 was seen to";
+        let unplugs = s390x(Story::new().unplug("a"));
+        assert_eq!(unplug_unannounced(&unplugs, &version(10)).as_deref(), Some(wanted));
+        assert_eq!(unplug_unannounced(&unplugs, &version(11)), None);
+        assert_eq!(unplug_unannounced(&s390x(Story::new().unplug_at_reset("a")), &version(7)), None);
+        let mut prelaunch = s390x(Story::new().unplug("a").cont());
+        prelaunch.machine = prelaunch.machine.paused();
+        assert_eq!(unplug_unannounced(&prelaunch, &version(7)), None);
+        prelaunch.story = Story::new().cont().unplug("a");
+        assert!(unplug_unannounced(&prelaunch, &version(7)).is_some());
+        let pc = case(Firmware::SeaBios, Board::Pc, Story::new().unplug("a"));
+        assert_eq!(unplug_unannounced(&pc, &version(7)), None);
     }
 
     #[test]

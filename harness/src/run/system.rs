@@ -3,9 +3,7 @@
 use std::path::Path;
 
 use bootwright_images::system::{self, BootCode, SystemFile};
-use bootwright_images::{
-    After, EfiMachine, Image, ImageError, MediumKind, Nonce, authenticode, payload, sbat, unified,
-};
+use bootwright_images::{After, Image, ImageError, MediumKind, Nonce, Target, authenticode, payload, sbat, unified};
 use serde_json::Value;
 
 use super::error::RunError;
@@ -16,16 +14,16 @@ use crate::machine::{FileContent, Grub, GrubSource, Loader, OwnProgram, SystemBo
 /// Reads and makes files, and remembers which programs of others went into them.
 pub struct Maker<'a> {
     folder: &'a Path,
-    /// The processor that it is made for.
-    machine: EfiMachine,
+    /// What it is made for.
+    target: Target,
     /// What is said in the evidence of each program, by the path or file name under which it is offered.
     said: serde_json::Map<String, Value>,
 }
 
 impl<'a> Maker<'a> {
     /// GRUB's tool works in `folder`.
-    pub fn new(folder: &'a Path, machine: EfiMachine) -> Maker<'a> {
-        Maker { folder, machine, said: serde_json::Map::new() }
+    pub fn new(folder: &'a Path, target: Target) -> Maker<'a> {
+        Maker { folder, target, said: serde_json::Map::new() }
     }
 
     /// Says in the evidence which programs of others there are; nothing where there are none.
@@ -48,7 +46,7 @@ impl<'a> Maker<'a> {
     ///
     /// The file that could not be read, or what GRUB's tool said.
     pub fn loader(&mut self, name: &str, loader: &Loader) -> Result<Vec<u8>, RunError> {
-        let (bytes, what) = loaders::read(loader, self.machine, self.folder)?;
+        let (bytes, what) = loaders::read(loader, self.target, self.folder)?;
         self.said.insert(name.to_owned(), what);
         Ok(bytes)
     }
@@ -63,11 +61,11 @@ impl<'a> Maker<'a> {
         match content {
             FileContent::Text(text) => Ok(text.clone().into_bytes()),
             FileContent::Loader(loader) => self.loader(path, loader),
-            FileContent::Initramfs => payload::initramfs_for(self.machine, of.0, of.1, After::Exit).map_err(cannot),
+            FileContent::Initramfs => payload::initramfs_for(self.target, of.0, of.1, After::Exit).map_err(cannot),
             FileContent::UnifiedKernel { command_line } => {
                 let stub = self.loader(&format!("{path}: stub"), &Loader::UnifiedStub)?;
                 let kernel = self.loader(&format!("{path}: kernel"), &Loader::Kernel)?;
-                let initramfs = payload::initramfs_for(self.machine, of.0, of.1, After::Exit).map_err(cannot)?;
+                let initramfs = payload::initramfs_for(self.target, of.0, of.1, After::Exit).map_err(cannot)?;
                 unified::kernel_image(&stub, &kernel, command_line, &initramfs).map_err(cannot)
             }
             FileContent::Program(program) => own_program(program, of).map_err(cannot),

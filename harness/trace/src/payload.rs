@@ -85,7 +85,7 @@ impl Payload {
     pub fn parse(line: &str) -> Option<Payload> {
         let fields = line.split_once(MAGIC)?.1.trim_end().strip_suffix(" end")?;
         let mut payload = Payload::default();
-        let mut seen = Vec::new();
+        let (mut seen, mut arch) = (Vec::new(), None);
         for field in fields.split(' ') {
             let (key, value) = field.split_once('=')?;
             seen.push(key);
@@ -96,6 +96,7 @@ impl Payload {
                 "nonce" => payload.nonce = value?.to_owned(),
                 "medium" => payload.medium = value?.to_owned(),
                 "via" => payload.via = value?.to_owned(),
+                "arch" => arch = value,
                 "dl" => payload.dl = read(value, byte)?,
                 "cs" => payload.cs = read(value, number)?,
                 "geometry" => payload.geometry = read(value, geometry)?,
@@ -118,6 +119,8 @@ impl Payload {
         let has_all = match payload.via.as_str() {
             "bios" => ["dl", "bootorder", "bios-geometry", "tsc", "sum"].iter().all(|key| seen.contains(key)),
             "uefi" => OF_UEFI.iter().all(|key| seen.contains(key)),
+            // that board has no fw_cfg
+            "linux" if arch == Some("ppc64") => ["tsc", "sum"].iter().all(|key| seen.contains(key)),
             "linux" => ["bootorder", "bios-geometry", "tsc", "sum"].iter().all(|key| seen.contains(key)),
             "openfirmware" => ["arch", "bootpath", "sum"].iter().all(|key| seen.contains(key)),
             "ipl" => ["arch", "subchannel", "sum"].iter().all(|key| seen.contains(key)),

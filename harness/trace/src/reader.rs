@@ -3,8 +3,8 @@
 use super::finding::Interruption;
 use super::lines::beginning;
 use super::{
-    Names, Outcome, Payload, Standstill, Trace, exchange, guest_text, ipxe, lines, measured, ovmf, owners, s390_ccw,
-    seabios, shim, slof,
+    Names, Outcome, Payload, Standstill, Start, Trace, exchange, guest_text, ipxe, lines, measured, ovmf, owners,
+    s390_ccw, seabios, shim, slof,
 };
 use bootwright_lan::LanEvent;
 use bootwright_machine::evidence::Source;
@@ -174,6 +174,9 @@ impl Reader {
             match &mut self.parser {
                 Parser::SeaBios(parser) => parser.unannounced(&payload, &mut self.trace),
                 Parser::Ovmf(parser) => parser.unannounced(&payload, &self.names, &mut self.trace),
+                Parser::Slof(_) if self.names.given == payload.medium_of_nonce => {
+                    self.trace.begin_unspoken(Start::HandedOver, payload.medium_of_nonce.clone());
+                }
                 Parser::S390Ccw(_) | Parser::Slof(_) => {
                     self.trace.hole(format!("the payload of \"{}\" ran without an attempt", payload.medium));
                 }

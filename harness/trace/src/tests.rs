@@ -138,6 +138,15 @@ fn a_file_of_fw_cfg_is_there_or_not_or_withheld(
 }
 
 #[rstest]
+#[case("ppc64", true)]
+#[case("x64", false)]
+#[case("aa64", false)]
+fn only_where_there_is_no_fw_cfg_a_line_may_lack_its_files(#[case] arch: &str, #[case] whole: bool) {
+    let line = format!("BOOTWRIGHT/1 nonce={NONCE} medium=first via=linux arch={arch} tsc=10 end");
+    assert_eq!(Payload::parse(&summed(&line)).is_some(), whole);
+}
+
+#[rstest]
 #[case(SeaBios, Source::Serial)]
 #[case(Ovmf, Source::DebugConsole)]
 fn the_other_stream_is_not_read(#[case] firmware: Firmware, #[case] other: Source) {

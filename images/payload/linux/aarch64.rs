@@ -23,6 +23,9 @@ const PAGE: u64 = 4096;
 /// `PROT_READ | PROT_WRITE`, then `MAP_SHARED | MAP_FIXED`.
 const MAPPED: [u64; 2] = [3, 0x11];
 
+/// `TCSBRK` (include/uapi/asm-generic/ioctls.h).
+pub const DRAIN: u64 = 0x5409;
+
 /// A system call; negative for an error.
 pub fn system_call(number: u64, [first, second, third, fourth, fifth, sixth]: [u64; 6]) -> i64 {
     let result: i64;
@@ -44,6 +47,9 @@ pub fn has_fw_cfg() -> bool {
     let [protection, flags] = MAPPED;
     file >= 0 && system_call(MAP, [FW_CFG, PAGE, protection, flags, file as u64, FW_CFG]) == FW_CFG as i64
 }
+
+/// Whether the machine has fw_cfg, though the kernel may keep it.
+pub const BOARD_HAS_FW_CFG: bool = true;
 
 /// Whether the line goes past the console.
 pub const WITHOUT_CONSOLE: bool = false;

@@ -6,22 +6,26 @@
 #![no_main]
 
 #[path = "../efi/arch/mod.rs"]
-#[expect(dead_code, reason = "what only firmware's programs do stands there too")]
+#[cfg_attr(not(target_arch = "powerpc64"), expect(dead_code, reason = "what only firmware's programs do stands there too"))]
 mod arch;
 #[path = "../efi/fw_cfg.rs"]
 mod fw_cfg;
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
+#[cfg(target_arch = "powerpc64")]
+mod ppc64;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
 #[cfg(target_arch = "aarch64")]
 use aarch64 as kernel;
+#[cfg(target_arch = "powerpc64")]
+use ppc64 as kernel;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as kernel;
 
-use kernel::{IOCTL, REBOOT, SYSLOG, WRITE, system_call};
+use kernel::{DRAIN, IOCTL, REBOOT, SYSLOG, WRITE, system_call};
 
 /// Filled in by `src/payload.rs`; laid out as the EFI application's block.
 #[repr(C)]
@@ -48,7 +52,6 @@ static mut CONFIG: Config = Config {
 
 // What system calls are told.
 const STANDARD_OUTPUT: u64 = 1;
-const TCSBRK: u64 = 0x5409;
 const SYSLOG_ACTION_CONSOLE_OFF: u64 = 6;
 const REBOOT_MAGIC: [u64; 2] = [0xfee1_dead, 672_274_793];
 const REBOOT_POWER_OFF: u64 = 0x4321_fedc;
@@ -67,10 +70,12 @@ extern "C" fn _start() -> ! {
     config.name.get(..config.name_length.into()).unwrap_or(&[]).iter().for_each(|byte| line.byte(*byte));
     line.text(" via=linux arch=");
     line.text(arch::NAME);
-    line.text(" bootorder=");
-    line.file(b"bootorder");
-    line.text(" bios-geometry=");
-    line.file(b"bios-geometry");
+    if kernel::BOARD_HAS_FW_CFG {
+        line.text(" bootorder=");
+        line.file(b"bootorder");
+        line.text(" bios-geometry=");
+        line.file(b"bios-geometry");
+    }
     line.text(" tsc=");
     line.hex(&arch::time_stamp().to_be_bytes());
     let sum = line.sum;
@@ -127,7 +132,7 @@ impl Line {
         if !self.on_console {
             return arch::serial_flush();
         }
-        system_call(IOCTL, [STANDARD_OUTPUT, TCSBRK, 1, 0, 0, 0]);
+        system_call(IOCTL, [STANDARD_OUTPUT, DRAIN, 1, 0, 0, 0]);
     }
 
     fn text(&mut self, text: &str) {

@@ -12,6 +12,9 @@ pub const SYSLOG: u64 = 103;
 pub const REBOOT: u64 = 169;
 const IOPL: u64 = 172;
 
+/// `TCSBRK` (include/uapi/asm-generic/ioctls.h).
+pub const DRAIN: u64 = 0x5409;
+
 /// A system call; negative for an error.
 pub fn system_call(number: u64, [first, second, third, fourth, ..]: [u64; 6]) -> i64 {
     let result: i64;
@@ -27,6 +30,9 @@ pub fn system_call(number: u64, [first, second, third, fourth, ..]: [u64; 6]) ->
 pub fn has_fw_cfg() -> bool {
     system_call(IOPL, [3, 0, 0, 0, 0, 0]) == 0
 }
+
+/// Whether the machine has fw_cfg, though the kernel may keep it.
+pub const BOARD_HAS_FW_CFG: bool = true;
 
 /// Whether the line goes to the ports, which come with fw_cfg.
 pub const WITHOUT_CONSOLE: bool = true;

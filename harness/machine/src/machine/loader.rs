@@ -1,15 +1,15 @@
 //! Boot programs that others wrote, as part of a machine's data: which one, not where it lies or what is in it.
 //!
 //! ```
-//! use bootwright_images::EfiMachine;
+//! use bootwright_images::{EfiMachine, Target};
 //! use bootwright_machine::machine::{Grub, Loader};
 //!
 //! let grub = Loader::Grub(Grub::network(true, "/grub"));
-//! assert_eq!(Loader::Pxelinux.package(EfiMachine::X64), "pxelinux");
-//! assert_eq!(grub.package(EfiMachine::Aa64), "grub-efi-arm64-bin");
+//! assert_eq!(Loader::Pxelinux.package(Target::Efi(EfiMachine::X64)), "pxelinux");
+//! assert_eq!(grub.package(Target::Efi(EfiMachine::Aa64)), "grub-efi-arm64-bin");
 //! ```
 
-use bootwright_images::EfiMachine;
+use bootwright_images::{EfiMachine, Target};
 use serde::{Deserialize, Serialize};
 
 // exhaustive on purpose: what looks for the files knows where each of them is
@@ -135,11 +135,12 @@ impl Grub {
 
 impl Loader {
     /// Debian's package; of a kernel for aarch64 the beginning of its name, which its version follows.
-    pub fn package(&self, machine: EfiMachine) -> &'static str {
+    pub fn package(&self, target: Target) -> &'static str {
+        let is_arm = target == Target::Efi(EfiMachine::Aa64);
         match self {
-            Loader::Grub(Grub { efi: true, .. }) if machine == EfiMachine::Aa64 => "grub-efi-arm64-bin",
-            Loader::SignedGrub if machine == EfiMachine::Aa64 => "grub-efi-arm64-signed",
-            Loader::Kernel if machine == EfiMachine::Aa64 => "linux-image-",
+            Loader::Grub(Grub { efi: true, .. }) if is_arm => "grub-efi-arm64-bin",
+            Loader::SignedGrub if is_arm => "grub-efi-arm64-signed",
+            Loader::Kernel if is_arm => "linux-image-",
             Loader::Pxelinux => "pxelinux",
             Loader::SyslinuxModule(_) => "syslinux-common",
             Loader::UndiOnly | Loader::IpxeKernel | Loader::SnpOnly | Loader::IpxeEfi => "ipxe",
@@ -149,6 +150,7 @@ impl Loader {
             Loader::SystemdBoot | Loader::UnifiedStub => "systemd-boot-efi",
             Loader::Shim => "shim-signed",
             Loader::SignedGrub => "grub-efi-amd64-signed",
+            Loader::Kernel if target == Target::Ppc64 => "debian-installer-12-netboot-ppc64el",
             Loader::Kernel => "debian-installer-12-netboot-amd64",
         }
     }

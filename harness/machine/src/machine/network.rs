@@ -17,7 +17,7 @@
 
 use std::path::PathBuf;
 
-use bootwright_images::{After, EfiMachine, ImageError, Nonce, Signer, authenticode, payload};
+use bootwright_images::{After, EfiMachine, ImageError, Nonce, Signer, Target, authenticode, payload};
 use serde::{Deserialize, Serialize};
 
 use super::{Bridge, FileContent, Loader};
@@ -116,7 +116,9 @@ impl Served {
             (Program::Bios, None) => payload::bios_network_program(&self.medium, nonce, self.after),
             (Program::Bios, Some(length)) => payload::bios_network_program_of(&self.medium, nonce, self.after, length),
             (Program::Initramfs, _) => payload::initramfs(&self.medium, nonce, self.after),
-            (Program::InitramfsAa64, _) => payload::initramfs_for(EfiMachine::Aa64, &self.medium, nonce, self.after),
+            (Program::InitramfsAa64, _) => {
+                payload::initramfs_for(Target::Efi(EfiMachine::Aa64), &self.medium, nonce, self.after)
+            }
             (Program::Forth, length) => {
                 payload::forth_script_of(&self.medium, nonce, self.after, length.unwrap_or_default())
             }

@@ -37,6 +37,32 @@ fn read(log: &str) -> Trace {
     reader(log).trace().clone()
 }
 
+#[rstest]
+#[case::it_was_given("first", 1, 0)]
+#[case::another_was("second", 0, 1)]
+fn a_kernel_that_qemu_hands_over_is_an_attempt_of_its_own(
+    #[case] given: &str,
+    #[case] attempts: usize,
+    #[case] holes: usize,
+) {
+    let known = Names { given: Some(given.to_owned()), ..names(&in_user_space("first")) };
+    let mut reader = Reader::new(Firmware::Slof, known);
+    reader.push(
+        Source::Serial,
+        [BANNER, "Detected RAM kernel at 400000 (2890000 bytes)\r\n", &in_user_space("first")].concat().as_bytes(),
+    );
+    let trace = reader.trace();
+    assert_eq!((trace.attempts.len(), trace.holes.len()), (attempts, holes), "{:?}", trace.holes);
+    if attempts == 1 {
+        assert_eq!(trace.attempts[0].medium.as_deref(), Some("first"));
+    }
+}
+
+/// What a program in user space says there, where there is no fw_cfg.
+fn in_user_space(medium: &str) -> String {
+    summed(&format!("BOOTWRIGHT/1 nonce={NONCE} medium={medium} via=linux arch=ppc64 tsc=10 end\n"))
+}
+
 fn trying(path: &str) -> String {
     format!("Trying to load:  from: {path} ... \r\n")
 }

@@ -18,6 +18,11 @@ mod riscv64;
 #[cfg(target_arch = "riscv64")]
 pub use riscv64::*;
 
+#[cfg(target_arch = "powerpc64")]
+mod ppc64;
+#[cfg(target_arch = "powerpc64")]
+pub use ppc64::*;
+
 #[cfg(target_arch = "arm")]
 mod arm;
 #[cfg(target_arch = "arm")]

@@ -54,6 +54,9 @@ pub struct BoardFacts {
     /// Its guests may be over before QEMU's monitor is listened to, and how they ended is told there alone: QEMU holds them until
     /// then.
     pub held_for_monitor: bool,
+    /// The first major version of QEMU that says by `DEVICE_DELETED` that a disk which goes at once has left the machine while it
+    /// runs; 0 where each says so.
+    pub unplug_announced: u32,
     /// Where UEFI firmware and its variable store lie.
     pub store: FirmwareStore,
 }

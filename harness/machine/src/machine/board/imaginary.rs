@@ -34,6 +34,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     tpm: &[],
     secure_boot: SecureBoot::None,
     held_for_monitor: false,
+    unplug_announced: 0,
     store: FirmwareStore::Pflash { code: 3, variables: 4 },
 };
 

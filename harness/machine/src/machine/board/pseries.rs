@@ -37,5 +37,6 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     tpm: &[],
     secure_boot: SecureBoot::None,
     held_for_monitor: false,
+    unplug_announced: 0,
     store: FirmwareStore::None,
 };

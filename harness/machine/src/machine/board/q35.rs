@@ -36,6 +36,7 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     tpm: &[(Tpm::Crb, "tpm-crb"), (Tpm::Tis, "tpm-tis")],
     secure_boot: SecureBoot::Smm,
     held_for_monitor: false,
+    unplug_announced: 0,
     store: FirmwareStore::Pflash { code: 0, variables: 1 },
 };
 

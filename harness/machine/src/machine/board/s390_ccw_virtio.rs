@@ -31,5 +31,6 @@ pub(super) const FACTS: BoardFacts = BoardFacts {
     tpm: &[],
     secure_boot: SecureBoot::None,
     held_for_monitor: true,
+    unplug_announced: 11,
     store: FirmwareStore::None,
 };

@@ -62,6 +62,7 @@ const fn of(name: &'static str, architecture: Architecture, processor: EfiMachin
         tpm: &[],
         secure_boot: SecureBoot::None,
         held_for_monitor: false,
+        unplug_announced: 0,
         store: FirmwareStore::Pflash { code: 0, variables: 1 },
     }
 }
