@@ -68,7 +68,7 @@ const LEFT_OUT: &[(&str, Pair, &str)] = &[
     ("loongarch64", [("right", &["ahci-cd"]), ("wrong", &[])], AHCI_CD_ONCE),
     ("loongarch64", [("right", &[]), ("wrong", &["ahci-cd"])], AHCI_CD_ONCE),
     ("tpm", [("firmware", &["aavmf"]), ("tpm", &["crb"])], "virt has a TPM by TIS alone"),
-    ("tpm", [("machine", &["virt"]), ("tpm", &["crb"])], "virt has a TPM by TIS alone"),
+    ("tpm", [("machine", &["virt", "virt-arm"]), ("tpm", &["crb"])], "virt has a TPM by TIS alone"),
     (
         "tpm",
         [("machine", &["q35-ia32"]), ("tpm", &["tis"])],

@@ -6,7 +6,7 @@
 use bootwright::case::{Case, Tier};
 use bootwright::machine::{Board, Firmware, Tpm};
 
-use crate::networks::{ON_ARM, ON_IA32, on_x86};
+use crate::networks::{ON_ARM, ON_ARM32, ON_IA32, on_x86};
 use crate::{bad_loader, first_entry, http, installed, nvram, order, pxe, resets, secure_boot};
 
 /// Why most of them are in the full suite.
@@ -30,7 +30,7 @@ pub fn cases() -> Vec<Case> {
     let loaders = bad_loader::on(Firmware::Ovmf, Board::Q35).into_iter().map(|case| with(Tpm::Tis, case));
     let resets = resets::on(on_x86(Board::Pc)).into_iter().filter(|case| case.id.contains("::virtio-scsi::"));
     let crb = on_q35().into_iter().chain(resets).chain(on_ia32()).map(|case| with(Tpm::Crb, case));
-    let tis = on_pc().into_iter().chain(on_virt()).map(|case| with(Tpm::Tis, case));
+    let tis = on_pc().into_iter().chain(on_virt()).chain(on_arm32()).map(|case| with(Tpm::Tis, case));
     crb.chain(loaders).chain(tis).collect()
 }
 
@@ -67,6 +67,14 @@ fn on_virt() -> Vec<Case> {
     let mut cases = against_virtio(order::on(ON_ARM.firmware, ON_ARM.board));
     cases.extend(of_networks(pxe::uefi::on(ON_ARM)));
     cases.into_iter().map(|case| ON_ARM.in_group("aarch64", case)).collect()
+}
+
+fn on_arm32() -> Vec<Case> {
+    let (firmware, board) = (ON_ARM32.firmware, ON_ARM32.board);
+    let mut cases = against_virtio(order::on(firmware, board));
+    cases.extend(first_entry::on(firmware, board));
+    cases.extend(nvram::on(firmware, board));
+    cases.into_iter().map(|case| ON_ARM32.in_group("arm32", case)).collect()
 }
 
 /// Each class once as the one that boots, and once as the one that does not.
