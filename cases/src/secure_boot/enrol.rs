@@ -1,5 +1,5 @@
-//! Keys that are enrolled by hand: setup's own pages take a certificate or a program from a file and write it to db, and then the
-//! platform key, with which Secure Boot is in force at the next boot.
+//! Keys that are enrolled by hand: setup's own pages take a certificate from a file and write it to db, and then the platform
+//! key, with which Secure Boot is in force at the next boot.
 //!
 //! Each key that is pressed waits for the page that it leads to. The numbers are places on the pages of edk2
 //! (SecureBootConfig.vfr, FileExplorerLib).
