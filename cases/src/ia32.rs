@@ -33,9 +33,6 @@ fn crashes(case: &Case) -> bool {
 /// The one.
 const CRASH: &str = "::erased-store-header::at-first";
 
-/// A snapshot from before the first instruction: put back to it after a boot, this firmware hangs on QEMU 7.2. Why was not looked for.
-const BEFORE_SMM: &str = "::prelaunch::";
-
 pub fn cases() -> Vec<Case> {
     let mut cases = alone::on(FIRMWARE, BOARD);
     cases.extend(order::on(FIRMWARE, BOARD));
@@ -51,7 +48,7 @@ pub fn cases() -> Vec<Case> {
     cases.extend(resets::on(ON_IA32));
     cases.extend(migration::on(FIRMWARE, BOARD));
     cases.extend(migration::nvram(FIRMWARE, BOARD));
-    cases.extend(snapshot::on(FIRMWARE, BOARD).into_iter().filter(|case| !case.id.contains(BEFORE_SMM)));
+    cases.extend(snapshot::on(FIRMWARE, BOARD));
     cases.extend(snapshot::nvram(FIRMWARE, BOARD));
     // the package's template of a store has nobody's keys
     cases.extend(secure_boot::on(ON_IA32).into_iter().filter(|case| !case.id.ends_with("::keys-of-vendors")));
