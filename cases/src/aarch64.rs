@@ -60,7 +60,7 @@ pub fn cases() -> Vec<Case> {
     cases.extend(migration::nvram(FIRMWARE, BOARD));
     cases.extend(snapshot::on(FIRMWARE, BOARD));
     cases.extend(snapshot::nvram(FIRMWARE, BOARD));
-    cases.extend(prelaunch::on(FIRMWARE, BOARD));
+    cases.extend(prelaunch::on(ON_ARM));
     cases.extend(pxe::uefi::on(ON_ARM));
     cases.extend(http::uefi::on(ON_ARM));
     cases.extend(secure_boot::on(ON_ARM));

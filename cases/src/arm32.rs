@@ -9,8 +9,8 @@ use bootwright::machine::{Board, Firmware};
 use crate::narrow::Guest;
 use crate::networks::{ON_ARM, ON_ARM32};
 use crate::{
-    alone, bad_loader, first_entry, installed, installer, isolation, menu, migration, nvram, order, resets, snapshot,
-    strict, triples, vars,
+    alone, bad_loader, first_entry, installed, installer, isolation, menu, migration, nvram, order, prelaunch, resets,
+    snapshot, strict, triples, vars,
 };
 
 /// Why the cases are in the full suite only: a run whose skips are failures would be red on a host of Debian sid.
@@ -34,6 +34,7 @@ pub fn cases() -> Vec<Case> {
     // without a store it hangs and says nothing, where that of 64 bits says that it crashed
     cases.extend(vars::on(FIRMWARE, BOARD).into_iter().filter(|case| !case.id.ends_with("::no-store")));
     cases.extend(resets::on(ON_ARM32));
+    cases.extend(prelaunch::disks_on(FIRMWARE, BOARD));
     cases.extend(migration::on(FIRMWARE, BOARD));
     cases.extend(migration::nvram(FIRMWARE, BOARD));
     cases.extend(snapshot::on(FIRMWARE, BOARD));

@@ -9,8 +9,8 @@ use bootwright::machine::{Board, Firmware};
 use crate::narrow::Guest;
 use crate::networks::{ON_IA32, on_x86};
 use crate::{
-    alone, bad_loader, first_entry, http, installed, installer, isolation, menu, migration, nvram, order, pxe, resets,
-    secure_boot, snapshot, strict, triples, vars,
+    alone, bad_loader, first_entry, http, installed, installer, isolation, menu, migration, nvram, order, prelaunch,
+    pxe, resets, secure_boot, snapshot, strict, triples, vars,
 };
 
 /// Why the cases are in the full suite only: a run whose skips are failures would be red on a host of Debian sid.
@@ -46,6 +46,7 @@ pub fn cases() -> Vec<Case> {
     cases.extend(installer::on(FIRMWARE, BOARD));
     cases.extend(vars::on(FIRMWARE, BOARD).into_iter().filter(|case| !crashes(case) || case.id.ends_with(CRASH)));
     cases.extend(resets::on(ON_IA32));
+    cases.extend(prelaunch::on(ON_IA32));
     cases.extend(migration::on(FIRMWARE, BOARD));
     cases.extend(migration::nvram(FIRMWARE, BOARD));
     cases.extend(snapshot::on(FIRMWARE, BOARD));

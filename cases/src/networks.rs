@@ -258,11 +258,6 @@ pub fn healthy() -> Network {
     network(server())
 }
 
-/// A network on which a UEFI guest boots by TFTP.
-pub fn healthy_efi() -> Network {
-    healthy_for(on_x86(Board::Pc))
-}
-
 /// A network on which this guest boots by TFTP.
 pub fn healthy_for(guest: Uefi) -> Network {
     guest.offers(LanSpec::new().dhcp(DhcpServer::new("main").boot_file(EFI_FILE)), EFI_FILE, "served")

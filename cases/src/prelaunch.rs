@@ -13,6 +13,7 @@ use bootwright::machine::{Board, DiskClass, Firmware, Hotplug, Machine, Medium, 
 use bootwright::verdict::Expectation;
 
 use crate::classes;
+use crate::networks::Uefi;
 use crate::{SLOW_OVMF, UNSETTLED};
 use act::{Act, Leaving, NOT_EVERYDAY};
 
@@ -56,9 +57,15 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// Those of UEFI firmware on a board whose root bus takes no device while the machine runs: disks on adapters, and PCI functions
-/// behind root ports.
-pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
+/// Those of UEFI firmware on a board whose root bus takes no device while the machine runs: disks, and a NIC that it boots from.
+pub fn on(uefi: Uefi) -> Vec<Case> {
+    let mut cases = disks_on(uefi.firmware, uefi.board);
+    cases.extend(nics::on(uefi));
+    cases
+}
+
+/// Those of disks, on adapters, and as PCI functions behind root ports.
+pub fn disks_on(firmware: Firmware, board: Board) -> Vec<Case> {
     let adapters = classes::pluggable(board).into_iter();
     let cells = adapters.flat_map(|class| product(Cell { firmware, board, ..Cell::seabios(class) }));
     let mut cases: Vec<Case> = cells.map(Cell::case).collect();
@@ -70,7 +77,6 @@ pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
             }
         }
     }
-    cases.extend(nics::on(firmware, board));
     cases
 }
 

@@ -8,14 +8,15 @@ use bootwright::machine::{Board, Firmware, Machine, Medium, NicModel, OptionRom,
 use bootwright::verdict::Expectation;
 
 use super::act::{Act, Leaving, NOT_EVERYDAY};
-use crate::networks::{self, BIOS_FILE, EFI_FILE};
+use crate::networks::{self, BIOS_FILE, EFI_FILE, Uefi, on_x86};
 use crate::{SLOW_OVMF, UNSETTLED};
 
 /// One cell of the product.
 #[derive(Clone, Copy)]
 struct Cell {
-    firmware: Firmware,
     board: Board,
+    /// Who starts the machine, where it is not SeaBIOS.
+    uefi: Option<Uefi>,
     model: &'static NicModel,
     act: Act,
     other_bootable: bool,
@@ -25,19 +26,15 @@ struct Cell {
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
+    let board = Board::Pc;
     // OVMF drives virtio-net by itself, other models by their ROM, which is iPXE again
-    let models = [
-        (Firmware::SeaBios, &NicModel::VirtioNet),
-        (Firmware::SeaBios, &NicModel::E1000),
-        (Firmware::Ovmf, &NicModel::VirtioNet),
-    ];
-    for (firmware, model) in models {
+    let models = [(None, &NicModel::VirtioNet), (None, &NicModel::E1000), (Some(on_x86(board)), &NicModel::VirtioNet)];
+    for (uefi, model) in models {
         for act in Act::ALL {
             for &other_bootable in act.others() {
                 for strict in [false, true] {
                     for leaving in [Leaving::Cont, Leaving::Reset] {
-                        let board = Board::Pc;
-                        cases.push(Cell { firmware, board, model, act, other_bootable, strict, leaving }.case());
+                        cases.push(Cell { board, uefi, model, act, other_bootable, strict, leaving }.case());
                     }
                 }
             }
@@ -47,13 +44,13 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// A NIC that comes to a UEFI machine whose PCI functions are plugged in behind root ports.
-pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
+pub fn on(uefi: Uefi) -> Vec<Case> {
     let mut cases = Vec::new();
     for act in [Act::First, Act::Last, Act::Alone, Act::Beside, Act::Reindexed] {
         for leaving in [Leaving::Cont, Leaving::Reset] {
             let cell = Cell {
-                firmware,
-                board,
+                board: uefi.board,
+                uefi: Some(uefi),
                 model: &NicModel::VirtioNet,
                 act,
                 other_bootable: true,
@@ -67,16 +64,14 @@ pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
 }
 
 impl Cell {
+    fn firmware(self) -> Firmware {
+        self.uefi.map_or(Firmware::SeaBios, |uefi| uefi.firmware)
+    }
+
     fn machine(self) -> Machine {
-        let network = match self.firmware {
-            Firmware::SeaBios => networks::healthy(),
-            Firmware::Ovmf => networks::healthy_efi(),
-            Firmware::RiscVVirt => networks::healthy_for(networks::ON_RISCV),
-            Firmware::LoongArchVirt => networks::healthy_for(networks::ON_LOONGARCH),
-            Firmware::Aavmf | Firmware::S390Ccw | Firmware::Slof => networks::healthy_for(networks::ON_ARM),
-        };
+        let network = self.uefi.map_or_else(networks::healthy, networks::healthy_for);
         let other = if self.other_bootable { Medium::bootable("wrong") } else { Medium::blank("wrong") };
-        let machine = Machine::new(self.firmware, self.board).strict(self.strict).paused().network(network);
+        let machine = Machine::new(self.firmware(), self.board).strict(self.strict).paused().network(network);
         // where the root bus takes nothing while the machine runs, each has a root port
         let sits = |machine: Machine, slot: u8| {
             if self.board.facts().pci().is_some_and(|root| root.hotplug) {
@@ -88,7 +83,7 @@ impl Cell {
         let disk = |machine: Machine| sits(machine.virtio_blk(other.clone()), 4);
         let nic = |machine: Machine| {
             let machine = sits(machine.nic(self.model, Some(0)), 6);
-            if self.firmware.is_uefi() { machine.rom(OptionRom::Empty) } else { machine }
+            if self.uefi.is_some() { machine.rom(OptionRom::Empty) } else { machine }
         };
         let machine = match self.act {
             Act::First | Act::Last => nic(disk(machine).absent()).bootindex(1).absent(),
@@ -97,12 +92,9 @@ impl Cell {
             Act::Removed => nic(disk(machine).bootindex(2)).bootindex(1),
             Act::Reindexed => nic(disk(machine).bootindex(1)).bootindex(2),
         };
-        match self.firmware {
-            Firmware::SeaBios | Firmware::S390Ccw | Firmware::Slof => machine,
-            Firmware::Ovmf => machine.rng(),
-            Firmware::Aavmf => networks::ON_ARM.with_random_source(machine),
-            Firmware::RiscVVirt => networks::ON_RISCV.with_random_source(machine),
-            Firmware::LoongArchVirt => networks::ON_LOONGARCH.with_random_source(machine),
+        match self.uefi {
+            Some(uefi) => uefi.with_random_source(machine),
+            None => machine,
         }
     }
 
@@ -143,7 +135,7 @@ impl Cell {
         let other = if self.other_bootable { "bootable" } else { "blank" };
         let id = format!(
             "prelaunch::{}::{}::{}::{}::other-{other}::strict-{}::{}",
-            self.firmware.name(),
+            self.firmware().name(),
             self.board.name(),
             self.model,
             self.act.name().replace("boot-disk", "nic"),
@@ -161,7 +153,7 @@ impl Cell {
             .story(self.story())
             .expect(self.expectation())
             .control(self.control())
-            .long_if(self.firmware.is_uefi(), SLOW_OVMF)
+            .long_if(self.uefi.is_some(), SLOW_OVMF)
             .long_if(!core, NOT_EVERYDAY)
             .long_if(self.act == Act::Removed, UNSETTLED)
     }
