@@ -1,7 +1,8 @@
 //! The boot menu, which F12 opens where `-boot menu=on` says so: it lists what the firmware's aliases stand for, whatever has a bootindex.
 //!
 //! The key is a sequence of five bytes on the console, which has to be there when the firmware comes to its end (`start-it` in SLOF's
-//! `slof/fs/start-up.fs`; `lib/libbootmenu/bootmenu.c`): there is no wait for it. Keys that come while it lists are thrown away.
+//! `slof/fs/start-up.fs`; `lib/libbootmenu/bootmenu.c`): there is no wait for it. Keys that come while it lists are thrown away, and nothing says
+//! when it has come to listen, so the choice is typed again until it is answered.
 
 use bootwright::case::Case;
 use bootwright::case::story::Story;
@@ -30,13 +31,11 @@ fn two_disks() -> Machine {
 /// Disks are listed by slot: `disk`, then `disk1`.
 fn chosen(key: &str, right: &str, wrong: &str) -> Case {
     let machine = two_disks().boot_menu(None);
-    // the list's end, and a question to the monitor: the firmware has looked for keys to throw away by then
     let story = Story::new().wait_for_text(OFFER).enter(F12, LISTING).wait_for_text("/scsi@5");
-    let story = story.type_line_answered("info status", "running");
     case("menu", &format!("choice-{key}"))
         .axis("menu", key)
         .control(machine.clone().with_blank(right))
         .machine(machine)
-        .story(story.enter(key, "Trying to load:"))
+        .story(story.enter_waking(key, key, "Trying to load:"))
         .expect(Expectation::boots(right).without_trying(wrong))
 }
