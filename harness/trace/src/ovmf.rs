@@ -441,6 +441,11 @@ pub fn begins_anew(line: &str) -> Option<(&str, &str)> {
     line.rfind(BANNER).filter(|&at| at > 0).map(|at| line.split_at(at))
 }
 
+/// Whether it begins with a line of its own.
+pub fn is_banner(line: &str) -> bool {
+    line.starts_with(BANNER)
+}
+
 /// Whether it is of the boot manager.
 pub fn is_telling(cut: &str) -> bool {
     cut.contains(PROMPT) || damage::of_boot_manager(cut)

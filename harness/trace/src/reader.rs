@@ -38,6 +38,10 @@ pub struct Reader {
     resets_from_outside: usize,
     /// The last reset was one.
     reset_last_from_outside: bool,
+    /// A reset was told since firmware began anew.
+    reset_since_banner: bool,
+    /// Firmware began anew in the middle of a line, and the reset that did it is yet to be told.
+    cut_ahead_of_reset: bool,
     /// What the program that runs has said of its TPM.
     measured: measured::Collector,
     /// Reads the text of media that somebody else made.
@@ -65,6 +69,8 @@ impl Reader {
             lines_cut: 0,
             resets_from_outside: 0,
             reset_last_from_outside: false,
+            reset_since_banner: false,
+            cut_ahead_of_reset: false,
             measured: measured::Collector::default(),
             watcher: None,
             trace: Trace { laps: 1, systems, ..Trace::default() },
@@ -121,13 +127,16 @@ impl Reader {
     fn line(&mut self, line: &str) {
         let line = match (&self.parser, ovmf::begins_anew(line)) {
             (Parser::Ovmf(_), Some((cut, banner))) => {
-                if !self.reset_last_from_outside && (ovmf::is_telling(cut) || Payload::is_part(cut)) {
-                    self.trace.hole(CUT_BY_GUEST);
+                if ovmf::is_telling(cut) || Payload::is_part(cut) {
+                    self.cut_by_banner();
                 }
                 banner
             }
             _ => line,
         };
+        if ovmf::is_banner(line) {
+            self.reset_since_banner = false;
+        }
         if line.is_empty() {
             return self.said(line);
         }
@@ -146,6 +155,15 @@ impl Reader {
             }
         }
         self.said(line);
+    }
+
+    /// A line ends where firmware begins anew. The reset is told on another channel, where it may be read a moment later.
+    fn cut_by_banner(&mut self) {
+        match self.reset_since_banner {
+            true if self.reset_last_from_outside => {}
+            true => self.trace.hole(CUT_BY_GUEST),
+            false => self.cut_ahead_of_reset = true,
+        }
     }
 
     /// The firmware has printed a line.
@@ -204,7 +222,7 @@ impl Reader {
     /// read, and not by a deadline or the end of QEMU.
     pub fn finish(&mut self, over: bool) {
         let rest = self.main.rest();
-        if self.lines_cut > self.resets_from_outside {
+        if self.lines_cut > self.resets_from_outside || self.cut_ahead_of_reset {
             self.trace.hole(CUT_BY_GUEST);
         }
         match &mut self.parser {
@@ -229,6 +247,11 @@ impl Reader {
         let whole = if by_log { None } else { self.main.cut() };
         if let Some(line) = whole {
             self.line(&line);
+        }
+        if std::mem::take(&mut self.cut_ahead_of_reset) {
+            self.trace.hole(CUT_BY_GUEST);
+        } else {
+            self.reset_since_banner = true;
         }
         self.reset_last_from_outside = false;
         self.measured = measured::Collector::default();
@@ -266,7 +289,9 @@ impl Reader {
     /// The same, and somebody outside did it, who does not wait for the end of a line.
     pub fn reset_from_outside(&mut self) {
         self.resets_from_outside += 1;
+        let explained = std::mem::take(&mut self.cut_ahead_of_reset);
         self.reset();
+        self.reset_since_banner = !explained;
         self.reset_last_from_outside = true;
     }
 

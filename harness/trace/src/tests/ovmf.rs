@@ -420,6 +420,33 @@ fn a_reset_from_outside_excuses_no_line_that_the_guests_own_reset_cut() {
     assert_eq!(reader.trace().holes, ["a line is not whole, and nobody but the guest reset the machine"]);
 }
 
+/// The monitor's event is another channel's, and may be read behind the banner.
+#[rstest]
+#[case::of_the_first_lap(false, true, 0)]
+#[case::behind_a_reset_of_the_guests(true, true, 0)]
+#[case::by_the_guest(false, false, 1)]
+fn a_reset_that_is_told_behind_the_banner_excuses_the_line_that_it_cut(
+    #[case] guest_before: bool,
+    #[case] from_outside: bool,
+    #[case] holes: usize,
+) {
+    let mut reader = Reader::new(Firmware::Aavmf, names(""));
+    let says = |reader: &mut Reader, text: &str| reader.push(Source::Serial, text.as_bytes());
+    let whole = bds("BdsDxe: loading OPTION\r\nBdsDxe: starting OPTION\r\n");
+    if guest_before {
+        says(&mut reader, &[AAVMF_BEGINS, &whole, &payload_line(NONCE, "first")].concat());
+        reader.reset_by_guest();
+    }
+    says(&mut reader, &[AAVMF_BEGINS, &whole, "BOOTWRIGHT/1 nonce=0011", AAVMF_BEGINS].concat());
+    match from_outside {
+        true => reader.reset_from_outside(),
+        false => reader.reset_by_guest(),
+    }
+    says(&mut reader, &[whole.as_str(), &payload_line(NONCE, "first")].concat());
+    reader.finish(true);
+    assert_eq!(reader.trace().holes, vec!["a line is not whole, and nobody but the guest reset the machine"; holes]);
+}
+
 #[rstest]
 #[case::in_the_shell(true, 0)]
 #[case::in_the_boot_manager(false, 1)]
