@@ -191,6 +191,9 @@ pub fn execute(args: &Args) -> Result<Option<Ran>, XtaskError> {
     let boot = BootBinary::build(&source)?;
     let mut catalogue = boot.catalogue(&Settings { shard: None, repeat: 1, ..settings.clone() })?;
     let whole = select::select(&args.filters, args.exact, settings.suite, std::mem::take(&mut catalogue.jobs))?;
+    if let Some(more) = more_in_full(args, &boot, &settings, &whole)? {
+        crate::output::note(&format!("note: {more}"));
+    }
     let whole = select::repeated(whole, args.repeat);
     let selected = in_shard(whole.clone(), args.shard);
     if selected.is_empty() {
@@ -206,6 +209,21 @@ pub fn execute(args: &Args) -> Result<Option<Ran>, XtaskError> {
         return Ok(None);
     }
     run_selected(args, &boot, settings, catalogue, &whole).map(Some)
+}
+
+/// What words that were given select in the full suite, where that is more. Ids are named by who knows them.
+fn more_in_full(
+    args: &Args,
+    boot: &BootBinary,
+    settings: &Settings,
+    selected: &[Listed],
+) -> Result<Option<String>, XtaskError> {
+    if args.exact || args.filters.is_empty() || settings.suite == Suite::Full {
+        return Ok(None);
+    }
+    let full = Settings { suite: Suite::Full, shard: None, repeat: 1, ..settings.clone() };
+    let full = boot.catalogue(&full)?.jobs;
+    Ok(select::more_in_full(&args.filters, settings.suite, selected, &full))
 }
 
 /// Runs these jobs, those of the shard in any case, on every platform.

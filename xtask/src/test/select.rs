@@ -44,6 +44,17 @@ fn nothing_fits(idle: &[&str], exact: bool, suite: Suite) -> XtaskError {
     ))
 }
 
+/// One line where `--suite full` has more cases that these filters fit than the suite that was chosen: a group that is long has
+/// a sample in the default suite, which by its number alone looks like all of it.
+pub fn more_in_full(filters: &[String], suite: Suite, selected: &[Listed], full: &[Listed]) -> Option<String> {
+    let fits = |job: &&Listed| !job.control && filters.iter().any(|filter| job.id.contains(filter));
+    let (here, whole) = (selected.iter().filter(fits).count(), full.iter().filter(fits).count());
+    (whole > here).then(|| {
+        let cases = if here == 1 { "case" } else { "cases" };
+        format!("suite {suite} has {here} {cases} of {}; --suite full has {whole}", filters.join(", "))
+    })
+}
+
 /// Each job so many times, one round after the other.
 pub fn repeated(jobs: Vec<Listed>, times: u32) -> Vec<Listed> {
     if times == 1 {
@@ -121,6 +132,15 @@ mod tests {
             assert!(error.starts_with("an empty filter would select everything"), "{error}");
         }
         assert!(selected(&[], true).unwrap_err().starts_with("--exact: no id is given"));
+    }
+
+    #[test]
+    fn a_suite_that_has_a_sample_says_how_many_the_full_one_has() {
+        let of = |id: &str, control| Listed { control, ..job(id) };
+        let full = [of("order::a", false), of("order::b", false), of("control::order::a", true), of("pxe::a", false)];
+        let told = |filter: &str| more_in_full(&[filter.to_owned()], Suite::Default, &full[..1], &full);
+        assert_eq!(told("order").unwrap(), "suite default has 1 case of order; --suite full has 2");
+        assert_eq!(told("order::a"), None, "controls are no cases");
     }
 
     #[test]
