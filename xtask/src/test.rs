@@ -192,7 +192,7 @@ pub fn execute(args: &Args) -> Result<Option<Ran>, XtaskError> {
     let mut catalogue = boot.catalogue(&Settings { shard: None, repeat: 1, ..settings.clone() })?;
     let whole = select::select(&args.filters, args.exact, settings.suite, std::mem::take(&mut catalogue.jobs))?;
     if let Some(more) = more_in_full(args, &boot, &settings, &whole)? {
-        crate::output::note(&format!("note: {more}"));
+        note(&format!("note: {more}"));
     }
     let whole = select::repeated(whole, args.repeat);
     let selected = in_shard(whole.clone(), args.shard);
