@@ -65,6 +65,8 @@ pub struct Finished {
     pub start: Start,
     /// How late its networks answered.
     pub(crate) network_late: Lateness,
+    /// How long its guest computed at most while QEMU's main loop served nobody, where its clock does not wait.
+    pub(crate) main_loop_silent: Duration,
     /// Why this is the second run of the case, where it is; the evidence of the first is beside its own.
     pub run_again: Option<String>,
     /// What the log of the firmware lacks although all of the evidence was kept.
@@ -96,6 +98,7 @@ impl Finished {
             processor: None,
             start: Start::Cold(None),
             network_late: Lateness::default(),
+            main_loop_silent: Duration::ZERO,
             run_again: None,
             lacks: None,
             failed_if_whole: None,

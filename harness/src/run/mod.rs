@@ -16,7 +16,7 @@
 
 mod base;
 pub(crate) mod boot_variables;
-mod busy_network;
+mod busy_host;
 mod command_script;
 pub(crate) mod damage;
 mod device_state;
@@ -150,7 +150,7 @@ fn run_machine(case: &Case, control: bool, machine: &Machine, platform: &Platfor
             true => first,
             false => second_look::look_again(first, &options.folder, || once(why.clone())),
         };
-        busy_network::look_again(first, control, &options.folder, || once(why))
+        busy_host::look_again(first, control, &options.folder, || once(why))
     };
     let Some(bases) = &options.bases else { return cold(None) };
     let cold = |why| {
@@ -295,6 +295,7 @@ fn run_prepared(
         gave_up: end.gave_up(),
         processor: session.processor(),
         network_late: session.network_late(),
+        main_loop_silent: session.main_loop_silent(),
         run_again: None,
         start,
     }

@@ -84,6 +84,8 @@ pub struct Session<'a> {
     base: Option<Arc<Base>>,
     /// User and system time of the QEMUs that have ended.
     processor: Option<Duration>,
+    /// How long the guest computed at most while QEMU's main loop served nobody, of the QEMUs that have ended.
+    main_loop_silent: Duration,
     /// Why the base's state could not be loaded.
     pub(super) refused: Option<String>,
 }
@@ -136,6 +138,7 @@ impl<'a> Session<'a> {
             host_reads: None,
             base: None,
             processor: None,
+            main_loop_silent: Duration::ZERO,
             refused: None,
         }
     }
@@ -216,7 +219,14 @@ impl<'a> Session<'a> {
         self.processor
     }
 
+    /// How long its guest computed at most while QEMU's main loop served nobody; zero by the host's clock, which waits with it.
+    pub fn main_loop_silent(&self) -> Duration {
+        self.main_loop_silent
+    }
+
     fn count_processor(&mut self) {
+        let silent = self.vm.as_ref().map(Vm::main_loop_silent).unwrap_or_default();
+        self.main_loop_silent = self.main_loop_silent.max(silent);
         let used = self.vm.as_ref().and_then(Vm::processor);
         self.processor = used.map(|used| self.processor.unwrap_or_default() + used).or(self.processor);
     }
@@ -405,6 +415,9 @@ impl<'a> Session<'a> {
         let vm = Vm::power_on(&start, ports, self.recorder.clone(), reply)?;
         if argv::is_held(machine, &wiring) {
             vm.execute("cont", serde_json::Value::Null)?;
+        }
+        if matches!(machine.clock(), Clock::Virtual { .. }) {
+            vm.listen_to_main_loop();
         }
         self.networks.push(networks);
         Ok(vm)

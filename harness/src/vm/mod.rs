@@ -22,6 +22,7 @@
 //! ```
 
 pub(crate) mod gdb;
+mod main_loop;
 mod output;
 mod port;
 pub mod qmp;
@@ -46,6 +47,7 @@ use crate::evidence::file::remove_if_there;
 use crate::evidence::{HarnessEvent, Recorder, Source};
 pub use crate::process::Exit;
 use crate::process::{self, Child, Command};
+use main_loop::MainLoop;
 use port::Port;
 use qmp::{Qmp, QmpError};
 pub use state_file::StateError;
@@ -147,6 +149,7 @@ pub struct Vm {
     ports: Arc<[Port; 2]>,
     recorder: Recorder,
     patience: Duration,
+    main_loop: MainLoop,
 }
 
 impl Vm {
@@ -187,7 +190,18 @@ impl Vm {
                 return Err(early);
             }
         }
-        Ok(Vm { qmp: Arc::new(qmp), running, input: pipes.input, ports: printed, recorder, patience })
+        let (qmp, main_loop) = (Arc::new(qmp), MainLoop::default());
+        Ok(Vm { qmp, running, input: pipes.input, ports: printed, recorder, patience, main_loop })
+    }
+
+    /// Notices from now on whether the main loop serves the guest.
+    pub(crate) fn listen_to_main_loop(&self) {
+        self.main_loop.listen(&self.qmp, self.process());
+    }
+
+    /// Processor time of the guest in the longest silence of the main loop that was listened to.
+    pub(crate) fn main_loop_silent(&self) -> Duration {
+        self.main_loop.silent()
     }
 
     /// Runs a QMP command; see [`Qmp::execute`].

@@ -227,6 +227,11 @@ impl Qmp {
         reply?.map_err(|(class, desc)| QmpError::Refused { command: command.to_owned(), class, desc })
     }
 
+    /// Whether a command was sent that has no reply yet.
+    pub(super) fn is_asked(&self) -> bool {
+        lock(&self.shared).replies.values().any(Option::is_none)
+    }
+
     /// Number of events received so far: a cursor for [`Qmp::wait_event`].
     pub(crate) fn event_cursor(&self) -> usize {
         lock(&self.shared).events.len()
@@ -507,7 +512,7 @@ mod tests {
         let qmp = connect(vec![HELLO, None, OK1, None, own, None, next], true, LONG).unwrap();
         let before = qmp.recorder.cursor();
         assert_eq!(qmp.look("query-status", Value::Null, LONG).unwrap(), json!("own"));
-        assert_eq!(qmp.recorder.cursor(), before);
+        assert_eq!((qmp.recorder.cursor(), qmp.is_asked()), (before, false));
         assert_eq!(qmp.execute("query-status", Value::Null, LONG).unwrap(), json!("next"));
         assert_eq!(qmp.recorder.cursor(), before + 2, "a command and its reply");
     }

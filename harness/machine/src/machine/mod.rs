@@ -500,13 +500,15 @@ impl Machine {
                 Firmware::SeaBios => Clock::Virtual { shift: 7 },
                 Firmware::Ovmf if self.has_nic() => Clock::Virtual { shift: 9 },
                 Firmware::Aavmf if self.has_nic() => Clock::Virtual { shift: 9 },
+                // its NVMe driver gives a command five seconds, which a faster clock makes of a moment of the host
+                Firmware::Aavmf if self.has_nvme() => Clock::Virtual { shift: 3 },
                 // it offers its setup for five seconds at every boot
                 Firmware::Aavmf => Clock::Virtual { shift: 7 },
                 // it looks for frames all the while that it waits, half a minute for an address
                 Firmware::RiscVVirt if self.has_nic() => Clock::Virtual { shift: 7 },
                 // with a faster one QEMU 10.0 does not come out of this firmware's first seconds
                 Firmware::LoongArchVirt if self.has_nic() => Clock::Virtual { shift: 5 },
-                // its NVMe driver gives a command five seconds, which a faster clock makes of a moment of the host
+                // its NVMe driver, too
                 Firmware::RiscVVirt | Firmware::LoongArchVirt => Clock::Virtual { shift: 3 },
                 // it counts its seconds by the clock of the guest, which a network alone makes it wait for
                 Firmware::S390Ccw if self.has_nic() => Clock::Virtual { shift: 7 },
@@ -556,6 +558,12 @@ impl Machine {
     /// Whether any NIC is plugged in.
     pub fn has_nic(&self) -> bool {
         self.devices.iter().any(|device| matches!(device.class, DeviceClass::Nic(_)))
+    }
+
+    /// Whether any drive is on NVMe, one that is plugged in later among them.
+    fn has_nvme(&self) -> bool {
+        let is_nvme = |device: &Device| matches!(device.class, DeviceClass::Nvme | DeviceClass::NvmeNamespace { .. });
+        self.devices.iter().any(is_nvme)
     }
 
     /// The NICs that are plugged into a network, in device order: device index and NIC.

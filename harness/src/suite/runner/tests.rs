@@ -51,6 +51,7 @@ fn finished(ended: Ended, trace: Trace) -> Finished {
         processor: None,
         start: Start::Cold(None),
         network_late: Lateness::default(),
+        main_loop_silent: Duration::ZERO,
         run_again: None,
         lacks: None,
         failed_if_whole: None,
