@@ -17,8 +17,8 @@ const ASIDE: &str = "late";
 /// So long the thread of a network may have waited in all: some timeouts of firmware are over by then.
 const LATE: Duration = Duration::from_millis(200);
 
-/// So long QEMU may have computed while nobody served its guest's devices. By a clock of 128 ns an instruction some 110 ms are the 5 s
-/// after which edk2 gives up on an NVMe drive; a question comes every 25 ms, so that the first of them are not seen.
+/// So long QEMU may have computed while nobody served its guest's devices. By a clock of 128 ns an instruction about a tenth of a
+/// second is the 5 s after which edk2 gives up on an NVMe drive; a question comes every 25 ms, so that the first of it is not seen.
 const SILENT: Duration = Duration::from_millis(80);
 
 /// Runs a case again that failed while its host was late: what fails on one that was not stands. So is a negative control whose

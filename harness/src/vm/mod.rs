@@ -199,7 +199,7 @@ impl Vm {
         self.main_loop.listen(&self.qmp, self.process());
     }
 
-    /// Processor time of the guest in the longest silence of the main loop that was listened to.
+    /// Processor time of QEMU in the longest silence of the main loop that was listened to.
     pub(crate) fn main_loop_silent(&self) -> Duration {
         self.main_loop.silent()
     }
