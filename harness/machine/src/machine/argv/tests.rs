@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::machine::Firmware;
-use crate::machine::{Board, Medium, Network, Place, ScsiAdapter, Tpm, UsbController, VariableStore};
+use crate::machine::{Board, Medium, Network, NicModel, Place, ScsiAdapter, Tpm, UsbController, VariableStore};
 use bootwright_lan::LanSpec;
 
 /// One line for each option, with the value that follows it.
@@ -231,6 +231,21 @@ fn two_boards_that_qemu_calls_virt_differ_by_acpi() {
     let riscv = words(Firmware::RiscVVirt, crate::machine::Board::VirtRiscv64);
     assert!(riscv.contains("-machine virt,accel=tcg,acpi=off -m 512 -icount shift=3,sleep=off"), "{riscv}");
     assert!(!words(Firmware::Aavmf, crate::machine::Board::Virt).contains("acpi"));
+}
+
+#[test]
+fn a_drive_of_nvme_makes_aavmf_count_its_seconds_slowly() {
+    let shift = |machine: Machine| match machine.clock() {
+        Clock::Virtual { shift } => shift,
+        Clock::Real => panic!("AAVMF runs by the virtual clock"),
+    };
+    let plain = || Machine::new(Firmware::Aavmf, Board::Virt).virtio_blk(Medium::bootable("virtio"));
+    assert_eq!(shift(plain()), 7);
+    assert_eq!(shift(plain().nvme(Medium::bootable("nvme"))), 3);
+    let namespace = DeviceClass::NvmeNamespace { controller: 0, nsid: 1 };
+    assert_eq!(shift(plain().disk(namespace, Medium::bootable("namespace"))), 3);
+    // a network is waited for by the same clock, which is then the network's
+    assert_eq!(shift(plain().nvme(Medium::bootable("nvme")).nic(NicModel::VirtioNet, None)), 9);
 }
 
 #[test]
