@@ -43,7 +43,8 @@ pub struct Args {
     #[arg(long, conflicts_with = "list")]
     coverage: bool,
     /// How much to run: smoke (under a minute: one case of everything that must never break), default (every case), full
-    /// (the long ones and every negative control too) [default: default; full with --exact]
+    /// (the long ones and every negative control too) [default: default; full with --exact; full without the controls where
+    /// each FILTER names an architecture other than x86-64, as aarch64 and riscv64::pxe do]
     #[arg(long)]
     pub suite: Option<Suite>,
     /// Where QEMU and firmware come from, repeatable: host, apt, debian:SUITE, file:MANIFEST, dir:BUILD [default: host,
@@ -186,14 +187,11 @@ pub fn execute(args: &Args) -> Result<Option<Ran>, XtaskError> {
     }
     args.known_issues.as_deref().map_or(Ok(()), |path| out_dir::is_text("--known-issues", path))?;
     select::each_once(&args.platforms)?;
-    let settings = Settings { case_files: case_files(&args.case_files)?, ..settings(args) };
+    let mut settings = Settings { case_files: case_files(&args.case_files)?, ..settings(args) };
     let source = Source::of(args.cases.as_deref(), args.target_dir.as_deref())?;
     let boot = BootBinary::build(&source)?;
-    let mut catalogue = boot.catalogue(&Settings { shard: None, repeat: 1, ..settings.clone() })?;
-    let whole = select::select(&args.filters, args.exact, settings.suite, std::mem::take(&mut catalogue.jobs))?;
-    if let Some(more) = more_in_full(args, &boot, &settings, &whole)? {
-        note(&format!("note: {more}"));
-    }
+    let catalogue = catalogue(args, &boot, &mut settings)?;
+    let whole = select::select(&args.filters, args.exact, settings.suite, catalogue.jobs.clone())?;
     let whole = select::repeated(whole, args.repeat);
     let selected = in_shard(whole.clone(), args.shard);
     if selected.is_empty() {
@@ -211,19 +209,28 @@ pub fn execute(args: &Args) -> Result<Option<Ran>, XtaskError> {
     run_selected(args, &boot, settings, catalogue, &whole).map(Some)
 }
 
-/// What words that were given select in the full suite, where that is more. Ids are named by who knows them.
-fn more_in_full(
-    args: &Args,
-    boot: &BootBinary,
-    settings: &Settings,
-    selected: &[Listed],
-) -> Result<Option<String>, XtaskError> {
+/// The cases of the suite that is asked for. Whoever names another architecture without a suite wants its cases, long or not; of
+/// other words it is said what the full suite has of them, where that is more. Ids are named by who knows them.
+fn catalogue(args: &Args, boot: &BootBinary, settings: &mut Settings) -> Result<Catalogue, XtaskError> {
+    let of = |suite| boot.catalogue(&Settings { suite, shard: None, repeat: 1, ..settings.clone() });
     if args.exact || args.filters.is_empty() || settings.suite == Suite::Full {
-        return Ok(None);
+        return of(settings.suite);
     }
-    let full = Settings { suite: Suite::Full, shard: None, repeat: 1, ..settings.clone() };
-    let full = boot.catalogue(&full)?.jobs;
-    Ok(select::more_in_full(&args.filters, settings.suite, selected, &full))
+    let mut full = of(Suite::Full)?;
+    if args.suite.is_none() && select::other_architectures_alone(&args.filters, &full.jobs) {
+        settings.suite = Suite::Full;
+        full.jobs.retain(|job| !job.control);
+        note(&format!(
+            "note: suite full without negative controls, since {} names an architecture",
+            args.filters.join(", ")
+        ));
+        return Ok(full);
+    }
+    let own = of(settings.suite)?;
+    if let Some(more) = select::more_in_full(&args.filters, settings.suite, &own.jobs, &full.jobs) {
+        note(&format!("note: {more}"));
+    }
+    Ok(own)
 }
 
 /// Runs these jobs, those of the shard in any case, on every platform.

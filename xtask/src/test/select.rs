@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use bootwright::case::Suite;
-use bootwright::platform::PlatformName;
+use bootwright::platform::{Architecture, PlatformName};
 use bootwright::suite::Listed;
 
 use crate::XtaskError;
@@ -52,6 +52,18 @@ pub fn more_in_full(filters: &[String], suite: Suite, selected: &[Listed], full:
     (whole > here).then(|| {
         let cases = if here == 1 { "case" } else { "cases" };
         format!("suite {suite} has {here} {cases} of {}; --suite full has {whole}", filters.join(", "))
+    })
+}
+
+/// Whether every filter begins with the name of a group most of whose cases need another QEMU than that of x86-64, as `aarch64` and
+/// `riscv64::pxe` do: of these the default suite has a sample, or nothing.
+pub fn other_architectures_alone(filters: &[String], full: &[Listed]) -> bool {
+    let group = |id: &str| id.split("::").next().unwrap_or_default().to_owned();
+    filters.iter().all(|filter| {
+        let named = group(filter);
+        let of_group = full.iter().filter(|job| !job.control && group(&job.id) == named);
+        let (others, own): (Vec<_>, Vec<_>) = of_group.partition(|job| job.architecture != Architecture::X86_64);
+        others.len() > own.len()
     })
 }
 
@@ -141,6 +153,32 @@ mod tests {
         let told = |filter: &str| more_in_full(&[filter.to_owned()], Suite::Default, &full[..1], &full);
         assert_eq!(told("order").unwrap(), "suite default has 1 case of order; --suite full has 2");
         assert_eq!(told("order::a"), None, "controls are no cases");
+    }
+
+    #[test]
+    fn an_architecture_that_is_named_is_told_from_other_words() {
+        let of = |id: &str, architecture| Listed { architecture, ..job(id) };
+        let arm = |id| of(id, Architecture::Aarch64);
+        let full = [
+            arm("arm::a"),
+            arm("arm::pxe::b"),
+            of("x86::pxe", Architecture::X86_64),
+            arm("x86::b"),
+            arm("control::c"),
+            arm("both::a"),
+            arm("both::b"),
+            of("both::guest", Architecture::X86_64),
+        ];
+        let named = |filters: &[&str]| {
+            let filters: Vec<String> = filters.iter().map(|filter| (*filter).to_owned()).collect();
+            other_architectures_alone(&filters, &full)
+        };
+        assert!(named(&["arm"]) && named(&["arm::pxe", "arm"]));
+        assert!(!named(&["ar"]), "a part of a group's name");
+        assert!(!named(&["pxe"]) && !named(&["arm", "pxe"]), "words that others have, too");
+        assert!(!named(&["x86"]), "a group that has as many of both");
+        assert!(named(&["both"]), "whose DHCP server has a guest of x86-64 beside it");
+        assert!(!named(&["nothing::pxe"]), "nobody's name");
     }
 
     #[test]
