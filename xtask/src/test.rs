@@ -44,7 +44,7 @@ pub struct Args {
     coverage: bool,
     /// How much to run: smoke (under a minute: one case of everything that must never break), default (every case), full
     /// (the long ones and every negative control too) [default: default; full with --exact; full without the controls where
-    /// each FILTER names an architecture other than x86-64, as aarch64 and riscv64::pxe do]
+    /// each FILTER names an architecture other than x86-64, as aarch64 and riscv64::order do]
     #[arg(long)]
     pub suite: Option<Suite>,
     /// Where QEMU and firmware come from, repeatable: host, apt, debian:SUITE, file:MANIFEST, dir:BUILD [default: host,

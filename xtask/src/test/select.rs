@@ -56,7 +56,7 @@ pub fn more_in_full(filters: &[String], suite: Suite, selected: &[Listed], full:
 }
 
 /// Whether every filter begins with the name of a group most of whose cases need another QEMU than that of x86-64, as `aarch64` and
-/// `riscv64::pxe` do: of these the default suite has a sample, or nothing.
+/// `riscv64::order` do: of these the default suite has a sample, or nothing.
 pub fn other_architectures_alone(filters: &[String], full: &[Listed]) -> bool {
     let group = |id: &str| id.split("::").next().unwrap_or_default().to_owned();
     filters.iter().all(|filter| {
