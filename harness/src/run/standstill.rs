@@ -95,6 +95,11 @@ const SAME_LOOKS: usize = 4;
 const LOOP_LOOKS: usize = 10;
 const LOOP_SHARE: usize = 75;
 
+/// Time on the guest's clock, where it can be read, that must have gone by in a loop or in a computation too. TCG translates code
+/// anew whenever something is written to its page: iPXE's wait for the interrupts of the RTC from which it takes its noise
+/// (`rtc_get_noise` in its `src/arch/x86/interface/pcbios/rtc_entropy.c`) then costs a minute of the host's for half a second of the guest's.
+const GUEST_TIME: Duration = Duration::from_secs(5);
+
 /// Processor time in a loop in which another guest of this run was proven to hang.
 const KNOWN_LOOP: Duration = Duration::from_secs(1);
 
@@ -241,6 +246,12 @@ impl Stillness {
         })
     }
 
+    /// Whether the guest's own clock has hardly moved since an earlier look, whatever that cost.
+    fn is_slow(&self, first: &Sample) -> bool {
+        let clocks = self.last().and_then(|last| last.clock).zip(first.clock);
+        clocks.is_some_and(|(now, then)| now.saturating_sub(then) < GUEST_TIME)
+    }
+
     /// No register changes, and no interrupt can change one.
     fn same(&self) -> Option<Standstill> {
         let last = self.last()?;
@@ -265,11 +276,13 @@ impl Stillness {
             |sample: &Sample| sample.processors.first().filter(|one| is_near(one, processor)).map(|one| one.next);
         let here: Vec<u64> = self.looks.iter().rev().filter_map(near).collect();
         let there = here.len();
-        let (at, used) = (processor.next, last.processor.saturating_sub(self.looks.front()?.processor));
+        let first = self.looks.front()?;
+        let (at, used) = (processor.next, last.processor.saturating_sub(first.processor));
         let found = KnownLoop::of(self.firmware, &here)?;
         let known = self.limits.computes.is_some() && self.known.knows(&found);
         let needed = if known { KNOWN_LOOP } else { self.limits.loops };
-        if self.looks.len() < LOOP_LOOKS || there * 100 < self.looks.len() * LOOP_SHARE || used < needed {
+        let seldom = self.looks.len() < LOOP_LOOKS || there * 100 < self.looks.len() * LOOP_SHARE;
+        if seldom || used < needed || self.is_slow(first) {
             return None;
         }
         if !known {
@@ -300,8 +313,9 @@ impl Stillness {
     }
 
     fn computes(&self) -> Option<Standstill> {
-        let used = self.used();
-        (used >= self.limits.computes? && !self.is_idle()).then_some(Standstill::Computes { seconds: used.as_secs() })
+        let (used, since) = (self.used(), self.since.as_ref()?);
+        let long = used >= self.limits.computes? && !self.is_slow(since);
+        (long && !self.is_idle()).then_some(Standstill::Computes { seconds: used.as_secs() })
     }
 
     fn used(&self) -> Duration {

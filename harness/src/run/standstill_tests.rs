@@ -188,6 +188,27 @@ fn who_computes_without_any_device_for_long_does_not_come_back() {
 }
 
 #[test]
+fn a_guest_whose_own_clock_has_hardly_moved_has_not_waited_for_long() {
+    let tight = |_: u32| processor(0x9c90d, &[1, 2]);
+    let works = |number| processor(0x1000 * u64::from(number), &[u64::from(number); 4]);
+    let after = |clock: Duration, loops: KnownLoops, seen: &dyn Fn(u32) -> Processor| {
+        let mut bench = Bench::knowing(known(), loops);
+        (0..100).find_map(|number| {
+            bench.clock = Some(clock * number / 100);
+            bench.look(&[seen(number)], SECOND, Activity::default())
+        })
+    };
+    let loops = KnownLoops::default();
+    for seen in [&tight as &dyn Fn(u32) -> Processor, &works] {
+        assert_eq!(after(GUEST_TIME, loops.clone(), seen), None);
+    }
+    let name = |found: Option<Standstill>| found.map(|found| found.name());
+    assert_eq!(name(after(SECOND * 600, loops.clone(), &works)), Some("computes"));
+    assert_eq!(name(after(SECOND * 600, loops.clone(), &tight)), Some("loops"));
+    assert_eq!(after(GUEST_TIME, loops, &tight), None, "where it is known too");
+}
+
+#[test]
 fn whatever_it_does_it_does_not_stand_still() {
     let each = [
         Activity { printed: 1, ..Activity::default() },
