@@ -35,7 +35,7 @@ pub(super) fn with_kernel(network: Network) -> Network {
 
 /// A kernel wants memory, and unpacks itself: cheap instructions keep its clock near the host's.
 pub(super) fn roomy(machine: Machine) -> Machine {
-    machine.ram_mib(512).with_clock(Clock::Virtual { shift: 3 })
+    machine.ram_mib(512).with_clock(Clock::Virtual { shift: 5 })
 }
 
 /// In the negative control the loader's configuration, `config`, has it give up.

@@ -68,7 +68,7 @@ fn grub() -> Case {
 }
 
 fn roomy(network: Network) -> Machine {
-    machine(network).ram_mib(768).with_clock(Clock::Virtual { shift: 3 })
+    machine(network).ram_mib(768).with_clock(Clock::Virtual { shift: 5 })
 }
 
 fn kernel_by_grub() -> Case {
