@@ -4,6 +4,8 @@
 //! a section of its own (`migration/global_state.c`): length and name `globalstate`, instance and version, the length of the
 //! text with its NUL as 32 bits big-endian, and the text in 100 bytes.
 
+use memchr::memmem;
+
 const SECTION: &[u8] = b"\x0bglobalstate";
 
 /// Bytes of instance and version number behind the section's name.
@@ -21,11 +23,12 @@ const RUNNING: &[u8] = b"running\0";
 ///
 /// What is not as it should be; nothing is changed then.
 pub fn make_running(state: &mut [u8]) -> Result<(), &'static str> {
-    let mut found = state.windows(SECTION.len()).enumerate().filter(|(_, window)| *window == SECTION);
-    let at = found.next().ok_or("the state has no section \"globalstate\"")?.0;
-    if found.next().is_some() {
-        return Err("the state has the section \"globalstate\" twice");
-    }
+    let found: Vec<usize> = memmem::find_iter(state, SECTION).take(2).collect();
+    let at = match found[..] {
+        [at] => at,
+        [] => return Err("the state has no section \"globalstate\""),
+        _ => return Err("the state has the section \"globalstate\" twice"),
+    };
     let length = at + SECTION.len() + NUMBERS;
     let rest = state.get_mut(length..length + 4 + TEXT).ok_or("the section \"globalstate\" is cut short")?;
     if ![b"debug\0".as_slice(), b"paused\0"].iter().any(|stopped| rest[4..].starts_with(stopped)) {
