@@ -33,7 +33,9 @@ pub(super) fn with_kernel(network: Network) -> Network {
     network.loader(KERNEL, Loader::Kernel).initramfs(INITRAMFS, "user-space")
 }
 
-/// A kernel wants memory, and unpacks itself: cheap instructions keep its clock near the host's.
+/// A kernel wants memory, and unpacks itself: cheap instructions keep its clock near the host's. They are no cheaper, since iPXE's ROMs
+/// of 2025 and newer wait half a second for interrupts of the RTC (`rtc_get_noise`) in code that writes to its own page, which TCG
+/// translates anew each time: 40 s of the host's processor at `shift=3`, 5 s at `shift=5`.
 pub(super) fn roomy(machine: Machine) -> Machine {
     machine.ram_mib(512).with_clock(Clock::Virtual { shift: 5 })
 }
