@@ -42,6 +42,10 @@ const LAST_READING: Duration = Duration::from_millis(750);
 /// How long firmware that has stopped is watched on for the end of QEMU: another lap may be about to begin.
 const FIRMWARE_STOPPED: Duration = Duration::from_secs(2);
 
+/// What a guest did whose QEMU hangs cannot be told from one that ran on: the host's disk may keep it, which it flushes last.
+const DOES_NOT_END: &str = "QEMU said that it ends (QMP SHUTDOWN), and has not ended before a deadline: is the disk with the \
+                            evidence full, slow or gone?";
+
 /// The eyes of a run.
 pub struct Watch {
     recorder: Recorder,
@@ -157,6 +161,7 @@ impl Watch {
                 Err(Overdue::Host(end)) => return Err(StepError::impossible(end.to_string())),
                 Err(Overdue::Guest) if !std::mem::replace(&mut late, true) && self.catches_up() => {}
                 Err(Overdue::Guest) => {
+                    self.still_ending()?;
                     return Err(StepError::NotReached { seconds: patience.as_secs(), last: self.last_seen() });
                 }
             }
@@ -197,6 +202,7 @@ impl Watch {
                 (Ok(until), _) => self.ingest_or_look(until),
                 (Err(Overdue::Guest), _) if !std::mem::replace(&mut late, true) && self.catches_up() => {}
                 (Err(Overdue::Host(end)), _) => return Err(StepError::impossible(end.to_string())),
+                (Err(Overdue::Guest), _) if self.does_not_end().is_some() => self.still_ending()?,
                 (Err(Overdue::Guest), Some(words)) => {
                     return Err(StepError::Differs(format!("QEMU still runs: {words}")));
                 }
@@ -241,6 +247,16 @@ impl Watch {
 
     fn qemu_ended(&self) -> Option<RunEnd> {
         self.exit.map(|exit| RunEnd::QemuEnded { exit, announced: self.announced })
+    }
+
+    /// QEMU has said that it ends, and a deadline passed before it did: its guest runs no more, and nothing follows for it.
+    fn does_not_end(&self) -> Option<RunEnd> {
+        let ends = self.announced && self.exit.is_none();
+        ends.then(|| RunEnd::Broken { reason: DOES_NOT_END.to_owned() })
+    }
+
+    fn still_ending(&self) -> Result<(), StepError> {
+        self.does_not_end().map_or(Ok(()), |end| Err(StepError::impossible(end.to_string())))
     }
 
     /// That what is seen still proves something.
@@ -298,7 +314,8 @@ impl Watch {
                 Err(Overdue::Guest) if !std::mem::replace(&mut late, true) && self.catches_up() => {}
                 Err(Overdue::Guest) => {
                     let awaited = if alive { Awaited::NextStep } else { Awaited::SignOfLife };
-                    return RunEnd::GaveUp { waited: self.pace.elapsed(), awaited };
+                    let gave_up = RunEnd::GaveUp { waited: self.pace.elapsed(), awaited };
+                    return self.does_not_end().unwrap_or(gave_up);
                 }
             }
             if self.is_up_to_date() && is_over(&self.expected, self.reader.trace()) && !self.may_leave() {
@@ -342,7 +359,7 @@ impl Watch {
             Err(Overdue::Guest) => {
                 let alive = self.progress.shows_life();
                 let awaited = if alive { Awaited::NextStep } else { Awaited::SignOfLife };
-                Some(RunEnd::GaveUp { waited: self.pace.elapsed(), awaited })
+                Some(self.does_not_end().unwrap_or(RunEnd::GaveUp { waited: self.pace.elapsed(), awaited }))
             }
         }
     }

@@ -61,6 +61,22 @@ fn an_end_of_qemu_that_the_story_brings_about_is_not_the_machines_own() {
     assert_eq!(watch.until_over(), RunEnd::QemuEnded { exit, announced: false });
 }
 
+#[test]
+fn a_qemu_that_says_that_it_ends_and_does_not_blames_nobody() {
+    let says = |event: &str| {
+        let recorder = Recorder::new();
+        let watch = watch(&recorder);
+        recorder.note(Observed::QmpReceived(serde_json::json!({ "event": event, "data": { "guest": true } })));
+        watch
+    };
+    assert!(matches!(says("STOP").until_over(), RunEnd::GaveUp { .. }));
+    let end = says("SHUTDOWN").until_over();
+    assert!(matches!(&end, RunEnd::Broken { reason } if reason.contains("QMP SHUTDOWN")), "{end:?}");
+    for step in [says("SHUTDOWN").until_ended(SHORT), says("SHUTDOWN").until(|_, _| false)] {
+        assert!(matches!(step, Err(StepError::Host(_))), "{step:?}");
+    }
+}
+
 /// What OVMF waits for a key behind.
 const NO_OPTION: &[u8] = b"BdsDxe: No bootable option or device was found.\r\n";
 
