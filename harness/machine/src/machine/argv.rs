@@ -294,13 +294,17 @@ fn firmware(argv: &mut Argv, machine: &Machine, files: &Files) {
     let images = [(code, files.code.as_ref(), true), (variables, vars, access == Access::ReadOnly)];
     for (unit, image, read_only) in images {
         if let Some(image) = image {
-            let words = [
+            let mut words = vec![
                 ("if", text("pflash")),
                 ("unit", unit.into()),
                 ("format", text("raw")),
                 ("readonly", read_only.into()),
-                ("file", text(image.display())),
             ];
+            // the host's disk need not have it when QEMU ends, as it need not have a medium
+            if !read_only {
+                words.push(("cache.no-flush", true.into()));
+            }
+            words.push(("file", text(image.display())));
             argv.two("-drive", &join(&words));
         }
     }

@@ -216,8 +216,8 @@ fn a_variable_store_is_written_read_or_not_there() {
         argv.into_iter().filter(|word| word.starts_with("if=pflash")).collect::<Vec<_>>()
     };
     let code = "if=pflash,unit=0,format=raw,readonly=on,file=/fw/CODE.fd";
-    let vars = |read_only: &str| format!("if=pflash,unit=1,format=raw,readonly={read_only},file=/run/vars.fd");
-    assert_eq!(drives(Access::ReadWrite), [code, &vars("off")]);
+    let vars = |access: &str| format!("if=pflash,unit=1,format=raw,readonly={access},file=/run/vars.fd");
+    assert_eq!(drives(Access::ReadWrite), [code, &vars("off,cache.no-flush=on")]);
     assert_eq!(drives(Access::ReadOnly), [code, &vars("on")]);
     assert_eq!(drives(Access::Absent), [code]);
 }
@@ -257,7 +257,7 @@ fn a_virt_has_two_flashes_a_processor_of_64_bits_and_no_port_of_a_pc() {
     let words = argv(&machine, &layout, &files, &harness(&[])).join(" ");
     for wanted in [
         "-machine virt,accel=tcg -m 256 -cpu cortex-a57 -icount shift=7,sleep=off",
-        "-drive if=pflash,unit=0,format=raw,readonly=on,file=/c.fd -drive if=pflash,unit=1,format=raw,readonly=off,file=/v.fd",
+        "-drive if=pflash,unit=0,format=raw,readonly=on,file=/c.fd -drive if=pflash,unit=1,format=raw,readonly=off,cache.no-flush=on,file=/v.fd",
         "-device virtio-blk-pci,id=dev0,drive=medium0,bus=pcie.0,addr=0x3.0x0",
         "-device ich9-ahci,id=",
     ] {

@@ -73,7 +73,7 @@ mod tests {
         for words in [
             "-machine imaginary,accel=tcg",
             "-drive if=pflash,unit=3,format=raw,readonly=on,file=/code",
-            "-drive if=pflash,unit=4,format=raw,readonly=off,file=/vars",
+            "-drive if=pflash,unit=4,format=raw,readonly=off,cache.no-flush=on,file=/vars",
             "-device imaginary-exit ",
             "-device imaginary-console,chardev=debugcon",
             "-device virtio-rng-pci,bus=root.9,addr=0x1e",
