@@ -34,7 +34,8 @@ fn case_is_cold<'a>(case: &'a Case, options: &Options) -> Option<&'a str> {
 
 /// Everything that the guest could have read before the base was stopped, or that QEMU cannot load.
 fn machine_is_cold(machine: &Machine, platform: &Platform) -> Option<&'static str> {
-    let boot = BootOptions { strict: None, ..machine.boot.clone() };
+    // what OVMF asks fw_cfg for in its boot manager; the probe machines have all three
+    let boot = BootOptions { strict: None, menu: None, splash_time: None, ..machine.boot.clone() };
     let served = |network: &Network| network.https.is_some();
     let conditions = [
         (machine.firmware != Firmware::Ovmf, "its firmware is not OVMF"),
@@ -45,7 +46,7 @@ fn machine_is_cold(machine: &Machine, platform: &Platform) -> Option<&'static st
         (machine.cpu.is_some(), "it has a CPU model of its own"),
         (machine.ram_mib.is_some(), "it has RAM of its own choice"),
         (!machine.fw_cfg.is_empty() || machine.networks.iter().any(served), "it has fw_cfg entries of its own"),
-        (boot != BootOptions::default(), "it has boot options besides strict"),
+        (boot != BootOptions::default(), "it has boot options besides strict, menu and splash-time"),
         (machine.vga || machine.serial_console || machine.extra_serial_ports > 0, "it has other consoles"),
         (!machine.variable_store.is_default(), "it has a variable store of its own"),
         (machine.tpm.is_some(), "it has a TPM, which firmware tells of its own beginning"),
@@ -93,6 +94,7 @@ mod tests {
             assert_eq!(why(&case, &with(|machine| machine.board = board)), None);
         }
         assert_eq!(why(&case, &plain().rng()), None);
+        assert_eq!(why(&case, &plain().boot_menu(Some(3000))), None);
     }
 
     #[test]
@@ -111,7 +113,7 @@ mod tests {
             plain().extra_serial_ports(1),
             with(|machine| machine.accelerator = Accelerator::Kvm),
             with(|machine| machine.firmware = Firmware::SeaBios),
-            with(|machine| machine.boot.menu = Some(true)),
+            with(|machine| machine.boot.once = Some("c".to_owned())),
         ];
         for machine in cold {
             assert!(why(&case, &machine).is_some(), "{machine:?}");

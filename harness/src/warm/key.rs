@@ -10,7 +10,7 @@ use crate::platform::Platform;
 use crate::run::RunError;
 
 /// Raised whenever bases are made or proven in another way, so that older ones are made again.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What a base belongs to. Two machines with equal keys are the same machine until firmware looks at what is plugged in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

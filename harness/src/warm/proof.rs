@@ -12,10 +12,17 @@ use crate::platform::Platform;
 use crate::run::{Base, Options, RunError, Start, run, run_from_base};
 use crate::verdict::Expectation;
 
+/// How long a probe machine is offered the setup of its firmware, ms: the least that OVMF takes for a wait. It leaves the seconds in
+/// the variable `Timeout`.
+const SPLASH_TIME: u32 = 1000;
+
+/// Dots in a row that say no more than that somebody waits.
+const DOTS: usize = 3;
+
 /// Everything that a probe machine is compared by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Seen {
-    /// The serial port's log, but for the time stamp counter, which no two boots of any kind agree in.
+    /// The serial port's log, but for what no two boots of any kind agree in.
     serial: String,
     /// The debug console's.
     debug_console: Vec<u8>,
@@ -85,7 +92,7 @@ impl Seen {
             std::fs::read(&path).map_err(RunError::file("read", &path))
         };
         Ok(Seen {
-            serial: without_tsc(&String::from_utf8_lossy(&read("serial.log")?)),
+            serial: without_time(&String::from_utf8_lossy(&read("serial.log")?)),
             debug_console: read("debugcon.log")?,
             store: digest::sha256(&read("vars.fd")?),
             end,
@@ -107,7 +114,17 @@ impl Seen {
     }
 }
 
-/// A log without the values of `tsc=`, and of the sum behind it.
+/// A log without what tells of time alone: the values of `tsc=` with the sum behind it, and how many dots iPXE has printed while
+/// it waited for an answer.
+fn without_time(log: &str) -> String {
+    let mut dots = 0;
+    let few_dots = |letter: &char| {
+        dots = if *letter == '.' { dots + 1 } else { 0 };
+        dots <= DOTS
+    };
+    without_tsc(log).chars().filter(few_dots).collect()
+}
+
 fn without_tsc(log: &str) -> String {
     fn digits(text: &str) -> &str {
         text.trim_start_matches(|c: char| c.is_ascii_hexdigit())
@@ -132,6 +149,7 @@ fn machines(base: &Machine) -> Vec<(Machine, Expectation)> {
         .bootindex(1)
         .cdrom(optical, Medium::bootable("cd"))
         .bootindex(2)
+        .boot_menu(Some(SPLASH_TIME))
         .strict(true);
     let mut machines =
         vec![(slots, Expectation::boots("high")), (classes, Expectation::boots("cd").after_failing("empty"))];
@@ -150,7 +168,7 @@ mod tests {
     use super::*;
 
     fn seen(serial: &str) -> Seen {
-        Seen { serial: without_tsc(serial), debug_console: Vec::new(), store: "ab".to_owned(), end: "85".to_owned() }
+        Seen { serial: without_time(serial), debug_console: Vec::new(), store: "ab".to_owned(), end: "85".to_owned() }
     }
 
     #[test]
@@ -168,6 +186,14 @@ mod tests {
         for other in others {
             assert!(other.differs_from(&cold).is_some(), "{other:?}");
         }
+    }
+
+    #[test]
+    fn how_long_ipxe_waited_makes_no_difference_and_whether_it_did_does() {
+        let cold = seen("Configuring (net0).................. ok\n");
+        assert_eq!(seen("Configuring (net0)................. ok\n").differs_from(&cold), None);
+        assert!(seen("Configuring (net0).. ok\n").differs_from(&cold).is_some());
+        assert!(seen("Configuring (net0)................. no\n").differs_from(&cold).is_some());
     }
 
     #[test]
