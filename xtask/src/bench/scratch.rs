@@ -27,6 +27,13 @@ impl Scratch {
         Ok(Scratch(dir))
     }
 
+    /// A folder of this name in it.
+    pub fn folder(&self, name: &str) -> Result<PathBuf, XtaskError> {
+        let folder = self.0.join(name);
+        std::fs::create_dir_all(&folder).map_err(|error| XtaskError(format!("{}: {error}", folder.display())))?;
+        Ok(folder)
+    }
+
     /// Runs `cargo xtask test` with these arguments into a directory of this name, which must not exist. Every case must be as
     /// expected.
     pub fn test(&self, args: &[&str], name: &str) -> Result<Measured, XtaskError> {

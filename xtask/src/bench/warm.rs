@@ -1,29 +1,62 @@
 //! Warm over cold start: what it saves, and whether it is the same boot.
 //!
 //! The same machines with the same seed, so with the same media and nonces, start in both ways by turns. What firmware
-//! printed, what it left in its variable store, what it tried and how the case ended must be equal.
+//! printed, what it left in its variable store, what it tried and how the case ended must be equal. They also start with a
+//! reset on QEMU's plain CPU model, which is what a boot cost before machines had pages of 1 GiB (docs/adr/0010-ovmf-cpu.md).
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use bootwright::report::{CaseResult, FirmwareKind, Report, Start};
+use bootwright::case::file::Format;
+use bootwright::report::{CaseResult, FirmwareKind, Report, Start, folder_name};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::picture::Bar;
 use super::scratch::{Measured, Scratch};
 use crate::XtaskError;
+use crate::test::boot_binary::BootBinary;
+use crate::test::source::Source;
 
 /// Which machines: those of the default suite with OVMF that are not cold on purpose.
 const GROUPS: [&str; 5] = ["order::ovmf", "strict::ovmf", "first_entry::ovmf", "places::ovmf", "drives::ovmf"];
 
-/// What warm over cold is held against, by the beginning of OVMF's version; later ones read the boot order before BDS.
+/// What warm over a cold boot of the plain CPU model is held against, by the beginning of OVMF's version; later ones read the boot
+/// order before BDS.
 const LIMITS: [(&str, f64); 2] = [("2022.11", 0.25), ("2025.02", 0.40)];
 
 /// Machines that start in one way before it is the other way's turn.
 const TURN: usize = 4;
 
-/// What was measured and compared.
+/// QEMU's CPU model of PC boards where nothing is said.
+const PLAIN_CPU: &str = "qemu64";
+
+/// User and system time of QEMU in each of a machine's boots, seconds.
+struct Times {
+    warm: f64,
+    cold: f64,
+    /// Cold, on the plain CPU model.
+    plain: f64,
+}
+
+/// How ratios are spread.
 #[derive(Debug, Serialize)]
+struct Quartiles {
+    median: f64,
+    /// Between the first and the third quarter.
+    middle_half: [f64; 2],
+}
+
+impl Quartiles {
+    fn of(mut ratios: Vec<f64>) -> Option<Quartiles> {
+        ratios.sort_by(f64::total_cmp);
+        let at = |part: usize| ratios.get((ratios.len() * part / 4).min(ratios.len().saturating_sub(1))).copied();
+        at(2).zip(at(1).zip(at(3))).map(|(median, (low, high))| Quartiles { median, middle_half: [low, high] })
+    }
+}
+
+/// What was measured and compared.
+#[derive(Debug, Default, Serialize)]
 pub struct WarmFigures {
     /// The platform.
     platform: String,
@@ -33,14 +66,16 @@ pub struct WarmFigures {
     compared: usize,
     /// Machines that did not, with the reason.
     cold: Vec<String>,
-    /// Median of user and system time of QEMU, warm over cold.
-    ratio: Option<f64>,
-    /// Middle half of the ratios.
-    middle_half: Option<[f64; 2]>,
+    /// User and system time of QEMU, warm over cold.
+    over_cold: Option<Quartiles>,
+    /// The same over a cold boot on the plain CPU model.
+    over_plain: Option<Quartiles>,
     /// Sums over the machines compared, seconds.
     warm_seconds: f64,
     /// Likewise.
     cold_seconds: f64,
+    /// Likewise.
+    plain_seconds: f64,
     /// What was not equal, one line each.
     pub differences: Vec<String>,
 }
@@ -53,34 +88,72 @@ pub struct WarmFigures {
 pub fn measure(scratch: &Scratch, machines: u32, platform: Option<&str>) -> Result<WarmFigures, XtaskError> {
     let ids = spread(scratch.list(&GROUPS)?, machines as usize);
     let platform: Vec<&str> = platform.into_iter().flat_map(|name| ["--platform", name]).collect();
-    let run = |start: &str, ids: &[String], name: String| {
-        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        scratch.test_whatever(&[&["--exact", start, "--keep", "--seed", "7"], &platform[..], &ids].concat(), &name)
+    let run = |start: &str, which: &[&str], name: String| {
+        scratch.test_whatever(&[&[start, "--keep", "--seed", "7"], &platform[..], which].concat(), &name)
     };
-    let (mut pairs, mut figures) = (Vec::new(), WarmFigures::none());
+    let exactly = |ids: &[String]| [&["--exact".to_owned()][..], ids].concat();
+    let plain = PlainCpu::new(scratch)?;
+    let (mut times, mut figures) = (Vec::new(), WarmFigures::default());
     // the base is made where that costs nobody's turn
-    run("--warm", &ids[..1], "warm-base".to_owned())?;
+    run("--warm", &words(&exactly(&ids[..1])), "warm-base".to_owned())?;
     for (number, turn) in ids.chunks(TURN).enumerate() {
-        let cold = run("--cold", turn, format!("cold-{number}"))?;
-        let warm = run("--warm", turn, format!("warm-{number}"))?;
+        let these = exactly(turn);
+        let cold = run("--cold", &words(&these), format!("cold-{number}"))?;
+        let warm = run("--warm", &words(&these), format!("warm-{number}"))?;
+        let plain = run("--cold", &words(&plain.files(turn)?), format!("plain-{number}"))?;
         if let Some(platform) = warm.report.platforms.first() {
             figures.platform = platform.name.clone();
             let ovmf = platform.firmware.iter().find(|file| file.kind == FirmwareKind::Ovmf);
             figures.ovmf = ovmf.map(|file| file.version.clone()).unwrap_or_default();
         }
         for id in turn {
-            figures.compare(&cold, &warm, id, &mut pairs)?;
+            let Some([warm, cold]) = figures.compare(&cold, &warm, id)? else { continue };
+            let plain = processor_seconds(case(&plain.report, id)?)?;
+            times.push(Times { warm, cold, plain });
         }
     }
-    let mut ratios: Vec<f64> = pairs.iter().map(|(warm, cold)| warm / cold).collect();
-    ratios.sort_by(f64::total_cmp);
-    let quantile = |part: usize| ratios.get((ratios.len() * part / 4).min(ratios.len().saturating_sub(1))).copied();
-    figures.ratio = quantile(2);
-    figures.middle_half = quantile(1).zip(quantile(3)).map(|(low, high)| [low, high]);
-    figures.warm_seconds = pairs.iter().map(|(warm, _)| warm).sum();
-    figures.cold_seconds = pairs.iter().map(|(_, cold)| cold).sum();
-    figures.compared = pairs.len();
+    figures.compared = times.len();
+    figures.over_cold = Quartiles::of(times.iter().map(|times| times.warm / times.cold).collect());
+    figures.over_plain = Quartiles::of(times.iter().map(|times| times.warm / times.plain).collect());
+    figures.warm_seconds = times.iter().map(|times| times.warm).sum();
+    figures.cold_seconds = times.iter().map(|times| times.cold).sum();
+    figures.plain_seconds = times.iter().map(|times| times.plain).sum();
     Ok(figures)
+}
+
+fn words(words: &[String]) -> Vec<&str> {
+    words.iter().map(String::as_str).collect()
+}
+
+/// Cases as files whose machines have QEMU's plain CPU model.
+struct PlainCpu {
+    program: BootBinary,
+    folder: PathBuf,
+}
+
+impl PlainCpu {
+    fn new(scratch: &Scratch) -> Result<PlainCpu, XtaskError> {
+        Ok(PlainCpu { program: BootBinary::build(&Source::own())?, folder: scratch.folder("plain-cpu")? })
+    }
+
+    /// Arguments of `cargo xtask test` that run these.
+    fn files(&self, ids: &[String]) -> Result<Vec<String>, XtaskError> {
+        let mut arguments = Vec::new();
+        for id in ids {
+            let path = self.folder.join(format!("{}.json", folder_name(id)));
+            let text = on_plain_cpu(&self.program.case(id, Format::Json)?)?;
+            std::fs::write(&path, text).map_err(|error| XtaskError(format!("{}: {error}", path.display())))?;
+            arguments.extend(["--case-file".to_owned(), path.display().to_string()]);
+        }
+        Ok(arguments)
+    }
+}
+
+/// The same case, its machine on the plain CPU model.
+fn on_plain_cpu(case: &str) -> Result<String, XtaskError> {
+    let mut case: Value = serde_json::from_str(case).map_err(XtaskError::from)?;
+    case["machine"]["cpu"] = PLAIN_CPU.into();
+    Ok(case.to_string())
 }
 
 /// So many of them, from all over the list.
@@ -94,37 +167,17 @@ impl WarmFigures {
     /// The ratio beside the limit that docs/performance.md has for the platform's OVMF, where it has one.
     pub fn bar(&self) -> Option<Bar> {
         let (_, limit) = LIMITS.into_iter().find(|(ovmf, _)| self.ovmf.starts_with(ovmf))?;
-        let name = format!("warm over cold start, OVMF {}", self.ovmf);
-        self.ratio.map(|value| Bar { name, value, limit })
-    }
-
-    fn none() -> WarmFigures {
-        WarmFigures {
-            platform: String::new(),
-            ovmf: String::new(),
-            compared: 0,
-            cold: Vec::new(),
-            ratio: None,
-            middle_half: None,
-            warm_seconds: 0.0,
-            cold_seconds: 0.0,
-            differences: Vec::new(),
-        }
+        let name = format!("warm over cold start on the plain CPU model, OVMF {}", self.ovmf);
+        self.over_plain.as_ref().map(|over| Bar { name, value: over.median, limit })
     }
 
     /// Compares a machine's two boots; their times, warm and cold, where they are one of each.
-    fn compare(
-        &mut self,
-        cold: &Measured,
-        warm: &Measured,
-        id: &str,
-        pairs: &mut Vec<(f64, f64)>,
-    ) -> Result<(), XtaskError> {
+    fn compare(&mut self, cold: &Measured, warm: &Measured, id: &str) -> Result<Option<[f64; 2]>, XtaskError> {
         let (cold_case, warm_case) = (case(&cold.report, id)?, case(&warm.report, id)?);
         if warm_case.start != Some(Start::Warm) && warm_case.verdict == cold_case.verdict {
             let why = warm_case.cold_because.as_deref().unwrap_or("no machine ran");
             self.cold.push(format!("{id}: {why}"));
-            return Ok(());
+            return Ok(None);
         }
         let folders = [cold.out.join(&cold_case.evidence), warm.out.join(&warm_case.evidence)];
         let serial = [without_tsc(&folders[0].join("serial.log"))?, without_tsc(&folders[1].join("serial.log"))?];
@@ -140,14 +193,18 @@ impl WarmFigures {
                 self.differences.push(format!("{id}: {part}"));
             }
         }
-        pairs.extend(warm_case.processor_seconds.zip(cold_case.processor_seconds));
-        Ok(())
+        Ok(Some([processor_seconds(warm_case)?, processor_seconds(cold_case)?]))
     }
 }
 
 fn case<'a>(report: &'a Report, id: &str) -> Result<&'a CaseResult, XtaskError> {
     let found = report.cases.iter().find(|case| case.id == id);
     found.ok_or_else(|| XtaskError(format!("{id} is not in the report of its own run")))
+}
+
+fn processor_seconds(case: &CaseResult) -> Result<f64, XtaskError> {
+    let seconds = case.processor_seconds.filter(|seconds| *seconds > 0.0);
+    seconds.ok_or_else(|| XtaskError(format!("{}: no processor time of QEMU is in the report of its own run", case.id)))
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>, XtaskError> {
@@ -174,20 +231,21 @@ fn without_tsc(path: &Path) -> Result<String, XtaskError> {
 
 impl fmt::Display for WarmFigures {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.ratio, self.middle_half) {
-            (Some(ratio), Some([low, high])) => {
-                writeln!(
-                    out,
-                    "{ratio:6.3}  warm over cold start of OVMF on {}: processor time of QEMU",
-                    self.platform
-                )?;
-                writeln!(
-                    out,
-                    "        middle half {low:.3} to {high:.3} of {} machines; {:.1} s warm, {:.1} s cold",
-                    self.compared, self.warm_seconds, self.cold_seconds
-                )?;
-            }
-            _ => writeln!(out, "        no machine started warm on {}", self.platform)?,
+        let spread = [
+            (&self.over_cold, "cold start", self.cold_seconds),
+            (&self.over_plain, "cold start on the plain CPU model", self.plain_seconds),
+        ];
+        for (over, what, seconds) in spread {
+            let Some(Quartiles { median, middle_half: [low, high] }) = over else { continue };
+            writeln!(out, "{median:6.3}  warm over {what} of OVMF on {}: processor time of QEMU", self.platform)?;
+            writeln!(
+                out,
+                "        middle half {low:.3} to {high:.3} of {} machines; {:.1} s warm, {seconds:.1} s cold",
+                self.compared, self.warm_seconds
+            )?;
+        }
+        if self.compared == 0 {
+            writeln!(out, "        no machine started warm on {}", self.platform)?;
         }
         let equal = if self.differences.is_empty() { "all equal" } else { "NOT EQUAL" };
         writeln!(out, "        {equal}: verdict, attempts, serial port, debug console, bytes of the variable store")?;
@@ -211,6 +269,19 @@ mod tests {
         assert_eq!(spread(ids.clone(), 5), ["0", "2", "4", "6", "8"]);
         assert_eq!(spread(ids.clone(), 100), ids);
         assert_eq!(spread(Vec::new(), 3), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_case_on_the_plain_cpu_model_is_the_same_but_for_that() {
+        let plain = on_plain_cpu(r#"{"id":"a","machine":{"board":"pc","cpu":"max"}}"#).unwrap();
+        assert_eq!(plain, r#"{"id":"a","machine":{"board":"pc","cpu":"qemu64"}}"#);
+    }
+
+    #[test]
+    fn a_median_has_a_quarter_of_the_ratios_on_each_side_of_its_middle_half() {
+        let Quartiles { median, middle_half } = Quartiles::of(vec![0.4, 0.1, 0.3, 0.2]).unwrap();
+        assert_eq!((median, middle_half), (0.3, [0.2, 0.4]));
+        assert!(Quartiles::of(Vec::new()).is_none());
     }
 
     #[test]
