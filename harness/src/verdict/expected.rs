@@ -10,7 +10,7 @@ use crate::trace::{Attempt, Outcome, Start};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Target {
-    /// A medium of the machine.
+    /// A medium of the machine, by a boot option or whatever the firmware has in place of one.
     Medium(String),
     /// A medium of the machine, by OVMF's platform recovery and not by a boot option.
     Recovered(String),
@@ -114,9 +114,10 @@ impl Expected {
     }
 
     pub(super) fn matches(&self, attempt: &Attempt) -> bool {
+        let is_recovery = attempt.start == Start::Recovery;
         let target = match &self.target {
-            Target::Medium(medium) => attempt.medium.as_deref() == Some(medium),
-            Target::Recovered(medium) => attempt.medium.as_deref() == Some(medium) && attempt.start == Start::Recovery,
+            Target::Medium(medium) => attempt.medium.as_deref() == Some(medium) && !is_recovery,
+            Target::Recovered(medium) => attempt.medium.as_deref() == Some(medium) && is_recovery,
             Target::Named(word) => attempt.medium.is_none() && attempt.could_be.is_empty() && attempt.is_called(word),
         };
         let entry = match &self.entry {

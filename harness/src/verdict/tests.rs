@@ -427,6 +427,10 @@ fn recovery_is_not_taken_for_a_boot_option_nor_the_other_way_round() {
     assert_eq!(judge(&expected, &by(Start::Recovery)), Ok(()));
     let said = judge(&expected, &by(Start::Announced)).unwrap_err();
     assert!(said.contains("expected \"unlisted\" booted by platform recovery"), "{said}");
+    let expected = Expectation::attempts([failed("listed"), booted("unlisted")]);
+    assert_eq!(judge(&expected, &by(Start::Announced)), Ok(()));
+    let said = judge(&expected, &by(Start::Recovery)).unwrap_err();
+    assert!(said.contains("expected \"unlisted\" booted, saw platform recovery \"unlisted\" booted"), "{said}");
     assert!(judge(&expected, &trace(vec![blank("listed")], STOPPED)).is_err());
 }
 
