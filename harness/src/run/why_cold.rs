@@ -1,7 +1,7 @@
 //! Which machines start with a reset although they could start from a base's state, and why.
 
 use super::options::Options;
-use crate::case::story::Step;
+use crate::case::story::{Milestone, Step, Story};
 use crate::case::{Case, Tier};
 use crate::machine::{Accelerator, BootOptions, DeviceClass, Firmware, Machine, Network, Place};
 use crate::platform::{Platform, QemuVersion};
@@ -16,7 +16,6 @@ pub fn why_cold(case: &Case, machine: &Machine, platform: &Platform, options: &O
 }
 
 fn case_is_cold<'a>(case: &'a Case, options: &Options) -> Option<&'a str> {
-    let story_is_plain = |step: &Step| matches!(step, Step::Wait(_) | Step::Press { .. } | Step::Enter { .. });
     if options.pause_on_failure {
         return Some("a machine that may be left paused is the real one");
     }
@@ -29,7 +28,32 @@ fn case_is_cold<'a>(case: &'a Case, options: &Options) -> Option<&'a str> {
     if case.beside.is_some() {
         return Some("another machine runs beside it");
     }
-    (!case.story.steps.iter().all(story_is_plain)).then_some("its story does more than wait and type")
+    (!may_be_told(&case.story)).then_some("its story does more than wait and type before firmware has come to a boot")
+}
+
+/// Whether a story waits and types, and does nothing else before firmware has come to a boot, which a base was stopped long before.
+/// Resets and power-ons from then on are as cold as any.
+fn may_be_told(story: &Story) -> bool {
+    let waits = |step: &Step| matches!(step, Step::Wait(_) | Step::Press { .. } | Step::Enter { .. });
+    let boots = |step: &Step| matches!(step, Step::Wait(milestone) if is_behind_a_boot(milestone));
+    let mut steps = story.steps.iter().skip_while(|&step| waits(step) && !boots(step));
+    steps.next().is_none_or(boots) && steps.all(leaves_the_machine_where_it_is)
+}
+
+/// Firmware can only have come to it in its boot manager or later.
+fn is_behind_a_boot(milestone: &Milestone) -> bool {
+    use Milestone::{Ended, NothingBootable, OnLan, Payload};
+    matches!(milestone, Payload { .. } | NothingBootable | OnLan { .. } | Ended)
+}
+
+/// Not to another QEMU nor to a snapshot, whose states would be those of a machine that had itself loaded one; and not at moments
+/// that are counted in what firmware has printed, of which a warm start has some beforehand.
+fn leaves_the_machine_where_it_is(step: &Step) -> bool {
+    match step {
+        Step::Migrate(_) | Step::Snapshot { .. } | Step::Restore { .. } | Step::RandomResets { .. } => false,
+        Step::Refused { step, .. } => leaves_the_machine_where_it_is(step),
+        _ => true,
+    }
 }
 
 /// Everything that the guest could have read before the base was stopped, or that QEMU cannot load.
@@ -69,7 +93,7 @@ fn device_is_cold(machine: &Machine, platform: &Platform) -> Option<&'static str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::story::{Milestone, Story};
+    use crate::case::story::LanMoment;
     use crate::machine::{Access, Board, Medium, VariableStore};
     use crate::platform::sample::platform;
 
@@ -126,13 +150,28 @@ mod tests {
     }
 
     #[test]
+    fn what_a_story_does_once_a_program_has_run_is_done_to_a_warm_machine_too() {
+        let told = [
+            Story::new().wait_for("only").set_bootindex("only", 3).reset(),
+            Story::new().wait_for_text("BdsDxe").wait(Milestone::Ended).power_cycle(&[]).wait(Milestone::Ended),
+            Story::new().wait_on_lan(LanMoment::Discover).reset(),
+        ];
+        for story in told {
+            assert_eq!(why(&Case::new("a::b").story(story.clone()), &plain()), None, "{story:?}");
+        }
+    }
+
+    #[test]
     fn a_case_that_asks_for_it_or_does_more_than_wait_starts_cold() {
         let case = Case::new("a::b");
         let cold = [
             case.clone().smoke(),
             case.clone().cold("the cold one of its class"),
             case.clone().story(Story::new().reset()),
-            case.clone().story(Story::new().power_cycle(&[])),
+            case.clone().story(Story::new().wait_for_text("BdsDxe").reset().wait_for("only")),
+            case.clone().story(Story::new().wait(Milestone::Lap(1)).power_cycle(&[])),
+            case.clone().story(Story::new().wait_for("only").step(Step::RandomResets { count: 1, within: 9 })),
+            case.clone().story(Story::new().wait_for("only").refused(Step::Restore { name: "a".to_owned() }, &[])),
             case.clone().beside(plain(), crate::verdict::Expectation::boots("only")),
         ];
         for case in cold {
