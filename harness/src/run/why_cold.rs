@@ -69,7 +69,8 @@ fn machine_is_cold(machine: &Machine, platform: &Platform) -> Option<&'static st
         (machine.bridge().is_some(), "it is on a real bridge"),
         (machine.cpu.is_some(), "it has a CPU model of its own"),
         (machine.ram_mib.is_some(), "it has RAM of its own choice"),
-        (!machine.fw_cfg.is_empty() || machine.networks.iter().any(served), "it has fw_cfg entries of its own"),
+        (machine.networks.iter().any(served), "fw_cfg holds its certificates"),
+        (machine.kernel.is_some() || machine.system.is_some(), "QEMU hands it a kernel"),
         (boot != BootOptions::default(), "it has boot options besides strict, menu and splash-time"),
         (machine.vga || machine.serial_console || machine.extra_serial_ports > 0, "it has other consoles"),
         (!machine.variable_store.is_default(), "it has a variable store of its own"),
@@ -119,6 +120,8 @@ mod tests {
         }
         assert_eq!(why(&case, &plain().rng()), None);
         assert_eq!(why(&case, &plain().boot_menu(Some(3000))), None);
+        // which its base has, too
+        assert_eq!(why(&case, &plain().without_ipv6()), None);
     }
 
     #[test]
@@ -127,7 +130,6 @@ mod tests {
         let own_store = VariableStore::with_access(Access::ReadOnly);
         let cold = [
             plain().cpu("max"),
-            plain().fw_cfg("opt/a", "b"),
             plain().variable_store(own_store),
             plain().floppy(Medium::bootable("b")),
             plain().nvme(Medium::bootable("b")),

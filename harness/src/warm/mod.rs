@@ -24,7 +24,7 @@ mod stream;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::error::chain;
@@ -41,15 +41,20 @@ use store::{Found, Record, Refusal, Store};
 pub enum Making {
     /// At its first machine. Whoever wants it meanwhile waits.
     AtOnce,
-    /// At its first machine after one with OVMF has come to a program in this run: firmware that does not come up costs no
-    /// deadline here. Whoever wants it meanwhile starts cold.
+    /// At the third machine that could start from it, once one with OVMF has come to a program in this run: firmware that does not
+    /// come up costs no deadline here, and what two machines save is less than a base costs. Whoever wants it meanwhile starts cold.
     AfterABoot,
 }
+
+/// From how many machines on a base pays.
+const PAYS_FROM: usize = 3;
 
 /// What is known of one base.
 #[derive(Debug, Default)]
 struct Slot {
     answer: OnceLock<Result<Arc<Base>, String>>,
+    /// How many machines of this run could have started from it while there was none.
+    asked: AtomicUsize,
     /// Somebody is looking for it or making it.
     taken: AtomicBool,
 }
@@ -81,8 +86,14 @@ impl WarmBases {
         if self.making == Making::AtOnce {
             return None;
         }
-        if !self.booted.load(Ordering::SeqCst) && matches!(self.store.find(key), Found::Nothing) {
-            return Some("its base was not made yet: no machine of this run had come to a program".to_owned());
+        if matches!(self.store.find(key), Found::Nothing) {
+            let before = slot.asked.fetch_add(1, Ordering::SeqCst);
+            if !self.booted.load(Ordering::SeqCst) {
+                return Some("its base was not made yet: no machine of this run had come to a program".to_owned());
+            }
+            if before + 1 < PAYS_FROM {
+                return Some("its base was not made yet: that pays from the third machine on".to_owned());
+            }
         }
         slot.taken.swap(true, Ordering::SeqCst).then(|| "its base was being made".to_owned())
     }

@@ -64,6 +64,8 @@ fn no_base_is_made_before_a_machine_has_come_to_a_program_and_nobody_waits_for_o
     let why = bases.base_of(&machine, &platform).unwrap_err();
     assert!(why.contains("no machine of this run had come to a program"), "{why}");
     bases.saw_a_boot();
+    let why = bases.base_of(&machine, &platform).unwrap_err();
+    assert!(why.contains("pays from the third machine on"), "{why}");
     let slot = bases.known.lock().unwrap().values().next().unwrap().clone();
     slot.taken.store(true, Ordering::SeqCst);
     let why = bases.base_of(&machine, &platform).unwrap_err();
