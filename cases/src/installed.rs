@@ -14,7 +14,7 @@ const LOADER: &str = r"\EFI\debian\grubx64.efi";
 /// Where it puts shim, which is on no medium here.
 const SHIM: &str = r"\EFI\debian\shimx64.efi";
 
-/// Those of the default suite, on q35.
+/// Those of the default suite that have a variable store of their own, on q35.
 const DEFAULT: [&str; 5] = ["own-option", "own-option-with-arguments", "foreign-store", "other-listed", "boot-next"];
 
 pub fn cases() -> Vec<Case> {
@@ -22,7 +22,10 @@ pub fn cases() -> Vec<Case> {
     for board in [Board::Pc, Board::Q35] {
         cases.extend(on(Firmware::Ovmf, board));
     }
-    let short = |case: &Case| DEFAULT.iter().any(|name| case.id == format!("installed::ovmf::q35::{name}"));
+    let short = |case: &Case| {
+        case.machine.variable_store.is_default()
+            || DEFAULT.iter().any(|name| case.id == format!("installed::ovmf::q35::{name}"))
+    };
     cases.into_iter().map(|case| if short(&case) { case } else { case.long(SLOW_OVMF) }).collect()
 }
 

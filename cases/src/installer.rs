@@ -8,12 +8,10 @@ use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Expectation, booted, failed};
 use bootwright_images::After;
 
-use crate::SLOW_OVMF;
 use crate::classes::{self, COMBINATIONS};
 
 pub fn cases() -> Vec<Case> {
-    let cases = COMBINATIONS.into_iter().flat_map(|(firmware, board)| on(firmware, board));
-    cases.map(|case| case.clone().long_if(case.machine.firmware == Firmware::Ovmf, SLOW_OVMF)).collect()
+    COMBINATIONS.into_iter().flat_map(|(firmware, board)| on(firmware, board)).collect()
 }
 
 /// Those of one firmware on one board.

@@ -96,7 +96,7 @@ fn written_by_the_guest(bare: &Machine) -> Vec<Case> {
             .story(story)
             .expect(Expectation::attempts(laps.iter().copied().map(booted)))
             .control(control)
-            .long(SEVERAL_OVMF)
+            .long_if(laps.len() > 2, SEVERAL_OVMF)
     };
     let next = |listed| writing(bare, After::WriteBootNext, After::ResetSystem, listed);
     let order = |listed| writing(bare, After::WriteBootOrder, After::Exit, listed);

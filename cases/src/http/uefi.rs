@@ -7,7 +7,6 @@ use bootwright::machine::{Board, Clock, Machine, Network};
 use bootwright::trace::{Outcome, Protocol};
 use bootwright::verdict::{Cause, Expectation, Expected, OnLan, Transfer, booted, failed_entry, http, timed_out_entry};
 
-use crate::SLOW_OVMF;
 use crate::networks::{EFI_FILE, Switched, Uefi, on_x86, without_file};
 
 const URL: &str = "http://10.77.0.1/boot.efi";
@@ -17,12 +16,6 @@ pub fn cases() -> Vec<Case> {
     let mut cases = vec![plain(pc), plain(q35)];
     cases.extend(but_plain(pc));
     cases
-        .into_iter()
-        .map(|case| {
-            let slow = !EVERYDAY.contains(&case.id.as_str());
-            case.long_if(slow, SLOW_OVMF)
-        })
-        .collect()
 }
 
 /// All of them for one guest.
@@ -67,9 +60,6 @@ fn stall(guest: Uefi) -> Case {
     let entry = Expected { outcome: Outcome::TimedOut, ..failed_entry("HTTPv4").because_of(http(EFI_FILE).stalled()) };
     falls(guest, "stall-in-the-body", network, entry, OnLan::Asked(EFI_FILE.into()))
 }
-
-/// One without TLS and one with it, in the default suite.
-const EVERYDAY: [&str; 2] = ["http::ovmf::q35::plain", "http::ovmf::pc::https"];
 
 #[track_caller]
 fn case(guest: Uefi, rest: &str) -> Case {

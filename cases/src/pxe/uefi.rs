@@ -12,7 +12,6 @@ use bootwright::trace::Outcome;
 use bootwright::verdict::behaviour::Behaviour;
 use bootwright::verdict::{Cause, Expectation, Expected, OnLan, booted, failed_entry, tftp, timed_out_entry};
 
-use crate::SLOW_OVMF;
 use crate::networks::{
     BIOS_FILE, EFI_FILE, Switched, Uefi, healthy_for, local_boot_menu, nic_then_disk, on_x86, ovmf, without_file,
 };
@@ -27,12 +26,6 @@ pub fn cases() -> Vec<Case> {
     cases.extend(three_guests());
     cases.extend(isc_rules());
     cases
-        .into_iter()
-        .map(|case| {
-            let slow = !EVERYDAY.contains(&case.id.as_str());
-            case.long_if(slow, SLOW_OVMF)
-        })
-        .collect()
 }
 
 /// Those that do not depend on the architecture but for its code.
@@ -40,17 +33,6 @@ pub fn on(guest: Uefi) -> Vec<Case> {
     let both = [late_server(guest), other_boot_server(guest)];
     [own_stack(guest), missing_file(guest), no_server(guest), ipv6(guest)].into_iter().chain(both).collect()
 }
-
-/// One of each kind, in the default suite; SeaBIOS' guest among the three costs nothing.
-const EVERYDAY: [&str; 7] = [
-    "pxe::ovmf::pc::own-stack",
-    "pxe::ovmf::q35::ipxe-rom",
-    "pxe::ovmf::pc::ipv6",
-    "pxe::ovmf::pc::nak-once",
-    "pxe::ovmf::pc::tftp-request-lost-once",
-    "pxe::ovmf::pc::three-guests-arch-16",
-    "pxe::seabios::pc::three-guests-arch-0",
-];
 
 #[track_caller]
 fn case(guest: Uefi, rest: &str) -> Case {
