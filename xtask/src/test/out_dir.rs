@@ -1,6 +1,6 @@
 //! Where the results of a run go.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -104,22 +104,46 @@ fn run_below(run: &str, runs: &Path) -> Result<PathBuf, XtaskError> {
     })
 }
 
-/// Ids of the cases that were not as expected in the last run with a number; none where there is no such run.
-pub fn failed_in_last_run() -> HashSet<String> {
-    last_report(&runs()).map(|report| unexpected(&report)).unwrap_or_default()
+/// How many runs with a number are asked what a case takes.
+const LATE_RUNS: usize = 5;
+
+/// What earlier runs of this tree tell of its cases; nothing where there are none.
+pub fn past() -> Past {
+    Past::of(&late_reports(&runs()))
 }
 
-fn last_report(runs: &Path) -> Option<Report> {
-    let names = fs::read_dir(runs).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+/// The reports of the last runs with a number, the latest first. One that was killed has left none.
+fn late_reports(runs: &Path) -> Vec<Report> {
+    let names = fs::read_dir(runs).into_iter().flatten();
+    let names = names.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let mut numbers: Vec<(u32, String)> = names.filter_map(|name| Some((name.parse().ok()?, name))).collect();
     numbers.sort();
-    // one that was killed has left none
-    numbers.iter().rev().find_map(|(_, name)| Report::load(&runs.join(name).join("report.json")).ok())
+    let reports = numbers.iter().rev().filter_map(|(_, name)| Report::load(&runs.join(name).join(REPORT)).ok());
+    reports.take(LATE_RUNS).collect()
 }
 
-fn unexpected(report: &Report) -> HashSet<String> {
-    let cases = report.cases.iter().filter(|case| !case.verdict.is_as_expected());
-    cases.map(|case| case.id.clone()).collect()
+/// What earlier runs tell of cases, by their ids.
+#[derive(Debug, Default)]
+pub struct Past {
+    /// Those that were not as expected in the last run.
+    pub failed: HashSet<String>,
+    /// What each took when it ran last, in seconds of the host's clock.
+    pub seconds: HashMap<String, f64>,
+}
+
+impl Past {
+    /// Of reports, the latest first.
+    fn of(reports: &[Report]) -> Past {
+        let mut past = Past::default();
+        if let Some(last) = reports.first() {
+            let failed = last.cases.iter().filter(|case| !case.verdict.is_as_expected());
+            past.failed = failed.map(|case| case.id.clone()).collect();
+        }
+        for case in reports.iter().flat_map(|report| &report.cases) {
+            past.seconds.entry(case.id.clone()).or_insert(case.wall_seconds);
+        }
+        past
+    }
 }
 
 /// The workspace that this program was built from.
@@ -194,21 +218,26 @@ mod tests {
     }
 
     #[test]
-    fn the_last_run_that_left_a_report_tells_what_failed() {
+    fn the_last_runs_that_left_a_report_tell_what_failed_and_how_long_each_case_took() {
         use bootwright::report::{CaseFolder, CaseKey, CaseResult, Course, Report, Verdict, gather};
         let dir = tempfile::tempdir().unwrap();
-        assert!(last_report(dir.path()).is_none());
-        for (number, verdict) in [("0009", Verdict::Failed), ("0010", Verdict::Broken)] {
+        let nothing = Past::of(&late_reports(dir.path()));
+        assert!(nothing.failed.is_empty() && nothing.seconds.is_empty());
+        for (number, verdict, seconds) in [("0009", Verdict::Failed, 3.0), ("0010", Verdict::Broken, 5.0)] {
             let out = dir.path().join(number);
             for (id, verdict) in [(format!("of-{number}"), verdict), ("fine".to_owned(), Verdict::Passed)] {
                 let key = CaseKey::new(id, "host");
-                CaseFolder::new(&out, &key).finish(&CaseResult::new(&key, verdict)).unwrap();
+                let mut result = CaseResult::new(&key, verdict);
+                result.wall_seconds = seconds;
+                CaseFolder::new(&out, &key).finish(&result).unwrap();
             }
             gather(&out, Report::new(number), &Course::default()).unwrap().store(&out.join("report.json")).unwrap();
         }
         fs::create_dir(dir.path().join("0011")).unwrap();
-        let failed = unexpected(&last_report(dir.path()).unwrap());
-        assert_eq!(failed, HashSet::from(["of-0010".to_owned()]));
+        let past = Past::of(&late_reports(dir.path()));
+        assert_eq!(past.failed, HashSet::from(["of-0010".to_owned()]));
+        let seconds = [("of-0009", 3.0), ("of-0010", 5.0), ("fine", 5.0)].map(|(id, seconds)| (id.to_owned(), seconds));
+        assert_eq!(past.seconds, HashMap::from(seconds));
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Which of the jobs that there are run. Nothing that was asked for is dropped in silence.
 
-use std::collections::HashSet;
+use std::cmp::Reverse;
 
 use bootwright::case::Suite;
 use bootwright::platform::{Architecture, PlatformName};
 use bootwright::suite::Listed;
 
+use super::out_dir::Past;
 use crate::XtaskError;
 
 /// The jobs whose id is one of the filters, or contains one; all of them where there is none.
@@ -76,9 +77,18 @@ pub fn repeated(jobs: Vec<Listed>, times: u32) -> Vec<Listed> {
     jobs.iter().flat_map(|job| (1..=times).map(move |number| round(job, number))).collect()
 }
 
-/// The same jobs, those whose id failed in an earlier run before the others.
-pub fn failed_first(mut jobs: Vec<Listed>, failed: &HashSet<String>) -> Vec<Listed> {
-    jobs.sort_by_key(|job| !failed.contains(&job.id));
+/// What takes longer than this is begun early, in seconds, so that no core waits at the end for a case that another one runs.
+const LONG: f64 = 2.0;
+
+/// The same jobs in the order in which they are begun: those that failed in the last run, then those that took long, the longest first,
+/// each twice as long as the next kind. What takes no time, or was never run, keeps its order.
+pub fn ordered(mut jobs: Vec<Listed>, past: &Past) -> Vec<Listed> {
+    let doublings = |job: &Listed| {
+        let seconds = past.seconds.get(&job.id).copied().unwrap_or_default();
+        // a handful of kinds, so that neighbours stay together
+        (seconds / LONG).max(1.0).log2().floor() as u32
+    };
+    jobs.sort_by_key(|job| (!past.failed.contains(&job.id), Reverse(doublings(job))));
     jobs
 }
 
@@ -182,10 +192,20 @@ mod tests {
     }
 
     #[test]
-    fn those_that_failed_last_time_come_first_and_the_rest_keeps_its_order() {
-        let failed = HashSet::from(["pxe::a".to_owned(), "gone".to_owned()]);
-        let ids: Vec<String> = failed_first(jobs(), &failed).into_iter().map(|job| job.id).collect();
-        assert_eq!(ids, ["pxe::a", "order::a", "order::b"]);
+    fn those_that_failed_last_time_come_first_then_long_ones_and_the_rest_keeps_its_order() {
+        let order = |failed: &[&str], seconds: &[(&str, f64)]| {
+            let failed = failed.iter().map(|&id| id.to_owned()).collect();
+            let seconds = seconds.iter().map(|&(id, seconds)| (id.to_owned(), seconds)).collect();
+            let jobs = ordered(jobs(), &Past { failed, seconds });
+            jobs.into_iter().map(|job| job.id).collect::<Vec<_>>()
+        };
+        assert_eq!(order(&["pxe::a", "gone"], &[]), ["pxe::a", "order::a", "order::b"]);
+        assert_eq!(
+            order(&[], &[("order::a", 1.9), ("order::b", 4.0), ("pxe::a", 8.1)]),
+            ["pxe::a", "order::b", "order::a"]
+        );
+        assert_eq!(order(&["order::a"], &[("order::b", 4.0), ("pxe::a", 7.9)]), ["order::a", "order::b", "pxe::a"]);
+        assert_eq!(order(&[], &[("order::a", f64::NAN), ("order::b", f64::INFINITY)])[0], "order::b");
     }
 
     #[test]
