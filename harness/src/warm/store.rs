@@ -13,7 +13,7 @@ use crate::evidence::file;
 use crate::run::{Base, RunError};
 
 /// How many bases are kept; those that were used least recently go first. Each has some 40 MiB.
-const MOST_BASES: usize = 24;
+const MOST_BASES: usize = 40;
 
 const RECORD: &str = "base.json";
 const STATE: &str = "state";
