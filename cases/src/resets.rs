@@ -14,7 +14,7 @@ use bootwright::verdict::{Expectation, booted, failed};
 
 use crate::classes;
 use crate::networks::{self, Uefi};
-use crate::{SLOW_OVMF, UNSETTLED};
+use crate::{SLOW_OVMF, UNSETTLED, quick_or_long};
 use id::{id, on_board};
 pub use moments::twenty;
 
@@ -22,18 +22,18 @@ pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for class in classes::pluggable(Board::Pc) {
         for firmware in [Firmware::SeaBios, Firmware::Ovmf] {
-            cases.extend(while_running(firmware, Board::Pc, class));
+            cases.extend(while_running(firmware, Board::Pc, class).map(quick_or_long));
         }
         cases.push(bootindex_taken(class));
     }
     cases.push(twenty_resets());
     cases.extend([1, 2].map(reset_in_menu));
-    cases.extend(moments::cases());
+    cases.extend(moments::cases().into_iter().map(by_firmware));
     cases.extend(order_and_once());
     cases.push(boot_set());
     cases.extend(reboot_timeouts());
     cases.extend(refused_at_power_on());
-    cases.into_iter().map(by_firmware).collect()
+    cases
 }
 
 /// Those of a UEFI guest.
@@ -55,12 +55,10 @@ pub fn while_running(firmware: Firmware, board: Board, class: DiskClass) -> [Cas
     act_on.map(|case| case(firmware, board, class))
 }
 
-/// Of OVMF's, those of the cheapest classes are in the default suite, and no network boot that is cut short.
+/// What is cut short by a reset is in the default suite with SeaBIOS alone.
 fn by_firmware(case: Case) -> Case {
-    let everyday = ["virtio-blk", "virtio-scsi", "usb-xhci"];
-    let slow = !case.axes.get("class").is_some_and(|class| everyday.contains(&class.as_str()));
     let uefi = case.machine.firmware.is_uefi();
-    case.long_if(uefi && slow, SLOW_OVMF)
+    case.long_if(uefi, SLOW_OVMF)
 }
 
 /// A disk that comes while the machine runs is first after the next reset.

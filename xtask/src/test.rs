@@ -242,7 +242,9 @@ fn run_selected(
     whole: &[Listed],
 ) -> Result<Ran, XtaskError> {
     let platforms = resolve(args, whole)?;
-    let selected = select::ordered(in_shard(whole.to_vec(), args.shard), &out_dir::past());
+    let selected = in_shard(whole.to_vec(), args.shard);
+    let past = out_dir::past(selected.len());
+    let selected = select::ordered(selected, &past);
     let out = out_dir::claim(args.out.as_deref())?;
     let several_platforms = platforms.len() > 1;
     let mut run = Report::new(out.run.clone());

@@ -24,13 +24,7 @@ const SHELL: &str = "EFI Internal Shell";
 const LISTED: [&str; 4] = ["first", "second", SETUP, SHELL];
 
 pub fn cases() -> Vec<Case> {
-    let cases = [Board::Pc, Board::Q35].into_iter().flat_map(on_x86);
-    cases.map(|case| case.clone().long_if(!one_boot(&case), SEVERAL_OVMF)).collect()
-}
-
-/// One boot, which may start warm, and no key of a long list: nothing of it is dear.
-fn one_boot(case: &Case) -> bool {
-    ["::ended-by-enter", "::continued", "::choice-by-esc", "::choice-by-f2"].iter().any(|name| case.id.ends_with(name))
+    [Board::Pc, Board::Q35].into_iter().flat_map(on_x86).collect()
 }
 
 /// Those of OVMF on one board.
@@ -95,6 +89,7 @@ fn waited_for(board: Board, asked: Option<u32>, seconds: u64) -> Case {
         .story(Story::new().wait(Milestone::Ended).power_cycle_with(WhileOff::new().fresh_store().menu_off()))
         .expect(Expectation::attempts([booted("first"), booted("first")]).without_trying("second").waiting(seconds))
         .control(other)
+        .long(SEVERAL_OVMF)
 }
 
 /// `splash-time` in milliseconds, and the whole seconds that AAVMF makes of it: without one, or without a menu, it waits its own
@@ -183,6 +178,7 @@ fn kept_after_a_choice(board: Board) -> Case {
         .expect(laps().menu(&["first", "second", SHELL]))
         .expect_where(LISTS, laps().menu(&LISTED))
         .control(swapped(machine))
+        .long(SEVERAL_OVMF)
 }
 
 /// Every option by its device path: those with a bootindex in its order, then setup, where it is an option, and the shell, then
@@ -222,4 +218,5 @@ fn everything_listed(board: Board) -> Case {
         .expect(Expectation::boots("left-out").without_trying("scsi").menu(&listed))
         .expect_where(LISTS, Expectation::boots("left-out").without_trying("scsi").menu(&with_setup))
         .control(other)
+        .long("its NVMe controller keeps it from a warm start, and its list takes many keys")
 }

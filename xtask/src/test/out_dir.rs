@@ -107,19 +107,22 @@ fn run_below(run: &str, runs: &Path) -> Result<PathBuf, XtaskError> {
 /// How many runs with a number are asked what a case takes.
 const LATE_RUNS: usize = 5;
 
-/// What earlier runs of this tree tell of its cases; nothing where there are none.
-pub fn past() -> Past {
-    Past::of(&late_reports(&runs()))
+/// A run of fewer cases asks the last one alone: to read the reports would take longer than their order saves.
+const MANY_CASES: usize = 30;
+
+/// What earlier runs of this tree tell a run of so many cases; nothing where there are none.
+pub fn past(cases: usize) -> Past {
+    Past::of(&late_reports(&runs(), if cases < MANY_CASES { 1 } else { LATE_RUNS }))
 }
 
-/// The reports of the last runs with a number, the latest first. One that was killed has left none.
-fn late_reports(runs: &Path) -> Vec<Report> {
+/// The reports of so many last runs with a number, the latest first. One that was killed has left none.
+fn late_reports(runs: &Path, most: usize) -> Vec<Report> {
     let names = fs::read_dir(runs).into_iter().flatten();
     let names = names.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let mut numbers: Vec<(u32, String)> = names.filter_map(|name| Some((name.parse().ok()?, name))).collect();
     numbers.sort();
     let reports = numbers.iter().rev().filter_map(|(_, name)| Report::load(&runs.join(name).join(REPORT)).ok());
-    reports.take(LATE_RUNS).collect()
+    reports.take(most).collect()
 }
 
 /// What earlier runs tell of cases, by their ids.
@@ -139,7 +142,8 @@ impl Past {
             let failed = last.cases.iter().filter(|case| !case.verdict.is_as_expected());
             past.failed = failed.map(|case| case.id.clone()).collect();
         }
-        for case in reports.iter().flat_map(|report| &report.cases) {
+        // what was not run took no time
+        for case in reports.iter().flat_map(|report| &report.cases).filter(|case| case.wall_seconds > 0.0) {
             past.seconds.entry(case.id.clone()).or_insert(case.wall_seconds);
         }
         past
@@ -221,7 +225,7 @@ mod tests {
     fn the_last_runs_that_left_a_report_tell_what_failed_and_how_long_each_case_took() {
         use bootwright::report::{CaseFolder, CaseKey, CaseResult, Course, Report, Verdict, gather};
         let dir = tempfile::tempdir().unwrap();
-        let nothing = Past::of(&late_reports(dir.path()));
+        let nothing = Past::of(&late_reports(dir.path(), LATE_RUNS));
         assert!(nothing.failed.is_empty() && nothing.seconds.is_empty());
         for (number, verdict, seconds) in [("0009", Verdict::Failed, 3.0), ("0010", Verdict::Broken, 5.0)] {
             let out = dir.path().join(number);
@@ -234,7 +238,8 @@ mod tests {
             gather(&out, Report::new(number), &Course::default()).unwrap().store(&out.join("report.json")).unwrap();
         }
         fs::create_dir(dir.path().join("0011")).unwrap();
-        let past = Past::of(&late_reports(dir.path()));
+        assert!(!Past::of(&late_reports(dir.path(), 1)).seconds.contains_key("of-0009"));
+        let past = Past::of(&late_reports(dir.path(), LATE_RUNS));
         assert_eq!(past.failed, HashSet::from(["of-0010".to_owned()]));
         let seconds = [("of-0009", 3.0), ("of-0010", 5.0), ("fine", 5.0)].map(|(id, seconds)| (id.to_owned(), seconds));
         assert_eq!(past.seconds, HashMap::from(seconds));
