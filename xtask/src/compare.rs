@@ -12,10 +12,10 @@ use crate::test::out_dir;
 /// Compare two runs, or two platforms: new failures, new passes, changed traces, slower boots.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The run before: an output directory, its report.json, or a run id.
-    run_a: PathBuf,
-    /// The run after [default: the same run, with two platforms].
-    run_b: Option<PathBuf>,
+    /// The run before and, last, the run after: an output directory, its report.json, or a run id. Of more than two all but the last
+    /// count as before, so that what is chance there is no change. One alone is compared by two platforms of it.
+    #[arg(required = true, value_name = "RUN")]
+    runs: Vec<PathBuf>,
     /// Only this platform; given twice, the first one of the run before with the second one of the run after.
     #[arg(long = "platform", value_name = "NAME")]
     platforms: Vec<String>,
@@ -23,7 +23,7 @@ pub struct Args {
     #[arg(long)]
     by_case: bool,
     /// Name the boots that became slower by the guest's clock, by more than this and by more than their own spread (virtual
-    /// clock; both runs with --repeat).
+    /// clock; both sides with --repeat, or several runs).
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     slower: Option<f64>,
     /// Print JSON instead of text.
@@ -40,29 +40,34 @@ pub struct Args {
 /// # Errors
 /// If one of the reports cannot be read, or has no such platform.
 pub fn run(args: Args) -> Result<u8, Box<dyn Error>> {
-    let before_file = report_file(&args.run_a)?;
-    let after_file = args.run_b.as_deref().map_or_else(|| Ok(before_file.clone()), report_file)?;
-    let (first, second) = match (args.platforms.as_slice(), &args.run_b) {
+    let (first, second) = match (args.platforms.as_slice(), args.runs.len()) {
         ([first, second], _) => (Some(first), Some(second)),
-        ([one], Some(_)) => (Some(one), Some(one)),
-        ([], Some(_)) => (None, None),
-        (_, None) => return Err("one run: wanted two platforms of it, --platform A --platform B".into()),
+        ([one], 2..) => (Some(one), Some(one)),
+        ([], 2..) => (None, None),
+        (_, 0 | 1) => return Err("one run: wanted two platforms of it, --platform A --platform B".into()),
         _ => return Err("--platform: wanted two at most".into()),
     };
-    let before = chosen(&before_file, first)?;
-    let after = chosen(&after_file, second)?;
+    let side = |run: &PathBuf, platform| -> Result<Report, Box<dyn Error>> {
+        let file = report_file(run)?;
+        Ok(chosen(&file, platform)?.with_evidence_below(&root(&file)))
+    };
+    let [earlier @ .., last] = args.runs.as_slice() else { return Err("no run".into()) };
+    let mut before = side(args.runs.first().unwrap_or(last), first)?;
+    for run in earlier.iter().skip(1) {
+        before = before.with_rounds_of(side(run, first)?);
+    }
+    let after = side(last, second)?;
     let by_case = args.by_case || first != second;
     let mut comparison = if by_case { compare_by_case(&before, &after) } else { compare(&before, &after) };
     if let Some(percent) = args.slower {
         comparison = comparison.with_slower(&before, &after, by_case, percent)?;
     }
-    (comparison.before_root, comparison.after_root) = (root(&before_file), root(&after_file));
     if let Some(file) = &args.html {
         // a browser looks for links beside the page, wherever that is
-        let absolute = |root: &str| std::path::absolute(root).map(|root| root.display().to_string());
-        let mut linked = comparison.clone();
-        linked.before_root = format!("file://{}", absolute(&comparison.before_root)?);
-        linked.after_root = format!("file://{}", absolute(&comparison.after_root)?);
+        let linked = comparison.clone().with_evidence(|folder| match std::path::absolute(&folder) {
+            Ok(absolute) => format!("file://{}", absolute.display()),
+            Err(_) => folder,
+        });
         std::fs::write(file, page(&linked)).map_err(|error| format!("--html {}: {error}", file.display()))?;
     }
     if args.json {

@@ -3,6 +3,7 @@
 mod change;
 mod guest_clock;
 mod page;
+mod rounds;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -10,12 +11,12 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::{CaseResult, Report, Verdict, text};
-use crate::trace::Outcome;
 
 pub use change::Change;
 use change::{Key, label, median};
 pub use guest_clock::GuestClock;
 pub use page::page;
+use rounds::Rounds;
 
 /// Least slowing, as a ratio, that counts however quiet the machine was.
 const LEAST_RATIO: f64 = 1.25;
@@ -25,17 +26,13 @@ const LEAST_SECONDS: f64 = 0.2;
 /// The differences between two runs, each list sorted by platform and id.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Comparison {
-    /// Where the first run's evidence folders begin, as a reader would type it.
-    pub before_root: String,
-    /// Where the second run's do.
-    pub after_root: String,
     /// Not as expected now, as expected (or absent) before.
     pub new_failures: Vec<Change>,
     /// As expected now, not before.
     pub new_passes: Vec<Change>,
     /// Another verdict that is neither of these, for example a case that is skipped now.
     pub other_verdicts: Vec<Change>,
-    /// The same verdict with other attempts or another medium booted.
+    /// The same verdict with attempts, or another medium booted, that no round before had.
     pub changed_traces: Vec<Change>,
     /// The same verdict after a guest time that is a quarter and a second longer or shorter.
     pub guest_times: Vec<Change>,
@@ -72,8 +69,8 @@ pub struct Slower {
     pub ratio: f64,
 }
 
-/// Compares `after` with `before`, case by case on each platform. Repetitions of a case count as one: its worst verdict, its
-/// shortest duration.
+/// Compares `after` with `before`, case by case on each platform. Repetitions of a case count as one, with its worst verdict and
+/// its shortest duration; its trace is another one if a repetition took a way that none before took.
 pub fn compare(before: &Report, after: &Report) -> Comparison {
     compared(before, after, false)
 }
@@ -85,48 +82,17 @@ pub fn compare_by_case(before: &Report, after: &Report) -> Comparison {
 }
 
 fn compared(before: &Report, after: &Report, by_case: bool) -> Comparison {
-    let (old, new) = (by_key(before, by_case), by_key(after, by_case));
+    let (old, new) = (Rounds::of(before, by_case), Rounds::of(after, by_case));
     let (ratios, median_ratio, noise_floor) = noise(&old, &new);
-    let mut comparison = Comparison { median_ratio, noise_floor, common: ratios.len(), ..Comparison::default() };
+    let mut comparison = Comparison { median_ratio, noise_floor, ..Comparison::default() };
     comparison.common = new.keys().filter(|key| old.contains_key(*key)).count();
     comparison.gone = old.keys().filter(|key| !new.contains_key(*key)).map(label).collect();
     comparison.added = new.keys().filter(|key| !old.contains_key(*key)).map(label).collect();
-    for (key, case) in &new {
-        let was = old.get(key).map(|case| case.verdict);
-        let change = |before: String, after: String| Change {
-            case: label(key),
-            before,
-            after,
-            before_evidence: old.get(key).map(|case| case.evidence.clone()),
-            after_evidence: Some(case.evidence.clone()),
-        };
-        let word = |verdict: Option<Verdict>| verdict.map_or("absent", Verdict::word).to_string();
-        let with_reason = || match &case.reason {
-            Some(reason) => format!("{} ({})", case.verdict, text::printable(reason)),
-            None => case.verdict.to_string(),
-        };
-        match was {
-            Some(was) if was == case.verdict => {
-                let (before, after) = (trace(old[key], by_case), trace(case, by_case));
-                if comparable(old[key], by_case) != comparable(case, by_case) {
-                    comparison.changed_traces.push(change(before, after));
-                }
-                if let Some((before, after)) = guest_times(old[key], case) {
-                    comparison.guest_times.push(change(before, after));
-                }
-            }
-            None if case.verdict.is_as_expected() => {}
-            _ if !case.verdict.is_as_expected() && was.is_none_or(Verdict::is_as_expected) => {
-                comparison.new_failures.push(change(word(was), with_reason()));
-            }
-            Some(was) if case.verdict.is_as_expected() && !was.is_as_expected() => {
-                comparison.new_passes.push(change(was.word().into(), with_reason()));
-            }
-            _ => comparison.other_verdicts.push(change(word(was), with_reason())),
-        }
+    for (key, rounds) in &new {
+        comparison.add(label(key), old.get(key), rounds, by_case);
     }
     for (key, ratio) in ratios {
-        let (before, after) = (old[&key].wall_seconds, new[&key].wall_seconds);
+        let (before, after) = (old[&key].worst.wall_seconds, new[&key].worst.wall_seconds);
         if ratio > noise_floor && after - before * median_ratio > LEAST_SECONDS {
             comparison.slower.push(Slower { case: label(&key), before, after, ratio });
         }
@@ -135,18 +101,44 @@ fn compared(before: &Report, after: &Report, by_case: bool) -> Comparison {
     comparison
 }
 
-fn by_key(report: &Report, by_case: bool) -> BTreeMap<Key<'_>, &CaseResult> {
-    let mut cases: BTreeMap<Key<'_>, &CaseResult> = BTreeMap::new();
-    let rank = |verdict| Verdict::ALL.iter().position(|&other| other == verdict);
-    for case in &report.cases {
-        let platform = if by_case { "" } else { case.platform.as_str() };
-        let kept = cases.entry((platform, &case.id)).or_insert(case);
-        let order = rank(case.verdict).cmp(&rank(kept.verdict));
-        if order.then(case.wall_seconds.total_cmp(&kept.wall_seconds)).is_lt() {
-            *kept = case;
+impl Comparison {
+    /// Adds one case, where it belongs.
+    fn add(&mut self, case: String, old: Option<&Rounds>, new: &Rounds, with_reasons: bool) {
+        let (was, is) = (old.map(|rounds| rounds.worst.verdict), new.worst.verdict);
+        let change = |before: String, after: String| Change {
+            case: case.clone(),
+            before,
+            after,
+            before_evidence: old.map(|rounds| rounds.worst.evidence.clone()),
+            after_evidence: Some(new.worst.evidence.clone()),
+        };
+        let word = |verdict: Option<Verdict>| verdict.map_or("absent", Verdict::word).to_string();
+        let with_reason = || match &new.worst.reason {
+            Some(reason) => format!("{is} ({})", text::printable(reason)),
+            None => is.to_string(),
+        };
+        match (old, was) {
+            (None, _) | (_, None) if is.is_as_expected() => {}
+            _ if !is.is_as_expected() && was.is_none_or(Verdict::is_as_expected) => {
+                self.new_failures.push(change(word(was), with_reason()));
+            }
+            (Some(_), Some(was)) if is.is_as_expected() && !was.is_as_expected() => {
+                self.new_passes.push(change(was.word().into(), with_reason()));
+            }
+            (Some(old), _) if old.had(is) => {
+                let (before, after) = (old.ways(with_reasons), new.ways(with_reasons));
+                if let Some(round) = after.first_new_to(&before) {
+                    let after_evidence = Some(round.evidence.clone());
+                    let change = change(before.to_string(), after.to_string());
+                    self.changed_traces.push(Change { after_evidence, ..change });
+                }
+                if let Some((before, after)) = guest_times(old, new) {
+                    self.guest_times.push(change(before, after));
+                }
+            }
+            _ => self.other_verdicts.push(change(word(was), with_reason())),
         }
     }
-    cases
 }
 
 /// Ratios of duration with their median taken out, the median, and the ratio above which one is no noise.
@@ -154,13 +146,13 @@ fn by_key(report: &Report, by_case: bool) -> BTreeMap<Key<'_>, &CaseResult> {
 /// The floor is three times the middle deviation from the median, in logarithms: half of all cases lie within one, and
 /// a few slow ones do not move it.
 fn noise<'a>(
-    old: &BTreeMap<Key<'a>, &CaseResult>,
-    new: &BTreeMap<Key<'a>, &CaseResult>,
+    old: &BTreeMap<Key<'a>, Rounds<'a>>,
+    new: &BTreeMap<Key<'a>, Rounds<'a>>,
 ) -> (Vec<(Key<'a>, f64)>, f64, f64) {
     let ran = |case: &CaseResult| case.guest_seconds.is_some() && case.wall_seconds > 0.0;
     let logs: Vec<(Key<'a>, f64)> = new
         .iter()
-        .filter_map(|(key, after)| Some((*key, old.get(key)?, after)))
+        .filter_map(|(key, after)| Some((*key, old.get(key)?.worst, after.worst)))
         .filter(|(_, before, after)| ran(before) && ran(after) && before.verdict == after.verdict)
         .map(|(key, before, after)| (key, (after.wall_seconds / before.wall_seconds).ln()))
         .collect();
@@ -170,42 +162,15 @@ fn noise<'a>(
     (logs.into_iter().map(|(key, log)| (key, (log - middle).exp())).collect(), middle.exp(), floor)
 }
 
-/// Guest seconds of both, where they differ by a quarter and by a second.
-fn guest_times(before: &CaseResult, after: &CaseResult) -> Option<(String, String)> {
-    let (before, after) = (before.guest_seconds?, after.guest_seconds?);
-    let differ = (before - after).abs() > 1.0 && before.max(after) > LEAST_RATIO * before.min(after);
-    differ.then(|| (format!("{before:.1} s of guest time"), format!("{after:.1} s of guest time")))
-}
-
-/// A trace without what is the host's chance: how often and for how long a guest that hangs was looked at.
-fn comparable(case: &CaseResult, with_reasons: bool) -> String {
-    let mut case = case.clone();
-    for attempt in case.attempts.iter_mut().filter(|attempt| attempt.outcome == Outcome::Hung) {
-        attempt.reason = attempt.reason.as_deref().map(without_amounts);
-    }
-    trace(&case, with_reasons)
-}
-
-/// A sentence in which a number that is a word of its own is `N`; addresses such as `0x7c00` stay.
-fn without_amounts(sentence: &str) -> String {
-    let is_amount = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
-    let words: Vec<&str> = sentence.split(' ').map(|word| if is_amount(word) { "N" } else { word }).collect();
-    words.join(" ")
-}
-
-fn trace(case: &CaseResult, with_reasons: bool) -> String {
-    let attempts: Vec<String> = case
-        .attempts
-        .iter()
-        .map(|attempt| {
-            let name = attempt.medium.as_deref().unwrap_or(&attempt.target);
-            let reason = attempt.reason.as_deref().filter(|_| with_reasons);
-            let reason = reason.map(|reason| format!(" ({})", text::printable(reason))).unwrap_or_default();
-            format!("{} {}{reason}", text::printable(name), attempt.outcome)
-        })
-        .collect();
-    let booted = case.booted.as_deref().map_or_else(|| "nothing".into(), text::printable);
-    format!("[{}] booted {booted}", attempts.join(", "))
+/// Guest seconds of both, where those of all rounds differ by a quarter and by a second.
+fn guest_times(before: &Rounds, after: &Rounds) -> Option<(String, String)> {
+    let (before, after) = (before.guest_seconds()?, after.guest_seconds()?);
+    let apart = |(_, less): (f64, f64), (more, _): (f64, f64)| more - less > 1.0 && more > LEAST_RATIO * less;
+    let told = |(least, most): (f64, f64)| match format!("{least:.1}") {
+        least if least == format!("{most:.1}") => format!("{least} s of guest time"),
+        least => format!("{least} to {most:.1} s of guest time"),
+    };
+    (apart(before, after) || apart(after, before)).then(|| (told(before), told(after)))
 }
 
 impl Comparison {
@@ -231,6 +196,20 @@ impl Comparison {
 }
 
 impl Comparison {
+    /// The same comparison with the evidence folders named otherwise.
+    #[must_use]
+    pub fn with_evidence(mut self, named: impl Fn(String) -> String) -> Self {
+        let Self { new_failures, new_passes, other_verdicts, changed_traces, guest_times, guest_slower, .. } =
+            &mut self;
+        let lists = [new_failures, new_passes, other_verdicts, changed_traces, guest_times, guest_slower];
+        for change in lists.into_iter().flatten() {
+            for evidence in [&mut change.before_evidence, &mut change.after_evidence].into_iter().flatten() {
+                *evidence = named(std::mem::take(evidence));
+            }
+        }
+        self
+    }
+
     /// The lists of changes with their titles, those that want attention first.
     pub fn lists(&self) -> [(&'static str, &Vec<Change>); 6] {
         [
@@ -266,10 +245,8 @@ impl std::fmt::Display for Comparison {
             writeln!(text, "{title}: {}", changes.len())?;
             for Change { case, before, after, before_evidence, after_evidence } in changes {
                 writeln!(text, "  {case}\n    before: {before}\n    after:  {after}")?;
-                for (root, evidence) in [(&self.before_root, before_evidence), (&self.after_root, after_evidence)] {
-                    if let Some(evidence) = evidence.as_ref().filter(|_| !root.is_empty()) {
-                        writeln!(text, "    see:    {root}/{}/", text::printable(evidence))?;
-                    }
+                for evidence in [before_evidence, after_evidence].into_iter().flatten() {
+                    writeln!(text, "    see:    {}/", text::printable(evidence))?;
                 }
             }
         }
@@ -302,6 +279,7 @@ impl std::fmt::Display for Comparison {
 mod tests {
     use super::*;
     use crate::report::sample;
+    use crate::trace::Outcome;
 
     fn find(report: &mut Report, verdict: Verdict) -> &mut CaseResult {
         report.cases.iter_mut().find(|case| case.verdict == verdict).unwrap()
@@ -364,6 +342,41 @@ mod tests {
     }
 
     #[test]
+    fn what_varied_before_is_no_other_trace_and_what_never_was_is_one() {
+        let one = sample::report(200);
+        let with = |outcome: Outcome| {
+            let mut report = one.clone();
+            find(&mut report, Verdict::Passed).attempts[0].outcome = outcome;
+            report
+        };
+        let varied = one.clone().with_rounds_of(with(Outcome::TimedOut));
+        assert_eq!(compare(&varied, &one).changed_traces, []);
+        assert_eq!(compare(&varied, &with(Outcome::TimedOut)).changed_traces, []);
+        assert_eq!(compare(&varied, &varied).exit_code(), 0);
+        let refused = with(Outcome::Refused).with_evidence_below("refused");
+        let comparison = compare(&varied, &one.clone().with_rounds_of(refused));
+        let [change] = comparison.changed_traces.as_slice() else { panic!("{comparison}") };
+        assert!(change.before.contains("(1 of 2), or ") && change.after.contains("refused"), "{comparison}");
+        assert!(change.after_evidence.as_ref().unwrap().starts_with("refused/"), "the round that is another");
+        assert_eq!(compare(&one, &varied).changed_traces.len(), 1, "a second way that one run before did not show");
+    }
+
+    #[test]
+    fn a_verdict_that_some_round_before_had_is_no_other_verdict() {
+        let passed = sample::report(200);
+        let mut known = passed.clone();
+        find(&mut known, Verdict::Passed).verdict = Verdict::ExpectedFailure;
+        assert_eq!(compare(&passed, &known).other_verdicts.len(), 1);
+        let both = passed.clone().with_rounds_of(known.clone());
+        for after in [&passed, &known] {
+            assert_eq!(compare(&both, after).other_verdicts, []);
+        }
+        let mut failed = passed.clone();
+        find(&mut failed, Verdict::Passed).verdict = Verdict::Failed;
+        assert_eq!(compare(&both, &failed).exit_code(), 1, "none before failed");
+    }
+
+    #[test]
     fn a_machine_that_is_slower_as_a_whole_is_no_list_of_slower_boots() {
         let before = sample::report(200);
         let mut after = before.clone();
@@ -402,8 +415,7 @@ mod tests {
         let id = case.id.clone();
         let slow = after.cases.iter_mut().rev().find(|case| case.guest_seconds.is_some()).unwrap();
         slow.guest_seconds = slow.guest_seconds.map(|seconds| 3.0 * seconds + 2.0);
-        let mut worse = compare_by_case(&before, &after);
-        (worse.before_root, worse.after_root) = ("runs/a".into(), "runs/b".into());
+        let worse = compare_by_case(&before.with_evidence_below("runs/a"), &after.with_evidence_below("runs/b"));
         assert_eq!((worse.new_failures[0].case.as_str(), worse.exit_code()), (id.as_str(), 1), "{worse}");
         assert_eq!(worse.guest_times.len(), 1, "{worse}");
         assert!(worse.to_string().contains("    see:    runs/b/cases/"), "{worse}");

@@ -526,6 +526,24 @@ impl Report {
         self
     }
 
+    /// The same report with the cases' evidence folders named from where a reader stands, `root` being the run's own.
+    #[must_use]
+    pub fn with_evidence_below(mut self, root: &str) -> Report {
+        self.cases.iter_mut().for_each(|case| case.evidence = format!("{root}/{}", case.evidence));
+        self
+    }
+
+    /// Both reports as one, whose cases ran once more for each time that they ran in `other`: for a comparison with several runs.
+    #[must_use]
+    pub fn with_rounds_of(mut self, other: Report) -> Report {
+        let known: std::collections::BTreeSet<String> =
+            self.platforms.iter().map(|platform| platform.name.clone()).collect();
+        self.platforms.extend(other.platforms.into_iter().filter(|platform| !known.contains(&platform.name)));
+        self.cases.extend(other.cases);
+        self.totals = Totals::of(&self.cases);
+        self
+    }
+
     /// The exit status of the run that this report is of.
     ///
     /// 0: every verdict as expected. 1: a case failed, passed unexpectedly, disagreed with its own repetition or, if

@@ -13,10 +13,10 @@ pub struct Change {
     pub before: String,
     /// What it is.
     pub after: String,
-    /// Its evidence before, below the root of the first run.
+    /// Its evidence before: a folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before_evidence: Option<String>,
-    /// Its evidence now, below that of the second.
+    /// Its evidence now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after_evidence: Option<String>,
 }

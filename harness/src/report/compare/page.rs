@@ -8,7 +8,7 @@ const STYLE: &str = "body{font:14px/1.5 system-ui,sans-serif;margin:2em auto;max
 table{border-collapse:collapse;margin:.5em 0 1.5em}th,td{border:1px solid #ccd;padding:.25em .6em;text-align:left;\
 vertical-align:top;overflow-wrap:anywhere}code{font-size:12px}";
 
-/// The page; links lead below the comparison's two roots.
+/// The page; links lead to the evidence of both sides, as it is named.
 pub fn page(comparison: &Comparison) -> String {
     let markup = html! {
         (DOCTYPE)
@@ -27,7 +27,7 @@ pub fn page(comparison: &Comparison) -> String {
                         h2 { (title) ": " (changes.len()) }
                         table {
                             tr { th { "case" } th { "before" } th { "after" } }
-                            @for change in changes { (row(change, comparison)) }
+                            @for change in changes { (row(change)) }
                         }
                     }
                 }
@@ -37,18 +37,18 @@ pub fn page(comparison: &Comparison) -> String {
     markup.into_string()
 }
 
-fn row(change: &Change, comparison: &Comparison) -> Markup {
-    let side = |text: &str, root: &str, evidence: &Option<String>| {
+fn row(change: &Change) -> Markup {
+    let side = |text: &str, evidence: &Option<String>| {
         html! {
             (text)
-            @if let Some(evidence) = evidence { " " a href={ (root) "/" (evidence) "/" } { "evidence" } }
+            @if let Some(evidence) = evidence { " " a href={ (evidence) "/" } { "evidence" } }
         }
     };
     html! {
         tr {
             td { code { (change.case) } }
-            td { (side(&change.before, &comparison.before_root, &change.before_evidence)) }
-            td { (side(&change.after, &comparison.after_root, &change.after_evidence)) }
+            td { (side(&change.before, &change.before_evidence)) }
+            td { (side(&change.after, &change.after_evidence)) }
         }
     }
 }
