@@ -16,6 +16,8 @@ pub struct Uefi {
     pub code: Option<(String, u32)>,
     /// The file with its variables and its line.
     pub variables: Option<(String, u32)>,
+    /// By which word what the guest writes into its variables is not kept, as `readonly=on`.
+    pub lost_by: Option<&'static str>,
     /// The template that the variables are copied from.
     pub template: Option<String>,
     /// A build that knows Secure Boot is asked for, or refused.
@@ -40,15 +42,20 @@ impl GuestFirmware {
 
 /// What stands in for a guest's UEFI firmware.
 pub(super) fn replacement(architecture: &str) -> &'static str {
-    if architecture == "aarch64" { "the platform's AAVMF" } else { "the platform's OVMF without Secure Boot" }
+    match architecture {
+        "aarch64" => "the platform's AAVMF",
+        "riscv64" => "the platform's RISCV_VIRT",
+        "loongarch64" => "the platform's LoongArchVirt firmware",
+        _ => "the platform's OVMF without Secure Boot",
+    }
 }
 
 /// What stands in for its variables.
 pub(super) fn replaced_variables(architecture: &str) -> &'static str {
-    if architecture == "aarch64" {
-        "a copy of the platform's AAVMF_VARS for each power-on"
-    } else {
-        "a copy of the platform's OVMF_VARS for each power-on"
+    match architecture {
+        "aarch64" => "a copy of the platform's AAVMF_VARS for each power-on",
+        "riscv64" | "loongarch64" => "a copy of the platform's variables for each power-on",
+        _ => "a copy of the platform's OVMF_VARS for each power-on",
     }
 }
 

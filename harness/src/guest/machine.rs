@@ -58,6 +58,7 @@ impl Guest {
         machine.rng = self.rng;
         machine.boot = self.boot.clone();
         machine.serial_console = self.serial_console;
+        machine.fw_cfg = self.fw_cfg.clone();
         for (index, guest_device) in self.devices.iter().enumerate() {
             let mut device = guest_device.device.clone();
             let is_dead = dead.contains(&index);

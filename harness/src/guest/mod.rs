@@ -80,6 +80,8 @@ pub struct Guest {
     pub line: u32,
     /// The first line of `<boot dev=...>`, where the order is by classes.
     pub by_class: Option<u32>,
+    /// Entries of fw_cfg that its owner gives to the firmware, name and text.
+    pub fw_cfg: Vec<(String, String)>,
     /// Devices that firmware may boot from and that cannot be had here.
     pub untried: Vec<Untried>,
     /// What changes the machine and is not taken over.

@@ -49,19 +49,18 @@ pub fn of_guest(guest: &Guest) -> Vec<Warning> {
     if let Some((path, line)) = &guest.kernel {
         warn("direct-kernel", *line, format!("{path} runs before every device: none of them is tried while it loads"));
     }
+    not_read(guest, &mut warn);
     match &guest.firmware {
         GuestFirmware::Bios => {
-            if guest.boot.reboot_timeout.is_none_or(|timeout| timeout < 0) {
+            // s390-ccw and SLOF have none, and read no word for one
+            let is_seabios = matches!(guest.architecture.as_str(), "x86_64" | "i386" | "i686");
+            if is_seabios && guest.boot.reboot_timeout.is_none_or(|timeout| timeout < 0) {
                 let words = "no reboot timeout: once everything has failed the guest stays at \"No bootable device.\" for \
                              ever; <bios rebootTimeout='5000'/> (-boot reboot-timeout=5000) makes it try again";
                 warn("reboot-timeout", guest.line, words.to_owned());
             }
         }
         GuestFirmware::Uefi(uefi) => {
-            if guest.boot.reboot_timeout.is_some() {
-                let words = "a reboot timeout is read by SeaBIOS only: under UEFI it does nothing".to_owned();
-                warn("reboot-timeout", guest.line, words);
-            }
             secure_boot(guest, uefi, &mut warn);
             let has_nic = guest.devices.iter().any(|device| device.device.is_nic());
             if has_nic && !guest.rng {
@@ -83,6 +82,25 @@ pub fn of_guest(guest: &Guest) -> Vec<Warning> {
         }
     }
     warnings
+}
+
+/// Boot options that the guest's firmware does not read: SeaBIOS alone has a reboot timeout, and UEFI has no order by classes.
+fn not_read(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
+    if guest.firmware.uefi().is_none() {
+        return;
+    }
+    if guest.boot.reboot_timeout.is_some() {
+        let words = "a reboot timeout is read by SeaBIOS only: under UEFI it does nothing".to_owned();
+        warn("reboot-timeout", guest.line, words);
+    }
+    for (key, letters) in [("order", &guest.boot.order), ("once", &guest.boot.once)] {
+        if let Some(letters) = letters {
+            let words = format!(
+                "-boot {key}={letters} is read by SeaBIOS only: under UEFI it does nothing; give the device that is meant bootindex=1"
+            );
+            warn("order-by-class", guest.line, words);
+        }
+    }
 }
 
 /// QEMU writes the firmware's boot order at a reset, and none follows what is plugged in before the first `cont`.
@@ -209,6 +227,18 @@ fn secure_boot(guest: &Guest, uefi: &Uefi, warn: &mut impl FnMut(&'static str, u
     }
     let is_template = |path: &str| uefi.template.as_deref() == Some(path) || is_installed(path);
     let own = uefi.variables.as_ref().filter(|(path, _)| !is_template(path));
+    if let (Some((variables, line)), Some(word)) = (&uefi.variables, uefi.lost_by) {
+        let words = format!(
+            "{variables} is given with {word}: what the guest writes of its boot order is not kept{}; leave {word} out",
+            if word == "snapshot=on" {
+                ""
+            } else {
+                ", and edk2 since 202308 takes flash that cannot be written for no store at all"
+            }
+        );
+        warn("variables-not-kept", *line, words);
+        return;
+    }
     if let (Some((variables, line)), None, Origin::Qemu) = (own, &uefi.template, guest.origin) {
         let words = format!(
             "{variables} holds the boot order that this guest's firmware keeps: nothing here says which template it is copied from, \
@@ -443,6 +473,38 @@ mod tests {
         assert_eq!(words(&files), ["missing-firmware", "missing-firmware"]);
         assert!(files[1].words.contains("QEMU does not start without it"), "{}", files[1]);
         assert!(!words(&of_guest(&self::guest("d2.xml"))).contains(&"variables-of-one-guest"));
+    }
+
+    #[rstest::rstest]
+    #[case::a_drive("unit=1,readonly=on", "", Some("readonly=on"))]
+    #[case::for_this_start("unit=1,snapshot=on", "", Some("snapshot=on"))]
+    #[case::a_node(
+        "",
+        "-blockdev driver=file,filename=/v.fd,node-name=n,read-only=on -M q35,pflash1=n",
+        Some("read-only=on")
+    )]
+    #[case::one_that_is_written("unit=1,readonly=off", "", None)]
+    fn variables_that_are_not_kept_are_named(#[case] drive: &str, #[case] more: &str, #[case] wanted: Option<&str>) {
+        use crate::guest::qemu;
+        let drive = if drive.is_empty() { String::new() } else { format!("-drive if=pflash,file=/v.fd,{drive}") };
+        let line = format!("kvm -nodefaults -drive if=pflash,unit=0,file=OVMF_CODE.fd,readonly=on {drive} {more}");
+        let warnings = of_guest(&qemu::read_text("line", &line, &qemu::Reading::default()).unwrap());
+        let found = warnings.iter().find(|warning| warning.word == "variables-not-kept");
+        assert_eq!(found.is_some(), wanted.is_some(), "{warnings:?}");
+        assert!(found.is_none_or(|warning| warning.words.contains(wanted.unwrap_or_default())));
+        assert_eq!(words(&warnings).contains(&"variables-of-one-guest"), wanted.is_none());
+    }
+
+    #[test]
+    fn what_the_firmware_of_a_guest_does_not_read_is_named_and_what_it_does_not_have_is_not_missed() {
+        use crate::guest::qemu;
+        let read = |line: &str| of_guest(&qemu::read_text("line", line, &qemu::Reading::default()).unwrap());
+        let uefi = read("kvm -nodefaults -bios OVMF.fd -boot order=d,once=n,reboot-timeout=5");
+        assert_eq!(words(&uefi)[..3], ["reboot-timeout", "order-by-class", "order-by-class"], "{uefi:?}");
+        assert_eq!(words(&read("kvm -nodefaults -boot order=d,once=n,reboot-timeout=5")), [""; 0]);
+        assert_eq!(words(&read("qemu-system-s390x -nodefaults")), [""; 0], "s390-ccw has no reboot timeout");
+        let arm = "qemu-system-aarch64 -M virt -nodefaults -drive if=none,id=d,file=a -device ahci,id=s -device ide-hd,bus=s.0,drive=d";
+        assert!(words(&read(arm)).contains(&"unseen-place"));
     }
 
     #[test]

@@ -30,7 +30,12 @@ pub fn guest(guest: &Guest) {
         }
     }
     if guest.board.is_none() {
-        say!("  order by the description alone");
+        let classes = guest
+            .boot
+            .order
+            .as_ref()
+            .map(|order| format!(", in which -boot order={} comes first by classes", printable(order)));
+        say!("  order by the description alone{}", classes.unwrap_or_default());
         for row in rows(guest) {
             let (name, kind) = match row {
                 Row::Tried(index) => (&guest.devices[index].name, &guest.devices[index].kind),

@@ -130,7 +130,7 @@ pub(super) fn read(element: Element<'_, '_>, notes: &mut Notes) -> Result<Option
     if let Some(boot) = element.child("boot")
         && boot.attribute("loadparm").is_some()
     {
-        notes.ignored(boot.line(), "loadparm: only s390x reads it");
+        notes.ignored(boot.line(), "loadparm: only firmware of s390x reads it");
     }
     Ok(Some(Disk {
         name: name.to_owned(),

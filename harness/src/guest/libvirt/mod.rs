@@ -174,6 +174,7 @@ impl Reader {
         self.tell(&devices);
         let cpu = cpu(root, &mut self.notes);
         Ok(Guest {
+            fw_cfg: Vec::new(),
             file: file.to_owned(),
             origin: Origin::Libvirt,
             name,

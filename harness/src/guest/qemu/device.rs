@@ -3,6 +3,7 @@
 use super::Reader;
 use super::buses::{Adapter, At, Buses, Placed};
 use super::free;
+use super::namespaces::Controller;
 use super::options::{Parts, rank, small};
 use super::properties::rom;
 use super::words::Word;
@@ -44,6 +45,12 @@ impl Reader<'_> {
         if let Some(model) = nic_model(driver) {
             return Ok(Some(self.nic(parts, word, model, bootindex, buses, before)));
         }
+        self.device_is_made(parts, word, buses)?;
+        if let ("nvme", None, Some(rank)) = (driver, parts.get("drive"), bootindex.filter(|rank| *rank >= 0)) {
+            let id = parts.get("id").unwrap_or_default().to_owned();
+            self.controllers.push(Controller { id, rank, line: word.at.line });
+            return Ok(None);
+        }
         let Some((class, optical, kind, at)) = self.drive_class(parts, word, buses, before)? else {
             self.untried(parts, word, bootindex);
             return Ok(None);
@@ -64,6 +71,8 @@ impl Reader<'_> {
         }
         let kind = kind + &sectors::words(device.block_size);
         let source = match parts.get("drive") {
+            // its image is another process'
+            None if driver.starts_with("vhost-user-") => Some(format!("what {driver} is served")),
             None => None,
             Some(drive) => match self.drives.file_of(drive) {
                 Some(file) if file == "none" || file.is_empty() => None,
@@ -113,13 +122,15 @@ impl Reader<'_> {
     /// Keeps the row of a device that cannot be had here, where it has a rank or is a drive that firmware may try without one.
     fn untried(&mut self, parts: &Parts, word: &Word, rank: Option<i64>) {
         let driver = parts.first.as_str();
-        let is_drive = ["scsi-cd", "usb-storage", "usb-uas"].contains(&driver);
+        let served = ["usb-storage", "usb-uas", "vhost-scsi-pci", "vhost-user-scsi-pci"].contains(&driver);
+        let is_drive = served || parts.get("drive").is_some();
         let rank = rank.filter(|rank| *rank >= 0);
         if rank.is_none() && !is_drive {
             return;
         }
         let what = match driver {
             "scsi-cd" | "usb-storage" => "a CD drive on USB",
+            "vhost-scsi-pci" | "vhost-user-scsi-pci" => "disks of the host or of another process",
             "usb-host" | "usb-redir" => "a USB device of the host or of a viewer",
             other if other.starts_with("vfio-") || other == "pci-assign" => "a PCI device of the host",
             _ => "a device that is not known here",

@@ -14,14 +14,42 @@ pub(super) struct Drives {
     below: BTreeMap<String, String>,
     /// Drives that hold optical media.
     optical: BTreeSet<String>,
-    /// `-drive if=pflash` by unit: path and line.
-    flash: BTreeMap<usize, (String, u32)>,
+    /// Nodes that are read only.
+    read_only: BTreeSet<String>,
+    /// `-drive if=pflash` by unit.
+    flash: BTreeMap<usize, Flash>,
+}
+
+/// A flash image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Flash {
+    pub file: String,
+    pub line: u32,
+    /// By which word what is written to it is not kept.
+    pub lost_by: Option<&'static str>,
+}
+
+impl Flash {
+    /// One that is written to.
+    pub fn plain(file: String, line: u32) -> Flash {
+        Flash { file, line, lost_by: None }
+    }
+
+    /// That of a `-drive if=pflash`.
+    pub fn of(parts: &Parts, file: String, line: u32) -> Flash {
+        let words = [("readonly", "readonly=on"), ("read-only", "read-only=on"), ("snapshot", "snapshot=on")];
+        let lost_by = words.into_iter().find(|(key, _)| parts.switch(key) == Some(true)).map(|(_, word)| word);
+        Flash { file, line, lost_by }
+    }
 }
 
 impl Drives {
     /// A `-blockdev`, with the nodes that are named inside it.
     pub fn add_node(&mut self, parts: &Parts) {
         let Some(name) = parts.get("node-name") else { return };
+        if parts.switch("read-only") == Some(true) {
+            self.read_only.insert(name.to_owned());
+        }
         let below = parts.get("file").filter(|_| parts.get("filename").is_none());
         match below {
             Some(below) => {
@@ -67,13 +95,19 @@ impl Drives {
     }
 
     /// A `-drive if=pflash`, of the next unit where none is said.
-    pub fn add_flash(&mut self, unit: Option<usize>, file: String, line: u32) {
+    pub fn add_flash(&mut self, unit: Option<usize>, flash: Flash) {
         let unit = unit.unwrap_or(self.flash.len());
-        self.flash.insert(unit, (file, line));
+        self.flash.insert(unit, flash);
+    }
+
+    /// The flash image that a node is.
+    pub fn flash_of(&self, node: &str, line: u32) -> Option<Flash> {
+        let lost_by = self.read_only.contains(node).then_some("read-only=on");
+        Some(Flash { file: self.file_of(node)?, line, lost_by })
     }
 
     /// The flash image of a unit.
-    pub fn flash(&mut self, unit: usize) -> Option<(String, u32)> {
+    pub fn flash(&mut self, unit: usize) -> Option<Flash> {
         self.flash.remove(&unit)
     }
 }

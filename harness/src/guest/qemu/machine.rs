@@ -1,6 +1,7 @@
 //! What the line says of the machine: board, processor, firmware, boot options.
 
 use super::Reader;
+use super::drives::Flash;
 use super::options::Parts;
 use super::words::Word;
 use crate::guest::GuestError;
@@ -40,6 +41,7 @@ impl Reader<'_> {
         if parts.switch("graphics") == Some(false) {
             self.serial_console = true;
         }
+        self.has_usb |= parts.switch("usb") == Some(true);
         if let Some(smm) = parts.switch("smm").filter(|on| *on) {
             self.uefi.get_or_insert_default().smm = Some(smm);
         }
@@ -51,6 +53,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn boot_options(&mut self, parts: &Parts, word: &Word) -> Result<(), GuestError> {
+        self.boot_keys(parts, word)?;
         let number = |key: &str| match parts.get(key) {
             None => Ok(None),
             Some(text) => text
@@ -79,8 +82,9 @@ impl Reader<'_> {
     pub(super) fn flash(&mut self) {
         for index in 0..2 {
             let node = self.pflash[index].take();
-            let file = node.and_then(|(node, line)| Some((self.drives.file_of(&node)?, line)));
-            let Some((path, line)) = file.or_else(|| self.drives.flash(index)) else { continue };
+            let file = node.and_then(|(node, line)| self.drives.flash_of(&node, line));
+            let Some(flash) = file.or_else(|| self.drives.flash(index)) else { continue };
+            let Flash { file: path, line, lost_by } = flash;
             let uefi = self.uefi.get_or_insert_default();
             if index == 0 {
                 uefi.line = line;
@@ -92,6 +96,7 @@ impl Reader<'_> {
             } else {
                 self.notes.replaced(line, format!("{path}: {}", replaced_variables(&self.architecture)));
                 uefi.variables = Some((path, line));
+                uefi.lost_by = lost_by;
             }
         }
         // -machine smm=on alone is no firmware

@@ -10,16 +10,20 @@ mod config;
 mod config_file;
 mod device;
 mod drives;
+mod floppies;
 mod free;
+mod fw_cfg;
 mod known;
 mod line;
 mod lists;
 mod machine;
+mod namespaces;
 mod options;
 mod others;
 mod properties;
 mod property;
 mod proxmox;
+mod refused;
 mod shell;
 mod short;
 mod short_drive;
@@ -39,7 +43,7 @@ use super::{Guest, GuestDevice, GuestError, GuestFirmware, Notes, Origin, Plug, 
 use crate::machine::{Board, BootOptions, DeviceClass};
 use buses::Buses;
 use cards::BuiltIn;
-use drives::Drives;
+use drives::{Drives, Flash};
 use line::{CommandLine, Quotes};
 use options::Parts;
 use property::Global;
@@ -112,10 +116,16 @@ struct Reader<'a> {
     built_in: BuiltIn,
     /// The line of the program.
     line: u32,
+    /// It has USB by another way than a controller's `-device`, or may have by what is not known of it.
+    has_usb: bool,
     /// Options alone, without a program: not the whole line, so that nothing follows from what it does not say.
     is_part: bool,
     /// Properties of `-global`; their drivers count as devices for what QEMU adds.
     globals: Vec<Global>,
+    /// NVMe controllers with a rank and without a drive.
+    controllers: Vec<namespaces::Controller>,
+    /// Entries of fw_cfg that firmware reads, name and text.
+    fw_cfg: Vec<(String, String)>,
     untried: Vec<Untried>,
     unapplied: Vec<Unapplied>,
     strangers: Vec<(String, u32)>,
@@ -145,8 +155,11 @@ impl<'a> Reader<'a> {
             short: Vec::new(),
             built_in: BuiltIn::default(),
             line: 1,
+            has_usb: false,
             is_part: false,
             globals: Vec::new(),
+            controllers: Vec::new(),
+            fw_cfg: Vec::new(),
             untried: Vec::new(),
             unapplied: Vec::new(),
             strangers: Vec::new(),
@@ -230,6 +243,7 @@ impl<'a> Reader<'a> {
                 self.notes.ignored(word.at.line, words);
             }
             "nodefaults" => self.built_in.none = true,
+            "usb" => self.has_usb = true,
             _ => {}
         }
     }
@@ -259,7 +273,7 @@ impl<'a> Reader<'a> {
             }
             "cpu" => self.cpu(&value.text, line),
             "bios" => self.bios(&value.text, line),
-            "pflash" => self.drives.add_flash(None, value.text.clone(), line),
+            "pflash" => self.drives.add_flash(None, Flash::plain(value.text.clone(), line)),
             "hda" | "hdb" | "hdc" | "hdd" | "cdrom" | "fda" | "fdb" => self.short_drive(option, value),
             "kernel" => {
                 self.notes.ignored(
@@ -270,12 +284,11 @@ impl<'a> Reader<'a> {
             }
             "initrd" | "append" | "dtb" => {}
             "readconfig" => self.read_config(value)?,
-            "fw_cfg" | "option-rom" | "sd" | "mtdblock" => {
-                self.notes.ignored(line, format!("-{option} {}", value.text))
-            }
+            "fw_cfg" => self.fw_cfg(value)?,
+            "option-rom" | "sd" | "mtdblock" => self.notes.ignored(line, format!("-{option} {}", value.text)),
             "global" => self.global(value)?,
             "set" => self.set(value)?,
-            other if known::is_unseen(other) => {}
+            other if known::is_unseen(other) => self.has_usb |= other == "usbdevice",
             _ => self.notes.ignored(word.at.line, format!("{} {} is not known here", word.text, value.text)),
         }
         Ok(())
@@ -288,7 +301,10 @@ impl<'a> Reader<'a> {
             "name" => self.name = parts.first,
             "machine" | "M" => self.machine(&parts, line),
             "boot" => self.boot_options(&parts, value)?,
-            "drive" => self.drive(&parts, value)?,
+            "drive" => {
+                self.drive_keys(&parts, value)?;
+                self.drive(&parts, value)?;
+            }
             "blockdev" => self.drives.add_node(&parts),
             "netdev" => {
                 let id = parts.get("id").unwrap_or_default().to_owned();
@@ -309,7 +325,9 @@ impl<'a> Reader<'a> {
         if let Some((word, what)) = buses::beside_single_function(&self.devices) {
             return Err(self.error(word, what, "write multifunction=on into the device at function 0 of the slot"));
         }
+        self.floppies();
         let buses = Buses::of(&self.devices, self.board);
+        self.has_usb |= self.devices.iter().any(|(parts, _)| refused::is_usb_controller(&parts.first));
         let short = self.short_devices();
         let built_in = self.built_in(&short);
         // the board makes its drives and cards first; a drive of if=virtio is a device behind those that are named
@@ -320,6 +338,7 @@ impl<'a> Reader<'a> {
             devices.extend(self.device(&self.with_globals(parts), &word, &buses, &devices)?);
         }
         devices.extend(late);
+        self.rank_namespaces(&mut devices, &buses);
         let file = std::mem::replace(&mut self.file, typed_file);
         let typed = self.follow(typed, &buses, &mut devices)?;
         self.file = file;
@@ -354,6 +373,7 @@ impl<'a> Reader<'a> {
             typed,
             line: self.line,
             by_class: None,
+            fw_cfg: self.fw_cfg,
             untried: self.untried,
             unapplied: self.unapplied,
             strangers: self.strangers,

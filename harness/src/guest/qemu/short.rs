@@ -1,7 +1,7 @@
 //! Drives that make a device by themselves: `-drive if=ide`, `-hda`, `-cdrom`, `-fda`, and an image that stands alone.
 
 use super::Reader;
-use super::drives::source;
+use super::drives::{Flash, source};
 use super::options::{Parts, small};
 use super::short_drive::{Interface, ShortDrive};
 use super::words::Word;
@@ -18,7 +18,7 @@ impl Reader<'_> {
         let interface = match parts.get("if") {
             Some("pflash") => {
                 let unit = number("unit").or(number("index")).map(usize::from);
-                self.drives.add_flash(unit, file.unwrap_or_default(), word.at.line);
+                self.drives.add_flash(unit, Flash::of(parts, file.unwrap_or_default(), word.at.line));
                 return Ok(());
             }
             Some("none") => {

@@ -103,7 +103,9 @@ fn what_qemu_adds_by_itself_is_there_and_goes_with_nodefaults_or_with_a_device_i
     assert_eq!((&bare.devices[2].source, &bare.devices[3].network), (&None, &Some(Plug::User(None))));
     assert_eq!(kinds(&guest("qemu-system-x86_64 -M q35")), [("cdrom", "SATA CD"), ("nic0", "e1000e NIC")]);
     assert_eq!(kinds(&guest("qemu-system-x86_64 -nodefaults -hda a")), [("hda", "IDE disk")]);
-    let replaced = guest("qemu-system-x86_64 -nic none -device floppy -device ide-cd,id=a -device ide-hd,id=b");
+    let replaced = guest(
+        "qemu-system-x86_64 -nic none -device floppy -device ide-cd,id=a -drive if=none,id=d,file=b -device ide-hd,id=b,drive=d",
+    );
     assert_eq!(kinds(&replaced), [("disk0", "floppy"), ("a", "IDE CD"), ("b", "IDE disk")]);
     assert_eq!(kinds(&guest("-boot n")), [], "options alone are a part of a line");
 }
@@ -128,9 +130,10 @@ fn cards_of_nic_and_net_are_plugged_in_where_the_line_says() {
 
 #[test]
 fn places_that_the_line_leaves_open_are_the_first_that_are_free() {
-    let line = "kvm -nodefaults -device virtio-scsi-pci,id=s -device scsi-hd,id=a -device scsi-hd,id=b,lun=1 \
-                -device scsi-cd,id=c -device scsi-hd,id=d,scsi-id=1 -device usb-ehci -device usb-storage,id=u \
-                -device usb-storage,id=v -drive file=e -device ide-hd,id=f -device ide-hd,id=g,bus=ide.1 -device ide-hd,id=h,bus=ide.0";
+    let line = "kvm -nodefaults -drive if=none,id=n,file=a -device virtio-scsi-pci,id=s -device scsi-hd,drive=n,id=a \
+                -device scsi-hd,drive=n,id=b,lun=1 -device scsi-cd,id=c -device scsi-hd,drive=n,id=d,scsi-id=1 -device usb-ehci \
+                -device usb-storage,drive=n,id=u -device usb-storage,drive=n,id=v -drive file=e -device ide-hd,drive=n,id=f \
+                -device ide-hd,drive=n,id=g,bus=ide.1 -device ide-hd,drive=n,id=h,bus=ide.0";
     let guest = guest(line);
     let class = |name: &str| guest.devices.iter().find(|device| device.name == name).unwrap().device.class.clone();
     let scsi = |target, lun| DeviceClass::VirtioScsi { hba: 0, target, lun };
@@ -162,6 +165,55 @@ fn virt_has_virtio_drives_and_a_global_property_counts_as_a_device() {
     assert_eq!((kinds(&floppy)[0], floppy.devices[0].device.bootindex), (("fda", "floppy"), Some(3)));
     let two = guest("kvm -nodefaults -device floppy -device floppy");
     assert_eq!(two.devices[1].device.class, DeviceClass::Floppy { unit: 1 });
+}
+
+#[rstest]
+#[case::by_a_global("-drive if=none,id=f,file=a -global isa-fdc.driveA=f -global isa-fdc.bootindexA=1")]
+#[case::by_its_controller("-M q35 -drive if=none,id=f,file=a -device isa-fdc,driveA=f,bootindexA=1")]
+fn a_floppy_of_an_older_qemu_is_a_property_of_the_controller(#[case] line: &str) {
+    let disk = "-drive if=none,id=d,file=b -device virtio-blk-pci,drive=d,bootindex=2";
+    let guest = guest(&format!("kvm -nodefaults {line} {disk}"));
+    assert_eq!(order(&guest), [("f", Some(1)), ("d", Some(2))]);
+    assert_eq!((guest.devices[1].kind.as_str(), guest.devices[1].source.as_deref()), ("floppy", Some("a")));
+    crate::machine::layout::Layout::of(&guest.machine().unwrap()).unwrap();
+}
+
+#[test]
+fn a_disk_that_another_process_serves_has_something_in_it() {
+    let guest = guest("kvm -nodefaults -chardev socket,id=c,path=s -device vhost-user-blk-pci,chardev=c,bootindex=1");
+    assert_eq!(order(&guest), [("disk0", Some(1))]);
+    assert!(guest.machine().unwrap().devices[0].medium.is_some());
+}
+
+#[rstest]
+#[case::sd_card("-device sdhci-pci -device sd-card,drive=a", "sd-card")]
+#[case::mmio("-M microvm -device virtio-blk-device,drive=a", "virtio-blk-device")]
+fn a_drive_of_a_kind_that_is_not_known_keeps_its_row(#[case] device: &str, #[case] name: &str) {
+    let guest = guest(&format!("kvm -nodefaults -drive if=none,id=a,file=a {device}"));
+    assert_eq!(
+        guest.untried.iter().map(|device| (device.name.as_str(), device.rank)).collect::<Vec<_>>(),
+        [(name, None)]
+    );
+}
+
+#[test]
+fn the_rank_of_a_controller_is_that_of_its_lowest_namespace_for_seabios() {
+    let line = "kvm -nodefaults -device nvme,id=n,serial=x,bootindex=1 -drive if=none,id=a,file=a -drive if=none,id=b,file=b \
+                -device nvme-ns,drive=b,nsid=3 -device nvme-ns,drive=a,nsid=2";
+    assert_eq!(order(&guest(line)), [("a", Some(1)), ("b", None)]);
+    let uefi = guest(&format!("{line} -bios OVMF.fd"));
+    assert_eq!(order(&uefi), [("b", None), ("a", None)]);
+    assert_eq!(uefi.untried[0].rank, Some(1), "OVMF reads another line of it than of a namespace");
+}
+
+#[test]
+fn switches_of_edk2_are_taken_and_what_else_firmware_reads_is_told() {
+    let line = "kvm -nodefaults -bios OVMF.fd -fw_cfg name=opt/org.tianocore/IPv4PXESupport,string=no -fw_cfg opt/com.coreos/config,file=a.ign";
+    let guest = guest(line);
+    let wanted = [("opt/org.tianocore/IPv4PXESupport".to_owned(), "no".to_owned())];
+    assert_eq!((guest.machine().unwrap().fw_cfg.as_slice(), guest.unapplied.len()), (wanted.as_slice(), 0));
+    let others = self::guest("kvm -fw_cfg name=etc/sercon-port,string=2 -fw_cfg name=opt/ovmf/X-PciMmio64Mb,file=a");
+    assert_eq!((others.fw_cfg.len(), others.unapplied.len()), (0, 2));
 }
 
 #[test]

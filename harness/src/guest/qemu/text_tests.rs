@@ -37,9 +37,9 @@ fn a_device_of_the_host_keeps_its_row_and_its_rank(
     #[case] name: &str,
     #[case] rank: Option<i64>,
 ) {
-    let guest = guest(&format!("kvm -nodefaults -device e1000,bootindex=1 -device {device}"));
+    let guest = guest(&format!("kvm -nodefaults -usb -device e1000,bootindex=1 -device {device}"));
     assert_eq!(ranks(&guest), [("nic0", Some(1)), (name, rank)]);
-    let twice = format!("kvm -nodefaults -device e1000,bootindex=0 -device {device}");
+    let twice = format!("kvm -nodefaults -usb -device e1000,bootindex=0 -device {device}");
     assert!(refusal(&twice).contains("bootindex 0 is used by two devices"));
 }
 

@@ -1,7 +1,7 @@
 //! Drives that nobody selected, and drives that firmware does not see or does not boot from.
 
 use super::super::{Guest, GuestDevice};
-use crate::machine::DeviceClass;
+use crate::machine::{Board, DeviceClass};
 
 /// Highest target and LUN of virtio-scsi that OVMF looks at (`PcdVirtioScsiMaxTargetLimit`, `PcdVirtioScsiMaxLunLimit`).
 const LAST_OF_OVMF: (u8, u16) = (31, 7);
@@ -141,6 +141,10 @@ fn unseen(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
                     LAST_RANKED_LUN + 1
                 )
             }
+            DeviceClass::Ahci { .. } if guest.board == Some(Board::Virt) => format!(
+                "{name} hangs off AHCI, for which AAVMF as distributions build it has no driver: it is never tried; \
+                 use virtio"
+            ),
             DeviceClass::Scsi { adapter, .. } if is_uefi => format!(
                 "{name} hangs off {}, for which OVMF as distributions build it has no driver: it is never tried; use virtio-scsi",
                 adapter.device()

@@ -1,0 +1,36 @@
+//! Floppies as lines for QEMU before 6.0 have them: properties of the controller, not devices of their own.
+
+use super::Reader;
+use super::options::Parts;
+use super::words::Word;
+use crate::guest::At;
+
+impl Reader<'_> {
+    /// Makes a floppy of each `driveA` and `driveB` of the controller, from its `-device` or a `-global`.
+    pub(super) fn floppies(&mut self) {
+        let mut found = Vec::new();
+        for (parts, word) in self.devices.iter().filter(|(parts, _)| parts.first == "isa-fdc") {
+            for (unit, letter) in [("0", 'A'), ("1", 'B')] {
+                if let Some(drive) = parts.get(&format!("drive{letter}")) {
+                    let rank = parts.get(&format!("bootindex{letter}"));
+                    found.push((floppy(unit, drive, rank), word.clone()));
+                }
+            }
+        }
+        for (unit, name) in [("0", "driveA"), ("1", "driveB")] {
+            let global = self.globals.iter().rev().find(|global| global.driver == "isa-fdc" && global.name == name);
+            if let Some(global) = global {
+                let text = format!("isa-fdc.{name}={}", global.value);
+                let word = Word { text, at: At { line: global.line, column: 1 } };
+                found.push((floppy(unit, &global.value, None), word));
+            }
+        }
+        self.devices.extend(found);
+    }
+}
+
+fn floppy(unit: &str, drive: &str, rank: Option<&str>) -> Parts {
+    let given = [("driver", Some("floppy")), ("unit", Some(unit)), ("drive", Some(drive)), ("bootindex", rank)];
+    let pairs = given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned())));
+    Parts::of_pairs(pairs.collect(), "driver")
+}
