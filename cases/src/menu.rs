@@ -33,6 +33,7 @@ pub fn cases() -> Vec<Case> {
         let others = classes::disks(board).into_iter().filter(|&class| class != DiskClass::VirtioBlk);
         cases.extend(others.map(|class| strict_and_unlisted(board, class)));
         cases.extend((0..LISTED.len()).filter(|&at| at != 3).map(|at| choice(board, at)));
+        cases.push(choice_by_letter(board));
     }
     cases.extend([
         invalid_keys(),
@@ -73,6 +74,29 @@ fn opened() -> Story {
 
 /// Every disk class, optical drive and NIC under its own name: those with a bootindex in its order, the others behind them.
 fn everything_listed(board: Board) -> Case {
+    let (machine, listed) = one_of_each(board);
+    case(board, "everything-listed")
+        .control(machine.clone().without_bootindex())
+        .machine(machine)
+        .story(opened().press(&["1"], "Booting from"))
+        .expect(Expectation::boots("nvme").menu(&listed))
+}
+
+/// Entries behind the ninth are chosen by letters.
+fn choice_by_letter(board: Board) -> Case {
+    let (machine, listed) = one_of_each(board);
+    let behind_nine = listed.iter().skip(9).position(|name| *name == "scsi-cd").unwrap_or_default();
+    let key = if behind_nine == 0 { "a" } else { "b" };
+    case(board, &format!("choice-{key}-scsi-cd"))
+        .axis("choice", "scsi-cd")
+        .control(machine.clone().with_blank("scsi-cd"))
+        .machine(machine)
+        .story(opened().press(&[key], "Booting from"))
+        .expect(Expectation::boots("scsi-cd").without_trying("nvme").menu(&listed))
+}
+
+/// A device of every kind, and how the menu lists them.
+fn one_of_each(board: Board) -> (Machine, Vec<&'static str>) {
     let mut machine = Machine::new(Firmware::SeaBios, board)
         .virtio_blk(Medium::bootable("virtio-blk"))
         .bootindex(3)
@@ -97,11 +121,7 @@ fn everything_listed(board: Board) -> Case {
         listed.push("ide");
     }
     listed.extend(["ahci", "scsi", "Legacy option rom", "floppy", "scsi-cd", "nic0"]);
-    case(board, "everything-listed")
-        .control(machine.clone().without_bootindex())
-        .machine(machine)
-        .story(opened().press(&["1"], "Booting from"))
-        .expect(Expectation::boots("nvme").menu(&listed))
+    (machine, listed)
 }
 
 /// With strict=on the menu lacks the disk without a bootindex, which SeaBIOS does not initialise then, but neither the floppy

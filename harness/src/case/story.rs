@@ -527,9 +527,9 @@ impl fmt::Display for Step {
             Step::Insert { device, medium } => write!(out, "put \"{medium}\" into the drive of \"{device}\""),
             Step::SetBootindex { device, bootindex } => write!(out, "set bootindex of \"{device}\" to {bootindex}"),
             Step::Type { line, .. } => write!(out, "type \"{line}\""),
-            Step::Press { keys, confirmed_by } => write!(out, "press {}, answered {confirmed_by:?}", keys.join(", ")),
+            Step::Press { keys, confirmed_by } => write!(out, "press {}, awaiting {confirmed_by:?}", keys.join(", ")),
             Step::Enter { text, confirmed_by, wake } => {
-                write!(out, "enter {text:?}, answered {confirmed_by:?}")?;
+                write!(out, "enter {text:?}, awaiting {confirmed_by:?}")?;
                 wake.iter().try_for_each(|wake| write!(out, ", woken by {wake:?}"))
             }
             Step::Cont => out.write_str("cont"),

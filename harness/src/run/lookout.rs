@@ -55,6 +55,11 @@ impl Lookout {
         }
     }
 
+    /// The guest was given a key whose answer is waited for, or has answered.
+    pub fn is_asked(&mut self, asked: bool) {
+        self.stillness.is_asked(asked);
+    }
+
     /// When to look next.
     pub fn due(&self) -> Instant {
         self.next

@@ -84,6 +84,9 @@ impl Limits {
     }
 }
 
+/// Host time that firmware which waits for keys may be idle once it was given one, by a real clock: its menus answer at once.
+const ANSWERS: Duration = Duration::from_secs(20);
+
 /// Processor time in which nothing at all changes in a processor that takes no interrupt.
 const SAME: Duration = Duration::from_millis(500);
 
@@ -177,12 +180,19 @@ pub struct Stillness {
     looks: VecDeque<Sample>,
     /// All looks since then, and those that found it halted.
     counts: (usize, usize),
+    /// It was given a key and has not answered.
+    is_asked: bool,
 }
 
 impl Stillness {
     /// Nothing was seen yet.
     pub fn new(limits: Limits, firmware: Firmware, known: KnownLoops) -> Stillness {
-        Stillness { limits, firmware, known, since: None, looks: VecDeque::new(), counts: (0, 0) }
+        Stillness { limits, firmware, known, since: None, looks: VecDeque::new(), counts: (0, 0), is_asked: false }
+    }
+
+    /// The guest was given a key whose answer is waited for, or has answered.
+    pub fn is_asked(&mut self, asked: bool) {
+        self.is_asked = asked;
     }
 
     /// The guest was seen in a state in which it does not run, or could not be seen.
@@ -295,6 +305,7 @@ impl Stillness {
         let ((guest, host), last, since) = (self.limits.idles?, self.last()?, self.since.as_ref()?);
         let (time, limit) = match (last.clock, since.clock) {
             (Some(now), Some(then)) => (now.saturating_sub(then), guest),
+            _ if self.is_asked => (last.at.saturating_duration_since(since.at), host.min(ANSWERS)),
             _ => (last.at.saturating_duration_since(since.at), host),
         };
         (self.is_idle() && self.counts.0 >= SAME_LOOKS && time >= limit)

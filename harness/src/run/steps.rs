@@ -73,7 +73,12 @@ impl Session<'_> {
             Step::Insert { device, medium } => self.insert(device, medium),
             Step::SetBootindex { device, bootindex } => self.set_bootindex(device, *bootindex),
             Step::Type { line, plugs, answer } => self.type_words(line, plugs.as_deref(), answer.as_deref()),
-            Step::Press { keys, confirmed_by } => self.answered(confirmed_by, |session| session.press(keys)),
+            Step::Press { keys, confirmed_by } => {
+                self.watch.is_asked(true);
+                let outcome = self.answered(confirmed_by, |session| session.press(keys));
+                self.watch.is_asked(false);
+                outcome
+            }
             Step::Enter { text, confirmed_by, wake: None } => {
                 self.answered(confirmed_by, |session| session.enter(text))
             }

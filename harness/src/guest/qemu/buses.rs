@@ -6,6 +6,14 @@ use super::options::{Parts, small};
 use super::words::Word;
 use crate::machine::{Board, Place, ScsiAdapter, UsbController};
 
+/// Parts of the names of USB host controllers.
+const USB_CONTROLLERS: [&str; 4] = ["uhci", "ohci", "ehci", "xhci"];
+
+/// Whether a driver is a USB host controller.
+pub(super) fn is_usb_controller(driver: &str) -> bool {
+    USB_CONTROLLERS.iter().any(|word| driver.contains(word))
+}
+
 /// A slot and function as QEMU spells them: hexadecimal, with or without `0x`.
 pub(super) fn address(text: &str) -> Option<(u8, u8)> {
     let hex = |text: &str| u8::from_str_radix(text.trim_start_matches("0x"), 16).ok();

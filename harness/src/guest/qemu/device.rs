@@ -2,8 +2,8 @@
 
 use super::Reader;
 use super::buses::{Adapter, At, Buses, Placed};
+use super::controller::Controller;
 use super::free;
-use super::namespaces::Controller;
 use super::options::{Parts, rank, small};
 use super::properties::rom;
 use super::words::Word;
@@ -70,21 +70,23 @@ impl Reader<'_> {
                     .map_err(|what| self.error(word, what, "give logical_block_size=512, or none"))?;
         }
         let kind = kind + &sectors::words(device.block_size);
-        let source = match parts.get("drive") {
-            // its image is another process'
-            None if driver.starts_with("vhost-user-") => Some(format!("what {driver} is served")),
-            None => None,
-            Some(drive) => match self.drives.file_of(drive) {
-                Some(file) if file == "none" || file.is_empty() => None,
-                Some(file) => Some(file),
-                None => {
-                    let what = format!("no -drive and no -blockdev is called \"{drive}\"");
-                    return Err(self.error(word, what, format!("define it: -drive if=none,id={drive},file=...")));
-                }
-            },
-        };
+        let source = self.source_of(parts, word)?;
         let name = self.free_name(parts.get("id").or(parts.get("drive")), before);
         Ok(Some(GuestDevice { name, line: word.at.line, device, kind, source, network: None, own_rom: false }))
+    }
+
+    /// What is in a drive; `None` for an empty one.
+    fn source_of(&self, parts: &Parts, word: &Word) -> Result<Option<String>, GuestError> {
+        let driver = parts.first.as_str();
+        let Some(drive) = parts.get("drive") else {
+            // its image is another process'
+            return Ok(driver.starts_with("vhost-user-").then(|| format!("what {driver} is served")));
+        };
+        let file = self.drives.file_of(drive).ok_or_else(|| {
+            let what = format!("no -drive and no -blockdev is called \"{drive}\"");
+            self.error(word, what, format!("define it: -drive if=none,id={drive},file=..."))
+        })?;
+        Ok(Some(file).filter(|file| file != "none" && !file.is_empty()))
     }
 
     fn nic(

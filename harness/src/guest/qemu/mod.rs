@@ -8,6 +8,7 @@ mod cards;
 mod commands;
 mod config;
 mod config_file;
+mod controller;
 mod device;
 mod drives;
 mod floppies;
@@ -43,6 +44,7 @@ use super::{Guest, GuestDevice, GuestError, GuestFirmware, Notes, Origin, Plug, 
 use crate::machine::{Board, BootOptions, DeviceClass};
 use buses::Buses;
 use cards::BuiltIn;
+use controller::Controller;
 use drives::{Drives, Flash};
 use line::{CommandLine, Quotes};
 use options::Parts;
@@ -123,7 +125,7 @@ struct Reader<'a> {
     /// Properties of `-global`; their drivers count as devices for what QEMU adds.
     globals: Vec<Global>,
     /// NVMe controllers with a rank and without a drive.
-    controllers: Vec<namespaces::Controller>,
+    controllers: Vec<Controller>,
     /// Entries of fw_cfg that firmware reads, name and text.
     fw_cfg: Vec<(String, String)>,
     untried: Vec<Untried>,
@@ -327,7 +329,7 @@ impl<'a> Reader<'a> {
         }
         self.floppies();
         let buses = Buses::of(&self.devices, self.board);
-        self.has_usb |= self.devices.iter().any(|(parts, _)| refused::is_usb_controller(&parts.first));
+        self.has_usb |= self.devices.iter().any(|(parts, _)| buses::is_usb_controller(&parts.first));
         let short = self.short_devices();
         let built_in = self.built_in(&short);
         // the board makes its drives and cards first; a drive of if=virtio is a device behind those that are named
@@ -345,17 +347,7 @@ impl<'a> Reader<'a> {
         functions::settle(&mut devices, self.board);
         self.one_rank_each(&devices)?;
         let firmware = self.uefi.take().map_or(GuestFirmware::Bios, GuestFirmware::Uefi);
-        for device in &devices {
-            let rank = device.device.bootindex.filter(|rank| *rank >= 0);
-            let rank = rank.map_or("no rank".to_owned(), |rank| format!("bootindex {rank}"));
-            self.notes.took(device.line, format!("{}: {}, {rank}", device.name, device.kind));
-            let what = match (&device.source, &device.network) {
-                (Some(source), _) => format!("{source}: a medium of our own"),
-                (None, Some(_)) => "what it is plugged into: a network of our own".to_owned(),
-                (None, None) => "an empty drive stays empty".to_owned(),
-            };
-            self.notes.replaced(device.line, format!("{}: {what}", device.name));
-        }
+        devices.iter().for_each(|device| self.tell(device));
         Ok(Guest {
             file: self.file.to_owned(),
             origin: Origin::Qemu,
@@ -379,6 +371,19 @@ impl<'a> Reader<'a> {
             strangers: self.strangers,
             notes: self.notes,
         })
+    }
+
+    /// Notes what became of a device.
+    fn tell(&mut self, device: &GuestDevice) {
+        let rank = device.device.bootindex.filter(|rank| *rank >= 0);
+        let rank = rank.map_or("no rank".to_owned(), |rank| format!("bootindex {rank}"));
+        self.notes.took(device.line, format!("{}: {}, {rank}", device.name, device.kind));
+        let what = match (&device.source, &device.network) {
+            (Some(source), _) => format!("{source}: a medium of our own"),
+            (None, Some(_)) => "what it is plugged into: a network of our own".to_owned(),
+            (None, None) => "an empty drive stays empty".to_owned(),
+        };
+        self.notes.replaced(device.line, format!("{}: {what}", device.name));
     }
 
     /// QEMU refuses `-boot once=` where a board has no order by classes of devices, as `virt` has none (`qemu_boot_set` in its

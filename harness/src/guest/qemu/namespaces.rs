@@ -5,15 +5,6 @@ use super::buses::Buses;
 use crate::guest::{GuestDevice, Untried};
 use crate::machine::DeviceClass;
 
-/// A controller without a drive of its own, with a rank.
-#[derive(Clone, Debug)]
-pub(super) struct Controller {
-    /// Its id, empty where it has none.
-    pub id: String,
-    pub rank: i64,
-    pub line: u32,
-}
-
 impl Reader<'_> {
     /// QEMU's line for the controller's rank names a namespace 1 (`nvme_instance_init` in its `hw/nvme/ctrl.c`), whether there is one
     /// or not. SeaBIOS reads the controller's part of it and boots the lowest namespace, as with a rank of that one's own.

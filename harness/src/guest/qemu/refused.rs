@@ -3,7 +3,7 @@
 //! Only what is certain by the line alone; a property that some build of QEMU may have is left to it.
 
 use super::Reader;
-use super::buses::{Adapter, Buses};
+use super::buses::{Adapter, Buses, is_usb_controller};
 use super::options::Parts;
 use super::words::Word;
 use crate::guest::GuestError;
@@ -27,8 +27,6 @@ const WANT_A_DRIVE: [&str; 13] = [
     "usb-storage",
     "nvme-ns",
 ];
-/// Parts of the names of USB host controllers.
-const USB_CONTROLLERS: [&str; 4] = ["uhci", "ohci", "ehci", "xhci"];
 
 impl Reader<'_> {
     /// Refuses a key of `-boot` that there is not.
@@ -82,11 +80,6 @@ impl Reader<'_> {
         }
         Ok(())
     }
-}
-
-/// Whether a driver is a USB host controller.
-pub(super) fn is_usb_controller(driver: &str) -> bool {
-    USB_CONTROLLERS.iter().any(|word| driver.contains(word))
 }
 
 #[cfg(test)]
