@@ -64,8 +64,7 @@ pub(super) fn read(element: Element<'_, '_>, board: Option<Board>, notes: &mut N
     // a running domain's XML says what became of a network that hands out functions of the host
     let actual = element.child("actual").and_then(|actual| actual.attribute("type"));
     let is_hostdev = actual.or(element.attribute("type")) == Some("hostdev");
-    // `qemuDomainDefaultNetModel` in libvirt's `src/qemu/qemu_domain.c`
-    let default = if board == Some(Board::Virt) { "virtio" } else { "rtl8139" };
+    let default = default_model(element.attribute("type"), board);
     let word = element.child("model").and_then(|model| model.attribute("type")).unwrap_or(default);
     let model = match word {
         _ if is_hostdev => None,
@@ -116,6 +115,16 @@ pub(super) fn read(element: Element<'_, '_>, board: Option<Board>, notes: &mut N
         word: word.to_owned(),
         line: element.line(),
     })
+}
+
+/// The model of an interface that names none: what vDPA and vhost-user give is virtio on every board, libvirt sets that itself
+/// (`qemuDomainDeviceNetDefPostParse` in its `src/qemu/qemu_postparse.c`, before `qemuDomainDefaultNetModel`).
+fn default_model(kind: Option<&str>, board: Option<Board>) -> &'static str {
+    match kind {
+        Some("vdpa" | "vhostuser") => "virtio",
+        _ if board == Some(Board::Virt) => "virtio",
+        _ => "rtl8139",
+    }
 }
 
 fn rom(element: Element<'_, '_>, notes: &mut Notes) -> Result<OptionRom, GuestError> {

@@ -84,6 +84,23 @@ fn cards_and_adapters_of_which_no_model_is_named_are_virtio_on_arm() {
     assert!(matches!(x86.devices[0].device.class, DeviceClass::Scsi { .. }) && is_card(&x86, &NicModel::Rtl8139));
 }
 
+#[rstest]
+#[case::vdpa("<interface type='vdpa'><source dev='/dev/vhost-vdpa-0'/></interface>", NicModel::VirtioNet)]
+#[case::vhost_user(
+    "<interface type='vhostuser'><source type='unix' path='/s' mode='client'/></interface>",
+    NicModel::VirtioNet
+)]
+#[case::a_model_that_is_named("<interface type='vhostuser'><model type='e1000'/></interface>", NicModel::E1000)]
+#[case::of_the_host("<interface type='ethernet'/>", NicModel::Rtl8139)]
+fn a_card_behind_vdpa_or_vhost_user_is_virtio_where_no_model_is_named(#[case] card: &str, #[case] wanted: NicModel) {
+    let guest = guest(Q35, "", card, "");
+    assert!(
+        matches!(&guest.devices[0].device.class, DeviceClass::Nic(nic) if nic.model == wanted),
+        "{:?}",
+        guest.devices[0].kind
+    );
+}
+
 #[test]
 fn functions_of_one_slot_are_kept() {
     let at = |function: u8| format!("<address type='pci' slot='0x05' function='0x{function}'/>");
