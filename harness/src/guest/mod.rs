@@ -78,8 +78,8 @@ pub struct Guest {
     pub typed: Vec<Step>,
     /// The line on which its kind is written.
     pub line: u32,
-    /// The first line of `<boot dev=...>`, where the order is by classes.
-    pub by_class: Option<u32>,
+    /// Devices that an order by classes does not reach.
+    pub unreached: Vec<Unreached>,
     /// Entries of fw_cfg that its owner gives to the firmware, name and text.
     pub fw_cfg: Vec<(String, String)>,
     /// Devices that firmware may boot from and that cannot be had here.
@@ -103,6 +103,19 @@ pub struct Untried {
     pub kind: String,
     /// Its rank, as QEMU's bootindex; `None` where it has none.
     pub rank: Option<i64>,
+}
+
+/// A device that `<boot dev=...>` does not reach: it is not the first of its class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreached {
+    /// What the guest's owner calls it.
+    pub name: String,
+    /// The first line of `<boot dev=...>`.
+    pub line: u32,
+    /// The class, as it is written.
+    pub class: &'static str,
+    /// The device that is reached.
+    pub first: String,
 }
 
 /// A part of a description that changes what firmware sees and is not taken over.

@@ -7,7 +7,7 @@ mod drives;
 use std::fmt;
 
 use super::network::GuestNetwork;
-use super::{Guest, GuestFirmware, Origin, Uefi};
+use super::{Guest, GuestFirmware, Origin, Uefi, Unreached};
 use crate::boot_server::arch::{self, Processor};
 use crate::case::story::Step;
 use crate::lan::BootAnswer;
@@ -193,25 +193,15 @@ fn namespaces(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
 }
 
 fn first_of_class(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
-    let Some(line) = guest.by_class else { return };
-    let class = |index: usize| {
-        let device = &guest.devices[index].device;
-        match &device.class {
-            DeviceClass::Nic(_) => "network",
-            DeviceClass::Floppy { .. } => "fd",
-            _ if device.optical => "cdrom",
-            _ => "hd",
-        }
+    // what is passed past libvirt may give a device a rank nevertheless
+    let has_rank = |name: &str| {
+        (0..guest.devices.len()).any(|index| guest.devices[index].name == name && guest.is_selected(index))
     };
-    for index in (0..guest.devices.len()).filter(|&index| !guest.is_selected(index)) {
-        let first = (0..guest.devices.len()).find(|&other| guest.is_selected(other) && class(other) == class(index));
-        if let Some(first) = first {
-            let (word, first, name) = (class(index), &guest.devices[first].name, &guest.devices[index].name);
-            let words = format!(
-                "<boot dev='{word}'> reaches {first} only: {name} has no rank; give each device a <boot order=...>"
-            );
-            warn("first-of-class", line, words);
-        }
+    for Unreached { name, line, class, first } in guest.unreached.iter().filter(|device| !has_rank(&device.name)) {
+        let words = format!(
+            "<boot dev='{class}'> reaches {first} only: {name} has no rank; give each device a <boot order=...>"
+        );
+        warn("first-of-class", *line, words);
     }
 }
 

@@ -5,6 +5,7 @@
 //! command lines that libvirt 9.0 and 11.3 made.
 
 mod address;
+mod by_class;
 mod controller;
 mod device;
 mod disk;
@@ -27,6 +28,7 @@ use crate::machine::Board;
 pub(super) use os::board as board_of;
 
 use address::{Address, Group, alias, boot_order};
+use by_class::ByClass;
 use disk::{Bus, Disk, Kind};
 use domain::Domain;
 use interface::Interface;
@@ -166,9 +168,8 @@ impl Reader {
             self.device(*element, os.board)?;
         }
         self.check_order(&os)?;
-        let by_class = os.classes.first().map(|(_, line)| *line);
-        let classes = self.classes(&os);
-        let (mut devices, aliases) = self.devices(&os, &classes)?;
+        let mut by_class = ByClass::of(&os, !self.orders.is_empty(), &mut self.notes);
+        let (mut devices, aliases) = self.devices(&os, &mut by_class)?;
         let left = passed::apply(root, &mut devices, &aliases, &mut self.notes);
         self.unapplied.extend(left);
         self.tell(&devices);
@@ -190,7 +191,7 @@ impl Reader {
             devices,
             typed: Vec::new(),
             line: os.line,
-            by_class,
+            unreached: by_class.unreached,
             untried: self.untried,
             unapplied: self.unapplied,
             strangers: Vec::new(),
@@ -322,38 +323,12 @@ impl Reader {
         }
     }
 
-    /// Rank of each class that `<boot dev=...>` names; the hard disk where nothing is said at all. libvirt reads four, and of a class
-    /// that is named twice the last place counts (`qemuProcessPrepareDeviceBootorder` in its `src/qemu/qemu_process.c`).
-    fn classes(&mut self, os: &os::Os) -> BTreeMap<os::Class, i64> {
-        if os.classes.is_empty() && self.orders.is_empty() {
-            return BTreeMap::from([(os::Class::Disk, 1)]);
-        }
-        let mut classes = BTreeMap::new();
-        for ((class, line), rank) in os.classes.iter().zip(1..) {
-            if rank > os::MOST_CLASSES {
-                self.notes.ignored(*line, "<boot dev=...>: libvirt reads the first four");
-            } else if let Some(before) = classes.insert(*class, rank) {
-                let words =
-                    format!("<boot dev=...> names its class again: place {rank} counts, and not place {before}");
-                self.notes.took(*line, words);
-            }
-        }
-        classes
-    }
-
     /// The devices, and what libvirt calls each.
-    fn devices(
-        &mut self,
-        os: &os::Os,
-        classes: &BTreeMap<os::Class, i64>,
-    ) -> Result<(Vec<GuestDevice>, Vec<String>), GuestError> {
+    fn devices(&mut self, os: &os::Os, by_class: &mut ByClass) -> Result<(Vec<GuestDevice>, Vec<String>), GuestError> {
         let places = pci::Places::of(&self.domain, os.board)?;
-        let mut left = classes.clone();
         let (mut devices, mut aliases) = (Vec::new(), Vec::new());
         for disk in &self.domain.disks.clone() {
-            // the first of its class takes the rank, also where it has one of its own
-            let class = if disk.boot.is_none() { left.remove(&disk.kind.class()) } else { None };
-            let rank = disk.boot.map(i64::from).or(class);
+            let rank = disk.boot.map(i64::from).or_else(|| by_class.rank(disk.kind.class(), &disk.name));
             if !self.is_tried(disk, rank) {
                 continue;
             }
@@ -363,8 +338,9 @@ impl Reader {
         }
         let mut nics = 0;
         for (index, interface) in self.domain.interfaces.clone().iter().enumerate() {
-            let class = if interface.boot.is_none() { left.remove(&os::Class::Network) } else { None };
-            let rank = interface.boot.map(i64::from).or(class);
+            let name =
+                interface.model.as_ref().map_or_else(|| untried_name(interface, index), |_| format!("nic{nics}"));
+            let rank = interface.boot.map(i64::from).or_else(|| by_class.rank(os::Class::Network, &name));
             let Some(device) = device::of_interface(interface, index, nics, rank, &places) else {
                 self.untried_interface(interface, index, rank);
                 continue;
@@ -409,7 +385,7 @@ impl Reader {
 
     /// Keeps the row of an interface that cannot be had here.
     fn untried_interface(&mut self, interface: &Interface, index: usize, rank: Option<i64>) {
-        let (line, alias) = (interface.line, interface.alias.clone());
+        let line = interface.line;
         let kind = if interface.is_hostdev {
             let rank = rank.map(|rank| format!(" with bootindex {rank}")).unwrap_or_default();
             let words = format!("<interface type='hostdev'>{rank}: vfio-pci, a device of the host cannot be had here");
@@ -418,8 +394,7 @@ impl Reader {
         } else {
             format!("a card of model '{}'", interface.word)
         };
-        let name = alias
-            .unwrap_or_else(|| if interface.is_hostdev { format!("hostnic{index}") } else { format!("net{index}") });
+        let name = untried_name(interface, index);
         if rank.is_some() {
             self.untried.push(Untried { name, line, kind, rank });
         }
@@ -446,6 +421,12 @@ impl Reader {
             self.notes.replaced(device.line, format!("{}: {what}", device.name));
         }
     }
+}
+
+/// What an interface that cannot be had here is called.
+fn untried_name(interface: &Interface, index: usize) -> String {
+    let word = if interface.is_hostdev { "hostnic" } else { "net" };
+    interface.alias.clone().unwrap_or_else(|| format!("{word}{index}"))
 }
 
 /// `-cpu`. QEMU's translator has no processor of the host.

@@ -63,6 +63,25 @@ fn the_class_of_networks_reaches_the_first_interface_also_where_it_is_the_hosts(
 }
 
 #[test]
+fn a_class_is_what_the_element_says_whatever_firmware_takes_the_device_for() {
+    let disk = "<disk><source file='a'/><target dev='vda' bus='virtio'/></disk>";
+    let cd = |name: &str| format!("<disk device='cdrom'><source file='b'/><target dev='{name}' bus='usb'/></disk>");
+    let warned = |os: &str, devices: &str| -> Vec<String> {
+        let guest = guest(Q35, os, devices, "");
+        let all = of_guest(&guest).into_iter().filter(|warning| warning.word == "first-of-class");
+        all.map(|warning| warning.words.split(';').next().unwrap_or_default().to_owned()).collect()
+    };
+    // `hd` never reaches a CD drive, also where firmware has a hard disk in it
+    assert!(warned("<boot dev='hd'/>", &format!("{disk}{}", cd("sda"))).is_empty());
+    let two = format!("{disk}{}{}", cd("sda"), cd("sdb"));
+    let reached = "<boot dev='cdrom'> reaches sda only: sdb has no rank".to_owned();
+    assert_eq!(warned("<boot dev='hd'/><boot dev='cdrom'/>", &two), [reached]);
+    let hosts = "<interface type='hostdev'/><interface type='user'/>";
+    let reached = "<boot dev='network'> reaches hostnic0 only: nic0 has no rank".to_owned();
+    assert_eq!(warned("<boot dev='network'/>", hosts), [reached]);
+}
+
+#[test]
 fn of_a_class_that_is_named_twice_the_last_place_counts_and_four_are_read() {
     let devices = "<disk><source file='a'/><target dev='hda'/></disk><disk device='cdrom'><target dev='hdc'/></disk>";
     let boot = |classes: &[&str]| classes.iter().map(|class| format!("<boot dev='{class}'/>")).collect::<String>();

@@ -14,6 +14,18 @@ pub(super) enum Class {
     Network,
 }
 
+impl Class {
+    /// As it is written.
+    pub fn word(self) -> &'static str {
+        match self {
+            Class::Disk => "hd",
+            Class::Cdrom => "cdrom",
+            Class::Floppy => "fd",
+            Class::Network => "network",
+        }
+    }
+}
+
 /// How many `<boot dev=...>` libvirt reads (`VIR_DOMAIN_BOOT_LAST`).
 pub(super) const MOST_CLASSES: i64 = 4;
 

@@ -364,7 +364,7 @@ impl<'a> Reader<'a> {
             devices,
             typed,
             line: self.line,
-            by_class: None,
+            unreached: Vec::new(),
             fw_cfg: self.fw_cfg,
             untried: self.untried,
             unapplied: self.unapplied,
