@@ -55,7 +55,7 @@ pub(super) enum UsbModel {
     None,
 }
 
-const KNOWN: [&str; 8] = ["model", "driver", "address", "alias", "target", "master", "pcihole64", "acpi"];
+const KNOWN: [&str; 9] = ["model", "driver", "address", "alias", "target", "master", "pcihole64", "acpi", "serial"];
 
 pub(super) fn read(
     element: Element<'_, '_>,

@@ -134,6 +134,13 @@ fn functions_of_one_slot_are_kept() {
 }
 
 #[test]
+fn an_nvme_controller_may_have_a_serial_number() {
+    let controller = "<controller type='nvme' index='0'><serial>abc</serial></controller>";
+    let disk = "<disk><source file='a'/><target dev='nvme0n1' bus='nvme'/></disk>";
+    assert_eq!(ranks(&guest(Q35, "", &format!("{controller}{disk}"), "")), [("nvme0n1", Some(1))]);
+}
+
+#[test]
 fn a_usb_drive_is_on_the_controller_that_its_address_names() {
     let controllers =
         "<controller type='usb' index='0' model='piix3-uhci'/><controller type='usb' index='1' model='qemu-xhci'/>";
