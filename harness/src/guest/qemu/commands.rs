@@ -252,6 +252,28 @@ mod tests {
         assert!(line.taken.is_none());
     }
 
+    #[rstest::rstest]
+    #[case::of_cmd(r"C:\>qemu-system-x86_64.exe -hda C:\vm\a.img")]
+    #[case::with_a_space(r"C:\> qemu-system-x86_64.exe -hda C:\vm\a.img")]
+    #[case::in_a_folder(r"D:\my vms\new>qemu-system-x86_64 -hda C:\vm\a.img")]
+    #[case::of_power_shell(r"PS C:\Users\me> qemu-system-x86_64.exe -hda C:\vm\a.img")]
+    #[case::a_call(r"PS C:\Users\me> & qemu-system-x86_64.exe -hda C:\vm\a.img")]
+    #[case::behind_another("C:\\>cd vm\r\nC:\\vm>qemu-system-x86_64.exe -hda C:\\vm\\a.img\r\nC:\\vm>")]
+    #[case::in_quotes(
+        "C:\\Program Files\\qemu>\"C:\\Program Files\\qemu\\qemu-system-x86_64.exe\" ^\n  -hda C:\\vm\\a.img"
+    )]
+    fn a_prompt_of_windows_is_no_part_of_the_command(#[case] text: &str) {
+        let line = taken(text);
+        let at = program(&line.words).unwrap();
+        assert_eq!(texts(&CommandLine { words: line.words[at + 1..].to_vec(), ..line }), r"-hda C:\vm\a.img");
+    }
+
+    #[test]
+    fn a_redirection_is_none() {
+        assert_eq!(texts(&taken("kvm -hda a 2>C:/log>b -S")), "kvm -hda a -S");
+        assert!(of_text("a", r"C:\a?b>kvm -hda a", None).is_err());
+    }
+
     #[test]
     fn a_variable_that_holds_the_program_is_one() {
         let text = "QEMU=/usr/bin/qemu-system-x86_64\n$QEMU -hda a\n";

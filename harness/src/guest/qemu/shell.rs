@@ -108,7 +108,7 @@ impl Reader<'_> {
 
     fn simple(&mut self) -> Simple {
         let mut simple = Simple { last_line: self.at.line, ..Simple::default() };
-        self.windows = false;
+        self.windows = self.begins_line && self.skip_prompt_of_windows();
         if self.begins_line && self.is_of_ps() {
             self.plain(&mut simple);
             return simple;
@@ -139,6 +139,26 @@ impl Reader<'_> {
             }
         }
         simple
+    }
+
+    /// Leaves out the prompt of `cmd` or PowerShell that a line begins with, `C:\Program Files>` or `PS C:\>`: nothing need stand
+    /// between it and the command, and its `>` redirects nothing. Whether there is one.
+    fn skip_prompt_of_windows(&mut self) -> bool {
+        let line: String = self.rest.clone().take_while(|letter| *letter != '\n').collect();
+        let bare = line.trim_start();
+        let path = bare.strip_prefix("PS ").unwrap_or(bare);
+        let Some((folder, command)) = path.split_once('>') else { return false };
+        let mut letters = folder.chars();
+        let on_drive = letters.next().is_some_and(|letter| letter.is_ascii_alphabetic())
+            && (letters.next(), letters.next()) == (Some(':'), Some('\\'));
+        // no folder of Windows has these in its name
+        if !on_drive || letters.any(|letter| "<|\"?*:/".contains(letter)) || command.starts_with('>') {
+            return false;
+        }
+        for _ in 0..line[..line.len() - command.len()].chars().count() {
+            self.take();
+        }
+        true
     }
 
     /// `2>`, `>` and `&>` at the beginning of a word; not `<name>`, as a manual has it.
