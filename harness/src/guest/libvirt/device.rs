@@ -96,11 +96,27 @@ fn class(disk: &Disk, domain: &Domain, board: Option<Board>) -> Result<(DeviceCl
     })
 }
 
-fn scsi_class(disk: &Disk, domain: &Domain, board: Option<Board>) -> Result<(DeviceClass, Owner, String), GuestError> {
-    let (hba, target, lun) = match disk.address {
+/// Number of its adapter, target and unit of a disk on SCSI.
+fn scsi_place(disk: &Disk) -> (u8, u8, u16) {
+    match disk.address {
         Some(Address::Drive { controller, target, unit, .. }) => (controller, target, unit),
         _ => scsi_unit(disk.index),
-    };
+    }
+}
+
+/// The model of the SCSI adapter that a disk is on, where it is one that cannot be had here.
+pub(super) fn unknown_adapter(disk: &Disk, domain: &Domain, board: Option<Board>) -> Option<String> {
+    let (hba, ..) = scsi_place(disk);
+    if disk.bus != Bus::Scsi || domain.scsi(hba, board) != ScsiModel::Unknown {
+        return None;
+    }
+    let is_it = |kind| matches!(kind, ControllerKind::Scsi(ScsiModel::Unknown));
+    let controller = domain.controllers.iter().find(|controller| controller.index == hba && is_it(controller.kind));
+    Some(controller.and_then(|controller| controller.model.clone()).unwrap_or_default())
+}
+
+fn scsi_class(disk: &Disk, domain: &Domain, board: Option<Board>) -> Result<(DeviceClass, Owner, String), GuestError> {
+    let (hba, target, lun) = scsi_place(disk);
     let (class, kind) = match domain.scsi(hba, board) {
         ScsiModel::Virtio => (DeviceClass::VirtioScsi { hba, target, lun }, "virtio-scsi".to_owned()),
         // libvirt makes the unit the target there

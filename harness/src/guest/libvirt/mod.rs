@@ -329,7 +329,7 @@ impl Reader {
         let (mut devices, mut aliases) = (Vec::new(), Vec::new());
         for disk in &self.domain.disks.clone() {
             let rank = disk.boot.map(i64::from).or_else(|| by_class.rank(disk.kind.class(), &disk.name));
-            if !self.is_tried(disk, rank) {
+            if !self.is_tried(disk, rank, os.board) {
                 continue;
             }
             devices.push(device::of_disk(disk, rank, &self.domain, &places, os.board)?);
@@ -356,7 +356,14 @@ impl Reader {
 
     /// Whether a disk can be had here. A CD drive on USB is a usb-storage of libvirt's and so a hard disk to firmware, or a CD drive
     /// where libvirt makes it of usb-bot (`qemuDomainDeviceDiskDefPostParse` in its `src/qemu/qemu_postparse.c`).
-    fn is_tried(&mut self, disk: &Disk, rank: Option<i64>) -> bool {
+    fn is_tried(&mut self, disk: &Disk, rank: Option<i64>, board: Option<Board>) -> bool {
+        if let Some(model) = device::unknown_adapter(disk, &self.domain, board) {
+            let (name, line) = (disk.name.clone(), disk.line);
+            let kind = format!("a drive on {model}, a SCSI adapter that is not known here");
+            self.notes.ignored(line, format!("{name}: {kind}, cannot be had here"));
+            self.untried.push(Untried { name, line, kind, rank });
+            return false;
+        }
         if disk.bus != Bus::Usb || disk.kind != Kind::Cdrom {
             return true;
         }

@@ -45,6 +45,10 @@ const DISK: &str = "<disk><source file='a'/><target dev='vda' bus='virtio'/><boo
     "<disk device='cdrom' model='usb-bot'><source file='b'/><target dev='sda' bus='usb'/><boot order='1'/></disk>",
     "sda"
 )]
+#[case::a_disk_on_an_adapter_that_is_not_known(
+    "<controller type='scsi' index='0' model='am53c974'/><disk><target dev='sda' bus='scsi'/><boot order='1'/></disk>",
+    "sda"
+)]
 fn a_device_with_a_rank_that_cannot_be_had_keeps_its_row(#[case] device: &str, #[case] name: &str) {
     let guest = guest(Q35, "", &format!("{DISK}{device}"), "");
     assert_eq!(ranks(&guest), [("vda", Some(2)), (name, Some(1))]);

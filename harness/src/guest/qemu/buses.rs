@@ -77,6 +77,8 @@ pub(super) struct Buses {
     /// Ports without an address.
     loose: BTreeSet<String>,
     adapters: BTreeMap<String, Placed>,
+    /// What else is on the line, id and driver: an adapter of disks among them is one whose model is not known here.
+    others: Vec<(Option<String>, String)>,
     /// The NVMe controllers that namespaces hang off, by their numbers.
     with_namespaces: BTreeSet<u8>,
 }
@@ -107,6 +109,7 @@ impl Buses {
         for (parts, _) in devices {
             let is_bot = parts.first == "usb-bot";
             let Some(adapter) = Adapter::of(&parts.first).or_else(|| is_bot.then(|| buses.bot(parts))) else {
+                buses.others.push((parts.get("id").map(str::to_owned), parts.first.clone()));
                 continue;
             };
             let alike = buses.adapters.values().filter(|placed| placed.adapter == adapter).count();
@@ -192,10 +195,29 @@ impl Buses {
         self.adapters.get(id).copied()
     }
 
+    /// The driver of the SCSI adapter that a bus is of and that is not known here: the device of that name, or one that is a SCSI
+    /// adapter by its own name where the line names no bus, or calls it as QEMU does (`scsi.0`).
+    pub fn unknown_scsi(&self, bus: &str) -> Option<&str> {
+        let id = bus.rsplit_once('.').map_or(bus, |(id, _)| id);
+        let by_name = id.is_empty() || id == "scsi";
+        let is_it = |(its, driver): &&(Option<String>, String)| match its {
+            Some(its) if its == id => true,
+            None => by_name && is_scsi_adapter(driver),
+            Some(_) => id.is_empty() && is_scsi_adapter(driver),
+        };
+        self.others.iter().find(is_it).map(|(_, driver)| driver.as_str())
+    }
+
     /// The one adapter of a kind, where the line names no bus.
     pub fn any(&self, fits: impl Fn(Adapter) -> bool) -> Option<Placed> {
         self.adapters.values().find(|placed| fits(placed.adapter)).copied()
     }
+}
+
+/// Whether a driver is a SCSI adapter by its name, and no disk on one.
+fn is_scsi_adapter(driver: &str) -> bool {
+    let by_name = driver.contains("scsi") && !driver.starts_with("scsi-") && !driver.starts_with("vhost-");
+    by_name || ["am53c974", "dc390", "usb-uas"].contains(&driver)
 }
 
 /// A device of the line that QEMU refuses at its place: a function beside one at 0 that is alone in its slot.

@@ -52,7 +52,7 @@ impl Reader<'_> {
             return Ok(None);
         }
         let Some((class, optical, kind, at)) = self.drive_class(parts, word, buses, before)? else {
-            self.untried(parts, word, bootindex);
+            self.untried(parts, word, bootindex, buses);
             return Ok(None);
         };
         let bootindex = match class {
@@ -122,22 +122,26 @@ impl Reader<'_> {
     }
 
     /// Keeps the row of a device that cannot be had here, where it has a rank or is a drive that firmware may try without one.
-    fn untried(&mut self, parts: &Parts, word: &Word, rank: Option<i64>) {
+    fn untried(&mut self, parts: &Parts, word: &Word, rank: Option<i64>, buses: &Buses) {
         let driver = parts.first.as_str();
-        let served = ["usb-storage", "usb-uas", "vhost-scsi-pci", "vhost-user-scsi-pci"].contains(&driver);
-        let is_drive = served || parts.get("drive").is_some();
+        let on_scsi = is_on_scsi(driver).then(|| parts.get("bus").unwrap_or_default());
+        let adapter = on_scsi.filter(|bus| buses.adapter(bus).is_none()).and_then(|bus| buses.unknown_scsi(bus));
+        let served = ["scsi-cd", "usb-storage", "vhost-scsi-pci", "vhost-user-scsi-pci"].contains(&driver);
+        let is_drive = adapter.is_some() || served || parts.get("drive").is_some();
         let rank = rank.filter(|rank| *rank >= 0);
         if rank.is_none() && !is_drive {
             return;
         }
-        let what = match driver {
-            "scsi-cd" | "usb-storage" => "a CD drive on USB",
-            "vhost-scsi-pci" | "vhost-user-scsi-pci" => "disks of the host or of another process",
-            "usb-host" | "usb-redir" => "a USB device of the host or of a viewer",
-            other if other.starts_with("vfio-") || other == "pci-assign" => "a PCI device of the host",
-            _ => "a device that is not known here",
+        let what = match (driver, adapter) {
+            (_, Some(adapter)) => format!("a drive on {adapter}, a SCSI adapter that is not known here"),
+            ("scsi-cd" | "usb-storage", _) => "a CD drive on USB".to_owned(),
+            ("vhost-scsi-pci" | "vhost-user-scsi-pci", _) => "disks of the host or of another process".to_owned(),
+            ("usb-host" | "usb-redir", _) => "a USB device of the host or of a viewer".to_owned(),
+            (other, _) if other.starts_with("vfio-") || other == "pci-assign" => "a PCI device of the host".to_owned(),
+            _ => "a device that is not known here".to_owned(),
         };
-        let name = parts.get("id").unwrap_or(driver).to_owned();
+        let named = parts.get("id").or(adapter.and(parts.get("drive")));
+        let name = named.unwrap_or(driver).to_owned();
         let words = rank.map_or(String::new(), |rank| format!(" with bootindex {rank}"));
         self.notes.ignored(word.at.line, format!("{name}: {driver}{words}: {what} cannot be had here"));
         self.untried.push(Untried { name, line: word.at.line, kind: format!("{driver}, {what}"), rank });
@@ -186,7 +190,7 @@ impl Reader<'_> {
                     None => (free::ahci(port), optical, sata, none),
                 }
             }
-            "scsi-hd" | "scsi-cd" | "scsi-disk" | "scsi-block" | "scsi-generic" => {
+            driver if is_on_scsi(driver) => {
                 return self.scsi_class(parts, word, buses, before, optical);
             }
             // QEMU puts a scsi-cd into it where the drive was said to be one
@@ -243,6 +247,9 @@ impl Reader<'_> {
         let any = || buses.any(|adapter| is_scsi(adapter) && !is_bot(adapter)).or_else(|| buses.any(is_bot));
         let placed = if bus.is_empty() { any() } else { buses.adapter(bus) };
         let Some(Placed { adapter, index, at }) = placed.filter(|placed| is_scsi(placed.adapter)) else {
+            if placed.is_none() && buses.unknown_scsi(bus).is_some() {
+                return Ok(None);
+            }
             let what = format!("nothing on the line is the SCSI bus \"{bus}\"");
             return Err(self.error(word, what, "define the adapter: -device virtio-scsi-pci,id=scsi0"));
         };
@@ -258,6 +265,11 @@ impl Reader<'_> {
             _ => (free::scsi(before, (None, index), place), optical, format!("virtio-scsi {what}"), at),
         }))
     }
+}
+
+/// Whether a driver is one of a drive on a SCSI bus.
+fn is_on_scsi(driver: &str) -> bool {
+    matches!(driver, "scsi-hd" | "scsi-cd" | "scsi-disk" | "scsi-block" | "scsi-generic")
 }
 
 /// What a disk on USB is, for people.

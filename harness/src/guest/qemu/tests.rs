@@ -257,6 +257,32 @@ fn a_line_that_makes_no_sense_is_refused(#[case] line: &str, #[case] wanted: &st
     assert!(error.at.line == 1 && error.at.column >= 1);
 }
 
+#[rstest]
+#[case::uas("-device usb-uas,id=uas -device scsi-hd,drive=d,bus=uas.0,bootindex=1", "usb-uas", Some(1))]
+#[case::another_card(
+    "-device am53c974,id=e -device scsi-hd,drive=d,bus=e.0,scsi-id=6,bootindex=1",
+    "am53c974",
+    Some(1)
+)]
+#[case::by_qemus_name("-device dc390 -device scsi-cd,drive=d,bus=scsi.0", "dc390", None)]
+#[case::without_a_bus("-device am53c974 -device scsi-hd,drive=d", "am53c974", None)]
+fn a_drive_on_an_adapter_that_is_not_known_keeps_its_row_and_the_rest_is_read(
+    #[case] devices: &str,
+    #[case] adapter: &str,
+    #[case] rank: Option<i64>,
+) {
+    let line = format!("kvm -nodefaults -drive if=none,id=d,file=a {devices} -device e1000,bootindex=2");
+    let guest = guest(&line);
+    assert_eq!(order(&guest), [("nic0", Some(2))]);
+    let [drive] = &guest.untried[..] else { panic!("{:?}", guest.untried) };
+    assert_eq!((drive.name.as_str(), drive.rank), ("d", rank));
+    assert!(drive.kind.contains(&format!("a drive on {adapter}, a SCSI adapter that is not known")), "{}", drive.kind);
+    // one that is no SCSI adapter is refused, and so is what is not there
+    assert!(
+        refusal(&line.replace(devices, "-device ahci,id=s -device scsi-hd,drive=d,bus=s.0")).what.contains("\"s.0\"")
+    );
+}
+
 #[test]
 fn options_alone_and_what_is_typed_make_a_story() {
     use crate::guest::hmp;
