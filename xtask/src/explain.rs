@@ -41,6 +41,13 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
         text::warnings(&warned);
         return Ok(exit(0, args, &warned));
     }
+    if input.guests.is_empty() {
+        return Err(XtaskError(
+            "nothing to boot: who answers on a network of the host is not described\n  fix: give a guest beside it, or the \
+             configuration of the server that answers there: --dhcp F"
+                .to_owned(),
+        ));
+    }
     let asked = ask(args, &input)?;
     let ran = boots::run(args, &asked)?;
     for platform in &ran.platforms {

@@ -41,6 +41,7 @@ fn folder() -> tempfile::TempDir {
     put("xen.xml", "<domain type='xen'><name>a</name><os><type>linux</type></os></domain>");
     put("mainframe.xml", &domain("<type arch='s390x' machine='s390-ccw-virtio'>hvm</type>", &disk("vda", order)));
     put("silent-net.xml", "<network><name>n</name></network>");
+    put("hosts-net.xml", "<network><name>h</name><forward mode='bridge'/><bridge name='br0'/></network>");
     put("delay-net.xml", "<network><name>n</name><bridge delay='long'/></network>");
     put("empty.xml", "\n");
     fs::write(folder.path().join("bytes.xml"), [b'<', 0xff, 0xfe]).expect("written");
@@ -56,7 +57,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 /// Arguments, and what the error must say.
-const REFUSED: [Refused; 37] = [
+const REFUSED: [Refused; 38] = [
     (&["open.xml"], "in: open.xml line 2 column"),
     (&["laughs.xml"], "entities, which are never expanded"),
     (&["deep.xml"], "nested more than 64 deep"),
@@ -73,7 +74,8 @@ const REFUSED: [Refused; 37] = [
     (&["no-os.xml"], "the domain has no <os>"),
     (&["xen.xml"], "type='xen', and kvm or qemu"),
     (&["mainframe.xml"], "architecture s390x with machine s390-ccw-virtio cannot be powered on"),
-    (&["silent-net.xml"], "the network gives no addresses"),
+    (&["hosts-net.xml"], "who answers on a network of the host is not described"),
+    (&["--dhcp", "hosts-net.xml"], "libvirt starts no DHCP server on a network of the host"),
     (&["delay-net.xml"], "delay='long'"),
     (&["empty.xml"], "the file is empty"),
     (&["bytes.xml"], "this is no text: line 1 is neither UTF-8 nor UTF-16"),
@@ -109,4 +111,15 @@ fn a_warning_fails_the_run_only_where_that_is_asked_for() {
     assert!(String::from_utf8_lossy(&said.stdout).contains("[reboot-timeout]"));
     assert_eq!(explain(folder.path(), &["good.xml", "--no-boot", "--deny-warnings"]).status.code(), Some(1));
     assert!(!folder.path().join("out").exists());
+}
+
+#[test]
+fn a_network_on_which_nobody_answers_and_one_of_the_host_are_taken() {
+    let folder = folder();
+    let said = explain(folder.path(), &["good.xml", "silent-net.xml", "hosts-net.xml", "--no-boot"]);
+    let text = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert_eq!(said.status.code(), Some(0), "{text}");
+    assert!(text.contains("line 1: it has no <dhcp>: nobody answers DHCP there"), "{text}");
+    assert!(text.contains("line 1: <forward mode='bridge'>: the network is the host's"), "{text}");
+    assert!(text.contains("as on a network that is not given"), "{text}");
 }

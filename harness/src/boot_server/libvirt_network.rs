@@ -2,8 +2,10 @@
 
 use roxmltree::{Document, Node, ParsingOptions};
 
+use super::addresses::SERVER;
 use super::dnsmasq_lines::{Line, line_of};
-use super::{BootServer, BootServerError, File, Kind, dnsmasq};
+use super::{BootServer, BootServerError, File, Kind, Note, dnsmasq};
+use crate::lan::LanSpec;
 use crate::machine::Bridge;
 
 /// The namespace of options that libvirt hands on.
@@ -18,11 +20,7 @@ const NODES: u32 = 100_000;
 ///
 /// As [`super::read`], with the line of what is wrong. A document type declaration is refused, so no entity is expanded.
 pub fn read(text: &str, file: File<'_>) -> Result<BootServer, BootServerError> {
-    let options = ParsingOptions { allow_dtd: false, nodes_limit: NODES, ..ParsingOptions::default() };
-    let document = Document::parse_with_options(text, options).map_err(|error| {
-        let line = error.pos().row as usize;
-        file.error(line, format!("broken XML: {error}"), "wanted the output of virsh net-dumpxml")
-    })?;
+    let document = parsed(text, file)?;
     let root = document.root_element();
     let line = |node: Node<'_, '_>| document.text_pos_at(node.range().start).row as usize;
     if root.tag_name().name() != "network" {
@@ -35,7 +33,8 @@ pub fn read(text: &str, file: File<'_>) -> Result<BootServer, BootServerError> {
     };
     let child =
         |node: Node<'_, '_>, name: &str| node.children().find(|child| child.has_tag_name(name)).map(|child| child.id());
-    let ip = root.children().find(|node| node.has_tag_name("ip") && child(*node, "dhcp").is_some());
+    let is_ipv4 = |node: Node<'_, '_>| node.has_tag_name("ip") && node.attribute("family") != Some("ipv6");
+    let ip = root.children().find(|node| is_ipv4(*node) && child(*node, "dhcp").is_some());
     let Some(ip) = ip else {
         let fix = "wanted <ip><dhcp><range/></dhcp></ip>: without it libvirt starts no DHCP server";
         return Err(file.error(line(root), "the network gives no addresses", fix));
@@ -55,13 +54,46 @@ pub fn read(text: &str, file: File<'_>) -> Result<BootServer, BootServerError> {
         lines.extend(line_of(line(option), option.attribute("value").unwrap_or_default()));
     }
     let mut server = dnsmasq::read(&lines, Kind::LibvirtNetwork, bridge(root), file)?;
-    for node in root.children().filter(Node::is_element) {
-        let name = node.tag_name().name();
-        if !["name", "uuid", "ip", "bridge", "mac", "options"].contains(&name) {
-            server.ignored.push(file.note(line(node), format!("<{name}>")));
-        }
-    }
+    server.ignored.extend(left_out(&document, file));
     Ok(server)
+}
+
+/// A network on which nobody answers, since it has no `<dhcp>`.
+///
+/// # Errors
+///
+/// As [`read`], for XML that is broken.
+pub(crate) fn silent(text: &str, file: File<'_>) -> Result<BootServer, BootServerError> {
+    let document = parsed(text, file)?;
+    Ok(BootServer {
+        kind: Kind::LibvirtNetwork,
+        bridge: bridge(document.root_element()),
+        lan: Ok(LanSpec { address: SERVER, ..LanSpec::new() }),
+        files: Vec::new(),
+        warnings: Vec::new(),
+        replaced: Vec::new(),
+        ignored: left_out(&document, file),
+    })
+}
+
+fn parsed<'a>(text: &'a str, file: File<'_>) -> Result<Document<'a>, BootServerError> {
+    let options = ParsingOptions { allow_dtd: false, nodes_limit: NODES, ..ParsingOptions::default() };
+    Document::parse_with_options(text, options).map_err(|error| {
+        let line = error.pos().row as usize;
+        file.error(line, format!("broken XML: {error}"), "wanted the output of virsh net-dumpxml")
+    })
+}
+
+/// The elements of a network that are of no use to the lab.
+fn left_out(document: &Document<'_>, file: File<'_>) -> Vec<Note> {
+    let elements = document.root_element().children().filter(Node::is_element);
+    let used = ["name", "uuid", "ip", "bridge", "mac", "options"];
+    let left = elements.filter(|node| !used.contains(&node.tag_name().name()));
+    left.map(|node| {
+        let line = document.text_pos_at(node.range().start).row as usize;
+        file.note(line, format!("<{}>", node.tag_name().name()))
+    })
+    .collect()
 }
 
 /// The elements of its `<dhcp>` that libvirt has an option for.

@@ -64,6 +64,15 @@ pub fn read(text: &str, name: &str) -> Result<BootServer, BootServerError> {
     }
 }
 
+/// A libvirt network without `<dhcp>`: a bridge on which nobody answers.
+///
+/// # Errors
+///
+/// [`BootServerError`] for XML that is broken.
+pub(crate) fn silent_network(text: &str, name: &str) -> Result<BootServer, BootServerError> {
+    libvirt_network::silent(text, File(name))
+}
+
 const WANTED: &str =
     "wanted a dnsmasq file (lines such as dhcp-range=...), a libvirt <network> or an ISC dhcpd file (subnet ... { })";
 

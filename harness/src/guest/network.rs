@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bootwright_images::EfiMachine;
 
-use super::xml::Xml;
+use super::xml::{Element, Xml};
 use super::{At, GuestError};
 use crate::boot_server::arch::{self, Processor};
 use crate::boot_server::{self, BootServer, BootServerError};
@@ -47,8 +47,29 @@ pub struct GuestNetwork {
     pub name: String,
     /// Line of its `<bridge>`; 0 where it has none.
     pub bridge_line: u32,
+    /// Who answers on it.
+    pub answered: Answered,
     /// Addresses, boot files and rules.
     pub server: BootServer,
+}
+
+/// Who answers DHCP on a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// The server that is described with it.
+    ByItself,
+    /// Nobody: it is isolated or routed and has no `<dhcp>`.
+    ByNobody {
+        /// The line of `<network>`.
+        line: u32,
+    },
+    /// Whoever runs the network of the host that its guests are on; libvirt starts no server there.
+    ByOthers {
+        /// The line of `<forward>`.
+        line: u32,
+        /// Its mode.
+        mode: String,
+    },
 }
 
 /// Reads a network.
@@ -71,27 +92,60 @@ pub fn read(file: &str, text: &str) -> Result<GuestNetwork, GuestError> {
         bridge.number::<u8>("delay")?;
     }
     let (without_hosts, hosts) = blank_hosts(&xml, text);
-    let mut server = boot_server::read(&without_hosts, file).map_err(refused)?;
+    let answered = answered(root);
+    let mut server = match answered {
+        Answered::ByItself => boot_server::read(&without_hosts, file),
+        Answered::ByNobody { .. } | Answered::ByOthers { .. } => boot_server::silent_network(text, file),
+    }
+    .map_err(refused)?;
+    if let Answered::ByOthers { line, mode } = &answered {
+        let what =
+            format!("<forward mode='{mode}'>: the network is the host's, and who answers there is not described");
+        server.lan = Err(boot_server::Note { file: file.to_owned(), line: *line as usize, what });
+    }
     for line in hosts {
         let what = "<host>: addresses are given out in order here".to_owned();
         server.replaced.push(boot_server::Note { file: file.to_owned(), line: line as usize, what });
     }
     let name = root.child("name").map_or("unnamed", |name| name.text()).to_owned();
-    Ok(GuestNetwork { file: file.to_owned(), name, bridge_line, server })
+    Ok(GuestNetwork { file: file.to_owned(), name, bridge_line, answered, server })
+}
+
+/// Who answers on a libvirt network: its own dnsmasq where an IPv4 `<ip>` has a `<dhcp>`
+/// (`networkStartDhcpDaemon` in libvirt's `src/network/bridge_driver.c`), and never where guests are on a network of the host.
+fn answered(root: Element<'_, '_>) -> Answered {
+    const OF_THE_HOST: [&str; 5] = ["bridge", "private", "vepa", "passthrough", "hostdev"];
+    let forward = root.child("forward");
+    let mode = forward.and_then(|forward| forward.attribute("mode")).unwrap_or_default();
+    if OF_THE_HOST.contains(&mode) {
+        let line = forward.map_or(root.line(), |forward| forward.line());
+        return Answered::ByOthers { line, mode: mode.to_owned() };
+    }
+    let gives = |ip: Element<'_, '_>| ip.attribute("family") != Some("ipv6") && ip.child("dhcp").is_some();
+    match root.children().any(|child| child.name() == "ip" && gives(child)) {
+        true => Answered::ByItself,
+        false => Answered::ByNobody { line: root.line() },
+    }
 }
 
 /// Reads the configuration of a boot server, of whichever kind; as a network it is called as the file is.
 ///
 /// # Errors
 ///
-/// As [`read`] for libvirt's XML, else what [`boot_server::read`] refuses.
+/// As [`read`] for libvirt's XML, and for a network of it that others answer on; else what [`boot_server::read`] refuses.
 pub fn of_server(file: &str, text: &str) -> Result<GuestNetwork, GuestError> {
     if text.trim_start().starts_with('<') {
-        return read(file, text);
+        let network = read(file, text)?;
+        if let Answered::ByOthers { line, mode } = &network.answered {
+            let what = format!("<forward mode='{mode}'>: libvirt starts no DHCP server on a network of the host");
+            let (file, fix) = (file.to_owned(), "give the configuration of the server that answers there".to_owned());
+            return Err(GuestError { what, file, at: At { line: *line, column: 1 }, fix });
+        }
+        return Ok(network);
     }
     let server = boot_server::read(text, file).map_err(refused)?;
     let name = file.rsplit('/').next().unwrap_or(file).to_owned();
-    Ok(GuestNetwork { file: file.to_owned(), name, bridge_line: 0, server })
+    Ok(GuestNetwork { file: file.to_owned(), name, bridge_line: 0, answered: Answered::ByItself, server })
 }
 
 /// The text with space in place of every `<host>` of its DHCP server, and their lines: a fixed address is for a hardware
@@ -242,6 +296,40 @@ mod tests {
         network.offered(architecture).and_then(|answer| answer.file_field.or(answer.option_67))
     }
 
+    #[rstest]
+    #[case::isolated("<bridge name='b'/><ip address='10.9.0.1' netmask='255.255.255.0'/>")]
+    #[case::without_addresses("<forward mode='nat'/><bridge name='b'/>")]
+    #[case::routed("<forward mode='route'/><ip address='10.9.0.1' prefix='16'/>")]
+    #[case::of_ipv6_alone(
+        "<ip family='ipv6' address='fd00::1' prefix='64'><dhcp><range start='fd00::2' end='fd00::9'/></dhcp></ip>"
+    )]
+    fn nobody_answers_on_a_network_without_dhcp(#[case] inside: &str) {
+        let network = read("n", &format!("<network><name>n</name>{inside}</network>")).unwrap();
+        assert_eq!(network.answered, Answered::ByNobody { line: 1 });
+        assert!(network.lan().unwrap().lan.dhcp.is_empty() && file(&network, 0).is_none());
+        assert!(super::super::warnings::of_network(&network).is_empty());
+    }
+
+    #[rstest]
+    #[case("bridge")]
+    #[case("passthrough")]
+    #[case("hostdev")]
+    fn a_network_of_the_host_is_as_one_that_is_not_given(#[case] mode: &str) {
+        let text = format!("<network><name>n</name>\n<forward mode='{mode}'/></network>");
+        let network = read("n", &text).unwrap();
+        assert_eq!(network.answered, Answered::ByOthers { line: 2, mode: mode.to_owned() });
+        assert!(network.lan().is_none() && super::super::warnings::of_network(&network).is_empty());
+        assert!(of_server("n", &text).unwrap_err().what.contains("starts no DHCP server"));
+    }
+
+    #[test]
+    fn of_two_protocols_that_of_ipv4_is_read() {
+        let ip = "<ip family='ipv6' address='fd00::1' prefix='64'><dhcp/></ip><ip address='10.0.0.1' netmask='255.255.255.0'>\
+                  <dhcp><range start='10.0.0.2' end='10.0.0.9'/><bootp file='a.0'/></dhcp></ip>";
+        let network = read("n", &format!("<network><name>n</name>{ip}</network>")).unwrap();
+        assert_eq!(file(&network, 0).as_deref(), Some("a.0"));
+    }
+
     #[test]
     fn bridge_and_boot_file_are_read() {
         let network = data("n1.xml");
@@ -275,7 +363,6 @@ mod tests {
     #[rstest]
     #[case::no_network("<domain/>", "<domain> is no network")]
     #[case::an_unknown_element("<network><dhcp/></network>", "no <dhcp> in <network>")]
-    #[case::no_addresses("<network><name>a</name></network>", "the network gives no addresses")]
     #[case::a_delay_in_words("<network><bridge delay='long'/></network>", "delay='long'")]
     #[case::a_strange_switch("<network><bridge stp='perhaps'/></network>", "stp='perhaps'")]
     fn a_network_that_makes_no_sense_is_refused(#[case] xml: &str, #[case] wanted: &str) {

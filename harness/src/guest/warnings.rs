@@ -6,7 +6,7 @@ mod drives;
 
 use std::fmt;
 
-use super::network::GuestNetwork;
+use super::network::{Answered, GuestNetwork};
 use super::{Guest, GuestFirmware, Origin, Uefi, Unreached};
 use crate::boot_server::arch::{self, Processor};
 use crate::case::story::Step;
@@ -349,7 +349,8 @@ pub fn of_network(network: &GuestNetwork) -> Vec<Warning> {
         }
     }
     loops(network, &mut warn);
-    if let Err(note) = &network.server.lan {
+    // what others answer is nothing that was left out of what was given
+    if let (Err(note), Answered::ByItself) = (&network.server.lan, &network.answered) {
         let words = format!(
             "{}: the boots here do not show what this server does, since every kind of client is given a file of ours; cargo xtask boot \
              --dhcp FILE runs it on the real daemon",

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use bootwright::boot_server::arch::Processor;
-use bootwright::guest::network::{self, GuestNetwork};
+use bootwright::guest::network::{self, Answered, GuestNetwork};
 use bootwright::guest::qemu::{self, Reading, words};
 use bootwright::guest::xml::Xml;
 use bootwright::guest::{Guest, Plug, document, hmp, libvirt};
@@ -127,9 +127,10 @@ fn names_once(input: &Input) -> Result<(), XtaskError> {
     Ok(())
 }
 
-/// A BIOS client and a UEFI client for networks that come without a guest, and one of AArch64 where a rule is for it.
+/// A BIOS client and a UEFI client for networks that have or lack a server of their own and come without a guest, and one of AArch64 where a rule is for it.
 fn made_up(input: &mut Input) -> Result<(), XtaskError> {
-    for network in &input.networks {
+    let own = |network: &&GuestNetwork| !matches!(network.answered, Answered::ByOthers { .. });
+    for network in input.networks.iter().filter(own) {
         let for_arm = network.architectures().iter().any(|arch| Processor::of(*arch) == Processor::Aarch64);
         let arm = for_arm.then_some(("aarch64", " firmware='efi'", "arch='aarch64' machine='virt'"));
         let x86 = [("bios", "", "machine='q35'"), ("uefi", " firmware='efi'", "machine='q35'")];

@@ -1,7 +1,7 @@
 //! What `cargo xtask explain` prints.
 
 use bootwright::boot_server::arch;
-use bootwright::guest::network::GuestNetwork;
+use bootwright::guest::network::{Answered, GuestNetwork};
 use bootwright::guest::variants::{Variant, reboot_disk};
 use bootwright::guest::warnings::Warning;
 use bootwright::guest::{Fate, Guest, Origin, Plug, Untried};
@@ -57,12 +57,19 @@ pub fn network(network: &GuestNetwork) {
         let file = file.filter(|file| !file.is_empty());
         vec![arch::named(architecture), file.map_or("no boot file".to_owned(), |file| file + &class)]
     };
-    match &network.server.lan {
-        Ok(_) => {
+    match (&network.answered, &network.server.lan) {
+        (Answered::ByNobody { line }, _) => {
+            say!("  line {line}: it has no <dhcp>: nobody answers DHCP there, and a guest finds no boot file");
+        }
+        (Answered::ByOthers { .. }, Err(note)) => {
+            let what = "guests get a boot file for each kind of firmware, as on a network that is not given";
+            say!("  line {}: {}: {what}", note.line, printable(&note.what));
+        }
+        (_, Ok(_)) => {
             let rows: Vec<Vec<String>> = network.architectures().into_iter().map(row).collect();
             table(&["client", "boot file"], &rows);
         }
-        Err(note) => {
+        (_, Err(note)) => {
             let what = "our own network cannot do that; guests get a boot file for each kind of firmware instead";
             say!("  line {}: {}: {what}", note.line, printable(&note.what));
         }
