@@ -30,7 +30,10 @@ pub fn read(text: &str, file: File<'_>) -> Result<BootServer, BootServerError> {
     let mut rewriter =
         Rewriter { file, subnet, conf: String::new(), copied: 0, replaced: Vec::new(), files: Vec::new() };
     for (at, token) in tokens.iter().enumerate() {
-        let before = at.checked_sub(1).map(|before| tokens[before].text).unwrap_or_default();
+        let text_at = |at: Option<usize>| at.and_then(|at| tokens.get(at)).map(|token| token.text).unwrap_or_default();
+        // `filename = "a";` sets it, and in a condition it is compared
+        let sets = text_at(at.checked_sub(1)) == "=" && text_at(Some(at + 1)) == ";";
+        let before = text_at(at.checked_sub(if sets { 2 } else { 1 }));
         rewriter.token(token, before, text);
     }
     rewriter.conf += &text[rewriter.copied..];
@@ -86,7 +89,7 @@ impl Rewriter<'_> {
     }
 
     fn new_text(&mut self, token: &Token<'_>, before: &str) -> Option<String> {
-        if before == "filename" {
+        if ["filename", "bootfile-name"].contains(&before) {
             let (given, name) = addresses::boot_file(token.string()?);
             let efi = addresses::is_efi(&name);
             let processor = Processor::named(&name).unwrap_or(Processor::X86);

@@ -33,12 +33,15 @@ const UNKNOWN: [&str; 11] = [
 ];
 
 /// Options that choose a boot file or a server in another way than `filename` and `next-server`.
-const OTHER_OPTIONS: [&str; 3] = ["bootfile-name", "tftp-server-name", "vendor-encapsulated-options"];
+const OTHER_OPTIONS: [&str; 2] = ["tftp-server-name", "vendor-encapsulated-options"];
 
 /// What a client is given.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Given<'a> {
+    /// `filename`, which fills the file field.
     file: Option<&'a str>,
+    /// `option bootfile-name`, option 67.
+    option: Option<&'a str>,
     next_server: bool,
     vendor_class: Option<&'a str>,
 }
@@ -145,11 +148,17 @@ impl<'a> Rules<'a> {
             ["filename", "=", _] if string(2).is_some() => {
                 answers.iter_mut().for_each(|(_, given)| given.file = string(2));
             }
+            ["option", "bootfile-name", _] if string(2).is_some() => {
+                answers.iter_mut().for_each(|(_, given)| given.option = string(2));
+            }
+            ["option", "bootfile-name", "=", _] if string(3).is_some() => {
+                answers.iter_mut().for_each(|(_, given)| given.option = string(3));
+            }
             ["next-server", _] => answers.iter_mut().for_each(|(_, given)| given.next_server = true),
             ["option", "vendor-class-identifier", _] if string(2).is_some() => {
                 answers.iter_mut().for_each(|(_, given)| given.vendor_class = string(2));
             }
-            ["filename" | "next-server", ..] | ["option", "vendor-class-identifier", ..] => {
+            ["filename" | "next-server", ..] | ["option", "vendor-class-identifier" | "bootfile-name", ..] => {
                 self.does_not_know(file, first, first.text);
             }
             ["option", name, ..] if OTHER_OPTIONS.contains(&name) => self.does_not_know(file, first, name),
@@ -222,9 +231,13 @@ impl<'a> Rules<'a> {
                 "filename" => {
                     (branch.given.file, branch.file_line) = (string(at + 1).or(string(at + 2)), tokens[at].line);
                 }
-                "option" if tokens.get(at + 1).is_some_and(|token| token.text == "vendor-class-identifier") => {
-                    branch.given.vendor_class = string(at + 2);
-                }
+                "option" => match tokens.get(at + 1).map(|token| token.text) {
+                    Some("vendor-class-identifier") => branch.given.vendor_class = string(at + 2),
+                    Some("bootfile-name") => {
+                        (branch.given.option, branch.file_line) = (string(at + 2).or(string(at + 3)), tokens[at].line);
+                    }
+                    _ => {}
+                },
                 _ => {}
             }
             at = end;
@@ -260,8 +273,10 @@ impl<'a> Rules<'a> {
             server.pool_len = 0;
         }
         for (when, given) in &self.answers {
-            let mut answer =
-                given.file.map_or_else(BootAnswer::none, |file| BootAnswer::file(addresses::boot_file(file).0));
+            let file = |file: Option<&str>| file.map(|file| addresses::boot_file(file).0);
+            // `filename` is in both where nothing else is in option 67
+            let option_67 = file(given.option.or(given.file));
+            let mut answer = BootAnswer { file_field: file(given.file), option_67, ..BootAnswer::none() };
             answer.next_server = given.next_server.then_some(SERVER);
             answer.vendor_class = given.vendor_class.map(str::to_owned);
             server.rules.push(DhcpRule { when: when.clone(), answer });
@@ -274,7 +289,7 @@ impl<'a> Rules<'a> {
         let mut notes = Vec::new();
         for branch in &self.branches {
             let numbers: Vec<Option<u16>> = branch.archs.iter().map(|value| number_of(value)).collect();
-            let url = branch.given.file.is_some_and(|file| file.starts_with("http"));
+            let url = branch.given.option.or(branch.given.file).is_some_and(|file| file.starts_with("http"));
             let meant = |number: u16| arch::digits_taken_for_hex(number).filter(|meant| arch::is_http(*meant) == url);
             for (value, number) in branch.archs.iter().zip(&numbers) {
                 let Some(number) = *number else {

@@ -3,7 +3,7 @@
 use super::addresses::{self, SERVER, Subnet};
 use super::arch::Processor;
 use super::dnsmasq_lines::{Line, is_tag};
-use super::dnsmasq_rules::Rules;
+use super::dnsmasq_rules::{Rules, bootfile_name};
 use super::{BootFile, BootServer, BootServerError, File, Kind};
 use crate::machine::Bridge;
 
@@ -136,6 +136,7 @@ impl Reader<'_> {
                 None
             }
             "dhcp-boot" => Some(self.boot(line)),
+            "dhcp-option" | "dhcp-option-force" => Some(self.option(line)),
             _ => Some(self.with_addresses(&line.value)),
         }
     }
@@ -145,11 +146,7 @@ impl Reader<'_> {
         let mut words: Vec<String> = line.value.split(',').map(|word| word.trim().to_owned()).collect();
         let tags = words.iter().take_while(|word| is_tag(word)).count();
         if let Some(word) = words.get_mut(tags) {
-            let (given, name) = addresses::boot_file(word);
-            let efi = addresses::is_efi(&name);
-            let processor = Processor::named(&name).unwrap_or(Processor::X86);
-            self.files.push(BootFile { line: line.number, given: given.clone(), name, efi, processor });
-            *word = given;
+            *word = self.file_named(line, word);
         }
         if let Some(name) = words.get_mut(tags + 1) {
             name.clear();
@@ -158,6 +155,26 @@ impl Reader<'_> {
             *server = SERVER.to_string();
         }
         words.join(",")
+    }
+
+    /// `[tag:...,]OPTION,VALUE`; the file of option 67 is a boot file as that of `dhcp-boot` is.
+    fn option(&mut self, line: &Line) -> String {
+        let words: Vec<&str> = line.value.split(',').collect();
+        let Some(at) = bootfile_name(&words) else { return self.with_addresses(&line.value) };
+        let (before, text) = (words[..at].join(","), words[at..].join(","));
+        let plain = text.trim().trim_matches('"');
+        let given = self.file_named(line, plain);
+        // quotes that dnsmasq needs stay
+        format!("{before},{}", text.trim().replace(plain, &given))
+    }
+
+    /// Notes a boot file; what the lab gives in its place.
+    fn file_named(&mut self, line: &Line, word: &str) -> String {
+        let (given, name) = addresses::boot_file(word);
+        let efi = addresses::is_efi(&name);
+        let processor = Processor::named(&name).unwrap_or(Processor::X86);
+        self.files.push(BootFile { line: line.number, given: given.clone(), name, efi, processor });
+        given
     }
 
     fn with_addresses(&self, value: &str) -> String {

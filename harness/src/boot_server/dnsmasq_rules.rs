@@ -1,7 +1,8 @@
 //! Which client gets which boot file by a dnsmasq file: for the lan, and for what is wrong in it.
 //!
 //! dnsmasq puts each `dhcp-boot` before those that it has read already, and takes the first one with tags whose tags are all
-//! set, else the first without tags (`src/option.c`, `src/dhcp-common.c` of 2.90: `find_boot`).
+//! set, else the first without tags (`src/option.c`, `src/dhcp-common.c` of 2.90: `find_boot`). So it does with each option that
+//! `dhcp-option` names (`option_filter`), boot files by option 67 among them.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -13,8 +14,7 @@ use super::{BootFile, File, Note, arch};
 use crate::lan::{BootAnswer, Compare, DhcpRule, DhcpServer, LanSpec, Match};
 
 /// Options that choose a boot file or a server in another way than `dhcp-boot`.
-const OTHER_OPTIONS: [&str; 6] =
-    ["66", "67", "43", "option:tftp-server", "option:bootfile-name", "option:vendor-encap"];
+const OTHER_OPTIONS: [&str; 4] = ["66", "43", "option:tftp-server", "option:vendor-encap"];
 
 /// Tags that dnsmasq sets by itself, from what the lan does not know.
 const OWN_TAGS: [&str; 4] = ["known", "known-othernet", "bootp", "cpewan-id"];
@@ -49,7 +49,7 @@ impl Arch<'_> {
     }
 }
 
-/// One `dhcp-boot`.
+/// One `dhcp-boot`, or a `dhcp-option` that gives a boot file.
 struct Boot<'a> {
     line: usize,
     tags: Vec<&'a str>,
@@ -63,6 +63,8 @@ pub struct Rules<'a> {
     /// Tag to what else sets it.
     matches: BTreeMap<&'a str, Vec<Match>>,
     boots: Vec<Boot<'a>>,
+    /// Boot files that are given by option 67 (RFC 2132 section 9.5).
+    by_option: Vec<Boot<'a>>,
     /// Tags under which option 60 is HTTPClient; an empty list is for everybody.
     http_client: Vec<Vec<&'a str>>,
     /// A line with a condition that the lan does not know.
@@ -76,6 +78,7 @@ impl<'a> Rules<'a> {
             archs: Vec::new(),
             matches: BTreeMap::new(),
             boots: Vec::new(),
+            by_option: Vec::new(),
             http_client: Vec::new(),
             unknown: None,
         };
@@ -101,28 +104,8 @@ impl<'a> Rules<'a> {
             },
             "dhcp-vendorclass" => self.by_text(line, set, words.get(1).copied(), Match::VendorClassContains),
             "dhcp-userclass" => self.by_text(line, set, words.get(1).copied(), Match::UserClassContains),
-            "dhcp-boot" => {
-                let tags: Vec<&str> = words.iter().take_while(|word| is_tag(word)).map(|word| &word[4..]).collect();
-                let file = words.get(tags.len()).copied().unwrap_or_default();
-                let server = words.get(tags.len() + 2).and_then(|word| addresses::address(word));
-                if tags.iter().any(|tag| OWN_TAGS.contains(&tag.trim_start_matches(['!', '#']))) {
-                    self.does_not_know(line);
-                }
-                self.boots.push(Boot { line: line.number, tags, file, server });
-            }
-            "dhcp-option" | "dhcp-option-force" => {
-                let tags: Vec<&str> = words.iter().take_while(|word| is_tag(word)).map(|word| &word[4..]).collect();
-                let class = matches!(words.get(tags.len()), Some(&"60" | &"option:vendor-class"));
-                if class && words.get(tags.len() + 1) == Some(&"HTTPClient") {
-                    self.http_client.push(tags);
-                } else if class
-                    || words
-                        .get(tags.len())
-                        .is_some_and(|word| OTHER_OPTIONS.contains(word) || word.starts_with("vendor:"))
-                {
-                    self.does_not_know(line);
-                }
-            }
+            "dhcp-boot" => self.boot(line, &words),
+            "dhcp-option" | "dhcp-option-force" => self.option(line, &words),
             "dhcp-mac" | "dhcp-ignore" | "dhcp-name-match" | "dhcp-host" | "pxe-service" | "dhcp-circuitid"
             | "dhcp-remoteid" | "tag-if" => {
                 self.does_not_know(line);
@@ -136,6 +119,51 @@ impl<'a> Rules<'a> {
             }
             _ => {}
         }
+    }
+
+    /// `[tag:...,]FILE[,SERVERNAME[,ADDRESS]]`
+    fn boot(&mut self, line: &'a Line, words: &[&'a str]) {
+        let tags = self.tags(line, words);
+        let file = words.get(tags.len()).copied().unwrap_or_default();
+        let server = words.get(tags.len() + 2).and_then(|word| addresses::address(word));
+        self.boots.push(Boot { line: line.number, tags, file, server });
+    }
+
+    /// The conditions that a value begins with.
+    fn tags(&mut self, line: &'a Line, words: &[&'a str]) -> Vec<&'a str> {
+        let tags: Vec<&str> = words.iter().take_while(|word| is_tag(word)).map(|word| &word[4..]).collect();
+        if tags.iter().any(|tag| OWN_TAGS.contains(&tag.trim_start_matches(['!', '#']))) {
+            self.does_not_know(line);
+        }
+        tags
+    }
+
+    /// `[tag:...,]OPTION,VALUE`
+    fn option(&mut self, line: &'a Line, words: &[&'a str]) {
+        if let Some(at) = bootfile_name(words) {
+            let (tags, file) = (self.tags(line, words), words[at]);
+            // a text with a comma in it, or what dnsmasq itself must read
+            if words.len() > at + 1 || file.contains(['"', '\\']) {
+                self.does_not_know(line);
+            }
+            let file = file.trim_matches('"');
+            self.by_option.push(Boot { line: line.number, tags, file, server: None });
+            return;
+        }
+        let tags: Vec<&str> = words.iter().take_while(|word| is_tag(word)).map(|word| &word[4..]).collect();
+        let class = matches!(words.get(tags.len()), Some(&"60" | &"option:vendor-class"));
+        if class && words.get(tags.len() + 1) == Some(&"HTTPClient") {
+            self.http_client.push(tags);
+        } else if class
+            || words.get(tags.len()).is_some_and(|word| OTHER_OPTIONS.contains(word) || word.starts_with("vendor:"))
+        {
+            self.does_not_know(line);
+        }
+    }
+
+    /// Every line that gives a boot file.
+    fn givers(&self) -> impl Iterator<Item = &Boot<'a>> {
+        self.boots.iter().chain(&self.by_option)
     }
 
     fn by_text(&mut self, line: &Line, tag: &'a str, text: Option<&str>, how: impl Fn(String) -> Match) {
@@ -165,7 +193,7 @@ impl<'a> Rules<'a> {
     /// A file is for UEFI too where its rule's architecture says so, and for another processor than its name tells of where that is none of x86.
     pub fn mark_efi(&self, files: &mut [BootFile]) {
         for file in files {
-            let Some(boot) = self.boots.iter().find(|boot| boot.line == file.line) else { continue };
+            let Some(boot) = self.givers().find(|boot| boot.line == file.line) else { continue };
             let rules = self.archs.iter().filter(|arch| boot.tags.contains(&arch.tag));
             for number in rules.map(Arch::number) {
                 file.efi |= number.is_some_and(|number| !matches!(number, 0 | 20));
@@ -186,12 +214,19 @@ impl<'a> Rules<'a> {
         if let Some((line, what)) = &self.unknown {
             return Err(file.note(*line, format!("the lan has no word for {what}")));
         }
+        // a client that asks for option 67 is then sent two of them
+        if let Some(second) = self.by_option.first().filter(|_| !self.boots.is_empty()) {
+            return Err(file.note(second.line, "the lan has no word for option 67 beside dhcp-boot"));
+        }
         let mut server = server(lines, subnet);
-        let (tagged, plain): (Vec<&Boot>, Vec<&Boot>) = self.boots.iter().rev().partition(|boot| !boot.tags.is_empty());
-        for boot in tagged.into_iter().chain(plain) {
+        let (tagged, plain): (Vec<&Boot>, Vec<&Boot>) = self.givers().partition(|boot| !boot.tags.is_empty());
+        for boot in tagged.into_iter().rev().chain(plain.into_iter().rev()) {
             let all = boot.tags.iter().map(|tag| self.when(tag));
             let when = if boot.tags.is_empty() { Match::Any } else { Match::All(all.collect()) };
             let mut answer = BootAnswer::file(addresses::boot_file(boot.file).0);
+            if !self.by_option.is_empty() {
+                answer.file_field = None;
+            }
             answer.next_server = Some(boot.server.map_or(SERVER, |_| SERVER));
             let with_class = BootAnswer { vendor_class: Some("HTTPClient".to_owned()), ..answer.clone() };
             if self.sends_http_client(boot) {
@@ -211,7 +246,7 @@ impl<'a> Rules<'a> {
     /// What is wrong.
     pub fn warnings(&self, file: File<'_>) -> Vec<Note> {
         let mut notes: Vec<Note> = self.archs.iter().filter_map(|arch| self.wrong_number(arch, file)).collect();
-        for boot in &self.boots {
+        for boot in self.givers() {
             let http = boot.file.starts_with("http://") || boot.file.starts_with("https://");
             let arch = self.archs.iter().filter(|arch| boot.tags.contains(&arch.tag));
             let arch = arch.filter_map(Arch::number).find(|number| arch::is_http(*number));
@@ -232,7 +267,7 @@ impl<'a> Rules<'a> {
         let what = format!("client-arch,{value} ");
         let hex = u16::from_str_radix(value.trim_start_matches("0x"), 16).ok();
         let (bytes, how) = rule.bytes();
-        let answer = self.boots.iter().find(|boot| boot.tags.contains(&rule.tag)).map(|boot| boot.file);
+        let answer = self.givers().find(|boot| boot.tags.contains(&rule.tag)).map(|boot| boot.file);
         let fix = |number: u16| format!("write {number}, decimal, for {}", arch::words(number).unwrap_or("it"));
         if value.contains(':') {
             let number = rule.number();
@@ -266,6 +301,14 @@ impl<'a> Rules<'a> {
             )
         })
     }
+}
+
+/// Where the file stands among the words of an option that gives a boot file; `None` for another option, and for one without a
+/// value, by which dnsmasq sends none.
+pub fn bootfile_name(words: &[&str]) -> Option<usize> {
+    let at = words.iter().take_while(|word| is_tag(word)).count();
+    let is_it = matches!(words.get(at).map(|word| word.trim()), Some("67" | "option:bootfile-name"));
+    (is_it && words.get(at + 1).is_some_and(|file| !file.trim().is_empty())).then_some(at + 1)
 }
 
 /// `dhcp-match` on another option than the architecture: that the client sends it, or that a text stands in it. `None` for what

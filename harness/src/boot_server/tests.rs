@@ -318,7 +318,9 @@ fn an_option_with_a_tag_is_sent_with_a_boot_file_that_has_none() {
 
 #[rstest]
 #[case::a_static_range("dhcp-range=192.168.1.0,static")]
-#[case::an_option_by_name("dhcp-range=192.168.1.9,192.168.1.20\ndhcp-option=option:bootfile-name,a.0")]
+#[case::option_67_beside_another(
+    "dhcp-range=192.168.1.9,192.168.1.20\ndhcp-boot=b.0\ndhcp-option=option:bootfile-name,a.0"
+)]
 #[case::an_option_of_a_vendor("dhcp-range=192.168.1.9,192.168.1.20\ndhcp-option=vendor:PXEClient,6,2b")]
 #[case::proxy("dhcp-range=192.168.1.0,proxy,255.255.255.0")]
 #[case::tags_of_tags("dhcp-range=192.168.1.9,192.168.1.20\ntag-if=set:x,tag:y")]
@@ -327,4 +329,57 @@ fn an_option_with_a_tag_is_sent_with_a_boot_file_that_has_none() {
 #[case::bytes("dhcp-range=192.168.1.9,192.168.1.20\ndhcp-match=set:x,97,00:01:02")]
 fn what_the_lan_would_get_wrong_is_left_to_the_real_daemon(#[case] text: &str) {
     assert!(read(text, "d").unwrap().lan.is_err());
+}
+
+#[rstest]
+#[case::by_name("dhcp-option=option:bootfile-name,\"pxelinux.0\"", &[("pxelinux.0", false)])]
+#[case::by_number("dhcp-option=67,/a/pxelinux.0", &[("a/pxelinux.0", false)])]
+#[case::by_force_and_tag("dhcp-match=set:efi,option:client-arch,7\ndhcp-option-force=tag:efi,67,boot", &[("boot", true)])]
+#[case::a_url("dhcp-option=67,http://10.0.0.1/a.efi", &[("a.efi", true)])]
+#[case::with_a_space("dhcp-option=67,\"my boot.0\"", &[("my boot.0", false)])]
+#[case::none_is_sent("dhcp-option=67", &[])]
+#[case::of_another_option("dhcp-option=3,10.0.0.1", &[])]
+fn the_file_of_option_67_is_a_boot_file(#[case] rules: &str, #[case] wanted: &[(&str, bool)]) {
+    let server = read(&format!("dhcp-range=10.0.0.9,10.0.0.20\n{rules}\n"), "d").unwrap();
+    let files: Vec<(&str, bool)> = server.files.iter().map(|file| (file.name.as_str(), file.efi)).collect();
+    assert_eq!(files, wanted);
+}
+
+#[test]
+fn option_67_of_dnsmasq_is_answered_by_the_lan_with_the_same_rules_as_dhcp_boot() {
+    let conf = "dhcp-range=10.0.0.9,10.0.0.20\ndhcp-match=set:efi,option:client-arch,7\n\
+                dhcp-option=tag:efi,option:bootfile-name,old.efi\ndhcp-option=tag:efi,67,http://10.0.0.1/x.efi\ndhcp-option=67,a.0\n";
+    let server = read(conf, "d").unwrap();
+    let lan = server.lan.unwrap();
+    let file = |architecture: u16| {
+        let client = discover("PXEClient", architecture);
+        let rule = lan.dhcp[0].rules.iter().find(|rule| rule.when.matches(&client)).unwrap();
+        (rule.answer.file_field.clone(), rule.answer.option_67.clone().unwrap())
+    };
+    assert_eq!(file(0), (None, "a.0".to_owned()));
+    assert_eq!(file(7), (None, "http://192.168.122.1/x.efi".to_owned()), "the last with a tag that is set");
+    let conf = server.bridge.dnsmasq.unwrap();
+    assert!(conf.contains("dhcp-option=tag:efi,67,http://192.168.122.1/x.efi\n"), "{conf}");
+}
+
+#[rstest]
+#[case::in_an_if("if option pxe-system-type = 00:07 { option bootfile-name \"x64.efi\"; } else { filename \"a.0\"; }")]
+#[case::in_a_class(
+    "filename \"a.0\"; class \"u\" { match if option pxe-system-type = 00:07; option bootfile-name \"x64.efi\"; }"
+)]
+#[case::with_a_sign(
+    "if option pxe-system-type = 00:07 { option bootfile-name = \"x64.efi\"; } else { filename = \"a.0\"; }"
+)]
+fn option_67_of_dhcpd_is_a_boot_file(#[case] rules: &str) {
+    let conf = format!("subnet 10.0.0.0 netmask 255.255.255.0 {{ range 10.0.0.9; {rules} }}");
+    let server = read(&conf, "d").unwrap();
+    let mut files: Vec<(&str, bool)> = server.files.iter().map(|file| (file.name.as_str(), file.efi)).collect();
+    files.sort_unstable();
+    assert_eq!(files, [("a.0", false), ("x64.efi", true)]);
+    let lan = server.lan.unwrap();
+    let file = |architecture: u16| {
+        let client = discover("PXEClient", architecture);
+        lan.dhcp[0].rules.iter().find(|rule| rule.when.matches(&client)).unwrap().answer.option_67.clone().unwrap()
+    };
+    assert_eq!([file(0), file(7)], ["a.0", "x64.efi"]);
 }

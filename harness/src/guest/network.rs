@@ -169,6 +169,15 @@ fn refused(error: BootServerError) -> GuestError {
     GuestError { what: error.problem, file: error.file, at, fix: error.fix }
 }
 
+/// The boot file of an answer for a client of this architecture. UEFI takes option 67 before the file field
+/// (`PxeBcParseDhcp4Packet` in edk2's `NetworkPkg/UefiPxeBcDxe/PxeBcDhcp4.c`); most servers have the same in both.
+pub fn file_of(answer: BootAnswer, architecture: u16) -> Option<String> {
+    match architecture {
+        0 => answer.file_field.or(answer.option_67),
+        _ => answer.option_67.or(answer.file_field),
+    }
+}
+
 /// The network on which a guest boots whose own is not known: a server with a boot file for each kind of firmware, whose
 /// program is called `boot-server`.
 pub(crate) fn assumed(machine: EfiMachine) -> Network {
@@ -293,7 +302,7 @@ mod tests {
     }
 
     fn file(network: &GuestNetwork, architecture: u16) -> Option<String> {
-        network.offered(architecture).and_then(|answer| answer.file_field.or(answer.option_67))
+        network.offered(architecture).and_then(|answer| file_of(answer, architecture))
     }
 
     #[rstest]

@@ -6,7 +6,7 @@ mod drives;
 
 use std::fmt;
 
-use super::network::{Answered, GuestNetwork};
+use super::network::{Answered, GuestNetwork, file_of};
 use super::{Guest, GuestFirmware, Origin, Uefi, Unreached};
 use crate::boot_server::arch::{self, Processor};
 use crate::case::story::Step;
@@ -325,7 +325,8 @@ pub fn of_network(network: &GuestNetwork) -> Vec<Warning> {
     }
     for architecture in network.architectures() {
         let Some(answer) = network.offered(architecture) else { continue };
-        let file = answer.file_field.or(answer.option_67).unwrap_or_default();
+        let class = answer.vendor_class.clone();
+        let file = file_of(answer, architecture).unwrap_or_default();
         let (is_efi, is_bios) = (file.to_ascii_lowercase().ends_with(".efi"), is_bios_program(&file));
         let line = network.server.files.iter().find(|known| known.given == file).map_or(0, |known| known.line as u32);
         let who = arch::named(architecture);
@@ -338,10 +339,7 @@ pub fn of_network(network: &GuestNetwork) -> Vec<Warning> {
             let words =
                 format!("clients of architecture {who} are given {file}, by its name a program for another processor");
             warn("wrong-program", line, words);
-        } else if arch::is_http(architecture)
-            && answer.vendor_class.as_deref() != Some("HTTPClient")
-            && !file.is_empty()
-        {
+        } else if arch::is_http(architecture) && class.as_deref() != Some("HTTPClient") && !file.is_empty() {
             let words = format!(
                 "clients of architecture {who} are given {file} without HTTPClient in option 60, and take no such answer"
             );
@@ -367,9 +365,9 @@ pub fn of_network(network: &GuestNetwork) -> Vec<Warning> {
 /// Programs that are given to themselves again: they load themselves for ever.
 fn loops(network: &GuestNetwork, warn: &mut impl FnMut(&'static str, u32, String)) {
     const PROGRAMS: [&str; 6] = [".efi", ".kpxe", ".kkpxe", ".kkkpxe", ".pxe", ".lkrn"];
-    let file = |answer: Option<BootAnswer>| answer.and_then(|answer| answer.file_field.or(answer.option_67));
     for user_class in network.user_classes() {
         for architecture in network.architectures() {
+            let file = |answer: Option<BootAnswer>| answer.and_then(|answer| file_of(answer, architecture));
             let again = file(network.offered_to(architecture, Some(&user_class)));
             let Some(again) = again.filter(|again| file(network.offered(architecture)).as_ref() == Some(again)) else {
                 continue;

@@ -49,26 +49,62 @@ pub fn cells(args: &Args, path: &Path) -> Result<(Vec<String>, Vec<Cell>), Xtask
         ))
     })?;
     let server = boot_server::read(&text, &path.display().to_string()).map_err(XtaskError::from)?;
+    let (plan, without_file) =
+        planned(&server, served, !args.firmware.is_empty(), &firmware(args, &Subject::Configuration), path)?;
     let mut cells = Vec::new();
-    for firmware in firmware(args, &Subject::Configuration) {
-        for http in protocols(&server, firmware, served) {
-            for &bus in &buses {
-                for board in boards(args, firmware, bus)? {
-                    cells.extend(guest(args, &server, served, &demand, (firmware, board, bus, http)));
-                }
+    for (firmware, http) in plan {
+        for &bus in &buses {
+            for board in boards(args, firmware, bus)? {
+                cells.extend(guest(args, &server, served, &demand, (firmware, board, bus, http)));
             }
         }
     }
-    Ok((found(&server, path, served.is_some()), cells))
+    let mut found = found(&server, path, served.is_some());
+    found.extend(without_file);
+    Ok((found, cells))
+}
+
+/// Firmware, and whether it asks by HTTP; lines about what is left out.
+type Plan = (Vec<(FirmwareChoice, bool)>, Vec<String>);
+
+/// Each firmware with each protocol by which it asks, and a line for each firmware that is left out because no file is for it.
+///
+/// # Errors
+///
+/// That a firmware that was asked for by its name has no file.
+fn planned(
+    server: &BootServer,
+    served: Option<&Served>,
+    named: bool,
+    all: &[FirmwareChoice],
+    path: &Path,
+) -> Result<Plan, XtaskError> {
+    let (mut plan, mut left_out) = (Vec::new(), Vec::new());
+    for &firmware in all {
+        let protocols = protocols(server, firmware, served);
+        let (word, path) = (firmware.word(), path.display());
+        if protocols.is_empty() && named {
+            return Err(XtaskError(format!(
+                "--firmware {word}: {path} names no boot file for it\n  fix: name one, such as dhcp-boot=tag:efi,grubx64.efi (one \
+                 whose name ends in .efi, or whose rule is for an architecture of UEFI), or take --firmware {word} away"
+            )));
+        }
+        if protocols.is_empty() {
+            left_out.push(format!("  not booted: {word}: {path} names no boot file for it"));
+        }
+        plan.extend(protocols.into_iter().map(|http| (firmware, http)));
+    }
+    Ok((plan, left_out))
 }
 
 /// By which protocols a firmware asks here: PXE, and HTTP where a URL is given to UEFI. iPXE takes both by PXE.
 fn protocols(server: &BootServer, firmware: FirmwareChoice, served: Option<&Served>) -> Vec<bool> {
-    if firmware == FirmwareChoice::Bios {
-        return vec![false];
-    }
     if let Some(served) = served {
-        return vec![served.http];
+        return vec![served.http && firmware != FirmwareChoice::Bios];
+    }
+    if firmware == FirmwareChoice::Bios {
+        // it takes whatever it is given, also what is for another firmware
+        return if server.files.is_empty() { Vec::new() } else { vec![false] };
     }
     let is_url = |given: &str| given.starts_with("http");
     let efi = || server.files.iter().filter(|file| file.efi);
@@ -190,4 +226,38 @@ fn given(case: &CaseResult, out: &Path) -> String {
     let stage = case.reached.as_ref().map_or("nothing", |reached| reached.stage.as_str());
     let booted = case.booted.as_ref().map(|medium| format!(" {medium}")).unwrap_or_default();
     format!("architecture {arch} is given {file}, {asked}, comes to {stage}{booted}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(text: &str, named: bool, all: &[FirmwareChoice]) -> Result<Plan, String> {
+        let server = boot_server::read(text, "d.conf").expect("a configuration");
+        planned(&server, None, named, all, Path::new("d.conf")).map_err(|error| error.to_string())
+    }
+
+    const BOTH: [FirmwareChoice; 2] = [FirmwareChoice::Bios, FirmwareChoice::Uefi];
+    const RANGE: &str = "dhcp-range=10.0.0.50,10.0.0.150\n";
+
+    #[test]
+    fn a_firmware_for_which_no_file_is_named_is_left_out_with_a_line_or_refused_where_it_was_asked_for() {
+        let bios = format!("{RANGE}dhcp-boot=pxelinux.0\n");
+        let (cells, left_out) = plan(&bios, false, &BOTH).expect("a plan");
+        assert_eq!(cells, [(FirmwareChoice::Bios, false)]);
+        assert_eq!(left_out, ["  not booted: uefi: d.conf names no boot file for it"]);
+        let refused = plan(&bios, true, &[FirmwareChoice::Uefi]).expect_err("no file");
+        assert!(refused.starts_with("--firmware uefi: d.conf names no boot file for it"), "{refused}");
+        let nothing = plan(RANGE, true, &[FirmwareChoice::Bios]).expect_err("no file at all");
+        assert!(nothing.starts_with("--firmware bios: d.conf names no boot file for it"), "{nothing}");
+    }
+
+    #[test]
+    fn a_file_of_option_67_is_one_for_uefi() {
+        let rules = "dhcp-match=set:efi,option:client-arch,7\ndhcp-boot=pxelinux.0\n\
+                     dhcp-option-force=tag:efi,option:bootfile-name,\"grubx64.efi\"\n";
+        let (cells, left_out) = plan(&format!("{RANGE}{rules}"), true, &BOTH).expect("a plan");
+        assert_eq!(cells, [(FirmwareChoice::Bios, false), (FirmwareChoice::Uefi, false)]);
+        assert!(left_out.is_empty());
+    }
 }

@@ -1,7 +1,7 @@
 //! What `cargo xtask explain` prints.
 
 use bootwright::boot_server::arch;
-use bootwright::guest::network::{Answered, GuestNetwork};
+use bootwright::guest::network::{Answered, GuestNetwork, file_of};
 use bootwright::guest::variants::{Variant, reboot_disk};
 use bootwright::guest::warnings::Warning;
 use bootwright::guest::{Fate, Guest, Origin, Plug, Untried};
@@ -51,7 +51,7 @@ pub fn network(network: &GuestNetwork) {
     say!("\nnetwork \"{}\" ({})", printable(&network.name), printable(&network.file));
     let row = |architecture| {
         let answer = network.offered(architecture);
-        let file = answer.as_ref().and_then(|answer| answer.file_field.clone().or(answer.option_67.clone()));
+        let file = answer.clone().and_then(|answer| file_of(answer, architecture));
         let class =
             answer.and_then(|answer| answer.vendor_class).map(|class| format!(", as {class}")).unwrap_or_default();
         let file = file.filter(|file| !file.is_empty());
