@@ -16,7 +16,7 @@ pub const BOOT: &str = "Exit status:
 pub const EXPLAIN: &str = "Exit status:
   0  every boot came to an end
   1  one hung, crashed or was given another processor's program, or there are warnings and --deny-warnings
-  2  usage, or a description that cannot be read";
+  2  usage, a description that cannot be read, or a boot that the platform cannot have";
 
 /// Of `doctor`.
 pub const DOCTOR: &str = "Exit status:

@@ -15,6 +15,35 @@ pub struct Seen<'a> {
     pub trace: Trace,
 }
 
+/// What is said of a device of which no boot was had.
+pub const NOT_BOOTED: &str = "not booted";
+
+impl Seen<'_> {
+    /// Whether a machine ran: the platform may lack a device of it, and QEMU may not have come to run it.
+    pub fn was_booted(&self) -> bool {
+        let trace = &self.trace;
+        let saw_nothing = trace.attempts.is_empty() && trace.terminal.is_none() && trace.banner.is_none();
+        match self.result.verdict {
+            Verdict::Skipped => false,
+            Verdict::Broken => !saw_nothing,
+            _ => true,
+        }
+    }
+}
+
+/// Why questions were not put, each reason once.
+pub fn reasons(seen: &[Seen<'_>]) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for seen in seen.iter().filter(|seen| !seen.was_booted()) {
+        let reason = seen.result.reason.as_deref().unwrap_or("no reason");
+        let words = format!("{}: {reason}", seen.result.verdict.word());
+        if !found.contains(&words) {
+            found.push(words);
+        }
+    }
+    found
+}
+
 /// An empty drive is called by its place in a trace, and by its owner's name here.
 pub fn call_by_the_owners_names(guest: &Guest, variant: &Variant, trace: &mut Trace) {
     for (index, device) in guest.devices.iter().enumerate() {
@@ -62,6 +91,8 @@ pub fn tried(guest: &Guest, index: usize, seen: &[Seen<'_>]) -> String {
         Some("not-strict") => "only without strict=on".to_owned(),
         Some("strict") => "only with strict=on".to_owned(),
         Some(_) => "only when plugged in late".to_owned(),
+        None if !as_it_is.iter().any(|seen| seen.was_booted()) => NOT_BOOTED.to_owned(),
+        None if !as_it_is.iter().all(|seen| seen.was_booted()) => "not in what was booted".to_owned(),
         None => "never".to_owned(),
     }
 }
@@ -116,6 +147,9 @@ pub fn fails_with(guest: &Guest, index: usize, seen: &[Seen<'_>]) -> String {
 
 /// The devices that were tried on the first lap, in order: `nic0 > hda`.
 pub fn attempts(seen: &Seen<'_>) -> String {
+    if !seen.was_booted() {
+        return NOT_BOOTED.to_owned();
+    }
     let first = seen.trace.attempts.first().map_or(1, |attempt| attempt.lap);
     let mut told: Vec<String> = seen.trace.attempts.iter().filter(|attempt| attempt.lap == first).map(device).collect();
     // OVMF has several entries for one card
@@ -133,6 +167,9 @@ pub fn went_astray(trace: &Trace) -> bool {
 
 /// How a variant ended, in words.
 pub fn end(seen: &Seen<'_>) -> String {
+    if !seen.was_booted() {
+        return "-".to_owned(); // the reason stands below the table
+    }
     if !matches!(seen.result.verdict, Verdict::Passed) {
         if went_astray(&seen.trace) {
             return "a program for UEFI ran on BIOS and went astray".to_owned();
@@ -160,6 +197,33 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_was_not_booted_was_not_never_tried_and_the_reason_is_said_once() {
+        let line = "kvm -nodefaults -device igb -hda a";
+        let guest = bootwright::guest::qemu::read_text("l", line, &Default::default()).expect("a guest");
+        let variants = bootwright::guest::variants::of(&guest, &[], Default::default()).expect("questions");
+        let result = |verdict| {
+            let key = bootwright::report::CaseKey::new("a", "host");
+            let mut result = CaseResult::new(&key, verdict);
+            result.reason = (verdict == Verdict::Skipped).then(|| "this QEMU has no device igb".to_owned());
+            result
+        };
+        let (skipped, passed) = (result(Verdict::Skipped), result(Verdict::Passed));
+        let seen = |results: [&'static str; 2]| -> Vec<Seen<'_>> {
+            let result = |word: &str| if word == "skipped" { &skipped } else { &passed };
+            let both = variants.iter().zip(results);
+            both.map(|(variant, word)| Seen { variant, result: result(word), trace: Trace::default() }).collect()
+        };
+        let none = seen(["skipped", "skipped"]);
+        assert_eq!(tried(&guest, 0, &none), NOT_BOOTED);
+        assert_eq!((attempts(&none[0]).as_str(), end(&none[0]).as_str()), (NOT_BOOTED, "-"));
+        assert_eq!(reasons(&none), ["skipped: this QEMU has no device igb"]);
+        assert_eq!(tried(&guest, 0, &seen(["passed", "skipped"])), "not in what was booted");
+        let all = seen(["passed", "passed"]);
+        assert_eq!(tried(&guest, 0, &all), "never");
+        assert!(reasons(&all).is_empty());
+    }
 
     /// A BIOS guest to which its network gave a file of this name, and how the transfer ended.
     fn given(name: &str, end: &serde_json::Value) -> Trace {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use bootwright::case::Suite;
 use bootwright::platform::{self, Architecture, Platform, PlatformName};
 use bootwright::report::progress::{Event, Progress};
-use bootwright::report::{self, CaseKey, CaseResult, Course, RESULT_FILE, Report, Selection};
+use bootwright::report::{self, CaseKey, CaseResult, Course, RESULT_FILE, Report, Selection, Verdict};
 use bootwright::suite::{self, Amount, Job, Runner, Settings};
 use bootwright::trace::Trace;
 use bootwright::verdict::known_issues::KnownIssues;
@@ -39,11 +39,13 @@ impl Ran {
         Some((result, trace))
     }
 
-    /// Exit status: 1 where all that did not come to an end ran a program that was not for them, else the report's.
+    /// Exit status: 1 where all that did not come to an end ran a program that was not for them, else the report's; 2 where
+    /// nothing else is wrong and a boot could not be had here.
     pub fn exit_code(&self) -> u8 {
         let mut odd = self.report.cases.iter().filter(|case| !case.verdict.is_as_expected());
         let astray = |case: &CaseResult| self.of(&case.id, &case.platform).and_then(|(_, trace)| trace);
         match self.report.exit_code(false) {
+            0 if self.report.cases.iter().any(|case| case.verdict == Verdict::Skipped) => 2,
             2 if odd.all(|case| astray(case).is_some_and(|trace| went_astray(&trace))) => 1,
             code => code,
         }
@@ -207,4 +209,29 @@ pub fn has(platform: &Platform, path: &str) -> bool {
 fn root_of(path: &Path) -> Option<PathBuf> {
     let text = path.to_str()?;
     text.find("/usr/share/").map(|at| PathBuf::from(format!("{}/", &text[..at])))
+}
+
+#[cfg(test)]
+mod tests {
+    use bootwright::report::Totals;
+
+    use super::*;
+
+    #[test]
+    fn a_boot_that_could_not_be_had_has_not_come_to_an_end() {
+        let status: [(&[Verdict], u8); 4] = [
+            (&[Verdict::Passed, Verdict::Passed], 0),
+            (&[Verdict::Skipped, Verdict::Skipped], 2),
+            (&[Verdict::Passed, Verdict::Skipped], 2),
+            (&[Verdict::Failed, Verdict::Skipped], 1),
+        ];
+        for (verdicts, wanted) in status {
+            let mut report = Report::new("1");
+            let key = CaseKey::new("a", "host");
+            report.cases = verdicts.iter().map(|&verdict| CaseResult::new(&key, verdict)).collect();
+            report.totals = Totals::of(&report.cases);
+            let ran = Ran { platforms: Vec::new(), report, out: PathBuf::new() };
+            assert_eq!(ran.exit_code(), wanted, "{verdicts:?}");
+        }
+    }
 }

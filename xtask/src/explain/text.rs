@@ -119,7 +119,16 @@ pub fn answers(guest: &Guest, variants: &[Variant], platform: &Platform, ran: &R
     say!();
     let rows: Vec<Vec<String>> =
         seen.iter().map(|seen| vec![seen.variant.words.clone(), answers::attempts(seen), answers::end(seen)]).collect();
-    table(&["when", "tried, in this order", "end"], &rows);
+    if seen.iter().any(Seen::was_booted) {
+        table(&["when", "tried, in this order", "end"], &rows);
+    }
+    let unbooted = seen.iter().filter(|seen| !seen.was_booted()).count();
+    if unbooted > 0 {
+        say!("  {unbooted} of {} boots were not had here", seen.len());
+    }
+    for reason in answers::reasons(&seen) {
+        say!("    {}", printable(&reason));
+    }
 }
 
 /// A device of the table.
