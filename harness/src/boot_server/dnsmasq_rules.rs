@@ -65,6 +65,8 @@ pub struct Rules<'a> {
     boots: Vec<Boot<'a>>,
     /// Boot files that are given by option 67 (RFC 2132 section 9.5).
     by_option: Vec<Boot<'a>>,
+    /// `dhcp-no-override`: what `dhcp-boot` names is in the file field alone.
+    no_override: bool,
     /// Tags under which option 60 is HTTPClient; an empty list is for everybody.
     http_client: Vec<Vec<&'a str>>,
     /// A line with a condition that the lan does not know.
@@ -79,6 +81,7 @@ impl<'a> Rules<'a> {
             matches: BTreeMap::new(),
             boots: Vec::new(),
             by_option: Vec::new(),
+            no_override: false,
             http_client: Vec::new(),
             unknown: None,
         };
@@ -104,6 +107,7 @@ impl<'a> Rules<'a> {
             },
             "dhcp-vendorclass" => self.by_text(line, set, words.get(1).copied(), Match::VendorClassContains),
             "dhcp-userclass" => self.by_text(line, set, words.get(1).copied(), Match::UserClassContains),
+            "dhcp-no-override" => self.no_override = true,
             "dhcp-boot" => self.boot(line, &words),
             "dhcp-option" | "dhcp-option-force" => self.option(line, &words),
             "dhcp-mac" | "dhcp-ignore" | "dhcp-name-match" | "dhcp-host" | "pxe-service" | "dhcp-circuitid"
@@ -214,7 +218,6 @@ impl<'a> Rules<'a> {
         if let Some((line, what)) = &self.unknown {
             return Err(file.note(*line, format!("the lan has no word for {what}")));
         }
-        // a client that asks for option 67 is then sent two of them
         if let Some(second) = self.by_option.first().filter(|_| !self.boots.is_empty()) {
             return Err(file.note(second.line, "the lan has no word for option 67 beside dhcp-boot"));
         }
@@ -258,8 +261,21 @@ impl<'a> Rules<'a> {
                 )));
             }
         }
+        notes.extend(self.by_option.iter().filter_map(|option| self.second_of_two(option, file)));
         notes.sort_by_key(|note| note.line);
         notes
+    }
+
+    /// A client that asks for option 67 is sent what `dhcp-boot` names in it, and what `dhcp-option` names behind that (`do_options`
+    /// in `src/rfc2131.c` of 2.90). Seen with OVMF 2022.11, which loads the first.
+    fn second_of_two(&self, option: &Boot<'_>, file: File<'_>) -> Option<Note> {
+        let is_sent_too = |boot: &&Boot<'_>| boot.tags.iter().all(|tag| option.tags.contains(tag));
+        let boot = self.boots.iter().find(is_sent_too).filter(|_| !self.no_override)?;
+        let tags = option.tags.iter().map(|tag| format!("tag:{tag},")).collect::<String>();
+        Some(file.note(option.line, format!(
+            "clients are sent two options 67, {} of dhcp-boot on line {} and {} behind it, and OVMF loads the first; write dhcp-boot={tags}{}",
+            boot.file, boot.line, option.file, option.file
+        )))
     }
 
     fn wrong_number(&self, rule: &Arch<'_>, file: File<'_>) -> Option<Note> {

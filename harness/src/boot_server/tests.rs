@@ -383,3 +383,20 @@ fn option_67_of_dhcpd_is_a_boot_file(#[case] rules: &str) {
     };
     assert_eq!([file(0), file(7)], ["a.0", "x64.efi"]);
 }
+
+#[rstest]
+#[case::for_everybody("dhcp-boot=a.0", 1)]
+#[case::for_the_same("dhcp-boot=tag:efi,a.efi", 1)]
+#[case::for_others("dhcp-boot=tag:bios,a.0", 0)]
+#[case::in_the_file_field_alone("dhcp-no-override\ndhcp-boot=a.0", 0)]
+#[case::alone("", 0)]
+fn two_options_67_for_one_client_are_pointed_out(#[case] rules: &str, #[case] wanted: usize) {
+    let text = format!("dhcp-range=10.0.0.9,10.0.0.20\ndhcp-option-force=tag:efi,67,x.efi\n{rules}\n");
+    let warnings = notes(&read(&text, "d").unwrap().warnings);
+    assert_eq!(warnings.len(), wanted, "{warnings:?}");
+    assert!(
+        warnings.iter().all(|warning| warning.starts_with("d:2: clients are sent two options 67, a.")),
+        "{warnings:?}"
+    );
+    assert!(warnings.iter().all(|warning| warning.ends_with("write dhcp-boot=tag:efi,x.efi")), "{warnings:?}");
+}
