@@ -30,7 +30,10 @@ pub fn cases() -> Vec<Case> {
         cases.push(namespace(Firmware::SeaBios, board));
         cases.push(queues(Firmware::SeaBios, board));
         let classes = classes::disks(board).into_iter().filter(|class| class.has_geometry());
-        cases.extend(classes.flat_map(|class| GEOMETRIES.map(|geometry| logical(board, class, geometry))));
+        for class in classes {
+            cases.extend(GEOMETRIES.map(|geometry| logical(board, class, geometry)));
+            cases.push(distant_cylinder(board, class));
+        }
     }
     // OVMF has its boot options together before it has found what hangs off a hub: see the traps in docs/firmware-paths.md
     cases.extend([namespace(Firmware::Ovmf, Board::Q35), queues(Firmware::Ovmf, Board::Q35)]);
@@ -89,6 +92,18 @@ fn distant(board: Board, class: DiskClass, reads: Reads) -> Case {
         .axis("class", class.name())
         .axis("reads", by)
         .machine(machine)
+        .expect(Expectation::boots("only"))
+        .control_blank("only")
+}
+
+/// The same by CHS from a cylinder behind the 256th, whose number is in two registers (`legacy_io` in SeaBIOS' `src/disk.c`): the disk has
+/// two heads.
+fn distant_cylinder(board: Board, class: DiskClass) -> Case {
+    let machine = Machine::new(Firmware::SeaBios, board).drive(class, 0, Medium::distant("only", Reads::Chs));
+    Case::new(format!("drives::seabios::{}::distant-cylinder-{}", board.name(), class.name()))
+        .axis("class", class.name())
+        .axis("reads", "chs")
+        .machine(machine.logical_geometry(1023, 2, 63).bootindex(1))
         .expect(Expectation::boots("only"))
         .control_blank("only")
 }

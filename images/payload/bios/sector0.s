@@ -51,7 +51,7 @@ read_extended:
         jc      read_chs
         jmp     verify
 
-# One sector at a time through AH=02h, for drives without extensions (floppies) and programs that ask for it. Cylinders below 256.
+# One sector at a time through AH=02h, for drives without extensions (floppies) and programs that ask for it. Cylinders below 1024.
 read_chs:
         popw    %dx
         pushw   %dx
@@ -79,8 +79,10 @@ again:
         movw    %dx, %cx
         incw    %cx                     # CL: sector, from 1
         xorw    %dx, %dx
-        divw    heads                   # AX: cylinder (below 256 here), DX: head
+        divw    heads                   # AX: cylinder, DX: head
         movb    %al, %ch
+        shlb    $6, %ah                 # bits 8 and 9 of the cylinder stand above the sector
+        orb     %ah, %cl
         movb    %dl, %dh
         popw    %ax
         pushw   %ax

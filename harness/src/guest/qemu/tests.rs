@@ -271,7 +271,7 @@ fn a_drive_on_an_adapter_that_is_not_known_keeps_its_row_and_the_rest_is_read(
     #[case] adapter: &str,
     #[case] rank: Option<i64>,
 ) {
-    let line = format!("kvm -nodefaults -drive if=none,id=d,file=a {devices} -device e1000,bootindex=2");
+    let line = format!("kvm -nodefaults -usb -drive if=none,id=d,file=a {devices} -device e1000,bootindex=2");
     let guest = guest(&line);
     assert_eq!(order(&guest), [("nic0", Some(2))]);
     let [drive] = &guest.untried[..] else { panic!("{:?}", guest.untried) };
