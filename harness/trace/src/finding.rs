@@ -36,6 +36,8 @@ pub enum Finding {
     NothingToBoot,
     /// Its payload reported.
     PayloadRan,
+    /// Its program found that it was not loaded as it was written: what the firmware read for it is short or another sector's.
+    Damaged,
     /// Its code gave control back.
     Returned {
         /// To whom.
@@ -210,6 +212,7 @@ impl fmt::Display for Finding {
             Finding::NoReason => out.write_str("gave no reason"),
             Finding::NothingToBoot => out.write_str("nothing to boot"),
             Finding::PayloadRan => out.write_str("payload ran"),
+            Finding::Damaged => out.write_str("its program was read wrongly or in part"),
             Finding::Returned { to, reported: true } => write!(out, "ran, then {to}"),
             Finding::Returned { to, reported: false } => to.fmt(out),
             Finding::Interrupted { by, at: Moment::UnderBios } => by.fmt(out),

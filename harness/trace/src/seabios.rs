@@ -3,7 +3,7 @@
 use super::bios_names::Kind;
 use super::effort::spend;
 use super::entries::Entries;
-use super::finding::{Caller, Interruption, Moment};
+use super::finding::{Caller, Interruption, Moment, Reason};
 use super::lines::beginning;
 use super::{Finding, Names, Outcome, Payload, Start, Terminal, Trace, damage};
 
@@ -15,6 +15,8 @@ pub struct Parser {
     in_boot_order: bool,
     /// A boot sector was entered and has not come back.
     entered: bool,
+    /// What was entered has said that it is not whole.
+    damaged: bool,
     /// The BIOS was asked to boot, or to boot the next, and has not said what it boots.
     asked: bool,
     /// The BIOS was asked to boot on this lap: by int 19h, before it is ever asked for the next entry.
@@ -39,6 +41,9 @@ pub struct Parser {
 /// Lines that POST prints once. How often it waits for its threads depends on which were still running (`wait_threads` in
 /// `src/stacks.c`).
 const ONCE: [&str; 3] = ["Found QEMU fw_cfg", "=== PCI bus & bridge init ===", "=== PCI device probing ==="];
+
+/// What a BIOS program of ours prints that does not add up (`images/payload/bios/sector0.s`).
+const DAMAGED: &str = "bootwright: stage 2 damaged";
 
 impl Parser {
     pub fn line(&mut self, line: &str, names: &Names, trace: &mut Trace) {
@@ -82,6 +87,8 @@ impl Parser {
             }
             trace.end(Outcome::Failed, Finding::Printed(reason.to_owned()));
             self.failed = true;
+        } else if line == DAMAGED {
+            self.damaged = self.entered;
         } else if line.starts_with("enter handle_19") {
             (self.asked, self.boots) = (true, true);
         } else if line.starts_with("enter handle_18") {
@@ -128,8 +135,10 @@ impl Parser {
         if silent && !self.entered {
             trace.hole("an attempt without an end");
         }
-        let returned = Finding::Returned { to: Caller::Bios, reported: false };
-        trace.end(Outcome::Failed, if self.entered { returned } else { Finding::NothingToBoot });
+        let returned = Reason::from(Finding::Returned { to: Caller::Bios, reported: false });
+        let damaged = std::mem::take(&mut self.damaged).then_some(Finding::Damaged);
+        let reason = if self.entered { returned.behind(damaged) } else { Finding::NothingToBoot.into() };
+        trace.end(Outcome::Failed, reason);
         trace.came_back(Caller::Bios);
         self.entered = false;
     }

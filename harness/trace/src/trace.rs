@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attempt::{Attempt, Outcome, Start};
 use super::exchange::Conversation;
-use super::finding::{Caller, Finding};
+use super::finding::{Caller, Finding, Reason};
 use super::menu::Menu;
 use super::names::Names;
 use super::payload::Payload;
@@ -169,7 +169,7 @@ impl Trace {
     }
 
     /// Ends the attempt under way, if one is.
-    pub(crate) fn end(&mut self, outcome: Outcome, reason: Finding) {
+    pub(crate) fn end(&mut self, outcome: Outcome, reason: impl Into<Reason>) {
         if let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.outcome.is_none()) {
             // a loader that ran is not the system that it was to start
             let is_system = attempt.medium.as_ref().is_some_and(|medium| self.systems.contains(medium));

@@ -226,3 +226,17 @@ fn what_a_nics_ipxe_runs_in_a_drive_is_by_the_nics_entry() {
     assert_eq!((attempt.medium.as_deref(), attempt.handed_over), (Some("first"), true));
     assert!(attempt.entry.as_ref().is_some_and(|entry| *entry == "nic0"));
 }
+
+#[test]
+fn a_program_that_was_read_wrongly_says_so_before_it_gives_up() {
+    let log = |said: &str| {
+        format!(
+            "SeaBIOS (version 1.16.2)\nBUILD: gcc: a binutils: b\nSeaBIOS (version 1.16.2)\nenter handle_19:\n  NULL\n\
+             Booting from Hard Disk...\nBooting from 0000:7c00\n{said}enter handle_18:\n  NULL\nNo bootable device.\n"
+        )
+    };
+    let reason = |said: &str| read(SeaBios, &log(said)).attempts[0].reason.to_string();
+    let damaged = reason("\r\nbootwright: stage 2 damaged\r\n");
+    assert_eq!(damaged, "its program was read wrongly or in part; returned to the BIOS (int 18h)");
+    assert_eq!(reason(""), "returned to the BIOS (int 18h)");
+}
