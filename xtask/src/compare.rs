@@ -34,11 +34,10 @@ pub struct Args {
     html: Option<PathBuf>,
 }
 
-/// Prints the differences and returns the exit status: 1 if there are new failures, or with `--slower` slower boots, 2 if the runs have no case in
-/// common, else 0.
+/// Prints the differences and returns the exit status: 1 if there are new failures, or with `--slower` slower boots, else 0.
 ///
 /// # Errors
-/// If one of the reports cannot be read, or has no such platform.
+/// If one of the reports cannot be read, or has no such platform, or they have no case in common.
 pub fn run(args: Args) -> Result<u8, Box<dyn Error>> {
     let (first, second) = match (args.platforms.as_slice(), args.runs.len()) {
         ([first, second], _) => (Some(first), Some(second)),
@@ -59,14 +58,19 @@ pub fn run(args: Args) -> Result<u8, Box<dyn Error>> {
     let after = side(last, second)?;
     let by_case = args.by_case || first != second;
     let mut comparison = if by_case { compare_by_case(&before, &after) } else { compare(&before, &after) };
+    if comparison.common == 0 {
+        return Err(nothing_in_common(&before, &after).into());
+    }
     if let Some(percent) = args.slower {
         comparison = comparison.with_slower(&before, &after, by_case, percent)?;
     }
+    // what was never started has left nothing to see, and a report that was copied alone has none of it
+    let comparison = comparison.with_evidence(|folder| Path::new(&folder).is_dir().then_some(folder));
     if let Some(file) = &args.html {
         // a browser looks for links beside the page, wherever that is
         let linked = comparison.clone().with_evidence(|folder| match std::path::absolute(&folder) {
-            Ok(absolute) => format!("file://{}", absolute.display()),
-            Err(_) => folder,
+            Ok(absolute) => Some(format!("file://{}", absolute.display())),
+            Err(_) => Some(folder),
         });
         std::fs::write(file, page(&linked)).map_err(|error| format!("--html {}: {error}", file.display()))?;
     }
@@ -76,6 +80,19 @@ pub fn run(args: Args) -> Result<u8, Box<dyn Error>> {
         print(&format!("{comparison}\n"))?;
     }
     Ok(comparison.exit_code())
+}
+
+/// Says what to ask for instead, where that would help.
+fn nothing_in_common(before: &Report, after: &Report) -> String {
+    let names = |report: &Report| report.platforms.iter().map(|platform| platform.name.clone()).collect::<Vec<_>>();
+    let help = match (compare_by_case(before, after).common, names(before).first(), names(after).first()) {
+        (0, ..) => "compare runs of the same cases".to_owned(),
+        (same, Some(one), Some(other)) => format!(
+            "{same} ids are the same on other platforms: give --by-case, or --platform {one} --platform {other}"
+        ),
+        (same, ..) => format!("{same} ids are the same on other platforms: give --by-case"),
+    };
+    format!("the runs have no case in common\n  fix: {help}")
 }
 
 /// `2` or `2%`.
@@ -111,6 +128,8 @@ fn report_file(run: &Path) -> Result<PathBuf, String> {
 
 #[cfg(test)]
 mod tests {
+    use bootwright::report::{CaseFolder, CaseKey, CaseResult, Course, Verdict, gather};
+
     use super::*;
 
     #[test]
@@ -119,6 +138,56 @@ mod tests {
         for wrong in ["", "%", "two", "-1", "1001", "NaN", "inf"] {
             assert!(percent(wrong).is_err(), "{wrong}");
         }
+    }
+
+    /// A run of one case, stored; its folder.
+    fn run_of(dir: &Path, name: &str, id: &str, platform: &str, verdict: Verdict) -> PathBuf {
+        let out = dir.join(name);
+        let key = CaseKey::new(id, platform);
+        if verdict != Verdict::Broken {
+            CaseFolder::new(&out, &key).finish(&CaseResult::new(&key, verdict)).unwrap();
+        }
+        std::fs::create_dir_all(&out).unwrap();
+        let course = Course { selected: vec![key], ..Course::default() };
+        gather(&out, Report::new(name), &course).unwrap().store(&out.join("report.json")).unwrap();
+        out
+    }
+
+    fn args(words: &[&Path]) -> Args {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: Args,
+        }
+        let words = std::iter::once(Path::new("compare")).chain(words.iter().copied());
+        <Line as clap::Parser>::parse_from(words).args
+    }
+
+    #[test]
+    fn runs_without_a_common_case_are_an_error_that_says_what_helps() {
+        let dir = tempfile::tempdir().unwrap();
+        let one = run_of(dir.path(), "one", "a", "host", Verdict::Passed);
+        for (id, platform, help) in [
+            ("b", "host", "fix: compare runs of the same cases"),
+            ("a", "apt", "fix: 1 ids are the same on other platforms: give --by-case"),
+        ] {
+            let other = run_of(dir.path(), id, id, platform, Verdict::Passed);
+            for slower in [&[][..], &[Path::new("--slower"), Path::new("2%")]] {
+                let error = run(args(&[&[one.as_path(), &other], slower].concat())).unwrap_err().to_string();
+                assert!(error.starts_with("the runs have no case in common\n") && error.contains(help), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_evidence_of_what_never_started_is_not_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let one = run_of(dir.path(), "one", "a", "host", Verdict::Passed);
+        let other = run_of(dir.path(), "other", "a", "host", Verdict::Broken);
+        let page = dir.path().join("page.html");
+        assert_eq!(run(args(&[&one, &other, Path::new("--html"), &page])).unwrap(), 1);
+        let page = std::fs::read_to_string(page).unwrap();
+        assert!(page.contains("/one/cases/a") && !page.contains("/other/cases/a"), "{page}");
     }
 
     #[test]

@@ -28,9 +28,9 @@ const LEAST_SECONDS: f64 = 0.2;
 pub struct Comparison {
     /// Not as expected now, as expected (or absent) before.
     pub new_failures: Vec<Change>,
-    /// As expected now, not before.
+    /// Ran and is as expected now, not before.
     pub new_passes: Vec<Change>,
-    /// Another verdict that is neither of these, for example a case that is skipped now.
+    /// Another verdict that is neither of these, for example of a case that passed or failed and is skipped now.
     pub other_verdicts: Vec<Change>,
     /// The same verdict with attempts, or another medium booted, that no round before had.
     pub changed_traces: Vec<Change>,
@@ -122,7 +122,8 @@ impl Comparison {
             _ if !is.is_as_expected() && was.is_none_or(Verdict::is_as_expected) => {
                 self.new_failures.push(change(word(was), with_reason()));
             }
-            (Some(_), Some(was)) if is.is_as_expected() && !was.is_as_expected() => {
+            // a skip is fine, and says nothing of the firmware
+            (Some(_), Some(was)) if is.is_fine(true) && !was.is_as_expected() => {
                 self.new_passes.push(change(was.word().into(), with_reason()));
             }
             (Some(old), _) if old.had(is) => {
@@ -196,15 +197,15 @@ impl Comparison {
 }
 
 impl Comparison {
-    /// The same comparison with the evidence folders named otherwise.
+    /// The same comparison with the evidence folders named otherwise, or not at all.
     #[must_use]
-    pub fn with_evidence(mut self, named: impl Fn(String) -> String) -> Self {
+    pub fn with_evidence(mut self, named: impl Fn(String) -> Option<String>) -> Self {
         let Self { new_failures, new_passes, other_verdicts, changed_traces, guest_times, guest_slower, .. } =
             &mut self;
         let lists = [new_failures, new_passes, other_verdicts, changed_traces, guest_times, guest_slower];
         for change in lists.into_iter().flatten() {
-            for evidence in [&mut change.before_evidence, &mut change.after_evidence].into_iter().flatten() {
-                *evidence = named(std::mem::take(evidence));
+            for evidence in [&mut change.before_evidence, &mut change.after_evidence] {
+                *evidence = evidence.take().and_then(&named);
             }
         }
         self
@@ -225,11 +226,12 @@ impl Comparison {
     /// The counts on one line.
     pub fn summary(&self) -> String {
         format!(
-            "{} cases in both runs: {} new failures, {} new passes, {} changed traces, {} slower (all: x{:.2}, noise up to \
-             x{:.2})",
+            "{} cases in both runs: {} new failures, {} new passes, {} other verdicts, {} changed traces, {} slower (all: \
+             x{:.2}, noise up to x{:.2})",
             self.common,
             self.new_failures.len(),
             self.new_passes.len(),
+            self.other_verdicts.len(),
             self.changed_traces.len(),
             self.slower.len(),
             self.median_ratio,
@@ -318,6 +320,36 @@ mod tests {
         assert!((comparison.slower[0].ratio - 3.0).abs() < 0.01);
         assert_eq!(comparison.gone, [format!("{}@host", gone.id)]);
         assert_eq!(comparison.exit_code(), 1);
+    }
+
+    #[test]
+    fn a_case_that_is_skipped_now_is_no_new_pass() {
+        let before = sample::report(200);
+        for (was, is, passes, others) in [
+            (Verdict::Failed, Verdict::Skipped, 0, 1),
+            (Verdict::Broken, Verdict::Skipped, 0, 1),
+            (Verdict::Passed, Verdict::Skipped, 0, 1),
+            (Verdict::Failed, Verdict::ExpectedFailure, 1, 0),
+        ] {
+            let mut after = before.clone();
+            find(&mut after, was).verdict = is;
+            let comparison = compare(&before, &after);
+            let found = (comparison.new_passes.len(), comparison.other_verdicts.len());
+            assert_eq!(found, (passes, others), "{was} -> {is}: {comparison}");
+            assert!(comparison.summary().contains(&format!("{passes} new passes, {others} other verdicts")));
+        }
+    }
+
+    #[test]
+    fn evidence_that_is_not_there_is_not_named() {
+        let before = sample::report(40);
+        let mut after = before.clone().with_evidence_below("b");
+        find(&mut after, Verdict::Passed).verdict = Verdict::Broken;
+        let comparison = compare(&before.with_evidence_below("a"), &after);
+        assert_eq!(comparison.to_string().matches("    see:    ").count(), 2, "{comparison}");
+        let comparison = comparison.with_evidence(|folder| Some(folder).filter(|folder| folder.starts_with("a/")));
+        let told = comparison.to_string();
+        assert!(told.contains("see:    a/cases/") && !told.contains("see:    b/"), "{told}");
     }
 
     #[test]
