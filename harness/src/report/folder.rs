@@ -60,6 +60,14 @@ fn remove_if_there(path: &Path) -> Result<(), ReportError> {
     file::remove_if_there(path).map_err(|source| ReportError::write(path, source))
 }
 
+impl CaseResult {
+    /// Whether it came to a machine or to the reason why there is none: what the run did not come to, or left without a verdict, took
+    /// no time.
+    pub fn was_run(&self) -> bool {
+        self.wall_seconds > 0.0
+    }
+}
+
 /// Writes `value` as indented JSON to a file beside `path` and renames it, so that a reader sees all of it or none.
 pub(super) fn write_atomically(path: &Path, value: &impl Serialize) -> Result<(), ReportError> {
     let mut bytes =

@@ -108,9 +108,10 @@ pub(super) fn assemble(mut report: Report, mut cases: Vec<CaseResult>) -> Report
     report
 }
 
+/// Rounds that were run and disagree: one that the run did not come to says nothing of the case.
 fn flakes(cases: &[CaseResult]) -> Vec<Flake> {
     let mut rounds: BTreeMap<(&str, &str), Totals> = BTreeMap::new();
-    for case in cases.iter().filter(|case| case.round.is_some()) {
+    for case in cases.iter().filter(|case| case.round.is_some() && case.was_run()) {
         rounds.entry((&case.platform, &case.id)).or_default().add(case.verdict);
     }
     rounds
@@ -251,11 +252,14 @@ mod tests {
     use crate::report::CaseFolder;
 
     fn leave(dir: &Path, id: &str, round: Option<u32>, verdict: Verdict) {
-        let mut key = CaseKey::new(id, "host");
-        key.round = round;
+        leave_after(dir, id, round, verdict, 1.0);
+    }
+
+    fn leave_after(dir: &Path, id: &str, round: Option<u32>, verdict: Verdict, seconds: f64) {
+        let key = CaseKey { round, ..CaseKey::new(id, "host") };
         let folder = CaseFolder::new(dir, &key);
         folder.start(&key).unwrap();
-        folder.finish(&CaseResult::new(&key, verdict)).unwrap();
+        folder.finish(&CaseResult { wall_seconds: seconds, ..CaseResult::new(&key, verdict) }).unwrap();
     }
 
     #[test]
@@ -385,6 +389,26 @@ mod tests {
         assert_eq!(report.flakes.len(), 1);
         assert_eq!((report.flakes[0].id.as_str(), report.flakes[0].totals.passed), ("flaky", 1));
         assert_eq!(report.exit_code(false), 1);
+    }
+
+    #[test]
+    fn rounds_that_the_run_did_not_come_to_disagree_with_none() {
+        let round = |round| CaseKey { round: Some(round), ..CaseKey::new("a", "host") };
+        let selected: Vec<CaseKey> = (1..=4).map(round).collect();
+        let course = Course { selected, ..Course::default() };
+        for (verdict, course) in [
+            (Verdict::Failed, Course { max_fail: Some(1), ..course.clone() }),
+            (Verdict::Passed, Course { interrupted: true, ..course.clone() }),
+            (Verdict::Passed, course),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            leave(dir.path(), "a", Some(1), verdict);
+            CaseFolder::new(dir.path(), &round(2)).start(&round(2)).unwrap();
+            // too many hangs before it
+            leave_after(dir.path(), "a", Some(3), Verdict::Skipped, 0.0);
+            let report = gather(dir.path(), Report::new("1"), &course).unwrap();
+            assert_eq!((report.totals.all(), report.flakes), (4, Vec::new()), "{course:?}");
+        }
     }
 
     #[test]

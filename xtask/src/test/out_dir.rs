@@ -142,8 +142,7 @@ impl Past {
             let failed = last.cases.iter().filter(|case| !case.verdict.is_as_expected());
             past.failed = failed.map(|case| case.id.clone()).collect();
         }
-        // what was not run took no time
-        for case in reports.iter().flat_map(|report| &report.cases).filter(|case| case.wall_seconds > 0.0) {
+        for case in reports.iter().flat_map(|report| &report.cases).filter(|case| case.was_run()) {
             past.seconds.entry(case.id.clone()).or_insert(case.wall_seconds);
         }
         past
