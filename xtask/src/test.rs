@@ -257,7 +257,8 @@ fn run_selected(
     run.seed = Some(settings.seed);
     run.shard = settings.shard;
     run.selection = Some(selection(args, whole));
-    let mut course = Course { max_fail: settings.max_fail, strict: settings.strict, ..Course::default() };
+    let (max_fail, fail_fast, strict) = (settings.max_fail, args.fail_fast, settings.strict);
+    let mut course = Course { max_fail, fail_fast, strict, ..Course::default() };
     for platform in &platforms {
         course.selected.extend(selected.iter().map(|job| key(job, &platform.name, several_platforms)));
     }

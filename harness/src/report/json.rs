@@ -63,6 +63,8 @@ pub struct Course {
     pub selected: Vec<CaseKey>,
     /// No further case began after this many that were not fine.
     pub max_fail: Option<u32>,
+    /// That was asked for by `--fail-fast`, and not by `--max-fail`.
+    pub fail_fast: bool,
     /// A skipped case is not fine.
     pub strict: bool,
     /// Somebody ended it (Ctrl-C, SIGTERM) before its end: what has no verdict was interrupted.
@@ -85,12 +87,13 @@ pub fn gather(out_dir: &Path, run: Report, course: &Course) -> Result<Report, Re
     let seen: BTreeSet<String> = cases.iter().map(|case| case.evidence.clone()).collect();
     let unexpected = cases.iter().filter(|case| !case.verdict.is_fine(course.strict)).count();
     let stopped = course.max_fail.filter(|&most| unexpected >= most as usize);
+    let option = if course.fail_fast { "--fail-fast" } else { "--max-fail" };
     for key in course.selected.iter().filter(|key| !seen.contains(&key.evidence())) {
         let mut case = CaseResult::new(key, Verdict::Broken);
         case.reason = Some(why.never_started().to_owned());
         if let Some(most) = stopped {
             case.verdict = Verdict::Skipped;
-            case.reason = Some(format!("not run: {most} before it not as expected, which ends the run (--max-fail)"));
+            case.reason = Some(format!("not run: {most} before it not as expected, which ends the run ({option})"));
         }
         cases.push(case);
     }
@@ -329,7 +332,11 @@ mod tests {
         course.max_fail = Some(1);
         let report = gather(dir.path(), Report::new("1"), &course).unwrap();
         assert_eq!((report.totals.failed, report.totals.skipped, report.exit_code(false)), (1, 1, 1));
-        assert!(report.cases[1].reason.as_ref().unwrap().starts_with("not run: 1 before it"));
+        let reason = |report: &Report| report.cases[1].reason.clone().unwrap();
+        assert!(reason(&report).starts_with("not run: 1 before it") && reason(&report).ends_with("(--max-fail)"));
+        course.fail_fast = true;
+        let report = gather(dir.path(), Report::new("1"), &course).unwrap();
+        assert!(reason(&report).ends_with("ends the run (--fail-fast)"), "{}", reason(&report));
     }
 
     #[test]
