@@ -25,7 +25,7 @@ type Part<'a> = (&'a Path, Report);
 ///
 /// # Errors
 /// [`MergeError`] if a report is missing or damaged, says something else about the run than the others, a shard or a case
-/// is missing, is there twice or belongs elsewhere, or a file cannot be read or written. Nothing is left at `out_dir` then.
+/// is missing, is there twice or belongs elsewhere, the evidence of one that was run is gone, or a file cannot be read or written. Nothing is left at `out_dir` then.
 pub fn merge(out_dir: &Path, shards: &[PathBuf]) -> Result<Report, MergeError> {
     store::check_target(out_dir, shards)?;
     let mut parts = Vec::new();
@@ -36,6 +36,7 @@ pub fn merge(out_dir: &Path, shards: &[PathBuf]) -> Result<Report, MergeError> {
     let missing = missing_shards(&parts)?;
     let run = whole_run(&parts, selection)?;
     let (cases, moves) = cases(&parts, &run, missing)?;
+    evidence_is_there(&parts)?;
     let report = assemble(run, cases);
     store::store(out_dir, &report, &moves)?;
     Ok(report)
@@ -171,6 +172,23 @@ fn cases(
         }
     }
     Ok((cases, moves))
+}
+
+/// Holds every case that was run to have its evidence; one that the run did not come to may have left none.
+fn evidence_is_there(parts: &[Part]) -> Result<(), MergeError> {
+    for (dir, report) in parts {
+        let ran = report.cases.iter().filter(|case| case.was_run());
+        let mut gone = ran.filter(|case| !dir.join(&case.evidence).is_dir());
+        if let Some(first) = gone.next() {
+            return Err(MergeError::EvidenceGone {
+                shard: dir.to_path_buf(),
+                case: first.id.clone(),
+                folder: dir.join(&first.evidence),
+                others: gone.count(),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn same_platforms(parts: &[Part]) -> Result<Vec<PlatformInfo>, MergeError> {

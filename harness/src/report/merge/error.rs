@@ -119,6 +119,23 @@ pub enum MergeError {
         /// How many were selected.
         wanted: u64,
     },
+    /// A case was run and its evidence is gone.
+    #[error(
+        "{}: no folder {}, the evidence of case {case:?}, nor that of {others} other cases; bring the shard's whole \
+         output directory",
+        shard.display(),
+        folder.display()
+    )]
+    EvidenceGone {
+        /// Directory of the report.
+        shard: PathBuf,
+        /// Id of the first such case.
+        case: String,
+        /// Where its evidence would be.
+        folder: PathBuf,
+        /// How many other cases lack theirs, too.
+        others: usize,
+    },
     /// Two shards ran on platforms of one name that are not the same.
     #[error(
         "platform {name:?} is {one} in {} and {other} in {}; merge only runs of the same builds",

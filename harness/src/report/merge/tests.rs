@@ -204,6 +204,26 @@ fn numbers_of_a_foreign_report_never_overflow() {
 }
 
 #[test]
+fn a_part_without_its_evidence_is_named_and_what_was_not_run_needs_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let (out, shards) = (dir.path().join("whole"), shards(dir.path(), 2));
+    let of_second = Report::load(&shards[1].join("report.json")).unwrap().cases;
+    let folder = shards[1].join(&of_second[0].evidence);
+    fs::remove_dir_all(&folder).unwrap();
+    edit(&shards[1], "/cases/0/wall_seconds", json!(0.0));
+    merge(&dir.path().join("never-run"), &shards).unwrap();
+    edit(&shards[1], "/cases/0/wall_seconds", json!(0.5));
+    let error = merge(&out, &shards).unwrap_err().to_string();
+    let wanted = format!("{}: no folder {}, the evidence of case", shards[1].display(), folder.display());
+    assert!(error.starts_with(&wanted) && error.contains("nor that of 0 other cases"), "{error}");
+    fs::remove_dir_all(shards[1].join("cases")).unwrap();
+    let error = merge(&out, &shards).unwrap_err().to_string();
+    assert!(error.starts_with(&wanted), "{error}");
+    assert!(error.contains(&format!("nor that of {} other cases", of_second.len() - 1)), "{error}");
+    assert!(!out.exists());
+}
+
+#[test]
 fn seeds_that_differ_are_not_claimed_for_the_whole() {
     let dir = tempfile::tempdir().unwrap();
     let shards = shards(dir.path(), 2);
