@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bootwright::process::{adopt_strays, end_all, end_strays, on_end_signals};
 
@@ -11,6 +12,9 @@ use crate::XtaskError;
 
 /// A signal came.
 static NOTED: AtomicBool = AtomicBool::new(false);
+
+/// This process is ending by a signal: nothing else is to be said.
+static ENDING: AtomicBool = AtomicBool::new(false);
 
 /// Machines may run: what they leave behind is ours.
 static MACHINES: AtomicBool = AtomicBool::new(false);
@@ -28,7 +32,7 @@ pub fn handle() {
         NOTED.store(true, Ordering::SeqCst);
         match at_first {
             Some(act) => act(),
-            None => leave(signal),
+            None => leave(128 + signal),
         }
     });
 }
@@ -37,6 +41,32 @@ pub fn handle() {
 pub fn note_first(act: fn()) {
     if let Ok(mut first) = AT_FIRST.lock() {
         *first = Some(act);
+    }
+}
+
+/// Until another act is given a signal ends this process at once, which says that nothing has come of the run.
+pub fn end_before_any_case() {
+    note_first(|| {
+        ENDING.store(true, Ordering::SeqCst);
+        crate::output::note("error: interrupted before any case ran");
+        leave(2)
+    });
+}
+
+/// What a program that failed has to say is of no use where the signal that ended it ends this process too, a moment later perhaps:
+/// this does not return then.
+pub fn after_a_failed_child() {
+    const MOMENT: Duration = Duration::from_millis(10);
+    for _ in 0..20 {
+        while_ending();
+        std::thread::sleep(MOMENT);
+    }
+}
+
+/// Does not return where a signal ends this process.
+pub fn while_ending() {
+    while ENDING.load(Ordering::SeqCst) {
+        std::thread::park_timeout(Duration::from_secs(1));
     }
 }
 
@@ -78,12 +108,13 @@ pub fn remove_at_signal(folder: &Path) {
     }
 }
 
-fn leave(signal: i32) -> ! {
+fn leave(status: i32) -> ! {
+    ENDING.store(true, Ordering::SeqCst);
     // before the machines: who waits for one of them writes into its folder at its end
     remove_folders();
     end_all();
     remove_folders();
-    std::process::exit(128 + signal);
+    std::process::exit(status);
 }
 
 fn remove_folders() {

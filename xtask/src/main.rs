@@ -83,6 +83,7 @@ fn main() -> ExitCode {
     let outcome = run(subcommand);
     interrupt::at_end();
     outcome.unwrap_or_else(|error| {
+        interrupt::while_ending();
         output::note(&format!("error: {error}"));
         ExitCode::from(2)
     })

@@ -188,6 +188,7 @@ pub fn execute(args: &Args) -> Result<Option<Ran>, XtaskError> {
     args.known_issues.as_deref().map_or(Ok(()), |path| out_dir::is_text("--known-issues", path))?;
     select::each_once(&args.platforms)?;
     let mut settings = Settings { case_files: case_files(&args.case_files)?, ..settings(args) };
+    crate::interrupt::end_before_any_case();
     let source = Source::of(args.cases.as_deref(), args.target_dir.as_deref())?;
     let boot = BootBinary::build(&source)?;
     let catalogue = catalogue(args, &boot, &mut settings)?;

@@ -126,6 +126,33 @@ fn a_run_and_a_boot_report_what_there_is_and_leave_no_machine() {
 }
 
 #[test]
+fn a_run_that_is_ended_before_its_first_machine_says_so_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    };
+    let built = format!(r#"{{"target":{{"name":"boot"}},"executable":"{}/boot"}}"#, dir.path().display());
+    for signal in ["INT", "TERM", "HUP"] {
+        // what the terminal ends with us ends first: by the signal, or with a status of its own
+        for end in ["kill -KILL $$", "exit 101"] {
+            script("boot", &format!("kill -{signal} $PPID; {end}"));
+            for cargo in [format!("kill -{signal} $PPID; {end}"), format!("echo '{built}'")] {
+                let cargo = script("cargo", &cargo);
+                let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
+                xtask.args(["test", "--list"]).env("CARGO", cargo).current_dir(dir.path());
+                let output = xtask.output().unwrap();
+                let said = String::from_utf8_lossy(&output.stderr);
+                assert_eq!(said, "error: interrupted before any case ran\n", "{signal}, {end}");
+                assert_eq!(output.status.code(), Some(2), "{signal}, {end}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_probe_leaves_neither_a_machine_nor_its_folder() {
     for signal in ["TERM", "HUP"] {
         let Some(mut run) = Run::begin(&["platform", "probe", "file:platform.toml", "--again"]) else { return };

@@ -9,6 +9,7 @@ use bootwright::suite::{Catalogue, Question, Settings};
 
 use super::source::Source;
 use crate::XtaskError;
+use crate::interrupt::after_a_failed_child;
 
 /// The built binary.
 pub struct BootBinary(PathBuf);
@@ -36,7 +37,8 @@ impl BootBinary {
             .output()
             .map_err(|error| XtaskError(format!("cannot run cargo to build the boot cases: {error}")))?;
         if !built.status.success() {
-            return Err(source.does_not_build());
+            after_a_failed_child();
+            return Err(source.does_not_build(built.status));
         }
         let messages = String::from_utf8_lossy(&built.stdout);
         let mut executables = messages.lines().filter_map(|line| {
@@ -84,8 +86,12 @@ impl BootBinary {
         if answer.status.success() {
             return Ok(answer.stdout);
         }
+        after_a_failed_child();
         let said = String::from_utf8_lossy(&answer.stderr);
-        Err(XtaskError(said.trim().trim_start_matches("error: ").to_owned()))
+        Err(XtaskError(match said.trim().trim_start_matches("error:").trim_start() {
+            "" => format!("{} ended with {} and said nothing, asked for its cases", self.0.display(), answer.status),
+            said => said.to_owned(),
+        }))
     }
 
     /// The command that runs the cases of the settings' selection file.
@@ -94,5 +100,16 @@ impl BootBinary {
         command.args(["--color", "never", "--test-threads", &jobs.to_string()]);
         command.envs(settings.to_env());
         command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_binary_that_says_nothing_is_named_with_its_end() {
+        let error = BootBinary("false".into()).case("a", Format::Toml).unwrap_err().to_string();
+        assert_eq!(error, "false ended with exit status: 1 and said nothing, asked for its cases");
     }
 }

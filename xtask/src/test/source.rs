@@ -1,7 +1,8 @@
 //! Which crate the cases come from: the project's own, or one outside of it.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 
 use super::out_dir::workspace;
 use crate::XtaskError;
@@ -55,9 +56,10 @@ impl Source {
         }
     }
 
-    /// The error of a crate that does not build.
-    pub(super) fn does_not_build(&self) -> XtaskError {
+    /// The error of a crate that does not build, or whose building something has ended.
+    pub(super) fn does_not_build(&self, cargo: ExitStatus) -> XtaskError {
         XtaskError(match &self.folder {
+            _ if cargo.signal().is_some() => format!("cargo ended with {cargo} while it built the boot cases"),
             None => "the boot cases do not build: see above".to_owned(),
             Some(folder) => format!(
                 "the cases of {} do not build: see above; such a crate has a test target \"boot\" without a harness, see {PAGE}",
@@ -70,6 +72,13 @@ impl Source {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cargo_that_was_killed_is_no_crate_that_does_not_build() {
+        let error = |status| Source::own().does_not_build(ExitStatus::from_raw(status)).to_string();
+        assert_eq!(error(9), "cargo ended with signal: 9 (SIGKILL) while it built the boot cases");
+        assert_eq!(error(101 << 8), "the boot cases do not build: see above");
+    }
 
     #[test]
     fn a_folder_without_a_crate_is_refused() {
