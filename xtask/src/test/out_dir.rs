@@ -95,12 +95,12 @@ fn run_below(run: &str, runs: &Path) -> Result<PathBuf, XtaskError> {
     };
     let found = [folder.to_owned(), runs.join(run)].into_iter().find(|dir| dir.join(REPORT).is_file());
     found.ok_or_else(|| {
-        XtaskError(format!(
-            "no run \"{run}\": neither {} nor {} has a {REPORT}\n  fix: give a run's directory, or its number below {}",
-            folder.display(),
-            runs.join(run).display(),
-            runs.display()
-        ))
+        let places = match named.is_absolute() {
+            true => format!("there is no {REPORT}"),
+            false => format!("neither {} nor {} has a {REPORT}", folder.display(), runs.join(run).display()),
+        };
+        let fix = format!("give a run's directory, or its number below {}", runs.display());
+        XtaskError(format!("no run \"{run}\": {places}\n  fix: {fix}"))
     })
 }
 
@@ -255,6 +255,11 @@ mod tests {
         }
         let error = run_below("0008", &runs).unwrap_err().to_string();
         assert!(error.contains("runs/0008 has a report.json\n  fix: give a run's directory"), "{error}");
+        for word in [dir.path().join("0008"), dir.path().join("0008").join(REPORT)] {
+            let error = run_below(word.to_str().unwrap(), &runs).unwrap_err().to_string();
+            let wanted = format!("no run \"{}\": there is no report.json\n  fix: give", word.display());
+            assert!(error.starts_with(&wanted), "{error}");
+        }
     }
 
     #[test]
