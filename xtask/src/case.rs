@@ -7,11 +7,13 @@ use std::process::ExitCode;
 
 use bootwright::case::file::{Format, schema};
 use bootwright::report::folder_name;
+use bootwright::suite::LIST_COMMAND;
 use clap::Subcommand;
 
 use crate::XtaskError;
 use crate::output::print;
 use crate::test::boot_binary::BootBinary;
+use crate::test::select::list_command;
 use crate::test::source::Source;
 
 /// Options of `cargo xtask case`.
@@ -71,7 +73,10 @@ fn run_export(args: &Export) -> Result<(), XtaskError> {
     let (format, end) = if args.json { (Format::Json, "json") } else { (Format::Toml, "toml") };
     let boot = BootBinary::build(&Source::of(args.cases.as_deref(), args.target_dir.as_deref())?)?;
     // all of them before the first file is written
-    let texts = args.ids.iter().map(|id| Ok((id, boot.case(id, format)?))).collect::<Result<Vec<_>, XtaskError>>()?;
+    // the program does not know what it was built from
+    let list = list_command(args.cases.as_deref(), &[]);
+    let text = |id| boot.case(id, format).map_err(|error| XtaskError(error.0.replace(LIST_COMMAND, &list)));
+    let texts = args.ids.iter().map(|id| Ok((id, text(id)?))).collect::<Result<Vec<_>, XtaskError>>()?;
     let Some(out) = &args.out else {
         return texts.iter().try_for_each(|(_, text)| print(text));
     };

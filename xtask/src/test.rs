@@ -192,12 +192,13 @@ pub fn execute(args: &Args) -> Result<Option<Ran>, XtaskError> {
     let source = Source::of(args.cases.as_deref(), args.target_dir.as_deref())?;
     let boot = BootBinary::build(&source)?;
     let catalogue = catalogue(args, &boot, &mut settings)?;
-    let whole = select::select(&args.filters, args.exact, settings.suite, catalogue.jobs.clone())?;
-    let whole = select::repeated(whole, args.repeat);
+    let list_command = select::list_command(args.cases.as_deref(), &args.case_files);
+    let chosen = select::select(&args.filters, args.exact, settings.suite, catalogue.jobs.clone(), &list_command)?;
+    let cases = chosen.len();
+    let whole = select::repeated(chosen, args.repeat);
     let selected = in_shard(whole.clone(), args.shard);
     if selected.is_empty() {
-        let shard = args.shard.map(|shard| format!(", --shard {shard}")).unwrap_or_default();
-        return Err(XtaskError(format!("nothing selected: no case is in suite {}{shard}", settings.suite)));
+        return Err(select::nothing_to_run(&args.filters, settings.suite, args.shard, cases));
     }
     if args.coverage {
         coverage(&selected, args.json)?;

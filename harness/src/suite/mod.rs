@@ -34,7 +34,7 @@ use crate::process::{adopt_strays, end_all, end_by, end_strays, on_end_signals};
 use choice::{chosen, read_known_issues, selected, settings};
 
 pub use jobs::{Job, Listed, jobs};
-pub use question::{Catalogue, Question};
+pub use question::{Catalogue, LIST_COMMAND, Question};
 pub use runner::{Amount, Runner, default_platform};
 pub use settings::{AcceleratorChoice, Settings, SettingsError, Wanted, WarmChoice, imitates_fixed_prelaunch};
 

@@ -14,6 +14,9 @@ use crate::report::{KnownIssueInfo, known_issue_info};
 /// The variable that asks.
 const VARIABLE: &str = "BOOTWRIGHT_QUESTION";
 
+/// Lists every case; of cases from elsewhere, where they come from is to be added.
+pub const LIST_COMMAND: &str = "cargo xtask test --list --suite full";
+
 /// What a test binary can be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
@@ -90,7 +93,7 @@ pub(super) fn answer(question: &Question, cases: Vec<Case>, known_issues: &str) 
 fn no_such_case(id: &str) -> String {
     match id.strip_prefix("control::") {
         Some(case) => format!("\"{id}\" is a negative control, which is a part of its case: give {case}"),
-        None => format!("no case is named \"{id}\"\n  see: cargo xtask test --list --suite full"),
+        None => format!("no case is named \"{id}\"\n  see: {LIST_COMMAND}"),
     }
 }
 

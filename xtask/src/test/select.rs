@@ -1,20 +1,30 @@
 //! Which of the jobs that there are run. Nothing that was asked for is dropped in silence.
 
 use std::cmp::Reverse;
+use std::path::{Path, PathBuf};
 
 use bootwright::case::Suite;
 use bootwright::platform::{Architecture, PlatformName};
-use bootwright::suite::Listed;
+use bootwright::process::shell_word;
+use bootwright::report::Shard;
+use bootwright::suite::{LIST_COMMAND, Listed};
 
 use super::out_dir::Past;
 use crate::XtaskError;
 
-/// The jobs whose id is one of the filters, or contains one; all of them where there is none.
+/// The jobs whose id is one of the filters, or contains one; all of them where there is none. `list` is the command that lists what
+/// there is to name.
 ///
 /// # Errors
 ///
 /// [`XtaskError`] names the filters that are empty or fit nothing.
-pub fn select(filters: &[String], exact: bool, suite: Suite, jobs: Vec<Listed>) -> Result<Vec<Listed>, XtaskError> {
+pub fn select(
+    filters: &[String],
+    exact: bool,
+    suite: Suite,
+    jobs: Vec<Listed>,
+    list: &str,
+) -> Result<Vec<Listed>, XtaskError> {
     if exact && filters.is_empty() {
         return Err(XtaskError("--exact: no id is given; name the cases to run in full".to_owned()));
     }
@@ -26,23 +36,37 @@ pub fn select(filters: &[String], exact: bool, suite: Suite, jobs: Vec<Listed>) 
     let idle = filters.iter().filter(|filter| !jobs.iter().any(|job| fits(filter, job)));
     let idle: Vec<&str> = idle.map(String::as_str).collect();
     if !idle.is_empty() {
-        return Err(nothing_fits(&idle, exact, suite));
+        let what = if idle.len() == filters.len() { "nothing selected: " } else { "" };
+        let why = nothing_fits(&idle, exact);
+        let hint = "ids look like order::seabios::pc::virtio-blk-before-ide";
+        return Err(XtaskError(format!("{what}{why} (suite {suite})\n  see: {list}\n  {hint}")));
     }
     let mut jobs = jobs;
     jobs.retain(|job| filters.is_empty() || filters.iter().any(|filter| fits(filter, job)));
     Ok(jobs)
 }
 
-fn nothing_fits(idle: &[&str], exact: bool, suite: Suite) -> XtaskError {
-    let what = if exact {
-        format!("no case is named \"{}\"", idle.join("\", nor \""))
-    } else {
-        format!("no case id contains \"{}\"", idle.join("\", nor \""))
+fn nothing_fits(idle: &[&str], exact: bool) -> String {
+    let idle = idle.join("\", nor \"");
+    if exact { format!("no case is named \"{idle}\"") } else { format!("no case id contains \"{idle}\"") }
+}
+
+/// The error of a run that has nothing to do, although so many cases are selected: its shard has none of them.
+pub fn nothing_to_run(filters: &[String], suite: Suite, shard: Option<Shard>, selected: usize) -> XtaskError {
+    let Some(shard) = shard.filter(|_| selected > 0) else {
+        return XtaskError(format!("nothing selected: no case is in suite {suite}"));
     };
-    XtaskError(format!(
-        "nothing selected: {what} (suite {suite})\n  see: cargo xtask test --list --suite full\n  ids look like \
-         order::seabios::pc::virtio-blk-before-ide"
-    ))
+    let of = if filters.is_empty() { String::new() } else { format!(" of \"{}\"", filters.join("\", \"")) };
+    let cases = if selected == 1 { "case" } else { "cases" };
+    XtaskError(format!("none of the {selected} selected {cases}{of} is in shard {shard}; use fewer shards"))
+}
+
+/// The command that lists every case of where these come from: a crate of cases, or files of them.
+pub fn list_command(cases: Option<&Path>, case_files: &[PathBuf]) -> String {
+    let crates = cases.into_iter().map(|path| ("--cases", path));
+    let files = case_files.iter().map(|path| ("--case-file", path.as_path()));
+    let word = |(flag, path): (&str, &Path)| format!(" {flag} {}", shell_word(&path.to_string_lossy()));
+    crates.chain(files).map(word).fold(LIST_COMMAND.to_owned(), |line, word| line + &word)
 }
 
 /// One line where `--suite full` has more cases that these filters fit than the suite that was chosen: a group that is long has
@@ -125,7 +149,7 @@ mod tests {
 
     fn selected(filters: &[&str], exact: bool) -> Result<Vec<String>, String> {
         let filters: Vec<String> = filters.iter().map(|&filter| filter.to_owned()).collect();
-        let jobs = select(&filters, exact, Suite::Default, jobs()).map_err(|error| error.to_string())?;
+        let jobs = select(&filters, exact, Suite::Default, jobs(), "LIST").map_err(|error| error.to_string())?;
         Ok(jobs.into_iter().map(|job| job.id).collect())
     }
 
@@ -140,11 +164,39 @@ mod tests {
     fn one_filter_that_fits_nothing_is_named_although_others_fit() {
         let error = selected(&["order::a", "order::B", "pxe"], true).unwrap_err();
         assert!(
-            error.starts_with("nothing selected: no case is named \"order::B\", nor \"pxe\" (suite default)"),
+            error.starts_with("no case is named \"order::B\", nor \"pxe\" (suite default)\n  see: LIST\n"),
             "{error}"
         );
         let error = selected(&["order", "ordre"], false).unwrap_err();
-        assert!(error.contains("no case id contains \"ordre\" (suite default)"), "{error}");
+        assert!(error.starts_with("no case id contains \"ordre\" (suite default)"), "{error}");
+        let error = selected(&["ordre"], false).unwrap_err();
+        assert!(error.starts_with("nothing selected: no case id contains \"ordre\" (suite default)"), "{error}");
+    }
+
+    #[test]
+    fn a_shard_without_any_of_the_selected_cases_says_what_was_selected() {
+        let told = |filters: &[&str], shard: Option<&str>, cases| {
+            let filters: Vec<String> = filters.iter().map(|&filter| filter.to_owned()).collect();
+            nothing_to_run(&filters, Suite::Smoke, shard.map(|shard| shard.parse().unwrap()), cases).to_string()
+        };
+        let one = "none of the 1 selected case of \"two-nics\" is in shard 2/2; use fewer shards";
+        assert_eq!(told(&["two-nics"], Some("2/2"), 1), one);
+        let more = "none of the 2 selected cases of \"a\", \"b\" is in shard 1/9; use fewer shards";
+        assert_eq!(told(&["a", "b"], Some("1/9"), 2), more);
+        assert!(told(&[], Some("1/9"), 2).starts_with("none of the 2 selected cases is in shard 1/9"));
+        for shard in [None, Some("1/9")] {
+            assert_eq!(told(&[], shard, 0), "nothing selected: no case is in suite smoke");
+        }
+    }
+
+    #[test]
+    fn the_list_is_that_of_the_cases_that_were_asked_for() {
+        assert_eq!(list_command(None, &[]), "cargo xtask test --list --suite full");
+        let own = list_command(Some(Path::new("my cases")), &[]);
+        assert_eq!(own, "cargo xtask test --list --suite full --cases 'my cases'");
+        let files = ["a.toml", "b"].map(PathBuf::from);
+        let wanted = "cargo xtask test --list --suite full --case-file a.toml --case-file b";
+        assert_eq!(list_command(None, &files), wanted);
     }
 
     #[test]
