@@ -27,7 +27,7 @@ fn look_at(text: &str, ids: &[&str], today: Date) -> Result<(Vec<Finding>, Vec<S
     for warning in issues.warnings(today, ids) {
         match &warning {
             KnownIssueWarning::ReviewOverdue { .. } => notes.push(warning.to_string()),
-            KnownIssueWarning::NoSuchCase { id, pattern, line } => findings.push(Finding {
+            KnownIssueWarning::NoSuchCase { id, pattern, line, .. } => findings.push(Finding {
                 path: FILE.to_owned(),
                 line: *line,
                 what: format!("known issue {id:?}: no case fits {pattern:?}"),

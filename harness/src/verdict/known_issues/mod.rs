@@ -42,6 +42,8 @@ use jiff::civil::Date;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KnownIssues {
     issues: Vec<KnownIssue>,
+    /// The file as it was named by the caller.
+    file: String,
 }
 
 /// What a case came to before known issues are looked at.
@@ -89,23 +91,27 @@ pub struct OtherWay<'a> {
 pub enum KnownIssueWarning {
     /// Its review date has passed.
     #[error(
-        "known issue {id:?} was to be reviewed by {review}: check whether it still holds, then set a later date (line {line})"
+        "known issue {id:?} was to be reviewed by {review}: check whether it still holds, then set a later date ({file} line {line})"
     )]
     ReviewOverdue {
         /// The issue's id.
         id: String,
         /// The date in the file.
         review: Date,
+        /// The file as it was named by the caller.
+        file: String,
         /// Line of the entry, from 1.
         line: usize,
     },
     /// A pattern that fits no case, so that it can never do anything.
-    #[error("known issue {id:?}: no case fits {pattern:?}: correct the pattern or remove it (line {line})")]
+    #[error("known issue {id:?}: no case fits {pattern:?}: correct the pattern or remove it ({file} line {line})")]
     NoSuchCase {
         /// The issue's id.
         id: String,
         /// The pattern in the file.
         pattern: String,
+        /// The file as it was named by the caller.
+        file: String,
         /// Line of the entry, from 1.
         line: usize,
     },
@@ -119,7 +125,7 @@ impl KnownIssues {
     /// [`KnownIssuesError`] with file and line for malformed TOML, unknown or missing keys, bad ranges, patterns,
     /// dates and links, entries that state no way to fail, and ids given twice.
     pub fn parse(text: &str, name: &str) -> Result<Self, KnownIssuesError> {
-        file::parse(text, name).map(|issues| Self { issues })
+        file::parse(text, name).map(|issues| Self { issues, file: name.to_owned() })
     }
 
     /// The issues in the order of the file.
@@ -163,14 +169,16 @@ impl KnownIssues {
     pub fn warnings(&self, today: Date, case_ids: &[&str]) -> Vec<KnownIssueWarning> {
         let mut found = Vec::new();
         for issue in &self.issues {
-            let (id, line) = (issue.id.clone(), issue.line);
+            let (id, file, line) = (issue.id.clone(), self.file.clone(), issue.line);
             if issue.review < today {
-                found.push(KnownIssueWarning::ReviewOverdue { id: id.clone(), review: issue.review, line });
+                let (id, file) = (id.clone(), file.clone());
+                found.push(KnownIssueWarning::ReviewOverdue { id, review: issue.review, file, line });
             }
             let idle = issue.cases.iter().filter(|pattern| !case_ids.iter().any(|case| pattern.matches(case)));
             found.extend(idle.map(|pattern| KnownIssueWarning::NoSuchCase {
                 id: id.clone(),
                 pattern: pattern.to_string(),
+                file: file.clone(),
                 line,
             }));
         }

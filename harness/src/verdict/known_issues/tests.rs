@@ -65,7 +65,7 @@ fn an_entry_is_read_whole() {
 
 #[test]
 fn an_empty_file_knows_no_issues() {
-    assert_eq!(KnownIssues::parse("", "known-issues.toml").unwrap(), KnownIssues::default());
+    assert_eq!(KnownIssues::parse("", "known-issues.toml").unwrap().iter().count(), 0);
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn a_pattern_that_fits_no_case_is_a_warning() {
     assert_eq!(
         found[0].to_string(),
         "known issue \"prelaunch-bootorder\": no case fits \"prelaunch::{seabios,ovmf}::*::cont\": \
-         correct the pattern or remove it (line 2)"
+         correct the pattern or remove it (known-issues.toml line 2)"
     );
 }
 
