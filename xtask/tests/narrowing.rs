@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 fn refused(args: &[&OsStr]) -> String {
@@ -47,4 +48,24 @@ fn a_path_that_is_no_text_is_refused_and_runs_nothing() {
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     let said = refused(&[OsString::from_vec(b"alone\xff".to_vec()).as_os_str()]);
     assert!(said.contains("invalid UTF-8"), "{said}");
+}
+
+#[test]
+fn an_export_of_a_case_that_a_crate_does_not_have_gives_the_list_of_that_crate() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    };
+    let said = "error: no case is named \"nix\"\n  see: cargo xtask test --list --suite full";
+    let boot = script("boot", &format!("echo '{said}' >&2; exit 2"));
+    let built = format!(r#"{{"target":{{"name":"boot"}},"executable":"{}"}}"#, boot.display());
+    let cargo = script("cargo", &format!("echo '{built}'"));
+    std::fs::write(dir.path().join("Cargo.toml"), "").unwrap();
+    let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    xtask.args(["case", "export", "nix", "--cases", "."]).env("CARGO", cargo).current_dir(dir.path());
+    let output = xtask.output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), format!("{said} --cases .\n"));
 }
