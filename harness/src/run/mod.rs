@@ -83,6 +83,9 @@ use session::Session;
 /// Runs a case and leaves its evidence. Never panics, never leaves QEMU running (unless `pause_on_failure` asks for it).
 pub fn run(case: &Case, platform: &Platform, options: &Options) -> Finished {
     let case = &case.on(&Behaviours::of(platform));
+    if let Err(error) = case.machine.runs_its_firmware() {
+        return Finished::without_guest(case, Ended::Broken(error.to_string()));
+    }
     let Some((machine, expectation)) = &case.beside else {
         return run_machine(case, false, &case.machine, platform, options);
     };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::case::story::{Destination, Drives, Story, WhileOff};
-use crate::machine::{Firmware, Medium};
+use crate::machine::{Board, Firmware, Medium};
 use crate::platform::{FirmwareFile, Ovmf, Qemu, sample};
 use crate::verdict::Expectation;
 use crate::vm::fake::{self, Behaviour};
@@ -86,6 +86,15 @@ fn a_machine_that_cannot_be_laid_out_is_broken_with_the_reason() {
     let case = case(Firmware::SeaBios).machine(machine);
     let finished = run(&case, &platform(Behaviour::Proper), &options(folder.path(), SHORT));
     let reason = "the machine cannot be laid out: device 0: a PIIX3 IDE controller does not exist on q35";
+    assert_eq!(finished.ended, Ended::Broken(reason.to_owned()));
+}
+
+#[test]
+fn firmware_on_a_board_of_other_firmware_is_broken_and_not_skipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = case(Firmware::SeaBios).machine(Machine::new(Firmware::Aavmf, Board::Pc));
+    let finished = run(&case, &platform(Behaviour::Proper), &options(folder.path(), SHORT));
+    let reason = "firmware aavmf does not run on board pc: wanted seabios or ovmf";
     assert_eq!(finished.ended, Ended::Broken(reason.to_owned()));
 }
 

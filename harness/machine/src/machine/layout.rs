@@ -135,6 +135,7 @@ impl Layout {
     ///
     /// [`LayoutError`] where two devices collide, a bus is full or the board lacks what a device needs.
     pub fn of(machine: &Machine) -> Result<Layout, LayoutError> {
+        machine.runs_its_firmware()?;
         let mut names = BTreeSet::new();
         for name in machine.devices.iter().filter_map(Device::medium_name) {
             if !names.insert(name) {

@@ -166,9 +166,9 @@ fn machine(machine: &Machine, place: &[&str]) -> Result<(), Misplaced> {
         Misplaced { place, problem }
     };
     let layout = Layout::of(machine).map_err(|error| {
-        let device = device_of(&error, machine);
-        let more = device.map(|device| vec![Key::from("devices"), device.into()]).unwrap_or_default();
-        within(more, error.to_string())
+        let device = device_of(&error, machine).map(|device| vec![Key::from("devices"), device.into()]);
+        let firmware = matches!(error, LayoutError::NoFirmware { .. }).then(|| vec![Key::from("firmware")]);
+        within(device.or(firmware).unwrap_or_default(), error.to_string())
     })?;
     let mut without_esp = Vec::new();
     for (index, (device, placed)) in machine.devices.iter().zip(&layout.devices).enumerate() {

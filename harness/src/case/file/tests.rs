@@ -103,6 +103,16 @@ fn the_file_of_which_the_others_are_bad_variants_is_good() {
 #[rstest::rstest]
 #[case::unknown_key(5, "firmwear = \"seabios\"", "a.toml:5:1: unknown field `firmwear`, expected one of `firmware`")]
 #[case::wrong_type(13, "bootindex = \"first\"", "a.toml:13:13: invalid type: string \"first\"")]
+#[case::firmware_of_another_board(
+    6,
+    "board = \"virt\"",
+    "a.toml:5:12: firmware seabios does not run on board virt: wanted aavmf"
+)]
+#[case::board_of_other_firmware(
+    5,
+    "firmware = \"aavmf\"",
+    "a.toml:5:12: firmware aavmf does not run on board q35: wanted seabios or ovmf"
+)]
 #[case::no_such_firmware(5, "firmware = \"coreboot\"", "a.toml:5:12: unknown variant `coreboot`")]
 #[case::unknown_class(8, "class = \"virtio-blc\"", "a.toml:8:9: no class of drive is called \"virtio-blc\"; there are")]
 #[case::unknown_place(11, "class = { ahci = { prot = 1 } }", "a.toml:11:20: unknown field `prot`")]

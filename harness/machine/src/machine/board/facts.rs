@@ -2,8 +2,8 @@
 
 use bootwright_images::{EfiMachine, Target};
 
-use crate::machine::Tpm;
 use crate::machine::pci_address::PciAddress;
+use crate::machine::{Firmware, Tpm};
 use crate::platform::Architecture;
 
 /// What a board has.
@@ -18,6 +18,8 @@ pub struct BoardFacts {
     /// Its firmware keeps its variables by system management mode, out of reach of the operating system, whether or not it is told to
     /// enforce Secure Boot.
     pub smm: bool,
+    /// The firmware that runs on it.
+    pub firmware: &'static [Firmware],
     /// Whose QEMU has it.
     pub architecture: Architecture,
     /// What the programs on its media are made for.

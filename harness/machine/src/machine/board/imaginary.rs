@@ -3,11 +3,13 @@
 use bootwright_images::{EfiMachine, Target};
 
 use super::{BoardFacts, Expander, FirmwareStore, Root, RootBus, SecureBoot};
+use crate::machine::Firmware;
 use crate::machine::pci_address::PciAddress;
 use crate::platform::Architecture;
 
 pub(super) const FACTS: BoardFacts = BoardFacts {
     name: "imaginary",
+    firmware: &[Firmware::SeaBios, Firmware::Ovmf],
     machine_type: "imaginary",
     acpi: true,
     smm: false,

@@ -7,10 +7,12 @@
 use bootwright_images::Target;
 
 use super::{BoardFacts, Expander, FirmwareStore, Root, RootBus, SecureBoot};
+use crate::machine::Firmware;
 use crate::platform::Architecture;
 
 pub(super) const FACTS: BoardFacts = BoardFacts {
     name: "pseries",
+    firmware: &[Firmware::Slof],
     machine_type: "pseries",
     acpi: true,
     smm: false,

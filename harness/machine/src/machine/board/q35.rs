@@ -3,12 +3,13 @@
 use bootwright_images::{EfiMachine, Target};
 
 use super::{BoardFacts, Expander, FirmwareStore, FloppyController, Root, RootBus, SecureBoot};
-use crate::machine::Tpm;
 use crate::machine::pci_address::PciAddress;
+use crate::machine::{Firmware, Tpm};
 use crate::platform::Architecture;
 
 pub(super) const FACTS: BoardFacts = BoardFacts {
     name: "q35",
+    firmware: &[Firmware::SeaBios, Firmware::Ovmf],
     machine_type: "q35",
     acpi: true,
     smm: false,

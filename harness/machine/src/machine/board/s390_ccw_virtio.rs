@@ -7,10 +7,12 @@
 use bootwright_images::Target;
 
 use super::{BoardFacts, Expander, FirmwareStore, Root, SecureBoot};
+use crate::machine::Firmware;
 use crate::platform::Architecture;
 
 pub(super) const FACTS: BoardFacts = BoardFacts {
     name: "s390-ccw-virtio",
+    firmware: &[Firmware::S390Ccw],
     machine_type: "s390-ccw-virtio",
     acpi: true,
     smm: false,

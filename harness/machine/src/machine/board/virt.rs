@@ -9,32 +9,47 @@
 use bootwright_images::{EfiMachine, Target};
 
 use super::{BoardFacts, Expander, FirmwareStore, Root, RootBus, SecureBoot, VirtioMmio};
-use crate::machine::Tpm;
+use crate::machine::{Firmware, Tpm};
 use crate::platform::Architecture;
+
+/// Debian builds it for Arm with 64 and with 32 bits.
+const AAVMF: &[Firmware] = &[Firmware::Aavmf];
 
 /// qemu-system-aarch64's.
 pub(super) const ARM: BoardFacts = BoardFacts {
     virtio_mmio: Some(VirtioMmio { first: 0x0a00_0000, apart: 0x200, count: 32 }),
     tpm: &[(Tpm::Tis, "tpm-tis-device")],
     secure_boot: SecureBoot::Plain,
-    ..of("virt", Architecture::Aarch64, EfiMachine::Aa64)
+    ..of("virt", AAVMF, Architecture::Aarch64, EfiMachine::Aa64)
 };
 
 /// qemu-system-arm's: the same board with a processor of 32 bits.
-pub(super) const ARM32: BoardFacts =
-    BoardFacts { tpm: ARM.tpm, virtio_mmio: ARM.virtio_mmio, ..of("virt-arm", Architecture::Arm, EfiMachine::Arm) };
+pub(super) const ARM32: BoardFacts = BoardFacts {
+    tpm: ARM.tpm,
+    virtio_mmio: ARM.virtio_mmio,
+    ..of("virt-arm", AAVMF, Architecture::Arm, EfiMachine::Arm)
+};
 
 /// qemu-system-riscv64's.
-pub(super) const RISCV: BoardFacts =
-    BoardFacts { acpi: false, ..of("virt-riscv64", Architecture::Riscv64, EfiMachine::Riscv64) };
+pub(super) const RISCV: BoardFacts = BoardFacts {
+    acpi: false,
+    ..of("virt-riscv64", &[Firmware::RiscVVirt], Architecture::Riscv64, EfiMachine::Riscv64)
+};
 
 /// qemu-system-loongarch64's.
-pub(super) const LOONGARCH: BoardFacts = of("virt-loongarch64", Architecture::Loongarch64, EfiMachine::Loongarch64);
+pub(super) const LOONGARCH: BoardFacts =
+    of("virt-loongarch64", &[Firmware::LoongArchVirt], Architecture::Loongarch64, EfiMachine::Loongarch64);
 
 /// What all of them have.
-const fn of(name: &'static str, architecture: Architecture, processor: EfiMachine) -> BoardFacts {
+const fn of(
+    name: &'static str,
+    firmware: &'static [Firmware],
+    architecture: Architecture,
+    processor: EfiMachine,
+) -> BoardFacts {
     BoardFacts {
         name,
+        firmware,
         machine_type: "virt",
         acpi: true,
         smm: false,

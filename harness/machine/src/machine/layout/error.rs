@@ -1,11 +1,19 @@
 //! Why a machine cannot be laid out.
 
-use crate::machine::{Board, Tpm, UnknownNic};
+use crate::machine::{Board, Firmware, Machine, Tpm, UnknownNic};
 
 /// A machine that cannot be laid out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LayoutError {
+    /// Firmware that is for other boards.
+    #[error("firmware {} does not run on board {}: wanted {}", firmware.name(), board.name(), firmware_of(*board))]
+    NoFirmware {
+        /// The board.
+        board: Board,
+        /// The firmware.
+        firmware: Firmware,
+    },
     /// Two functions want the same address.
     #[error("slot {slot:#04x} function {function} of bus \"{bus}\" is taken: give device {device} another slot")]
     Taken {
@@ -119,6 +127,28 @@ pub enum LayoutError {
     },
 }
 
+impl Machine {
+    /// Whether its firmware is for its board.
+    ///
+    /// # Errors
+    ///
+    /// [`LayoutError::NoFirmware`] where it is for others.
+    pub fn runs_its_firmware(&self) -> Result<(), LayoutError> {
+        let (board, firmware) = (self.board, self.firmware);
+        if board.facts().firmware.contains(&firmware) {
+            Ok(())
+        } else {
+            Err(LayoutError::NoFirmware { board, firmware })
+        }
+    }
+}
+
+/// The firmware that a board has.
+fn firmware_of(board: Board) -> String {
+    let names: Vec<&str> = board.facts().firmware.iter().map(|firmware| firmware.name()).collect();
+    names.join(" or ")
+}
+
 /// The ways to a TPM that a board has.
 fn ways(board: Board) -> String {
     let ways: Vec<&str> = board.facts().tpm.iter().map(|(tpm, _)| tpm.word()).collect();
@@ -139,7 +169,10 @@ impl LayoutError {
             | LayoutError::NoAdapter { device }
             | LayoutError::NoSuchNetwork { device, .. } => Some(*device),
             LayoutError::NameOfDevice(name) | LayoutError::MediumTwice(name) => named(name),
-            LayoutError::NoSmm { .. } | LayoutError::NoTpm { .. } | LayoutError::NoSuchProgram(_) => None,
+            LayoutError::NoFirmware { .. }
+            | LayoutError::NoSmm { .. }
+            | LayoutError::NoTpm { .. }
+            | LayoutError::NoSuchProgram(_) => None,
         }
     }
 }
