@@ -22,6 +22,7 @@
 //! ```
 
 pub mod axes;
+pub(crate) mod contradiction;
 pub mod file;
 pub mod minimize;
 pub mod story;

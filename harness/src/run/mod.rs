@@ -71,7 +71,7 @@ pub use options::{Options, Patience};
 pub use requirements::no_stream;
 pub use standstill::KnownLoops;
 
-use crate::case::Case;
+use crate::case::{Case, contradiction};
 use crate::error::{chain, panic_message};
 use crate::machine::{Accelerator, Clock, Device, DeviceClass, Firmware, Machine};
 use crate::platform::Platform;
@@ -85,6 +85,9 @@ pub fn run(case: &Case, platform: &Platform, options: &Options) -> Finished {
     let case = &case.on(&Behaviours::of(platform));
     if let Err(error) = case.machine.runs_its_firmware() {
         return Finished::without_guest(case, Ended::Broken(error.to_string()));
+    }
+    if let Err(wrong) = contradiction::check(case) {
+        return Finished::without_guest(case, Ended::Broken(wrong.problem));
     }
     let Some((machine, expectation)) = &case.beside else {
         return run_machine(case, false, &case.machine, platform, options);

@@ -99,6 +99,17 @@ fn firmware_on_a_board_of_other_firmware_is_broken_and_not_skipped() {
 }
 
 #[test]
+fn a_paused_machine_that_nobody_continues_is_broken_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = case(Firmware::SeaBios);
+    let case = case.clone().machine(case.machine.paused());
+    let finished = run(&case, &platform(Behaviour::Proper), &options(folder.path(), LONG));
+    let Ended::Broken(reason) = &finished.ended else { panic!("{:?}", finished.ended) };
+    assert!(reason.starts_with("the machine is powered on paused and no cont follows"), "{reason}");
+    assert_eq!(finished.guest_state, "never powered on");
+}
+
+#[test]
 fn a_qemu_that_never_greets_is_broken_and_ends_in_time() {
     let (finished, _folder) = run_on(&platform(Behaviour::Silent), SHORT);
     let reason = "no greeting from QEMU within 0.3 s; last message: none";

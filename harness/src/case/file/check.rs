@@ -4,8 +4,8 @@ use bootwright_images::Nonce;
 use bootwright_images::system::SystemFile;
 
 use super::Key;
-use crate::case::Case;
 use crate::case::story::Step;
+use crate::case::{Case, contradiction};
 use crate::machine::layout::{Layout, LayoutError};
 use crate::machine::{Access, BootOption, FileContent, Machine, OptionTarget};
 use crate::trace::Outcome;
@@ -27,7 +27,8 @@ fn at<const N: usize>(place: [Key; N], problem: impl ToString) -> Misplaced {
     Misplaced { place: place.into(), problem: problem.to_string() }
 }
 
-/// Holds a case against what it names: its machines can be laid out, their media can be made, every name is one of theirs.
+/// Holds a case against what it names: its machines can be laid out, their media can be made, every name is one of
+/// theirs, and nothing in it contradicts the rest.
 ///
 /// # Errors
 ///
@@ -75,7 +76,7 @@ pub fn check(case: &Case) -> Result<(), Misplaced> {
         machine(other, &["beside", "machine"])?;
         expectation(expected, other, &["beside", "expectation"])?;
     }
-    Ok(())
+    contradiction::check(case)
 }
 
 /// The first step about a device that there is not, and what is wrong with it.

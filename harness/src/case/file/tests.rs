@@ -137,6 +137,27 @@ fn the_file_of_which_the_others_are_bad_variants_is_good() {
     "attempts = [{ failed = \"right\" }]",
     "a.toml:14:1: ending \"boots\" (the default), but the last attempt"
 )]
+#[case::paused_for_good(
+    6,
+    "board = \"pc\"\npaused = true",
+    "a.toml:7:10: the machine is powered on paused and no cont"
+)]
+#[case::never_and_tried(
+    16,
+    "never = [\"right\"]",
+    "a.toml:16:10: \"right\" must never be tried, and attempt 1 is on it"
+)]
+#[case::boots_and_nothing(
+    16,
+    "ending = \"nothing-bootable\"",
+    "a.toml:16:10: ending \"nothing-bootable\", but the last"
+)]
+#[case::no_lap(16, "ending = { laps = 0 }", "a.toml:16:10: an end after 0 laps: wanted 1 or more")]
+#[case::plugged_already(
+    3,
+    "story = [{ plug = { device = \"right\" } }]",
+    "a.toml:3:10: plug \"right\": the device is plugged in already"
+)]
 #[case::step(
     3,
     "story = [{ plug = { device = \"x\" } }]",
@@ -297,7 +318,7 @@ fn a_story_for_other_firmware_is_held_against_the_machine_too() {
     let of = |device: &str| {
         let machine = Machine::pc(Firmware::Ovmf).virtio_blk(Medium::bootable("root"));
         let case = Case::new("a::b").machine(machine).expect(Expectation::boots("root"));
-        check(&case.story_where(behaviour, Story::new().plug(device))).err().map(|wrong| wrong.problem)
+        check(&case.story_where(behaviour, Story::new().unplug(device))).err().map(|wrong| wrong.problem)
     };
     assert_eq!(of("root"), None);
     assert_eq!(of("gone").as_deref(), Some("no device is called \"gone\"; the machine has \"root\""));
