@@ -2,7 +2,7 @@
 
 mod minimize;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use bootwright::case::file::{Format, schema};
@@ -71,20 +71,51 @@ fn run_export(args: &Export) -> Result<(), XtaskError> {
         return Err(XtaskError("a file has one case: give one id, or a folder for several by --out DIR".to_owned()));
     }
     let (format, end) = if args.json { (Format::Json, "json") } else { (Format::Toml, "toml") };
+    let paths = args.out.as_ref().map(|out| free_paths(out, &args.ids, end)).transpose()?;
     let boot = BootBinary::build(&Source::of(args.cases.as_deref(), args.target_dir.as_deref())?)?;
     // all of them before the first file is written
     // the program does not know what it was built from
     let list = list_command(args.cases.as_deref(), &[]);
     let text = |id| boot.case(id, format).map_err(|error| XtaskError(error.0.replace(LIST_COMMAND, &list)));
     let texts = args.ids.iter().map(|id| Ok((id, text(id)?))).collect::<Result<Vec<_>, XtaskError>>()?;
-    let Some(out) = &args.out else {
+    let Some((out, paths)) = args.out.as_ref().zip(paths) else {
         return texts.iter().try_for_each(|(_, text)| print(text));
     };
-    let problem = |path: &std::path::Path, error| XtaskError(format!("--out {}: {error}", path.display()));
+    let problem = |path: &Path, error| XtaskError(format!("--out {}: {error}", path.display()));
     std::fs::create_dir_all(out).map_err(|error| problem(out, error))?;
-    for (id, text) in texts {
-        let path = out.join(format!("{}.{end}", folder_name(id)));
+    for ((_, text), path) in texts.iter().zip(paths) {
         std::fs::write(&path, text).map_err(|error| problem(&path, error))?;
     }
     Ok(())
+}
+
+/// The files that cases are exported to, none of which there is yet.
+fn free_paths(out: &Path, ids: &[String], end: &str) -> Result<Vec<PathBuf>, XtaskError> {
+    let paths: Vec<PathBuf> = ids.iter().map(|id| out.join(format!("{}.{end}", folder_name(id)))).collect();
+    match paths.iter().find(|path| path.symlink_metadata().is_ok()) {
+        Some(taken) => Err(XtaskError(format!(
+            "--out {}: the file is there already, and nothing was written; give another directory, or remove it",
+            taken.display()
+        ))),
+        None => Ok(paths),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_there_already_is_refused_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let ids = ["a::one".to_owned(), "a::two".to_owned()];
+        let paths = free_paths(folder.path(), &ids, "toml").unwrap();
+        assert!(paths.iter().all(|path| path.starts_with(folder.path())) && paths.len() == 2, "{paths:?}");
+        assert!(free_paths(&folder.path().join("new"), &ids, "toml").is_ok());
+        std::fs::write(&paths[1], "edited by hand").unwrap();
+        let refused = free_paths(folder.path(), &ids, "toml").unwrap_err().0;
+        let wanted = format!("--out {}: the file is there already", paths[1].display());
+        assert!(refused.starts_with(&wanted), "{refused}");
+        assert!(free_paths(folder.path(), &ids, "json").is_ok());
+    }
 }
