@@ -73,12 +73,14 @@ pub enum FileError {
         source: std::io::Error,
     },
     /// Something that is no file.
-    #[error("{}: {found}; wanted a case file (.toml or .json), or a folder of such files", path.display())]
+    #[error("{}: {found}; wanted {wanted}", path.display())]
     NoFile {
         /// Its path.
         path: PathBuf,
         /// What it is.
         found: &'static str,
+        /// What was wanted.
+        wanted: &'static str,
     },
     /// More bytes than any case has.
     #[error("{}: longer than {LONGEST} bytes, which no case is; wanted a case file", path.display())]
@@ -132,7 +134,8 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, FileError> {
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(is_case).collect();
     files.sort();
     if files.is_empty() {
-        return Err(FileError::NoFile { path: path.to_owned(), found: "a folder without a case file" });
+        let wanted = "a case file (.toml or .json), or a folder of such files";
+        return Err(FileError::NoFile { path: path.to_owned(), found: "a folder without a case file", wanted });
     }
     Ok(files)
 }
@@ -147,7 +150,7 @@ pub fn read_file(path: &Path) -> Result<Case, FileError> {
     let found = std::fs::metadata(path).map_err(unreadable)?;
     if !found.is_file() {
         let found = if found.is_dir() { "a folder" } else { "neither a file nor a folder" };
-        return Err(FileError::NoFile { path: path.to_owned(), found });
+        return Err(FileError::NoFile { path: path.to_owned(), found, wanted: "one case file (.toml or .json)" });
     }
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(unreadable)?;

@@ -25,8 +25,8 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     platform: Option<PlatformName>,
     /// Run at most so many smaller cases
-    #[arg(long, value_name = "N", default_value_t = 300)]
-    trials: usize,
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
+    trials: u32,
     /// Seed of everything random
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -52,7 +52,7 @@ pub fn run(args: &Args) -> Result<(), XtaskError> {
     let failure = failure?;
     note(&format!("fails on {name}: {failure}"));
     let mut count = 0;
-    let smaller = minimize(&case, args.trials, &mut |smaller, without| {
+    let smaller = minimize(&case, args.trials as usize, &mut |smaller, without| {
         if interrupt::is_noted() {
             return Seen::Otherwise;
         }
@@ -78,18 +78,24 @@ pub fn run(args: &Args) -> Result<(), XtaskError> {
 }
 
 fn report(smaller: &Minimized, failure: &Failure) {
-    let Minimized { case, dropped, trials, finished } = smaller;
-    if dropped.is_empty() {
-        note(&format!("nothing can go: each of {trials} smaller cases holds, fails in another way or cannot run"));
-    } else {
-        let (devices, steps) = (case.machine.devices.len(), case.story.steps.len());
-        let [device, step] = [(devices, "device"), (steps, "step")]
-            .map(|(count, word)| format!("{count} {word}{}", if count == 1 { "" } else { "s" }));
-        note(&format!("{device} and {step} are left after {trials} smaller cases; it still fails: {failure}"));
-    }
-    if !finished {
+    note(&outcome(smaller, failure));
+    if !smaller.finished {
         note("the trials were used up before everything was tried: --trials N allows more");
     }
+}
+
+/// What has come of the trials, in one line.
+fn outcome(smaller: &Minimized, failure: &Failure) -> String {
+    let Minimized { case, dropped, trials, finished } = smaller;
+    let of_trials = format!("{trials} smaller case{}", if *trials == 1 { "" } else { "s" });
+    if dropped.is_empty() {
+        let so_far = if *finished { "nothing can go" } else { "nothing has gone so far" };
+        return format!("{so_far}: of {of_trials} each holds, fails in another way or cannot run");
+    }
+    let (devices, steps) = (case.machine.devices.len(), case.story.steps.len());
+    let [device, step] = [(devices, "device"), (steps, "step")]
+        .map(|(count, word)| format!("{count} {word}{}", if count == 1 { "" } else { "s" }));
+    format!("{device} and {step} are left after {of_trials}; it still fails: {failure}")
 }
 
 /// What runs one case after another.
@@ -136,5 +142,36 @@ struct Scratch(PathBuf);
 impl Drop for Scratch {
     fn drop(&mut self) {
         std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn no_trials_at_all_are_refused() {
+        let line =
+            |trials| Line::try_parse_from(["minimize", "a.toml", "--trials", trials]).map(|line| line.args.trials);
+        assert_eq!(line("1").unwrap(), 1);
+        assert!(line("0").unwrap_err().to_string().contains("0 is not in 1.."));
+    }
+
+    #[test]
+    fn that_nothing_can_go_is_said_only_where_everything_was_tried() {
+        let failure = Failure { words: "nothing booted".to_owned(), booted: None, terminal: None };
+        let words = |finished| {
+            let smaller = Minimized { case: Case::new("a::b"), dropped: Vec::new(), trials: 1, finished };
+            outcome(&smaller, &failure)
+        };
+        assert_eq!(words(true), "nothing can go: of 1 smaller case each holds, fails in another way or cannot run");
+        assert!(words(false).starts_with("nothing has gone so far: "), "{}", words(false));
     }
 }

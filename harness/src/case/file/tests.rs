@@ -205,6 +205,8 @@ fn paths_that_are_no_file_are_refused_and_folders_are_read_in_the_order_of_their
     let folder = tempfile::tempdir().unwrap();
     let all = |path: &Path| read_all(&[path.to_owned()]).map_err(|error| crate::error::chain(&error));
     assert!(all(folder.path()).unwrap_err().contains("a folder without a case file; wanted a case file"));
+    let one = read_file(folder.path()).unwrap_err().to_string();
+    assert!(one.ends_with(": a folder; wanted one case file (.toml or .json)"), "{one}");
     assert!(all(&folder.path().join("no")).unwrap_err().contains("no: No such file"));
     assert!(all(Path::new("/dev/zero")).unwrap_err().contains("neither a file nor a folder"));
     for (name, id) in [("b.toml", "mine::b"), ("a.toml", "mine::a"), ("notes.txt", "")] {
