@@ -184,7 +184,7 @@ pub fn read_file(path: &Path) -> Result<Case, FileError> {
 pub fn read(text: &str, format: Format, file: &str) -> Result<Case, CaseFileError> {
     let problem = |line, column, problem: String| {
         // some of serde's own words have line ends
-        let problem = problem.split_whitespace().collect::<Vec<_>>().join(" ");
+        let problem = in_plain_words(&problem.split_whitespace().collect::<Vec<_>>().join(" "));
         CaseFileError { file: file.to_owned(), line, column, problem }
     };
     let mut case: Case = match format {
@@ -202,6 +202,25 @@ pub fn read(text: &str, format: Format, file: &str) -> Result<Case, CaseFileErro
         case.source = SourceLine { file: file.to_owned(), line: 1 };
     }
     Ok(case)
+}
+
+/// An error of serde's without the names that types have in this program.
+fn in_plain_words(problem: &str) -> String {
+    let Some((seen, wanted)) = problem.rsplit_once("expected ") else { return problem.to_owned() };
+    let wanted = match wanted {
+        "u8" => format!("a whole number from 0 to {}", u8::MAX),
+        "u16" => format!("a whole number from 0 to {}", u16::MAX),
+        "u32" => format!("a whole number from 0 to {}", u32::MAX),
+        "u64" | "usize" => format!("a whole number from 0 to {}", u64::MAX),
+        "i64" => "a whole number".to_owned(),
+        _ if wanted.starts_with("struct ") => "a table".to_owned(),
+        _ if wanted.starts_with("enum ") => "a word, or a table with one key".to_owned(),
+        _ => wanted.to_owned(),
+    };
+    // a list may stand for a table by its elements, which nobody writes
+    let is_list = wanted.starts_with("a table") && seen.starts_with("invalid length");
+    let seen = if is_list { "invalid type: sequence, " } else { seen };
+    format!("{seen}expected {wanted}")
 }
 
 /// The schema of a case file (JSON Schema 2020-12), out of the types that it is read with.

@@ -13,7 +13,7 @@ use crate::verdict::behaviour::Behaviour;
 
 /// A boot case of bootwright: a machine, what happens to it, and what must be seen.
 #[derive(Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table with id, machine and expectation")]
 #[schemars(rename = "Case")]
 pub(super) struct Written {
     /// Stable name, groups separated by `::`.

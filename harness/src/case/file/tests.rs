@@ -113,6 +113,16 @@ fn the_file_of_which_the_others_are_bad_variants_is_good() {
     "firmware = \"aavmf\"",
     "a.toml:5:12: firmware aavmf does not run on board q35: wanted seabios or ovmf"
 )]
+#[case::ram(
+    6,
+    "board = \"pc\"\nram-mib = \"512M\"",
+    "a.toml:7:11: invalid type: string \"512M\", expected a whole number from 0 to 4294967295"
+)]
+#[case::negative(
+    6,
+    "board = \"pc\"\nram-mib = -5",
+    "a.toml:7:11: invalid value: integer `-5`, expected a whole number from 0 to"
+)]
 #[case::no_such_firmware(5, "firmware = \"coreboot\"", "a.toml:5:12: unknown variant `coreboot`")]
 #[case::unknown_class(8, "class = \"virtio-blc\"", "a.toml:8:9: no class of drive is called \"virtio-blc\"; there are")]
 #[case::unknown_place(11, "class = { ahci = { prot = 1 } }", "a.toml:11:20: unknown field `prot`")]
@@ -184,6 +194,9 @@ fn a_bad_file_has_one_error_with_line_and_column(#[case] line: usize, #[case] in
 #[case::deep_json("a.json", vec![b'['; 100_000], "a.json:1:")]
 #[case::deep_rules("a.json", [br#"{"id": "#.to_vec(), br#"{"a":"#.repeat(100_000)].concat(), "a.json:1:")]
 #[case::json_key("a.json", b"{\n  \"id\": \"a\",\n  \"machin\": {}\n}".to_vec(), "a.json:3:10: unknown field `machin`")]
+#[case::a_list("a.json", b"[]".to_vec(), "a.json:1:2: invalid type: sequence, expected a table with id, machine and expectation")]
+#[case::null("a.json", b"null".to_vec(), "a.json:1:4: invalid type: null, expected a table with id, machine and expectation")]
+#[case::no_machine("a.json", br#"{"machine":[]}"#.to_vec(), "a.json:1:13: invalid type: sequence, expected a table")]
 #[case::zeros("a.json", vec![0; 4096], "a.json:1:1: ")]
 #[case::an_elf("a.toml", b"\x7fELF\x02\x01\x01\x00\x00".to_vec(), "a.toml:1:")]
 fn what_is_no_case_at_all_is_refused_in_one_line(#[case] name: &str, #[case] bytes: Vec<u8>, #[case] words: &str) {
