@@ -295,14 +295,22 @@ fn not_its_own(exit: Exit, announced: bool, trace: &Trace) -> Option<&'static st
 fn conclude_refusal(expected: &Expectation, exit: Exit, said: &str) -> Conclusion {
     let said = said.replace('\n', " / ");
     if is_from_outside(exit) {
-        return Conclusion::Broken(format!("somebody ended QEMU before the guest ran ({exit}): {said}"));
+        return Conclusion::Broken(format!("somebody ended QEMU before the guest ran ({exit}){}", after(&said)));
     }
     match &expected.ending {
         // QEMU's own words, which have no class
-        Ending::Refused(words) if said.contains(words) => Conclusion::Holds,
+        Ending::Refused(words) if !said.is_empty() && said.contains(words) => Conclusion::Holds,
+        Ending::Refused(words) if said.is_empty() => {
+            Conclusion::Fails(format!("QEMU refuses and printed nothing, expected \"{words}\""))
+        }
         Ending::Refused(words) => Conclusion::Fails(format!("QEMU refuses with \"{said}\", expected \"{words}\"")),
-        _ => Conclusion::Broken(format!("QEMU ended before the guest ran ({exit}): {said}")),
+        _ => Conclusion::Broken(format!("QEMU ended before the guest ran ({exit}){}", after(&said))),
     }
+}
+
+/// What a QEMU said, after how it ended.
+fn after(said: &str) -> String {
+    if said.is_empty() { "; it printed nothing".to_owned() } else { format!(": {said}") }
 }
 
 /// What a negative control shows: that the expectation does not hold for it must be by what the machine did. One that shows
@@ -358,7 +366,10 @@ impl fmt::Display for RunEnd {
             }
             RunEnd::StandsStill(standstill) => standstill.fmt(out),
             RunEnd::StepFailed { reason, .. } | RunEnd::Broken { reason } => out.write_str(reason),
-            RunEnd::Refused { exit, said } => write!(out, "QEMU ended before the guest ran: {exit}; it said: {said}"),
+            RunEnd::Refused { exit, said } => {
+                let said = if said.is_empty() { "printed nothing" } else { &format!("said: {said}") };
+                write!(out, "QEMU ended before the guest ran: {exit}; it {said}")
+            }
         }
     }
 }

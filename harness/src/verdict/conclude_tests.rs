@@ -276,6 +276,17 @@ fn a_refused_machine_holds_with_the_expected_words_only() {
     assert_eq!(refused(Expectation::boots("right")), Conclusion::Broken(unexpected));
 }
 
+#[test]
+fn a_qemu_that_ends_without_a_word_is_said_to_have_printed_nothing() {
+    let end = RunEnd::Refused { exit: EXIT, said: String::new() };
+    let refused = |expected: Expectation| conclude_boot(&expected, &Trace::default(), &end, "never ran");
+    let silent = "QEMU ended before the guest ran (exit code 3); it printed nothing".to_owned();
+    assert_eq!(refused(Expectation::boots("right")), Conclusion::Broken(silent));
+    let otherwise = "QEMU refuses and printed nothing, expected \"no bus\"".to_owned();
+    assert_eq!(refused(Expectation::qemu_refuses("no bus")), Conclusion::Fails(otherwise));
+    assert!(end.to_string().ends_with("exit code 3; it printed nothing"), "{end}");
+}
+
 /// A conclusion about the control of a case that expects "right".
 fn control(trace: &Trace, end: &RunEnd, conclusion: Conclusion) -> Conclusion {
     conclude_control(&Expectation::boots("right"), trace, end, conclusion)

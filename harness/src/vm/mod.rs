@@ -89,11 +89,11 @@ pub enum VmError {
         source: std::io::Error,
     },
     /// QEMU ended before its monitor answered.
-    #[error("QEMU ended before the guest ran: {exit}; it said: {said}")]
+    #[error("QEMU ended before the guest ran: {exit}; it {}", said_words(said))]
     EndedEarly {
         /// How.
         exit: Exit,
-        /// Standard error, its last lines.
+        /// Standard error, its last lines; empty where it printed nothing.
         said: String,
     },
     /// The monitor failed.
@@ -343,8 +343,12 @@ fn ended_early(error: QmpError, running: &Running, recorder: &Recorder, patience
     };
     let Some(exit) = running.exit(longest) else { return error.into() };
     let said = String::from_utf8_lossy(&recorder.stream(Source::QemuStderr)).trim().to_owned();
-    let said = if said.is_empty() { "nothing".to_owned() } else { said };
     VmError::EndedEarly { exit, said }
+}
+
+/// What a QEMU said before it ended, as the end of a sentence about it.
+fn said_words(said: &str) -> String {
+    if said.is_empty() { "printed nothing".to_owned() } else { format!("said: {said}") }
 }
 
 /// A new file for QEMU's own output. Two QEMUs run in one folder while a machine migrates: each writes to a file of its own
