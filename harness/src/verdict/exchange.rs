@@ -10,6 +10,8 @@
 //! assert!(exchange::judge(&[OnLan::Fetched("boot.efi".into())], &conversations).is_err());
 //! ```
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::lan::FaultOrigin;
@@ -17,6 +19,7 @@ use crate::machine::DeviceName;
 use crate::trace::Protocol;
 use crate::trace::bridge_port::BridgePort;
 use crate::trace::exchange::{Again, Asked, Conversation};
+use crate::wording;
 
 /// Blocks of the shortest transfer whose acknowledgments are counted.
 const FEW_BLOCKS: u64 = 8;
@@ -86,7 +89,7 @@ pub enum OnLan {
 /// The first thing that does not hold and what was seen instead, as one line.
 pub fn judge(wanted: &[OnLan], seen: &[Conversation]) -> Result<(), String> {
     match wanted.iter().find(|wanted| !wanted.holds(seen)) {
-        Some(wanted) => Err(format!("on the network: expected {wanted:?}, saw {}", words(seen))),
+        Some(wanted) => Err(format!("on the network: expected {wanted}, saw {}", words(seen))),
         None => Ok(()),
     }
 }
@@ -155,6 +158,63 @@ impl OnLan {
             OnLan::OfferedWhile(state) => ports().any(|port| port.first_offer.as_ref() == Some(state)),
         }
     }
+}
+
+impl fmt::Display for OnLan {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        wording::reworded!(out);
+        match self {
+            OnLan::Arch(arch) => match architecture(*arch) {
+                Some(name) => write!(out, "a client of architecture {arch} ({name})"),
+                None => write!(out, "a client of architecture {arch}"),
+            },
+            OnLan::VendorClass(class) => write!(out, "a client whose vendor class begins with \"{class}\""),
+            OnLan::UserClass(class) => write!(out, "a client of user class \"{class}\""),
+            OnLan::NoUserClass => out.write_str("no client with a user class"),
+            OnLan::Discovers(from, to) => write!(out, "{from} to {to} discovers in the first conversation"),
+            OnLan::Silent(nic) => write!(out, "{nic} to be silent"),
+            OnLan::Heard(nic) => write!(out, "a discover of {nic}"),
+            OnLan::AcknowledgedBy(server) => write!(out, "an acknowledgment by {server}"),
+            OnLan::NeverAcknowledged => out.write_str("no acknowledgment"),
+            OnLan::Naks(count) => write!(out, "{count} or more refused requests (DHCPNAK)"),
+            OnLan::BootFile(file) => write!(out, "an answer with boot file {file}"),
+            OnLan::NoBootFile => out.write_str("no answer with a boot file"),
+            OnLan::AskedBy(protocol, file) => write!(out, "a request for {file} by {protocol}"),
+            OnLan::Asked(file) => write!(out, "a request for {file}"),
+            OnLan::NeverAsked(file) => write!(out, "no request for {file}"),
+            OnLan::AskedInOrder(files) => write!(out, "requests in this order: {}", files.join(", ")),
+            OnLan::Fetched(file) => write!(out, "{file} to be sent whole"),
+            OnLan::AskedTimes(file, count) => write!(out, "{count} or more requests for {file}"),
+            OnLan::Struck(fault) => write!(out, "the fault \"{fault}\" to strike"),
+            OnLan::RuleStruck(words) => write!(out, "a rule with \"{words}\" to drop a packet"),
+            OnLan::TlsRefused => out.write_str("a TLS handshake to fail"),
+            OnLan::DiscoverWhile(state) => write!(out, "a discover while the bridge port is {state}"),
+            OnLan::NoDiscoverWhile(state) => write!(out, "no discover while the bridge port is {state}"),
+            OnLan::OfferedWhile(state) => write!(out, "the first offer while the bridge port is {state}"),
+        }
+    }
+}
+
+/// What a number of option 93 stands for (IANA, Processor Architecture Types).
+fn architecture(number: u16) -> Option<&'static str> {
+    Some(match number {
+        0 => "BIOS",
+        6 => "EFI IA32",
+        7 => "EFI x64",
+        9 => "EFI EBC",
+        10 => "EFI ARM",
+        11 => "EFI ARM64",
+        15 => "EFI HTTP IA32",
+        16 => "EFI HTTP x64",
+        18 => "EFI HTTP ARM",
+        19 => "EFI HTTP ARM64",
+        27 => "EFI RISC-V 64",
+        28 => "EFI HTTP RISC-V 64",
+        31 => "s390",
+        39 => "EFI LoongArch64",
+        40 => "EFI HTTP LoongArch64",
+        _ => return None,
+    })
 }
 
 /// The conversations in one line: who asked, who answered, which files went over.
@@ -278,6 +338,11 @@ mod tests {
     #[test]
     fn the_difference_says_what_was_seen() {
         let error = judge(&[OnLan::Arch(7)], &seen()).unwrap_err();
-        assert!(error.contains("nic1 (arch 0): 4 discovers"), "{error}");
+        let wanted = "on the network: expected a client of architecture 7 (EFI x64), saw nic1 (arch 0): 4 discovers";
+        assert!(error.starts_with(wanted), "{error}");
+        let error = judge(&[OnLan::Silent(DeviceName::nic(1))], &seen()).unwrap_err();
+        assert!(error.starts_with("on the network: expected nic1 to be silent, saw nic1 "), "{error}");
+        assert_eq!(OnLan::Arch(16).to_string(), "a client of architecture 16 (EFI HTTP x64)");
+        assert_eq!(OnLan::Arch(99).to_string(), "a client of architecture 99");
     }
 }
