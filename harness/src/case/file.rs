@@ -32,6 +32,7 @@
 mod check;
 mod format;
 mod locate;
+mod misplaced;
 mod write;
 
 use std::io::Read;
@@ -39,9 +40,10 @@ use std::path::{Path, PathBuf};
 
 use super::{Case, SourceLine};
 
-pub use check::{Misplaced, check};
+pub use check::check;
 pub use format::Format;
 pub use locate::Key;
+pub use misplaced::Misplaced;
 pub use write::{WriteError, write};
 
 /// The longest file that is read, in bytes. The longest case of the full suite takes a twentieth of it.

@@ -3,7 +3,7 @@
 use bootwright_images::Nonce;
 use bootwright_images::system::SystemFile;
 
-use super::Key;
+use super::{Key, Misplaced};
 use crate::case::story::Step;
 use crate::case::{Case, contradiction};
 use crate::machine::layout::{Layout, LayoutError};
@@ -13,15 +13,6 @@ use crate::verdict::{Ending, Expectation, Target};
 
 /// Longest id, in bytes.
 const LONGEST_ID: usize = 200;
-
-/// What is wrong with a case, and where in its file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Misplaced {
-    /// The way to the value.
-    pub place: Vec<Key>,
-    /// What is wrong, and what was wanted.
-    pub problem: String,
-}
 
 fn at<const N: usize>(place: [Key; N], problem: impl ToString) -> Misplaced {
     Misplaced { place: place.into(), problem: problem.to_string() }
