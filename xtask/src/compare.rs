@@ -23,7 +23,7 @@ pub struct Args {
     #[arg(long)]
     by_case: bool,
     /// Name the boots that became slower by the guest's clock, by more than this and by more than their own spread (virtual
-    /// clock; both sides with --repeat, or several runs).
+    /// clock; the run after with --repeat; before, --repeat or several runs).
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     slower: Option<f64>,
     /// Print JSON instead of text.
@@ -87,10 +87,10 @@ fn nothing_in_common(before: &Report, after: &Report) -> String {
     let names = |report: &Report| report.platforms.iter().map(|platform| platform.name.clone()).collect::<Vec<_>>();
     let help = match (compare_by_case(before, after).common, names(before).first(), names(after).first()) {
         (0, ..) => "compare runs of the same cases".to_owned(),
-        (same, Some(one), Some(other)) => format!(
-            "{same} ids are the same on other platforms: give --by-case, or --platform {one} --platform {other}"
-        ),
-        (same, ..) => format!("{same} ids are the same on other platforms: give --by-case"),
+        (same, Some(one), Some(other)) => {
+            format!("ids in common on other platforms: {same}: give --by-case, or --platform {one} --platform {other}")
+        }
+        (same, ..) => format!("ids in common on other platforms: {same}: give --by-case"),
     };
     format!("the runs have no case in common\n  fix: {help}")
 }
@@ -169,7 +169,7 @@ mod tests {
         let one = run_of(dir.path(), "one", "a", "host", Verdict::Passed);
         for (id, platform, help) in [
             ("b", "host", "fix: compare runs of the same cases"),
-            ("a", "apt", "fix: 1 ids are the same on other platforms: give --by-case"),
+            ("a", "apt", "fix: ids in common on other platforms: 1: give --by-case"),
         ] {
             let other = run_of(dir.path(), id, id, platform, Verdict::Passed);
             for slower in [&[][..], &[Path::new("--slower"), Path::new("2%")]] {

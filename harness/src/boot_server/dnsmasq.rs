@@ -163,6 +163,9 @@ impl Reader<'_> {
         let Some(at) = bootfile_name(&words) else { return self.with_addresses(&line.value) };
         let (before, text) = (words[..at].join(","), words[at..].join(","));
         let plain = text.trim().trim_matches('"');
+        if plain.is_empty() {
+            return line.value.clone(); // no file
+        }
         let given = self.file_named(line, plain);
         // quotes that dnsmasq needs stay
         format!("{before},{}", text.trim().replace(plain, &given))

@@ -15,12 +15,13 @@ use crate::verdict::{Ending, Expectation, Target};
 ///
 /// What cannot be, and what was wanted.
 pub(crate) fn check(case: &Case) -> Result<(), Misplaced> {
-    expectation(&case.expectation, &["expectation".into()])?;
+    let one_lap = case.story.is_empty() && case.stories.is_empty();
+    expectation(&case.expectation, one_lap, &["expectation".into()])?;
     for (index, (_, other)) in case.otherwise.iter().enumerate() {
-        expectation(other, &["otherwise".into(), index.into(), "expectation".into()])?;
+        expectation(other, one_lap, &["otherwise".into(), index.into(), "expectation".into()])?;
     }
     if let Some((_, other)) = &case.beside {
-        expectation(other, &["beside".into(), "expectation".into()])?;
+        expectation(other, one_lap, &["beside".into(), "expectation".into()])?;
     }
     story(case, &case.story, &["story".into()])?;
     for (index, (_, other)) in case.stories.iter().enumerate() {
@@ -33,8 +34,8 @@ fn at(place: &[Key], more: impl IntoIterator<Item = Key>, problem: String) -> Mi
     Misplaced { place: place.iter().cloned().chain(more).collect(), problem }
 }
 
-/// Whether some run could meet an expectation.
-fn expectation(expected: &Expectation, place: &[Key]) -> Result<(), Misplaced> {
+/// Whether some run could meet an expectation; in one lap, where no story begins another, whose attempts would be none.
+fn expectation(expected: &Expectation, one_lap: bool, place: &[Key]) -> Result<(), Misplaced> {
     for (index, name) in expected.never.iter().enumerate() {
         let is_tried = |target: &Target| matches!(target, Target::Medium(on) | Target::Recovered(on) if on == name);
         if let Some(number) = expected.attempts.iter().position(|attempt| is_tried(&attempt.target)) {
@@ -47,7 +48,9 @@ fn expectation(expected: &Expectation, place: &[Key]) -> Result<(), Misplaced> {
         Ending::Laps(0) | Ending::Settles { laps: 0 } => {
             "an end after 0 laps: wanted 1 or more, since power-on begins lap 1"
         }
-        Ending::NothingBootable if expected.attempts.last().is_some_and(|last| last.outcome == Outcome::Booted) => {
+        Ending::NothingBootable
+            if one_lap && expected.attempts.last().is_some_and(|last| last.outcome == Outcome::Booted) =>
+        {
             "ending \"nothing-bootable\", but the last attempt boots: wanted ending \"boots\" (the default), or a last \
              attempt that fails"
         }
@@ -67,7 +70,8 @@ fn story(case: &Case, story: &Story, place: &[Key]) -> Result<(), Misplaced> {
         return Ok(());
     }
     let control = case.control.iter().map(|machine| ("control", machine));
-    let beside = case.beside.iter().map(|(machine, _)| ("beside", machine));
+    let runs = |expected: &Expectation| !matches!(expected.ending, Ending::Refused(_));
+    let beside = case.beside.iter().filter(|(_, expected)| runs(expected)).map(|(machine, _)| ("beside", machine));
     for (whose, machine) in [("", &case.machine)].into_iter().chain(control).chain(beside) {
         match never_runs(machine, story) {
             Some(Some(step)) => {
@@ -91,13 +95,15 @@ fn story(case: &Case, story: &Story, place: &[Key]) -> Result<(), Misplaced> {
 
 /// The step that waits in vain for a machine that is paused, or none of them where it stays so until the end; `None` where it runs.
 fn never_runs(machine: &Machine, story: &Story) -> Option<Option<usize>> {
-    let mut runs = !machine.paused;
+    let (mut runs, mut ran) = (!machine.paused, !machine.paused);
     for (index, step) in story.steps.iter().enumerate() {
         match step {
-            Step::Cont => runs = true,
-            Step::Type { line, .. } if matches!(line.trim(), "c" | "cont") => runs = true,
+            Step::Cont => (runs, ran) = (true, true),
+            Step::Type { line, .. } if matches!(line.trim(), "c" | "cont") => (runs, ran) = (true, true),
             Step::PowerCycle { .. } | Step::PowerCycleWith(_) => runs = !machine.paused,
             Step::Wait(Milestone::Lap(..=1)) => {}
+            // what it did before it was powered off counts too
+            Step::Wait(_) if ran => {}
             Step::Wait(_) | Step::Press { .. } | Step::Enter { .. } | Step::RandomResets { .. } if !runs => {
                 return Some(Some(index));
             }
@@ -113,18 +119,24 @@ struct Presence {
     machine: Machine,
     /// Whether each device is there; `None` where a line of the human monitor may have changed that, or the guest.
     devices: Vec<Option<bool>>,
+    /// Which of them are there when it is powered on.
+    powered_on: Vec<Option<bool>>,
     /// Those that go at the next reset.
     leaving: BTreeSet<usize>,
 }
 
 impl Presence {
-    fn of(machine: &Machine, without: &[String]) -> Presence {
-        let devices = machine.devices.iter().map(|device| Some(!device.absent)).collect();
-        let mut all = Presence { machine: machine.clone(), devices, leaving: BTreeSet::new() };
-        for device in without.iter().filter_map(|name| machine.device_named(name)) {
-            all.devices[device] = Some(false);
+    fn of(machine: &Machine) -> Presence {
+        let devices: Vec<Option<bool>> = machine.devices.iter().map(|device| Some(!device.absent)).collect();
+        Presence { machine: machine.clone(), powered_on: devices.clone(), devices, leaving: BTreeSet::new() }
+    }
+
+    fn power_cycle(&mut self, without: &[String]) {
+        self.devices.clone_from(&self.powered_on);
+        self.leaving.clear();
+        for device in without.iter().filter_map(|name| self.machine.device_named(name)) {
+            self.devices[device] = Some(false);
         }
-        all
     }
 
     fn reset(&mut self) {
@@ -168,7 +180,7 @@ impl Presence {
 
 /// The first step that plugs in what is there, or unplugs what is not, and what is wrong with it.
 fn impossible_step(machine: &Machine, story: &Story) -> Option<(usize, String)> {
-    let mut there = Presence::of(machine, &[]);
+    let mut there = Presence::of(machine);
     for (index, step) in story.steps.iter().enumerate() {
         let problem = match step {
             Step::Plug { device, .. } | Step::PlugReleased { device } | Step::Type { plugs: Some(device), .. } => {
@@ -177,6 +189,11 @@ fn impossible_step(machine: &Machine, story: &Story) -> Option<(usize, String)> 
             Step::Unplug { device, unplugged } => there.unplug(device, *unplugged),
             Step::Type { line, .. } if line.contains("device_add") || line.contains("device_del") => {
                 there.devices.fill(None);
+                None
+            }
+            // the one that goes on has what this one has, and is powered on with it
+            Step::Migrate(_) => {
+                there.powered_on = there.devices.clone();
                 None
             }
             Step::Insert { device, medium } => {
@@ -188,11 +205,11 @@ fn impossible_step(machine: &Machine, story: &Story) -> Option<(usize, String)> 
                 None
             }
             Step::PowerCycle { without } => {
-                there = Presence::of(machine, without);
+                there.power_cycle(without);
                 None
             }
             Step::PowerCycleWith(_) => {
-                there = Presence::of(machine, &[]);
+                there.power_cycle(&[]);
                 None
             }
             _ => None,
@@ -270,6 +287,11 @@ mod tests {
             Story::new().plug_refused("there", "duplicate ID"),
             Story::new().plug("absent").power_cycle(&["there"]).plug("there").plug("absent"),
             Story::new().type_line("device_del dev0").plug("there"),
+            Story::new()
+                .plug("absent")
+                .migrate(crate::case::story::Destination::new())
+                .power_cycle(&[])
+                .unplug("absent"),
         ] {
             assert_eq!(of_story(machine(), story.clone()), None, "{story:?}");
         }
@@ -284,6 +306,12 @@ mod tests {
         assert_eq!(place(never.without_trying("absent")), within(&["never".into(), 1.into()]));
         assert_eq!(place(Expectation::nothing_boots([booted("there"), failed("absent")])), None);
         assert_eq!(place(Expectation::nothing_boots([booted("there")])), within(&["ending".into()]));
+        let gone = Story::new().wait_for("there").power_cycle(&["there"]);
+        assert_eq!(
+            problem(machine(), gone, Expectation::nothing_boots([booted("there")])),
+            None,
+            "the lap behind it has no attempt"
+        );
         assert_eq!(place(Expectation::laps(1, [])), None);
         assert_eq!(place(Expectation::laps(0, [])), within(&["ending".into()]));
     }

@@ -122,7 +122,12 @@ fn answered(root: Element<'_, '_>) -> Answered {
         return Answered::ByOthers { line, mode: mode.to_owned() };
     }
     let gives = |ip: Element<'_, '_>| ip.attribute("family") != Some("ipv6") && ip.child("dhcp").is_some();
-    match root.children().any(|child| child.name() == "ip" && gives(child)) {
+    // options that libvirt hands on to dnsmasq, which it starts for any <ip>
+    let options = root.children().find(|child| child.name().ends_with("options"));
+    let ranges =
+        |option: Element<'_, '_>| option.attribute("value").is_some_and(|value| value.starts_with("dhcp-range"));
+    let by_option = options.is_some_and(|options| options.children().any(ranges));
+    match by_option || root.children().any(|child| child.name() == "ip" && gives(child)) {
         true => Answered::ByItself,
         false => Answered::ByNobody { line: root.line() },
     }
@@ -317,6 +322,17 @@ mod tests {
         assert_eq!(network.answered, Answered::ByNobody { line: 1 });
         assert!(network.lan().unwrap().lan.dhcp.is_empty() && file(&network, 0).is_none());
         assert!(super::super::warnings::of_network(&network).is_empty());
+    }
+
+    #[test]
+    fn a_range_that_libvirt_hands_on_to_dnsmasq_is_refused_and_not_taken_for_silence() {
+        let option = "<dnsmasq:option value='dhcp-range=10.9.0.2,10.9.0.9'/>";
+        let text = format!(
+            "<network xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'><name>n</name>\
+             <ip address='10.9.0.1' netmask='255.255.255.0'/><dnsmasq:options>{option}</dnsmasq:options></network>"
+        );
+        let error = read("n", &text).unwrap_err();
+        assert!(error.what.contains("gives no addresses"), "{error}");
     }
 
     #[rstest]

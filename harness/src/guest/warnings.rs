@@ -96,7 +96,7 @@ fn not_read(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
     for (key, letters) in [("order", &guest.boot.order), ("once", &guest.boot.once)] {
         if let Some(letters) = letters {
             let words = format!(
-                "-boot {key}={letters} is read by SeaBIOS only: under UEFI it does nothing; give the device that is meant bootindex=1"
+                "UEFI does not read -boot {key}={letters}: it does nothing here; give the device that is meant bootindex=1"
             );
             warn("order-by-class", guest.line, words);
         }

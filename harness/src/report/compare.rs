@@ -117,16 +117,9 @@ impl Comparison {
             Some(reason) => format!("{is} ({})", text::printable(reason)),
             None => is.to_string(),
         };
-        match (old, was) {
-            (None, _) | (_, None) if is.is_as_expected() => {}
-            _ if !is.is_as_expected() && was.is_none_or(Verdict::is_as_expected) => {
-                self.new_failures.push(change(word(was), with_reason()));
-            }
-            // a skip is fine, and says nothing of the firmware
-            (Some(_), Some(was)) if is.is_fine(true) && !was.is_as_expected() => {
-                self.new_passes.push(change(was.word().into(), with_reason()));
-            }
-            (Some(old), _) if old.had(is) => {
+        match old {
+            None if is.is_as_expected() => {}
+            Some(old) if old.had(is) => {
                 let (before, after) = (old.ways(with_reasons), new.ways(with_reasons));
                 if let Some(round) = after.first_new_to(&before) {
                     let after_evidence = Some(round.evidence.clone());
@@ -136,6 +129,13 @@ impl Comparison {
                 if let Some((before, after)) = guest_times(old, new) {
                     self.guest_times.push(change(before, after));
                 }
+            }
+            _ if !is.is_as_expected() && old.is_none_or(Rounds::was_as_expected) => {
+                self.new_failures.push(change(word(was), with_reason()));
+            }
+            // a skip is fine, and says nothing of the firmware
+            Some(_) if is.is_fine(true) && was.is_some_and(|was| !was.is_as_expected()) => {
+                self.new_passes.push(change(word(was), with_reason()));
             }
             _ => self.other_verdicts.push(change(word(was), with_reason())),
         }
@@ -403,9 +403,22 @@ mod tests {
         for after in [&passed, &known] {
             assert_eq!(compare(&both, after).other_verdicts, []);
         }
-        let mut failed = passed.clone();
-        find(&mut failed, Verdict::Passed).verdict = Verdict::Failed;
+        let with = |verdict: Verdict, seconds: f64| {
+            let mut report = passed.clone();
+            let case = find(&mut report, Verdict::Passed);
+            (case.verdict, case.wall_seconds) = (verdict, seconds);
+            report
+        };
+        let failed = with(Verdict::Failed, 1.0);
         assert_eq!(compare(&both, &failed).exit_code(), 1, "none before failed");
+        for ended in [with(Verdict::Broken, 0.0), with(Verdict::Broken, 1.0), with(Verdict::Skipped, 0.0)] {
+            let before = passed.clone().with_rounds_of(ended);
+            assert_eq!(compare(&before, &failed).exit_code(), 1, "what did not come to a verdict hides no failure");
+            assert_eq!(compare(&before, &passed).new_passes, []);
+        }
+        let unsteady = passed.clone().with_rounds_of(failed.clone());
+        assert_eq!(compare(&unsteady, &failed).exit_code(), 0, "it has failed before");
+        assert_eq!(compare(&unsteady, &passed).new_passes, []);
     }
 
     #[test]

@@ -70,6 +70,9 @@ impl Lookout {
     pub fn look(&mut self, activity: Activity) -> Option<Standstill> {
         let now = Instant::now();
         if activity != self.seen {
+            if activity.printed != self.seen.printed {
+                self.stillness.is_asked(false);
+            }
             self.stillness.forget();
             (self.seen, self.gap, self.next) = (activity, FIRST, now + FIRST);
             return None;

@@ -192,6 +192,9 @@ impl Stillness {
 
     /// The guest was given a key whose answer is waited for, or has answered.
     pub fn is_asked(&mut self, asked: bool) {
+        if asked {
+            self.forget();
+        }
         self.is_asked = asked;
     }
 

@@ -59,7 +59,7 @@ pub fn network(network: &GuestNetwork) {
     };
     match (&network.answered, &network.server.lan) {
         (Answered::ByNobody { line }, _) => {
-            say!("  line {line}: it has no <dhcp>: nobody answers DHCP there, and a guest finds no boot file");
+            say!("  line {line}: it has no <dhcp> for IPv4: nobody answers DHCP there, and a guest finds no boot file");
         }
         (Answered::ByOthers { .. }, Err(note)) => {
             let what = "guests get a boot file for each kind of firmware, as on a network that is not given";

@@ -259,6 +259,7 @@ mod tests {
     #[case::of_power_shell(r"PS C:\Users\me> qemu-system-x86_64.exe -hda C:\vm\a.img")]
     #[case::a_call(r"PS C:\Users\me> & qemu-system-x86_64.exe -hda C:\vm\a.img")]
     #[case::behind_another("C:\\>cd vm\r\nC:\\vm>qemu-system-x86_64.exe -hda C:\\vm\\a.img\r\nC:\\vm>")]
+    #[case::with_its_output_in_a_file("C:\\qemu\\qemu-system-x86_64.exe -hda C:\\vm\\a.img > log.txt")]
     #[case::in_quotes(
         "C:\\Program Files\\qemu>\"C:\\Program Files\\qemu\\qemu-system-x86_64.exe\" ^\n  -hda C:\\vm\\a.img"
     )]

@@ -42,13 +42,15 @@ impl Reader<'_> {
             self.notes.replaced(word.at.line, words);
         }
         let bootindex = parts.get("bootindex").map(|text| self.rank(text, word)).transpose()?;
+        self.rank_is_spelled(parts, word)?;
         if let Some(model) = nic_model(driver) {
             return Ok(Some(self.nic(parts, word, model, bootindex, buses, before)));
         }
         self.device_is_made(parts, word, buses)?;
         if let ("nvme", None, Some(rank)) = (driver, parts.get("drive"), bootindex.filter(|rank| *rank >= 0)) {
-            let id = parts.get("id").unwrap_or_default().to_owned();
-            self.controllers.push(Controller { id, rank, line: word.at.line });
+            let id = parts.get("id").map_or_else(|| format!("nvme{}", self.controllers.len()), str::to_owned);
+            let index = buses.shared_nvme(parts);
+            self.controllers.push(Controller { id, rank, index, line: word.at.line });
             return Ok(None);
         }
         let Some((class, optical, kind, at)) = self.drive_class(parts, word, buses, before)? else {

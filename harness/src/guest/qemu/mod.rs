@@ -340,7 +340,7 @@ impl<'a> Reader<'a> {
             devices.extend(self.device(&self.with_globals(parts), &word, &buses, &devices)?);
         }
         devices.extend(late);
-        self.rank_namespaces(&mut devices, &buses);
+        self.rank_namespaces(&mut devices);
         let file = std::mem::replace(&mut self.file, typed_file);
         let typed = self.follow(typed, &buses, &mut devices)?;
         self.file = file;

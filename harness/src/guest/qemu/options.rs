@@ -36,6 +36,9 @@ impl Parts {
     fn of_list(text: &str, implied: &str) -> Parts {
         let mut parts = Parts::default();
         for (index, piece) in pieces(text).into_iter().enumerate() {
+            if piece.is_empty() && index > 0 {
+                continue; // a comma at the end
+            }
             match piece.split_once('=') {
                 Some((key, value)) => parts.pairs.push((key.to_owned(), value.to_owned())),
                 None if index == 0 => parts.first = piece,

@@ -11,6 +11,8 @@ use crate::machine::Board;
 
 /// Keys of `-boot` (`bootopts` in QEMU's `softmmu/vl.c`), and the letters that stand first.
 const BOOT_KEYS: [&str; 7] = ["order", "once", "menu", "splash", "splash-time", "reboot-timeout", "strict"];
+/// Properties of devices that begin with `boot`; that of vhost-scsi has nothing to do with it.
+const OF_BOOT: [&str; 4] = ["bootindex", "bootindexA", "bootindexB", "boot_tpgt"];
 /// Drivers that QEMU does not make without `drive=`.
 const WANT_A_DRIVE: [&str; 13] = [
     "virtio-blk-pci",
@@ -32,11 +34,11 @@ impl Reader<'_> {
     /// Refuses a key of `-boot` that there is not.
     pub(super) fn boot_keys(&self, parts: &Parts, word: &Word) -> Result<(), GuestError> {
         match parts.pairs().find(|(key, _)| !BOOT_KEYS.contains(key)) {
-            None => Ok(()),
-            Some((key, _)) => {
+            Some((key, _)) if !is_open(word) => {
                 let what = format!("-boot {}: there is no \"{key}\" (QEMU refuses that)", word.text);
                 Err(self.error(word, what, format!("write one of {}", BOOT_KEYS.join(", "))))
             }
+            _ => Ok(()),
         }
     }
 
@@ -51,16 +53,26 @@ impl Reader<'_> {
         }
     }
 
+    /// Refuses a misspelled rank.
+    pub(super) fn rank_is_spelled(&self, parts: &Parts, word: &Word) -> Result<(), GuestError> {
+        let almost = |key: &str| key.starts_with("boot") && !OF_BOOT.contains(&key);
+        match parts.pairs().find(|(key, _)| almost(key)) {
+            Some((key, _)) if !is_open(word) => {
+                let what = format!("{} has no property \"{key}\" (QEMU refuses that)", parts.first);
+                Err(self.error(word, what, "write bootindex=1: the lowest is tried first"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses a device that QEMU does not make.
     pub(super) fn device_is_made(&self, parts: &Parts, word: &Word, buses: &Buses) -> Result<(), GuestError> {
         let driver = parts.first.as_str();
-        let almost = |key: &str| key.starts_with("boot") && !["bootindex", "bootindexA", "bootindexB"].contains(&key);
-        if let Some((key, _)) = parts.pairs().find(|(key, _)| almost(key)) {
-            let what = format!("{driver} has no property \"{key}\" (QEMU refuses that)");
-            return Err(self.error(word, what, "write bootindex=1: the lowest is tried first"));
+        if is_open(word) {
+            return Ok(());
         }
         if WANT_A_DRIVE.contains(&driver) && parts.get("drive").is_none() {
-            let what = format!("{driver} has no drive= (QEMU refuses that: \"drive property not set\")");
+            let what = format!("{driver} has no drive= (QEMU refuses that)");
             return Err(self.error(word, what, "write drive=ID, with -drive if=none,id=ID,file=..."));
         }
         let unit = parts.get("unit").and_then(|unit| unit.parse::<u64>().ok()).unwrap_or_default();
@@ -82,6 +94,11 @@ impl Reader<'_> {
     }
 }
 
+/// Whether a shell puts something into a value that is not known.
+fn is_open(word: &Word) -> bool {
+    word.text.contains(['$', '`'])
+}
+
 #[cfg(test)]
 mod tests {
     use crate::guest::qemu::{Reading, read_text};
@@ -94,6 +111,7 @@ mod tests {
         "-drive if=none,id=a,file=a -device virtio-blk-pci,drive=a,bootidx=1",
         "no property \"bootidx\""
     )]
+    #[case::of_a_card("-device virtio-net-pci,bootidx=1", "no property \"bootidx\"")]
     #[case::in_json(
         "-drive if=none,id=a,file=a -device '{\"driver\":\"ide-hd\",\"drive\":\"a\",\"bootorder\":1}'",
         "no property \"bootorder\""
@@ -125,6 +143,12 @@ mod tests {
     #[case("-M pc,usb=on -drive if=none,id=a,file=a -device usb-storage,drive=a")]
     #[case("-device nec-usb-xhci -device usb-tablet")]
     #[case("-device ich9-usb-uhci1 -device usb-tablet")]
+    #[case("$OPTS -device usb-tablet")]
+    #[case("-device $CTRL -device usb-kbd")]
+    #[case("-device virtio-blk-pci,${DISK}")]
+    #[case("-boot d,$MORE")]
+    #[case("-boot menu=on,")]
+    #[case("-device vhost-scsi-pci,wwpn=naa.1,boot_tpgt=1,bootindex=1")]
     #[case("-usbdevice tablet -device usb-kbd")]
     #[case("-device ich9-usb-ehci1,id=u -device ich9-usb-uhci1,masterbus=u.0 -device usb-kbd")]
     #[case("-device nvme,serial=a,id=n -drive if=none,id=a,file=a -device nvme-ns,drive=a,bus=n")]

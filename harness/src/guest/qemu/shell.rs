@@ -151,8 +151,11 @@ impl Reader<'_> {
         let mut letters = folder.chars();
         let on_drive = letters.next().is_some_and(|letter| letter.is_ascii_alphabetic())
             && (letters.next(), letters.next()) == (Some(':'), Some('\\'));
+        // a command whose output goes to a file begins with a drive too
+        let is_command =
+            folder.split(' ').any(|word| word.starts_with('-') || word.to_ascii_lowercase().contains("qemu-system-"));
         // no folder of Windows has these in its name
-        if !on_drive || letters.any(|letter| "<|\"?*:/".contains(letter)) || command.starts_with('>') {
+        if !on_drive || is_command || letters.any(|letter| "<|\"?*:/".contains(letter)) || command.starts_with('>') {
             return false;
         }
         for _ in 0..line[..line.len() - command.len()].chars().count() {

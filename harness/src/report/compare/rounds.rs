@@ -17,17 +17,31 @@ impl<'a> Rounds<'a> {
     /// The rounds of each case; of all platforms together with `by_case`.
     pub fn of(report: &'a Report, by_case: bool) -> BTreeMap<Key<'a>, Rounds<'a>> {
         let mut cases: BTreeMap<Key<'_>, Rounds<'_>> = BTreeMap::new();
-        let rank = |verdict| Verdict::ALL.iter().position(|&other| other == verdict);
         for case in &report.cases {
             let platform = if by_case { "" } else { case.platform.as_str() };
             let rounds = cases.entry((platform, &case.id)).or_insert_with(|| Rounds { worst: case, all: Vec::new() });
-            let order = rank(case.verdict).cmp(&rank(rounds.worst.verdict));
-            if order.then(case.wall_seconds.total_cmp(&rounds.worst.wall_seconds)).is_lt() {
+            if order(case, rounds.worst).is_lt() {
                 rounds.worst = case;
             }
             rounds.all.push(case);
         }
+        cases.values_mut().for_each(Rounds::leave_out_what_was_not_run);
         cases
+    }
+
+    /// Rounds that were never begun, or ended without a verdict of their own, say nothing beside those that were run.
+    fn leave_out_what_was_not_run(&mut self) {
+        if !self.all.iter().any(|case| case.was_run()) {
+            return;
+        }
+        self.all.retain(|case| case.was_run());
+        let worst = self.all.iter().copied().min_by(|one, other| order(one, other));
+        self.worst = worst.unwrap_or(self.worst);
+    }
+
+    /// Whether one of them was as expected.
+    pub fn was_as_expected(&self) -> bool {
+        self.all.iter().any(|case| case.verdict.is_as_expected())
     }
 
     /// Whether one of them had this verdict.
@@ -53,6 +67,12 @@ impl<'a> Rounds<'a> {
         }
         Ways { ways, rounds: self.all.len() }
     }
+}
+
+/// The worse verdict first, and of two alike the shorter one.
+fn order(one: &CaseResult, other: &CaseResult) -> std::cmp::Ordering {
+    let rank = |case: &CaseResult| Verdict::ALL.iter().position(|&verdict| verdict == case.verdict);
+    rank(one).cmp(&rank(other)).then(one.wall_seconds.total_cmp(&other.wall_seconds))
 }
 
 /// The different ways of a case's rounds, by what is compared of them.
