@@ -119,7 +119,7 @@ fn a_network_on_which_nobody_answers_and_one_of_the_host_are_taken() {
     let said = explain(folder.path(), &["good.xml", "silent-net.xml", "hosts-net.xml", "--no-boot"]);
     let text = String::from_utf8_lossy(&said.stdout).into_owned();
     assert_eq!(said.status.code(), Some(0), "{text}");
-    assert!(text.contains("line 1: it has no <dhcp>: nobody answers DHCP there"), "{text}");
+    assert!(text.contains("line 1: it has no <dhcp> for IPv4: nobody answers DHCP there"), "{text}");
     assert!(text.contains("line 1: <forward mode='bridge'>: the network is the host's"), "{text}");
     assert!(text.contains("as on a network that is not given"), "{text}");
 }
