@@ -137,6 +137,27 @@ fn a_loop_of_uefi_firmware_is_known_again_where_its_driver_was_loaded_elsewhere(
 }
 
 #[test]
+fn a_guest_that_was_given_a_key_is_idle_for_twenty_seconds_at_most_and_as_long_as_any_once_it_has_answered() {
+    let idle = |bench: &mut Bench, looks| bench.until(looks, Duration::ZERO, |_| halted(true));
+    let mut asked = Bench::new(known());
+    assert_eq!(idle(&mut asked, 30), None, "nobody has asked it anything");
+    asked.stillness.is_asked(true);
+    assert_eq!(idle(&mut asked, 30), Some((Standstill::Idles { seconds: 20 }, 21)), "from the key on");
+    let mut answered = Bench::new(known());
+    answered.stillness.is_asked(true);
+    answered.stillness.is_asked(false);
+    assert_eq!(idle(&mut answered, 79), None);
+    // by a clock of its own its waits are of any length
+    let mut own = Bench { clock: Some(Duration::ZERO), ..Bench::new(known()) };
+    own.stillness.is_asked(true);
+    let found = (1..=140).find_map(|_| {
+        own.clock = own.clock.map(|clock| clock + SECOND);
+        own.look(&[halted(true)], Duration::ZERO, Activity::default())
+    });
+    assert_eq!(found, None);
+}
+
+#[test]
 fn an_idle_guest_stands_still_when_its_own_clock_says_so() {
     let mut bench = Bench::new(known());
     for half_minutes in 0..5 {
