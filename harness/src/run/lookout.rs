@@ -56,8 +56,8 @@ impl Lookout {
     }
 
     /// The guest was given a key whose answer is waited for, or has answered.
-    pub fn is_asked(&mut self, asked: bool) {
-        self.stillness.is_asked(asked);
+    pub fn awaits_answer(&mut self, awaits: bool) {
+        self.stillness.awaits_answer(awaits);
     }
 
     /// When to look next.
@@ -70,9 +70,6 @@ impl Lookout {
     pub fn look(&mut self, activity: Activity) -> Option<Standstill> {
         let now = Instant::now();
         if activity != self.seen {
-            if activity.printed != self.seen.printed {
-                self.stillness.is_asked(false);
-            }
             self.stillness.forget();
             (self.seen, self.gap, self.next) = (activity, FIRST, now + FIRST);
             return None;

@@ -48,6 +48,9 @@ pub struct Limits {
     computes: Option<Duration>,
     /// Time on its clock while it is idle, and host time where that clock cannot be read or is the host's; `None`: for ever.
     idles: Option<(Duration, Duration)>,
+    /// Host time, by a real clock, that it may be idle once it was given a key: menus answer at once, and firmware waits longer by itself
+    /// only where it was told to start over after a time.
+    answers: Duration,
     /// Whether an Arm processor that takes no interrupt and does not change is done: one that waits wakes by an interrupt all the
     /// same (WFI, Arm ARM D1.6), as Linux does, but no firmware waits so.
     masked_is_done: bool,
@@ -74,13 +77,18 @@ impl Limits {
             loops: Duration::from_secs(35),
             computes: Some(Duration::from_secs(60)),
             idles: Some((Duration::from_secs(guest), Duration::from_secs(host))),
+            answers: if machine.boot.reboot_timeout.is_some_and(|timeout| timeout > 0) {
+                Duration::MAX
+            } else {
+                ANSWERS
+            },
             masked_is_done: true,
         }
     }
 
     /// For programs of others: only what no program does that goes on.
     pub fn foreign() -> Limits {
-        Limits { loops: Duration::MAX, computes: None, idles: None, masked_is_done: false }
+        Limits { loops: Duration::MAX, computes: None, idles: None, answers: Duration::MAX, masked_is_done: false }
     }
 }
 
@@ -191,11 +199,11 @@ impl Stillness {
     }
 
     /// The guest was given a key whose answer is waited for, or has answered.
-    pub fn is_asked(&mut self, asked: bool) {
-        if asked {
+    pub fn awaits_answer(&mut self, awaits: bool) {
+        if awaits {
             self.forget();
         }
-        self.is_asked = asked;
+        self.is_asked = awaits;
     }
 
     /// The guest was seen in a state in which it does not run, or could not be seen.
@@ -308,7 +316,7 @@ impl Stillness {
         let ((guest, host), last, since) = (self.limits.idles?, self.last()?, self.since.as_ref()?);
         let (time, limit) = match (last.clock, since.clock) {
             (Some(now), Some(then)) => (now.saturating_sub(then), guest),
-            _ if self.is_asked => (last.at.saturating_duration_since(since.at), host.min(ANSWERS)),
+            _ if self.is_asked => (last.at.saturating_duration_since(since.at), host.min(self.limits.answers)),
             _ => (last.at.saturating_duration_since(since.at), host),
         };
         (self.is_idle() && self.counts.0 >= SAME_LOOKS && time >= limit)

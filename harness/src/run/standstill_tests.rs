@@ -141,15 +141,18 @@ fn a_guest_that_was_given_a_key_is_idle_for_twenty_seconds_at_most_and_as_long_a
     let idle = |bench: &mut Bench, looks| bench.until(looks, Duration::ZERO, |_| halted(true));
     let mut asked = Bench::new(known());
     assert_eq!(idle(&mut asked, 30), None, "nobody has asked it anything");
-    asked.stillness.is_asked(true);
+    asked.stillness.awaits_answer(true);
     assert_eq!(idle(&mut asked, 30), Some((Standstill::Idles { seconds: 20 }, 21)), "from the key on");
+    let mut again = Bench::new(Limits::known(&Machine::pc(Firmware::SeaBios).reboot_timeout(30_000)));
+    again.stillness.awaits_answer(true);
+    assert_eq!(idle(&mut again, 79), None, "it waits to start over");
     let mut answered = Bench::new(known());
-    answered.stillness.is_asked(true);
-    answered.stillness.is_asked(false);
+    answered.stillness.awaits_answer(true);
+    answered.stillness.awaits_answer(false);
     assert_eq!(idle(&mut answered, 79), None);
     // by a clock of its own its waits are of any length
     let mut own = Bench { clock: Some(Duration::ZERO), ..Bench::new(known()) };
-    own.stillness.is_asked(true);
+    own.stillness.awaits_answer(true);
     let found = (1..=140).find_map(|_| {
         own.clock = own.clock.map(|clock| clock + SECOND);
         own.look(&[halted(true)], Duration::ZERO, Activity::default())

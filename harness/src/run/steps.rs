@@ -74,9 +74,9 @@ impl Session<'_> {
             Step::SetBootindex { device, bootindex } => self.set_bootindex(device, *bootindex),
             Step::Type { line, plugs, answer } => self.type_words(line, plugs.as_deref(), answer.as_deref()),
             Step::Press { keys, confirmed_by } => {
-                self.watch.is_asked(true);
+                self.watch.awaits_answer(true);
                 let outcome = self.answered(confirmed_by, |session| session.press(keys));
-                self.watch.is_asked(false);
+                self.watch.awaits_answer(false);
                 outcome
             }
             Step::Enter { text, confirmed_by, wake: None } => {

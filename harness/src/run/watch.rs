@@ -231,8 +231,8 @@ impl Watch {
     }
 
     /// A key was pressed whose answer is waited for, or was answered: firmware that is idle meanwhile takes no such key.
-    pub fn is_asked(&mut self, asked: bool) {
-        self.lookout.iter_mut().for_each(|lookout| lookout.is_asked(asked));
+    pub fn awaits_answer(&mut self, awaits: bool) {
+        self.lookout.iter_mut().for_each(|lookout| lookout.awaits_answer(awaits));
     }
 
     /// Whether the firmware is still where the last key found it, and may be about to leave: what it prints of that is read later than the

@@ -223,7 +223,7 @@ impl Parser {
             }
             trace.end(Outcome::Failed, Finding::NoReason);
             trace.came_back(Caller::BiosAgain);
-            self.entered = false;
+            (self.entered, self.damaged) = (false, false);
             trace.begin(name.to_owned(), None);
             self.entry(name, names, trace);
         } else {

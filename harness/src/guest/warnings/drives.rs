@@ -142,7 +142,7 @@ fn unseen(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
                 )
             }
             DeviceClass::Ahci { .. } if guest.board == Some(Board::Virt) => format!(
-                "{name} hangs off AHCI, for which AAVMF as distributions build it has no driver: it is never tried; \
+                "{name} hangs off AHCI, for which AAVMF as Debian builds it has no driver: it is never tried; \
                  use virtio"
             ),
             DeviceClass::Scsi { adapter, .. } if is_uefi => format!(
