@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bootwright::report::Report;
 use bootwright::report::compare::{compare, compare_by_case, page};
+use bootwright::report::read_again::read_both_again;
 
 use crate::output::print;
 use crate::test::out_dir;
@@ -26,6 +27,10 @@ pub struct Args {
     /// clock; the run after with --repeat; before, --repeat or several runs).
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     slower: Option<f64>,
+    /// Read the evidence of all runs again by this version's reader, so that what it has learned since is no changed trace. Verdicts stay
+    /// as the runs gave them.
+    #[arg(long)]
+    read_again: bool,
     /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
@@ -55,12 +60,14 @@ pub fn run(args: Args) -> Result<u8, Box<dyn Error>> {
     for run in earlier.iter().skip(1) {
         before = before.with_rounds_of(side(run, first)?);
     }
-    let after = side(last, second)?;
+    let mut after = side(last, second)?;
+    let read_again = args.read_again.then(|| read_both_again(&mut before, &mut after));
     let by_case = args.by_case || first != second;
     let mut comparison = if by_case { compare_by_case(&before, &after) } else { compare(&before, &after) };
     if comparison.common == 0 {
         return Err(nothing_in_common(&before, &after).into());
     }
+    comparison.read_again = read_again;
     if let Some(percent) = args.slower {
         comparison = comparison.with_slower(&before, &after, by_case, percent)?;
     }

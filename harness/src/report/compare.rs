@@ -10,6 +10,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
+use super::read_again::ReadAgain;
 use super::{CaseResult, Report, Verdict, text};
 
 pub use change::Change;
@@ -42,6 +43,9 @@ pub struct Comparison {
     /// What that rests on, where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guest_clock: Option<GuestClock>,
+    /// How much of the two was read again, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_again: Option<ReadAgain>,
     /// Slower by more than the noise.
     pub slower: Vec<Slower>,
     /// The ratio under which a slowing is taken for noise.
@@ -272,6 +276,9 @@ impl std::fmt::Display for Comparison {
                 "by the guest's clock: {slower} of {compared} cases slower by more than {percent} %, all: x{median_ratio:.4}; \
                  {unsteady} vary by more than that themselves"
             )?;
+        }
+        if let Some(read_again) = &self.read_again {
+            writeln!(text, "{read_again}")?;
         }
         write!(out, "{text}{}", self.summary())
     }

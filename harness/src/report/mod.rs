@@ -44,6 +44,7 @@ pub mod progress;
 mod qemu_info;
 pub mod qualify;
 mod reached;
+pub mod read_again;
 mod selection;
 pub mod text;
 

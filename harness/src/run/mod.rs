@@ -44,6 +44,7 @@ mod power_cycle;
 mod prepare;
 mod processors;
 mod programs;
+mod read_again;
 pub(crate) mod requirements;
 mod second_look;
 mod secure_boot;
@@ -68,6 +69,7 @@ pub use error::{FailedStep, RunError, StepError};
 pub use finished::{Ended, Finished};
 pub use machine_file::{MachineFile, build_media_again};
 pub use options::{Options, Patience};
+pub use read_again::read_again;
 pub use requirements::no_stream;
 pub use standstill::KnownLoops;
 

@@ -36,6 +36,7 @@ use crate::platform::Platform;
 use crate::process::Command;
 use crate::trace::guest_text::Watcher;
 use crate::trace::{Reader, Trace};
+use crate::verdict::Expectation;
 use crate::verdict::conclude::{Conclusion, Observed, RunEnd, conclude, conclude_as_whole, conclude_boot};
 use crate::verdict::stores::Stores;
 use crate::verdict::views::Views;
@@ -109,15 +110,19 @@ pub struct Seen {
     written: Result<(), RunError>,
 }
 
+/// The reader, and what it looks for in the words of a guest that somebody else made.
+pub(super) fn watching_for(reader: Reader, machine: &Machine, expected: &Expectation) -> Reader {
+    let Some(reach) = expected.reach() else { return reader };
+    let rom = !machine.firmware.is_uefi() && machine.has_nic();
+    reader.watching(Watcher::new(&reach.patterns(), rom))
+}
+
 impl<'a> Session<'a> {
     /// A machine that is ready and off.
     pub fn new(case: &'a Case, platform: &'a Platform, options: &'a Options, prepared: Prepared) -> Session<'a> {
         let recorder = Recorder::new();
-        let mut reader = Reader::new(prepared.machine.firmware, prepared.names.clone());
-        if let Some(reach) = case.expectation.reach() {
-            let rom = !prepared.machine.firmware.is_uefi() && prepared.machine.has_nic();
-            reader = reader.watching(Watcher::new(&reach.patterns(), rom));
-        }
+        let reader = Reader::new(prepared.machine.firmware, prepared.names.clone());
+        let reader = watching_for(reader, &prepared.machine, &case.expectation);
         let pace = Pace::new(prepared.store.as_ref().map(VariableStoreFile::path));
         let watch = Watch::new(&recorder, reader, &case.expectation, case.story.resets(), options.patience, pace);
         Session {

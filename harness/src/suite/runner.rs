@@ -17,9 +17,9 @@ use crate::platform::{self, Architecture, Platform, PlatformError, PlatformName}
 use crate::process::is_ending;
 use crate::report::{self, CaseFolder, CaseKey, CaseResult, Verdict};
 use crate::run::{Bases, Ended, Finished, KnownLoops, Options, Patience, Start, run, run_control};
-use crate::trace::{Outcome, Trace};
+use crate::trace::Trace;
 use crate::verdict::known_issues::{self, Classification, FailureFacts, KnownIssues, Versions};
-use crate::verdict::{Expectation, one_of, reach};
+use crate::verdict::{Expectation, reach};
 use crate::warm::{Making, WarmBases};
 
 use super::hangs::Hangs;
@@ -403,24 +403,7 @@ fn fill(result: &mut CaseResult, finished: &Finished) {
     let terminal = finished.trace.terminal.as_ref().map(|terminal| terminal.name());
     let standstill = finished.trace.standstill.as_ref().map(|standstill| standstill.name());
     result.end = terminal.or(standstill).or(finished.end).map(str::to_owned);
-    for attempt in &finished.trace.attempts {
-        // under way at the end: it was waited for in vain
-        let outcome = attempt.outcome.unwrap_or(Outcome::TimedOut);
-        let mut seen = report::Attempt::new(attempt.target.clone(), outcome);
-        if let Some(medium) = &attempt.medium {
-            seen = seen.medium(medium.clone());
-        }
-        if let Some(entry) = &attempt.entry {
-            seen = seen.entry(entry.to_string());
-        }
-        let unknown = (!attempt.could_be.is_empty()).then(|| one_of(attempt));
-        let reason = unknown.into_iter().chain(Some(attempt.reason.to_string()).filter(|reason| !reason.is_empty()));
-        let reason = reason.collect::<Vec<_>>().join("; ");
-        if !reason.is_empty() {
-            seen = seen.reason(reason);
-        }
-        result.attempts.push(seen);
-    }
+    result.attempts = report::Attempt::all_of(&finished.trace);
 }
 
 #[cfg(test)]

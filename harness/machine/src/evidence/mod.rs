@@ -23,4 +23,4 @@ mod signal;
 pub use budget::{MESSAGES_LIMIT, STREAM_LIMIT, TIMELINE_LIMIT};
 pub use entry::{Entry, Observed, Source};
 pub use recorder::Recorder;
-pub use signal::{HarnessEvent, NetworkEvent};
+pub use signal::{HarnessEvent, Mark, NetworkEvent};

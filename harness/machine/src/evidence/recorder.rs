@@ -199,7 +199,13 @@ impl Recorder {
                 Observed::QmpSent(message) => json!({ "at": at, "source": "qmp", "sent": message }),
                 Observed::QmpReceived(message) => json!({ "at": at, "source": "qmp", "received": message }),
                 Observed::Network(event) => json!({ "at": at, "source": "network", "event": event }),
-                Observed::Harness(event) => json!({ "at": at, "source": "harness", "text": event.to_string() }),
+                Observed::Harness(event) => {
+                    let mut line = json!({ "at": at, "source": "harness", "text": event.to_string() });
+                    if let Some(mark) = event.mark() {
+                        line["mark"] = json!(mark);
+                    }
+                    line
+                }
             };
             writeln!(out, "{line}")?;
         }

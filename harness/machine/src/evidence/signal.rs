@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::process::Exit;
 use crate::wording;
@@ -79,6 +79,43 @@ pub enum HarnessEvent {
     Failure(String),
     /// Something that nobody decides by.
     Note(String),
+}
+
+/// What the harness did to a machine that whoever reads its logs must know: `mark` in `timeline.jsonl`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mark {
+    /// A QEMU was started.
+    PoweredOn,
+    /// The machine was powered off.
+    PoweredOff,
+    /// Another medium is in an optical drive.
+    MediumChanged {
+        /// The drive, by the medium that it had.
+        device: String,
+        /// The medium.
+        medium: String,
+    },
+    /// A snapshot with this name was taken.
+    SnapshotTaken(String),
+    /// The machine was put back to the snapshot with this name.
+    SnapshotRestored(String),
+}
+
+impl HarnessEvent {
+    /// What a reader of the logs must know of it.
+    pub fn mark(&self) -> Option<Mark> {
+        match self {
+            HarnessEvent::PoweredOn { .. } => Some(Mark::PoweredOn),
+            HarnessEvent::PoweredOff => Some(Mark::PoweredOff),
+            HarnessEvent::MediumChanged { device, medium } => {
+                Some(Mark::MediumChanged { device: device.clone(), medium: medium.clone() })
+            }
+            HarnessEvent::SnapshotTaken(name) => Some(Mark::SnapshotTaken(name.clone())),
+            HarnessEvent::SnapshotRestored(name) => Some(Mark::SnapshotRestored(name.clone())),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for HarnessEvent {

@@ -1,6 +1,5 @@
 //! Makes recordings of evidence folders.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -9,14 +8,13 @@ use serde_json::Value;
 use super::super::evidence_folder::EvidenceFolder;
 use super::super::machine_file::MachineFile;
 use super::super::media;
+use super::super::read_again::{self, Event as Noted};
 use super::{Event, Kept, Recording, Store, text};
+use crate::evidence::{Mark, Source};
 use crate::machine::layout::Layout;
 
 /// Where the recordings are.
 pub(crate) const BOOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/run/recording/boots");
-
-/// How much later a reset counts than the monitor told it, in seconds (as in `watch.rs`).
-const RESET_SETTLES: f64 = 0.05;
 
 /// Reads the evidence of a case that ran.
 fn recorded(folder: &Path) -> Recording {
@@ -39,37 +37,20 @@ fn recorded(folder: &Path) -> Recording {
 }
 
 fn log(folder: &Path) -> (Vec<Event>, Option<i32>) {
-    let read = |name: &str| fs::read(folder.join(name)).unwrap();
-    let mut streams: BTreeMap<String, (Vec<u8>, usize)> = BTreeMap::new();
-    streams.insert("serial".to_owned(), (read("serial.log"), 0));
-    streams.insert("debugcon".to_owned(), (read("debugcon.log"), 0));
-    let (mut events, mut exit_code) = (Vec::new(), None);
-    for line in fs::read_to_string(folder.join("timeline.jsonl")).unwrap().lines() {
-        let entry: Value = serde_json::from_str(line).unwrap();
-        let (at, source) = (entry["at"].as_f64().unwrap(), entry["source"].as_str().unwrap());
-        let said = entry["text"].as_str().unwrap_or_default();
-        if let Some((bytes, next)) = streams.get_mut(source) {
-            let fits = |end: &usize| String::from_utf8_lossy(&bytes[*next..*end]) == said;
-            let end = (*next..=bytes.len()).find(fits).unwrap();
-            let piece = text(&bytes[*next..end]);
-            *next = end;
-            events.push((at, if source == "serial" { Event::Serial(piece) } else { Event::DebugConsole(piece) }));
-        } else if entry["received"]["event"] == "RESET" {
-            let guest = entry["received"]["data"]["guest"] == true;
-            events.push((at + RESET_SETTLES, if guest { Event::GuestReset } else { Event::Reset }));
-        } else if said == "powered off by the story" {
-            events.push((at, Event::PoweredOff));
-        } else if let Some(code) = said.strip_prefix("QEMU ended: exit code ") {
-            exit_code = code.parse().ok();
-        }
-    }
-    events.sort_by(|(one, _), (other, _)| one.total_cmp(other));
-    let mut log: Vec<Event> = Vec::new();
-    for (_, event) in events {
+    let (mut log, mut exit_code) = (Vec::new(), None);
+    for event in read_again::events(folder).unwrap() {
         match (log.last_mut(), event) {
-            (Some(Event::Serial(known)), Event::Serial(more)) => known.push_str(&more),
-            (Some(Event::DebugConsole(known)), Event::DebugConsole(more)) => known.push_str(&more),
-            (_, event) => log.push(event),
+            (Some(Event::Serial(known)), Noted::Printed(Source::Serial, more)) => known.push_str(&text(&more)),
+            (Some(Event::DebugConsole(known)), Noted::Printed(Source::DebugConsole, more)) => {
+                known.push_str(&text(&more))
+            }
+            (_, Noted::Printed(Source::Serial, bytes)) => log.push(Event::Serial(text(&bytes))),
+            (_, Noted::Printed(Source::DebugConsole, bytes)) => log.push(Event::DebugConsole(text(&bytes))),
+            (_, Noted::Reset { by_guest: true }) => log.push(Event::GuestReset),
+            (_, Noted::Reset { by_guest: false }) => log.push(Event::Reset),
+            (_, Noted::Did(Mark::PoweredOff)) => log.push(Event::PoweredOff),
+            (_, Noted::Ended(code)) => exit_code = Some(code),
+            _ => {}
         }
     }
     (log, exit_code)

@@ -7,6 +7,8 @@ mod cuts;
 mod folder;
 mod property;
 
+pub(crate) use folder::all;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -127,7 +129,7 @@ impl<'a> Prepared<'a> {
     }
 
     /// What a reader makes of a log, and for which expectations the run would be over by it.
-    fn read(&self, log: &[Event], expected: &[Expectation]) -> (Reader, Vec<bool>) {
+    pub fn read(&self, log: &[Event], expected: &[Expectation]) -> (Reader, Vec<bool>) {
         let mut reader = Reader::new(self.recording.case.machine.firmware, self.names.clone());
         let (mut over, mut serial) = (vec![false; expected.len()], Vec::new());
         for event in log {
@@ -160,7 +162,7 @@ impl<'a> Prepared<'a> {
 }
 
 /// The bytes that characters stand for by their numbers.
-fn bytes(text: &str) -> Vec<u8> {
+pub(crate) fn bytes(text: &str) -> Vec<u8> {
     text.chars().map(|char| char as u8).collect()
 }
 

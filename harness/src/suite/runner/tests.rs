@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::lan::Lateness;
 use crate::machine::{Clock, Machine, Medium};
 use crate::platform::sample;
-use crate::trace::{Attempt, Reason, Terminal, Trace};
+use crate::trace::{Attempt, Outcome, Reason, Terminal, Trace};
 use crate::verdict::Expectation;
 use crate::verdict::views::Views;
 use rstest::rstest;

@@ -1,0 +1,249 @@
+//! The evidence of a machine that ran, read anew: where today's reader makes something else of the same bytes, no boot has changed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::error::RunError;
+use super::evidence_folder::EvidenceFolder;
+use super::machine_file::{self, MachineFile};
+use super::media;
+use super::session::watching_for;
+use crate::case::story::Step;
+use crate::error::chain;
+use crate::evidence::{HarnessEvent, Mark, Source};
+use crate::machine::layout::Layout;
+use crate::trace::exchange::Conversation;
+use crate::trace::{Names, Reader, Snapshot, Trace};
+use crate::verdict::is_over;
+
+/// How much later a reset counts than the monitor told it, in seconds, in a timeline without marks: by then the bytes printed before it
+/// have been noted too, which the earliest versions did not see to.
+const RESET_SETTLES: f64 = 0.05;
+
+/// One thing that was observed, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Event {
+    /// Bytes that the guest printed.
+    Printed(Source, Vec<u8>),
+    /// QEMU reset the machine.
+    Reset {
+        /// The guest had asked for it.
+        by_guest: bool,
+    },
+    /// The guest panicked.
+    Panicked,
+    /// Something that the harness did to the machine.
+    Did(Mark),
+    /// QEMU ended by itself with this code.
+    Ended(i32),
+}
+
+/// Reads the logs of a machine again, from the power-on to the end.
+///
+/// A folder that an earlier version left may have a `machine.json` that this one does not read. Then the machine is that of
+/// `same_case`, the folder of another run, if both ran the same case with the same seed and nonces.
+///
+/// # Errors
+///
+/// Why the logs alone do not give the trace: a file is missing, they were cut at a limit, the guest was found to stand still by looking at it.
+pub fn read_again(folder: &Path, same_case: Option<&Path>) -> Result<Trace, RunError> {
+    let case = machine_of(folder, same_case)?;
+    let stored = json(folder, "trace.json")?;
+    if !stored["trace"]["standstill"].is_null() {
+        return Err(RunError::new("its guest stood still, which no log shows"));
+    }
+    let events = events(folder)?;
+    if !events.contains(&Event::Did(Mark::PoweredOn)) && case.story.steps.iter().any(wants_a_mark) {
+        return Err(RunError::new("its timeline does not say when its story changed a medium or put the machine back"));
+    }
+    let network = match &stored["trace"]["network"] {
+        Value::Null => Vec::new(),
+        network => Vec::<Conversation>::deserialize(network)
+            .map_err(|error| RunError::because(format!("{}: network", folder.join("trace.json").display()), error))?,
+    };
+    let mut reader = reader(&case)?;
+    let mut snapshots = BTreeMap::new();
+    let is_over = |reader: &Reader| is_over(&case.expectation, reader.trace());
+    for event in &events {
+        give(&mut reader, &mut snapshots, event);
+        // a run without a story ends there, and how much more is noted until QEMU has ended is chance
+        if case.story.is_empty() && is_over(&reader) {
+            break;
+        }
+    }
+    reader.conversations(network, &bytes_of(folder, Source::Serial)?);
+    let over = is_over(&reader);
+    reader.finish(over);
+    Ok(reader.trace().clone())
+}
+
+/// The machine that a folder is the evidence of.
+fn machine_of(folder: &Path, same_case: Option<&Path>) -> Result<MachineFile, RunError> {
+    let error = match (MachineFile::read(folder), same_case) {
+        (Ok(file), _) => return Ok(file),
+        (Err(error), None) => return Err(error),
+        (Err(error), Some(_)) => error,
+    };
+    let Some(other) = same_case else { return Err(error) };
+    let (this, that) = (json(folder, machine_file::NAME)?, json(other, machine_file::NAME)?);
+    if let Some(key) = ["case", "control", "seed", "nonces"].into_iter().find(|key| this[key] != that[key]) {
+        let what = format!("{}; the same case of the other run has another {key}", chain(&error));
+        return Err(RunError::new(what));
+    }
+    MachineFile::read(other)
+}
+
+/// Whether the reader must be told of this step, which a timeline without marks does not do.
+fn wants_a_mark(step: &Step) -> bool {
+    matches!(step, Step::Insert { .. } | Step::Eject { .. } | Step::Snapshot { .. } | Step::Restore { .. })
+}
+
+fn reader(case: &MachineFile) -> Result<Reader, RunError> {
+    let machine = &case.machine;
+    let layout = Layout::of(machine).map_err(|error| RunError::because("the machine cannot be laid out", error))?;
+    let scratch = tempfile::tempdir().map_err(RunError::file("create a directory in", &std::env::temp_dir()))?;
+    let built = EvidenceFolder::create(scratch.path())?;
+    let media = media::build(machine, &layout, &case.case, case.seed, &built)?;
+    let names = Names::of(machine, &layout, &case.nonces, &media.sectors);
+    let reader = Reader::new(machine.firmware, names.changed_by(case.story.changes_machine()));
+    Ok(watching_for(reader, machine, &case.expectation))
+}
+
+fn give(reader: &mut Reader, snapshots: &mut BTreeMap<String, Snapshot>, event: &Event) {
+    match event {
+        Event::Printed(source, bytes) => reader.push(*source, bytes),
+        Event::Reset { by_guest: true } => reader.reset_by_guest(),
+        Event::Reset { by_guest: false } => reader.reset_from_outside(),
+        Event::Panicked => reader.guest_panicked(),
+        Event::Did(Mark::PoweredOff) => {
+            reader.reset_from_outside();
+            reader.media_as_at_power_on();
+        }
+        Event::Did(Mark::MediumChanged { device, medium }) => reader.medium_changed(device, medium),
+        Event::Did(Mark::SnapshotTaken(name)) => drop(snapshots.insert(name.clone(), reader.snapshot())),
+        Event::Did(Mark::SnapshotRestored(name)) => {
+            if let Some(snapshot) = snapshots.get(name) {
+                reader.put_back(snapshot);
+            }
+        }
+        Event::Did(Mark::PoweredOn) | Event::Ended(_) => {}
+    }
+}
+
+/// What `timeline.jsonl` and the logs beside it say, in the order in which it was noted.
+///
+/// # Errors
+///
+/// The file that cannot be read, or that something was left out of it.
+pub(crate) fn events(folder: &Path) -> Result<Vec<Event>, RunError> {
+    let path = folder.join("timeline.jsonl");
+    let text = fs::read_to_string(&path).map_err(RunError::file("read", &path))?;
+    let place = |number: usize| format!("{}:{}", path.display(), number + 1);
+    let entry = |(number, line)| serde_json::from_str(line).map_err(|error| RunError::because(place(number), error));
+    let entries: Vec<Entry> = text.lines().enumerate().map(entry).collect::<Result<_, _>>()?;
+    let marked = entries.iter().any(|entry| entry.mark == Some(Mark::PoweredOn));
+    let mut streams = Streams { settles: if marked { 0.0 } else { RESET_SETTLES }, ..Streams::of(folder)? };
+    let mut events = Vec::new();
+    for (number, entry) in entries.into_iter().enumerate() {
+        let wrong = |what: String| RunError::new(format!("{}: {what}", place(number)));
+        let at = entry.at.ok_or_else(|| wrong("its logs were cut at a limit".to_owned()))?;
+        events.extend(streams.event(at, entry).map_err(wrong)?);
+    }
+    // stable: what was noted at one time stays in order
+    events.sort_by(|(one, _), (other, _)| f64::total_cmp(one, other));
+    Ok(events.into_iter().map(|(_, event)| event).collect())
+}
+
+/// A line of `timeline.jsonl`.
+#[derive(Deserialize)]
+struct Entry {
+    at: Option<f64>,
+    source: String,
+    #[serde(default)]
+    text: String,
+    mark: Option<Mark>,
+    #[serde(default)]
+    received: Value,
+}
+
+/// The bytes of each stream, and how many of them were given out.
+struct Streams {
+    by_name: BTreeMap<&'static str, (Source, Vec<u8>, usize)>,
+    /// How much later a reset counts, in seconds.
+    settles: f64,
+}
+
+impl Streams {
+    fn of(folder: &Path) -> Result<Streams, RunError> {
+        let sources = [Source::Serial, Source::DebugConsole, Source::Screen];
+        let read = |source: Source| Ok((source.name(), (source, bytes_of(folder, source)?, 0)));
+        let by_name = sources.into_iter().map(read).collect::<Result<_, RunError>>()?;
+        Ok(Streams { by_name, settles: 0.0 })
+    }
+
+    /// What an entry stands for, and when it counts.
+    fn event(&mut self, at: f64, entry: Entry) -> Result<Option<(f64, Event)>, String> {
+        if let Some((source, bytes, given)) = self.by_name.get_mut(entry.source.as_str()) {
+            let end = end_of(bytes, *given, &entry.text)
+                .ok_or_else(|| format!("the log of {} does not hold what was noted of it", entry.source))?;
+            let piece = bytes[*given..end].to_vec();
+            *given = end;
+            return Ok(Some((at, Event::Printed(*source, piece))));
+        }
+        let told = entry.received["event"].as_str();
+        Ok(match (told, entry.mark) {
+            (Some("RESET"), _) => {
+                Some((at + self.settles, Event::Reset { by_guest: entry.received["data"]["guest"] == true }))
+            }
+            (Some("GUEST_PANICKED"), _) => Some((at, Event::Panicked)),
+            (_, Some(mark)) => Some((at, Event::Did(mark))),
+            // the timelines of earlier versions have no marks
+            _ if entry.text == HarnessEvent::PoweredOff.to_string() => Some((at, Event::Did(Mark::PoweredOff))),
+            _ => exit_code(&entry.text).map(|code| (at, Event::Ended(code))),
+        })
+    }
+}
+
+/// The code in the words for a QEMU that ended by itself.
+fn exit_code(text: &str) -> Option<i32> {
+    text.strip_prefix("QEMU ended: exit code ")?.parse().ok()
+}
+
+/// Where the piece ends that begins at `from` and was noted as this text, in which what is no UTF-8 was replaced.
+fn end_of(bytes: &[u8], from: usize, noted: &str) -> Option<usize> {
+    let rest = bytes.get(from..)?;
+    if rest.starts_with(noted.as_bytes()) {
+        return Some(from + noted.len());
+    }
+    // a replacement takes three bytes and stands for one to three; where a character was cut, for all that was there of it
+    let shortest = noted.chars().count().min(rest.len());
+    let longest = rest.len().min(noted.len());
+    (shortest..=longest).rev().find(|&end| String::from_utf8_lossy(&rest[..end]) == noted).map(|end| from + end)
+}
+
+fn bytes_of(folder: &Path, source: Source) -> Result<Vec<u8>, RunError> {
+    let (name, is_optional) = match source {
+        Source::DebugConsole => ("debugcon.log", false),
+        Source::Screen => ("vga-text.log", true),
+        _ => ("serial.log", false),
+    };
+    let path = folder.join(name);
+    match fs::read(&path) {
+        Err(error) if is_optional && error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        read => read.map_err(RunError::file("read", &path)),
+    }
+}
+
+fn json(folder: &Path, name: &str) -> Result<Value, RunError> {
+    let path = folder.join(name);
+    let text = fs::read_to_string(&path).map_err(RunError::file("read", &path))?;
+    serde_json::from_str(&text).map_err(|error| RunError::because(path.display().to_string(), error))
+}
+
+#[cfg(test)]
+#[path = "read_again_tests.rs"]
+mod tests;
