@@ -20,6 +20,7 @@ pub mod verdict;
 pub mod vm;
 pub mod warm;
 
+use bootwright_features as _;
 pub use bootwright_images as images;
 pub use bootwright_lan as lan;
 pub use bootwright_machine::{error, evidence, foreign, machine, platform, process};

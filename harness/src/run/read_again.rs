@@ -38,8 +38,6 @@ pub(crate) enum Event {
     Panicked,
     /// Something that the harness did to the machine.
     Did(Mark),
-    /// QEMU ended by itself with this code.
-    Ended(i32),
 }
 
 /// Reads the logs of a machine again, from the power-on to the end.
@@ -130,7 +128,7 @@ fn give(reader: &mut Reader, snapshots: &mut BTreeMap<String, Snapshot>, event: 
                 reader.put_back(snapshot);
             }
         }
-        Event::Did(Mark::PoweredOn) | Event::Ended(_) => {}
+        Event::Did(Mark::PoweredOn | Mark::Ended(_)) => {}
     }
 }
 
@@ -203,14 +201,9 @@ impl Streams {
             (_, Some(mark)) => Some((at, Event::Did(mark))),
             // the timelines of earlier versions have no marks
             _ if entry.text == HarnessEvent::PoweredOff.to_string() => Some((at, Event::Did(Mark::PoweredOff))),
-            _ => exit_code(&entry.text).map(|code| (at, Event::Ended(code))),
+            _ => None,
         })
     }
-}
-
-/// The code in the words for a QEMU that ended by itself.
-fn exit_code(text: &str) -> Option<i32> {
-    text.strip_prefix("QEMU ended: exit code ")?.parse().ok()
 }
 
 /// Where the piece ends that begins at `from` and was noted as this text, in which what is no UTF-8 was replaced.

@@ -87,6 +87,8 @@ pub enum HarnessEvent {
 pub enum Mark {
     /// A QEMU was started.
     PoweredOn,
+    /// A QEMU has ended, by itself with this code or by a signal.
+    Ended(Option<i32>),
     /// The machine was powered off.
     PoweredOff,
     /// Another medium is in an optical drive.
@@ -107,6 +109,7 @@ impl HarnessEvent {
     pub fn mark(&self) -> Option<Mark> {
         match self {
             HarnessEvent::PoweredOn { .. } => Some(Mark::PoweredOn),
+            HarnessEvent::QemuEnded(exit) => Some(Mark::Ended(exit.code)),
             HarnessEvent::PoweredOff => Some(Mark::PoweredOff),
             HarnessEvent::MediumChanged { device, medium } => {
                 Some(Mark::MediumChanged { device: device.clone(), medium: medium.clone() })

@@ -49,7 +49,7 @@ fn log(folder: &Path) -> (Vec<Event>, Option<i32>) {
             (_, Noted::Reset { by_guest: true }) => log.push(Event::GuestReset),
             (_, Noted::Reset { by_guest: false }) => log.push(Event::Reset),
             (_, Noted::Did(Mark::PoweredOff)) => log.push(Event::PoweredOff),
-            (_, Noted::Ended(code)) => exit_code = Some(code),
+            (_, Noted::Did(Mark::Ended(code))) => exit_code = code,
             _ => {}
         }
     }
