@@ -22,6 +22,7 @@ pub fn page(comparison: &Comparison) -> String {
             body {
                 h1 { "Comparison" }
                 p { (comparison.summary()) }
+                @if let Some(read_again) = &comparison.read_again { pre { (read_again) } }
                 @for (title, changes) in comparison.lists() {
                     @if !changes.is_empty() {
                         h2 { (title) ": " (changes.len()) }
