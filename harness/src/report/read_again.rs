@@ -35,8 +35,8 @@ impl Attempt {
 pub struct ReadAgain {
     /// Rounds of cases that were.
     pub read: usize,
-    /// Of these, those of which this reader makes something else than the run had made.
-    pub otherwise: usize,
+    /// Cases of which this reader makes something else than a run had made.
+    pub otherwise: BTreeSet<String>,
     /// Rounds of cases that stay as their run had read them, by the reason.
     pub left: BTreeMap<String, BTreeSet<String>>,
 }
@@ -63,7 +63,9 @@ impl ReadAgain {
             Ok(trace) => {
                 let (attempts, booted) = (Attempt::all_of(&trace), trace.booted().map(str::to_owned));
                 self.read += 1;
-                self.otherwise += usize::from(attempts != case.attempts || booted != case.booted);
+                if attempts != case.attempts || booted != case.booted {
+                    self.otherwise.insert(case.id.clone());
+                }
                 (case.attempts, case.booted) = (attempts, booted);
             }
             Err(why) => drop(self.left.entry(chain(&why)).or_default().insert(case.id.clone())),
@@ -73,14 +75,13 @@ impl ReadAgain {
 
 impl fmt::Display for ReadAgain {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            out,
-            "read again: {} rounds of cases, {} of them otherwise than by their run",
-            self.read, self.otherwise
-        )?;
+        let list = |cases: &BTreeSet<String>| cases.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        write!(out, "read again: {} rounds of cases", self.read)?;
+        if !self.otherwise.is_empty() {
+            write!(out, "\n  otherwise than by their runs: {}", list(&self.otherwise))?;
+        }
         for (why, cases) in &self.left {
-            let cases: Vec<&str> = cases.iter().map(String::as_str).collect();
-            write!(out, "\n  not read again: {}\n    {why}", cases.join(", "))?;
+            write!(out, "\n  not read again: {}\n    {why}", list(cases))?;
         }
         Ok(())
     }

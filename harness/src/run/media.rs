@@ -10,10 +10,12 @@ use super::evidence_folder::EvidenceFolder;
 use super::loaders;
 use super::seed::nonce;
 use super::system::Maker;
+use crate::case::story::Story;
 use crate::evidence::file;
 use crate::foreign;
 use crate::machine::layout::Layout;
-use crate::machine::{FileContent, GivenSystem, ImageFile, KernelFiles, Loader, Machine, SystemFiles};
+use crate::machine::{FileContent, GivenSystem, ImageFile, KernelFiles, Loader, Machine, SystemFiles, paths};
+use crate::trace::Names;
 
 /// What was built for the drives of a machine.
 #[derive(Default)]
@@ -28,6 +30,16 @@ pub struct Media {
     pub esps: BTreeMap<String, EspPlace>,
     /// What QEMU hands to the firmware of a system that it is given.
     pub kernel: Option<KernelFiles>,
+}
+
+impl Media {
+    /// What firmware will call these media, in this machine and through this story.
+    pub fn names(&self, machine: &Machine, layout: &Layout, story: &Story) -> Names {
+        let partitions = self.esps.iter().map(|(medium, esp)| (paths::partition_node(esp), medium.clone()));
+        Names::of(machine, layout, &self.nonces, &self.sectors)
+            .with_partitions(partitions)
+            .changed_by(story.changes_machine())
+    }
 }
 
 /// Builds them into an evidence folder.

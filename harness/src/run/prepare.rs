@@ -17,7 +17,7 @@ use super::{lab, media, programs, secure_boot};
 use crate::case::Case;
 use crate::machine::argv::{self, Files, Wiring};
 use crate::machine::layout::Layout;
-use crate::machine::{Firmware, Machine, paths};
+use crate::machine::{Firmware, Machine};
 use crate::platform::Platform;
 use crate::trace::Names;
 
@@ -88,10 +88,7 @@ impl Prepared {
             }
         }
         let programs = programs::digests(&machine, |medium| nonce(options.seed, &case.id, medium))?;
-        let partitions = media.esps.iter().map(|(medium, esp)| (paths::partition_node(esp), medium.clone()));
-        let names = Names::of(&machine, &layout, &media.nonces, &media.sectors)
-            .with_partitions(partitions)
-            .changed_by(case.story.changes_machine());
+        let names = media.names(&machine, &layout, &case.story);
         folder.machine(&MachineFile {
             case: case.id.clone(),
             control,

@@ -10,14 +10,14 @@ use serde_json::Value;
 use super::error::RunError;
 use super::evidence_folder::EvidenceFolder;
 use super::machine_file::{self, MachineFile};
-use super::media;
+use super::media::{self, Media};
 use super::session::watching_for;
 use crate::case::story::Step;
 use crate::error::chain;
 use crate::evidence::{HarnessEvent, Mark, Source};
 use crate::machine::layout::Layout;
 use crate::trace::exchange::Conversation;
-use crate::trace::{Names, Reader, Snapshot, Trace};
+use crate::trace::{Reader, Snapshot, Trace};
 use crate::verdict::is_over;
 
 /// How much later a reset counts than the monitor told it, in seconds, in a timeline without marks: by then the bytes printed before it
@@ -106,8 +106,9 @@ fn reader(case: &MachineFile) -> Result<Reader, RunError> {
     let scratch = tempfile::tempdir().map_err(RunError::file("create a directory in", &std::env::temp_dir()))?;
     let built = EvidenceFolder::create(scratch.path())?;
     let media = media::build(machine, &layout, &case.case, case.seed, &built)?;
-    let names = Names::of(machine, &layout, &case.nonces, &media.sectors);
-    let reader = Reader::new(machine.firmware, names.changed_by(case.story.changes_machine()));
+    // those of what a network gives, too
+    let media = Media { nonces: case.nonces.clone(), ..media };
+    let reader = Reader::new(machine.firmware, media.names(machine, &layout, &case.story));
     Ok(watching_for(reader, machine, &case.expectation))
 }
 
@@ -163,6 +164,8 @@ struct Entry {
     source: String,
     #[serde(default)]
     text: String,
+    /// How many bytes the text stands for, where it is not them.
+    bytes: Option<usize>,
     mark: Option<Mark>,
     #[serde(default)]
     received: Value,
@@ -186,7 +189,7 @@ impl Streams {
     /// What an entry stands for, and when it counts.
     fn event(&mut self, at: f64, entry: Entry) -> Result<Option<(f64, Event)>, String> {
         if let Some((source, bytes, given)) = self.by_name.get_mut(entry.source.as_str()) {
-            let end = end_of(bytes, *given, &entry.text)
+            let end = end_of(bytes, *given, &entry.text, entry.bytes)
                 .ok_or_else(|| format!("the log of {} does not hold what was noted of it", entry.source))?;
             let piece = bytes[*given..end].to_vec();
             *given = end;
@@ -206,16 +209,20 @@ impl Streams {
     }
 }
 
-/// Where the piece ends that begins at `from` and was noted as this text, in which what is no UTF-8 was replaced.
-fn end_of(bytes: &[u8], from: usize, noted: &str) -> Option<usize> {
+/// Where the piece ends that begins at `from` and was noted as this text, in which what is no UTF-8 was replaced. Without the length,
+/// which earlier versions did not note, the longest piece is taken that reads so.
+fn end_of(bytes: &[u8], from: usize, noted: &str, length: Option<usize>) -> Option<usize> {
     let rest = bytes.get(from..)?;
+    let reads_so = |length: &usize| rest.get(..*length).is_some_and(|piece| String::from_utf8_lossy(piece) == noted);
     if rest.starts_with(noted.as_bytes()) {
         return Some(from + noted.len());
     }
-    // a replacement takes three bytes and stands for one to three; where a character was cut, for all that was there of it
-    let shortest = noted.chars().count().min(rest.len());
-    let longest = rest.len().min(noted.len());
-    (shortest..=longest).rev().find(|&end| String::from_utf8_lossy(&rest[..end]) == noted).map(|end| from + end)
+    let length = match length {
+        Some(length) => Some(length).filter(reads_so),
+        // a replacement takes three bytes and stands for one to three
+        None => (noted.chars().count()..=rest.len().min(noted.len())).rev().find(reads_so),
+    };
+    length.map(|length| from + length)
 }
 
 fn bytes_of(folder: &Path, source: Source) -> Result<Vec<u8>, RunError> {

@@ -143,12 +143,20 @@ fn a_timeline_without_marks_says_nothing_of_a_medium_that_was_changed() {
 }
 
 #[rstest::rstest]
-#[case::plain(b"abc", "ab", Some(2))]
-#[case::cut_in_a_character(b"a\xe2\x96\x88", "a\u{fffd}", Some(3))]
-#[case::three_bytes_that_are_one_replacement(b"\xf0\x9f\x98A", "\u{fffd}A", Some(4))]
-#[case::each_byte_by_itself(b"\xff\xfe-", "\u{fffd}\u{fffd}", Some(2))]
-#[case::another_text(b"abc", "ac", None)]
-#[case::more_than_there_is(b"abc", "abcd", None)]
-fn a_piece_ends_where_what_was_noted_ends(#[case] bytes: &[u8], #[case] noted: &str, #[case] end: Option<usize>) {
-    assert_eq!(end_of(bytes, 0, noted), end);
+#[case::plain(b"abc", "ab", None, Some(2))]
+#[case::cut_in_a_character(b"a\xe2\x96\x88", "a\u{fffd}", None, Some(3))]
+#[case::cut_in_a_character_earlier(b"a\xe2\x96\x88", "a\u{fffd}", Some(2), Some(2))]
+#[case::three_bytes_that_are_one_replacement(b"\xf0\x9f\x98A", "\u{fffd}A", None, Some(4))]
+#[case::each_byte_by_itself(b"\xff\xfe-", "\u{fffd}\u{fffd}", None, Some(2))]
+#[case::another_text(b"abc", "ac", None, None)]
+#[case::another_length(b"a\xff\xfe", "a\u{fffd}", Some(3), None)]
+#[case::more_than_there_is(b"abc", "abcd", None, None)]
+#[case::longer_than_there_is(b"\xff", "\u{fffd}", Some(9), None)]
+fn a_piece_ends_where_what_was_noted_ends(
+    #[case] bytes: &[u8],
+    #[case] noted: &str,
+    #[case] length: Option<usize>,
+    #[case] end: Option<usize>,
+) {
+    assert_eq!(end_of(bytes, 0, noted, length), end);
 }

@@ -1,5 +1,6 @@
 //! The streams and the timeline of one virtual machine, shared by all that watch it.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -193,8 +194,14 @@ impl Recorder {
             let at = entry.at.as_secs_f64();
             let line = match &entry.what {
                 Observed::Bytes { source, .. } => {
-                    let text = String::from_utf8_lossy(state.bytes_of(&entry.what)).into_owned();
-                    json!({ "at": at, "source": source.name(), "text": text })
+                    let bytes = state.bytes_of(&entry.what);
+                    match String::from_utf8_lossy(bytes) {
+                        Cow::Borrowed(text) => json!({ "at": at, "source": source.name(), "text": text }),
+                        // how many they were the text does not say
+                        Cow::Owned(text) => {
+                            json!({ "at": at, "source": source.name(), "text": text, "bytes": bytes.len() })
+                        }
+                    }
                 }
                 Observed::QmpSent(message) => json!({ "at": at, "source": "qmp", "sent": message }),
                 Observed::QmpReceived(message) => json!({ "at": at, "source": "qmp", "received": message }),
@@ -283,6 +290,17 @@ mod tests {
         let (entries, next) = recorder.since(0, Instant::now() + Duration::from_secs(5));
         thread.join().unwrap();
         assert_eq!((entries[0].1.as_slice(), next), (b"late".as_slice(), 1));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_noted_with_their_number() {
+        let recorder = Recorder::new();
+        recorder.bytes(Source::Serial, b"caf\xc3\xa9");
+        recorder.bytes(Source::Serial, b"\xe2\x96");
+        let timeline = recorder.timeline_jsonl();
+        let lines: Vec<serde_json::Value> = timeline.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!((&lines[0]["text"], lines[0].get("bytes")), (&json!("caf\u{e9}"), None));
+        assert_eq!((&lines[1]["text"], &lines[1]["bytes"]), (&json!("\u{fffd}"), &json!(2)));
     }
 
     #[test]
