@@ -47,7 +47,8 @@ pub(crate) enum Event {
 ///
 /// # Errors
 ///
-/// Why the logs alone do not give the trace: a file is missing, they were cut at a limit, the guest was found to stand still by looking at it.
+/// Why the logs alone do not give the trace: a file is missing, they were cut at a limit, the guest was found to stand still by looking at it,
+/// its programs are of a version whose reports have no checksum.
 pub fn read_again(folder: &Path, same_case: Option<&Path>) -> Result<Trace, RunError> {
     let case = machine_of(folder, same_case)?;
     let stored = json(folder, "trace.json")?;
@@ -76,6 +77,10 @@ pub fn read_again(folder: &Path, same_case: Option<&Path>) -> Result<Trace, RunE
     reader.conversations(network, &bytes_of(folder, Source::Serial)?);
     let over = is_over(&reader);
     reader.finish(over);
+    let reported = stored["trace"]["payloads"].as_array().map_or(0, Vec::len);
+    if reader.trace().payloads.len() < reported {
+        return Err(RunError::new("its programs reported in words that this version does not take"));
+    }
     Ok(reader.trace().clone())
 }
 

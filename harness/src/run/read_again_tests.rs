@@ -103,6 +103,18 @@ fn a_guest_that_was_seen_to_stand_still_is_not_read_from_its_logs() {
     assert_eq!(refusal(folder.path(), None), "its guest stood still, which no log shows");
 }
 
+#[test]
+fn programs_that_report_in_other_words_are_not_taken_for_programs_that_never_ran() {
+    let (folder, trace) = folder();
+    assert!(!trace.payloads.is_empty());
+    for name in ["serial.log", "timeline.jsonl"] {
+        let path = folder.path().join(name);
+        let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).replace(" sum=", " mus=");
+        fs::write(&path, text).unwrap();
+    }
+    assert_eq!(refusal(folder.path(), None), "its programs reported in words that this version does not take");
+}
+
 /// Makes the machine one that only an earlier version reads; `change` is made to what it shares with today's.
 fn of_earlier_version(folder: &Path, change: impl FnOnce(&mut Value)) {
     let mut file = json(folder, machine_file::NAME).unwrap();
