@@ -41,7 +41,7 @@ pub struct ReadAgain {
     pub left: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// Gives each case that ran in either run what its evidence says today. The folders must be named so that they can be read
+/// Gives each case that is in both runs and ran what its evidence says today. The folders must be named so that they can be read
 /// ([`Report::with_evidence_below`]). Verdicts stay: they are of the expectations of their time.
 pub fn read_both_again(before: &mut Report, after: &mut Report) -> ReadAgain {
     let folders = |report: &Report| -> BTreeMap<String, String> {
@@ -51,15 +51,18 @@ pub fn read_both_again(before: &mut Report, after: &mut Report) -> ReadAgain {
     let mut told = ReadAgain::default();
     for (report, others) in [(before, &of_after), (after, &of_before)] {
         for case in report.cases.iter_mut().filter(|case| case.was_run()) {
-            told.add(case, others.get(&case.id).map(Path::new));
+            // what only one run has is not compared
+            if let Some(same_case) = others.get(&case.id) {
+                told.add(case, Path::new(same_case));
+            }
         }
     }
     told
 }
 
 impl ReadAgain {
-    fn add(&mut self, case: &mut CaseResult, same_case: Option<&Path>) {
-        match read_again(Path::new(&case.evidence), same_case) {
+    fn add(&mut self, case: &mut CaseResult, same_case: &Path) {
+        match read_again(Path::new(&case.evidence), Some(same_case)) {
             Ok(trace) => {
                 let (attempts, booted) = (Attempt::all_of(&trace), trace.booted().map(str::to_owned));
                 self.read += 1;
@@ -84,5 +87,42 @@ impl fmt::Display for ReadAgain {
             write!(out, "\n  not read again: {}\n    {why}", list(cases))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{CaseKey, Verdict};
+
+    /// A run of these cases, of which nothing was left.
+    fn run(ids: &[&str]) -> Report {
+        let mut report = Report::new("run");
+        report.cases = ids.iter().map(|id| CaseResult::new(&CaseKey::new(*id, "host"), Verdict::Passed)).collect();
+        report.cases.iter_mut().for_each(|case| case.wall_seconds = 1.0);
+        report
+    }
+
+    #[test]
+    fn what_cannot_be_read_again_stays_and_is_named_with_its_reason() {
+        let (mut before, mut after) = (run(&["a", "b"]), run(&["b", "c"]));
+        let known = vec![Attempt::new("Hard Disk", Outcome::Booted).medium("right")];
+        before.cases[1].attempts.clone_from(&known);
+        let told = read_both_again(&mut before, &mut after);
+        assert_eq!((told.read, &before.cases[1].attempts), (0, &known));
+        let left: Vec<_> = told.left.iter().collect();
+        let [(why, cases)] = left.as_slice() else { panic!("{told}") };
+        assert!(why.contains("machine.json"), "{why}");
+        assert_eq!(**cases, BTreeSet::from(["b".to_owned()]));
+        assert!(told.to_string().contains("\n  not read again: b\n    "), "{told}");
+    }
+
+    #[test]
+    fn what_was_never_run_is_not_read() {
+        let (mut before, mut after) = (run(&["a"]), run(&["a"]));
+        for report in [&mut before, &mut after] {
+            report.cases[0].wall_seconds = 0.0;
+        }
+        assert_eq!(read_both_again(&mut before, &mut after), ReadAgain::default());
     }
 }
