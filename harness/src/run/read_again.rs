@@ -86,10 +86,9 @@ pub fn read_again(folder: &Path, same_case: Option<&Path>) -> Result<Trace, RunE
 
 /// The machine that a folder is the evidence of.
 fn machine_of(folder: &Path, same_case: Option<&Path>) -> Result<MachineFile, RunError> {
-    let error = match (MachineFile::read(folder), same_case) {
-        (Ok(file), _) => return Ok(file),
-        (Err(error), None) => return Err(error),
-        (Err(error), Some(_)) => error,
+    let error = match MachineFile::read(folder) {
+        Ok(file) => return Ok(file),
+        Err(error) => error,
     };
     let Some(other) = same_case else { return Err(error) };
     let (this, that) = (json(folder, machine_file::NAME)?, json(other, machine_file::NAME)?);
@@ -102,7 +101,7 @@ fn machine_of(folder: &Path, same_case: Option<&Path>) -> Result<MachineFile, Ru
 
 /// Whether the reader must be told of this step, which a timeline without marks does not do.
 fn wants_a_mark(step: &Step) -> bool {
-    matches!(step, Step::Insert { .. } | Step::Eject { .. } | Step::Snapshot { .. } | Step::Restore { .. })
+    matches!(step, Step::Insert { .. } | Step::Snapshot { .. } | Step::Restore { .. })
 }
 
 fn reader(case: &MachineFile) -> Result<Reader, RunError> {
