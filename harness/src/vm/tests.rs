@@ -178,7 +178,8 @@ fn a_qemu_that_dies_ends_every_waiter_and_leaves_its_last_words() {
     let exit = vm.exit(LONG).unwrap();
     assert_eq!(exit.to_string(), "killed by signal 6");
     assert_eq!(bench.recorder.stream(Source::Serial), b"last words");
-    assert!(bench.recorder.timeline_jsonl().ends_with("\"text\":\"QEMU ended: killed by signal 6\"}\n"));
+    let last = "\"text\":\"QEMU ended: killed by signal 6\",\"mark\":{\"ended\":null}}\n";
+    assert!(bench.recorder.timeline_jsonl().ends_with(last));
     bench.assert_gone();
 }
 
