@@ -62,7 +62,7 @@ pub fn read_again(folder: &Path, same_case: Option<&Path>) -> Result<Trace, RunE
     let network = match &stored["trace"]["network"] {
         Value::Null => Vec::new(),
         network => Vec::<Conversation>::deserialize(network)
-            .map_err(|error| RunError::because(format!("{}: network", folder.join("trace.json").display()), error))?,
+            .map_err(|_| RunError::new("what its networks saw is kept in words that this version does not take"))?,
     };
     let mut reader = reader(&case)?;
     let mut snapshots = BTreeMap::new();

@@ -115,6 +115,17 @@ fn programs_that_report_in_other_words_are_not_taken_for_programs_that_never_ran
     assert_eq!(refusal(folder.path(), None), "its programs reported in words that this version does not take");
 }
 
+#[test]
+fn a_network_in_the_words_of_another_version_is_refused() {
+    let (folder, _) = folder();
+    let path = folder.path().join("trace.json");
+    let mut stored = json(folder.path(), "trace.json").unwrap();
+    stored["trace"]["network"] = json!([{ "nic": 0 }]);
+    fs::write(&path, stored.to_string()).unwrap();
+    let wanted = "what its networks saw is kept in words that this version does not take";
+    assert_eq!(refusal(folder.path(), None), wanted);
+}
+
 /// Makes the machine one that only an earlier version reads; `change` is made to what it shares with today's.
 fn of_earlier_version(folder: &Path, change: impl FnOnce(&mut Value)) {
     let mut file = json(folder, machine_file::NAME).unwrap();

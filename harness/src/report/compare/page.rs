@@ -6,7 +6,7 @@ use super::{Change, Comparison};
 
 const STYLE: &str = "body{font:14px/1.5 system-ui,sans-serif;margin:2em auto;max-width:1100px;padding:0 1em}\
 table{border-collapse:collapse;margin:.5em 0 1.5em}th,td{border:1px solid #ccd;padding:.25em .6em;text-align:left;\
-vertical-align:top;overflow-wrap:anywhere}code{font-size:12px}";
+vertical-align:top;overflow-wrap:anywhere}code{font-size:12px}pre{white-space:pre-wrap;overflow-wrap:anywhere}";
 
 /// The page; links lead to the evidence of both sides, as it is named.
 pub fn page(comparison: &Comparison) -> String {
@@ -22,7 +22,6 @@ pub fn page(comparison: &Comparison) -> String {
             body {
                 h1 { "Comparison" }
                 p { (comparison.summary()) }
-                @if let Some(read_again) = &comparison.read_again { pre { (read_again) } }
                 @for (title, changes) in comparison.lists() {
                     @if !changes.is_empty() {
                         h2 { (title) ": " (changes.len()) }
@@ -32,6 +31,7 @@ pub fn page(comparison: &Comparison) -> String {
                         }
                     }
                 }
+                @if let Some(read_again) = &comparison.read_again { pre { (read_again) } }
             }
         }
     };
