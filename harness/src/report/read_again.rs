@@ -44,25 +44,23 @@ pub struct ReadAgain {
 /// Gives each case that is in both runs and ran what its evidence says today. The folders must be named so that they can be read
 /// ([`Report::with_evidence_below`]). Verdicts stay: they are of the expectations of their time.
 pub fn read_both_again(before: &mut Report, after: &mut Report) -> ReadAgain {
-    let folders = |report: &Report| -> BTreeMap<String, String> {
-        report.cases.iter().map(|case| (case.id.clone(), case.evidence.clone())).collect()
-    };
-    let (of_before, of_after) = (folders(before), folders(after));
+    let ids = |report: &Report| -> BTreeSet<String> { report.cases.iter().map(|case| case.id.clone()).collect() };
+    let (of_before, of_after) = (ids(before), ids(after));
     let mut told = ReadAgain::default();
     for (report, others) in [(before, &of_after), (after, &of_before)] {
-        for case in report.cases.iter_mut().filter(|case| case.was_run()) {
-            // what only one run has is not compared
-            if let Some(same_case) = others.get(&case.id) {
-                told.add(case, Path::new(same_case));
-            }
-        }
+        // what only one run has is not compared
+        report
+            .cases
+            .iter_mut()
+            .filter(|case| case.was_run() && others.contains(&case.id))
+            .for_each(|case| told.add(case));
     }
     told
 }
 
 impl ReadAgain {
-    fn add(&mut self, case: &mut CaseResult, same_case: &Path) {
-        match read_again(Path::new(&case.evidence), Some(same_case)) {
+    fn add(&mut self, case: &mut CaseResult) {
+        match read_again(Path::new(&case.evidence)) {
             Ok(trace) => {
                 let (attempts, booted) = (Attempt::all_of(&trace), trace.booted().map(str::to_owned));
                 self.read += 1;

@@ -9,12 +9,11 @@ use serde_json::Value;
 
 use super::error::RunError;
 use super::evidence_folder::EvidenceFolder;
-use super::machine_file::{self, MachineFile};
+use super::machine_file::MachineFile;
 use super::media::{self, Media};
 use super::session::watching_for;
 use crate::case::story::Step;
-use crate::error::chain;
-use crate::evidence::{HarnessEvent, Mark, Source};
+use crate::evidence::{Mark, Source};
 use crate::machine::layout::Layout;
 use crate::trace::exchange::Conversation;
 use crate::trace::{Reader, Snapshot, Trace};
@@ -42,22 +41,21 @@ pub(crate) enum Event {
 
 /// Reads the logs of a machine again, from the power-on to the end.
 ///
-/// A folder that an earlier version left may have a `machine.json` that this one does not read. Then the machine is that of
-/// `same_case`, the folder of another run, if both ran the same case with the same seed and nonces.
-///
 /// # Errors
 ///
-/// Why the logs alone do not give the trace: a file is missing, they were cut at a limit, the guest was found to stand still by looking at it,
+/// Why the logs alone do not give the trace: a file is missing or another version's, they were cut at a limit, the guest was found to stand still by looking at it,
 /// its programs are of a version whose reports have no checksum.
-pub fn read_again(folder: &Path, same_case: Option<&Path>) -> Result<Trace, RunError> {
-    let case = machine_of(folder, same_case)?;
+pub fn read_again(folder: &Path) -> Result<Trace, RunError> {
+    let case = MachineFile::read(folder)?;
     let stored = json(folder, "trace.json")?;
     if !stored["trace"]["standstill"].is_null() {
         return Err(RunError::new("its guest stood still, which no log shows"));
     }
     let events = events(folder)?;
     if !events.contains(&Event::Did(Mark::PoweredOn)) && case.story.steps.iter().any(wants_a_mark) {
-        return Err(RunError::new("its timeline does not say when its story changed a medium or put the machine back"));
+        return Err(RunError::new(
+            "its timeline does not say when its story changed a medium, powered the machine off or put it back",
+        ));
     }
     let network = match &stored["trace"]["network"] {
         Value::Null => Vec::new(),
@@ -84,24 +82,16 @@ pub fn read_again(folder: &Path, same_case: Option<&Path>) -> Result<Trace, RunE
     Ok(reader.trace().clone())
 }
 
-/// The machine that a folder is the evidence of.
-fn machine_of(folder: &Path, same_case: Option<&Path>) -> Result<MachineFile, RunError> {
-    let error = match MachineFile::read(folder) {
-        Ok(file) => return Ok(file),
-        Err(error) => error,
-    };
-    let Some(other) = same_case else { return Err(error) };
-    let (this, that) = (json(folder, machine_file::NAME)?, json(other, machine_file::NAME)?);
-    if let Some(key) = ["case", "control", "seed", "nonces"].into_iter().find(|key| this[key] != that[key]) {
-        let what = format!("{}; the same case of the other run has another {key}", chain(&error));
-        return Err(RunError::new(what));
-    }
-    MachineFile::read(other)
-}
-
 /// Whether the reader must be told of this step, which a timeline without marks does not do.
 fn wants_a_mark(step: &Step) -> bool {
-    matches!(step, Step::Insert { .. } | Step::Snapshot { .. } | Step::Restore { .. })
+    matches!(
+        step,
+        Step::Insert { .. }
+            | Step::Snapshot { .. }
+            | Step::Restore { .. }
+            | Step::PowerCycle { .. }
+            | Step::PowerCycleWith(_)
+    )
 }
 
 fn reader(case: &MachineFile) -> Result<Reader, RunError> {
@@ -206,8 +196,6 @@ impl Streams {
             }
             (Some("GUEST_PANICKED"), _) => Some((at, Event::Panicked)),
             (_, Some(mark)) => Some((at, Event::Did(mark))),
-            // the timelines of earlier versions have no marks
-            _ if entry.text == HarnessEvent::PoweredOff.to_string() => Some((at, Event::Did(Mark::PoweredOff))),
             _ => None,
         })
     }

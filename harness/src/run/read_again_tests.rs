@@ -2,10 +2,13 @@
 
 use serde_json::json;
 
+use super::super::machine_file;
 use super::super::recording::{self, Prepared, Recording};
 use super::super::variable_store::DecodedStores;
 use super::*;
-use crate::evidence::{Observed, Recorder};
+use crate::case::story::Story;
+use crate::error::chain;
+use crate::evidence::{HarnessEvent, Observed, Recorder};
 use crate::verdict::views::Views;
 
 /// The evidence of this boot, and what its reader made of it then.
@@ -46,8 +49,8 @@ fn folder() -> (tempfile::TempDir, Trace) {
     (folder, trace)
 }
 
-fn refusal(folder: &Path, same_case: Option<&Path>) -> String {
-    chain(&read_again(folder, same_case).unwrap_err())
+fn refusal(folder: &Path) -> String {
+    chain(&read_again(folder).unwrap_err())
 }
 
 #[test]
@@ -55,7 +58,7 @@ fn what_a_run_left_gives_the_trace_that_it_gave_the_run() {
     for (name, recording) in recording::all() {
         let folder = tempfile::tempdir().unwrap();
         let trace = left_by(&recording, folder.path());
-        let again = read_again(folder.path(), None).unwrap_or_else(|error| panic!("{name}: {}", chain(&error)));
+        let again = read_again(folder.path()).unwrap_or_else(|error| panic!("{name}: {}", chain(&error)));
         assert_eq!((again.attempts, again.payloads.len()), (trace.attempts, trace.payloads.len()), "{name}");
     }
 }
@@ -68,7 +71,7 @@ fn a_log_that_says_something_else_gives_another_trace() {
         let text = fs::read(&path).unwrap();
         fs::write(&path, String::from_utf8_lossy(&text).replace("Boot0002", "Boot0007")).unwrap();
     }
-    assert_ne!(read_again(folder.path(), None).unwrap().attempts, trace.attempts);
+    assert_ne!(read_again(folder.path()).unwrap().attempts, trace.attempts);
 }
 
 #[test]
@@ -77,7 +80,7 @@ fn a_log_without_a_piece_that_was_noted_is_refused_with_its_line() {
     let path = folder.path().join("serial.log");
     let serial = fs::read(&path).unwrap();
     fs::write(&path, &serial[..serial.len() - 1]).unwrap();
-    let refusal = refusal(folder.path(), None);
+    let refusal = refusal(folder.path());
     assert!(refusal.contains("timeline.jsonl:"), "{refusal}");
     assert!(refusal.ends_with("the log of serial does not hold what was noted of it"), "{refusal}");
 }
@@ -89,7 +92,7 @@ fn logs_that_were_cut_at_a_limit_are_refused() {
     let cut = json!({ "source": "harness", "text": "limits reached", "dropped_bytes": 1, "dropped_entries": 0 });
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, format!("{text}{cut}\n")).unwrap();
-    let refusal = refusal(folder.path(), None);
+    let refusal = refusal(folder.path());
     assert!(refusal.ends_with("its logs were cut at a limit"), "{refusal}");
 }
 
@@ -100,7 +103,7 @@ fn a_guest_that_was_seen_to_stand_still_is_not_read_from_its_logs() {
     let mut stored: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
     stored["trace"]["standstill"] = json!("halted");
     fs::write(&path, stored.to_string()).unwrap();
-    assert_eq!(refusal(folder.path(), None), "its guest stood still, which no log shows");
+    assert_eq!(refusal(folder.path()), "its guest stood still, which no log shows");
 }
 
 #[test]
@@ -112,7 +115,7 @@ fn programs_that_report_in_other_words_are_not_taken_for_programs_that_never_ran
         let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).replace(" sum=", " mus=");
         fs::write(&path, text).unwrap();
     }
-    assert_eq!(refusal(folder.path(), None), "its programs reported in words that this version does not take");
+    assert_eq!(refusal(folder.path()), "its programs reported in words that this version does not take");
 }
 
 #[test]
@@ -123,46 +126,32 @@ fn a_network_in_the_words_of_another_version_is_refused() {
     stored["trace"]["network"] = json!([{ "nic": 0 }]);
     fs::write(&path, stored.to_string()).unwrap();
     let wanted = "what its networks saw is kept in words that this version does not take";
-    assert_eq!(refusal(folder.path(), None), wanted);
+    assert_eq!(refusal(folder.path()), wanted);
 }
 
-/// Makes the machine one that only an earlier version reads; `change` is made to what it shares with today's.
-fn of_earlier_version(folder: &Path, change: impl FnOnce(&mut Value)) {
-    let mut file = json(folder, machine_file::NAME).unwrap();
+#[test]
+fn a_machine_in_the_words_of_another_version_is_refused() {
+    let (folder, _) = folder();
+    let mut file = json(folder.path(), machine_file::NAME).unwrap();
     file["machine"] = json!("in the words of an earlier version");
-    change(&mut file);
-    fs::write(folder.join(machine_file::NAME), file.to_string()).unwrap();
+    fs::write(folder.path().join(machine_file::NAME), file.to_string()).unwrap();
+    assert!(refusal(folder.path()).contains(machine_file::NAME));
 }
 
-#[test]
-fn a_machine_in_the_words_of_an_earlier_version_is_that_of_the_same_case() {
-    let ((old, trace), (new, _)) = (folder(), folder());
-    of_earlier_version(old.path(), |_| ());
-    assert!(refusal(old.path(), None).contains(machine_file::NAME));
-    assert_eq!(read_again(old.path(), Some(new.path())).unwrap().attempts, trace.attempts);
-}
-
-#[test]
-fn a_case_with_another_seed_or_other_nonces_is_not_the_same() {
-    for key in ["case", "control", "seed", "nonces"] {
-        let ((old, _), (new, _)) = (folder(), folder());
-        of_earlier_version(old.path(), |file| file[key] = json!("another"));
-        let refusal = refusal(old.path(), Some(new.path()));
-        assert!(refusal.ends_with(&format!("the same case of the other run has another {key}")), "{refusal}");
-    }
-}
-
-#[test]
-fn a_timeline_without_marks_says_nothing_of_a_medium_that_was_changed() {
+#[rstest::rstest]
+#[case::of_a_medium_that_was_changed(Story::new().insert("a", "b"))]
+#[case::of_a_machine_that_was_powered_off(Story::new().power_cycle(&[]))]
+#[case::of_a_machine_that_was_put_back(Story::new().restore("a"))]
+fn a_timeline_without_marks_says_nothing(#[case] story: Story) {
     let folder = tempfile::tempdir().unwrap();
     let mut recording = recording(WITH_RESET);
-    recording.case.story = recording.case.story.insert("a", "b");
+    recording.case.story = story;
     left_by(&recording, folder.path());
-    assert!(read_again(folder.path(), None).is_ok());
+    assert!(read_again(folder.path()).is_ok());
     let path = folder.path().join("timeline.jsonl");
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace(r#","mark":"powered-on""#, "")).unwrap();
-    assert!(refusal(folder.path(), None).starts_with("its timeline does not say when its story changed a medium"));
+    assert!(refusal(folder.path()).starts_with("its timeline does not say when its story changed a medium"));
 }
 
 #[rstest::rstest]
