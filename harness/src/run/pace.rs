@@ -181,7 +181,7 @@ mod tests {
 
     /// Waits as a watch does, and says how it ended and how long that took.
     fn overdue(mut pace: Pace, patience: Duration, run: Duration) -> (Overdue, Duration) {
-        let begun = Instant::now();
+        let begun = pace.begun;
         loop {
             match pace.check(patience, run) {
                 Ok(until) => std::thread::sleep(until.saturating_duration_since(Instant::now())),
