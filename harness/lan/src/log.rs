@@ -120,6 +120,11 @@ impl LanLog {
         self.lock().events.clone()
     }
 
+    /// The same one by one, so that a record of many is not in memory twice.
+    pub fn each_event(&self) -> impl Iterator<Item = LanEvent> {
+        (0..).map_while(|number| self.lock().events.get(number).cloned())
+    }
+
     /// The events from the `skip`-th on, for a reader that follows along.
     pub fn events_from(&self, skip: usize) -> Vec<LanEvent> {
         self.lock().events.get(skip..).unwrap_or_default().to_vec()

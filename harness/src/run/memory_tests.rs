@@ -88,10 +88,9 @@ fn flood(count: u16, frame: impl Fn(u16) -> Vec<u8>, folder: &Path) {
     record.add(running.power_off(true, &recorder));
     let mut reader = Reader::new(Firmware::SeaBios, Names::default());
     {
-        let events = record.events();
-        let asked = events.iter().filter(|event| is_asked(event)).count();
-        assert!(asked > 100, "{asked} of {} events", events.len());
-        reader.network(&events, b"");
+        let asked = record.events().filter(is_asked).count();
+        assert!(asked > 100, "{asked} of {} events", record.events().count());
+        reader.network(record.events(), b"");
     }
     record.write(folder).unwrap();
     crate::evidence::file::write_with(&folder.join("timeline.jsonl"), |mut out| recorder.write_timeline(&mut out))

@@ -225,15 +225,13 @@ impl NetworkRecord {
     }
 
     /// Every event, power-on by power-on and each lan's in order, with the device index of its NIC as port.
-    pub fn events(&self) -> Vec<LanEvent> {
-        let of_lan = |(log, nics): &(LanLog, Vec<usize>)| {
-            let nics = nics.clone();
-            log.events().into_iter().map(move |mut event| {
+    pub fn events(&self) -> impl Iterator<Item = LanEvent> {
+        self.power_ons.iter().flatten().flat_map(|(log, nics)| {
+            log.each_event().map(move |mut event| {
                 event.port = event.port.and_then(|port| nics.get(port).copied());
                 event
             })
-        };
-        self.power_ons.iter().flatten().flat_map(of_lan).collect()
+        })
     }
 
     /// Writes `network.pcapng`; a second lan has `network-1.pcapng` and so on. What was captured after a second power-on is
@@ -284,7 +282,7 @@ mod tests {
         let mut ends: Vec<UnixStream> = far.nics.into_iter().map(UnixStream::from).collect();
         ends[0].write_all(&[&60_u32.to_be_bytes()[..], &[0xff; 60]].concat()).unwrap();
         let record = running.power_off(true, &recorder);
-        assert_eq!((record.events()[0].port, machine.device_named("nic0")), (Some(1), Some(1)));
+        assert_eq!((record.events().next().unwrap().port, machine.device_named("nic0")), (Some(1), Some(1)));
         assert!(recorder.timeline_jsonl().contains("\"nic\":\"nic0\""));
         record.write(folder.path()).unwrap();
         assert!(folder.path().join("network-1.pcapng").exists());
@@ -307,7 +305,8 @@ mod tests {
             drop(end);
             record.add(running.power_off(true, &recorder));
         }
-        assert!(record.events().len() >= 2, "{:?}", record.events());
+        let events: Vec<LanEvent> = record.events().collect();
+        assert!(events.len() >= 2, "{events:?}");
         record.write(folder.path()).unwrap();
         for name in ["network.pcapng", "network-power-on-2.pcapng"] {
             assert!(folder.path().join(name).exists(), "{name}");

@@ -192,7 +192,7 @@ impl<'a> Session<'a> {
             let ended = networks.has_lab() && !self.options.pause_on_failure && vm.quit(LAB_ENDS).is_some();
             self.network_record.add(networks.power_off(ended, &self.recorder));
         }
-        self.watch.network(&self.network_record.events());
+        self.watch.network(self.network_record.events());
         self.watch.finish(end.was_seen());
         if !self.case.story.is_empty() && self.watch.trace().payloads.is_empty() {
             self.host_reads = fw_cfg::read(vm).ok();

@@ -412,7 +412,7 @@ impl Watch {
     }
 
     /// The networks are off: everything that happened on them, with the device index of its NIC as port.
-    pub fn network(&mut self, events: &[LanEvent]) {
+    pub fn network(&mut self, events: impl IntoIterator<Item = LanEvent>) {
         self.reader.network(events, &self.recorder.stream(Source::Serial));
     }
 

@@ -4,6 +4,7 @@
 //! events, [`explain`] puts the reason into the attempts that went over a NIC. The two meet by NIC and by count, never by
 //! time, since the host decides when a line and a frame are seen.
 
+use std::borrow::Borrow;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
@@ -204,12 +205,16 @@ impl Asked {
 ///
 /// A conversation begins with a discover (solicit) whose transaction is another one than the last, or whose own count of
 /// seconds went back.
-pub fn conversations(events: &[LanEvent], nic_of: impl Fn(usize) -> Option<DeviceName>) -> Vec<Conversation> {
+pub fn conversations(
+    events: impl IntoIterator<Item = impl Borrow<LanEvent>>,
+    nic_of: impl Fn(usize) -> Option<DeviceName>,
+) -> Vec<Conversation> {
     let mut list: Vec<Conversation> = Vec::new();
     // (nic, family) to transaction and seconds of its last discover
     let mut last: Vec<((DeviceName, bool), (u32, u16))> = Vec::new();
     let mut ports: Vec<Follower> = Vec::new();
     for event in events {
+        let event = event.borrow();
         let Some(nic) = event.port.and_then(&nic_of) else { continue };
         if let LanEventKind::PortState { name, state, stp, forward_delay_cs } = &event.kind {
             let place = ports.iter().position(|port| port.nic == nic).unwrap_or_else(|| {

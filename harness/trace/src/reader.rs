@@ -1,5 +1,7 @@
 //! Takes what was recorded, piece by piece, and keeps the trace.
 
+use std::borrow::Borrow;
+
 use super::finding::Interruption;
 use super::lines::beginning;
 use super::{
@@ -315,7 +317,7 @@ impl Reader {
 
     /// Takes what the lans saw, once all of it has arrived, and the serial port's text: each attempt over a NIC is given
     /// its reason. The port of each event is the NIC's device index.
-    pub fn network(&mut self, events: &[LanEvent], serial: &[u8]) {
+    pub fn network(&mut self, events: impl IntoIterator<Item = impl Borrow<LanEvent>>, serial: &[u8]) {
         let seen = exchange::conversations(events, |device| self.names.nic_of_device(device).cloned());
         self.conversations(seen, serial);
     }
