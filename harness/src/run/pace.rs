@@ -21,6 +21,8 @@ pub struct Pace {
     process: Option<u32>,
     /// A file that the guest writes to: the variable store.
     written: Option<PathBuf>,
+    /// Whether writing to it is a sign of life still.
+    writes_count: bool,
     /// What the kernel had counted at `counted`.
     share: Share,
     counted: Instant,
@@ -55,6 +57,7 @@ impl Pace {
             last_progress: now,
             process: None,
             written,
+            writes_count: true,
             share: Share::default(),
             counted: now,
             starved: Duration::ZERO,
@@ -92,6 +95,11 @@ impl Pace {
         }
     }
 
+    /// From now on a variable store that is written to is no sign of life: nothing is waited for but what the guest says.
+    pub fn only_words_count(&mut self) {
+        self.writes_count = false;
+    }
+
     /// When to look again.
     ///
     /// # Errors
@@ -105,7 +113,7 @@ impl Pace {
         if now < due(self) {
             return Ok(due(self));
         }
-        if let Some(written) = self.written_since() {
+        if let Some(written) = self.written_since().filter(|_| self.writes_count) {
             self.last_progress = written;
             if now < due(self) {
                 return Ok(due(self));
@@ -248,6 +256,9 @@ mod tests {
         std::thread::sleep(SHORT);
         std::fs::write(file.path(), "a variable").unwrap();
         assert!(pace.check(SHORT, LONG).is_ok());
-        assert_eq!(overdue(pace, SHORT, LONG).0, Overdue::Guest);
+        std::thread::sleep(SHORT);
+        std::fs::write(file.path(), "another").unwrap();
+        pace.only_words_count();
+        assert_eq!(pace.check(SHORT, LONG), Err(Overdue::Guest), "nobody waits for it any more");
     }
 }

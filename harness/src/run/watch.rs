@@ -278,9 +278,12 @@ impl Watch {
     }
 
     /// Host time for the next step, once what was seen may already contradict the expectation.
-    fn patience_now(&self) -> Duration {
-        let refuted = strays(&self.expected, self.reader.trace());
-        if refuted { self.patience.refuted.min(self.patience.progress) } else { self.patience.progress }
+    fn patience_now(&mut self) -> Duration {
+        if !strays(&self.expected, self.reader.trace()) {
+            return self.patience.progress;
+        }
+        self.pace.only_words_count();
+        self.patience.refuted.min(self.patience.progress)
     }
 
     /// Host time for the next step of a boot.
