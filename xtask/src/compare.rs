@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use bootwright::report::Report;
 use bootwright::report::compare::{compare, compare_by_case, page};
 use bootwright::report::read_again::read_both_again;
+use bootwright::run::MachineFile;
 
 use crate::output::print;
 use crate::test::out_dir;
@@ -71,6 +72,7 @@ pub fn run(args: Args) -> Result<u8, Box<dyn Error>> {
     if let Some(percent) = args.slower {
         comparison = comparison.with_slower(&before, &after, by_case, percent)?;
     }
+    let comparison = comparison.with_stories(|folder| MachineFile::steps(Path::new(folder)));
     // what was never started has left nothing to see, and a report that was copied alone has none of it
     let comparison = comparison.with_evidence(|folder| Path::new(&folder).is_dir().then_some(folder));
     if let Some(file) = &args.html {

@@ -17,7 +17,7 @@ pub use change::Change;
 use change::{Key, label, median};
 pub use guest_clock::GuestClock;
 pub use page::page;
-use rounds::Rounds;
+use rounds::{New, Rounds};
 
 /// Least slowing, as a ratio, that counts however quiet the machine was.
 const LEAST_RATIO: f64 = 1.25;
@@ -35,6 +35,12 @@ pub struct Comparison {
     pub other_verdicts: Vec<Change>,
     /// The same verdict with attempts, or another medium booted, that no round before had.
     pub changed_traces: Vec<Change>,
+    /// Such a change where the case does something else now: its story has other steps.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other_stories: Vec<Change>,
+    /// Another way, of nothing but known parts, of a case that went another way in every second round before: chance.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub by_chance: Vec<Change>,
     /// The same verdict after a guest time that is a quarter and a second longer or shorter.
     pub guest_times: Vec<Change>,
     /// Slower by the guest's clock, by more than was asked for and by more than their own spread.
@@ -125,10 +131,10 @@ impl Comparison {
             None if is.is_as_expected() => {}
             Some(old) if old.had(is) => {
                 let (before, after) = (old.ways(with_reasons), new.ways(with_reasons));
-                if let Some(round) = after.first_new_to(&before) {
+                if let Some(New { round, by_chance }) = after.first_new_to(&before) {
                     let after_evidence = Some(round.evidence.clone());
-                    let change = change(before.to_string(), after.to_string());
-                    self.changed_traces.push(Change { after_evidence, ..change });
+                    let change = Change { after_evidence, ..change(before.to_string(), after.to_string()) };
+                    if by_chance { &mut self.by_chance } else { &mut self.changed_traces }.push(change);
                 }
                 if let Some((before, after)) = guest_times(old, new) {
                     self.guest_times.push(change(before, after));
@@ -201,13 +207,26 @@ impl Comparison {
 }
 
 impl Comparison {
+    /// Takes the traces that changed with their case's story out of those that changed with its guest. `steps` gives the names of the
+    /// steps of the story that was played in an evidence folder, where that is known.
+    #[must_use]
+    pub fn with_stories(mut self, steps: impl Fn(&str) -> Option<Vec<String>>) -> Self {
+        let steps = |folder: &Option<String>| folder.as_deref().and_then(&steps);
+        let is_another = |change: &mut Change| match (steps(&change.before_evidence), steps(&change.after_evidence)) {
+            (Some(before), Some(after)) => before != after,
+            _ => false,
+        };
+        self.other_stories.extend(self.changed_traces.extract_if(.., is_another));
+        self
+    }
+
     /// The same comparison with the evidence folders named otherwise, or not at all.
     #[must_use]
     pub fn with_evidence(mut self, named: impl Fn(String) -> Option<String>) -> Self {
-        let Self { new_failures, new_passes, other_verdicts, changed_traces, guest_times, guest_slower, .. } =
-            &mut self;
-        let lists = [new_failures, new_passes, other_verdicts, changed_traces, guest_times, guest_slower];
-        for change in lists.into_iter().flatten() {
+        let verdicts = [&mut self.new_failures, &mut self.new_passes, &mut self.other_verdicts];
+        let traces = [&mut self.changed_traces, &mut self.other_stories, &mut self.by_chance];
+        let times = [&mut self.guest_times, &mut self.guest_slower];
+        for change in verdicts.into_iter().chain(traces).chain(times).flatten() {
             for evidence in [&mut change.before_evidence, &mut change.after_evidence] {
                 *evidence = evidence.take().and_then(&named);
             }
@@ -216,27 +235,38 @@ impl Comparison {
     }
 
     /// The lists of changes with their titles, those that want attention first.
-    pub fn lists(&self) -> [(&'static str, &Vec<Change>); 6] {
+    pub fn lists(&self) -> [(&'static str, &Vec<Change>); 8] {
         [
             ("new failures", &self.new_failures),
             ("slower by the guest's clock", &self.guest_slower),
             ("new passes", &self.new_passes),
             ("other verdicts", &self.other_verdicts),
             ("changed traces", &self.changed_traces),
+            ("traces of another story", &self.other_stories),
+            ("traces by chance", &self.by_chance),
             ("other guest times", &self.guest_times),
         ]
+    }
+
+    /// The traces that are other ones and say nothing of the firmware, in words; nothing where there are none.
+    fn other_traces(&self) -> String {
+        let kinds = [("of another story", &self.other_stories), ("by chance", &self.by_chance)];
+        let told = kinds.into_iter().filter(|(_, list)| !list.is_empty());
+        let told: Vec<String> = told.map(|(kind, list)| format!("{} {kind}", list.len())).collect();
+        if told.is_empty() { String::new() } else { format!(" (and {})", told.join(", ")) }
     }
 
     /// The counts on one line.
     pub fn summary(&self) -> String {
         format!(
-            "{} cases in both runs: {} new failures, {} new passes, {} other verdicts, {} changed traces, {} slower (all: \
+            "{} cases in both runs: {} new failures, {} new passes, {} other verdicts, {} changed traces{}, {} slower (all: \
              x{:.2}, noise up to x{:.2})",
             self.common,
             self.new_failures.len(),
             self.new_passes.len(),
             self.other_verdicts.len(),
             self.changed_traces.len(),
+            self.other_traces(),
             self.slower.len(),
             self.median_ratio,
             self.noise_floor
@@ -287,7 +317,7 @@ impl std::fmt::Display for Comparison {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample;
+    use crate::report::{Attempt, sample};
     use crate::trace::Outcome;
 
     fn find(report: &mut Report, verdict: Verdict) -> &mut CaseResult {
@@ -398,6 +428,56 @@ mod tests {
         assert!(change.before.contains("(1 of 2), or ") && change.after.contains("refused"), "{comparison}");
         assert!(change.after_evidence.as_ref().unwrap().starts_with("refused/"), "the round that is another");
         assert_eq!(compare(&one, &varied).changed_traces.len(), 1, "a second way that one run before did not show");
+    }
+
+    #[test]
+    fn a_way_of_known_parts_is_chance_where_every_second_round_went_a_way_of_its_own() {
+        use Outcome::{Booted, Failed, Refused};
+        let with = |outcomes: &[Outcome]| {
+            let mut report = sample::report(200);
+            let attempts = outcomes.iter().map(|&outcome| Attempt::new("disk", outcome)).collect();
+            find(&mut report, Verdict::Passed).attempts = attempts;
+            report
+        };
+        let rounds = |ways: &[&[Outcome]]| {
+            let mut all = ways.iter().map(|way| with(way));
+            let first = all.next().unwrap();
+            all.fold(first, Report::with_rounds_of)
+        };
+        let found = |before: &Report, after: &Report| {
+            let comparison = compare(before, after);
+            (comparison.changed_traces.len(), comparison.by_chance.len())
+        };
+        let (a, b, c, d): (&[_], &[_], &[_], &[_]) =
+            (&[Booted], &[Failed, Booted], &[Booted, Failed, Booted], &[Failed, Failed, Booted]);
+        let varies = rounds(&[a, b, c, &[Booted, Booted]]);
+        assert_eq!(found(&varies, &with(d)), (0, 1));
+        let told = compare(&varies, &with(d)).to_string();
+        assert!(
+            told.contains("traces by chance: 1\n") && told.contains("0 changed traces (and 1 by chance), "),
+            "{told}"
+        );
+        assert_eq!(found(&varies, &with(&[Refused, Booted])), (1, 0), "an end that no attempt had");
+        assert_eq!(found(&varies, &rounds(&[d, &[Refused]])), (1, 0), "a change stands before chance");
+        assert_eq!(found(&rounds(&[a, b, c]), &with(d)), (1, 0), "too few rounds to know");
+        assert_eq!(found(&rounds(&[a, a, a, b, b, c]), &with(d)), (1, 0), "most go a way that others went");
+    }
+
+    #[test]
+    fn the_trace_of_another_story_stands_apart_from_a_changed_one() {
+        let before = sample::report(200).with_evidence_below("before");
+        let mut after = sample::report(200).with_evidence_below("after");
+        find(&mut after, Verdict::Passed).attempts[0].outcome = Outcome::TimedOut;
+        let with = |steps: fn(&str) -> Option<Vec<String>>| {
+            let comparison = compare(&before, &after).with_stories(steps);
+            (comparison.changed_traces.len(), comparison.other_stories.len())
+        };
+        let named = |step: &str| Some(vec![step.to_owned()]);
+        assert_eq!(with(|folder| Some(vec![folder.split('/').next()?.to_owned()])), (0, 1));
+        assert_eq!(with(|_| Some(vec!["reset".to_owned()])), (1, 0));
+        assert_eq!(with(|folder| Some(vec!["reset".to_owned()]).filter(|_| folder.starts_with("after"))), (1, 0));
+        let told = compare(&before, &after).with_stories(named).to_string();
+        assert!(told.contains("traces of another story: 1\n") && told.contains("(and 1 of another story)"), "{told}");
     }
 
     #[test]

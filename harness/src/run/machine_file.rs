@@ -55,6 +55,21 @@ impl MachineFile {
         serde_json::from_str(&text).map_err(|error| RunError::because(path.display().to_string(), error))
     }
 
+    /// The names of the story's steps in an evidence folder of any version, in order; `None` where there is no such file.
+    pub fn steps(folder: &Path) -> Option<Vec<String>> {
+        #[derive(Deserialize)]
+        struct Told {
+            story: Vec<serde_json::Value>,
+        }
+        let told: Told = serde_json::from_slice(&fs::read(folder.join(NAME)).ok()?).ok()?;
+        // a step without settings is its name, one with some a map from its name to them
+        let name = |step: &serde_json::Value| match step {
+            serde_json::Value::Object(map) => map.keys().next().cloned(),
+            other => other.as_str().map(str::to_owned),
+        };
+        told.story.iter().map(name).collect()
+    }
+
     fn build_media(&self, folder: &Path) -> Result<(), RunError> {
         let folder = EvidenceFolder::create(folder)?;
         let laid_out = Layout::of(&self.machine);
@@ -112,6 +127,19 @@ mod tests {
             expectation: Expectation::boots("disk"),
             vars_template: None,
         }
+    }
+
+    #[test]
+    fn the_steps_of_a_story_have_names_in_each_version() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(MachineFile::steps(folder.path()), None);
+        EvidenceFolder::create(folder.path()).unwrap().machine(&file()).unwrap();
+        assert_eq!(MachineFile::steps(folder.path()).unwrap(), ["reset", "cont"]);
+        let path = folder.path().join(NAME);
+        fs::write(&path, r#"{"story": ["reset", {"power-cycle-with": {"fresh_store": true}}], "then": 1}"#).unwrap();
+        assert_eq!(MachineFile::steps(folder.path()).unwrap(), ["reset", "power-cycle-with"]);
+        fs::write(&path, r#"{"story": [7]}"#).unwrap();
+        assert_eq!(MachineFile::steps(folder.path()), None);
     }
 
     #[test]

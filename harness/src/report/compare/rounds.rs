@@ -1,10 +1,13 @@
 //! How often a case ran in a run, or in several runs that count as one, and what was seen of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::change::Key;
-use crate::report::{CaseResult, Report, Verdict, text};
+use crate::report::{Attempt, CaseResult, Report, Verdict, text};
 use crate::trace::Outcome;
+
+/// Fewest rounds by which a case is known to vary by itself.
+const FEWEST_TO_VARY: usize = 4;
 
 /// Every round of one case.
 pub(super) struct Rounds<'a> {
@@ -62,7 +65,8 @@ impl<'a> Rounds<'a> {
     pub fn ways(&self, with_reasons: bool) -> Ways<'a> {
         let mut ways: BTreeMap<String, Way<'a>> = BTreeMap::new();
         for case in &self.all {
-            let way = || Way { told: trace(case, with_reasons), first: case, times: 0 };
+            let way =
+                || Way { told: trace(case, with_reasons), parts: parts(case, with_reasons), first: case, times: 0 };
             ways.entry(comparable(case, with_reasons)).or_insert_with(way).times += 1;
         }
         Ways { ways, rounds: self.all.len() }
@@ -83,15 +87,34 @@ pub(super) struct Ways<'a> {
 
 struct Way<'a> {
     told: String,
+    parts: BTreeSet<String>,
     first: &'a CaseResult,
     times: usize,
 }
 
 impl<'a> Ways<'a> {
-    /// A round that took a way which none of those `before` took.
-    pub fn first_new_to(&self, before: &Ways) -> Option<&'a CaseResult> {
-        self.ways.iter().find(|(way, _)| !before.ways.contains_key(*way)).map(|(_, way)| way.first)
+    /// A round that took a way which none of those `before` took. Before all, one that such a case does not take by chance.
+    pub fn first_new_to(&self, before: &Ways) -> Option<New<'a>> {
+        let new = || self.ways.iter().filter(|(way, _)| !before.ways.contains_key(*way)).map(|(_, way)| way);
+        let told = new().find(|way| !before.may_take(way)).map(|way| New { round: way.first, by_chance: false });
+        told.or_else(|| new().next().map(|way| New { round: way.first, by_chance: true }))
     }
+
+    /// Whether a further round may well have taken this way: at least every second one went as no other did, which is about how often
+    /// another one still goes a way of its own (Good, 1953: the share of what was seen once), and it has no part that was never seen.
+    fn may_take(&self, way: &Way) -> bool {
+        let once = self.ways.values().filter(|way| way.times == 1).count();
+        let known = |part| self.ways.values().any(|way| way.parts.contains(part));
+        self.rounds >= FEWEST_TO_VARY && 2 * once >= self.rounds && way.parts.iter().all(known)
+    }
+}
+
+/// A way that was not known.
+pub(super) struct New<'a> {
+    /// The round that took it.
+    pub round: &'a CaseResult,
+    /// Whether it is of a case that goes another way each time, and has no part that its earlier ways do not have.
+    pub by_chance: bool,
 }
 
 impl std::fmt::Display for Ways<'_> {
@@ -106,13 +129,24 @@ impl std::fmt::Display for Ways<'_> {
     }
 }
 
-/// A trace without what is the host's chance: how often and for how long a guest that hangs was looked at.
+/// A trace without what is the host's chance.
 fn comparable(case: &CaseResult, with_reasons: bool) -> String {
+    trace(&without_chance(case), with_reasons)
+}
+
+/// The attempts and the boot of a trace, each by itself, without what is the host's chance.
+fn parts(case: &CaseResult, with_reasons: bool) -> BTreeSet<String> {
+    let case = without_chance(case);
+    case.attempts.iter().map(|one| attempt(one, with_reasons)).chain([booted(&case)]).collect()
+}
+
+/// Without how often and for how long a guest that hangs was looked at.
+fn without_chance(case: &CaseResult) -> CaseResult {
     let mut case = case.clone();
     for attempt in case.attempts.iter_mut().filter(|attempt| attempt.outcome == Outcome::Hung) {
         attempt.reason = attempt.reason.as_deref().map(without_amounts);
     }
-    trace(&case, with_reasons)
+    case
 }
 
 /// A sentence in which a number that is a word of its own is `N`; addresses such as `0x7c00` stay.
@@ -123,16 +157,17 @@ fn without_amounts(sentence: &str) -> String {
 }
 
 fn trace(case: &CaseResult, with_reasons: bool) -> String {
-    let attempts: Vec<String> = case
-        .attempts
-        .iter()
-        .map(|attempt| {
-            let name = attempt.medium.as_deref().unwrap_or(&attempt.target);
-            let reason = attempt.reason.as_deref().filter(|_| with_reasons);
-            let reason = reason.map(|reason| format!(" ({})", text::printable(reason))).unwrap_or_default();
-            format!("{} {}{reason}", text::printable(name), attempt.outcome)
-        })
-        .collect();
-    let booted = case.booted.as_deref().map_or_else(|| "nothing".into(), text::printable);
-    format!("[{}] booted {booted}", attempts.join(", "))
+    let attempts: Vec<String> = case.attempts.iter().map(|one| attempt(one, with_reasons)).collect();
+    format!("[{}] {}", attempts.join(", "), booted(case))
+}
+
+fn attempt(attempt: &Attempt, with_reason: bool) -> String {
+    let name = attempt.medium.as_deref().unwrap_or(&attempt.target);
+    let reason = attempt.reason.as_deref().filter(|_| with_reason);
+    let reason = reason.map(|reason| format!(" ({})", text::printable(reason))).unwrap_or_default();
+    format!("{} {}{reason}", text::printable(name), attempt.outcome)
+}
+
+fn booted(case: &CaseResult) -> String {
+    format!("booted {}", case.booted.as_deref().map_or_else(|| "nothing".into(), text::printable))
 }
