@@ -80,7 +80,7 @@ const LEFT_OUT: &[(&str, Pair, &str)] = &[
     ("alone", [("firmware", &[]), ("made-for", &[])], "a medium for one firmware is no boot entry of the other"),
     (
         "drives",
-        [("class", &["lsi53c895a", "megasas", "mptsas1068", "pvscsi"]), ("firmware", &["ovmf"])],
+        [("class", &["am53c974", "lsi53c895a", "megasas", "mptsas1068", "pvscsi"]), ("firmware", &["ovmf"])],
         "OVMF as Debian builds it has no driver for them",
     ),
     (

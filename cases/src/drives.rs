@@ -9,8 +9,13 @@ use crate::first_entry::nobody_there;
 use crate::{classes, quick_or_long};
 
 /// SCSI adapters that SeaBIOS has drivers for.
-const ADAPTERS: [ScsiAdapter; 4] =
-    [ScsiAdapter::Lsi53c895a, ScsiAdapter::Megasas, ScsiAdapter::Mptsas1068, ScsiAdapter::Pvscsi];
+const ADAPTERS: [ScsiAdapter; 5] = [
+    ScsiAdapter::Am53c974,
+    ScsiAdapter::Lsi53c895a,
+    ScsiAdapter::Megasas,
+    ScsiAdapter::Mptsas1068,
+    ScsiAdapter::Pvscsi,
+];
 
 /// Logical geometries: cylinders, heads, sectors per track. The most heads and sectors that int 13h tells, more heads than an
 /// ATA drive has, and fewer of both than any disk has by itself.

@@ -67,7 +67,7 @@ pub struct UnknownDiskClass {
 
 impl DiskClass {
     /// Every class.
-    pub const ALL: [DiskClass; 18] = [
+    pub const ALL: [DiskClass; 19] = [
         DiskClass::VirtioBlk,
         DiskClass::VirtioScsi,
         DiskClass::Ahci,
@@ -79,6 +79,7 @@ impl DiskClass {
         DiskClass::IdeCd,
         DiskClass::Usb(UsbController::Ehci),
         DiskClass::Usb(UsbController::Uhci),
+        DiskClass::Scsi(ScsiAdapter::Am53c974),
         DiskClass::Scsi(ScsiAdapter::Lsi53c895a),
         DiskClass::Scsi(ScsiAdapter::Megasas),
         DiskClass::Scsi(ScsiAdapter::Mptsas1068),

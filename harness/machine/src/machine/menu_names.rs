@@ -29,6 +29,7 @@ pub fn menu_name(machine: &Machine, layout: &Layout, index: usize, sectors: u64)
         DeviceClass::Scsi { adapter, target, lun, .. } => {
             let place = place()?;
             let name = match adapter {
+                ScsiAdapter::Am53c974 => format!("esp {place} {target}:{lun}"),
                 ScsiAdapter::Lsi53c895a => format!("lsi {place} {target}:{lun}"),
                 ScsiAdapter::Megasas => format!("MegaRAID SAS (PCI {place}) LD {target}:{lun}"),
                 ScsiAdapter::Mptsas1068 => format!("mpt {place} {target}:{lun}"),

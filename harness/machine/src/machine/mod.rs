@@ -162,6 +162,8 @@ pub enum DeviceClass {
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum ScsiAdapter {
+    /// `am53c974`, AMD's PCscsi.
+    Am53c974,
     /// `lsi53c895a`.
     Lsi53c895a,
     /// `megasas`, MegaRAID SAS 8708EM2.
@@ -179,6 +181,7 @@ impl ScsiAdapter {
     pub fn device(self) -> &'static str {
         match self {
             ScsiAdapter::SpaprVscsi => "spapr-vscsi",
+            ScsiAdapter::Am53c974 => "am53c974",
             ScsiAdapter::Lsi53c895a => "lsi53c895a",
             ScsiAdapter::Megasas => "megasas",
             ScsiAdapter::Mptsas1068 => "mptsas1068",
@@ -189,7 +192,7 @@ impl ScsiAdapter {
     /// Highest target id that a machine may give out on it: QEMU's buses have that many at least.
     fn last_target(self) -> u8 {
         match self {
-            ScsiAdapter::Lsi53c895a | ScsiAdapter::Mptsas1068 => 7,
+            ScsiAdapter::Am53c974 | ScsiAdapter::Lsi53c895a | ScsiAdapter::Mptsas1068 => 7,
             ScsiAdapter::Megasas | ScsiAdapter::Pvscsi | ScsiAdapter::SpaprVscsi => 63,
         }
     }

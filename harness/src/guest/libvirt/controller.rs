@@ -106,6 +106,7 @@ pub(super) fn scsi_model(model: Option<&str>, board: Option<Board>) -> ScsiModel
         None | Some("auto") if board == Some(Board::Virt) => ScsiModel::Virtio,
         Some("virtio-scsi" | "virtio-transitional" | "virtio-non-transitional") => ScsiModel::Virtio,
         None | Some("auto" | "lsilogic") => ScsiModel::Other(ScsiAdapter::Lsi53c895a),
+        Some("am53c974" | "dc390") => ScsiModel::Other(ScsiAdapter::Am53c974),
         Some("lsisas1078") => ScsiModel::Other(ScsiAdapter::Megasas),
         Some("lsisas1068") => ScsiModel::Other(ScsiAdapter::Mptsas1068),
         Some("ibmvscsi") => ScsiModel::Other(ScsiAdapter::SpaprVscsi),

@@ -120,9 +120,10 @@ fn scsi_class(disk: &Disk, domain: &Domain, board: Option<Board>) -> Result<(Dev
     let (class, kind) = match domain.scsi(hba, board) {
         ScsiModel::Virtio => (DeviceClass::VirtioScsi { hba, target, lun }, "virtio-scsi".to_owned()),
         // libvirt makes the unit the target there
-        ScsiModel::Other(adapter @ ScsiAdapter::Lsi53c895a) => {
+        ScsiModel::Other(adapter @ (ScsiAdapter::Am53c974 | ScsiAdapter::Lsi53c895a)) => {
             let target = u8::try_from(lun).unwrap_or(u8::MAX);
-            (DeviceClass::Scsi { adapter, hba, target, lun: 0 }, "SCSI (LSI 53c895a)".to_owned())
+            let kind = if adapter == ScsiAdapter::Lsi53c895a { "LSI 53c895a" } else { "AMD 53c974" };
+            (DeviceClass::Scsi { adapter, hba, target, lun: 0 }, format!("SCSI ({kind})"))
         }
         ScsiModel::Other(adapter) => {
             (DeviceClass::Scsi { adapter, hba, target, lun }, format!("SCSI ({})", adapter.device()))

@@ -46,7 +46,7 @@ const DISK: &str = "<disk><source file='a'/><target dev='vda' bus='virtio'/><boo
     "sda"
 )]
 #[case::a_disk_on_an_adapter_that_is_not_known(
-    "<controller type='scsi' index='0' model='am53c974'/><disk><target dev='sda' bus='scsi'/><boot order='1'/></disk>",
+    "<controller type='scsi' index='0' model='ncr53c90'/><disk><target dev='sda' bus='scsi'/><boot order='1'/></disk>",
     "sda"
 )]
 fn a_device_with_a_rank_that_cannot_be_had_keeps_its_row(#[case] device: &str, #[case] name: &str) {

@@ -5,7 +5,7 @@ use crate::guest::compare::differences;
 use crate::guest::qemu;
 use crate::machine::argv::{Files, Wiring, argv};
 use crate::machine::layout::Layout;
-use crate::machine::{Board, Firmware};
+use crate::machine::{Board, Firmware, ScsiAdapter};
 use rstest::rstest;
 
 fn data(name: &str) -> String {
@@ -170,6 +170,18 @@ fn namespaces_hang_off_the_nvme_controller_that_their_target_names() {
     crate::machine::layout::Layout::of(&guest.machine().unwrap()).unwrap();
     let letters = read("n.xml", &with_disk(&disk("nvmea")), &[]).unwrap_err();
     assert!(letters.to_string().contains("dev='nvmea'"), "{letters}");
+}
+
+#[rstest]
+#[case::lsi("lsilogic", ScsiAdapter::Lsi53c895a)]
+#[case::esp("am53c974", ScsiAdapter::Am53c974)]
+#[case::esp_with_a_rom("dc390", ScsiAdapter::Am53c974)]
+fn the_unit_is_the_target_on_an_adapter_for_one_lun_a_target(#[case] model: &str, #[case] adapter: ScsiAdapter) {
+    let controller = format!("<controller type='scsi' index='0' model='{model}'/>");
+    let disk = "<disk><source file='a'/><target dev='sdc' bus='scsi'/></disk>";
+    let guest = read("s.xml", &with_disk(&(controller + disk)), &[]).unwrap();
+    let class = &guest.devices[0].device.class;
+    assert_eq!(*class, crate::machine::DeviceClass::Scsi { adapter, hba: 0, target: 2, lun: 0 });
 }
 
 #[rstest]

@@ -40,6 +40,7 @@ impl Adapter {
             "virtio-scsi-pci" | "virtio-scsi" | "virtio-scsi-pci-transitional" | "virtio-scsi-pci-non-transitional" => {
                 Adapter::VirtioScsi
             }
+            "am53c974" | "dc390" => Adapter::Scsi(ScsiAdapter::Am53c974),
             "lsi" | "lsi53c895a" | "lsi53c810" => Adapter::Scsi(ScsiAdapter::Lsi53c895a),
             "megasas" | "megasas-gen2" => Adapter::Scsi(ScsiAdapter::Megasas),
             "mptsas1068" => Adapter::Scsi(ScsiAdapter::Mptsas1068),
@@ -217,7 +218,7 @@ impl Buses {
 /// Whether a driver is a SCSI adapter by its name, and no disk on one.
 fn is_scsi_adapter(driver: &str) -> bool {
     let by_name = driver.contains("scsi") && !driver.starts_with("scsi-") && !driver.starts_with("vhost-");
-    by_name || ["am53c974", "dc390", "usb-uas"].contains(&driver)
+    by_name || driver == "usb-uas"
 }
 
 /// A device of the line that QEMU refuses at its place: a function beside one at 0 that is alone in its slot.

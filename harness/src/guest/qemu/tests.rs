@@ -260,12 +260,12 @@ fn a_line_that_makes_no_sense_is_refused(#[case] line: &str, #[case] wanted: &st
 #[rstest]
 #[case::uas("-device usb-uas,id=uas -device scsi-hd,drive=d,bus=uas.0,bootindex=1", "usb-uas", Some(1))]
 #[case::another_card(
-    "-device am53c974,id=e -device scsi-hd,drive=d,bus=e.0,scsi-id=6,bootindex=1",
-    "am53c974",
+    "-device new-scsi,id=e -device scsi-hd,drive=d,bus=e.0,scsi-id=6,bootindex=1",
+    "new-scsi",
     Some(1)
 )]
-#[case::by_qemus_name("-device dc390 -device scsi-cd,drive=d,bus=scsi.0", "dc390", None)]
-#[case::without_a_bus("-device am53c974 -device scsi-hd,drive=d", "am53c974", None)]
+#[case::by_qemus_name("-device new-scsi -device scsi-cd,drive=d,bus=scsi.0", "new-scsi", None)]
+#[case::without_a_bus("-device newer-scsi -device scsi-hd,drive=d", "newer-scsi", None)]
 fn a_drive_on_an_adapter_that_is_not_known_keeps_its_row_and_the_rest_is_read(
     #[case] devices: &str,
     #[case] adapter: &str,

@@ -68,6 +68,8 @@ fn last_lun(adapter: ScsiAdapter) -> u32 {
     match adapter {
         // QEMU refuses another one on it: bad scsi device lun
         ScsiAdapter::Lsi53c895a => 0,
+        // `esp_scsi_info` in QEMU's `hw/scsi/esp-pci.c`
+        ScsiAdapter::Am53c974 => 7,
         // an address on the hypervisor's bus has five bits for it (`vscsi_device_find` in QEMU's `hw/scsi/spapr_vscsi.c`)
         ScsiAdapter::SpaprVscsi => 31,
         _ => 255,

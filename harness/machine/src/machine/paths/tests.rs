@@ -62,9 +62,10 @@ fn class(row: &Row) -> Option<(DeviceClass, bool)> {
         "piix3-usb-uhci/usb-hub/usb-storage" => behind_hub(UsbController::Uhci, unit)?,
         "nvme/nvme-ns" => DeviceClass::NvmeNamespace { controller: 0, nsid: number(unit, "nsid")? },
         adapter if adapter.ends_with("/scsi-hd") || adapter.ends_with("/scsi-cd") => {
-            use ScsiAdapter::{Lsi53c895a, Megasas, Mptsas1068, Pvscsi};
+            use ScsiAdapter::{Am53c974, Lsi53c895a, Megasas, Mptsas1068, Pvscsi};
             let name = adapter.split('/').next()?;
-            let adapter = [Lsi53c895a, Megasas, Mptsas1068, Pvscsi].into_iter().find(|known| known.device() == name)?;
+            let known = [Am53c974, Lsi53c895a, Megasas, Mptsas1068, Pvscsi];
+            let adapter = known.into_iter().find(|known| known.device() == name)?;
             DeviceClass::Scsi { adapter, hba: 0, target: number(unit, "scsi-id")?, lun: number(unit, "lun")? }
         }
         "floppy" | "isa-fdc/floppy" => DeviceClass::Floppy { unit: number(unit, "unit")? },
@@ -158,6 +159,7 @@ fn the_comparison_covers_every_place_and_class() {
         "nvme",
         "nvme/nvme-ns",
         "virtio-scsi-pci/scsi-cd",
+        "am53c974/scsi-hd",
         "lsi53c895a/scsi-hd",
         "megasas/scsi-cd",
         "mptsas1068/scsi-hd",
