@@ -4,6 +4,7 @@ use super::describe::describe;
 use super::difference::Difference;
 use super::ending::Ending;
 use super::expectation::Expectation;
+use super::expected::Expected;
 use super::{cut, exchange, menu};
 use crate::trace::{Attempt, Terminal, Trace};
 
@@ -39,14 +40,7 @@ pub fn compare(expected: &Expectation, trace: &Trace) -> Result<(), Difference> 
         )
         .into());
     }
-    for name in &expected.never {
-        if let Some(attempt) = trace.attempts.iter().find(|attempt| is_on(attempt, name)) {
-            return Err(format!("\"{name}\" must never be tried, but was: {}", describe(attempt)).into());
-        }
-        if trace.payloads.iter().any(|payload| payload.medium_of_nonce.as_ref() == Some(name)) {
-            return Err(format!("\"{name}\" must never be tried, but its payload ran").into());
-        }
-    }
+    never(expected, trace)?;
     attempts(expected, trace)?;
     let unknown =
         |name: &&String| trace.attempts.iter().any(|attempt| attempt.could_be.iter().any(|one| *one == name.as_str()));
@@ -80,6 +74,36 @@ pub fn compare(expected: &Expectation, trace: &Trace) -> Result<(), Difference> 
     Ok(exchange::check(&trace.network)?)
 }
 
+/// Whether what must never be tried was. Where something went otherwise before that, it comes first: it is what changed.
+fn never(expected: &Expectation, trace: &Trace) -> Result<(), String> {
+    let forbidden = |attempt: &Attempt| expected.never.iter().find(|name| is_on(attempt, name));
+    let mut tried = trace.attempts.iter().enumerate();
+    if let Some((place, attempt, name)) = tried.find_map(|(place, one)| Some((place, one, forbidden(one)?))) {
+        let tried = describe(attempt);
+        return Err(match otherwise_before(expected, &trace.attempts[..place]) {
+            Some(before) => format!("{before}; then \"{name}\", which must never be tried: {tried}"),
+            None => format!("\"{name}\" must never be tried, but was: {tried}"),
+        });
+    }
+    let ran = |name: &&String| trace.payloads.iter().any(|payload| payload.medium_of_nonce.as_ref() == Some(*name));
+    match expected.never.iter().find(ran) {
+        Some(name) => Err(format!("\"{name}\" must never be tried, but its payload ran")),
+        None => Ok(()),
+    }
+}
+
+/// The first of these attempts that is another one than expected; nothing where a reset of the story cuts laps.
+fn otherwise_before(expected: &Expectation, seen: &[Attempt]) -> Option<String> {
+    let mut pairs = expected.attempts.iter().zip(seen).enumerate().filter(|_| expected.cut_laps == 0);
+    let (position, (wanted, attempt)) = pairs.find(|(_, (wanted, attempt))| !wanted.matches(attempt))?;
+    Some(otherwise(position, wanted, attempt))
+}
+
+/// An attempt that is another one than expected, in words.
+fn otherwise(position: usize, wanted: &Expected, attempt: &Attempt) -> String {
+    format!("attempt {}: expected {wanted}, saw {}", position + 1, describe(attempt))
+}
+
 /// Compares the list of attempts.
 fn attempts(expected: &Expectation, trace: &Trace) -> Result<(), Difference> {
     let seen: Vec<&Attempt> = match expected.ending {
@@ -96,7 +120,7 @@ fn attempts(expected: &Expectation, trace: &Trace) -> Result<(), Difference> {
         match seen.get(position) {
             Some(attempt) if wanted.matches(attempt) => {}
             Some(attempt) => {
-                let words = format!("attempt {number}: expected {wanted}, saw {}", describe(attempt));
+                let words = otherwise(position, wanted, attempt);
                 return Err(match wanted.may_match(attempt) {
                     true => Difference::Undecided(words),
                     false => Difference::Otherwise(words),

@@ -123,6 +123,17 @@ fn what_was_expected_passes(#[case] expected: Expectation, #[case] seen: Trace) 
     trace(vec![blank("wrong"), ran("right")], None),
     "\"wrong\" must never be tried, but was: Hard Disk \"wrong\" failed (not a bootable disk)"
 )]
+#[case::tried_what_must_never_be_after_another_went_otherwise(
+    Expectation::boots("right").without_trying("wrong"),
+    trace(vec![blank("right"), ran("wrong")], None),
+    "attempt 1: expected \"right\" booted, saw Hard Disk \"right\" failed (not a bootable disk); then \"wrong\", which must \
+     never be tried: Hard Disk \"wrong\" booted (payload ran)"
+)]
+#[case::tried_what_must_never_be_after_what_was_expected(
+    Expectation::attempts([failed("first"), booted("right")]).without_trying("wrong"),
+    trace(vec![blank("first"), ran("wrong")], None),
+    "\"wrong\" must never be tried, but was: Hard Disk \"wrong\" booted (payload ran)"
+)]
 #[case::no_end(
     Expectation::nothing_boots([failed("blank")]),
     trace(vec![blank("blank")], None),
@@ -459,6 +470,17 @@ fn of_an_attempt_on_one_of_several_devices_nothing_holds_by_luck(#[case] expecte
     );
     let other = compare(&Expectation::nothing_boots([failed("c")]), &seen);
     assert!(matches!(other, Err(Difference::Otherwise(_))), "it is none of them");
+}
+
+#[test]
+fn that_no_disk_was_mapped_is_said_in_place_of_those_that_it_may_have_been() {
+    let unmapped = trace(vec![Attempt { unmapped: true, ..unknown(&["a", "b"]) }], STOPPED);
+    let difference = judge(&Expectation::nothing_boots([failed("c")]), &unmapped).unwrap_err();
+    assert!(
+        difference.ends_with("saw Hard Disk failed (not a bootable disk; SeaBIOS had mapped no hard disk)"),
+        "{difference}"
+    );
+    assert!(matches!(compare(&Expectation::nothing_boots([failed("a")]), &unmapped), Err(Difference::Undecided(_))));
 }
 
 #[test]

@@ -109,6 +109,9 @@ pub struct Attempt {
     /// The devices that it may have been on, where the evidence leaves several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub could_be: Vec<DeviceName>,
+    /// SeaBIOS boots a hard disk, and its log maps none (`map_hd_drive` in its `src/block.c`) although the machine has one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unmapped: bool,
     /// What ran is in another device than the one whose entry was chosen: a NIC's iPXE boots the disk.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub handed_over: bool,
@@ -133,6 +136,7 @@ impl Attempt {
             medium: None,
             entry: None,
             could_be: Vec::new(),
+            unmapped: false,
             handed_over: false,
             nic: None,
             outcome: None,

@@ -168,6 +168,11 @@ impl Entries {
         }
     }
 
+    /// Whether no disk is mapped of those that the machine has.
+    pub fn maps_none(&self, names: &Names) -> bool {
+        self.mapped.is_empty() && names.bios.iter().any(|name| is_medium_of(name, Kind::Disk))
+    }
+
     /// Whether a device is not registered although nothing explains that: the line that registers it is missing, and who
     /// comes first cannot be told.
     fn lacks_one(&self, kind: Kind, names: &Names, boot_order: &[String]) -> bool {
@@ -354,6 +359,16 @@ mod tests {
             Which::known(0),
             "a choice"
         );
+    }
+
+    #[test]
+    fn no_disk_is_mapped_where_the_machine_has_some_and_the_log_maps_none() {
+        let names = names(&two_disks(), &[100, 200]);
+        let log = [FIRST, SECOND, "drive 0x000e8bd0: PCHS=1/1/1 s=100"];
+        assert!(!entries(&names, &ORDER, &log).maps_none(&names));
+        assert!(entries(&names, &ORDER, &log[..2]).maps_none(&names));
+        let no_disks = self::names(&Machine::pc(Firmware::SeaBios).nic("e1000", None), &[]);
+        assert!(!entries(&no_disks, &[], &[]).maps_none(&no_disks));
     }
 
     #[test]

@@ -268,6 +268,9 @@ impl Parser {
             trace.enter(known.name.clone(), known.medium.clone());
         }
         trace.could_be(which.could_be.into_iter().filter_map(name).map(|name| name.name.clone()).collect());
+        if kind == Kind::Disk && self.entries.maps_none(names) {
+            trace.unmapped();
+        }
         if kind == Kind::Rom {
             trace.over(trace.attempts.last().and_then(|last| last.entry.clone()));
         }

@@ -161,6 +161,13 @@ impl Trace {
         }
     }
 
+    /// The attempt that has just begun is on a hard disk, of which none is mapped.
+    pub(crate) fn unmapped(&mut self) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.unmapped = true;
+        }
+    }
+
     /// The attempt that has just begun goes over this NIC.
     pub(crate) fn over(&mut self, nic: Option<DeviceName>) {
         if let Some(attempt) = self.attempts.last_mut() {
@@ -208,6 +215,7 @@ impl Trace {
             attempt.handed_over = attempt.nic.is_some() && names.is_in_drive(medium);
             attempt.medium = Some(medium.clone());
             attempt.could_be.clear();
+            attempt.unmapped = false;
             attempt.outcome = Some(Outcome::Booted);
             attempt.reason = Finding::PayloadRan.into();
         }
