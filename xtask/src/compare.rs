@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bootwright::report::Report;
 use bootwright::report::compare::{compare, compare_by_case, page};
+use bootwright::report::html::url_escaped;
 use bootwright::report::read_again::read_both_again;
 use bootwright::run::MachineFile;
 
@@ -78,7 +79,7 @@ pub fn run(args: Args) -> Result<u8, Box<dyn Error>> {
     if let Some(file) = &args.html {
         // a browser looks for links beside the page, wherever that is
         let linked = comparison.clone().with_evidence(|folder| match std::path::absolute(&folder) {
-            Ok(absolute) => Some(format!("file://{}", absolute.display())),
+            Ok(absolute) => Some(format!("file://{}", url_escaped(&absolute.to_string_lossy()))),
             Err(_) => Some(folder),
         });
         std::fs::write(file, page(&linked)).map_err(|error| format!("--html {}: {error}", file.display()))?;

@@ -46,11 +46,18 @@ pub fn note_first(act: fn()) {
 
 /// Until another act is given a signal ends this process at once, which says that nothing has come of the run.
 pub fn end_before_any_case() {
-    note_first(|| {
-        ENDING.store(true, Ordering::SeqCst);
-        crate::output::note("error: interrupted before any case ran");
-        leave(2)
-    });
+    note_first(|| end_saying("error: interrupted before any case ran"));
+}
+
+/// A signal ends this process at once, which says that nothing is merged.
+pub fn end_before_it_is_merged() {
+    note_first(|| end_saying("error: interrupted, and nothing is merged"));
+}
+
+fn end_saying(words: &str) {
+    ENDING.store(true, Ordering::SeqCst);
+    crate::output::note(words);
+    leave(2)
 }
 
 /// What a program that failed has to say is of no use where the signal that ended it ends this process too, a moment later perhaps:

@@ -6,11 +6,12 @@ mod look;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use bootwright::report::{merge::merge, text};
+use bootwright::report::merge::{merge, unfinished};
+use bootwright::report::text;
 
 use crate::XtaskError;
 use crate::output::{print, tell};
-use crate::test::out_dir;
+use crate::test::{is_ci, out_dir};
 
 /// Work on the reports of earlier runs.
 #[derive(clap::Args, Debug)]
@@ -28,7 +29,7 @@ enum Command {
         /// The shards' output directories, or numbers of runs.
         #[arg(required = true, value_name = "DIR")]
         dirs: Vec<PathBuf>,
-        /// A skip is a failure.
+        /// A skip is a failure; always so in a strict part, and where the environment has CI.
         #[arg(long)]
         strict: bool,
     },
@@ -51,10 +52,12 @@ pub fn run(args: Args) -> Result<u8, Box<dyn Error>> {
     match args.command {
         Command::Merge { out, dirs, strict } => {
             let dirs = dirs.iter().map(|dir| found(dir)).collect::<Result<Vec<_>, _>>()?;
-            let report = merge(&out, &dirs)?;
+            crate::interrupt::remove_at_signal(&unfinished(&out));
+            crate::interrupt::end_before_it_is_merged();
+            let report = merge(&out, &dirs, strict || is_ci())?;
             tell(&format!("{}\n{}\n", text::closing(&report), out.join("index.html").display()));
             crate::github::tell(&report)?;
-            Ok(report.exit_code(strict))
+            Ok(report.exit_code())
         }
         Command::Look { dir, pictures } => {
             let dir = found(&dir)?;

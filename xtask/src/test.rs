@@ -162,7 +162,7 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     Ok(match execute(args)? {
         None => ExitCode::SUCCESS,
         Some(ran) if ran.interrupted => ExitCode::from(2),
-        Some(ran) => ExitCode::from(ran.report.exit_code(args.is_strict())),
+        Some(ran) => ExitCode::from(ran.report.exit_code()),
     })
 }
 
@@ -187,6 +187,7 @@ pub fn execute(args: &Args) -> Result<Option<Ran>, XtaskError> {
     }
     args.known_issues.as_deref().map_or(Ok(()), |path| out_dir::is_text("--known-issues", path))?;
     select::each_once(&args.platforms)?;
+    select::none_is_empty(&args.filters)?;
     let mut settings = Settings { case_files: case_files(&args.case_files)?, ..settings(args) };
     crate::interrupt::end_before_any_case();
     let source = Source::of(args.cases.as_deref(), args.target_dir.as_deref())?;
@@ -259,6 +260,7 @@ fn run_selected(
     run.seed = Some(settings.seed);
     run.shard = settings.shard;
     run.selection = Some(selection(args, whole));
+    run.strict = settings.strict;
     let (max_fail, fail_fast, strict) = (settings.max_fail, args.fail_fast, settings.strict);
     let mut course = Course { max_fail, fail_fast, strict, ..Course::default() };
     for platform in &platforms {

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use super::blame::{SharedAxes, shared_by};
-use super::{CaseResult, Verdict};
+use super::{CaseResult, Report, Verdict};
 
 /// So many failures of a kind are told one by one; of more, the first stands for all.
 pub const TOLD_ONE_BY_ONE: usize = 3;
@@ -80,10 +80,10 @@ impl Kind<'_> {
     }
 }
 
-/// The cases that are not as expected, by kind: those that want attention first, the most frequent first.
+/// The cases that keep the run from being fine, by kind: those that want attention first, the most frequent first.
 ///
 /// ```
-/// use bootwright::report::{CaseKey, CaseResult, Verdict, alike};
+/// use bootwright::report::{CaseKey, CaseResult, Report, Verdict, alike};
 ///
 /// let failed = |id: &str, reason: &str| {
 ///     let mut case = CaseResult::new(&CaseKey::new(id, "host"), Verdict::Failed);
@@ -91,14 +91,16 @@ impl Kind<'_> {
 ///     case
 /// };
 /// let saw = |disk: &str| format!("attempt 1: expected \"{disk}\" booted, saw nothing");
-/// let cases = [failed("a", &saw("one")), failed("b", "the machine was reset 21 times"), failed("c", &saw("two"))];
-/// let sizes: Vec<usize> = alike::kinds(&cases).iter().map(|kind| kind.cases.len()).collect();
+/// let mut report = Report::new("0007");
+/// report.cases = vec![failed("a", &saw("one")), failed("b", "the machine was reset 21 times"), failed("c", &saw("two"))];
+/// let sizes: Vec<usize> = alike::kinds(&report).iter().map(|kind| kind.cases.len()).collect();
 /// assert_eq!(sizes, [2, 1]);
 /// ```
-pub fn kinds(cases: &[CaseResult]) -> Vec<Kind<'_>> {
+pub fn kinds(report: &Report) -> Vec<Kind<'_>> {
+    let cases = &report.cases;
     let mut order: Vec<Likeness> = Vec::new();
     let mut found: HashMap<Likeness, Vec<&CaseResult>> = HashMap::new();
-    for case in cases.iter().filter(|case| !case.verdict.is_as_expected()) {
+    for case in cases.iter().filter(|case| !case.verdict.is_fine(report.strict)) {
         let likeness = Likeness::of(case);
         let alike = found.entry(likeness.clone()).or_default();
         if alike.is_empty() {
@@ -130,7 +132,7 @@ impl Told {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::CaseKey;
+    use crate::report::{CaseKey, github, html, json, junit, text};
     use crate::trace::Standstill;
     use crate::verdict::conclude::RunEnd;
 
@@ -204,12 +206,44 @@ mod tests {
             let disk = if case.reason.as_deref() == Some("nothing booted") { "nvme" } else { "ide" };
             case.axes = [("disk".to_owned(), disk.to_owned())].into();
         }
-        let kinds = kinds(&cases);
+        let report = Report { cases, ..Report::new("0007") };
+        let kinds = kinds(&report);
         let ids: Vec<&str> = kinds.iter().map(|kind| kind.cases[0].id.as_str()).collect();
         assert_eq!(ids, ["a", "alone", "host"]);
         assert!(kinds[0].is_told_once() && !kinds[1].is_told_once());
         assert_eq!(kinds[0].shared.as_ref().unwrap().words(), "share disk=nvme, and no pass has it");
         assert_eq!(kinds[1].shared, None, "one case shares nothing");
+    }
+
+    #[test]
+    fn in_a_strict_run_a_skip_is_a_kind_too_and_every_form_of_the_report_says_why_the_run_fails() {
+        let mut skipped = CaseResult::new(&CaseKey::new("riscv64::order", "host"), Verdict::Skipped);
+        skipped.reason = Some("the platform has no QEMU for riscv64".to_owned());
+        skipped.wall_seconds = 0.1;
+        let lenient = json::assemble(Report::new("0007"), vec![skipped]);
+        let strict = Report { strict: true, ..lenient.clone() };
+        let junit = |report: &Report| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            junit::store(report, file.path(), "out").unwrap();
+            std::fs::read_to_string(file.path()).unwrap()
+        };
+        let page = |report: &Report| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            html::store(report, file.path(), std::path::Path::new("out")).unwrap();
+            std::fs::read_to_string(file.path()).unwrap()
+        };
+        assert_eq!((kinds(&lenient).len(), lenient.exit_code()), (0, 0));
+        assert_eq!((kinds(&strict).len(), strict.exit_code()), (1, 1));
+        let told = text::closing(&strict);
+        assert!(
+            told.contains("riscv64::order: the platform has no QEMU") && told.contains("1 skipped case fails"),
+            "{told}"
+        );
+        assert!(!text::closing(&lenient).contains("fails this run"));
+        assert!(github::annotations(&strict).starts_with("::error ") && github::annotations(&lenient).is_empty());
+        assert!(github::summary(&strict).contains("no QEMU for riscv64"));
+        assert!(junit(&strict).contains("failures=\"1\"") && junit(&lenient).contains("failures=\"0\""));
+        assert!(page(&strict).contains("in a strict run") && !page(&lenient).contains("in a strict run"));
     }
 
     #[test]

@@ -41,7 +41,8 @@ pub struct Comparison {
     /// Another way, of nothing but known parts, of a case that went another way in every second round before: chance.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub by_chance: Vec<Change>,
-    /// The same verdict after a guest time that is a quarter and a second longer or shorter.
+    /// The same verdict after a guest time that is a quarter and a second longer or shorter, under the virtual clock, from one kind of
+    /// start to one kind of end.
     pub guest_times: Vec<Change>,
     /// Slower by the guest's clock, by more than was asked for and by more than their own spread.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -248,6 +249,16 @@ impl Comparison {
         ]
     }
 
+    /// What the comparison by the guest's clock came to, in one line; `None` where it was not asked for.
+    fn by_the_guests_clock(&self) -> Option<String> {
+        let GuestClock { percent, compared, unsteady, median_ratio } = self.guest_clock.as_ref()?;
+        let slower = self.guest_slower.len();
+        Some(format!(
+            "by the guest's clock: {slower} of {compared} cases slower by more than {percent} %, all: x{median_ratio:.4}; \
+             {unsteady} vary by more than that themselves"
+        ))
+    }
+
     /// The traces that are other ones and say nothing of the firmware, in words; nothing where there are none.
     fn other_traces(&self) -> String {
         let kinds = [("of another story", &self.other_stories), ("by chance", &self.by_chance)];
@@ -258,10 +269,17 @@ impl Comparison {
 
     /// The counts on one line.
     pub fn summary(&self) -> String {
+        let cases = if self.common == 1 { "case" } else { "cases" };
+        let alone: Vec<String> = [("gone", &self.gone), ("added", &self.added)]
+            .into_iter()
+            .filter(|(_, cases)| !cases.is_empty())
+            .map(|(what, cases)| format!(", {} {what}", cases.len()))
+            .collect();
         format!(
-            "{} cases in both runs: {} new failures, {} new passes, {} other verdicts, {} changed traces{}, {} slower (all: \
+            "{} {cases} in both runs{}: {} new failures, {} new passes, {} other verdicts, {} changed traces{}, {} slower (all: \
              x{:.2}, noise up to x{:.2})",
             self.common,
+            alone.concat(),
             self.new_failures.len(),
             self.new_passes.len(),
             self.other_verdicts.len(),
@@ -299,13 +317,8 @@ impl std::fmt::Display for Comparison {
                 distinct.iter().try_for_each(|case| writeln!(text, "  {case}"))?;
             }
         }
-        if let Some(GuestClock { percent, compared, unsteady, median_ratio }) = &self.guest_clock {
-            let slower = self.guest_slower.len();
-            writeln!(
-                text,
-                "by the guest's clock: {slower} of {compared} cases slower by more than {percent} %, all: x{median_ratio:.4}; \
-                 {unsteady} vary by more than that themselves"
-            )?;
+        if let Some(clock) = self.by_the_guests_clock() {
+            writeln!(text, "{clock}")?;
         }
         if let Some(read_again) = &self.read_again {
             writeln!(text, "{read_again}")?;
@@ -317,7 +330,8 @@ impl std::fmt::Display for Comparison {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Attempt, sample};
+    use crate::machine::ClockKind;
+    use crate::report::{Attempt, Start, sample};
     use crate::trace::Outcome;
 
     fn find(report: &mut Report, verdict: Verdict) -> &mut CaseResult {
@@ -506,6 +520,23 @@ mod tests {
         let unsteady = passed.clone().with_rounds_of(failed.clone());
         assert_eq!(compare(&unsteady, &failed).exit_code(), 0, "it has failed before");
         assert_eq!(compare(&unsteady, &passed).new_passes, []);
+    }
+
+    #[test]
+    fn the_time_of_a_guest_that_has_the_hosts_clock_or_started_warm_is_no_guest_time() {
+        let differ = |change: fn(&mut CaseResult)| {
+            let mut before = sample::report(40);
+            before.cases.iter_mut().for_each(change);
+            let mut after = before.clone();
+            after
+                .cases
+                .iter_mut()
+                .for_each(|case| case.guest_seconds = case.guest_seconds.map(|seconds| 3.0 * seconds + 2.0));
+            compare(&before, &after).guest_times.len()
+        };
+        assert!(differ(|case| (case.clock, case.start) = (Some(ClockKind::Virtual), None)) > 10);
+        assert_eq!(differ(|case| case.clock = Some(ClockKind::Real)), 0);
+        assert_eq!(differ(|case| (case.clock, case.start) = (Some(ClockKind::Virtual), Some(Start::Warm))), 0);
     }
 
     #[test]

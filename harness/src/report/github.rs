@@ -67,7 +67,7 @@ pub fn summary(report: &Report) -> String {
         writeln!(text, "| {} |", cells.join(" | ")).ok();
         told += if like_it.is_empty() { 1 } else { kind.cases.len() };
     }
-    let all = report.cases.iter().filter(|case| !case.verdict.is_as_expected()).count();
+    let all = report.cases.iter().filter(|case| !case.verdict.is_fine(report.strict)).count();
     if all > told {
         writeln!(text, "\nand {} more in index.html of the run", all - told).ok();
     }
@@ -79,7 +79,7 @@ pub fn summary(report: &Report) -> String {
 
 /// What is not as expected, at most [`MOST_CASES`]: one kind for all that are alike, where those are many, else for each case.
 fn kinds(report: &Report) -> Vec<Kind<'_>> {
-    let kinds = alike::kinds(&report.cases).into_iter().flat_map(|kind| match kind.is_told_once() {
+    let kinds = alike::kinds(report).into_iter().flat_map(|kind| match kind.is_told_once() {
         true => vec![kind],
         false => kind.cases.iter().map(|&case| Kind { cases: vec![case], shared: None }).collect(),
     });
@@ -136,7 +136,7 @@ mod tests {
         }
         let told = annotations(&report);
         assert_eq!(told.lines().count(), kinds(&report).len(), "{told}");
-        let alike = alike::kinds(&report.cases).iter().filter(|kind| kind.is_told_once()).count();
+        let alike = alike::kinds(&report).iter().filter(|kind| kind.is_told_once()).count();
         assert!(alike > 0 && told.matches(" more like it").count() == alike, "{told}");
         assert!(told.lines().all(|line| line.starts_with("::error file=cases/src/order.rs,line=")), "{told}");
         let written = summary(&report);

@@ -273,7 +273,7 @@ mod tests {
         let report = gather(dir.path(), Report::new("1"), &Course::default()).unwrap();
         assert_eq!(report.cases[0].id, "a::killed");
         assert_eq!(report.cases[0].reason.as_deref(), Some("ended without a verdict (killed?)"));
-        assert_eq!((report.totals.broken, report.exit_code(false)), (1, 2));
+        assert_eq!((report.totals.broken, report.exit_code()), (1, 2));
     }
 
     #[test]
@@ -331,7 +331,7 @@ mod tests {
         assert_eq!((report.totals.failed, report.totals.broken), (1, 1));
         course.max_fail = Some(1);
         let report = gather(dir.path(), Report::new("1"), &course).unwrap();
-        assert_eq!((report.totals.failed, report.totals.skipped, report.exit_code(false)), (1, 1, 1));
+        assert_eq!((report.totals.failed, report.totals.skipped, report.exit_code()), (1, 1, 1));
         let reason = |report: &Report| report.cases[1].reason.clone().unwrap();
         assert!(reason(&report).starts_with("not run: 1 before it") && reason(&report).ends_with("(--max-fail)"));
         course.fail_fast = true;
@@ -382,7 +382,7 @@ mod tests {
     #[test]
     fn no_case_at_all_is_exit_2() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(gather(dir.path(), Report::new("1"), &Course::default()).unwrap().exit_code(false), 2);
+        assert_eq!(gather(dir.path(), Report::new("1"), &Course::default()).unwrap().exit_code(), 2);
     }
 
     #[test]
@@ -395,7 +395,7 @@ mod tests {
         let report = gather(dir.path(), Report::new("1"), &Course::default()).unwrap();
         assert_eq!(report.flakes.len(), 1);
         assert_eq!((report.flakes[0].id.as_str(), report.flakes[0].totals.passed), ("flaky", 1));
-        assert_eq!(report.exit_code(false), 1);
+        assert_eq!(report.exit_code(), 1);
     }
 
     #[test]
@@ -433,7 +433,8 @@ mod tests {
         for (verdicts, strict, wanted) in cases {
             let key = CaseKey::new("a", "host");
             let results = verdicts.iter().map(|&verdict| CaseResult::new(&key, verdict)).collect();
-            assert_eq!(assemble(Report::new("1"), results).exit_code(strict), wanted, "{verdicts:?} strict={strict}");
+            let run = Report { strict, ..Report::new("1") };
+            assert_eq!(assemble(run, results).exit_code(), wanted, "{verdicts:?} strict={strict}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! `junit.xml`: one suite per platform, in the dialect that CI servers read.
 //!
 //! `failed` and `unexpected-pass` are failures, `broken` is an error, `skipped` is skipped with its reason, and
-//! `expected-failure` is skipped with its known issue: a CI server that knows no expected failures shows neither red
+//! `expected-failure` is skipped with its known issue (in a strict run a skip is a failure, too): a CI server that knows no expected failures shows neither red
 //! nor a green that it is not.
 
 use std::collections::BTreeMap;
@@ -81,13 +81,17 @@ fn test_case(case: &CaseResult, report: &Report, out_dir: &str) -> TestCase {
     if let Some(booted) = &case.booted {
         test.add_property(Property::new("booted", text::printable(booted)));
     }
-    test.set_system_out(format!("evidence: {}/{}/", out_dir.trim_end_matches('/'), text::printable(&case.evidence)));
+    if case.was_run() {
+        let evidence = text::printable(&case.evidence);
+        test.set_system_out(format!("evidence: {}/{evidence}/", out_dir.trim_end_matches('/')));
+    }
     test
 }
 
 fn status(case: &CaseResult, report: &Report, out_dir: &str) -> TestCaseStatus {
     let kind = match case.verdict {
         Verdict::Passed => return TestCaseStatus::success(),
+        Verdict::Skipped if report.strict => NonSuccessKind::Failure,
         Verdict::Skipped | Verdict::ExpectedFailure => {
             let mut status = TestCaseStatus::skipped();
             let issue = case.known_issue.iter().map(|id| format!("known issue {}: ", text::printable(id)));

@@ -18,7 +18,7 @@ use store::Move;
 type Part<'a> = (&'a Path, Report);
 
 /// Merges the reports in `shards` (their output directories) into `out_dir`: one report in all its forms, with copies of the
-/// evidence.
+/// evidence. A skipped case is one too many where `strict` says so, or one of the parts.
 ///
 /// `out_dir` must not exist, or be empty, and must not lie in a shard or hold one. Symbolic links in evidence are left
 /// out. Paths stay as they are, except that cases of several platforms get the platform's folder in front.
@@ -26,7 +26,7 @@ type Part<'a> = (&'a Path, Report);
 /// # Errors
 /// [`MergeError`] if a report is missing or damaged, says something else about the run than the others, a shard or a case
 /// is missing, is there twice or belongs elsewhere, the evidence of one that was run is gone, or a file cannot be read or written. Nothing is left at `out_dir` then.
-pub fn merge(out_dir: &Path, shards: &[PathBuf]) -> Result<Report, MergeError> {
+pub fn merge(out_dir: &Path, shards: &[PathBuf], strict: bool) -> Result<Report, MergeError> {
     store::check_target(out_dir, shards)?;
     let mut parts = Vec::new();
     for shard in shards {
@@ -34,12 +34,19 @@ pub fn merge(out_dir: &Path, shards: &[PathBuf]) -> Result<Report, MergeError> {
     }
     let selection = one_run(&parts)?;
     let missing = missing_shards(&parts)?;
-    let run = whole_run(&parts, selection)?;
+    let mut run = whole_run(&parts, selection)?;
+    run.run = store::name_of(out_dir);
+    run.strict |= strict;
     let (cases, moves) = cases(&parts, &run, missing)?;
     evidence_is_there(&parts)?;
     let report = assemble(run, cases);
     store::store(out_dir, &report, &moves)?;
     Ok(report)
+}
+
+/// The folder in which the whole is built. Whoever may be ended meanwhile takes it away then.
+pub fn unfinished(out_dir: &Path) -> PathBuf {
+    store::beside(&store::real(out_dir))
 }
 
 /// What the run was, taken from its parts.
@@ -52,6 +59,7 @@ fn whole_run(parts: &[Part], selection: Selection) -> Result<Report, MergeError>
     run.jobs = reports().fold(0, |jobs: u32, report| jobs.saturating_add(report.jobs));
     run.host = first.host.clone();
     run.suite = first.suite.clone();
+    run.strict = reports().any(|report| report.strict);
     // every result names its own; one for the whole is claimed only where it is true
     run.seed = first.seed.filter(|_| reports().all(|report| report.seed == first.seed));
     run.selection = Some(selection);

@@ -20,7 +20,7 @@
 //!
 //! let report = gather(&dir, Report::new("0007"), &Course::default())?;
 //! assert_eq!(report.totals.passed, 1);
-//! assert_eq!(report.exit_code(false), 0);
+//! assert_eq!(report.exit_code(), 0);
 //! report.store(&dir.join("report.json"))?;
 //! # std::fs::remove_dir_all(&dir).ok();
 //! # Ok::<(), bootwright::report::ReportError>(())

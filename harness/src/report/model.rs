@@ -492,6 +492,9 @@ pub struct Report {
     /// What somebody should look at although it changes no verdict.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// A skipped case is one too many: it was asked for so, or a CI server ran it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub strict: bool,
 }
 
 impl Report {
@@ -514,6 +517,7 @@ impl Report {
             shard: None,
             selection: None,
             warnings: Vec::new(),
+            strict: false,
         }
     }
 
@@ -546,13 +550,13 @@ impl Report {
 
     /// The exit status of the run that this report is of.
     ///
-    /// 0: every verdict as expected. 1: a case failed, passed unexpectedly, disagreed with its own repetition or, if
-    /// `strict`, was skipped. 2: a case is broken, or there is none. A failure outranks a broken case: it stays a
+    /// 0: every verdict as expected. 1: a case failed, passed unexpectedly, disagreed with its own repetition or, in a
+    /// strict run, was skipped. 2: a case is broken, or there is none. A failure outranks a broken case: it stays a
     /// fact about the firmware whatever else went wrong.
-    pub fn exit_code(&self, strict: bool) -> u8 {
+    pub fn exit_code(&self) -> u8 {
         let totals = &self.totals;
-        if totals.failed > 0 || totals.unexpected_pass > 0 || !self.flakes.is_empty() || (strict && totals.skipped > 0)
-        {
+        let skipped_too_many = self.strict && totals.skipped > 0;
+        if totals.failed > 0 || totals.unexpected_pass > 0 || !self.flakes.is_empty() || skipped_too_many {
             1
         } else if totals.broken > 0 || totals.all() == 0 {
             2

@@ -114,8 +114,11 @@ pub fn failure(case: &CaseResult, run: &str, out_dir: &str) -> String {
     field(&mut text, "about", &case.about.iter().map(|line| printable(line)).collect::<Vec<_>>());
     field(&mut text, "written", &case.source.iter().map(|line| printable(line)).collect::<Vec<_>>());
     field(&mut text, "seed", &case.seed.iter().map(u64::to_string).collect::<Vec<_>>());
-    field(&mut text, "evidence", &[format!("{}/{}/", out_dir.trim_end_matches('/'), case.evidence)]);
-    field(&mut text, "again", &[again(case, run, Path::new(out_dir))]);
+    // what was never begun has left nothing to look at or to begin again
+    if case.was_run() {
+        field(&mut text, "evidence", &[format!("{}/{}/", out_dir.trim_end_matches('/'), case.evidence)]);
+        field(&mut text, "again", &[again(case, run, Path::new(out_dir))]);
+    }
     text
 }
 
@@ -198,7 +201,7 @@ pub fn summary(report: &Report) -> String {
 /// all, what the failures share, and the summary. Ends without a line feed.
 pub fn closing(report: &Report) -> String {
     let mut text = String::new();
-    let kinds = alike::kinds(&report.cases);
+    let kinds = alike::kinds(report);
     for kind in &kinds {
         let told = if kind.is_told_once() { 1 } else { kind.cases.len() };
         for case in &kind.cases[..told] {
@@ -222,6 +225,13 @@ pub fn closing(report: &Report) -> String {
         |shared: &SharedAxes| kinds.iter().any(|kind| kind.is_told_once() && kind.shared.as_ref() == Some(shared));
     if let Some(shared) = shared.filter(|shared| !is_said(shared)) {
         writeln!(text, "{shared}").ok();
+    }
+    if report.strict && report.totals.skipped > 0 {
+        let one = report.totals.skipped == 1;
+        let (cases, fail) = if one { ("case", "fails") } else { ("cases", "fail") };
+        let skipped = report.totals.skipped;
+        writeln!(text, "{:<16} {skipped} skipped {cases} {fail} this run: --strict was given, or CI is set", "strict")
+            .ok();
     }
     text + &summary(report)
 }
@@ -255,6 +265,7 @@ mod tests {
     fn a_failure_reads_like_the_style_page() {
         let key = CaseKey::new("boot_order::seabios::lower_bootindex_beats_lower_slot", "host");
         let mut case = CaseResult::new(&key, Verdict::Failed);
+        case.wall_seconds = 0.5;
         case.reason =
             Some("no boot after 12.0 s of guest time: waited for a payload line from medium \"right\"".into());
         let tried = Attempt::new("hard disk", Outcome::Failed).medium("wrong").reason("not a bootable disk");

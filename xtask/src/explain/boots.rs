@@ -44,7 +44,7 @@ impl Ran {
     pub fn exit_code(&self) -> u8 {
         let mut odd = self.report.cases.iter().filter(|case| !case.verdict.is_as_expected());
         let astray = |case: &CaseResult| self.of(&case.id, &case.platform).and_then(|(_, trace)| trace);
-        match self.report.exit_code(false) {
+        match self.report.exit_code() {
             0 if self.report.cases.iter().any(|case| case.verdict == Verdict::Skipped) => 2,
             2 if odd.all(|case| astray(case).is_some_and(|trace| went_astray(&trace))) => 1,
             code => code,

@@ -46,7 +46,7 @@ impl Browser {
         command.args(["-c", "exec \"$@\" 3<&0 4>&1 </dev/null >/dev/null", "sh"]).arg(&program);
         command.args(["--headless", "--remote-debugging-pipe", "--no-first-run", "--disable-gpu", "--hide-scrollbars"]);
         command.args(["--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"]);
-        command.arg(profile).env("HOME", scratch);
+        command.arg(profile).env("HOME", scratch).env("TMPDIR", scratch);
         if std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0) {
             command.arg("--no-sandbox"); // Chromium refuses root otherwise; the page is our own and fetches nothing
         }

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
 
 use bootwright::case::file::Format;
 use bootwright::suite::{Catalogue, Question, Settings};
@@ -10,6 +12,21 @@ use bootwright::suite::{Catalogue, Question, Settings};
 use super::source::Source;
 use crate::XtaskError;
 use crate::interrupt::after_a_failed_child;
+use crate::output::note;
+
+/// After so long a build is told of: cargo itself is asked to say nothing but what is wrong.
+const LONG: Duration = Duration::from_secs(2);
+
+/// Says on standard error that cargo builds, once that takes long and until what is returned is dropped.
+fn tell_if_long() -> Sender<()> {
+    let (built, waits) = channel();
+    std::thread::spawn(move || {
+        if waits.recv_timeout(LONG) == Err(RecvTimeoutError::Timeout) {
+            note("note: cargo builds the cases, or waits for another cargo that does");
+        }
+    });
+    built
+}
 
 /// The built binary.
 pub struct BootBinary(PathBuf);
@@ -31,11 +48,13 @@ impl BootBinary {
         }
         build.args(["test", "--quiet", "--test", "boot", "--no-run", "--message-format", "json-render-diagnostics"]);
         source.choose(&mut build);
+        let told = tell_if_long();
         let built = build
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
             .output()
             .map_err(|error| XtaskError(format!("cannot run cargo to build the boot cases: {error}")))?;
+        drop(told);
         if !built.status.success() {
             after_a_failed_child();
             return Err(source.does_not_build(built.status));

@@ -47,8 +47,12 @@ pub fn check(case: &Case) -> Result<(), Misplaced> {
     if let Some(control) = &case.control {
         machine(control, &["control", "machine"])?;
         if *control == case.machine {
-            let problem =
-                "the negative control is the machine itself: wanted one without the cause of what is expected";
+            let media: Vec<_> = case.machine.devices.iter().filter_map(|device| device.medium_name()).collect();
+            let problem = format!(
+                "the negative control is the machine itself: wanted one without the cause of what is expected; blank takes \
+                 one of \"{}\"",
+                media.join("\", \"")
+            );
             return Err(at([Key::from("control")], problem));
         }
     }

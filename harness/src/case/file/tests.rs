@@ -174,7 +174,11 @@ fn the_file_of_which_the_others_are_bad_variants_is_good() {
     "a.toml:3:10: no device is called \"x\"; the machine has \"wrong\""
 )]
 #[case::unknown_step(3, "story = [\"explode\"]", "a.toml:3:10: unknown variant `explode`")]
-#[case::vacuous(2, "control = { blank = \"nobody\" }", "a.toml:2:11: the negative control is the machine itself")]
+#[case::vacuous(
+    2,
+    "control = { blank = \"nobody\" }",
+    "a.toml:2:11: the negative control is the machine itself: wanted one without the cause of what is expected; blank takes one of \"wrong\", \"right\""
+)]
 #[case::id(1, "id = \"../../etc/passwd\"", "a.toml:1:6: id \"../../etc/passwd\": wanted words of letters")]
 #[case::control_id(1, "id = \"control::a\"", "a.toml:1:6: id \"control::a\": control:: begins")]
 #[case::twice(6, "firmware = \"ovmf\"", "a.toml:6:1: duplicate key")]

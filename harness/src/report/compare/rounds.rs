@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::change::Key;
-use crate::report::{Attempt, CaseResult, Report, Verdict, text};
+use crate::machine::ClockKind;
+use crate::report::{Attempt, CaseResult, Report, Start, Verdict, text};
 use crate::trace::Outcome;
 
 /// Fewest rounds by which a case is known to vary by itself.
@@ -52,9 +53,11 @@ impl<'a> Rounds<'a> {
         self.all.iter().any(|case| case.verdict == verdict)
     }
 
-    /// Least and most guest time, seconds, of the rounds that have one.
+    /// Least and most guest time, seconds, of the rounds that have one: by a clock that counts instructions, since by the host's a busy
+    /// host is a slow guest, and from a reset.
     pub fn guest_seconds(&self) -> Option<(f64, f64)> {
-        let seconds = self.all.iter().filter_map(|case| case.guest_seconds);
+        let counts = |case: &&&CaseResult| case.clock == Some(ClockKind::Virtual) && case.start != Some(Start::Warm);
+        let seconds = self.all.iter().filter(counts).filter_map(|case| case.guest_seconds);
         seconds.fold(None, |range, seconds| {
             let (least, most) = range.unwrap_or((seconds, seconds));
             Some((least.min(seconds), most.max(seconds)))

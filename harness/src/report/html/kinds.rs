@@ -2,13 +2,14 @@
 
 use maud::{Markup, html};
 
+use super::link::link;
 use super::{printable, text};
 use crate::report::alike::{self, Kind};
 use crate::report::{Report, blame};
 
 /// Each kind of failure that has many cases, and what all failures share where no kind says so.
 pub(super) fn kinds(report: &Report) -> Markup {
-    let kinds = alike::kinds(&report.cases);
+    let kinds = alike::kinds(report);
     let many: Vec<&Kind<'_>> = kinds.iter().filter(|kind| kind.is_told_once()).collect();
     let shared = blame::shared_axes(&report.cases);
     let shared = shared.filter(|shared| !many.iter().any(|kind| kind.shared.as_ref() == Some(shared)));
@@ -27,7 +28,7 @@ fn one(report: &Report, kind: &Kind<'_>) -> Markup {
     let first = kind.cases[0];
     html! {
         div.hint {
-            b { (kind.cases.len()) " " (first.verdict) } " like " a href={ (first.evidence) "/" } { code { (printable(&first.id)) } } ": "
+            b { (kind.cases.len()) " " (first.verdict) } " like " (link(first, &html! { code { (printable(&first.id)) } })) ": "
             (first.reason.as_deref().map(text::reason).unwrap_or_default())
             br; (printable(&text::like_the_first(report, kind)))
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
+use super::link::link;
 use super::printable;
 use crate::report::{CaseResult, Report, Verdict};
 
@@ -65,7 +66,7 @@ fn cell(case: Option<&CaseResult>) -> Markup {
     html! {
         @match case {
             Some(case) => td class=(case.verdict) title=[case.reason.as_deref().map(printable)] {
-                a href={ (case.evidence) "/" } { (case.verdict) }
+                (link(case, &html! { (case.verdict) }))
             },
             None => td { "not run" },
         }

@@ -31,7 +31,7 @@ pub(super) fn check_target(out: &Path, shards: &[PathBuf]) -> Result<(), MergeEr
 }
 
 /// The path without symbolic links, as far down as it exists.
-fn real(path: &Path) -> PathBuf {
+pub(super) fn real(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let exists = absolute.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
     match exists {
@@ -45,10 +45,7 @@ pub(super) fn store(out: &Path, report: &Report, moves: &[Move]) -> Result<(), R
     let target = real(out);
     let above = target.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(above).map_err(|source| ReportError::write(above, source))?;
-    let mut name = std::ffi::OsString::from(".");
-    name.push(target.file_name().unwrap_or_default());
-    name.push(format!(".{}.new", std::process::id()));
-    let beside = above.join(name);
+    let beside = beside(&target);
     fs::create_dir(&beside).map_err(|source| ReportError::write(&beside, source))?;
     let stored = fill(&beside, out, report, moves).and_then(|()| {
         // onto nothing or an empty directory; anything else is refused by the system
@@ -58,6 +55,19 @@ pub(super) fn store(out: &Path, report: &Report, moves: &[Move]) -> Result<(), R
         fs::remove_dir_all(&beside).ok();
     }
     stored
+}
+
+/// Where it is written first.
+pub(super) fn beside(target: &Path) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(target.file_name().unwrap_or_default());
+    name.push(format!(".{}.new", std::process::id()));
+    target.parent().unwrap_or(Path::new("/")).join(name)
+}
+
+/// What a run is called whose output directory this is.
+pub(super) fn name_of(out: &Path) -> String {
+    real(out).file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn fill(beside: &Path, out: &Path, report: &Report, moves: &[Move]) -> Result<(), ReportError> {
