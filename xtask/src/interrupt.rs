@@ -124,8 +124,16 @@ fn leave(status: i32) -> ! {
     std::process::exit(status);
 }
 
+/// Until they are gone: another thread may still write into them, and comes to its end by what is missing there.
 fn remove_folders() {
+    const MOMENT: Duration = Duration::from_millis(2);
     for folder in FOLDERS.lock().iter().flat_map(|folders| folders.iter()) {
-        std::fs::remove_dir_all(folder).ok();
+        for _ in 0..100 {
+            std::fs::remove_dir_all(folder).ok();
+            std::thread::sleep(MOMENT);
+            if !folder.exists() {
+                break;
+            }
+        }
     }
 }

@@ -54,7 +54,10 @@ pub fn run(args: Args) -> Result<u8, Box<dyn Error>> {
             let dirs = dirs.iter().map(|dir| found(dir)).collect::<Result<Vec<_>, _>>()?;
             crate::interrupt::remove_at_signal(&unfinished(&out));
             crate::interrupt::end_before_it_is_merged();
-            let report = merge(&out, &dirs, strict || is_ci())?;
+            let report = merge(&out, &dirs, strict || is_ci());
+            // what went wrong because the signal has taken its folder is no error of the merge
+            crate::interrupt::while_ending();
+            let report = report?;
             tell(&format!("{}\n{}\n", text::closing(&report), out.join("index.html").display()));
             crate::github::tell(&report)?;
             Ok(report.exit_code())
