@@ -25,6 +25,7 @@ mod note;
 mod plain;
 pub mod qemu;
 mod sectors;
+mod usb_spot;
 pub mod variants;
 pub mod warnings;
 pub mod xml;

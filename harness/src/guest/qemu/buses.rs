@@ -2,17 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::options::{Parts, small};
+use super::adapters::{Adapter, Adapters, Placed};
+use super::options::Parts;
 use super::words::Word;
-use crate::machine::{Board, Place, ScsiAdapter, UsbController};
-
-/// Parts of the names of USB host controllers.
-const USB_CONTROLLERS: [&str; 4] = ["uhci", "ohci", "ehci", "xhci"];
-
-/// Whether a driver is a USB host controller.
-pub(super) fn is_usb_controller(driver: &str) -> bool {
-    USB_CONTROLLERS.iter().any(|word| driver.contains(word))
-}
+use crate::guest::usb_spot::Spot;
+use crate::machine::{Board, Place};
 
 /// A slot and function as QEMU spells them: hexadecimal, with or without `0x`.
 pub(super) fn address(text: &str) -> Option<(u8, u8)> {
@@ -20,49 +14,6 @@ pub(super) fn address(text: &str) -> Option<(u8, u8)> {
     let (slot, function) = text.split_once('.').unwrap_or((text, "0"));
     let (slot, function) = (hex(slot)?, hex(function)?);
     (slot < 32 && function < 8).then_some((slot, function))
-}
-
-/// An adapter that disks hang off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Adapter {
-    VirtioScsi,
-    Scsi(ScsiAdapter),
-    Usb(UsbController),
-    /// A `usb-bot` on this controller, at this port where one is named.
-    UsbBot(UsbController, Option<u8>),
-    Ahci,
-    Nvme,
-}
-
-impl Adapter {
-    pub fn of(driver: &str) -> Option<Adapter> {
-        Some(match driver {
-            "virtio-scsi-pci" | "virtio-scsi" | "virtio-scsi-pci-transitional" | "virtio-scsi-pci-non-transitional" => {
-                Adapter::VirtioScsi
-            }
-            "am53c974" | "dc390" => Adapter::Scsi(ScsiAdapter::Am53c974),
-            "lsi" | "lsi53c895a" | "lsi53c810" => Adapter::Scsi(ScsiAdapter::Lsi53c895a),
-            "megasas" | "megasas-gen2" => Adapter::Scsi(ScsiAdapter::Megasas),
-            "mptsas1068" => Adapter::Scsi(ScsiAdapter::Mptsas1068),
-            "spapr-vscsi" => Adapter::Scsi(ScsiAdapter::SpaprVscsi),
-            "pvscsi" => Adapter::Scsi(ScsiAdapter::Pvscsi),
-            "qemu-xhci" | "nec-usb-xhci" => Adapter::Usb(UsbController::Xhci),
-            "usb-ehci" | "ich9-usb-ehci1" => Adapter::Usb(UsbController::Ehci),
-            "piix3-usb-uhci" | "piix4-usb-uhci" => Adapter::Usb(UsbController::Uhci),
-            "ich9-ahci" | "ahci" => Adapter::Ahci,
-            "nvme" => Adapter::Nvme,
-            _ => return None,
-        })
-    }
-}
-
-/// An adapter with its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Placed {
-    pub adapter: Adapter,
-    /// Its number among those of its kind.
-    pub index: u8,
-    pub at: At,
 }
 
 /// Place, slot and function of a PCI device.
@@ -77,16 +28,15 @@ pub(super) struct Buses {
     replaced: BTreeMap<String, String>,
     /// Ports without an address.
     loose: BTreeSet<String>,
-    adapters: BTreeMap<String, Placed>,
-    /// What else is on the line, id and driver: an adapter of disks among them is one whose model is not known here.
-    others: Vec<(Option<String>, String)>,
+    adapters: Adapters,
     /// The NVMe controllers that namespaces hang off, by their numbers.
     with_namespaces: BTreeSet<u8>,
 }
 
 impl Buses {
-    pub fn of(devices: &[(Parts, Word)], board: Option<Board>) -> Buses {
-        let mut buses = Buses { board, ..Buses::default() };
+    /// The buses of a line before the first of its devices comes.
+    pub fn of(devices: &[(Parts, Word)], board: Option<Board>, adapters: Adapters) -> Buses {
+        let mut buses = Buses { board, adapters, ..Buses::default() };
         for (parts, _) in devices {
             let id = parts.get("id").unwrap_or_default().to_owned();
             match parts.first.as_str() {
@@ -107,45 +57,35 @@ impl Buses {
                 _ => {}
             }
         }
+        let mut ahead = buses.adapters.clone();
         for (parts, _) in devices {
-            let is_bot = parts.first == "usb-bot";
-            let Some(adapter) = Adapter::of(&parts.first).or_else(|| is_bot.then(|| buses.bot(parts))) else {
-                buses.others.push((parts.get("id").map(str::to_owned), parts.first.clone()));
-                continue;
-            };
-            let alike = buses.adapters.values().filter(|placed| placed.adapter == adapter).count();
-            let index = u8::try_from(alike).unwrap_or(u8::MAX);
-            let id = parts.get("id").map_or_else(|| format!("{}{alike}", parts.first), str::to_owned);
-            let at = if is_bot { buses.usb(parts).2 } else { buses.pci(parts) };
-            buses.adapters.insert(id, Placed { adapter, index, at });
-        }
-        for (parts, _) in devices.iter().filter(|(parts, _)| parts.first == "nvme-ns") {
-            buses.with_namespaces.extend(buses.nvme(parts.get("bus").unwrap_or_default()).map(|placed| placed.index));
+            if parts.first == "nvme-ns" {
+                let controller = nvme(&ahead, parts.get("bus").unwrap_or_default()).map(|placed| placed.index);
+                buses.with_namespaces.extend(controller);
+            }
+            ahead.comes(parts, buses.pci(parts)).ok();
         }
         buses
     }
 
-    fn bot(&self, parts: &Parts) -> Adapter {
-        let (controller, port, _) = self.usb(parts);
-        Adapter::UsbBot(controller, port)
+    /// A device comes: those behind it on the line are not there yet.
+    ///
+    /// # Errors
+    ///
+    /// In words, with what to do, where QEMU has no place on USB for it.
+    pub fn comes(&mut self, parts: &Parts) -> Result<(), (String, String)> {
+        let at = self.pci(parts);
+        self.adapters.comes(parts, at)
     }
 
-    /// The USB host controller that a device hangs off, its port where it names one, and where the controller sits.
-    pub fn usb(&self, parts: &Parts) -> (UsbController, Option<u8>, At) {
-        let named = parts.get("bus").and_then(|bus| self.adapter(bus));
-        let placed = named.or_else(|| self.any(|adapter| matches!(adapter, Adapter::Usb(_))));
-        let (controller, at) = match placed {
-            Some(Placed { adapter: Adapter::Usb(controller), at, .. }) => (controller, at),
-            _ => (UsbController::Uhci, (Place::Root, None, 0)),
-        };
-        (controller, parts.get("port").and_then(|port| small(port.split('.').next()?)), at)
+    /// Where the device that came last is on USB, and where its controller is.
+    pub fn usb(&self) -> Option<(Spot, At)> {
+        self.adapters.spot()
     }
 
-    /// The NVMe controller that a bus is of; any, where none is named.
-    pub fn nvme(&self, bus: &str) -> Option<Placed> {
-        let is_nvme = |adapter| adapter == Adapter::Nvme;
-        let placed = if bus.is_empty() { self.any(is_nvme) } else { self.adapter(bus) };
-        placed.filter(|placed| is_nvme(placed.adapter))
+    /// The NVMe controller that a bus is of; the last one, where none is named.
+    pub fn nvme(&self, bus: &str) -> Option<&Placed> {
+        nvme(&self.adapters, bus)
     }
 
     /// The number of the NVMe controller that a `nvme` is, where namespaces hang off it.
@@ -190,35 +130,28 @@ impl Buses {
         self.replaced.get(bus).cloned().or_else(|| shared.then(|| format!("function {function} of the port {bus}")))
     }
 
-    /// The adapter that a disk's `bus=` names.
-    pub fn adapter(&self, bus: &str) -> Option<Placed> {
-        let id = bus.rsplit_once('.').map_or(bus, |(id, _)| id);
-        self.adapters.get(id).copied()
+    /// The AHCI adapter that a disk is on, where it is none of the board's.
+    pub fn ahci(&self, bus: &str) -> Option<&Placed> {
+        let is_ahci = |adapter: &Adapter| *adapter == Adapter::Ahci;
+        let placed = if bus.is_empty() { self.adapters.last(is_ahci) } else { self.adapters.named(bus) };
+        placed.filter(|placed| is_ahci(&placed.adapter))
     }
 
-    /// The driver of the SCSI adapter that a bus is of and that is not known here: the device of that name, or one that is a SCSI
-    /// adapter by its own name where the line names no bus, or calls it as QEMU does (`scsi.0`).
-    pub fn unknown_scsi(&self, bus: &str) -> Option<&str> {
-        let id = bus.rsplit_once('.').map_or(bus, |(id, _)| id);
-        let by_name = id.is_empty() || id == "scsi";
-        let is_it = |(its, driver): &&(Option<String>, String)| match its {
-            Some(its) if its == id => true,
-            None => by_name && is_scsi_adapter(driver),
-            Some(_) => id.is_empty() && is_scsi_adapter(driver),
+    /// The SCSI adapter that a disk is on, and whether what the bus is of may be one that is not known here.
+    pub fn scsi(&self, bus: &str) -> Option<Placed> {
+        let placed = if bus.is_empty() { self.adapters.last(Adapter::is_scsi) } else { self.adapters.named(bus) };
+        let other = || {
+            let adapter = Adapter::UnknownScsi(self.adapters.other(bus)?.to_owned());
+            Some(Placed { adapter, index: 0, at: (Place::Root, None, 0), first_bus: 0 })
         };
-        self.others.iter().find(is_it).map(|(_, driver)| driver.as_str())
-    }
-
-    /// The one adapter of a kind, where the line names no bus.
-    pub fn any(&self, fits: impl Fn(Adapter) -> bool) -> Option<Placed> {
-        self.adapters.values().find(|placed| fits(placed.adapter)).copied()
+        placed.cloned().or_else(other).filter(|placed| placed.adapter.is_scsi())
     }
 }
 
-/// Whether a driver is a SCSI adapter by its name, and no disk on one.
-fn is_scsi_adapter(driver: &str) -> bool {
-    let by_name = driver.contains("scsi") && !driver.starts_with("scsi-") && !driver.starts_with("vhost-");
-    by_name || driver == "usb-uas"
+fn nvme<'a>(adapters: &'a Adapters, bus: &str) -> Option<&'a Placed> {
+    let is_nvme = |adapter: &Adapter| *adapter == Adapter::Nvme;
+    let placed = if bus.is_empty() { adapters.last(is_nvme) } else { adapters.named(bus) };
+    placed.filter(|placed| is_nvme(&placed.adapter))
 }
 
 /// A device of the line that QEMU refuses at its place: a function beside one at 0 that is alone in its slot.

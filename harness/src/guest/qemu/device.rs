@@ -1,7 +1,8 @@
 //! `-device`: the ones that firmware may boot from.
 
 use super::Reader;
-use super::buses::{Adapter, At, Buses, Placed};
+use super::adapters::{Adapter, Placed};
+use super::buses::{At, Buses};
 use super::controller::Controller;
 use super::free;
 use super::options::{Parts, rank, small};
@@ -9,11 +10,21 @@ use super::properties::rom;
 use super::words::Word;
 use crate::guest::plain::plain_device;
 use crate::guest::sectors;
+use crate::guest::usb_spot::Spot;
 use crate::guest::{GuestDevice, GuestError, Plug, Untried};
-use crate::machine::{Board, DeviceClass, Nic, NicModel, UsbController};
+use crate::machine::{Board, DeviceClass, Nic, NicModel};
 
 /// Class, whether optical, what it is in words, and its place.
 type Drive = (DeviceClass, bool, String, At);
+
+/// What a driver is to a boot.
+enum Driver {
+    Drive(Drive),
+    /// A drive that cannot be had here, in words.
+    Untried(String),
+    /// None of a drive that is known here.
+    Other,
+}
 
 /// Longest name of a medium, in characters.
 const LONGEST_NAME: usize = 24;
@@ -53,9 +64,16 @@ impl Reader<'_> {
             self.controllers.push(Controller { id, rank, index, line: word.at.line });
             return Ok(None);
         }
-        let Some((class, optical, kind, at)) = self.drive_class(parts, word, buses, before)? else {
-            self.untried(parts, word, bootindex, buses);
-            return Ok(None);
+        let (class, optical, kind, at) = match self.drive_class(parts, word, buses, before)? {
+            Driver::Drive(drive) => drive,
+            Driver::Untried(what) => {
+                self.untried(parts, word, bootindex, Some(what));
+                return Ok(None);
+            }
+            Driver::Other => {
+                self.untried(parts, word, bootindex, None);
+                return Ok(None);
+            }
         };
         let bootindex = match class {
             DeviceClass::Floppy { unit } => {
@@ -124,25 +142,24 @@ impl Reader<'_> {
     }
 
     /// Keeps the row of a device that cannot be had here, where it has a rank or is a drive that firmware may try without one.
-    fn untried(&mut self, parts: &Parts, word: &Word, rank: Option<i64>, buses: &Buses) {
+    fn untried(&mut self, parts: &Parts, word: &Word, rank: Option<i64>, what: Option<String>) {
         let driver = parts.first.as_str();
-        let on_scsi = is_on_scsi(driver).then(|| parts.get("bus").unwrap_or_default());
-        let adapter = on_scsi.filter(|bus| buses.adapter(bus).is_none()).and_then(|bus| buses.unknown_scsi(bus));
-        let served = ["scsi-cd", "usb-storage", "vhost-scsi-pci", "vhost-user-scsi-pci"].contains(&driver);
-        let is_drive = adapter.is_some() || served || parts.get("drive").is_some();
+        let served = ["vhost-scsi-pci", "vhost-user-scsi-pci"].contains(&driver);
+        let is_drive = what.is_some() || served || parts.get("drive").is_some();
         let rank = rank.filter(|rank| *rank >= 0);
         if rank.is_none() && !is_drive {
             return;
         }
-        let what = match (driver, adapter) {
-            (_, Some(adapter)) => format!("a drive on {adapter}, a SCSI adapter that is not known here"),
-            ("scsi-cd" | "usb-storage", _) => "a CD drive on USB".to_owned(),
-            ("vhost-scsi-pci" | "vhost-user-scsi-pci", _) => "disks of the host or of another process".to_owned(),
-            ("usb-host" | "usb-redir", _) => "a USB device of the host or of a viewer".to_owned(),
-            (other, _) if other.starts_with("vfio-") || other == "pci-assign" => "a PCI device of the host".to_owned(),
-            _ => "a device that is not known here".to_owned(),
-        };
-        let named = parts.get("id").or(adapter.and(parts.get("drive")));
+        let named = parts.get("id").or(what.as_ref().and(parts.get("drive")));
+        let what = what.unwrap_or_else(|| {
+            match driver {
+                "vhost-scsi-pci" | "vhost-user-scsi-pci" => "disks of the host or of another process",
+                "usb-host" | "usb-redir" => "a USB device of the host or of a viewer",
+                other if other.starts_with("vfio-") || other == "pci-assign" => "a PCI device of the host",
+                _ => "a device that is not known here",
+            }
+            .to_owned()
+        });
         let name = named.unwrap_or(driver).to_owned();
         let words = rank.map_or(String::new(), |rank| format!(" with bootindex {rank}"));
         self.notes.ignored(word.at.line, format!("{name}: {driver}{words}: {what} cannot be had here"));
@@ -167,13 +184,13 @@ impl Reader<'_> {
         word: &Word,
         buses: &Buses,
         before: &[GuestDevice],
-    ) -> Result<Option<Drive>, GuestError> {
+    ) -> Result<Driver, GuestError> {
         let driver = parts.first.as_str();
         let bus = parts.get("bus").unwrap_or_default();
         let none: At = (crate::machine::Place::Root, None, 0);
         let optical = driver.ends_with("-cd");
         let word_of = |optical| if optical { "CD" } else { "disk" };
-        Ok(Some(match driver {
+        Ok(Driver::Drive(match driver {
             "virtio-blk-pci"
             | "virtio-blk"
             | "virtio-blk-pci-transitional"
@@ -183,8 +200,11 @@ impl Reader<'_> {
             "ide-hd" | "ide-cd" | "ide-drive" => {
                 let port = bus.rsplit('.').next().and_then(small);
                 let sata = format!("SATA {}", word_of(optical));
-                match buses.adapter(bus).filter(|placed| placed.adapter == Adapter::Ahci) {
-                    Some(placed) => (free::ahci(port), optical, sata, placed.at),
+                match buses.ahci(bus) {
+                    Some(placed) => {
+                        let port = port.map(|port| port.saturating_sub(placed.first_bus));
+                        (free::ahci(port), optical, sata, placed.at)
+                    }
                     None if self.board == Some(Board::Pc) => {
                         let unit = parts.get("unit").and_then(small);
                         (free::ide(before, port, unit), optical, format!("IDE {}", word_of(optical)), none)
@@ -196,16 +216,15 @@ impl Reader<'_> {
                 return self.scsi_class(parts, word, buses, before, optical);
             }
             // QEMU puts a scsi-cd into it where the drive was said to be one
-            "usb-storage" if self.drives.is_optical(parts.get("drive").unwrap_or_default()) => return Ok(None),
-            "usb-storage" => {
-                let (controller, port, at) = buses.usb(parts);
-                (free::usb(before, controller, port), false, usb_kind(controller), at)
+            "usb-storage" if self.drives.is_optical(parts.get("drive").unwrap_or_default()) => {
+                return Ok(Driver::Untried("a CD drive on USB".to_owned()));
             }
+            "usb-storage" => return Ok(buses.usb().map_or(Driver::Other, |(spot, at)| usb_drive(spot, at, before))),
             "floppy" => {
                 let unit = parts.get("unit").and_then(small);
                 (free::floppy(before, unit), false, "floppy".to_owned(), none)
             }
-            _ => return Ok(None),
+            _ => return Ok(Driver::Other),
         }))
     }
 
@@ -216,14 +235,15 @@ impl Reader<'_> {
         word: &Word,
         buses: &Buses,
         before: &[GuestDevice],
-    ) -> Result<Option<Drive>, GuestError> {
+    ) -> Result<Driver, GuestError> {
         let kind = "NVMe disk".to_owned();
         if parts.first == "nvme" {
             let class = match buses.shared_nvme(parts) {
                 Some(controller) => DeviceClass::NvmeNamespace { controller, nsid: 1 },
                 None => DeviceClass::Nvme,
             };
-            return Ok(parts.get("drive").map(|_| (class, false, kind, buses.pci(parts))));
+            let drive = || Driver::Drive((class, false, kind, buses.pci(parts)));
+            return Ok(parts.get("drive").map_or(Driver::Other, |_| drive()));
         }
         let bus = parts.get("bus").unwrap_or_default();
         let Some(placed) = buses.nvme(bus) else {
@@ -231,7 +251,7 @@ impl Reader<'_> {
             return Err(self.error(word, what, "define the controller: -device nvme,id=nvme0,serial=a"));
         };
         let nsid = parts.get("nsid").and_then(|text| text.parse().ok()).filter(|nsid| *nsid > 0);
-        Ok(Some((free::namespace(before, placed.index, nsid), false, kind, placed.at)))
+        Ok(Driver::Drive((free::namespace(before, placed.index, nsid), false, kind, placed.at)))
     }
 
     fn scsi_class(
@@ -241,25 +261,25 @@ impl Reader<'_> {
         buses: &Buses,
         before: &[GuestDevice],
         optical: bool,
-    ) -> Result<Option<Drive>, GuestError> {
+    ) -> Result<Driver, GuestError> {
         let number = |key: &str| parts.get(key).and_then(|text| text.parse::<u16>().ok());
         let bus = parts.get("bus").unwrap_or_default();
-        let is_scsi = |adapter| matches!(adapter, Adapter::VirtioScsi | Adapter::Scsi(_) | Adapter::UsbBot(..));
-        let is_bot = |adapter| matches!(adapter, Adapter::UsbBot(..));
-        let any = || buses.any(|adapter| is_scsi(adapter) && !is_bot(adapter)).or_else(|| buses.any(is_bot));
-        let placed = if bus.is_empty() { any() } else { buses.adapter(bus) };
-        let Some(Placed { adapter, index, at }) = placed.filter(|placed| is_scsi(placed.adapter)) else {
-            if placed.is_none() && buses.unknown_scsi(bus).is_some() {
-                return Ok(None);
-            }
-            let what = format!("nothing on the line is the SCSI bus \"{bus}\"");
-            return Err(self.error(word, what, "define the adapter: -device virtio-scsi-pci,id=scsi0"));
+        let Some(Placed { adapter, index, at, .. }) = buses.scsi(bus) else {
+            let what = match bus {
+                "" => "no SCSI adapter stands before it on the line (QEMU refuses that)".to_owned(),
+                bus => format!("nothing before it on the line is the SCSI bus \"{bus}\""),
+            };
+            return Err(self.error(word, what, "define the adapter before it: -device virtio-scsi-pci,id=scsi0"));
         };
         let place = (parts.get("scsi-id").and_then(small), number("lun"));
         let what = if optical { "CD" } else { "disk" };
-        Ok(Some(match adapter {
-            Adapter::UsbBot(..) if optical => return Ok(None),
-            Adapter::UsbBot(controller, port) => (free::usb(before, controller, port), false, usb_kind(controller), at),
+        Ok(Driver::Drive(match adapter {
+            Adapter::UnknownScsi(driver) => {
+                let what = format!("a drive on {driver}, a SCSI adapter that is not known here");
+                return Ok(Driver::Untried(what));
+            }
+            Adapter::UsbBot(_) if optical => return Ok(Driver::Untried("a CD drive on USB".to_owned())),
+            Adapter::UsbBot(spot) => return Ok(usb_drive(spot, at, before)),
             Adapter::Scsi(adapter) => {
                 let kind = format!("SCSI ({}) {what}", adapter.device());
                 (free::scsi(before, (Some(adapter), index), place), optical, kind, at)
@@ -269,14 +289,24 @@ impl Reader<'_> {
     }
 }
 
+/// A disk at a spot of USB.
+fn usb_drive(spot: Spot, at: At, before: &[GuestDevice]) -> Driver {
+    let (class, controller, hub) = match spot {
+        Spot::Elsewhere(what) => return Driver::Untried(what),
+        Spot::Root { controller, port } => (DeviceClass::UsbStorage { controller, port }, controller, ""),
+        Spot::Hub { controller, hub, port } => {
+            (DeviceClass::UsbBehindHub { controller, hub, port }, controller, ", behind a hub")
+        }
+    };
+    if before.iter().any(|device| device.device.class == class) {
+        return Driver::Untried("a further disk at one port of USB".to_owned());
+    }
+    Driver::Drive((class, false, format!("USB ({}{hub}) disk", controller.word()), at))
+}
+
 /// Whether a driver is one of a drive on a SCSI bus.
 fn is_on_scsi(driver: &str) -> bool {
     matches!(driver, "scsi-hd" | "scsi-cd" | "scsi-disk" | "scsi-block" | "scsi-generic")
-}
-
-/// What a disk on USB is, for people.
-fn usb_kind(controller: UsbController) -> String {
-    format!("USB ({}) disk", controller.word())
 }
 
 /// What a card is, for people.

@@ -1,7 +1,7 @@
 //! The places that a line leaves open, as QEMU chooses them: the first that is free, device after device.
 
 use crate::guest::GuestDevice;
-use crate::machine::{DeviceClass, ScsiAdapter, UsbController};
+use crate::machine::{DeviceClass, ScsiAdapter};
 
 /// Highest SCSI target that is looked at, as of virtio-scsi.
 const LAST_TARGET: u8 = 255;
@@ -48,12 +48,6 @@ pub(super) fn scsi(
         (Some(target), None) => first(before, (0..256).map(|lun| at(target, lun))),
     };
     free.unwrap_or_else(|| at(fixed, unit))
-}
-
-/// A port of a USB controller: this one, or the first that no drive has.
-pub(super) fn usb(before: &[GuestDevice], controller: UsbController, port: Option<u8>) -> DeviceClass {
-    let at = |port| DeviceClass::UsbStorage { controller, port };
-    port.map(at).or_else(|| first(before, (1..=15).map(at))).unwrap_or(at(1))
 }
 
 /// A namespace of an NVMe controller: this one, or the first that no drive has.

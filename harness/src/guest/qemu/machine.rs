@@ -41,7 +41,7 @@ impl Reader<'_> {
         if parts.switch("graphics") == Some(false) {
             self.serial_console = true;
         }
-        self.has_usb |= parts.switch("usb") == Some(true);
+        self.own_usb |= parts.switch("usb") == Some(true);
         if let Some(smm) = parts.switch("smm").filter(|on| *on) {
             self.uefi.get_or_insert_default().smm = Some(smm);
         }

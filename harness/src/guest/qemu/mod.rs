@@ -2,7 +2,10 @@
 //!
 //! What firmware does not see is ignored; an option that is not known is noted, since builds have options of their own.
 
+mod adapters;
 mod builtin;
+#[cfg(test)]
+mod bus_tests;
 mod buses;
 mod cards;
 mod commands;
@@ -33,6 +36,7 @@ mod tests;
 #[cfg(test)]
 mod text_tests;
 mod typed;
+mod usb;
 pub mod words;
 
 use std::collections::BTreeMap;
@@ -42,6 +46,7 @@ use super::hmp::Command;
 use super::libvirt::board_of;
 use super::{Guest, GuestDevice, GuestError, GuestFirmware, Notes, Origin, Plug, Uefi, Unapplied, Untried};
 use crate::machine::{Board, BootOptions, DeviceClass};
+use adapters::Adapters;
 use buses::Buses;
 use cards::BuiltIn;
 use controller::Controller;
@@ -118,8 +123,10 @@ struct Reader<'a> {
     built_in: BuiltIn,
     /// The line of the program.
     line: u32,
-    /// It has USB by another way than a controller's `-device`, or may have by what is not known of it.
-    has_usb: bool,
+    /// The board has USB of its own.
+    own_usb: bool,
+    /// What is not known of it may define controllers of USB.
+    may_have_usb: bool,
     /// Options alone, without a program: not the whole line, so that nothing follows from what it does not say.
     is_part: bool,
     /// Properties of `-global`; their drivers count as devices for what QEMU adds.
@@ -157,7 +164,8 @@ impl<'a> Reader<'a> {
             short: Vec::new(),
             built_in: BuiltIn::default(),
             line: 1,
-            has_usb: false,
+            own_usb: false,
+            may_have_usb: false,
             is_part: false,
             globals: Vec::new(),
             controllers: Vec::new(),
@@ -245,7 +253,7 @@ impl<'a> Reader<'a> {
                 self.notes.ignored(word.at.line, words);
             }
             "nodefaults" => self.built_in.none = true,
-            "usb" => self.has_usb = true,
+            "usb" => self.own_usb = true,
             _ => {}
         }
     }
@@ -290,7 +298,7 @@ impl<'a> Reader<'a> {
             "option-rom" | "sd" | "mtdblock" => self.notes.ignored(line, format!("-{option} {}", value.text)),
             "global" => self.global(value)?,
             "set" => self.set(value)?,
-            other if known::is_unseen(other) => self.has_usb |= other == "usbdevice",
+            other if known::is_unseen(other) => self.own_usb |= other == "usbdevice",
             _ => self.notes.ignored(word.at.line, format!("{} {} is not known here", word.text, value.text)),
         }
         Ok(())
@@ -328,8 +336,10 @@ impl<'a> Reader<'a> {
             return Err(self.error(word, what, "write multifunction=on into the device at function 0 of the slot"));
         }
         self.floppies();
-        let buses = Buses::of(&self.devices, self.board);
-        self.has_usb |= self.devices.iter().any(|(parts, _)| buses::is_usb_controller(&parts.first));
+        // QEMU makes those in JSON behind the others (`qemu_create_cli_devices` in its `softmmu/vl.c`)
+        self.devices.sort_by_key(|(parts, _)| parts.is_json);
+        let adapters = Adapters::new(self.board, self.own_usb, self.is_part || self.may_have_usb);
+        let mut buses = Buses::of(&self.devices, self.board, adapters);
         let short = self.short_devices();
         let built_in = self.built_in(&short);
         // the board makes its drives and cards first; a drive of if=virtio is a device behind those that are named
@@ -337,12 +347,14 @@ impl<'a> Reader<'a> {
             short.into_iter().partition(|device| device.device.class == DeviceClass::VirtioBlk);
         devices.extend(built_in);
         for (parts, word) in std::mem::take(&mut self.devices) {
-            devices.extend(self.device(&self.with_globals(parts), &word, &buses, &devices)?);
+            let parts = self.with_globals(parts);
+            buses.comes(&parts).map_err(|(what, fix)| self.error(&word, what, fix))?;
+            devices.extend(self.device(&parts, &word, &buses, &devices)?);
         }
         devices.extend(late);
         self.rank_namespaces(&mut devices);
         let file = std::mem::replace(&mut self.file, typed_file);
-        let typed = self.follow(typed, &buses, &mut devices)?;
+        let typed = self.follow(typed, &mut buses, &mut devices)?;
         self.file = file;
         functions::settle(&mut devices, self.board);
         self.one_rank_each(&devices)?;

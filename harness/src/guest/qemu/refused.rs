@@ -3,7 +3,7 @@
 //! Only what is certain by the line alone; a property that some build of QEMU may have is left to it.
 
 use super::Reader;
-use super::buses::{Adapter, Buses, is_usb_controller};
+use super::buses::Buses;
 use super::options::Parts;
 use super::words::Word;
 use crate::guest::GuestError;
@@ -77,18 +77,10 @@ impl Reader<'_> {
         }
         let unit = parts.get("unit").and_then(|unit| unit.parse::<u64>().ok()).unwrap_or_default();
         let bus = parts.get("bus").unwrap_or_default();
-        let of_ahci = buses.adapter(bus).is_some_and(|placed| placed.adapter == Adapter::Ahci)
-            || (self.board == Some(Board::Q35) && bus.starts_with("ide."));
+        let of_ahci = buses.ahci(bus).is_some() || (self.board == Some(Board::Q35) && bus.starts_with("ide."));
         if driver.starts_with("ide-") && unit > 0 && of_ahci {
             let what = format!("{driver} is unit {unit} of {bus}, and a port of AHCI has one (QEMU refuses that)");
             return Err(self.error(word, what, "name a port of its own: bus=ide.1"));
-        }
-        let is_usb = driver.starts_with("usb-") && !is_usb_controller(driver);
-        let is_whole = !self.is_part && matches!(self.board, Some(Board::Pc | Board::Q35));
-        if is_usb && is_whole && !self.has_usb {
-            let what =
-                format!("{driver} has no USB controller to hang off (QEMU refuses that: \"No 'usb-bus' bus found\")");
-            return Err(self.error(word, what, "define one: -device qemu-xhci, or -usb"));
         }
         Ok(())
     }

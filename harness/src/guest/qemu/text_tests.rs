@@ -96,8 +96,8 @@ fn a_drive_without_an_image_is_empty() {
 #[test]
 fn nodes_inside_a_node_have_its_image() {
     let line = "kvm -nodefaults -blockdev '{\"driver\":\"throttle\",\"node-name\":\"d\",\"file\":{\"driver\":\"raw\",\"node-name\":\"e\",\
-                \"file\":{\"driver\":\"host_device\",\"filename\":\"/dev/a\"}}}' -device virtio-blk-pci,drive=e -device scsi-hd,drive=d \
-                -device virtio-scsi-pci";
+                \"file\":{\"driver\":\"host_device\",\"filename\":\"/dev/a\"}}}' -device virtio-blk-pci,drive=e -device virtio-scsi-pci \
+                -device scsi-hd,drive=d";
     assert!(guest(line).devices.iter().all(|device| device.source.as_deref() == Some("/dev/a")));
 }
 

@@ -14,7 +14,7 @@ impl Reader<'_> {
     pub(super) fn follow(
         &mut self,
         commands: &[Command],
-        buses: &Buses,
+        buses: &mut Buses,
         devices: &mut Vec<GuestDevice>,
     ) -> Result<Vec<Step>, GuestError> {
         let mut steps = Vec::new();
@@ -26,7 +26,9 @@ impl Reader<'_> {
                 }
                 ("device_add", [word, ..]) => {
                     let parts = Parts::read(self.file, word, "driver")?;
-                    let device = self.device(&self.with_globals(parts.clone()), word, buses, devices)?;
+                    let given = self.with_globals(parts.clone());
+                    buses.comes(&given).map_err(|(what, fix)| self.error(word, what, fix))?;
+                    let device = self.device(&given, word, buses, devices)?;
                     let Some(mut device) = device.filter(|device| !device.device.is_nic()) else {
                         let what = format!("{}: only drives can be plugged in here", parts.first);
                         return Err(self.error(word, what, "leave it out, or put it on the command line"));
