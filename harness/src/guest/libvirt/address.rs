@@ -1,7 +1,10 @@
 //! `<address>` and `<boot>` of a device.
 
-use super::super::GuestError;
 use super::super::xml::Element;
+use super::super::{GuestError, usb_spot};
+
+/// Ports that an address on USB may have (`VIR_DOMAIN_DEVICE_USB_MAX_PORT_DEPTH` in libvirt).
+const HUBS: usize = 4;
 
 /// Where a device sits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,8 +18,8 @@ pub(super) enum Address {
     },
     /// A unit of a disk controller.
     Drive { controller: u8, bus: u8, target: u8, unit: u16 },
-    /// A USB port of a controller.
-    Usb { bus: u8, port: u8 },
+    /// A USB port of a controller: its own port, then those of the hubs, 0 behind the last.
+    Usb { bus: u8, port: [u8; HUBS] },
 }
 
 /// Kinds of devices in the order in which libvirt gives them PCI addresses.
@@ -73,12 +76,11 @@ impl Address {
             }),
             Some("usb") => {
                 let port = address.attribute("port").unwrap_or("1");
-                // behind a hub it is `1.2`
-                let first = port.split('.').next().unwrap_or_default().parse();
-                Some(Address::Usb {
-                    bus: address.number("bus")?.unwrap_or_default(),
-                    port: first.map_err(|_| address.attribute_error("port", port, "a port such as 1"))?,
-                })
+                let given = usb_spot::port(port).filter(|given| given.len() <= HUBS);
+                let given = given.ok_or_else(|| address.attribute_error("port", port, "a port such as 1, or 1.2"))?;
+                let mut port = [0; HUBS];
+                port[..given.len()].copy_from_slice(&given);
+                Some(Address::Usb { bus: address.number("bus")?.unwrap_or_default(), port })
             }
             None => return Err(address.error("<address> has no type", "write type='pci', 'drive' or 'usb'")),
             Some(_) => None,

@@ -52,6 +52,8 @@ pub(super) enum UsbModel {
     Known(UsbController),
     /// One of the group that ICH9 has in one slot, with its function.
     Ich9(u8),
+    /// One that cannot be had here.
+    Unknown,
     None,
 }
 
@@ -126,8 +128,9 @@ pub(super) fn usb_model(model: Option<&str>, board: Option<Board>) -> UsbModel {
         Some("ich9-uhci3") => UsbModel::Ich9(2),
         Some("none") => UsbModel::None,
         Some("piix3-uhci" | "piix4-uhci") => UsbModel::Known(UsbController::Uhci),
-        _ if matches!(board, Some(Board::Q35 | Board::Virt)) => UsbModel::Known(UsbController::Xhci),
-        _ => UsbModel::Known(UsbController::Uhci),
+        Some(_) => UsbModel::Unknown,
+        None if matches!(board, Some(Board::Q35 | Board::Virt)) => UsbModel::Known(UsbController::Xhci),
+        None => UsbModel::Known(UsbController::Uhci),
     }
 }
 

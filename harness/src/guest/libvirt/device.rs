@@ -2,6 +2,7 @@
 
 use super::super::plain::plain_device;
 use super::super::sectors;
+use super::super::usb_spot::Spot;
 use super::super::{GuestDevice, GuestError};
 use super::address::Address;
 use super::controller::{Kind as ControllerKind, ScsiModel};
@@ -78,12 +79,15 @@ fn class(disk: &Disk, domain: &Domain, board: Option<Board>) -> Result<(DeviceCl
         }
         Bus::Scsi => scsi_class(disk, domain, board)?,
         Bus::Usb => {
-            let (index, port) = match disk.address {
-                Some(Address::Usb { bus, port }) => (bus, port),
-                _ => (0, domain.usb_port(&disk.name, 0)),
+            let (spot, index) = domain.usb_spot(disk, board);
+            let (class, controller, hub) = match spot {
+                Spot::Root { controller, port } => (DeviceClass::UsbStorage { controller, port }, controller, ""),
+                Spot::Hub { controller, hub, port } => {
+                    (DeviceClass::UsbBehindHub { controller, hub, port }, controller, ", behind a hub")
+                }
+                Spot::Elsewhere(what) => return Err(refusal(disk, &what, "put it at a port of qemu-xhci")),
             };
-            let controller = domain.usb(index, board);
-            (DeviceClass::UsbStorage { controller, port }, Owner::Usb(index), format!("USB ({})", controller.word()))
+            (class, Owner::Usb(index), format!("USB ({}{hub})", controller.word()))
         }
         Bus::Nvme => {
             let (controller, nsid) = namespace_of(&disk.name).unwrap_or((0, 1));
@@ -104,8 +108,20 @@ fn scsi_place(disk: &Disk) -> (u8, u8, u16) {
     }
 }
 
+/// What a disk is in words, where it hangs off what cannot be had here.
+pub(super) fn elsewhere(disk: &Disk, domain: &Domain, board: Option<Board>) -> Option<String> {
+    let on_adapter = |model| format!("a drive on {model}, a SCSI adapter that is not known here");
+    match disk.bus {
+        Bus::Usb => match domain.usb_spot(disk, board) {
+            (Spot::Elsewhere(what), _) => Some(what),
+            _ => None,
+        },
+        _ => unknown_adapter(disk, domain, board).map(on_adapter),
+    }
+}
+
 /// The model of the SCSI adapter that a disk is on, where it is one that cannot be had here.
-pub(super) fn unknown_adapter(disk: &Disk, domain: &Domain, board: Option<Board>) -> Option<String> {
+fn unknown_adapter(disk: &Disk, domain: &Domain, board: Option<Board>) -> Option<String> {
     let (hba, ..) = scsi_place(disk);
     if disk.bus != Bus::Scsi || domain.scsi(hba, board) != ScsiModel::Unknown {
         return None;

@@ -282,6 +282,7 @@ impl Reader {
             "memballoon" if own_model != Some("none") => {
                 self.domain.others.push((Group::Balloons, Address::of(element)?))
             }
+            "hub" => self.domain.hubs.push(Address::of(element)?),
             "tpm" => {
                 self.notes.ignored(element.line(), "<tpm>: firmware measures what it boots, and chooses nothing by it")
             }
@@ -357,9 +358,8 @@ impl Reader {
     /// Whether a disk can be had here. A CD drive on USB is a usb-storage of libvirt's and so a hard disk to firmware, or a CD drive
     /// where libvirt makes it of usb-bot (`qemuDomainDeviceDiskDefPostParse` in its `src/qemu/qemu_postparse.c`).
     fn is_tried(&mut self, disk: &Disk, rank: Option<i64>, board: Option<Board>) -> bool {
-        if let Some(model) = device::unknown_adapter(disk, &self.domain, board) {
+        if let Some(kind) = device::elsewhere(disk, &self.domain, board) {
             let (name, line) = (disk.name.clone(), disk.line);
-            let kind = format!("a drive on {model}, a SCSI adapter that is not known here");
             self.notes.ignored(line, format!("{name}: {kind}, cannot be had here"));
             self.untried.push(Untried { name, line, kind, rank });
             return false;

@@ -162,6 +162,52 @@ fn a_usb_drive_is_on_the_controller_that_its_address_names() {
     assert_eq!(self::guest(Q35, "", &format!("{ich9}{stick}"), "").devices[0].device.class, class);
 }
 
+/// A disk on USB, at a port of a controller where one is named.
+fn stick(name: &str, order: u8, place: Option<(u8, &str)>) -> String {
+    let address = place.map(|(bus, port)| format!("<address type='usb' bus='{bus}' port='{port}'/>"));
+    let address = address.unwrap_or_default();
+    format!("<disk><source file='a'/><target dev='{name}' bus='usb'/><boot order='{order}'/>{address}</disk>")
+}
+
+#[test]
+fn two_usb_disks_behind_one_hub_are_at_its_ports() {
+    let devices = "<controller type='usb' index='0' model='qemu-xhci'/><hub type='usb'><address type='usb' bus='0' port='1'/></hub>";
+    let disks = stick("sda", 1, Some((0, "1.2"))) + &stick("sdb", 2, Some((0, "1.1"))) + &stick("sdc", 3, None);
+    let guest = guest("machine='pc'", "", &format!("{devices}{disks}"), "");
+    let behind = |port| DeviceClass::UsbBehindHub { controller: UsbController::Xhci, hub: 1, port };
+    let classes: Vec<_> = guest.devices.iter().map(|device| device.device.class.clone()).collect();
+    let beside = DeviceClass::UsbStorage { controller: UsbController::Xhci, port: 2 };
+    assert_eq!(classes, [behind(2), behind(1), beside]);
+    assert_eq!(guest.devices[0].kind, "USB (xhci, behind a hub) disk");
+    crate::machine::layout::Layout::of(&guest.machine().unwrap()).unwrap();
+}
+
+#[rstest::rstest]
+#[case::two_hubs("qemu-xhci", "1.2.1", "a disk behind several USB hubs")]
+#[case::of_ehci("ehci", "1.2", "a disk behind a hub of USB (ehci)")]
+#[case::ohci("pci-ohci", "2", "a disk on pci-ohci, a USB controller that is not known here")]
+#[case::of_via("vt82c686b-uhci", "1", "a disk on vt82c686b-uhci")]
+#[case::of_xen("qusb1", "1", "a disk on qusb1")]
+#[case::a_higher_port("qemu-xhci", "7", "a disk at port 7 of USB (xhci)")]
+fn a_usb_disk_that_cannot_be_had_keeps_its_row(#[case] model: &str, #[case] port: &str, #[case] what: &str) {
+    let controller = format!("<controller type='usb' index='0' model='{model}'/>");
+    let devices = controller + &stick("sda", 2, Some((0, port))) + "<disk><source file='a'/><target dev='vda'/></disk>";
+    let guest = guest("machine='pc'", "", &devices, "");
+    assert_eq!(guest.devices.len(), 1);
+    assert_eq!((guest.untried[0].name.as_str(), guest.untried[0].rank), ("sda", Some(2)));
+    assert!(guest.untried[0].kind.contains(what), "{}", guest.untried[0].kind);
+}
+
+#[test]
+fn a_usb_disk_on_a_second_controller_of_a_kind_keeps_its_row() {
+    let controllers =
+        "<controller type='usb' index='0' model='qemu-xhci'/><controller type='usb' index='1' model='nec-xhci'/>";
+    let disks = stick("sda", 1, Some((0, "1"))) + &stick("sdb", 2, Some((1, "1")));
+    let guest = guest(Q35, "", &format!("{controllers}{disks}"), "");
+    assert_eq!((guest.devices.len(), guest.untried[0].name.as_str()), (1, "sdb"));
+    assert!(guest.untried[0].kind.contains("a further USB (xhci) controller"), "{:?}", guest.untried);
+}
+
 fn passed(args: &[&str]) -> String {
     let args: String = args.iter().map(|arg| format!("<qemu:arg value='{arg}'/>")).collect();
     format!("<qemu:commandline>{args}</qemu:commandline>")
