@@ -130,11 +130,12 @@ fn cards_of_nic_and_net_are_plugged_in_where_the_line_says() {
 
 #[test]
 fn places_that_the_line_leaves_open_are_the_first_that_are_free() {
-    let line = "kvm -nodefaults -drive if=none,id=n,file=a -device virtio-scsi-pci,id=s -device scsi-hd,drive=n,id=a \
-                -device scsi-hd,drive=n,id=b,lun=1 -device scsi-cd,id=c -device scsi-hd,drive=n,id=d,scsi-id=1 -device usb-ehci \
-                -device usb-storage,drive=n,id=u -device usb-storage,drive=n,id=v -drive file=e -device ide-hd,drive=n,id=f \
-                -device ide-hd,drive=n,id=g,bus=ide.1 -device ide-hd,drive=n,id=h,bus=ide.0";
-    let guest = guest(line);
+    let drives: String = "abduvfgh".chars().map(|id| format!(" -drive if=none,id=of-{id},file=a")).collect();
+    let line = "-device virtio-scsi-pci,id=s -device scsi-hd,drive=of-a,id=a -device scsi-hd,drive=of-b,id=b,lun=1 \
+                -device scsi-cd,id=c -device scsi-hd,drive=of-d,id=d,scsi-id=1 -device usb-ehci \
+                -device usb-storage,drive=of-u,id=u -device usb-storage,drive=of-v,id=v -drive file=e \
+                -device ide-hd,drive=of-f,id=f -device ide-hd,drive=of-g,id=g,bus=ide.1 -device ide-hd,drive=of-h,id=h,bus=ide.0";
+    let guest = guest(&format!("kvm -nodefaults {line} {drives}"));
     let class = |name: &str| guest.devices.iter().find(|device| device.name == name).unwrap().device.class.clone();
     let scsi = |target, lun| DeviceClass::VirtioScsi { hba: 0, target, lun };
     assert_eq!(["a", "b", "c", "d"].map(class), [scsi(0, 0), scsi(0, 1), scsi(1, 0), scsi(1, 1)]);
@@ -207,6 +208,20 @@ fn the_rank_of_a_controller_is_that_of_its_lowest_namespace_for_seabios() {
 }
 
 #[test]
+fn the_rank_of_a_controller_is_that_of_its_namespace_1_for_ovmf_and_cannot_be_had() {
+    let line = "kvm -nodefaults -bios OVMF.fd -device nvme,id=n,serial=x,bootindex=1 -drive if=none,id=a,file=a \
+                -drive if=none,id=b,file=b -drive if=none,id=c,file=c -device nvme-ns,drive=b,nsid=2 -device nvme-ns,drive=a,nsid=1 \
+                -device virtio-blk-pci,drive=c,bootindex=2";
+    let guest = guest(line);
+    assert_eq!(order(&guest), [("c", Some(2)), ("b", None)]);
+    assert_eq!(guest.untried.iter().map(|it| (it.name.as_str(), it.rank)).collect::<Vec<_>>(), [("a", Some(1))]);
+    let warnings = crate::guest::warnings::of_guest(&guest);
+    let warned = warnings.iter().filter(|warning| warning.word == "unselected-disk").collect::<Vec<_>>();
+    assert!(warned.iter().all(|warning| warning.words.starts_with("b is not selected")), "{warned:?}");
+    assert_eq!(self::guest(&line.replace("-bios OVMF.fd", "")).untried, []);
+}
+
+#[test]
 fn switches_of_edk2_are_taken_and_what_else_firmware_reads_is_told() {
     let line = "kvm -nodefaults -bios OVMF.fd -fw_cfg name=opt/org.tianocore/IPv4PXESupport,string=no -fw_cfg opt/com.coreos/config,file=a.ign";
     let guest = guest(line);
@@ -231,7 +246,8 @@ fn what_stands_around_a_command_is_no_disk() {
 #[test]
 fn a_device_behind_a_port_and_one_behind_a_bridge_are_told_apart() {
     let line = "qemu-system-x86_64 -nodefaults -machine q35 -device pcie-root-port,id=p1,addr=0x1c.0x2,bus=pcie.0 \
-                -device virtio-blk-pci,bus=p1,drive=d -drive if=none,id=d,file=a -device e1000,bus=pci.0,addr=0x12";
+                -device virtio-blk-pci,bus=p1,drive=d -drive if=none,id=d,file=a -device pcie-pci-bridge,id=pci.0 \
+                -device e1000,bus=pci.0,addr=0x12";
     let guest = guest(line);
     assert_eq!(guest.devices[0].device.place, Place::Port { slot: 0x1c, function: 2 });
     assert_eq!(guest.devices[1].device.place, Place::PciBridge);
