@@ -36,6 +36,12 @@ pub(super) fn of(
     Ok(Some(sizes))
 }
 
+/// Whether QEMU refuses two sizes since a sector would be larger than what is written at once; without its size that is the usual one.
+pub(super) fn exceed(logical: Option<&str>, physical: Option<&str>) -> bool {
+    let size = |text: Option<&str>| text.and_then(bytes).filter(|size| *size > 0).unwrap_or(USUAL);
+    size(logical) > size(physical)
+}
+
 fn refused(text: &str) -> String {
     format!("{text} is no size of a sector: a power of two from 512 bytes to 2 MiB is wanted (QEMU refuses that)")
 }
@@ -81,6 +87,21 @@ mod tests {
             (Err(words), Err(wanted)) => assert!(words.contains(wanted), "{words}"),
             (seen, wanted) => panic!("{seen:?}, {wanted:?}"),
         }
+    }
+
+    #[rstest]
+    #[case::alone(Some("4096"), None, true)]
+    #[case::of_a_smaller_one(Some("4k"), Some("512"), true)]
+    #[case::left_to_qemu(Some("4096"), Some("0"), true)]
+    #[case::of_an_equal_one(Some("4096"), Some("4096"), false)]
+    #[case::of_512e(Some("512"), Some("4096"), false)]
+    #[case::none(None, None, false)]
+    fn a_sector_is_not_larger_than_what_is_written_at_once(
+        #[case] logical: Option<&str>,
+        #[case] physical: Option<&str>,
+        #[case] wanted: bool,
+    ) {
+        assert_eq!(exceed(logical, physical), wanted);
     }
 
     #[test]

@@ -41,6 +41,11 @@ pub(super) fn of_disk(
         let [logical, physical] = disk.block_sizes.each_ref().map(|size| size.as_deref());
         device.block_size = sectors::of(&device.class, logical, physical)
             .map_err(|what| refusal(disk, &what, "take <blockio> out, or give it logical_block_size='512'"))?;
+        let of_the_host = disk.source.as_deref().is_some_and(|source| source.starts_with("/dev/"));
+        if sectors::exceed(logical, physical) && !(physical.is_none() && of_the_host) {
+            let what = "logical_block_size is larger than physical_block_size, which is 512 where it is not given (QEMU refuses that)";
+            return Err(refusal(disk, what, "give physical_block_size the same"));
+        }
     }
     let word = match disk.bus {
         _ if optical => " CD",

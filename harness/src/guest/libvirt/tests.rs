@@ -209,6 +209,12 @@ fn the_unit_is_the_target_on_an_adapter_for_one_lun_a_target(#[case] model: &str
     4,
     1
 )]
+#[case::large_sectors_alone(
+    &with_disk("<disk><blockio logical_block_size='4096'/><target dev='vda'/></disk>"),
+    "logical_block_size is larger than physical_block_size",
+    4,
+    1
+)]
 #[case::large_sectors_on_sata(
     &with_disk("<disk><blockio logical_block_size='4096'/><target dev='sda' bus='sata'/></disk>"),
     "a disk of IDE or SATA has sectors of 512 bytes",

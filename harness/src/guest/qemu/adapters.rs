@@ -11,6 +11,10 @@ use crate::machine::{Board, Place, ScsiAdapter, UsbController};
 /// Parts of the names of USB host controllers.
 const USB_CONTROLLERS: [&str; 4] = ["uhci", "ohci", "ehci", "xhci"];
 
+/// How many adapters are told apart, and how far down from the root: no machine has more.
+const MOST: usize = 1000;
+const DEEPEST: usize = 20;
+
 /// Whether a driver is a USB host controller.
 pub(super) fn is_usb_controller(driver: &str) -> bool {
     USB_CONTROLLERS.iter().any(|word| driver.contains(word))
@@ -178,7 +182,9 @@ impl Adapters {
         let parent = if is_on_usb(driver) { self.on_usb(parts)? } else { None };
         let named = || parts.get("bus").and_then(|bus| self.ways.get(bus).or_else(|| self.ways.get(before_dot(bus))));
         let above = parent.map(|parent| self.known[parent].way.clone()).or_else(|| named().cloned());
-        let way = [above.unwrap_or_default(), vec![number]].concat();
+        let mut way = above.unwrap_or_default();
+        way.truncate(DEEPEST);
+        way.push(number);
         if let Some(id) = id {
             self.ways.insert(id.to_owned(), way.clone());
         }
@@ -207,6 +213,9 @@ impl Adapters {
     }
 
     fn add(&mut self, adapter: Adapter, id: Option<&str>, way: Vec<usize>, at: At, ports: Option<Ports>) {
+        if self.known.len() >= MOST {
+            return;
+        }
         let alike = self.known.iter().filter(|known| known.placed.adapter == adapter).count();
         let (kind, count) = match &adapter {
             Adapter::Ahci => ("ide", 6),
@@ -315,6 +324,11 @@ impl Adapters {
         let claimed = claimed.or(wanted).unwrap_or_else(|| vec![1]);
         self.spot = Some((Spot::of(controller, &claimed), (Place::Root, None, 0)));
         Ok(())
+    }
+
+    /// Whether a device with the id that a bus is called by has come.
+    pub fn has_come(&self, bus: &str) -> bool {
+        self.ways.contains_key(bus)
     }
 
     /// Where the device that came last is on USB, and where its controller is.

@@ -109,7 +109,7 @@ impl Reader<'_> {
 
     /// A word that a shell replaces by others.
     pub(super) fn unknown(&mut self, word: &Word) {
-        self.may_have_usb = true;
+        self.is_open = true;
         let words = format!("{}: what a shell puts in its place is not known", word.text);
         self.notes.ignored(word.at.line, words.clone());
         self.unapplied.push(Unapplied { line: word.at.line, words });

@@ -29,6 +29,8 @@ pub(super) struct Buses {
     /// Ports without an address.
     loose: BTreeSet<String>,
     adapters: Adapters,
+    /// There is a bridge of PCI without an id.
+    has_nameless_bridge: bool,
     /// The NVMe controllers that namespaces hang off, by their numbers.
     with_namespaces: BTreeSet<u8>,
 }
@@ -39,6 +41,8 @@ impl Buses {
         let mut buses = Buses { board, adapters, ..Buses::default() };
         for (parts, _) in devices {
             let id = parts.get("id").unwrap_or_default().to_owned();
+            buses.has_nameless_bridge |=
+                id.is_empty() && ["bridge", "port", "pxb", "stream"].iter().any(|word| parts.first.contains(word));
             match parts.first.as_str() {
                 "pcie-root-port" | "ioh3420" => match parts.get("addr").and_then(address) {
                     Some(at) if buses.is_root(parts.get("bus").unwrap_or_default()) => {
@@ -116,6 +120,20 @@ impl Buses {
             return (Place::RootPort, None, 0);
         }
         (Place::PciBridge, slot.map(|slot| slot.max(1)), function)
+    }
+
+    /// The bus that a device names and that is none of PCI so far: the root of another board, or, of a device that is one of PCI
+    /// for sure, anything that no device is called.
+    pub fn missing_pci(&self, parts: &Parts) -> Option<String> {
+        let bus = parts.get("bus").filter(|bus| !self.is_root(bus) && !self.adapters.has_come(bus))?;
+        let driver = parts.first.as_str();
+        let is_adapter = Adapter::of(driver).is_some_and(|adapter| !matches!(adapter, Adapter::UnknownScsi(_)));
+        let is_pci = is_adapter || driver.starts_with("virtio-blk-pci") || driver.starts_with("virtio-net-pci");
+        let is_pci = is_pci || matches!(driver, "e1000" | "e1000e" | "rtl8139" | "igb");
+        // QEMU counts the bridges without an id
+        let is_counted = bus.starts_with("pci") && self.has_nameless_bridge;
+        let is_missing = ["pci.0", "pcie.0"].contains(&bus) || (is_pci && !is_counted);
+        is_missing.then(|| bus.to_owned())
     }
 
     fn is_root(&self, bus: &str) -> bool {

@@ -16,7 +16,7 @@ impl Reader<'_> {
         let Some(text) = (self.opened)(path) else {
             // Proxmox' own: bridges, ports and USB controllers, which devices name
             if base_name(path).starts_with("pve-") {
-                self.may_have_usb = true;
+                self.is_open = true;
                 self.notes
                     .replaced(value.at.line, format!("-readconfig {path}: what it defines is guessed from its names"));
                 return Ok(());

@@ -54,7 +54,9 @@ impl Reader<'_> {
         }
         let bootindex = parts.get("bootindex").map(|text| self.rank(text, word)).transpose()?;
         self.rank_is_spelled(parts, word)?;
+        self.bus_is_there(parts, word, buses)?;
         if let Some(model) = nic_model(driver) {
+            self.netdev_is_there(parts, word)?;
             return Ok(Some(self.nic(parts, word, model, bootindex, buses, before)));
         }
         self.device_is_made(parts, word, buses)?;

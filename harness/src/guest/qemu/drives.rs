@@ -12,6 +12,8 @@ pub(super) struct Drives {
     files: BTreeMap<String, String>,
     /// The node below each.
     below: BTreeMap<String, String>,
+    /// Those of `-drive`.
+    drives: BTreeSet<String>,
     /// Drives that hold optical media.
     optical: BTreeSet<String>,
     /// Nodes that are read only.
@@ -84,6 +86,7 @@ impl Drives {
     /// A `-drive if=none`.
     pub fn add_file(&mut self, id: &str, file: String, optical: bool) {
         self.files.insert(id.to_owned(), file);
+        self.drives.insert(id.to_owned());
         if optical {
             self.optical.insert(id.to_owned());
         }
@@ -92,6 +95,16 @@ impl Drives {
     /// Whether a drive was said to hold optical media, which `-blockdev` has no word for.
     pub fn is_optical(&self, name: &str) -> bool {
         self.optical.contains(name)
+    }
+
+    /// Whether a name is of a `-drive`.
+    pub fn is_drive(&self, name: &str) -> bool {
+        self.drives.contains(name)
+    }
+
+    /// Whether a node is read only.
+    pub fn is_read_only(&self, name: &str) -> bool {
+        self.read_only.contains(name)
     }
 
     /// A `-drive if=pflash`, of the next unit where none is said.

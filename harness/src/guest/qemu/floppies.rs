@@ -3,11 +3,16 @@
 use super::Reader;
 use super::options::Parts;
 use super::words::Word;
-use crate::guest::At;
+use crate::guest::{At, GuestError};
 
 impl Reader<'_> {
-    /// Makes a floppy of each `driveA` and `driveB` of the controller, from its `-device` or a `-global`.
-    pub(super) fn floppies(&mut self) {
+    /// Refuses a rank of a floppy drive of its own, and makes a floppy of each `driveA` and `driveB` of the controller, from its `-device` or a `-global`.
+    pub(super) fn floppies(&mut self) -> Result<(), GuestError> {
+        let has_rank = |parts: &Parts| parts.first == "floppy" && parts.get("bootindex").is_some();
+        if let Some((_, word)) = self.devices.iter().find(|(parts, _)| has_rank(parts)) {
+            let what = "floppy has no bootindex (QEMU refuses that): it is a property of its controller";
+            return Err(self.error(word, what, "write -global isa-fdc.bootindexA=1, or bootindexB for unit=1"));
+        }
         let mut found = Vec::new();
         for (parts, word) in self.devices.iter().filter(|(parts, _)| parts.first == "isa-fdc") {
             for (unit, letter) in [("0", 'A'), ("1", 'B')] {
@@ -26,6 +31,7 @@ impl Reader<'_> {
             }
         }
         self.devices.extend(found);
+        Ok(())
     }
 }
 

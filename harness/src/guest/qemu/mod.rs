@@ -35,6 +35,7 @@ mod short_drive;
 mod tests;
 #[cfg(test)]
 mod text_tests;
+mod twice;
 mod typed;
 mod usb;
 pub mod words;
@@ -125,8 +126,8 @@ struct Reader<'a> {
     line: u32,
     /// The board has USB of its own.
     own_usb: bool,
-    /// What is not known of it may define controllers of USB.
-    may_have_usb: bool,
+    /// What is not known of it, as what a shell puts in, may define buses, drives and networks.
+    is_open: bool,
     /// Options alone, without a program: not the whole line, so that nothing follows from what it does not say.
     is_part: bool,
     /// Properties of `-global`; their drivers count as devices for what QEMU adds.
@@ -135,6 +136,8 @@ struct Reader<'a> {
     controllers: Vec<Controller>,
     /// Entries of fw_cfg that firmware reads, name and text.
     fw_cfg: Vec<(String, String)>,
+    /// `-drive` of an interface that boards here do not have.
+    of_no_board: Vec<(String, Word)>,
     untried: Vec<Untried>,
     unapplied: Vec<Unapplied>,
     strangers: Vec<(String, u32)>,
@@ -165,11 +168,12 @@ impl<'a> Reader<'a> {
             built_in: BuiltIn::default(),
             line: 1,
             own_usb: false,
-            may_have_usb: false,
+            is_open: false,
             is_part: false,
             globals: Vec::new(),
             controllers: Vec::new(),
             fw_cfg: Vec::new(),
+            of_no_board: Vec::new(),
             untried: Vec::new(),
             unapplied: Vec::new(),
             strangers: Vec::new(),
@@ -335,10 +339,12 @@ impl<'a> Reader<'a> {
         if let Some((word, what)) = buses::beside_single_function(&self.devices) {
             return Err(self.error(word, what, "write multifunction=on into the device at function 0 of the slot"));
         }
-        self.floppies();
+        self.drives_of_the_board()?;
+        self.each_once()?;
+        self.floppies()?;
         // QEMU makes those in JSON behind the others (`qemu_create_cli_devices` in its `softmmu/vl.c`)
         self.devices.sort_by_key(|(parts, _)| parts.is_json);
-        let adapters = Adapters::new(self.board, self.own_usb, self.is_part || self.may_have_usb);
+        let adapters = Adapters::new(self.board, self.own_usb, self.is_part || self.is_open);
         let mut buses = Buses::of(&self.devices, self.board, adapters);
         let short = self.short_devices();
         let built_in = self.built_in(&short);

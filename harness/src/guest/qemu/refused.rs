@@ -3,10 +3,11 @@
 //! Only what is certain by the line alone; a property that some build of QEMU may have is left to it.
 
 use super::Reader;
+use super::adapters::Adapter;
 use super::buses::Buses;
 use super::options::Parts;
 use super::words::Word;
-use crate::guest::GuestError;
+use crate::guest::{GuestError, sectors};
 use crate::machine::Board;
 
 /// Keys of `-boot` (`bootopts` in QEMU's `softmmu/vl.c`), and the letters that stand first.
@@ -65,6 +66,49 @@ impl Reader<'_> {
         }
     }
 
+    /// Refuses a drive of an interface that the board does not have.
+    pub(super) fn drives_of_the_board(&self) -> Result<(), GuestError> {
+        let is_known = !self.is_part && matches!(self.board, Some(Board::Pc | Board::Q35));
+        match self.of_no_board.iter().find(|(_, word)| is_known && !is_open(word)) {
+            Some((interface, word)) => {
+                let what =
+                    format!("-drive if={interface}: machine {} has no such (QEMU refuses that)", self.machine_type);
+                let fix = match interface.as_str() {
+                    "scsi" => "write -device virtio-scsi-pci, -drive if=none,id=a,... and -device scsi-hd,drive=a",
+                    _ => "write if=virtio, ide or none",
+                };
+                Err(self.error(word, what, fix))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses a card on a back end that is not there.
+    pub(super) fn netdev_is_there(&self, parts: &Parts, word: &Word) -> Result<(), GuestError> {
+        let missing = parts.get("netdev").filter(|id| !self.netdevs.contains_key(*id));
+        match missing.filter(|_| !self.is_part && !self.is_open && !is_open(word)) {
+            None => Ok(()),
+            Some(id) => {
+                let what = format!("no -netdev is called \"{id}\" (QEMU refuses that)");
+                Err(self.error(word, what, format!("define it: -netdev user,id={id}")))
+            }
+        }
+    }
+
+    /// Refuses a device on a bus of PCI that is not there.
+    pub(super) fn bus_is_there(&self, parts: &Parts, word: &Word, buses: &Buses) -> Result<(), GuestError> {
+        let is_known = !self.is_part && !self.is_open && matches!(self.board, Some(Board::Pc | Board::Q35));
+        match buses.missing_pci(parts).filter(|_| is_known && !is_open(word)) {
+            None => Ok(()),
+            Some(bus) => {
+                let what = format!("nothing before it on the line is the PCI bus \"{bus}\" (QEMU refuses that)");
+                let root = self.board.and_then(|board| board.facts().pci()).map_or("pci.0", |root| root.id);
+                let fix = format!("leave bus= out, or write bus={root}, which machine {} has", self.machine_type);
+                Err(self.error(word, what, fix))
+            }
+        }
+    }
+
     /// Refuses a device that QEMU does not make.
     pub(super) fn device_is_made(&self, parts: &Parts, word: &Word, buses: &Buses) -> Result<(), GuestError> {
         let driver = parts.first.as_str();
@@ -74,6 +118,26 @@ impl Reader<'_> {
         if WANT_A_DRIVE.contains(&driver) && parts.get("drive").is_none() {
             let what = format!("{driver} has no drive= (QEMU refuses that)");
             return Err(self.error(word, what, "write drive=ID, with -drive if=none,id=ID,file=..."));
+        }
+        if driver == "nvme" && parts.get("serial").is_none() {
+            let what = "nvme has no serial= (QEMU refuses that)";
+            return Err(self.error(word, what, "write serial= with any text"));
+        }
+        if let Some(rank) = parts.get("bootindex").filter(|_| is_rankless(driver)) {
+            let what = format!("{driver} has no bootindex (QEMU refuses that): a rank is one of the disks");
+            return Err(self.error(word, what, format!("give bootindex={rank} to the disk that hangs off it")));
+        }
+        let (logical, physical) = (parts.get("logical_block_size"), parts.get("physical_block_size"));
+        let file = parts.get("drive").and_then(|drive| self.drives.file_of(drive)).unwrap_or_default();
+        // QEMU may ask a disk of the host for the size that is not given, and IDE takes no such sectors at all
+        let is_other = (physical.is_none() && file.starts_with("/dev/")) || driver.starts_with("ide-");
+        if sectors::exceed(logical, physical) && !is_other {
+            let what = format!(
+                "{driver}: logical_block_size={} is larger than physical_block_size, {} (QEMU refuses that)",
+                logical.unwrap_or_default(),
+                physical.unwrap_or("which is 512 where it is not given")
+            );
+            return Err(self.error(word, what, "give physical_block_size the same"));
         }
         let unit = parts.get("unit").and_then(|unit| unit.parse::<u64>().ok()).unwrap_or_default();
         let bus = parts.get("bus").unwrap_or_default();
@@ -86,8 +150,19 @@ impl Reader<'_> {
     }
 }
 
+/// Whether a driver is one that disks hang off and that has no rank itself.
+fn is_rankless(driver: &str) -> bool {
+    match Adapter::of(driver) {
+        Some(Adapter::Nvme) => false,
+        // what another build calls one may have what it likes
+        Some(Adapter::UnknownScsi(driver)) => driver.starts_with("lsi53c") || driver == "usb-uas",
+        Some(_) => true,
+        None => matches!(driver, "usb-bot" | "usb-hub" | "isa-fdc"),
+    }
+}
+
 /// Whether a shell puts something into a value that is not known.
-fn is_open(word: &Word) -> bool {
+pub(super) fn is_open(word: &Word) -> bool {
     word.text.contains(['$', '`'])
 }
 
@@ -120,6 +195,35 @@ mod tests {
     )]
     #[case::no_controller("-drive if=none,id=a,file=a -device usb-storage,drive=a", "no USB controller")]
     #[case::of_a_host("-device usb-host,hostbus=1", "no USB controller")]
+    #[case::no_serial("-device nvme,id=n", "nvme has no serial=")]
+    #[case::no_serial_with_a_drive(
+        "-drive if=none,id=a,file=a -device nvme,drive=a,bootindex=1",
+        "nvme has no serial="
+    )]
+    #[case::no_back_end("-device virtio-net-pci,netdev=nn", "no -netdev is called \"nn\"")]
+    #[case::another_root("-M q35 -drive if=none,id=a,file=a -device virtio-blk-pci,drive=a,bus=pci.0", "bus \"pci.0\"")]
+    #[case::of_a_card("-device e1000,bus=pcie.0", "bus \"pcie.0\"")]
+    #[case::of_an_adapter("-M q35 -device virtio-scsi-pci,bus=pci.0", "bus \"pci.0\"")]
+    #[case::no_port("-M q35 -device e1000,bus=rp1", "bus \"rp1\"")]
+    #[case::a_port_behind_it("-M q35 -device e1000,bus=rp1 -device pcie-root-port,id=rp1", "bus \"rp1\"")]
+    #[case::of_a_screen("-M q35 -device VGA,bus=pci.0", "bus \"pci.0\"")]
+    #[case::a_floppy("-device floppy,bootindex=1", "floppy has no bootindex")]
+    #[case::large_sectors(
+        "-drive if=none,id=a,file=a -device virtio-blk-pci,drive=a,logical_block_size=4096,physical_block_size=512",
+        "larger than physical_block_size, 512"
+    )]
+    #[case::large_sectors_alone(
+        "-drive if=none,id=a,file=a -device nvme,serial=a,drive=a,logical_block_size=4096",
+        "which is 512 where it is not given"
+    )]
+    #[case::if_scsi("-drive if=scsi,file=a", "-drive if=scsi: machine pc has no such")]
+    #[case::if_sd("-drive if=sd,file=a -M q35", "-drive if=sd: machine q35 has no such")]
+    #[case::a_rank_of_virtio_scsi("-device virtio-scsi-pci,bootindex=3", "virtio-scsi-pci has no bootindex")]
+    #[case::a_rank_of_lsi("-device lsi53c810,bootindex=3", "lsi53c810 has no bootindex")]
+    #[case::a_rank_of_xhci("-device qemu-xhci,bootindex=3", "qemu-xhci has no bootindex")]
+    #[case::a_rank_of_ohci("-device pci-ohci,bootindex=3", "pci-ohci has no bootindex")]
+    #[case::a_rank_of_ahci("-device ahci,bootindex=3", "ahci has no bootindex")]
+    #[case::a_rank_of_usb_bot("-usb -device usb-bot,bootindex=3", "usb-bot has no bootindex")]
     fn what_qemu_refuses_is_refused(#[case] line: &str, #[case] what: &str) {
         let error = read_text("line", &format!("kvm -nodefaults {line}"), &Reading::default()).unwrap_err();
         assert!(error.what.contains(what) && error.what.contains("QEMU refuses"), "{error}");
@@ -144,7 +248,33 @@ mod tests {
     #[case("-usbdevice tablet -device usb-kbd")]
     #[case("-device ich9-usb-ehci1,id=u -device ich9-usb-uhci1,masterbus=u.0 -device usb-kbd")]
     #[case("-device nvme,serial=a,id=n -drive if=none,id=a,file=a -device nvme-ns,drive=a,bus=n")]
+    #[case("-device nvme -global nvme.serial=a")]
+    #[case("-device nvme,$MORE -device virtio-scsi-pci,bootindex=3,$MORE")]
+    #[case("-device nvme,serial=a,bootindex=3")]
+    #[case("-device new-scsi,bootindex=3 -device vhost-scsi-pci,wwpn=naa.1,bootindex=4")]
+    #[case("-device virtio-net-pci,netdev=n -netdev user,id=n")]
+    #[case("$NET -device virtio-net-pci,netdev=n")]
+    #[case("-device virtio-net-pci,netdev=$N")]
+    #[case("-readconfig pve-q35.cfg -M q35 -device virtio-net-pci,netdev=n,bus=pci.0")]
+    #[case("-M q35 -device pcie-pci-bridge,id=pci.0 -device e1000,bus=pci.0")]
+    #[case("-M q35 $BRIDGES -device e1000,bus=pci.0")]
+    #[case("-device pci-bridge,chassis_nr=1 -device e1000,bus=pci.1")]
+    #[case("-device e1000,bus=pci.0")]
+    #[case("-device virtio-serial,id=s -device virtserialport,bus=s.0 -device isa-serial,bus=isa.0")]
+    #[case("-device floppy -global isa-fdc.bootindexA=1")]
+    #[case(
+        "-drive if=none,id=a,file=a -device virtio-blk-pci,drive=a,logical_block_size=4096,physical_block_size=4096"
+    )]
+    #[case("-drive if=none,id=a,file=/dev/sdb -device virtio-blk-pci,drive=a,logical_block_size=4096")]
+    #[case("-M sun4m -drive if=scsi,file=a")]
     fn what_qemu_takes_is_taken(#[case] line: &str) {
         read_text("line", &format!("kvm -nodefaults {line}"), &Reading::default()).unwrap();
+    }
+
+    #[rstest::rstest]
+    #[case("-device virtio-net-pci,netdev=n,bus=pcie.0")]
+    #[case("-drive if=scsi,file=a")]
+    fn what_the_rest_of_a_line_may_define_is_taken(#[case] part: &str) {
+        read_text("line", part, &Reading::default()).unwrap();
     }
 }

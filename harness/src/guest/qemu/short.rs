@@ -34,6 +34,7 @@ impl Reader<'_> {
             Some("floppy") => Interface::Floppy,
             Some(other @ ("sd" | "mtd" | "scsi" | "xen")) => {
                 self.notes.ignored(word.at.line, format!("-drive if={other} cannot be had here"));
+                self.of_no_board.push((other.to_owned(), word.clone()));
                 return Ok(());
             }
             Some(other) => {

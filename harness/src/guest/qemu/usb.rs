@@ -5,6 +5,9 @@ use super::options::{Parts, small};
 use crate::guest::usb_spot::OF_HUB;
 use crate::machine::UsbController;
 
+/// How many ports of one controller are told apart: a bus of USB has 127 devices.
+const MOST: usize = 1000;
+
 /// The ports of a controller.
 #[derive(Clone, Debug)]
 pub(super) struct Ports {
@@ -47,6 +50,9 @@ impl Ports {
     }
 
     fn add_hub(&mut self, at: &[u8]) {
+        if self.all.len() >= MOST {
+            return;
+        }
         let ports = (1..=OF_HUB).map(|port| [at, &[port]].concat());
         self.all.extend(ports.clone());
         self.free.extend(ports);

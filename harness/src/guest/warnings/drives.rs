@@ -188,15 +188,19 @@ mod tests {
     }
 
     #[rstest::rstest]
-    #[case::virtio("virtio-blk-pci,drive=d,logical_block_size=4096", "", Some("leaves out"))]
+    #[case::virtio("virtio-blk-pci,drive=d,logical_block_size=4096,physical_block_size=4096", "", Some("leaves out"))]
     #[case::by_a_global(
-        "virtio-blk-pci,drive=d -global virtio-blk-pci.logical_block_size=4096",
+        "virtio-blk-pci,drive=d,physical_block_size=4096 -global virtio-blk-pci.logical_block_size=4096",
         "",
         Some("leaves out")
     )]
-    #[case::nvme("nvme,serial=a,drive=d,logical_block_size=4096", "", Some("wants sectors of 512"))]
+    #[case::nvme(
+        "nvme,serial=a,drive=d,logical_block_size=4096,physical_block_size=4096",
+        "",
+        Some("wants sectors of 512")
+    )]
     #[case::of_512e("virtio-blk-pci,drive=d,physical_block_size=4096", "", None)]
-    #[case::by_uefi("virtio-blk-pci,drive=d,logical_block_size=4096", "-bios OVMF.fd", None)]
+    #[case::by_uefi("virtio-blk-pci,drive=d,logical_block_size=4096,physical_block_size=4096", "-bios OVMF.fd", None)]
     fn sectors_that_seabios_does_not_boot_from_are_named(
         #[case] device: &str,
         #[case] more: &str,
