@@ -38,6 +38,8 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     let input = input::read(args)?;
     let mut warned = describe(args, &input)?;
     if args.no_boot {
+        // what a boot would refuse is refused without one too
+        input.guests.iter().try_for_each(variants::can_be_laid_out).map_err(|error| refused(&error))?;
         text::warnings(&warned);
         return Ok(exit(0, args, &warned));
     }

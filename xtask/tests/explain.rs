@@ -51,13 +51,20 @@ fn folder() -> tempfile::TempDir {
     let twice = "-drive if=none,id=X,file=f -device virtio-blk-pci,drive=X,bootindex=1";
     put("rank.txt", &format!("kvm {} {}", twice.replace('X', "a"), twice.replace('X', "b")));
     put("typed.txt", "device_add\n");
+    let card = "\\\n  -device e1000,addr=3,id=";
+    put("one-slot.txt", &format!("kvm -nodefaults {card}a {card}b\n"));
+    let disk = "\\\n  -device ide-hd,bus=ide.0,unit=1,drive";
+    let drives = "-drive if=none,id=a,file=a -drive if=none,id=b,file=b";
+    put("one-unit.txt", &format!("kvm -nodefaults {drives} {disk}=a {disk}=b\n"));
+    let lsi = "-device lsi,id=s \\\n -device scsi-hd,drive=a,bus=s.0,scsi-id=1,lun=1";
+    put("lun.txt", &format!("kvm -nodefaults {drives} {lsi}\n"));
     fs::create_dir(folder.path().join("tree")).expect("a folder");
     std::os::unix::fs::symlink("loop.xml", folder.path().join("loop.xml")).expect("a link");
     folder
 }
 
 /// Arguments, and what the error must say.
-const REFUSED: [Refused; 38] = [
+const REFUSED: [Refused; 42] = [
     (&["open.xml"], "in: open.xml line 2 column"),
     (&["laughs.xml"], "entities, which are never expanded"),
     (&["deep.xml"], "nested more than 64 deep"),
@@ -87,6 +94,10 @@ const REFUSED: [Refused; 38] = [
     (&["quote.txt"], "the quote ' has no end"),
     (&["no-drive.txt"], "no -drive and no -blockdev is called \"nowhere\""),
     (&["rank.txt"], "bootindex 1 is used by two devices, a and b"),
+    (&["one-slot.txt"], "nic1: slot 0x03 function 0 of bus \"pci.0\" is taken\n  in: one-slot.txt line 3 column"),
+    (&["one-slot.txt", "--no-boot"], "nic1: slot 0x03 function 0 of bus \"pci.0\" is taken"),
+    (&["one-unit.txt", "--no-boot"], "b wants the same place as a: bus \"ide.0\" unit 1\n  in: one-unit.txt line 3"),
+    (&["lun.txt", "--no-boot"], "a: LUN 1 does not exist: wanted 0 to 0\n  in: lun.txt line 2 column"),
     (&["good.xml", "good.xml"], "both describe a guest \"a\""),
     (&["good.xml", "--attach", "open.xml"], "in: open.xml line 2 column"),
     (&["good.xml", "--hmp", "typed.txt"], "device_add has no argument"),
@@ -111,6 +122,14 @@ fn a_warning_fails_the_run_only_where_that_is_asked_for() {
     assert!(String::from_utf8_lossy(&said.stdout).contains("[reboot-timeout]"));
     assert_eq!(explain(folder.path(), &["good.xml", "--no-boot", "--deny-warnings"]).status.code(), Some(1));
     assert!(!folder.path().join("out").exists());
+}
+
+#[test]
+fn a_guest_that_cannot_be_had_here_has_an_order_without_a_boot() {
+    let said = explain(folder().path(), &["mainframe.xml", "--no-boot"]);
+    let text = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert_eq!(said.status.code(), Some(0), "{text}");
+    assert!(text.contains("order by the description alone"), "{text}");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::network::GuestNetwork;
-use super::{At, Guest, GuestError, Origin};
+use super::{At, Guest, GuestDevice, GuestError, Origin};
 use crate::case::Case;
 use crate::case::story::Story;
 use crate::machine::layout::{Layout, LayoutError};
@@ -65,22 +65,54 @@ pub fn of(guest: &Guest, networks: &[GuestNetwork], questions: Questions) -> Res
     Ok(variants)
 }
 
-/// Refuses a guest with two devices at one place, or with one where none can be.
-fn can_be_laid_out(guest: &Guest) -> Result<(), GuestError> {
+/// Refuses a guest with two devices at one place, or with one where none can be; one without a board here has no places.
+///
+/// # Errors
+///
+/// [`GuestError`] with the device and its line.
+pub fn can_be_laid_out(guest: &Guest) -> Result<(), GuestError> {
+    if guest.board.is_none() {
+        return Ok(());
+    }
     let error = match Layout::of(&guest.machine()?) {
         Ok(_) => return Ok(()),
         Err(error) => error,
     };
-    let device = match &error {
-        LayoutError::Taken { device, .. } | LayoutError::PlaceTaken { device, .. } => guest.devices.get(*device),
-        _ => None,
-    };
+    let named = |name: &str| guest.devices.iter().rposition(|device| device.name == name);
+    let device = error.device(named).and_then(|index| guest.devices.get(index));
     Err(GuestError {
-        what: device.map_or_else(|| error.to_string(), |device| format!("{}: {error}", device.name)),
+        what: device.map_or_else(|| error.to_string(), |device| without_numbers(guest, device, &error)),
         file: guest.file.clone(),
         at: At { line: device.map_or(guest.line, |device| device.line).max(1), column: 1 },
-        fix: "give each device a place of its own, or none".to_owned(),
+        fix: match error {
+            LayoutError::NotOnBoard { .. } | LayoutError::NoSuchPlace { .. } => {
+                "put it where the machine has a place for it"
+            }
+            _ => "give each device a place of its own, or none",
+        }
+        .to_owned(),
     })
+}
+
+/// What is wrong with a device, by the names that the guest's owner gave.
+fn without_numbers(guest: &Guest, device: &GuestDevice, error: &LayoutError) -> String {
+    let name = &device.name;
+    match error {
+        LayoutError::PlaceTaken { first, place, .. } => {
+            let first = guest.devices.get(*first).map_or("another", |first| first.name.as_str());
+            format!("{name} wants the same place as {first}: {place}")
+        }
+        LayoutError::Taken { bus, slot, function, .. } => {
+            format!("{name}: slot {slot:#04x} function {function} of bus \"{bus}\" is taken")
+        }
+        LayoutError::Full { bus, .. } => format!("{name}: bus \"{bus}\" has no free slot for it"),
+        error => {
+            let words = error.to_string();
+            let behind = words.strip_prefix("device ").and_then(|words| words.split_once(": "));
+            let numbered = behind.filter(|(number, _)| number.bytes().all(|byte| byte.is_ascii_digit()));
+            format!("{name}: {}", numbered.map_or(words.as_str(), |(_, words)| words))
+        }
+    }
 }
 
 struct Asker<'a> {
