@@ -54,7 +54,8 @@ pub fn run(args: &Args) -> Result<ExitCode, XtaskError> {
     let ran = boots::run(args, &asked)?;
     for platform in &ran.platforms {
         for asked in asked.iter().filter(|asked| asked.architecture() == platform.architecture) {
-            warned.extend(warnings::of_files(&asked.guest, &platform.name, |path| boots::has(platform, path)));
+            let has = |path: &str| file::is_beside(&asked.guest.file, path) || boots::has(platform, path);
+            warned.extend(warnings::of_files(&asked.guest, &platform.name, has));
             text::answers(&asked.guest, &asked.variants, platform, &ran);
         }
     }

@@ -1,5 +1,7 @@
 //! The firmware that a guest asks for.
 
+use super::Guest;
+
 /// The firmware that a guest asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GuestFirmware {
@@ -14,6 +16,8 @@ pub enum GuestFirmware {
 pub struct Uefi {
     /// The file with its code and its line; `None` where libvirt chooses.
     pub code: Option<(String, u32)>,
+    /// The code is given with `-bios`, which has no place for variables.
+    pub by_bios: bool,
     /// The file with its variables and its line.
     pub variables: Option<(String, u32)>,
     /// By which word what the guest writes into its variables is not kept, as `readonly=on`.
@@ -36,6 +40,18 @@ impl GuestFirmware {
         match self {
             GuestFirmware::Bios => None,
             GuestFirmware::Uefi(uefi) => Some(uefi),
+        }
+    }
+}
+
+impl Guest {
+    /// What its UEFI firmware is called.
+    pub(super) fn firmware_name(&self) -> &'static str {
+        match self.architecture.as_str() {
+            "aarch64" | "arm" => "AAVMF",
+            "riscv64" => "RISCV_VIRT",
+            "loongarch64" => "LoongArchVirt",
+            _ => "OVMF",
         }
     }
 }

@@ -3,8 +3,11 @@
 //! Each warning has a word of its own, a line, and what to do. What firmware does is shown by booting; these say why.
 
 mod drives;
+mod files;
 
 use std::fmt;
+
+pub use files::of_files;
 
 use super::network::{Answered, GuestNetwork, file_of};
 use super::{Guest, GuestFirmware, Origin, Uefi, Unreached};
@@ -62,6 +65,7 @@ pub fn of_guest(guest: &Guest) -> Vec<Warning> {
         }
         GuestFirmware::Uefi(uefi) => {
             secure_boot(guest, uefi, &mut warn);
+            files::variables(guest, uefi, &mut warn);
             let has_nic = guest.devices.iter().any(|device| device.device.is_nic());
             if has_nic && !guest.rng {
                 let words = match guest.board {
@@ -181,8 +185,8 @@ fn namespaces(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
             continue;
         }
         let what = match guest.firmware.uefi() {
-            Some(_) => "OVMF cannot read QEMU's line for it and drops the whole order",
-            None => "QEMU's line names the controller alone, and SeaBIOS boots the lowest namespace of it",
+            Some(_) => format!("{} cannot read QEMU's line for it and drops the whole order", guest.firmware_name()),
+            None => "QEMU's line names the controller alone, and SeaBIOS boots the lowest namespace of it".to_owned(),
         };
         let words = format!(
             "{} is a namespace with a rank: {what}; a controller with drive= of its own has a line that names it",
@@ -215,48 +219,6 @@ fn secure_boot(guest: &Guest, uefi: &Uefi, warn: &mut impl FnMut(&'static str, u
         let words = "the Secure Boot build is asked for: with keys enrolled it refuses unsigned media, which boots here do not show";
         warn("secure-boot", uefi.line, words.to_owned());
     }
-    let is_template = |path: &str| uefi.template.as_deref() == Some(path) || is_installed(path);
-    let own = uefi.variables.as_ref().filter(|(path, _)| !is_template(path));
-    if let (Some((variables, line)), Some(word)) = (&uefi.variables, uefi.lost_by) {
-        let words = format!(
-            "{variables} is given with {word}: what the guest writes of its boot order is not kept{}; leave {word} out",
-            if word == "snapshot=on" {
-                ""
-            } else {
-                ", and edk2 since 202308 takes flash that cannot be written for no store at all"
-            }
-        );
-        warn("variables-not-kept", *line, words);
-        return;
-    }
-    if let (Some((variables, line)), None, Origin::Qemu) = (own, &uefi.template, guest.origin) {
-        let words = format!(
-            "{variables} holds the boot order that this guest's firmware keeps: nothing here says which template it is copied from, \
-             and it has to move with the guest's disks"
-        );
-        warn("variables-of-one-guest", *line, words);
-    }
-    if let Some((variables, line)) = uefi.variables.as_ref().filter(|(path, _)| is_template(path)) {
-        let words = format!(
-            "{variables} is the template itself: every guest writes its boot order into it, and it must stay as it was installed; \
-             give this guest a copy"
-        );
-        warn("variables-are-the-template", *line, words);
-    }
-    if let (None, Origin::Qemu) = (&uefi.variables, guest.origin) {
-        let words = "there is no file of UEFI variables: what the guest writes of its boot order is gone once it is off, and an installed \
-                     system is then found by \\EFI\\BOOT\\BOOTX64.EFI alone; add -drive if=pflash,unit=1,format=raw,file= with a copy of \
-                     OVMF_VARS";
-        let line = uefi.code.as_ref().map_or(uefi.line, |(_, line)| *line);
-        warn("no-variables", line, words.to_owned());
-    }
-}
-
-/// Whether a path is one of a package's files, which are not there to be written.
-fn is_installed(path: &str) -> bool {
-    ["/usr/share/", "/usr/lib/", "/nix/store/", "/opt/homebrew/share/", "/opt/homebrew/Cellar/"]
-        .iter()
-        .any(|folder| path.starts_with(folder))
 }
 
 /// What several guests have in common that each should have alone.
@@ -275,36 +237,6 @@ pub fn of_guests(guests: &[Guest]) -> Vec<Warning> {
                 warnings.push(Warning { word: "shared-variables", place: (guest.file.clone(), *line), words });
             }
         }
-    }
-    warnings
-}
-
-/// Firmware files that a platform does not have; `has` tells whether it has one.
-pub fn of_files(guest: &Guest, platform: &str, has: impl Fn(&str) -> bool) -> Vec<Warning> {
-    let Some(uefi) = guest.firmware.uefi() else { return Vec::new() };
-    let code = uefi.code.as_ref().map(|(path, line)| (path.as_str(), *line));
-    let store = uefi.variables.as_ref().filter(|_| guest.origin == Origin::Qemu && uefi.template.is_none());
-    let store = store.map(|(path, line)| (path.as_str(), *line));
-    let template =
-        uefi.template.as_deref().map(|path| (path, uefi.variables.as_ref().map_or(uefi.line, |(_, line)| *line)));
-    let missing = code.into_iter().chain(template).chain(store).filter(|(path, _)| !has(path));
-    let warning = |(path, line): (&str, u32)| {
-        let words = match store {
-            Some((store, _)) if store == path => {
-                format!("{path} is not there on {platform}, and nothing makes it: QEMU does not start without it")
-            }
-            _ => format!(
-                "{path} is not there on {platform}: a path of firmware is its distribution's; <os firmware='efi'> finds it"
-            ),
-        };
-        Warning { word: "missing-firmware", place: (guest.file.clone(), line), words }
-    };
-    let mut warnings: Vec<Warning> = missing.map(warning).collect();
-    if let Some((path, line)) = code.filter(|(path, _)| has(path)) {
-        let words = format!(
-            "{path} is a path of one distribution's release: elsewhere the guest does not start; <os firmware='efi'> finds it"
-        );
-        warnings.push(Warning { word: "fixed-firmware-path", place: (guest.file.clone(), line), words });
     }
     warnings
 }

@@ -16,6 +16,12 @@ pub fn shown(path: &Path) -> String {
     if is_standard_input(path) { "standard input".to_owned() } else { path.display().to_string() }
 }
 
+/// Whether a file that a text names by a relative path is there: from the folder of the text, or from where QEMU would be started now.
+pub fn is_beside(text: &str, named: &str) -> bool {
+    let folder = Path::new(text).parent().unwrap_or(Path::new(""));
+    Path::new(named).is_relative() && [folder, Path::new("")].iter().any(|folder| folder.join(named).exists())
+}
+
 fn is_standard_input(path: &Path) -> bool {
     ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"].iter().any(|name| path == Path::new(name))
 }
@@ -87,6 +93,17 @@ fn decoded(bytes: Vec<u8>) -> Result<String, usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_relative_path_is_looked_for_beside_the_text() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("vars.fd"), "x").expect("written");
+        let text = folder.path().join("line.txt").display().to_string();
+        assert!(is_beside(&text, "vars.fd"));
+        assert!(!is_beside(&text, "code.fd"));
+        assert!(!is_beside("standard input", "vars.fd"));
+        assert!(!is_beside(&text, &folder.path().join("vars.fd").display().to_string()), "that is the platform's");
+    }
 
     #[test]
     fn marks_of_the_byte_order_are_read_and_left_out() {

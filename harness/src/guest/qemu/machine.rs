@@ -20,7 +20,8 @@ impl Reader<'_> {
     pub(super) fn bios(&mut self, path: &str, line: u32) {
         if is_uefi_file(path) || self.architecture == "aarch64" {
             self.notes.replaced(line, format!("-bios {path}: {}", replacement(&self.architecture)));
-            self.uefi.get_or_insert_default().code = Some((path.to_owned(), line));
+            let uefi = self.uefi.get_or_insert_default();
+            (uefi.code, uefi.by_bios) = (Some((path.to_owned(), line)), true);
         } else {
             self.notes.replaced(line, format!("-bios {path}: the platform's SeaBIOS"));
         }
@@ -92,7 +93,7 @@ impl Reader<'_> {
                     uefi.secure_boot = Some(true);
                 }
                 self.notes.replaced(line, format!("{path}: {}", replacement(&self.architecture)));
-                uefi.code = Some((path, line));
+                (uefi.code, uefi.by_bios) = (Some((path, line)), false);
             } else {
                 self.notes.replaced(line, format!("{path}: {}", replaced_variables(&self.architecture)));
                 uefi.variables = Some((path, line));

@@ -36,7 +36,7 @@ fn unselected(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
             continue;
         }
         let behind = if nic_first { " behind network boot" } else { "" };
-        let name = &device.name;
+        let (name, firmware) = (&device.name, guest.firmware_name());
         let words = match (guest.firmware.uefi().is_some(), guest.boot.strict == Some(true)) {
             (false, true) => format!(
                 "{name} is not selected{behind}: strict=on keeps SeaBIOS from it{}; a QEMU without strict=on runs it once everything \
@@ -49,9 +49,9 @@ fn unselected(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
                 )
             }
             (true, _) => format!(
-                "{name} is not selected{behind}, while other devices are: at each start OVMF takes its boot options out of BootOrder and \
-                 deletes them, those of a system that is installed there too; OVMF does not read strict=on, and from 2025.05 on runs any \
-                 disk with a loader once all options have failed"
+                "{name} is not selected{behind}, while other devices are: at each start {firmware} takes its boot options out of BootOrder and \
+                 deletes them, those of a system that is installed there too; {firmware} does not read strict=on, and from 2025.05 on runs \
+                 any disk with a loader once all options have failed"
             ),
         };
         warn("unselected-disk", device.line, words);
@@ -145,6 +145,11 @@ fn unseen(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
                 "{name} hangs off AHCI, for which AAVMF as Debian builds it has no driver: it is never tried; \
                  use virtio"
             ),
+            DeviceClass::UsbBehindHub { .. } if is_uefi && guest.is_selected(index) => format!(
+                "{name} is behind a USB hub: its line puts every disk of that controller first in {}, and behind qemu-xhci it is not \
+                 always a boot option; put it at a port of the controller",
+                guest.firmware_name()
+            ),
             DeviceClass::Scsi { adapter, .. } if is_uefi => format!(
                 "{name} hangs off {}, for which OVMF as distributions build it has no driver: it is never tried; use virtio-scsi",
                 adapter.device()
@@ -233,6 +238,16 @@ mod tests {
         let words = warned(&line, "unseen-place");
         assert_eq!(words.is_some(), wanted.is_some(), "{words:?}");
         assert!(words.is_none_or(|words| words.contains(wanted.unwrap_or_default())));
+    }
+
+    #[test]
+    fn what_ovmf_does_to_a_disk_behind_a_hub_is_told() {
+        let line =
+            "-drive if=none,id=d,file=a -device qemu-xhci -device usb-hub,port=1 -device usb-storage,drive=d,port=1.1";
+        let uefi = format!("{line},bootindex=1 -bios OVMF.fd");
+        assert!(warned(&uefi, "unseen-place").unwrap().contains("not always a boot option"));
+        assert_eq!(warned(&format!("{line} -bios OVMF.fd"), "unseen-place"), None);
+        assert_eq!(warned(&format!("{line},bootindex=1"), "unseen-place"), None);
     }
 
     #[test]

@@ -123,6 +123,41 @@ fn a_server_that_our_network_cannot_do_is_told() {
     assert!(words(&of_network(&network)).contains(&"not-applied"));
 }
 
+#[rstest::rstest]
+#[case::of_x86("kvm -M q35 -bios OVMF.fd", ["BOOTX64.EFI", "replace -bios", "OVMF_CODE", "OVMF_VARS"])]
+#[case::of_arm("qemu-system-aarch64 -M virt -bios QEMU_EFI.fd", ["BOOTAA64.EFI", "replace -bios", "AAVMF_CODE", "AAVMF_VARS"])]
+#[case::of_flash(
+    "qemu-system-aarch64 -M virt -drive if=pflash,file=AAVMF_CODE.fd",
+    ["BOOTAA64.EFI", "add -drive if=pflash,unit=1", "a copy of", "AAVMF_VARS"]
+)]
+fn how_variables_are_given_follows_from_how_the_code_is(#[case] line: &str, #[case] wanted: [&str; 4]) {
+    use crate::guest::qemu;
+    let disks = "-drive if=none,id=a,file=a -drive if=none,id=b,file=b -device virtio-blk-pci,drive=a,bootindex=1 \
+                 -device virtio-blk-pci,drive=b";
+    let line = format!("{line} -nodefaults {disks}");
+    let warnings = of_guest(&qemu::read_text("line", &line, &qemu::Reading::default()).unwrap());
+    let words = |word: &str| warnings.iter().find(|warning| warning.word == word).unwrap().words.clone();
+    assert!(wanted.iter().all(|wanted| words("no-variables").contains(wanted)), "{}", words("no-variables"));
+    let name = wanted[3].trim_end_matches("_VARS");
+    assert!(words("unselected-disk").contains(&format!("{name} takes its boot options")), "{warnings:?}");
+}
+
+#[test]
+fn a_line_of_qemu_is_not_told_what_libvirt_reads() {
+    use crate::guest::qemu;
+    let line = |path: &str| {
+        let line = format!("kvm -nodefaults -drive if=pflash,unit=0,readonly=on,file={path}OVMF_CODE.fd");
+        qemu::read_text("line", &line, &qemu::Reading::default()).unwrap()
+    };
+    for has in [true, false] {
+        let [warning] = &of_files(&line("/usr/share/OVMF/"), "host", |_| has)[..] else { panic!("one") };
+        assert!(warning.words.contains("give QEMU the path") && !warning.words.contains("<os"), "{warning}");
+    }
+    // what lies beside the text is no distribution's
+    assert_eq!(of_files(&line(""), "host", |_| true), []);
+    assert!(of_files(&guest("d2.xml"), "host", |_| false)[0].words.contains("<os firmware='efi'>"));
+}
+
 #[test]
 fn variables_that_a_package_brings_and_those_that_are_nowhere_are_named() {
     use crate::guest::qemu;
