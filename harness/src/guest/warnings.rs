@@ -7,8 +7,6 @@ mod files;
 
 use std::fmt;
 
-pub use files::of_files;
-
 use super::network::{Answered, GuestNetwork, file_of};
 use super::{Guest, GuestFirmware, Origin, Uefi, Unreached};
 use crate::boot_server::arch::{self, Processor};
@@ -238,6 +236,15 @@ pub fn of_guests(guests: &[Guest]) -> Vec<Warning> {
             }
         }
     }
+    warnings
+}
+
+/// Firmware files that a platform does not have; `has` tells whether it has one.
+pub fn of_files(guest: &Guest, platform: &str, has: impl Fn(&str) -> bool) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let mut warn =
+        |word, line, words: String| warnings.push(Warning { word, place: (guest.file.clone(), line), words });
+    files::missing(guest, platform, has, &mut warn);
     warnings
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::buses::At;
 use super::options::Parts;
 use super::usb::Ports;
 use crate::guest::usb_spot::{Spot, port};
@@ -80,6 +79,9 @@ fn is_scsi_adapter(driver: &str) -> bool {
     let by_name = driver.contains("scsi") && !driver.starts_with("scsi-") && !driver.starts_with("vhost-");
     by_name || driver.starts_with("lsi53c") || driver == "usb-uas"
 }
+
+/// Place, slot and function of a PCI device.
+pub(super) type At = (Place, Option<u8>, u8);
 
 /// An adapter with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]

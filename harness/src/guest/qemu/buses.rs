@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::adapters::{Adapter, Adapters, Placed};
+use super::adapters::{Adapter, Adapters, At, Placed};
 use super::options::Parts;
 use super::words::Word;
 use crate::guest::usb_spot::Spot;
@@ -15,9 +15,6 @@ pub(super) fn address(text: &str) -> Option<(u8, u8)> {
     let (slot, function) = (hex(slot)?, hex(function)?);
     (slot < 32 && function < 8).then_some((slot, function))
 }
-
-/// Place, slot and function of a PCI device.
-pub(super) type At = (Place, Option<u8>, u8);
 
 /// Everything on the line that others hang off.
 #[derive(Default)]

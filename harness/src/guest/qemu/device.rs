@@ -1,8 +1,8 @@
 //! `-device`: the ones that firmware may boot from.
 
 use super::Reader;
-use super::adapters::{Adapter, Placed};
-use super::buses::{At, Buses};
+use super::adapters::{Adapter, At, Placed};
+use super::buses::Buses;
 use super::controller::Controller;
 use super::free;
 use super::options::{Parts, rank, small};
@@ -20,10 +20,8 @@ type Drive = (DeviceClass, bool, String, At);
 /// What a driver is to a boot.
 enum Driver {
     Drive(Drive),
-    /// A drive that cannot be had here, in words.
-    Untried(String),
-    /// None of a drive that is known here.
-    Other,
+    /// None that can be had here: a drive in words, or what is not known.
+    Untried(Option<String>),
 }
 
 /// Longest name of a medium, in characters.
@@ -60,20 +58,13 @@ impl Reader<'_> {
             return Ok(Some(self.nic(parts, word, model, bootindex, buses, before)));
         }
         self.device_is_made(parts, word, buses)?;
-        if let ("nvme", None, Some(rank)) = (driver, parts.get("drive"), bootindex.filter(|rank| *rank >= 0)) {
-            let id = parts.get("id").map_or_else(|| format!("nvme{}", self.controllers.len()), str::to_owned);
-            let index = buses.shared_nvme(parts);
-            self.controllers.push(Controller { id, rank, index, line: word.at.line });
+        if self.is_controller(parts, word, bootindex, buses) {
             return Ok(None);
         }
         let (class, optical, kind, at) = match self.drive_class(parts, word, buses, before)? {
             Driver::Drive(drive) => drive,
             Driver::Untried(what) => {
-                self.untried(parts, word, bootindex, Some(what));
-                return Ok(None);
-            }
-            Driver::Other => {
-                self.untried(parts, word, bootindex, None);
+                self.untried(parts, word, bootindex, what);
                 return Ok(None);
             }
         };
@@ -95,6 +86,16 @@ impl Reader<'_> {
         let source = self.source_of(parts, word)?;
         let name = self.free_name(parts.get("id").or(parts.get("drive")), before);
         Ok(Some(GuestDevice { name, line: word.at.line, device, kind, source, network: None, own_rom: false }))
+    }
+
+    /// Keeps an NVMe controller with a rank and without a drive of its own: the rank is a namespace's.
+    fn is_controller(&mut self, parts: &Parts, word: &Word, bootindex: Option<i64>, buses: &Buses) -> bool {
+        let rank = bootindex.filter(|rank| *rank >= 0);
+        let ("nvme", None, Some(rank)) = (parts.first.as_str(), parts.get("drive"), rank) else { return false };
+        let id = parts.get("id").map_or_else(|| format!("nvme{}", self.controllers.len()), str::to_owned);
+        let index = buses.shared_nvme(parts);
+        self.controllers.push(Controller { id, rank, index, line: word.at.line });
+        true
     }
 
     /// What is in a drive; `None` for an empty one.
@@ -219,14 +220,16 @@ impl Reader<'_> {
             }
             // QEMU puts a scsi-cd into it where the drive was said to be one
             "usb-storage" if self.drives.is_optical(parts.get("drive").unwrap_or_default()) => {
-                return Ok(Driver::Untried("a CD drive on USB".to_owned()));
+                return Ok(Driver::Untried(Some("a CD drive on USB".to_owned())));
             }
-            "usb-storage" => return Ok(buses.usb().map_or(Driver::Other, |(spot, at)| usb_drive(spot, at, before))),
+            "usb-storage" => {
+                return Ok(buses.usb().map_or(Driver::Untried(None), |(spot, at)| usb_drive(spot, at, before)));
+            }
             "floppy" => {
                 let unit = parts.get("unit").and_then(small);
                 (free::floppy(before, unit), false, "floppy".to_owned(), none)
             }
-            _ => return Ok(Driver::Other),
+            _ => return Ok(Driver::Untried(None)),
         }))
     }
 
@@ -245,7 +248,7 @@ impl Reader<'_> {
                 None => DeviceClass::Nvme,
             };
             let drive = || Driver::Drive((class, false, kind, buses.pci(parts)));
-            return Ok(parts.get("drive").map_or(Driver::Other, |_| drive()));
+            return Ok(parts.get("drive").map_or(Driver::Untried(None), |_| drive()));
         }
         let bus = parts.get("bus").unwrap_or_default();
         let Some(placed) = buses.nvme(bus) else {
@@ -278,9 +281,9 @@ impl Reader<'_> {
         Ok(Driver::Drive(match adapter {
             Adapter::UnknownScsi(driver) => {
                 let what = format!("a drive on {driver}, a SCSI adapter that is not known here");
-                return Ok(Driver::Untried(what));
+                return Ok(Driver::Untried(Some(what)));
             }
-            Adapter::UsbBot(_) if optical => return Ok(Driver::Untried("a CD drive on USB".to_owned())),
+            Adapter::UsbBot(_) if optical => return Ok(Driver::Untried(Some("a CD drive on USB".to_owned()))),
             Adapter::UsbBot(spot) => return Ok(usb_drive(spot, at, before)),
             Adapter::Scsi(adapter) => {
                 let kind = format!("SCSI ({}) {what}", adapter.device());
@@ -294,14 +297,14 @@ impl Reader<'_> {
 /// A disk at a spot of USB.
 fn usb_drive(spot: Spot, at: At, before: &[GuestDevice]) -> Driver {
     let (class, controller, hub) = match spot {
-        Spot::Elsewhere(what) => return Driver::Untried(what),
+        Spot::Elsewhere(what) => return Driver::Untried(Some(what)),
         Spot::Root { controller, port } => (DeviceClass::UsbStorage { controller, port }, controller, ""),
         Spot::Hub { controller, hub, port } => {
             (DeviceClass::UsbBehindHub { controller, hub, port }, controller, ", behind a hub")
         }
     };
     if before.iter().any(|device| device.device.class == class) {
-        return Driver::Untried("a further disk at one port of USB".to_owned());
+        return Driver::Untried(Some("a further disk at one port of USB".to_owned()));
     }
     Driver::Drive((class, false, format!("USB ({}{hub}) disk", controller.word()), at))
 }

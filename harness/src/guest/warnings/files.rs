@@ -1,7 +1,6 @@
 //! Firmware and its variables, by the files that hold them.
 
 use super::super::{Guest, Origin, Uefi};
-use super::Warning;
 
 /// Variables that are not kept, not there, or not the guest's own.
 pub(super) fn variables(guest: &Guest, uefi: &Uefi, warn: &mut impl FnMut(&'static str, u32, String)) {
@@ -65,35 +64,37 @@ fn is_installed(path: &str) -> bool {
         .any(|folder| path.starts_with(folder))
 }
 
-/// Firmware files that a platform does not have; `has` tells whether it has one.
-pub fn of_files(guest: &Guest, platform: &str, has: impl Fn(&str) -> bool) -> Vec<Warning> {
-    let Some(uefi) = guest.firmware.uefi() else { return Vec::new() };
+/// Firmware files that a platform does not have, or that other releases do not have.
+pub(super) fn missing(
+    guest: &Guest,
+    platform: &str,
+    has: impl Fn(&str) -> bool,
+    warn: &mut impl FnMut(&'static str, u32, String),
+) {
+    let Some(uefi) = guest.firmware.uefi() else { return };
     let code = uefi.code.as_ref().map(|(path, line)| (path.as_str(), *line));
     let store = uefi.variables.as_ref().filter(|_| guest.origin == Origin::Qemu && uefi.template.is_none());
     let store = store.map(|(path, line)| (path.as_str(), *line));
     let template =
         uefi.template.as_deref().map(|path| (path, uefi.variables.as_ref().map_or(uefi.line, |(_, line)| *line)));
-    let missing = code.into_iter().chain(template).chain(store).filter(|(path, _)| !has(path));
     // libvirt looks for firmware, QEMU takes a path
     let instead = match guest.origin {
         Origin::Libvirt => "<os firmware='efi'> finds it",
         Origin::Qemu => "give QEMU the path that it has there",
     };
-    let warning = |(path, line): (&str, u32)| {
+    for (path, line) in code.into_iter().chain(template).chain(store).filter(|(path, _)| !has(path)) {
         let words = match store {
             Some((store, _)) if store == path => {
                 format!("{path} is not there on {platform}, and nothing makes it: QEMU does not start without it")
             }
             _ => format!("{path} is not there on {platform}: a path of firmware is its distribution's; {instead}"),
         };
-        Warning { word: "missing-firmware", place: (guest.file.clone(), line), words }
-    };
-    let mut warnings: Vec<Warning> = missing.map(warning).collect();
+        warn("missing-firmware", line, words);
+    }
     let is_of_a_package = |path: &str| guest.origin == Origin::Libvirt || path.starts_with('/');
     if let Some((path, line)) = code.filter(|(path, _)| is_of_a_package(path) && has(path)) {
         let words =
             format!("{path} is a path of one distribution's release: elsewhere the guest does not start; {instead}");
-        warnings.push(Warning { word: "fixed-firmware-path", place: (guest.file.clone(), line), words });
+        warn("fixed-firmware-path", line, words);
     }
-    warnings
 }
