@@ -127,6 +127,7 @@ impl Buses {
         let is_adapter = Adapter::of(driver).is_some_and(|adapter| !matches!(adapter, Adapter::UnknownScsi(_)));
         let is_pci = is_adapter || driver.starts_with("virtio-blk-pci") || driver.starts_with("virtio-net-pci");
         let is_pci = is_pci || matches!(driver, "e1000" | "e1000e" | "rtl8139" | "igb");
+        let is_pci = is_pci || matches!(driver, "pcie-root-port" | "ioh3420" | "pci-bridge" | "pcie-pci-bridge");
         // QEMU counts the bridges without an id
         let is_counted = bus.starts_with("pci") && self.has_nameless_bridge;
         let is_missing = ["pci.0", "pcie.0"].contains(&bus) || (is_pci && !is_counted);

@@ -206,6 +206,7 @@ mod tests {
     #[case::of_an_adapter("-M q35 -device virtio-scsi-pci,bus=pci.0", "bus \"pci.0\"")]
     #[case::no_port("-M q35 -device e1000,bus=rp1", "bus \"rp1\"")]
     #[case::a_port_behind_it("-M q35 -device e1000,bus=rp1 -device pcie-root-port,id=rp1", "bus \"rp1\"")]
+    #[case::of_a_bridge("-M q35 -device pcie-pci-bridge,id=b,bus=r -device pcie-root-port,id=r", "bus \"r\"")]
     #[case::of_a_screen("-M q35 -device VGA,bus=pci.0", "bus \"pci.0\"")]
     #[case::a_floppy("-device floppy,bootindex=1", "floppy has no bootindex")]
     #[case::large_sectors(
