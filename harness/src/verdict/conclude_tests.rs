@@ -3,7 +3,7 @@
 use rstest::rstest;
 
 use super::*;
-use crate::trace::{Attempt, GuestText, Outcome, Sighting, Stage, Terminal};
+use crate::trace::{Attempt, Finding, GuestText, Outcome, Sighting, Stage, Terminal};
 use crate::verdict::Reach;
 use crate::verdict::stores::{self, OnStore};
 
@@ -118,6 +118,22 @@ fn a_hang_is_told_whatever_else_was_expected_and_is_no_deadline() {
         let broken = conclude_control(&expected, &silent, &end, hung.clone());
         assert!(matches!(broken, Conclusion::Broken(_)), "{broken:?}");
     }
+}
+
+#[test]
+fn how_an_attempt_hangs_is_said_once_in_each_account_of_it() {
+    let standstill = Standstill::Halted { at: 0x7c00 };
+    let mut still = trace("wrong");
+    let last = still.attempts.last_mut().unwrap();
+    (last.outcome, last.reason) = (Some(Outcome::Hung), Finding::Hangs(standstill.clone()).into());
+    let end = RunEnd::StandsStill(standstill);
+    let Conclusion::Fails(reason) = conclude_boot(&Expectation::boots("right"), &still, &end, "running") else {
+        panic!("it must fail")
+    };
+    let account =
+        r#"Hard Disk "wrong" hung (the guest hangs: its processor is halted at 0x7c00 and takes no interrupt)"#;
+    let words = format!(r#"attempt 1: expected "right" booted, saw {account}; last seen: {account}; guest: running"#);
+    assert_eq!(reason, words);
 }
 
 #[test]
