@@ -53,6 +53,18 @@ pub fn of_guest(guest: &Guest) -> Vec<Warning> {
     not_read(guest, &mut warn);
     match &guest.firmware {
         GuestFirmware::Bios => {
+            if guest.board == Some(Board::Virt) && guest.kernel.is_none() {
+                let words = match guest.origin {
+                    Origin::Qemu => "-bios FILE or -drive if=pflash,unit=0,file=FILE",
+                    _ => "<os firmware='efi'>",
+                };
+                let words = format!(
+                    "no UEFI firmware: machine {} brings none, and this guest boots nothing; {words} gives it one. What is booted here                      has the platform's {}",
+                    guest.machine_type,
+                    guest.firmware_name()
+                );
+                warn("no-firmware", guest.line, words);
+            }
             // s390-ccw and SLOF have none, and read no word for one
             let is_seabios = matches!(guest.architecture.as_str(), "x86_64" | "i386" | "i686");
             if is_seabios && guest.boot.reboot_timeout.is_none_or(|timeout| timeout < 0) {

@@ -5,6 +5,7 @@ use bootwright::guest::network::{Answered, GuestNetwork, file_of};
 use bootwright::guest::variants::{Variant, reboot_disk};
 use bootwright::guest::warnings::Warning;
 use bootwright::guest::{Fate, Guest, Origin, Plug, Untried};
+use bootwright::machine::Board;
 use bootwright::platform::Platform;
 use bootwright::report::text::printable;
 
@@ -14,7 +15,11 @@ use super::input::MADE_UP;
 
 /// Prints what was read of a guest.
 pub fn guest(guest: &Guest) {
-    let firmware = if guest.firmware.uefi().is_some() { "UEFI" } else { "BIOS" };
+    let firmware = match guest.firmware.uefi() {
+        Some(_) => "UEFI",
+        None if guest.board == Some(Board::Virt) => "no firmware",
+        None => "BIOS",
+    };
     let where_from = if guest.file == MADE_UP { "made up for the network".to_owned() } else { printable(&guest.file) };
     say!("\nguest \"{}\" ({where_from}): {}, {firmware}", printable(&guest.name), printable(&guest.machine_type));
     if guest.file == MADE_UP {
@@ -90,14 +95,7 @@ pub fn answers(guest: &Guest, variants: &[Variant], platform: &Platform, ran: &R
             Some(Seen { variant, result, trace })
         })
         .collect();
-    let version = match guest.firmware.uefi() {
-        Some(_) if platform.aavmf.is_some() => {
-            platform.aavmf.as_ref().map(|aavmf| format!("AAVMF {}", aavmf.code.version))
-        }
-        Some(_) => platform.ovmf.as_ref().map(|ovmf| format!("OVMF {}", ovmf.code.version)),
-        None => platform.seabios.as_ref().map(|file| format!("SeaBIOS {}", file.version)),
-    };
-    let version = version.unwrap_or_else(|| "no firmware".to_owned());
+    let version = firmware(guest, platform).unwrap_or_else(|| "no firmware".to_owned());
     say!("\n\"{}\" on {}: QEMU {}, {version}\n", printable(&guest.name), platform.name, platform.qemu.version);
     let row = |row: Row<'_>| match row {
         Row::Tried(index) => {
@@ -232,4 +230,18 @@ pub fn warnings(warnings: &[Warning]) {
 pub fn closing(ran: &Ran) {
     let folder = ran.folder();
     say!("\nevidence of every boot: {folder}/index.html");
+}
+
+/// The firmware that a guest is booted with, by name and version.
+fn firmware(guest: &Guest, platform: &Platform) -> Option<String> {
+    if guest.firmware.uefi().is_none() && guest.board != Some(Board::Virt) {
+        return platform.seabios.as_ref().map(|file| format!("SeaBIOS {}", file.version));
+    }
+    let builds = [
+        ("OVMF", &platform.ovmf),
+        ("AAVMF", &platform.aavmf),
+        ("RISCV_VIRT", &platform.riscvvirt),
+        ("LoongArchVirt", &platform.loongarchvirt),
+    ];
+    builds.iter().find_map(|(name, build)| Some(format!("{name} {}", build.as_ref()?.code.version)))
 }

@@ -157,7 +157,8 @@ impl Adapters {
             _ => 0,
         };
         adapters.counted.insert("ide", of_ide);
-        if own_usb {
+        // the boards of Arm and RISC-V take the word and have none
+        if own_usb && board != Some(Board::Virt) {
             let adapter = Adapter::Usb(adapters.own_usb());
             let ports = Some(Ports::of(adapters.own_usb(), &Parts::default()));
             adapters.add(adapter, None, Vec::new(), (Place::Root, None, 0), ports);
@@ -291,14 +292,17 @@ impl Adapters {
     /// The spot of a device whose controller is not on the line: what is defined elsewhere is guessed from its name.
     fn guessed(&mut self, parts: &Parts, wanted: Option<Vec<u8>>) -> Result<(), (String, String)> {
         let bus = parts.get("bus").unwrap_or_default();
-        if !self.is_open && matches!(self.board, Some(Board::Pc | Board::Q35)) {
+        if !self.is_open && matches!(self.board, Some(Board::Pc | Board::Q35 | Board::Virt)) {
             return Err(match parts.get("bus") {
                 None => (
                     format!(
                         "{} has no USB controller to hang off (QEMU refuses that: \"No 'usb-bus' bus found\")",
                         parts.first
                     ),
-                    "define one before it: -device qemu-xhci, or -usb".to_owned(),
+                    match self.board {
+                        Some(Board::Virt) => "define one before it: -device qemu-xhci".to_owned(),
+                        _ => "define one before it: -device qemu-xhci, or -usb".to_owned(),
+                    },
                 ),
                 Some(bus) => (
                     format!("nothing before it on the line is the USB bus \"{bus}\" (QEMU refuses that)"),

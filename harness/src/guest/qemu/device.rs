@@ -106,6 +106,16 @@ impl Reader<'_> {
             return Ok(driver.starts_with("vhost-user-").then(|| format!("what {driver} is served")));
         };
         let file = self.drives.file_of(drive).ok_or_else(|| {
+            if self.drives.is_connected(drive) {
+                let what = format!(
+                    "-drive id={drive} has a device of the board's already, for want of if=none (QEMU refuses that)"
+                );
+                return self.error(
+                    word,
+                    what,
+                    format!("write -drive if=none,id={drive},..., or leave the -device out"),
+                );
+            }
             let what = format!("no -drive and no -blockdev is called \"{drive}\"");
             self.error(word, what, format!("define it: -drive if=none,id={drive},file=..."))
         })?;

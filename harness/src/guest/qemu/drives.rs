@@ -14,6 +14,8 @@ pub(super) struct Drives {
     below: BTreeMap<String, String>,
     /// Those of `-drive`.
     drives: BTreeSet<String>,
+    /// Those of `-drive` that the board itself has a device for.
+    connected: BTreeSet<String>,
     /// Drives that hold optical media.
     optical: BTreeSet<String>,
     /// Nodes that are read only.
@@ -90,6 +92,16 @@ impl Drives {
         if optical {
             self.optical.insert(id.to_owned());
         }
+    }
+
+    /// A `-drive` without `if=none`: the board connects it.
+    pub fn connect(&mut self, id: &str) {
+        self.connected.insert(id.to_owned());
+    }
+
+    /// Whether the board itself has a device for a drive.
+    pub fn is_connected(&self, name: &str) -> bool {
+        self.connected.contains(name)
     }
 
     /// Whether a drive was said to hold optical media, which `-blockdev` has no word for.

@@ -42,6 +42,9 @@ impl Reader<'_> {
                 return Err(self.error(word, what, "write if=none, ide, virtio or pflash"));
             }
         };
+        if let Some(id) = parts.get("id") {
+            self.drives.connect(id);
+        }
         self.short.push(ShortDrive {
             interface,
             bus: number("bus"),

@@ -256,6 +256,12 @@ fn a_device_behind_a_port_and_one_behind_a_bridge_are_told_apart() {
 #[rstest::rstest]
 #[case::no_qemu("ls l", "no word of the text is a QEMU program")]
 #[case::a_drive_that_is_not_there("kvm -device virtio-blk-pci,drive=d0", "no -drive and no -blockdev is called \"d0\"")]
+#[case::a_drive_that_the_board_has("kvm -drive file=a,id=d0 -device virtio-blk-pci,drive=d0", "for want of if=none")]
+#[case::a_drive_of_virtio("kvm -drive file=a,id=d0,if=virtio -device virtio-blk-pci,drive=d0", "for want of if=none")]
+#[case::no_usb_on_virt(
+    "qemu-system-aarch64 -M virt -usb -drive file=a,id=a,if=none -device usb-storage,drive=a",
+    "no USB controller"
+)]
 #[case::a_bus_that_is_not_there("kvm -drive if=none,id=a,file=b -device scsi-hd,drive=a,bus=s.0", "SCSI bus \"s.0\"")]
 #[case::a_rank_twice(
     "kvm -nodefaults -device e1000,bootindex=1 -device virtio-net-pci,bootindex=1",
