@@ -284,7 +284,7 @@ fn case_details(case: &CaseResult, report: &Report, (open, drawn): (bool, bool),
                     @if let Some(why) = &case.run_again { dt { "run again" } dd { (printable(why)) } }
                     @if let Some(source) = &case.source { dt { "written" } dd { code { (printable(source)) } } }
                     @if let Some(seed) = case.seed { dt { "seed" } dd { (seed) } }
-                    @if case.was_run() {
+                    @if !case.never_begun {
                         dt { "evidence" } dd { (evidence(case, out_dir.now)) }
                         dt { "again" } dd { code.command { (text::again(case, &report.run, out_dir.then)) } }
                     }

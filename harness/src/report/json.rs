@@ -90,6 +90,7 @@ pub fn gather(out_dir: &Path, run: Report, course: &Course) -> Result<Report, Re
     let option = if course.fail_fast { "--fail-fast" } else { "--max-fail" };
     for key in course.selected.iter().filter(|key| !seen.contains(&key.evidence())) {
         let mut case = CaseResult::new(key, Verdict::Broken);
+        case.never_begun = true;
         case.reason = Some(why.never_started().to_owned());
         if let Some(most) = stopped {
             case.verdict = Verdict::Skipped;
@@ -273,6 +274,8 @@ mod tests {
         let report = gather(dir.path(), Report::new("1"), &Course::default()).unwrap();
         assert_eq!(report.cases[0].id, "a::killed");
         assert_eq!(report.cases[0].reason.as_deref(), Some("ended without a verdict (killed?)"));
+        let told = super::super::text::failure(&report.cases[0], "1", "out");
+        assert!(told.contains("evidence: out/cases/a.killed/"), "what there was by then is where to look: {told}");
         assert_eq!((report.totals.broken, report.exit_code()), (1, 2));
     }
 
@@ -288,6 +291,8 @@ mod tests {
             reasons,
             ["interrupted before its verdict", "never started: the run was interrupted before its turn"]
         );
+        let told = report.cases.iter().map(|case| super::super::text::failure(case, "1", "out"));
+        assert_eq!(told.map(|told| told.contains("evidence:")).collect::<Vec<_>>(), [true, false]);
     }
 
     #[test]

@@ -81,7 +81,7 @@ fn test_case(case: &CaseResult, report: &Report, out_dir: &str) -> TestCase {
     if let Some(booted) = &case.booted {
         test.add_property(Property::new("booted", text::printable(booted)));
     }
-    if case.was_run() {
+    if !case.never_begun {
         let evidence = text::printable(&case.evidence);
         test.set_system_out(format!("evidence: {}/{evidence}/", out_dir.trim_end_matches('/')));
     }

@@ -153,6 +153,9 @@ pub struct CaseResult {
     /// Why it was run a second time, by which it is judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_again: Option<String>,
+    /// The run ended before its turn: it has no evidence. One that was ended in its midst has what there was by then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub never_begun: bool,
     /// From start to verdict on the host, seconds.
     pub wall_seconds: f64,
     /// User and system time of its QEMUs, seconds; `None` where none was measured.
@@ -214,6 +217,7 @@ impl CaseResult {
             base: None,
             cold_because: None,
             run_again: None,
+            never_begun: false,
             wall_seconds: 0.0,
             processor_seconds: None,
             guest_seconds: None,

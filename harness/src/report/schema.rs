@@ -43,7 +43,7 @@ fn the_schema_and_the_types_have_the_same_fields() {
     (case.detail, case.guest, case.seed) = (Some("x".into()), Some("x".into()), Some(1));
     (case.end, case.devices) = (Some("loops".into()), vec!["nic0: e1000".into()]);
     (case.start, case.base) = (Some(super::Start::Warm), Some("x".into()));
-    case.run_again = Some("x".into());
+    (case.run_again, case.never_begun) = (Some("x".into()), true);
     (case.cold_because, case.processor_seconds) = (Some("x".into()), Some(1.0));
     let (program, text, stopped) = (Some("GRUB".into()), Some("GNU GRUB".into()), Some("x".into()));
     case.reached = Some(super::Reached { stage: "loader".into(), program, text, stopped });

@@ -115,7 +115,7 @@ pub fn failure(case: &CaseResult, run: &str, out_dir: &str) -> String {
     field(&mut text, "written", &case.source.iter().map(|line| printable(line)).collect::<Vec<_>>());
     field(&mut text, "seed", &case.seed.iter().map(u64::to_string).collect::<Vec<_>>());
     // what was never begun has left nothing to look at or to begin again
-    if case.was_run() {
+    if !case.never_begun {
         field(&mut text, "evidence", &[format!("{}/{}/", out_dir.trim_end_matches('/'), case.evidence)]);
         field(&mut text, "again", &[again(case, run, Path::new(out_dir))]);
     }

@@ -18,7 +18,11 @@ pub fn guest(guest: &Guest) {
     let firmware = match guest.firmware.uefi() {
         Some(_) => "UEFI",
         None if guest.board == Some(Board::Virt) => "no firmware",
-        None => "BIOS",
+        None => match guest.architecture.as_str() {
+            "s390x" => "s390-ccw",
+            "ppc64" => "SLOF",
+            _ => "BIOS",
+        },
     };
     let where_from = if guest.file == MADE_UP { "made up for the network".to_owned() } else { printable(&guest.file) };
     say!("\nguest \"{}\" ({where_from}): {}, {firmware}", printable(&guest.name), printable(&guest.machine_type));

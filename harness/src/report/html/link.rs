@@ -7,7 +7,7 @@ use crate::report::CaseResult;
 /// A link to the evidence of a case; what was never begun has none.
 pub(super) fn link(case: &CaseResult, words: &Markup) -> Markup {
     html! {
-        @if case.was_run() { a href={ (url_escaped(&case.evidence)) "/" } { (words) } } @else { (words) }
+        @if case.never_begun { (words) } @else { a href={ (url_escaped(&case.evidence)) "/" } { (words) } }
     }
 }
 
