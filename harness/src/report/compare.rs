@@ -41,8 +41,8 @@ pub struct Comparison {
     /// Another way, of nothing but known parts, of a case that went another way in every second round before: chance.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub by_chance: Vec<Change>,
-    /// The same verdict after a guest time that is a quarter and a second longer or shorter, under the virtual clock, from one kind of
-    /// start to one kind of end.
+    /// The same verdict after a guest time that is a quarter and a second longer or shorter, under the virtual clock, from a reset
+    /// to the last look at the guest.
     pub guest_times: Vec<Change>,
     /// Slower by the guest's clock, by more than was asked for and by more than their own spread.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -475,6 +475,13 @@ mod tests {
         assert_eq!(found(&varies, &rounds(&[d, &[Refused]])), (1, 0), "a change stands before chance");
         assert_eq!(found(&rounds(&[a, b, c]), &with(d)), (1, 0), "too few rounds to know");
         assert_eq!(found(&rounds(&[a, a, a, b, b, c]), &with(d)), (1, 0), "most go a way that others went");
+        let broken = |way: &[Outcome]| {
+            let mut report = with(way);
+            find(&mut report, Verdict::Passed).verdict = Verdict::Broken;
+            report
+        };
+        let starved = rounds(&[a, a]).with_rounds_of(broken(b)).with_rounds_of(broken(c));
+        assert_eq!(found(&starved, &with(d)), (1, 0), "where the host is at fault says nothing of the machine");
     }
 
     #[test]

@@ -68,9 +68,11 @@ impl<'a> Rounds<'a> {
     pub fn ways(&self, with_reasons: bool) -> Ways<'a> {
         let mut ways: BTreeMap<String, Way<'a>> = BTreeMap::new();
         for case in &self.all {
-            let way =
-                || Way { told: trace(case, with_reasons), parts: parts(case, with_reasons), first: case, times: 0 };
-            ways.entry(comparable(case, with_reasons)).or_insert_with(way).times += 1;
+            let (told, parts) = (trace(case, with_reasons), parts(case, with_reasons));
+            let way = || Way { told, parts, first: case, times: 0, proven: 0 };
+            let way = ways.entry(comparable(case, with_reasons)).or_insert_with(way);
+            way.times += 1;
+            way.proven += usize::from(!matches!(case.verdict, Verdict::Broken | Verdict::Skipped));
         }
         Ways { ways, rounds: self.all.len() }
     }
@@ -93,6 +95,8 @@ struct Way<'a> {
     parts: BTreeSet<String>,
     first: &'a CaseResult,
     times: usize,
+    /// The rounds of these that say something of the machine: where a host is at fault, each round is cut at a place of its own.
+    proven: usize,
 }
 
 impl<'a> Ways<'a> {
@@ -106,9 +110,11 @@ impl<'a> Ways<'a> {
     /// Whether a further round may well have taken this way: at least every second one went as no other did, which is about how often
     /// another one still goes a way of its own (Good, 1953: the share of what was seen once), and it has no part that was never seen.
     fn may_take(&self, way: &Way) -> bool {
-        let once = self.ways.values().filter(|way| way.times == 1).count();
-        let known = |part| self.ways.values().any(|way| way.parts.contains(part));
-        self.rounds >= FEWEST_TO_VARY && 2 * once >= self.rounds && way.parts.iter().all(known)
+        let proven = || self.ways.values().filter(|way| way.proven > 0);
+        let once = proven().filter(|way| way.proven == 1).count();
+        let rounds: usize = proven().map(|way| way.proven).sum();
+        let known = |part| proven().any(|way| way.parts.contains(part));
+        rounds >= FEWEST_TO_VARY && 2 * once >= rounds && way.parts.iter().all(known)
     }
 }
 
