@@ -59,7 +59,8 @@ pub fn of_guest(guest: &Guest) -> Vec<Warning> {
                     _ => "<os firmware='efi'>",
                 };
                 let words = format!(
-                    "no UEFI firmware: machine {} brings none, and this guest boots nothing; {words} gives it one. What is booted here                      has the platform's {}",
+                    "no UEFI firmware: machine {} brings none, and this guest boots nothing; {words} gives it one. What is booted here \
+                     has the platform's {}",
                     guest.machine_type,
                     guest.firmware_name()
                 );

@@ -148,8 +148,8 @@ pub(super) struct Adapters {
 }
 
 impl Adapters {
-    /// Those of the board, with its own USB or without.
-    pub fn new(board: Option<Board>, own_usb: bool, is_open: bool) -> Adapters {
+    /// Those of the board, with its own USB and what `-usbdevice` has put on it, or without.
+    pub fn new(board: Option<Board>, own_usb: Option<usize>, is_open: bool) -> Adapters {
         let mut adapters = Adapters { board, is_open, ..Adapters::default() };
         let of_ide = match board {
             Some(Board::Pc) => 2,
@@ -158,10 +158,13 @@ impl Adapters {
         };
         adapters.counted.insert("ide", of_ide);
         // the boards of Arm and RISC-V take the word and have none
-        if own_usb && board != Some(Board::Virt) {
+        if let Some(taken) = own_usb.filter(|_| board != Some(Board::Virt)) {
             let adapter = Adapter::Usb(adapters.own_usb());
-            let ports = Some(Ports::of(adapters.own_usb(), &Parts::default()));
-            adapters.add(adapter, None, Vec::new(), (Place::Root, None, 0), ports);
+            let mut ports = Ports::of(adapters.own_usb(), &Parts::default());
+            for _ in 0..taken {
+                ports.claim(None, false);
+            }
+            adapters.add(adapter, None, Vec::new(), (Place::Root, None, 0), Some(ports));
         }
         adapters
     }

@@ -57,6 +57,8 @@ fn the_last_port_of_a_controller_gets_a_hub_as_qemu_makes_one() {
     assert_eq!(classes(&guest(&format!("-device qemu-xhci {storage}"))), of_xhci);
     let of_uhci = [root(Uhci, 1), behind(Uhci, 2, 1), behind(Uhci, 2, 2), behind(Uhci, 2, 3), behind(Uhci, 2, 4)];
     assert_eq!(classes(&guest(&format!("-usb {storage}"))), of_uhci);
+    // the tablet is there first
+    assert_eq!(classes(&guest(&format!("-usbdevice tablet {storage}")))[..2], [behind(Uhci, 2, 1), behind(Uhci, 2, 2)]);
     let of_ich9: Vec<DeviceClass> = (1..=5).map(|port| root(Ehci, port)).collect();
     assert_eq!(classes(&guest(&format!("-M q35,usb=on {storage}"))), of_ich9);
 }
@@ -143,7 +145,7 @@ fn adapters_without_an_id_have_the_names_that_qemu_counts() {
     // a usb-storage has a bus of SCSI for itself
     let behind = guest(
         "-usb -device usb-storage,drive=b -device lsi -device qemu-xhci -device scsi-hd,drive=a,bus=scsi.1,scsi-id=2 \
-         -device usb-storage,drive=c,bus=usb-bus.1 -device usb-storage,drive=d,bus=usb-bus.0,port=1",
+         -device usb-storage,drive=c,bus=usb-bus.1 -device usb-storage,drive=d,bus=usb-bus.0,port=2",
     );
     let lsi = DeviceClass::Scsi { adapter: ScsiAdapter::Lsi53c895a, hba: 0, target: 2, lun: 0 };
     assert_eq!((class(&behind, "a"), class(&behind, "c")), (lsi, root(UsbController::Xhci, 1)));

@@ -126,6 +126,8 @@ struct Reader<'a> {
     line: u32,
     /// The board has USB of its own.
     own_usb: bool,
+    /// Devices of `-usbdevice`, which QEMU makes before those of `-device` (`qemu_create_cli_devices` in its `system/vl.c`).
+    usb_devices: usize,
     /// What is not known of it, as what a shell puts in, may define buses, drives and networks.
     is_open: bool,
     /// Options alone, without a program: not the whole line, so that nothing follows from what it does not say.
@@ -168,6 +170,7 @@ impl<'a> Reader<'a> {
             built_in: BuiltIn::default(),
             line: 1,
             own_usb: false,
+            usb_devices: 0,
             is_open: false,
             is_part: false,
             globals: Vec::new(),
@@ -302,7 +305,11 @@ impl<'a> Reader<'a> {
             "option-rom" | "sd" | "mtdblock" => self.notes.ignored(line, format!("-{option} {}", value.text)),
             "global" => self.global(value)?,
             "set" => self.set(value)?,
-            other if known::is_unseen(other) => self.own_usb |= other == "usbdevice",
+            "usbdevice" => {
+                self.own_usb = true;
+                self.usb_devices += 1;
+            }
+            other if known::is_unseen(other) => {}
             _ => self.notes.ignored(word.at.line, format!("{} {} is not known here", word.text, value.text)),
         }
         Ok(())
@@ -344,7 +351,8 @@ impl<'a> Reader<'a> {
         self.floppies()?;
         // QEMU makes those in JSON behind the others (`qemu_create_cli_devices` in its `softmmu/vl.c`)
         self.devices.sort_by_key(|(parts, _)| parts.is_json);
-        let adapters = Adapters::new(self.board, self.own_usb, self.is_part || self.is_open);
+        let own_usb = self.own_usb.then_some(self.usb_devices);
+        let adapters = Adapters::new(self.board, own_usb, self.is_part || self.is_open);
         let mut buses = Buses::of(&self.devices, self.board, adapters);
         let short = self.short_devices();
         let built_in = self.built_in(&short);

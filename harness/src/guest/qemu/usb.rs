@@ -32,14 +32,14 @@ impl Ports {
         })
     }
 
-    /// The port that a device gets; `None` where there is no such port.
+    /// The port that a device gets; `None` where there is no such port, or another device has it.
     pub fn claim(&mut self, wanted: Option<&[u8]>, is_hub: bool) -> Option<Vec<u8>> {
         if self.free.len() == 1 && !is_hub && wanted.is_none() {
             let last = self.free.remove(0);
             self.add_hub(&last);
         }
         let port = match wanted {
-            Some(wanted) => self.all.iter().find(|port| port.as_slice() == wanted)?.clone(),
+            Some(wanted) => self.free.iter().find(|port| port.as_slice() == wanted)?.clone(),
             None => self.free.first()?.clone(),
         };
         self.free.retain(|free| *free != port);
@@ -68,6 +68,13 @@ mod tests {
         let mut ports = Ports::new(2);
         let given: Vec<Option<Vec<u8>>> = (0..3).map(|_| ports.claim(None, false)).collect();
         assert_eq!(given, [Some(vec![1]), Some(vec![2, 1]), Some(vec![2, 2])]);
+    }
+
+    #[test]
+    fn a_port_is_given_once() {
+        let mut ports = Ports::new(2);
+        assert_eq!(ports.claim(Some(&[1]), false), Some(vec![1]));
+        assert_eq!(ports.claim(Some(&[1]), false), None, "QEMU: not found (in use?)");
     }
 
     #[test]
