@@ -10,7 +10,7 @@ use super::{Attempt, CaseResult, Report};
 use crate::error::chain;
 use crate::run::read_again;
 use crate::trace::{Outcome, Trace};
-use crate::verdict::one_of;
+use crate::verdict::{one_of, unmapped};
 
 impl Attempt {
     /// The attempts of a trace, in order.
@@ -20,10 +20,10 @@ impl Attempt {
             let mut seen = Attempt::new(attempt.target.clone(), attempt.outcome.unwrap_or(Outcome::TimedOut));
             seen.medium = attempt.medium.clone();
             seen.entry = attempt.entry.as_ref().map(ToString::to_string);
-            let unknown = (!attempt.could_be.is_empty()).then(|| one_of(attempt));
-            let reason = Some(attempt.reason.to_string()).filter(|reason| !reason.is_empty());
-            let reason = unknown.into_iter().chain(reason).collect::<Vec<_>>().join("; ");
-            seen.reason = Some(reason).filter(|reason| !reason.is_empty());
+            let unknown = if attempt.unmapped || attempt.could_be.is_empty() { String::new() } else { one_of(attempt) };
+            let reasons = [unknown, attempt.reason.to_string(), unmapped(attempt).to_owned()];
+            let reasons: Vec<String> = reasons.into_iter().filter(|reason| !reason.is_empty()).collect();
+            seen.reason = Some(reasons.join("; ")).filter(|reason| !reason.is_empty());
             seen
         };
         trace.attempts.iter().map(one).collect()

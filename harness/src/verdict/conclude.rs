@@ -11,7 +11,7 @@ use super::stores::Stores;
 use super::views::Views;
 use super::{Difference, Ending, Expectation, already_refuted, compare, describe};
 use crate::process::Exit;
-use crate::trace::{Outcome, Standstill, Trace};
+use crate::trace::{Attempt, Outcome, Standstill, Trace};
 use crate::wording;
 
 /// Why a run came to its end.
@@ -270,7 +270,8 @@ pub fn conclude_boot(expected: &Expectation, trace: &Trace, end: &RunEnd, guest_
         Err(Difference::Undecided(unknown)) => return Conclusion::Broken(unknown),
         Err(Difference::Otherwise(difference)) => {
             let last = trace.attempts.last().map(describe).unwrap_or_else(|| "no attempt".to_owned());
-            let hung = trace.attempts.last().is_some_and(|last| last.outcome == Some(Outcome::Hung));
+            let now = |last: &Attempt| last.lap == trace.laps.max(1) && last.outcome == Some(Outcome::Hung);
+            let hung = trace.attempts.last().is_some_and(now);
             // that a payload ends the machine is what it is for, and the guest's state says so; how an attempt hangs is its reason
             let is_said = by_payload || hung && matches!(end, RunEnd::StandsStill(_));
             let reason = if is_said { String::new() } else { format!("{reason}; ") };

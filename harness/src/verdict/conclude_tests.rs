@@ -3,7 +3,7 @@
 use rstest::rstest;
 
 use super::*;
-use crate::trace::{Attempt, Finding, GuestText, Outcome, Sighting, Stage, Terminal};
+use crate::trace::{Finding, GuestText, Sighting, Stage, Terminal};
 use crate::verdict::Reach;
 use crate::verdict::stores::{self, OnStore};
 

@@ -19,7 +19,7 @@ pub fn describe(attempt: &Attempt) -> String {
 }
 
 /// That firmware had no disk to try, where that is so.
-fn unmapped(attempt: &Attempt) -> &'static str {
+pub(crate) fn unmapped(attempt: &Attempt) -> &'static str {
     if attempt.unmapped { "SeaBIOS had mapped no hard disk" } else { "" }
 }
 

@@ -95,7 +95,8 @@ fn never(expected: &Expectation, trace: &Trace) -> Result<(), String> {
 /// The first of these attempts that is another one than expected; nothing where a reset of the story cuts laps.
 fn otherwise_before(expected: &Expectation, seen: &[Attempt]) -> Option<String> {
     let mut pairs = expected.attempts.iter().zip(seen).enumerate().filter(|_| expected.cut_laps == 0);
-    let (position, (wanted, attempt)) = pairs.find(|(_, (wanted, attempt))| !wanted.matches(attempt))?;
+    let differs = |wanted: &Expected, attempt: &Attempt| !wanted.matches(attempt) && !wanted.may_match(attempt);
+    let (position, (wanted, attempt)) = pairs.find(|(_, (wanted, attempt))| differs(wanted, attempt))?;
     Some(otherwise(position, wanted, attempt))
 }
 

@@ -31,7 +31,7 @@ mod written;
 
 pub use cause::{Cause, Transfer, http, https, tftp};
 pub use describe::describe;
-pub(crate) use describe::one_of;
+pub(crate) use describe::{one_of, unmapped};
 pub use difference::Difference;
 pub use ending::Ending;
 pub use exchange::OnLan;

@@ -63,7 +63,7 @@ pub fn device(attempt: &Attempt) -> String {
     if let Some(entry) = &attempt.entry {
         return entry.to_string();
     }
-    if !attempt.could_be.is_empty() {
+    if !attempt.could_be.is_empty() && !attempt.unmapped {
         return attempt.could_be.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
     }
     match &attempt.nic {
