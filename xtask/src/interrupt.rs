@@ -54,6 +54,13 @@ pub fn end_before_it_is_merged() {
     note_first(|| end_saying("error: interrupted, and nothing is merged"));
 }
 
+/// A signal ends this process at once, without a word: what it was to do is done.
+pub fn end_at_once() {
+    if let Ok(mut first) = AT_FIRST.lock() {
+        *first = None;
+    }
+}
+
 fn end_saying(words: &str) {
     ENDING.store(true, Ordering::SeqCst);
     crate::output::note(words);

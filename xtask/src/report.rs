@@ -58,6 +58,7 @@ pub fn run(args: Args) -> Result<u8, Box<dyn Error>> {
             // what went wrong because the signal has taken its folder is no error of the merge
             crate::interrupt::while_ending();
             let report = report?;
+            crate::interrupt::end_at_once();
             tell(&format!("{}\n{}\n", text::closing(&report), out.join("index.html").display()));
             crate::github::tell(&report)?;
             Ok(report.exit_code())

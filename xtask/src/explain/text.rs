@@ -241,11 +241,6 @@ fn firmware(guest: &Guest, platform: &Platform) -> Option<String> {
     if guest.firmware.uefi().is_none() && guest.board != Some(Board::Virt) {
         return platform.seabios.as_ref().map(|file| format!("SeaBIOS {}", file.version));
     }
-    let builds = [
-        ("OVMF", &platform.ovmf),
-        ("AAVMF", &platform.aavmf),
-        ("RISCV_VIRT", &platform.riscvvirt),
-        ("LoongArchVirt", &platform.loongarchvirt),
-    ];
+    let builds = [("OVMF", &platform.ovmf), ("AAVMF", &platform.aavmf)];
     builds.iter().find_map(|(name, build)| Some(format!("{name} {}", build.as_ref()?.code.version)))
 }
