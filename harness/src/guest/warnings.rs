@@ -52,28 +52,7 @@ pub fn of_guest(guest: &Guest) -> Vec<Warning> {
     }
     not_read(guest, &mut warn);
     match &guest.firmware {
-        GuestFirmware::Bios => {
-            if guest.board == Some(Board::Virt) && guest.kernel.is_none() {
-                let words = match guest.origin {
-                    Origin::Qemu => "-bios FILE or -drive if=pflash,unit=0,file=FILE",
-                    _ => "<os firmware='efi'>",
-                };
-                let words = format!(
-                    "no UEFI firmware: machine {} brings none, and this guest boots nothing; {words} gives it one. What is booted here \
-                     has the platform's {}",
-                    guest.machine_type,
-                    guest.firmware_name()
-                );
-                warn("no-firmware", guest.line, words);
-            }
-            // s390-ccw and SLOF have none, and read no word for one
-            let is_seabios = matches!(guest.architecture.as_str(), "x86_64" | "i386" | "i686");
-            if is_seabios && guest.boot.reboot_timeout.is_none_or(|timeout| timeout < 0) {
-                let words = "no reboot timeout: once everything has failed the guest stays at \"No bootable device.\" for \
-                             ever; <bios rebootTimeout='5000'/> (-boot reboot-timeout=5000) makes it try again";
-                warn("reboot-timeout", guest.line, words.to_owned());
-            }
-        }
+        GuestFirmware::Bios => without_uefi(guest, &mut warn),
         GuestFirmware::Uefi(uefi) => {
             secure_boot(guest, uefi, &mut warn);
             files::variables(guest, uefi, &mut warn);
@@ -97,6 +76,30 @@ pub fn of_guest(guest: &Guest) -> Vec<Warning> {
         }
     }
     warnings
+}
+
+/// A guest that has no UEFI firmware: SeaBIOS, or on `virt` nothing.
+fn without_uefi(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
+    if guest.board == Some(Board::Virt) && guest.kernel.is_none() {
+        let words = match guest.origin {
+            Origin::Qemu => "-bios FILE or -drive if=pflash,unit=0,file=FILE",
+            _ => "<os firmware='efi'>",
+        };
+        let words = format!(
+            "no UEFI firmware: machine {} brings none, and this guest boots nothing; {words} gives it one. What is booted here \
+             has the platform's {}",
+            guest.machine_type,
+            guest.firmware_name()
+        );
+        warn("no-firmware", guest.line, words);
+    }
+    // s390-ccw and SLOF have none, and read no word for one
+    let is_seabios = matches!(guest.architecture.as_str(), "x86_64" | "i386" | "i686");
+    if is_seabios && guest.boot.reboot_timeout.is_none_or(|timeout| timeout < 0) {
+        let words = "no reboot timeout: once everything has failed the guest stays at \"No bootable device.\" for \
+                     ever; <bios rebootTimeout='5000'/> (-boot reboot-timeout=5000) makes it try again";
+        warn("reboot-timeout", guest.line, words.to_owned());
+    }
 }
 
 /// Boot options that the guest's firmware does not read: SeaBIOS alone has a reboot timeout, and UEFI has no order by classes.

@@ -153,7 +153,7 @@ pub struct CaseResult {
     /// Why it was run a second time, by which it is judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_again: Option<String>,
-    /// The run ended before its turn: it has no evidence. One that was ended in its midst has what there was by then.
+    /// The run ended before its turn: there is no evidence, which one that was ended in its midst has.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub never_begun: bool,
     /// From start to verdict on the host, seconds.
@@ -577,28 +577,5 @@ pub fn timestamp() -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_result_is_brought_into_the_shape_of_the_schema() {
-        let mut case = CaseResult::new(&CaseKey::new("a", "host"), Verdict::Failed);
-        case.reason = Some("first\nsecond\nthird".into());
-        case.detail = Some("below".into());
-        case.wall_seconds = f64::NAN;
-        case.guest_seconds = Some(-1.0);
-        case.attempts = vec![Attempt::new("x", Outcome::Failed).reason("one\r\ntwo")];
-        let case = case.tidied();
-        assert_eq!(case.reason.as_deref(), Some("first"));
-        assert_eq!(case.detail.as_deref(), Some("second\nthird\nbelow"));
-        assert_eq!((case.wall_seconds, case.guest_seconds), (0.0, Some(0.0)));
-        assert_eq!(case.attempts[0].reason.as_deref(), Some("one  two"));
-    }
-
-    #[test]
-    fn a_verdict_without_a_reason_gets_one_unless_it_passed() {
-        let reason = |verdict| CaseResult::new(&CaseKey::new("a", "host"), verdict).tidied().reason;
-        assert_eq!(reason(Verdict::Skipped).as_deref(), Some("skipped, and no reason was given"));
-        assert_eq!(reason(Verdict::Passed), None);
-    }
-}
+#[path = "model_tests.rs"]
+mod tests;
