@@ -30,14 +30,21 @@ fn every_machine_and_control_can_be_laid_out() {
 
 #[test]
 fn every_case_written_as_a_file_and_read_back_is_equal_and_could_run() {
-    use bootwright::case::file::{self, Format};
-    for case in all() {
-        for format in [Format::Toml, Format::Json] {
-            let text = file::write(&case, format).unwrap_or_else(|error| panic!("{}: {error}", case.id));
-            let back =
-                file::read(&text, format, "a.toml").unwrap_or_else(|error| panic!("{}: {error}\n{text}", case.id));
-            assert_eq!(back, case, "{text}");
+    let cases = all();
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for part in cases.chunks(cases.len().div_ceil(threads)) {
+            scope.spawn(|| part.iter().for_each(is_equal_once_read_back));
         }
-        file::check(&case).unwrap_or_else(|wrong| panic!("{}: {wrong:?}", case.id));
+    });
+}
+
+fn is_equal_once_read_back(case: &Case) {
+    use bootwright::case::file::{self, Format};
+    for format in [Format::Toml, Format::Json] {
+        let text = file::write(case, format).unwrap_or_else(|error| panic!("{}: {error}", case.id));
+        let back = file::read(&text, format, "a.toml").unwrap_or_else(|error| panic!("{}: {error}\n{text}", case.id));
+        assert_eq!(back, *case, "{text}");
     }
+    file::check(case).unwrap_or_else(|wrong| panic!("{}: {wrong:?}", case.id));
 }

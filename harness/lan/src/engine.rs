@@ -16,6 +16,7 @@ mod egress;
 pub(crate) mod frame;
 mod ingress;
 mod servers;
+mod together;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -35,6 +36,7 @@ use super::tcp::Stack;
 use super::tls;
 use super::wire::MacAddr;
 pub(crate) use frame::Frame;
+use together::Together;
 
 /// Most hardware addresses that the switch learns.
 const MAX_STATIONS: usize = 1024;
@@ -69,6 +71,7 @@ pub struct Engine {
     identification: u16,
     out: VecDeque<(usize, Vec<u8>)>,
     out_bytes: usize,
+    together: Together,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -109,6 +112,7 @@ impl Engine {
             identification: 0,
             out: VecDeque::new(),
             out_bytes: 0,
+            together: Together::default(),
             tcp: tcp_hosts(&spec),
             http: http::Server {
                 sink: Rc::new(RefCell::new(Vec::new())),
@@ -129,10 +133,16 @@ impl Engine {
             self.log.event(now, Some(nic), LanEventKind::LinkUp);
         }
         let frame = Frame::read(frame.to_vec());
+        self.together.add(&frame);
         self.note_client_dhcp(nic, &frame, now);
         let outcome = self.faults.pass(Direction::FromGuest, nic, self.nic_state(nic, now), frame);
         self.record(nic, Direction::FromGuest, &outcome, now);
         self.pass_on(nic, Direction::FromGuest, outcome, now);
+    }
+
+    /// The frames of a NIC since the last call were there all at once: what was asked twice in them, nobody could have answered between.
+    pub fn arrived_together(&mut self) {
+        self.log.said_again(self.together.end());
     }
 
     /// Does what is due: frames held back by faults, retransmissions.

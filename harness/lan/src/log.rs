@@ -40,8 +40,8 @@ struct Entries {
 /// How late a lan answered, by the clock of a guest that jumps over its waits. All of it is the host's doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Lateness {
-    /// DHCP messages that the guest had sent again before this thread came to read the first: its patience had run out while nobody
-    /// could have answered.
+    /// Questions (DHCP, ARP, DNS, TFTP, segments of TCP) that the guest had sent again before this thread came to read the first: its
+    /// patience had run out while nobody could have answered.
     pub said_again: u32,
     /// How long the thread was ready to answer and had no processor, known once it has ended. Zero where the kernel does not count
     /// (`/proc/PID/schedstat`).
@@ -93,16 +93,10 @@ impl LanLog {
         self.lock().lateness.waited = waited.map_or(Duration::ZERO, Duration::from_nanos);
     }
 
-    /// How many events there are.
-    pub(super) fn count(&self) -> usize {
-        self.lock().events.len()
-    }
-
-    /// The events from the `first`-th on are of frames that were there all at once.
-    pub(super) fn arrived_together(&self, first: usize) {
+    /// The guest had asked so many times again before this thread came to read it.
+    pub(super) fn said_again(&self, times: u32) {
         let mut entries = self.lock();
-        let repeats = said_again(entries.events.get(first..).unwrap_or_default());
-        entries.lateness.said_again = entries.lateness.said_again.saturating_add(repeats);
+        entries.lateness.said_again = entries.lateness.said_again.saturating_add(times);
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
@@ -180,24 +174,6 @@ impl LanLog {
         let (frame, original_len) = (kept.into(), frame.len());
         entries.records.push(LanRecord { at, port, direction, frame, original_len, dropped, notes });
     }
-}
-
-/// How many of these are a client's DHCP messages of the same kind, transaction and port as one before them.
-fn said_again(events: &[LanEvent]) -> u32 {
-    let mut seen = Vec::new();
-    let mut repeats = 0;
-    for event in events {
-        let message = match &event.kind {
-            LanEventKind::Dhcp(dhcp) if dhcp.server.is_none() => (event.port, 4, dhcp.message.number(), dhcp.xid),
-            LanEventKind::Dhcpv6(dhcp) if dhcp.server.is_none() => (event.port, 6, dhcp.message.number(), dhcp.xid),
-            _ => continue,
-        };
-        match seen.contains(&message) {
-            true => repeats += 1,
-            false => seen.push(message),
-        }
-    }
-    repeats
 }
 
 impl Entries {

@@ -49,13 +49,12 @@ pub(super) fn run(spec: &LanSpec, streams: Vec<UnixStream>, asleep: &UnixStream,
             }
         };
         for (nic, port) in ports.iter_mut().enumerate().filter(|(nic, port)| port.open && ready[*nic]) {
-            let first = log.count();
             let filled = port.fill();
             // What came before the end of the stream still counts.
             while let Some(frame) = port.take_frame() {
                 engine.receive(nic, &frame, Instant::now());
             }
-            log.arrived_together(first);
+            engine.arrived_together();
             if let Err(error) = filled {
                 port.open = false;
                 log.event(Instant::now(), Some(nic), LanEventKind::PortClosed { reason: error.to_string() });

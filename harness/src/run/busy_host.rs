@@ -79,7 +79,7 @@ fn how_late(Finished { network_late: Lateness { said_again, waited }, main_loop_
             waited.as_millis()
         ),
         times => format!(
-            "the guest had sent DHCP messages again, {times} in all, before the network came to read the first; its own clock ran on"
+            "the guest had sent messages again, {times} in all, before the network came to read the first; its own clock ran on"
         ),
     }
 }

@@ -1,5 +1,6 @@
 //! What a frame is, at a glance: enough for a fault to match it and for a log line to name it.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -65,6 +66,10 @@ pub struct Summary {
     pub message: Option<Message>,
     /// Bytes of TCP or UDP payload.
     pub payload_len: usize,
+    /// Sequence number, if it is TCP.
+    pub sequence: Option<u32>,
+    /// A hash of the payload, if it is DNS or TFTP.
+    pub payload_hash: Option<u64>,
 }
 
 impl Summary {
@@ -83,6 +88,8 @@ impl Summary {
             ports: None,
             message: None,
             payload_len: 0,
+            sequence: None,
+            payload_hash: None,
         };
         let untagged = ethernet::without_tag(frame);
         if let Some((vlan, _)) = &untagged {
@@ -130,16 +137,25 @@ impl Summary {
                     self.ports = Some((header.src_port, header.dst_port));
                     self.payload_len = datagram.payload().len();
                     self.message = udp_message(header, datagram.payload(), content);
+                    let hashed = matches!(self.message, Some(Message::Dns | Message::Tftp(_)));
+                    self.payload_hash = hashed.then(|| hash(datagram.payload()));
                 }
             }
             ipv4::TCP if payload.len() >= 20 => {
                 self.ports = Some((super::be16(payload, 0), super::be16(payload, 2)));
                 self.payload_len = payload.len().saturating_sub(usize::from(payload[12] >> 4) * 4);
+                self.sequence = Some(u32::from_be_bytes([payload[4], payload[5], payload[6], payload[7]]));
                 self.message = Some(if payload[13] & 2 != 0 { Message::TcpSyn } else { Message::Tcp });
             }
             _ => {}
         }
     }
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn udp_message(header: udp::Repr, payload: &[u8], content: &mut Content) -> Option<Message> {
