@@ -54,10 +54,18 @@ pub fn end_before_it_is_merged() {
     note_first(|| end_saying("error: interrupted, and nothing is merged"));
 }
 
-/// A signal ends this process at once, without a word: what it was to do is done.
-pub fn end_at_once() {
-    if let Ok(mut first) = AT_FIRST.lock() {
+/// Does the step behind which everything is done, and after which a signal ends this process without a word. Where a signal came
+/// before it, which does what [`note_first`] was given, this does not return; where one comes meanwhile, it waits.
+pub fn last_step<T>(step: impl FnOnce() -> T) -> T {
+    if let Ok(mut first) = AT_FIRST.lock()
+        && first.is_some()
+    {
+        let done = step();
         *first = None;
+        return done;
+    }
+    loop {
+        std::thread::park();
     }
 }
 

@@ -6,7 +6,7 @@ mod look;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use bootwright::report::merge::{merge, unfinished};
+use bootwright::report::merge::{merge_named_by, unfinished};
 use bootwright::report::text;
 
 use crate::XtaskError;
@@ -54,11 +54,11 @@ pub fn run(args: Args) -> Result<u8, Box<dyn Error>> {
             let dirs = dirs.iter().map(|dir| found(dir)).collect::<Result<Vec<_>, _>>()?;
             crate::interrupt::remove_at_signal(&unfinished(&out));
             crate::interrupt::end_before_it_is_merged();
-            let report = merge(&out, &dirs, strict || is_ci());
+            let name = |from: &Path, to: &Path| crate::interrupt::last_step(|| std::fs::rename(from, to));
+            let report = merge_named_by(&out, &dirs, strict || is_ci(), &name);
             // what went wrong because the signal has taken its folder is no error of the merge
             crate::interrupt::while_ending();
             let report = report?;
-            crate::interrupt::end_at_once();
             tell(&format!("{}\n{}\n", text::closing(&report), out.join("index.html").display()));
             crate::github::tell(&report)?;
             Ok(report.exit_code())

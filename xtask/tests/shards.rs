@@ -1,7 +1,8 @@
 //! Shards of a run, by the command line, on a host that has QEMU.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use bootwright::report::Report;
 
@@ -51,4 +52,32 @@ fn three_shards_merged_are_the_whole_case_by_case() {
     let again = merge(&path("merged"), &[a, b, c]);
     assert_eq!(again.status.code(), Some(2));
     assert!(words(&again).contains("not empty"), "{}", words(&again));
+    for moment in 0..40 {
+        let interrupted = dir.path().join(format!("interrupted-{moment}"));
+        is_whole_or_not_there(&interrupted, [a, b, c], Path::new(&path("merged")), Duration::from_millis(2 * moment));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().flatten().filter(is_unfinished).count(), 0, "{moment}");
+    }
+}
+
+/// Somebody ends a merge at some moment.
+fn is_whole_or_not_there(out: &Path, shards: [&str; 3], whole: &Path, moment: Duration) {
+    let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    xtask.args(["report", "merge"]).arg(out).args(shards).stdout(Stdio::null()).stderr(Stdio::piped());
+    let child = xtask.spawn().expect("xtask runs");
+    std::thread::sleep(moment);
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).stderr(Stdio::null()).status();
+    kill.expect("kill runs");
+    let output = child.wait_with_output().expect("it ends");
+    match words(&output).as_str() {
+        "error: interrupted, and nothing is merged\n" => {
+            assert!(output.status.code() == Some(2) && !out.exists(), "{moment:?}: {:?}", output.status);
+        }
+        // before it had looked at its arguments nobody had anything to say
+        "" if !out.exists() => assert!(!output.status.success(), "{moment:?}"),
+        said => assert_eq!(told(out), told(whole), "{moment:?}: {said}"),
+    }
+}
+
+fn is_unfinished(entry: &std::fs::DirEntry) -> bool {
+    entry.file_name().to_string_lossy().starts_with('.')
 }

@@ -13,6 +13,7 @@ use super::json::assemble;
 use super::{CaseResult, KnownIssueInfo, PlatformInfo, Report, Selection, Shard};
 pub use error::MergeError;
 use store::Move;
+pub use store::Naming;
 
 /// A report that was read, and where.
 type Part<'a> = (&'a Path, Report);
@@ -27,6 +28,20 @@ type Part<'a> = (&'a Path, Report);
 /// [`MergeError`] if a report is missing or damaged, says something else about the run than the others, a shard or a case
 /// is missing, is there twice or belongs elsewhere, the evidence of one that was run is gone, or a file cannot be read or written. Nothing is left at `out_dir` then.
 pub fn merge(out_dir: &Path, shards: &[PathBuf], strict: bool) -> Result<Report, MergeError> {
+    merge_named_by(out_dir, shards, strict, &|from, to| std::fs::rename(from, to))
+}
+
+/// [`merge`], whose last step, giving the whole its name, is the caller's: who may be ended meanwhile makes it one that is done
+/// or not done.
+///
+/// # Errors
+/// Those of [`merge`]; that of `name` as one of writing.
+pub fn merge_named_by(
+    out_dir: &Path,
+    shards: &[PathBuf],
+    strict: bool,
+    name: Naming<'_>,
+) -> Result<Report, MergeError> {
     store::check_target(out_dir, shards)?;
     let mut parts = Vec::new();
     for shard in shards {
@@ -40,7 +55,7 @@ pub fn merge(out_dir: &Path, shards: &[PathBuf], strict: bool) -> Result<Report,
     let (cases, moves) = cases(&parts, &run, missing)?;
     evidence_is_there(&parts)?;
     let report = assemble(run, cases);
-    store::store(out_dir, &report, &moves)?;
+    store::store(out_dir, &report, &moves, name)?;
     Ok(report)
 }
 

@@ -1,10 +1,14 @@
 //! Builds the merged directory beside its target and gives it its name at the end.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::MergeError;
 use crate::report::{Report, ReportError, html, junit};
+
+/// Gives a folder its name: from, to.
+pub type Naming<'a> = &'a dyn Fn(&Path, &Path) -> io::Result<()>;
 
 /// A folder of evidence and its place in the whole.
 pub(super) type Move = (PathBuf, String);
@@ -40,8 +44,8 @@ pub(super) fn real(path: &Path) -> PathBuf {
     }
 }
 
-/// Writes everything beside `out` and renames it; takes it away again where that fails.
-pub(super) fn store(out: &Path, report: &Report, moves: &[Move]) -> Result<(), ReportError> {
+/// Writes everything beside `out` and has it named; takes it away again where that fails.
+pub(super) fn store(out: &Path, report: &Report, moves: &[Move], name: Naming<'_>) -> Result<(), ReportError> {
     let target = real(out);
     let above = target.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(above).map_err(|source| ReportError::write(above, source))?;
@@ -49,7 +53,7 @@ pub(super) fn store(out: &Path, report: &Report, moves: &[Move]) -> Result<(), R
     fs::create_dir(&beside).map_err(|source| ReportError::write(&beside, source))?;
     let stored = fill(&beside, out, report, moves).and_then(|()| {
         // onto nothing or an empty directory; anything else is refused by the system
-        fs::rename(&beside, &target).map_err(|source| ReportError::write(out, source))
+        name(&beside, &target).map_err(|source| ReportError::write(out, source))
     });
     if stored.is_err() {
         fs::remove_dir_all(&beside).ok();
