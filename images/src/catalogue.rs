@@ -1,6 +1,6 @@
 //! Named example media, to look at, mount or boot by hand.
 
-use crate::{After, BadLoader, Boots, Content, FatType, MediumKind, MediumSpec, PartitionTable, Reads};
+use crate::{After, BadLoader, Boots, Content, Emulation, FatType, MediumKind, MediumSpec, PartitionTable, Reads};
 
 /// One example.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,7 @@ pub fn catalogue() -> Vec<Example> {
     let bootable = |boots, table, fat| Content::Bootable { boots, table, fat, after: After::Exit };
     let el_torito =
         |load_sectors, decoys| Content::ElTorito { boots: Both, fat: Fat12, after: After::Exit, load_sectors, decoys };
+    let emulated = |emulation| Content::Emulated { emulation };
     let installed = |fallback| Content::installed(r"\EFI\debian\grubx64.efi", fallback);
     let with = |name, about, kind, content| Example { name, about, spec: MediumSpec::new(name, kind, content) };
     vec![
@@ -57,6 +58,8 @@ pub fn catalogue() -> Vec<Example> {
         with("cdrom-load-1", "ISO 9660 whose BIOS program loads the rest of itself", Cdrom, el_torito(1, 0)),
         with("cdrom-load-64", "ISO 9660 whose BIOS program is loaded as 32 KiB", Cdrom, el_torito(64, 0)),
         with("cdrom-decoys", "ISO 9660 with two UEFI entries before the bootable one", Cdrom, el_torito(4, 2)),
+        with("cdrom-floppy", "ISO 9660 with a floppy of 1.44 MB", Cdrom, emulated(Emulation::Floppy144)),
+        with("cdrom-hard-disk", "ISO 9660 with a hard disk of 300 cylinders", Cdrom, emulated(Emulation::HardDisk)),
         with(
             "cdrom-iso9660-loader",
             "ISO 9660 whose EFI application is in its file system only",

@@ -73,7 +73,7 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
             return Ok(Image::zero(sectors * sector_bytes));
         }
         Content::BootMap { .. } => return Err(ImageError::of_boot_map()),
-        Content::ElTorito { .. } => {
+        Content::ElTorito { .. } | Content::Emulated { .. } => {
             return Err(ImageError::impossible(
                 "an El Torito boot catalogue on a hard disk",
                 "only ISO 9660 has one",

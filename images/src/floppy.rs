@@ -22,7 +22,10 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
             ));
         }
         Content::BootMap { .. } => return Err(ImageError::of_boot_map()),
-        Content::ElTorito { .. } | Content::Isohybrid { .. } | Content::Iso9660Loader { .. } => {
+        Content::ElTorito { .. }
+        | Content::Emulated { .. }
+        | Content::Isohybrid { .. }
+        | Content::Iso9660Loader { .. } => {
             return Err(ImageError::impossible(
                 "an ISO 9660 image on a floppy",
                 "it is for an optical drive, or as an isohybrid image for a hard disk",

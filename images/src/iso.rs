@@ -8,16 +8,17 @@ use std::borrow::Cow;
 
 use crate::application;
 use crate::disk::OTHER_PATH;
+use crate::emulated_drive;
 use crate::fat::{self, FileIn};
 use crate::payload::{self, Load};
-use crate::{After, Boots, Content, FatType, Image, ImageError, MediumSpec, Nonce, mbr};
+use crate::{After, Boots, Content, Emulation, FatType, Image, ImageError, MediumSpec, Nonce, mbr};
 
 const BLOCK: u64 = 2048;
 const PATH_TABLE_LITTLE: u32 = 19;
 const PATH_TABLE_BIG: u32 = 20;
 const ROOT: u32 = 21;
 const CATALOGUE: u32 = 22;
-const FIRST_FILE: u64 = 23;
+const FIRST_FILE: u64 = Emulation::BLOCK as u64;
 /// Where the program of an isohybrid image's MBR goes on.
 const AFTER_MBR: Load = Load::Sectors { lba: 1, sector_bytes: 512 };
 const BLANK_SECTORS: u64 = 2048;
@@ -52,6 +53,7 @@ pub(crate) fn build(spec: &MediumSpec, nonce: Nonce) -> Result<Image, ImageError
         Content::Iso9660Loader { after } => {
             Plan { has_loose_loader: true, ..whole(Boots::BiosOnly, FatType::Fat16, after, LOAD_SECTORS, 0) }
         }
+        Content::Emulated { emulation } => return emulated(spec, nonce, emulation),
         Content::Installed { .. } | Content::BadLoader(_) | Content::Uninstalled { .. } => {
             return Err(ImageError::impossible(
                 "an installed system, one to install or a bad loader on an optical medium",
@@ -125,7 +127,7 @@ impl Plan {
             let length = if self.load_sectors == LOAD_SECTORS { 0 } else { loaded as usize };
             let bytes = payload::bios_program(&spec.name, nonce, self.after, load, length)?;
             let block = files.add("BIOS.BIN;1", bytes.len() as u64);
-            entries.push(Entry { platform: PLATFORM_BIOS, block: block as u32, sectors: self.load_sectors });
+            entries.push(Entry::plain(PLATFORM_BIOS, block, self.load_sectors));
             program = Some((block, bytes));
         }
         let mut volumes = Vec::new();
@@ -143,7 +145,7 @@ impl Plan {
         for (block, fat, _) in &volumes {
             // a count that does not fit is written as 0, which firmware takes as "to the end of the medium"
             let sectors = u16::try_from(volume_sectors(*fat)).unwrap_or(0);
-            entries.push(Entry { platform: PLATFORM_UEFI, block: *block as u32, sectors });
+            entries.push(Entry::plain(PLATFORM_UEFI, *block, sectors));
         }
 
         let mut folders = vec![Folder { name: "".into(), block: ROOT.into(), parent: 0, records: Vec::new() }];
@@ -202,6 +204,19 @@ fn volume_size(blocks: u64) -> Result<u32, ImageError> {
     u32::try_from(blocks).map_err(|_| ImageError::TooLarge { what, value: blocks, limit: u32::MAX.into() })
 }
 
+/// A volume with one entry, for BIOS, whose image is emulated.
+fn emulated(spec: &MediumSpec, nonce: Nonce, emulation: Emulation) -> Result<Image, ImageError> {
+    let mut files = Files { list: vec![Record::file("BOOT.CAT;1", CATALOGUE.into(), BLOCK)], next: FIRST_FILE };
+    let block = files.add("DRIVE.IMG;1", emulated_drive::sectors(emulation) * 512);
+    let entry = Entry { emulation: Some(emulation), ..Entry::plain(PLATFORM_BIOS, block, LOAD_SECTORS) };
+    let blocks = spec.size((files.next + READ_AHEAD) * (BLOCK / 512), BLOCK)?;
+    let mut image = Image::zero(blocks * BLOCK);
+    let root = Folder { name: "".into(), block: ROOT.into(), parent: 0, records: files.list };
+    put_volume(&mut image, volume_size(blocks)?, &[root], catalogue(&[entry], true));
+    emulated_drive::put(&mut image, block * BLOCK, emulation, &spec.name, nonce)?;
+    Ok(image)
+}
+
 /// Descriptors, path tables, folders and boot catalogue of a volume.
 fn put_volume(image: &mut Image, volume_size: u32, folders: &[Folder], catalogue: Vec<u8>) {
     let mut put = |block: u64, bytes: Vec<u8>| image.put(block * BLOCK, bytes);
@@ -245,7 +260,7 @@ pub(crate) fn of_files(list: &[(String, &[u8])], boot: &BootEntries<'_>, nonce: 
     let mut hybrid = None;
     if let Some(program) = boot.bios {
         let block = files.add("BIOS.BIN;1", program.len() as u64);
-        entries.push(Entry { platform: PLATFORM_BIOS, block: block as u32, sectors: LOAD_SECTORS });
+        entries.push(Entry::plain(PLATFORM_BIOS, block, LOAD_SECTORS));
         parts.push((block, with_boot_information(program, block as u32).into()));
         hybrid = boot.mbr.map(|code| (code, block));
     }
@@ -253,14 +268,14 @@ pub(crate) fn of_files(list: &[(String, &[u8])], boot: &BootEntries<'_>, nonce: 
         let block = files.add("IPL.IMG;1", program.len() as u64);
         // whole blocks: firmware counts them in sectors of 512 bytes
         let sectors = (program.len() as u64).div_ceil(BLOCK) as u16 * 4;
-        entries.push(Entry { platform: PLATFORM_BIOS, block: block as u32, sectors });
+        entries.push(Entry::plain(PLATFORM_BIOS, block, sectors));
         parts.push((block, program.into()));
     }
     if let Some(volume) = boot.uefi {
         let block = files.add("EFI.IMG;1", volume.len() as u64);
         // a count that does not fit is written as 0, which firmware takes as "to the end of the medium"
         let sectors = u16::try_from(volume.len() / 512).unwrap_or(0);
-        entries.push(Entry { platform: PLATFORM_UEFI, block: block as u32, sectors });
+        entries.push(Entry::plain(PLATFORM_UEFI, block, sectors));
         parts.push((block, volume.into()));
     }
     let mut folders = vec![Folder { name: "".into(), block: ROOT.into(), parent: 0, records: Vec::new() }];
@@ -444,13 +459,21 @@ struct Entry {
     platform: u8,
     block: u32,
     sectors: u16,
+    emulation: Option<Emulation>,
 }
 
 impl Entry {
-    /// Bootable, no emulation, segment and system type left to the firmware.
+    /// Without emulation.
+    fn plain(platform: u8, block: u64, sectors: u16) -> Self {
+        Self { platform, block: block as u32, sectors, emulation: None }
+    }
+
+    /// Bootable, the segment left to the firmware.
     fn encode(&self) -> [u8; 32] {
         let mut bytes = [0; 32];
         bytes[0] = 0x88;
+        bytes[1] = self.emulation.map_or(0, Emulation::media_type);
+        bytes[4] = self.emulation.map_or(0, emulated_drive::system_type);
         bytes[6..8].copy_from_slice(&self.sectors.to_le_bytes());
         bytes[8..12].copy_from_slice(&self.block.to_le_bytes());
         bytes

@@ -49,7 +49,11 @@
 //! BOOTWRIGHT-TCG/1 nonce=<32 hex> at=<8 hex> data=<hex> sum=<4 hex> end
 //! ```
 //!
-//! A BIOS program adds itself up first. One that arrived short or damaged prints `bootwright: stage 2 damaged` instead
+//! On an emulated drive ([`Emulation`]) the line of the BIOS payload has two fields behind `geometry`: `el-torito`, the 19 bytes of the specification
+//! packet that int 13h AX=4B01h gives (El Torito 1.0 section 6), in hex, `-` where it fails; and behind a packet `drive-type`, two hex digits, BL of int 13h AH=08h.
+//!
+//! A BIOS program adds itself up first, so that sectors in another order give another sum; a long one ([`Content::Distant`], [`Content::Emulated`])
+//! reads its end once more then, in requests of other lengths, and compares every byte. One that arrived short or damaged prints `bootwright: stage 2 damaged` instead
 //! and ends by int 18h.
 
 #![deny(missing_docs)]
@@ -61,6 +65,8 @@ mod cpio;
 mod disk;
 mod eckd;
 mod efi_loongarch64;
+mod emulated_drive;
+mod emulation;
 mod error;
 mod esp;
 mod fat;
@@ -87,6 +93,7 @@ pub mod zipl;
 
 pub use authenticode::Signer;
 pub use catalogue::{Example, catalogue};
+pub use emulation::Emulation;
 pub use error::ImageError;
 pub use esp::{EspPlace, PartitionSignature};
 pub use image::{Extent, Image};

@@ -37,6 +37,7 @@ pub const AA64_FROM: &str = env!("BOOTWRIGHT_AA64_FROM");
 /// three bytes), the partition table after it.
 pub(crate) const SECTOR_0_CODE: Range<usize> = 90..440;
 
+const STAGE_2_SUM: Range<usize> = 412..416;
 const SECTOR_0_MAGIC: Range<usize> = 416..420;
 const READ_MODE: usize = 420;
 const STAGE_2_WORDS: Range<usize> = 422..424;
@@ -49,9 +50,10 @@ pub(crate) const DISTANT_BYTES: usize = 30 * 1024;
 
 const STAGE_2: usize = 512;
 const STAGE_2_MAGIC: Range<usize> = STAGE_2..STAGE_2 + 8;
-const CHECKSUM: Range<usize> = STAGE_2 + 8..STAGE_2 + 10;
 const STAGE_2_AFTER: usize = STAGE_2 + 10;
 const STAGE_2_NAME_LENGTH: usize = STAGE_2 + 11;
+const STAGE_2_AGAIN: usize = STAGE_2 + 12;
+const STAGE_2_EL_TORITO: usize = STAGE_2 + 13;
 const STAGE_2_NONCE: usize = STAGE_2 + 16;
 const STAGE_2_NAME: usize = STAGE_2 + 32;
 
@@ -347,6 +349,7 @@ pub(crate) fn bios_program(
     fill_name(&mut program, STAGE_2_NAME_LENGTH, STAGE_2_NAME, name);
     program[STAGE_2_NONCE..STAGE_2_NONCE + 16].copy_from_slice(&nonce.0);
 
+    let is_longer = program.len() as u64 > bios_program_bytes();
     let length = small(program.len(), "length in bytes of the BIOS program")?;
     let (mode, lba, count, offset) = match load {
         Load::Whole => (0, 0, 0, 0x7e00),
@@ -355,16 +358,37 @@ pub(crate) fn bios_program(
         Load::Cd(lba) => (2, lba, length.div_ceil(2048), 0x7c00_u16),
     };
     program[READ_MODE] = mode;
+    program[STAGE_2_AGAIN] = match load {
+        Load::Chs { .. } if is_longer => 1,
+        Load::Sectors { sector_bytes: 512, .. } if is_longer => 2,
+        _ => 0,
+    };
     program[STAGE_2_WORDS].copy_from_slice(&((length - 512) / 2).to_le_bytes()); // an odd last byte is not added up
     program[PACKET_COUNT].copy_from_slice(&count.to_le_bytes());
     program[PACKET_OFFSET].copy_from_slice(&offset.to_le_bytes());
     program[PACKET_LBA].copy_from_slice(&lba.to_le_bytes());
 
-    let sum = program[STAGE_2..]
-        .chunks_exact(2)
-        .fold(0_u16, |sum, word| sum.wrapping_add(u16::from_le_bytes([word[0], word[1]])));
-    program[CHECKSUM].copy_from_slice(&sum.wrapping_neg().to_le_bytes());
+    sum_up(&mut program);
     Ok(program)
+}
+
+/// A BIOS program of [`DISTANT_BYTES`] on an emulated drive, which prints in its line what int 13h tells of the emulation, too.
+pub(crate) fn emulated_program(name: &str, nonce: Nonce, lba: u16) -> Result<Vec<u8>, ImageError> {
+    let mut program = bios_program(name, nonce, After::Exit, Load::Chs { lba }, DISTANT_BYTES)?;
+    program[STAGE_2_EL_TORITO] = 1;
+    sum_up(&mut program);
+    Ok(program)
+}
+
+/// What the words of a program from stage 2 on give, as `payload/bios/sector0.s` reckons.
+fn sum(program: &[u8]) -> [u8; 4] {
+    let words = program[STAGE_2..].chunks_exact(2).map(|word| u16::from_le_bytes([word[0], word[1]]));
+    words.fold(0, |sum: u32, word| sum.wrapping_mul(5).wrapping_add(word.into())).to_le_bytes()
+}
+
+fn sum_up(program: &mut [u8]) {
+    let sum = sum(program);
+    program[STAGE_2_SUM].copy_from_slice(&sum);
 }
 
 /// Length in bytes of [`bios_program`] without filling.
@@ -372,9 +396,10 @@ pub(crate) const fn bios_program_bytes() -> u64 {
     (BIOS.len() as u64).next_multiple_of(512)
 }
 
-/// What a program is lengthened with: never zero for long, and different from block to block.
+/// What a program is lengthened with: never zero for long, and such that no block is like another or adds up to the same.
 fn filler(index: usize) -> u8 {
-    (index ^ index >> 8).wrapping_mul(7) as u8
+    let mixed = (index as u32).wrapping_mul(0x9e37_79b1);
+    ((mixed ^ mixed >> 15).wrapping_mul(0x85eb_ca6b) >> 24) as u8
 }
 
 fn long_enough(name: &str, length: usize, needed: usize) -> Result<(), ImageError> {
@@ -418,5 +443,40 @@ fn code(after: After) -> u8 {
         After::Idle => 10,
         After::Install => 11,
         After::WriteOsIndications => 12,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_whole(program: &[u8]) -> bool {
+        sum(program) == program[STAGE_2_SUM]
+    }
+
+    #[test]
+    fn a_program_with_two_sectors_exchanged_or_one_twice_is_not_whole() {
+        let program = bios_program("right", Nonce([7; 16]), After::Exit, Load::Chs { lba: 1001 }, DISTANT_BYTES)
+            .expect("a good name");
+        assert!(is_whole(&program));
+        let sectors = program.len() / 512;
+        for first in 1..sectors {
+            for second in first + 1..sectors {
+                let range = |sector: usize| sector * 512..(sector + 1) * 512;
+                let mut twice = program.clone();
+                twice.copy_within(range(first), second * 512);
+                assert!(!is_whole(&twice), "{first} in place of {second}");
+                let mut exchanged = twice;
+                exchanged[range(first)].copy_from_slice(&program[range(second)]);
+                assert!(!is_whole(&exchanged), "{first} and {second} exchanged");
+            }
+        }
+    }
+
+    #[test]
+    fn what_an_emulated_drive_carries_is_whole_and_says_so() {
+        let program = emulated_program("right", Nonce([7; 16]), 1001).expect("a good name");
+        assert!(is_whole(&program));
+        assert_eq!((program[STAGE_2_EL_TORITO], program[STAGE_2_AGAIN]), (1, 1));
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ImageError, Signer};
+use crate::{Emulation, ImageError, Signer};
 
 /// A random number that ties one medium of one run to the line its payload prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -353,11 +353,19 @@ pub enum Content {
         after: After,
     },
     /// A BIOS program of 30 KiB, most of it far from the beginning: at LBA 0x1011171 of a hard disk of 8 GiB (sparse) where it reads by LBA,
-    /// at 61001 where by CHS, and at 1001 of a floppy, which has CHS alone. It adds up all of itself before it reports. (Hard disks with
+    /// at 61001 where by CHS, and at 1001 of a floppy, which has CHS alone. It adds up all of itself before it reports, and reads its last 28 KiB
+    /// again in requests of other lengths and to other places. (Hard disks with
     /// 512-byte sectors and floppies; nothing for UEFI.)
     Distant {
         /// How it reads.
         reads: Reads,
+    },
+    /// A BIOS program of 30 KiB in an image that its boot catalogue has firmware show as a floppy or a hard disk: most of it is far from the
+    /// beginning of that drive, is read by cylinder, head and sector, and adds up all of itself before it reports (optical media only,
+    /// nothing for UEFI).
+    Emulated {
+        /// As what.
+        emulation: Emulation,
     },
     /// A disk for z/Architecture whose boot map has this layout. Its program is the entry with this number, 0 to 30, counted from the one
     /// that is loaded where nothing else is said (0); each entry before it leads to a text.

@@ -2,7 +2,9 @@
 
 mod media;
 
-use bootwright_images::{After, Boots, Content, FatType, MediumKind, MediumSpec, PartitionTable, build, payload};
+use bootwright_images::{
+    After, Boots, Content, Emulation, FatType, MediumKind, MediumSpec, PartitionTable, build, payload,
+};
 use media::{NONCE, OnDisk, bootable, copy_out, fsck, medium, run, tool, volume};
 use rstest::rstest;
 
@@ -47,6 +49,44 @@ fn xorriso_lists_the_boot_entries(#[case] content: Content, #[case] wanted: &[(&
     let seen: Vec<_> = entries.iter().map(|(platform, .., size)| (platform.as_str(), size.as_str())).collect();
     assert_eq!(seen, wanted);
     assert!(entries.iter().all(|(_, bootable, emulation, _)| bootable == "y" && emulation == "none"));
+}
+
+#[rstest]
+#[case(Emulation::Floppy12, "fd1.2")]
+#[case(Emulation::Floppy144, "fd1.4")]
+#[case(Emulation::Floppy288, "fd2.8")]
+#[case(Emulation::HardDisk, "hd")]
+fn xorriso_lists_the_emulation_of_an_entry(#[case] emulation: Emulation, #[case] wanted: &str) {
+    let bytes = iso(Content::Emulated { emulation });
+    assert_eq!(bytes[22 * BLOCK + 33], emulation.media_type());
+    let Some(entries) = entries_by_xorriso(&bytes) else { return };
+    let seen: Vec<_> =
+        entries.iter().map(|(_, bootable, emulation, _)| (bootable.as_str(), emulation.as_str())).collect();
+    assert_eq!(seen, [("y", wanted)]);
+}
+
+#[test]
+fn sfdisk_reads_the_geometry_of_an_emulated_hard_disk_and_its_partition() {
+    let bytes = iso(Content::Emulated { emulation: Emulation::HardDisk });
+    let drive = &bytes[Emulation::BLOCK as usize * BLOCK..][..300 * 5 * 17 * 512];
+    // the last sector by head, sector and cylinder: 4, 17, 299
+    assert_eq!(drive[446 + 5..446 + 8], [4, 17 | 0x40, 43]);
+    let file = OnDisk::bytes(drive);
+    let Some(mut sfdisk) = tool("sfdisk") else { return };
+    let (ok, text) = run(sfdisk.arg("--dump").arg(file.path()));
+    assert!(ok && text.contains("start=          17, size=       25483, type=83, bootable"), "{text}");
+}
+
+#[test]
+fn the_program_of_an_emulated_drive_is_far_from_its_boot_sector() {
+    for emulation in Emulation::ALL {
+        let bytes = iso(Content::Emulated { emulation });
+        let drive = &bytes[Emulation::BLOCK as usize * BLOCK..];
+        assert_eq!(drive[510..512], [0x55, 0xaa], "{emulation:?}");
+        let at = usize::from(u16::from_le_bytes([drive[432], drive[433]]));
+        assert_eq!((drive[420], &drive[at * 512..at * 512 + 8]), (3, &b"BWSTAGE2"[..]), "{emulation:?}");
+        assert!(drive[512..at * 512].iter().all(|byte| *byte == 0), "{emulation:?}");
+    }
 }
 
 #[test]
@@ -141,8 +181,9 @@ fn a_load_size_above_four_lengthens_the_program_that_firmware_must_load() {
     // and what drives read ahead
     assert_eq!(bytes.len(), 23 * BLOCK + program.len() + 16 * BLOCK);
     assert_eq!(program[420], 0, "nothing is left to read");
-    let words = program[512..].chunks_exact(2);
-    assert_eq!(words.fold(0_u16, |sum, word| sum.wrapping_add(u16::from_le_bytes([word[0], word[1]]))), 0);
+    let words = program[512..].chunks_exact(2).map(|word| u32::from(u16::from_le_bytes([word[0], word[1]])));
+    let sum = words.fold(0_u32, |sum, word| sum.wrapping_mul(5).wrapping_add(word));
+    assert_eq!(program[412..416], sum.to_le_bytes());
     assert_eq!(iso(el_torito(Boots::BiosOnly, 1, 0))[23 * BLOCK + 420], 2, "the rest is read from the CD");
 }
 
@@ -156,7 +197,7 @@ fn a_floppy_is_a_clean_fat12_volume_round_its_boot_program() {
     let raw = medium(MediumKind::Floppy, bootable(Boots::BiosOnly, PartitionTable::Mbr, FatType::Fat12));
     let raw = raw.to_bytes().expect("small");
     assert_eq!(bytes[90..512], raw[90..512], "the same boot code");
-    assert_eq!(bytes[512..2048 - 512], raw[512..2048 - 512], "the same stage 2, in reserved sectors");
+    assert_eq!(bytes[512..2048], raw[512..2048], "the same stage 2, in reserved sectors");
     assert_eq!(raw[510..512], [0x55, 0xaa]);
 }
 

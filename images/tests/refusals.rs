@@ -1,7 +1,8 @@
 //! Specs that no medium can satisfy, and the words in which the builder says so.
 
 use bootwright_images::{
-    After, Boots, Content, FatType, Image, ImageError, MediumKind, MediumSpec, Nonce, PartitionTable, build, payload,
+    After, Boots, Content, Emulation, FatType, Image, ImageError, MediumKind, MediumSpec, Nonce, PartitionTable, build,
+    payload,
 };
 use rstest::rstest;
 use std::path::Path;
@@ -23,6 +24,10 @@ fn uninstalled() -> Content {
 
 fn isohybrid() -> Content {
     Content::Isohybrid { fat: FatType::Fat16, after: After::Exit }
+}
+
+fn emulated() -> Content {
+    Content::Emulated { emulation: Emulation::Floppy144 }
 }
 
 fn el_torito(boots: Boots, load_sectors: u16, decoys: u8) -> Content {
@@ -89,6 +94,8 @@ fn a_size_in_part_of_a_sector_is_refused(
 #[case(MediumKind::Disk, bootable(Boots::UefiOnly, PartitionTable::Mbr, FatType::Fat16), "use PartitionTable::Gpt")]
 #[case(MediumKind::Disk, el_torito(Boots::Both, 4, 0), "use MediumKind::Cdrom")]
 #[case(MediumKind::Floppy, el_torito(Boots::Both, 4, 0), "use MediumKind::Cdrom")]
+#[case(MediumKind::Disk, emulated(), "use MediumKind::Cdrom")]
+#[case(MediumKind::Floppy, emulated(), "use MediumKind::Cdrom")]
 #[case(MediumKind::Floppy, bootable(Boots::UefiOnly, PartitionTable::Gpt, FatType::Fat12), "use MediumKind::Disk")]
 #[case(MediumKind::Cdrom, Content::VendorReboot, "use MediumKind::Disk")]
 #[case(MediumKind::Floppy, Content::VendorReboot, "use MediumKind::Disk")]

@@ -3,7 +3,7 @@
 # Runs at linear 0x7c00, whatever the segment (BIOS and PXE: 0000:7c00, El Torito: 07c0:0000), DL as the firmware gave it.
 # Bytes 3..90 stay free for a FAT BPB or El Torito boot information, bytes 440..512 for the partition table and signature.
 #
-# The builder fills the block at 416. Its offsets are repeated in src/payload.rs, which checks the magic.
+# The builder fills the block at 412. Its offsets are repeated in src/payload.rs, which checks the magic.
 
         .section .bios, "ax"
         .code16
@@ -73,17 +73,7 @@ read_chs:
 next_sector:
         movb    $3, attempts
 again:
-        movw    %bp, %ax
-        xorw    %dx, %dx
-        divw    sectors_per_track
-        movw    %dx, %cx
-        incw    %cx                     # CL: sector, from 1
-        xorw    %dx, %dx
-        divw    heads                   # AX: cylinder, DX: head
-        movb    %al, %ch
-        shlb    $6, %ah                 # bits 8 and 9 of the cylinder stand above the sector
-        orb     %ah, %cl
-        movb    %dl, %dh
+        call    to_chs
         popw    %ax
         pushw   %ax
         movb    %al, %dl
@@ -101,19 +91,22 @@ sector_read:
         decw    %si
         jnz     next_sector
 
-# The 16-bit words of stage 2, its checksum word among them, add up to zero.
+# Of the 16-bit words of stage 2 each adds to five times what those before it gave, modulo 2^32, so that words in another order
+# give something else.
 verify:
         cmpl    $0x54535742, STAGE2     # "BWST"
         jne     damaged
         movw    $STAGE2, %si
         movw    stage2_words, %cx
-        xorw    %bx, %bx
+        xorl    %ebx, %ebx
 add_word:
         lodsw
-        addw    %ax, %bx
+        movzwl  %ax, %eax
+        imull   $5, %ebx, %ebx
+        addl    %eax, %ebx
         loop    add_word
-        testw   %bx, %bx
-        jnz     damaged
+        cmpl    stage2_sum, %ebx
+        jne     damaged
         popw    %dx
         jmp     stage2
 
@@ -125,6 +118,21 @@ halt:
         cli
         hlt
         jmp     halt
+
+# The sector with the number BP for int 13h: CH and CL bits 6-7 cylinder, CL bits 0-5 sector, DH head.
+to_chs:
+        movw    %bp, %ax
+        xorw    %dx, %dx
+        divw    sectors_per_track
+        movw    %dx, %cx
+        incw    %cx                     # CL: sector, from 1
+        xorw    %dx, %dx
+        divw    heads                   # AX: cylinder, DX: head
+        movb    %al, %ch
+        shlb    $6, %ah                 # bits 8 and 9 of the cylinder stand above the sector
+        orb     %ah, %cl
+        movb    %dl, %dh
+        ret
 
 # Prints the NUL-terminated text at SI.
 print:
@@ -167,7 +175,9 @@ attempts:
 line_sum:
         .word   0
 
-        .org    416
+        .org    412
+stage2_sum:
+        .long   0
         .set    READ_NOTHING, 0         # the firmware has loaded the whole program
         .set    READ_SECTORS, 1         # 512-byte sectors, stage 2 alone, to 0x7e00
         .set    READ_CHS, 3             # as READ_SECTORS, never through AH=42h

@@ -6,13 +6,16 @@
         .set    FW_CFG_DIRECTORY, 0x19
 
         .ascii  "BWSTAGE2"
-checksum:
         .word   0
 after:
         .byte   0
 name_length:
         .byte   0
-        .long   0
+reads_again:                             # how what lies behind this code is read once more
+        .byte   0
+el_torito:                              # 1: the line has what int 13h tells of an emulated drive
+        .byte   0
+        .word   0
 nonce:
         .fill   16, 1, 0
 name:
@@ -23,6 +26,7 @@ name:
 stage2:
         movb    %dl, drive
         popw    entry_segment
+        call    read_again
         call    program_uart
 
         movw    $text_begin, %si
@@ -61,7 +65,12 @@ print_name:
         movw    $text_geometry, %si
         call    print
         call    print_geometry
-
+        cmpb    $0, el_torito
+        je      bootorder
+        movw    $text_el_torito, %si
+        call    print
+        call    print_el_torito
+bootorder:
         movw    $text_bootorder, %si
         call    print
         movw    $file_bootorder, %si
@@ -169,6 +178,149 @@ transfer:
         int     $0x13
         ret
 
+# Reads what lies behind this code once more, in requests of other lengths than sector 0 made. Every byte must be what is here
+# already, and the word behind a request must be as it was.
+        .set    AGAIN_CHS, 1
+        .set    AGAIN_LBA, 2
+        .set    AGAIN_SEGMENT, 0x2000   # where to: the start of a page of 4096 bytes
+        .set    UNREAD, 0xa55a
+read_again:
+        cmpb    $AGAIN_CHS, reads_again
+        je      again_by_chs
+        cmpb    $AGAIN_LBA, reads_again
+        je      again_by_lba
+again_end:
+        ret
+
+# AH=02h: one sector, two, three and so on, none behind the end of a track.
+again_by_chs:
+        call    code_sectors
+        addw    packet_lba, %ax
+        movw    %ax, %bp
+        movw    $program_end, %si
+next_request:
+        incw    request
+        call    to_chs
+        movw    sectors_per_track, %bx
+        incw    %bx
+        movw    %cx, %ax
+        andw    $0x3f, %ax
+        subw    %ax, %bx                # what is left of the track
+        cmpw    request, %bx
+        jbe     within_track
+        movw    request, %bx
+within_track:
+        movw    packet_lba, %ax
+        addw    packet_count, %ax
+        subw    %bp, %ax                # what is left of the program
+        jz      again_end
+        cmpw    %ax, %bx
+        jbe     within_program
+        movw    %ax, %bx
+within_program:
+        xorw    %di, %di
+        call    unread
+        movb    drive, %dl
+        movb    %bl, %al
+        movb    $0x02, %ah
+        pushw   %bx
+        xorw    %bx, %bx
+        int     $0x13
+        popw    %bx
+        jc      damaged
+        cmpb    %bl, %al                # as many as were asked for
+        jne     damaged
+        addw    %bx, %bp
+        call    compare
+        jmp     next_request
+
+# AH=42h: what takes one page, two and more, at the start of one and within.
+again_by_lba:
+        movw    $lba_requests, %bp
+next_lba_request:
+        movw    (%bp), %di
+        movw    2(%bp), %bx
+        testw   %bx, %bx
+        jz      again_end
+        call    unread
+        movw    %bx, again_packet + 2
+        movw    %di, again_packet + 4
+        call    code_sectors
+        movzwl  %ax, %eax
+        addl    packet_lba, %eax
+        movl    %eax, again_packet + 8
+        movl    packet_lba + 4, %eax
+        adcl    $0, %eax
+        movl    %eax, again_packet + 12
+        movb    drive, %dl
+        movb    $0x42, %ah
+        movw    $again_packet, %si
+        int     $0x13
+        jc      damaged
+        cmpw    %bx, again_packet + 2
+        jne     damaged
+        movw    $program_end, %si
+        call    compare
+        addw    $4, %bp
+        jmp     next_lba_request
+
+# How many sectors of stage 2 are code, in AX.
+code_sectors:
+        movw    $program_end, %ax
+        subw    $STAGE2, %ax
+        shrw    $9, %ax
+        ret
+
+# Overwrites BX sectors and a word behind them at DI of the segment AGAIN_SEGMENT, which ES is then.
+unread:
+        pushw   %cx
+        pushw   %di
+        movw    $AGAIN_SEGMENT, %ax
+        movw    %ax, %es
+        movb    %bl, %ch
+        movb    $0, %cl
+        incw    %cx
+        movw    $UNREAD, %ax
+        rep stosw
+        popw    %di
+        popw    %cx
+        ret
+
+# Compares BX sectors at ES:DI with those at SI, which moves behind them.
+compare:
+        movb    %bl, %ch
+        movb    $0, %cl
+        repe cmpsw
+        jne     damaged
+        cmpw    $UNREAD, %es:(%di)
+        jne     damaged
+        ret
+
+# int 13h AX=4B01h: the specification packet of El Torito (1.0 section 6), then what AH=08h gave as the type of a floppy drive.
+        .set    PACKET_BYTES, 19
+print_el_torito:
+        movw    $OTHER_SECTOR, %di
+        movw    $PACKET_BYTES, %cx
+        movb    $0xff, %al
+        pushw   $0
+        popw    %es
+        rep stosb
+        movw    $0x4b01, %ax
+        movb    drive, %dl
+        movw    $OTHER_SECTOR, %si
+        int     $0x13
+        jc      print_absent
+        movw    $OTHER_SECTOR, %si
+        movw    $PACKET_BYTES, %cx
+print_packet:
+        lodsb
+        call    print_hex
+        loop    print_packet
+        movw    $text_drive_type, %si
+        call    print
+        movb    drive_type, %al
+        jmp     print_hex
+
 # 115200 baud, 8 data bits, no parity, 1 stop bit, no interrupts. The FIFO keeps what the firmware left in it.
 program_uart:
         call    wait_sent
@@ -243,7 +395,9 @@ print_geometry:
         movb    drive, %dl
         movb    $0x08, %ah
         xorw    %di, %di
+        xorw    %bx, %bx
         int     $0x13
+        movb    %bl, drive_type         # of a floppy drive
         sbbw    %ax, %ax
         pushw   $0
         popw    %es
@@ -369,6 +523,10 @@ text_cs:
         .asciz  " cs="
 text_geometry:
         .asciz  " geometry="
+text_el_torito:
+        .asciz  " el-torito="
+text_drive_type:
+        .asciz  " drive-type="
 text_bootorder:
         .asciz  " bootorder="
 text_bios_geometry:
@@ -392,6 +550,24 @@ target_packet:
         .word   1
         .word   OTHER_SECTOR, 0
         .quad   0
+again_packet:
+        .byte   16, 0
+        .word   0
+        .word   0, AGAIN_SEGMENT
+        .quad   0
+lba_requests:                           # offset and sectors
+        .word   0, 48
+        .word   0x200, 48
+        .word   0, 17
+        .word   0, 16
+        .word   0xe00, 17
+        .word   0x200, 7
+        .word   0, 8
+        .word   0, 0
+request:
+        .word   0
+drive_type:
+        .byte   0
 target:
         .byte   0x80
 selector:
@@ -402,4 +578,5 @@ drive:
         .byte   0
 differs:
         .byte   0
-        .balign 16
+        .balign 512, 0
+program_end:
