@@ -3,7 +3,7 @@
 use bootwright::case::Case;
 use bootwright::machine::{Board, DiskClass, Firmware, Machine, Medium, UsbController};
 use bootwright::verdict::{Expectation, failed};
-use bootwright_images::{Boots, FatType, PartitionTable};
+use bootwright_images::{Boots, Emulation, FatType, PartitionTable};
 
 use crate::classes::{self, COMBINATIONS};
 
@@ -15,6 +15,7 @@ pub fn cases() -> Vec<Case> {
     cases.extend([Board::Pc, Board::Q35].map(plain_cpu));
     cases.extend([Board::Pc, Board::Q35].map(floppy));
     cases.extend([Board::Pc, Board::Q35].into_iter().flat_map(|board| LOADS.map(|sectors| load(board, sectors))));
+    cases.extend([Board::Pc, Board::Q35].into_iter().flat_map(emulations));
     cases
 }
 
@@ -55,6 +56,26 @@ fn load(board: Board, sectors: u16) -> Case {
         .machine(Machine::new(Firmware::SeaBios, board).drive(classes::native_optical(board), 0, medium).bootindex(1))
         .expect(Expectation::boots("only"))
         .control_blank("only")
+}
+
+/// SeaBIOS shows the image of a boot entry as the floppy or hard disk that the entry says (`cdrom_boot` and `cdemu_read` in its
+/// `src/cdrom.c`). The program reads itself from there, by cylinder, head and sector, and must be told this drive's number, geometry and
+/// media type.
+fn emulations(board: Board) -> Vec<Case> {
+    let native = classes::native_optical(board);
+    let case = |class: DiskClass, emulation: Emulation| {
+        let suffix = if class == native { String::new() } else { format!("-{}", class.name()) };
+        let medium = Medium::emulated("only", emulation);
+        Case::new(format!("alone::seabios::{}::el-torito-{}{suffix}", board.name(), emulation.name()))
+            .axis("class", class.name())
+            .axis("emulation", emulation.name())
+            .about("a CD that SeaBIOS shows as a floppy or a hard disk")
+            .machine(Machine::new(Firmware::SeaBios, board).drive(class, 0, medium).bootindex(1))
+            .expect(Expectation::boots("only"))
+            .control_blank("only")
+    };
+    let of_class = |class| Emulation::ALL.map(|emulation| case(class, emulation));
+    classes::opticals(board).into_iter().flat_map(of_class).collect()
 }
 
 /// An ISO image that is a hard disk's too boots in a disk, in a USB stick and in an optical drive.

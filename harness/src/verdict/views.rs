@@ -3,6 +3,7 @@
 
 mod boot_options;
 mod bootpath;
+mod emulated;
 mod given;
 mod handed_over;
 mod holes;

@@ -44,6 +44,13 @@ pub struct Payload {
     pub bootpath: Option<String>,
     /// int 13h AH=08h of that drive: cylinders, heads, sectors per track.
     pub geometry: Option<(u32, u32, u32)>,
+    /// The specification packet of El Torito, 19 bytes, as int 13h AX=4B01h gave it (BIOS, a program on an emulated drive); `None` where it
+    /// gave none, or the program does not ask.
+    #[serde(default, with = "super::readable::hex", skip_serializing_if = "Option::is_none")]
+    pub el_torito: Option<Vec<u8>>,
+    /// BL of int 13h AH=08h, the type of a floppy drive (BIOS, a program on an emulated drive).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drive_type: Option<u8>,
     /// fw_cfg `bootorder`; `None` where the file does not exist, or is withheld.
     #[serde(with = "super::readable::text")]
     pub bootorder: Option<Vec<u8>>,
@@ -100,6 +107,8 @@ impl Payload {
                 "dl" => payload.dl = read(value, byte)?,
                 "cs" => payload.cs = read(value, number)?,
                 "geometry" => payload.geometry = read(value, geometry)?,
+                "el-torito" => payload.el_torito = read(value, hex)?,
+                "drive-type" => payload.drive_type = read(value, byte)?,
                 "bootorder" => payload.bootorder = read(value, percent_decoded)?,
                 "bios-geometry" => payload.bios_geometry = read(value, percent_decoded)?,
                 "boot-current" => payload.boot_current = read(value, number)?,

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use bootwright_images::{
-    After, BadLoader, BootMapLayout, Boots, Content, EfiMachine, FatType, Image, ImageError, MediumKind, MediumSpec,
-    Nonce, PartitionTable, Reads, Signer, Target, prep, zipl,
+    After, BadLoader, BootMapLayout, Boots, Content, EfiMachine, Emulation, FatType, Image, ImageError, MediumKind,
+    MediumSpec, Nonce, PartitionTable, Reads, Signer, Target, prep, zipl,
 };
 use serde::{Deserialize, Serialize};
 
@@ -136,6 +136,19 @@ impl Medium {
         Medium::new(name, Content::Distant { reads })
     }
 
+    /// An ISO image whose boot catalogue has a BIOS show its program's image as a floppy or a hard disk.
+    pub fn emulated(name: &str, emulation: Emulation) -> Medium {
+        Medium::new(name, Content::Emulated { emulation })
+    }
+
+    /// As what a BIOS shows it by its boot catalogue; `None` where it does not.
+    pub fn emulation(&self) -> Option<Emulation> {
+        match self.content {
+            Content::Emulated { emulation } if self.file.is_none() && self.system.is_none() => Some(emulation),
+            _ => None,
+        }
+    }
+
     /// A disk for z/Architecture whose program is this entry of its boot map: see [`Content::BootMap`].
     pub fn boot_map(name: &str, layout: BootMapLayout, entry: u8) -> Medium {
         Medium::new(name, Content::BootMap { layout, entry, after: After::Exit })
@@ -166,7 +179,7 @@ impl Medium {
             | Content::Uninstalled { after, .. }
             | Content::Isohybrid { after, .. }
             | Content::Iso9660Loader { after } => Some(*after),
-            Content::Distant { .. } => Some(After::Exit),
+            Content::Distant { .. } | Content::Emulated { .. } => Some(After::Exit),
             _ => None,
         }
     }

@@ -1,9 +1,12 @@
-//! What a BIOS hands to the program that it boots beside the order: the number of its drive, and that drive's geometry.
+//! What a BIOS hands to the program that it boots beside the order: the number of its drive, that drive's geometry, and what it
+//! says of a drive that it emulates.
 
 use std::fmt;
 
+use bootwright_images::Emulation;
 use serde::Serialize;
 
+use super::emulated;
 use crate::machine::Machine;
 use crate::trace::{Attempt, Kind, Start, Trace};
 
@@ -35,6 +38,8 @@ pub enum Mistold {
         /// As it was asked for.
         asked: (u32, u32, u32),
     },
+    /// int 13h says of the drive that a boot catalogue has it emulate what that catalogue does not.
+    Emulated(emulated::MistoldEmulation),
 }
 
 impl fmt::Display for Mistold {
@@ -57,6 +62,7 @@ impl fmt::Display for Mistold {
                 "int 13h tells the program a geometry of {cylinders}/{heads}/{sectors}, and {}/{}/{} was asked for",
                 asked.0, asked.1, asked.2
             ),
+            Mistold::Emulated(mistold) => mistold.fmt(out),
         }
     }
 }
@@ -70,10 +76,15 @@ pub(super) fn mistold(machine: &Machine, trace: &Trace) -> Option<Mistold> {
     if machine.firmware.is_uefi() || !by_itself {
         return None;
     }
-    let drive = payload.dl.zip(number(last, before)).filter(|(seen, tried)| seen != tried);
+    // what was plugged while the machine ran is no device of it
+    let device = machine.device_with_medium(medium).map(|index| &machine.devices[index]);
+    let emulation = device.and_then(|device| device.medium.as_ref()?.emulation());
+    let number = emulation.map(Emulation::drive).or_else(|| number(last, before));
+    let drive = payload.dl.zip(number).filter(|(seen, tried)| seen != tried);
     let segment = payload.cs.filter(|&seen| seen != 0).map(|seen| Mistold::Segment { seen });
-    drive.map(|(seen, tried)| Mistold::Drive { seen, tried }).or(segment).or_else(|| {
-        let geometry = machine.devices[machine.device_with_medium(medium)?].logical_geometry;
+    let drive = drive.map(|(seen, tried)| Mistold::Drive { seen, tried }).or(segment);
+    drive.or_else(|| emulated::difference(emulation?, payload).map(Mistold::Emulated)).or_else(|| {
+        let geometry = device?.logical_geometry;
         let listed = payload.bios_geometry.as_ref().is_some_and(|file| !file.is_empty());
         let (cylinders, heads, sectors) = geometry.filter(|_| listed)?;
         // int 13h counts cylinders in ten bits, and SeaBIOS keeps the last one (`disk_1308` in its `src/disk.c`)
@@ -99,7 +110,7 @@ fn number(attempt: &Attempt, before: &[Attempt]) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::{Firmware, Medium};
+    use crate::machine::{DiskClass, Firmware, Medium};
     use crate::trace::{Outcome, Payload};
 
     const LISTED: &[u8] = b"/pci@i0cf8/scsi@3/disk@0,0 65 16 32\0";
@@ -174,6 +185,17 @@ mod tests {
         let said = "int 13h tells the program a geometry of 64/16/32, and 64/32/16 was asked for";
         assert_eq!(swapped.as_deref(), Some(said));
         assert_eq!(asked(65, 32, 16, b""), None, "a list that is stale is told by itself");
+    }
+
+    #[test]
+    fn a_drive_that_is_emulated_has_the_number_of_what_it_is_emulated_as() {
+        for (emulation, dl) in [(Emulation::Floppy144, 0), (Emulation::HardDisk, 0x80)] {
+            let machine =
+                Machine::pc(Firmware::SeaBios).drive(DiskClass::IdeCd, 0, Medium::emulated("only", emulation));
+            let told = |dl| mistold(&machine, &trace(&["DVD/CD"], dl));
+            assert!(matches!(told(0xe0), Some(Mistold::Drive { seen: 0xe0, tried }) if tried == dl));
+            assert!(matches!(told(dl), Some(Mistold::Emulated(mistold)) if mistold.what == "specification packet"));
+        }
     }
 
     #[test]
