@@ -15,6 +15,14 @@ pub enum Processor {
     X86,
     /// 64-bit Arm.
     Aarch64,
+    /// RISC-V with 64 bits.
+    Riscv64,
+    /// 64-bit LoongArch.
+    Loongarch64,
+    /// z/Architecture.
+    S390x,
+    /// 64-bit PowerPC with Open Firmware.
+    Ppc64,
     /// Another one.
     Other,
 }
@@ -25,6 +33,10 @@ impl Processor {
         match arch {
             0 | 6 | 7 | 9 | 15 | 16 | 17 | 20 => Processor::X86,
             11 | 19 | 22 | 24 => Processor::Aarch64,
+            12 => Processor::Ppc64,
+            27 | 28 => Processor::Riscv64,
+            31 | 32 => Processor::S390x,
+            39 | 40 => Processor::Loongarch64,
             _ => Processor::Other,
         }
     }
@@ -35,10 +47,17 @@ impl Processor {
         let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
         if has(&["aa64", "aarch64", "arm64"]) {
             Some(Processor::Aarch64)
-        } else if has(&["arm", "riscv", "loongarch", "ppc64", "powerpc", "s390"]) {
+        } else if has(&["arm", "riscv32", "riscv128", "loongarch32"]) {
             Some(Processor::Other)
         } else {
-            has(&["x64", "x86_64", "x86-64", "amd64", "ia32", "i386"]).then_some(Processor::X86)
+            let words: [(&[&str], Processor); 5] = [
+                (&["riscv"], Processor::Riscv64),
+                (&["loongarch"], Processor::Loongarch64),
+                (&["s390"], Processor::S390x),
+                (&["ppc64", "powerpc"], Processor::Ppc64),
+                (&["x64", "x86_64", "x86-64", "amd64", "ia32", "i386"], Processor::X86),
+            ];
+            words.into_iter().find(|(words, _)| has(words)).map(|(_, processor)| processor)
         }
     }
 }
@@ -147,7 +166,7 @@ mod tests {
     #[test]
     fn the_processor_of_a_file_is_in_its_name_or_not_told() {
         let names = ["arch-aarch64/grub.efi", "grubx64.efi", "grubriscv64.efi", "pxelinux.0"];
-        let processors = [Some(Processor::Aarch64), Some(Processor::X86), Some(Processor::Other), None];
+        let processors = [Some(Processor::Aarch64), Some(Processor::X86), Some(Processor::Riscv64), None];
         assert_eq!(names.map(Processor::named), processors);
     }
 }

@@ -1,6 +1,7 @@
 //! The firmware that a guest asks for.
 
 use super::Guest;
+use super::boards::is_virt;
 
 /// The firmware that a guest asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +46,19 @@ impl GuestFirmware {
 }
 
 impl Guest {
+    /// The kind of its firmware, for people.
+    pub fn firmware_kind(&self) -> &'static str {
+        match self.firmware {
+            GuestFirmware::Uefi(_) => "UEFI",
+            GuestFirmware::Bios if is_virt(self.board) => "no firmware",
+            GuestFirmware::Bios => match self.architecture.as_str() {
+                "s390x" => "s390-ccw",
+                "ppc64" => "SLOF",
+                _ => "BIOS",
+            },
+        }
+    }
+
     /// What its UEFI firmware is called.
     pub(super) fn firmware_name(&self) -> &'static str {
         match self.architecture.as_str() {
@@ -66,6 +80,14 @@ pub(super) fn replacement(architecture: &str) -> &'static str {
     }
 }
 
+/// What stands in for a file that is given as firmware and is none of UEFI.
+pub(super) fn replaced_bios(architecture: &str) -> &'static str {
+    match architecture {
+        "riscv64" => "the OpenSBI that the platform's QEMU brings",
+        _ => "the platform's SeaBIOS",
+    }
+}
+
 /// What stands in for its variables.
 pub(super) fn replaced_variables(architecture: &str) -> &'static str {
     match architecture {
@@ -78,7 +100,7 @@ pub(super) fn replaced_variables(architecture: &str) -> &'static str {
 /// Whether a file is UEFI firmware by its name, as distributions name them.
 pub(super) fn is_uefi_file(path: &str) -> bool {
     let name = path.to_ascii_lowercase();
-    ["ovmf", "edk2", "aavmf", "qemu_efi", "uefi"].iter().any(|word| name.contains(word))
+    ["ovmf", "edk2", "aavmf", "qemu_efi", "riscv_virt", "uefi"].iter().any(|word| name.contains(word))
 }
 
 /// Whether a file is a build with Secure Boot by its name.

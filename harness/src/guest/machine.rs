@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bootwright_images::EfiMachine;
+use bootwright_images::Target;
 
 use super::network::{GuestNetwork, assumed, user};
 use super::{At, Guest, GuestError, GuestFirmware, Plug};
@@ -39,7 +39,8 @@ impl Guest {
                 ),
                 file: self.file.clone(),
                 at: At { line: self.line.max(1), column: 1 },
-                fix: "x86_64 with machine pc or q35 can, and aarch64 with machine virt".to_owned(),
+                fix: "x86_64 with machine pc or q35 can, and aarch64, riscv64 and loongarch64 with machine virt"
+                    .to_owned(),
             });
         };
         let firmware = match (board.facts().architecture, &self.firmware) {
@@ -68,7 +69,7 @@ impl Guest {
                     let network = if is_dead {
                         Network::new(LanSpec::new())
                     } else {
-                        lan(guest_device.network.as_ref(), networks, board.facts().efi().unwrap_or_default())
+                        lan(guest_device.network.as_ref(), networks, board.facts().target)
                     };
                     machine.networks.push(network);
                 }
@@ -83,13 +84,13 @@ impl Guest {
 }
 
 /// The network that a NIC finds.
-fn lan(plug: Option<&Plug>, networks: &[GuestNetwork], efi: EfiMachine) -> Network {
+fn lan(plug: Option<&Plug>, networks: &[GuestNetwork], target: Target) -> Network {
     match plug {
-        Some(Plug::User(boot_file)) => user(boot_file.as_deref(), efi),
+        Some(Plug::User(boot_file)) => user(boot_file.as_deref(), target),
         Some(Plug::Network(name)) => {
             let known = networks.iter().find(|network| network.name == *name);
-            known.and_then(GuestNetwork::lan).unwrap_or_else(|| assumed(efi))
+            known.and_then(GuestNetwork::lan).unwrap_or_else(|| assumed(target))
         }
-        _ => assumed(efi),
+        _ => assumed(target),
     }
 }

@@ -12,6 +12,7 @@
 //! # Ok::<(), bootwright::guest::GuestError>(())
 //! ```
 
+mod boards;
 pub mod compare;
 pub mod document;
 mod error;
@@ -27,6 +28,8 @@ pub mod qemu;
 mod sectors;
 mod usb_spot;
 pub mod variants;
+#[cfg(test)]
+mod virt_tests;
 pub mod warnings;
 pub mod xml;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bootwright_images::EfiMachine;
+use bootwright_images::{EfiMachine, Target};
 
 use super::xml::{Element, Xml};
 use super::{At, GuestError};
@@ -12,6 +12,9 @@ use crate::lan::wire::dhcpv4::option;
 use crate::lan::{BootAnswer, DhcpServer, LanSpec, Match};
 use crate::machine::Network;
 
+/// What the program reports itself as that a network of ours has in place of a boot server's, and its file where no rule names one.
+const BOOT_SERVER: &str = "boot-server";
+const BOOT: &str = "boot.bin";
 /// The user class of iPXE.
 const IPXE: &str = "iPXE";
 /// The option in which iPXE says what it can.
@@ -185,24 +188,39 @@ pub fn file_of(answer: BootAnswer, architecture: u16) -> Option<String> {
 
 /// The network on which a guest boots whose own is not known: a server with a boot file for each kind of firmware, whose
 /// program is called `boot-server`.
-pub(crate) fn assumed(machine: EfiMachine) -> Network {
-    let server = DhcpServer::new("assumed")
+pub(crate) fn assumed(target: Target) -> Network {
+    let server = DhcpServer::new("assumed");
+    let Target::Efi(machine) = target else {
+        return own_program(Network::new(LanSpec::new().dhcp(server.boot_file(BOOT))), target, BOOT, BOOT_SERVER);
+    };
+    let by_http = [16, 19, 28, 40].map(Match::Arch).to_vec();
+    let server = server
         .rule(Match::Arch(0), BootAnswer::file("boot.0"))
-        .rule(Match::AnyOf([16, 19].map(Match::Arch).to_vec()), BootAnswer::http("http://10.77.0.1/boot.efi"))
+        .rule(Match::AnyOf(by_http), BootAnswer::http("http://10.77.0.1/boot.efi"))
         .rule(Match::Any, BootAnswer::file("boot.efi"));
     let network = Network::new(LanSpec::new().dhcp(server));
-    network.bios_program("boot.0", "boot-server").efi_program_for(machine, "boot.efi", "boot-server")
+    network.bios_program("boot.0", BOOT_SERVER).efi_program_for(machine, "boot.efi", BOOT_SERVER)
+}
+
+/// Offers a program that a board's own firmware loads over a network: for BIOS, a script for Open Firmware, one for z/Architecture.
+fn own_program(network: Network, target: Target, file: &str, medium: &str) -> Network {
+    match target {
+        Target::Efi(_) => network.bios_program(file, medium),
+        Target::S390x => network.ipl_program(file, medium),
+        Target::Ppc64 => network.forth_script(file, medium),
+    }
 }
 
 /// QEMU's user network: an address, and a boot file where one is offered.
-pub(crate) fn user(boot_file: Option<&str>, machine: EfiMachine) -> Network {
+pub(crate) fn user(boot_file: Option<&str>, target: Target) -> Network {
     let server = DhcpServer::new("user");
-    match boot_file {
-        None => Network::new(LanSpec::new().dhcp(server)),
-        Some(file) if file.to_ascii_lowercase().ends_with(".efi") => {
-            Network::new(LanSpec::new().dhcp(server.boot_file(file))).efi_program_for(machine, file, "boot-server")
+    let Some(file) = boot_file else { return Network::new(LanSpec::new().dhcp(server)) };
+    let network = Network::new(LanSpec::new().dhcp(server.boot_file(file)));
+    match target {
+        Target::Efi(machine) if file.to_ascii_lowercase().ends_with(".efi") => {
+            network.efi_program_for(machine, file, BOOT_SERVER)
         }
-        Some(file) => Network::new(LanSpec::new().dhcp(server.boot_file(file))).bios_program(file, "boot-server"),
+        target => own_program(network, target, file, BOOT_SERVER),
     }
 }
 
@@ -220,6 +238,10 @@ impl GuestNetwork {
                 (_, Processor::Other) => network,
                 (true, Processor::Aarch64) => network.efi_program_for(EfiMachine::Aa64, &file.name, &medium),
                 (true, Processor::X86) => network.efi_program(&file.name, &medium),
+                (_, Processor::Riscv64) => network.efi_program_for(EfiMachine::Riscv64, &file.name, &medium),
+                (_, Processor::Loongarch64) => network.efi_program_for(EfiMachine::Loongarch64, &file.name, &medium),
+                (_, Processor::S390x) => own_program(network, Target::S390x, &file.name, &medium),
+                (_, Processor::Ppc64) => own_program(network, Target::Ppc64, &file.name, &medium),
                 (false, _) => network.bios_program(&file.name, &medium),
             };
         }

@@ -7,6 +7,7 @@ mod files;
 
 use std::fmt;
 
+use super::boards::is_virt;
 use super::network::{Answered, GuestNetwork, file_of};
 use super::{Guest, GuestFirmware, Origin, Uefi, Unreached};
 use crate::boot_server::arch::{self, Processor};
@@ -62,6 +63,9 @@ pub fn of_guest(guest: &Guest) -> Vec<Warning> {
                     Some(Board::Virt) => {
                         "no virtio-rng: edk2 since 202405 has no network entry on processors without RNDR; -cpu max has it"
                     }
+                    Some(Board::VirtRiscv64 | Board::VirtLoongarch64) => {
+                        "no virtio-rng: edk2 on this board has no network entry without one, whatever the processor; give the guest one"
+                    }
                     _ if guest.origin == Origin::Qemu => {
                         "no virtio-rng: edk2 since 202405 has no network entry on processors without RDRAND; add -device virtio-rng-pci \
                          (Proxmox: rng0: source=/dev/urandom)"
@@ -80,9 +84,10 @@ pub fn of_guest(guest: &Guest) -> Vec<Warning> {
 
 /// A guest that has no UEFI firmware: SeaBIOS, or on `virt` nothing.
 fn without_uefi(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
-    if guest.board == Some(Board::Virt) && guest.kernel.is_none() {
-        let words = match guest.origin {
-            Origin::Qemu => "-bios FILE or -drive if=pflash,unit=0,file=FILE",
+    if is_virt(guest.board) && guest.kernel.is_none() {
+        let words = match (guest.origin, guest.board) {
+            (Origin::Qemu, Some(Board::VirtRiscv64)) => "-drive if=pflash,unit=0,file=FILE",
+            (Origin::Qemu, _) => "-bios FILE or -drive if=pflash,unit=0,file=FILE",
             _ => "<os firmware='efi'>",
         };
         let words = format!(
@@ -141,7 +146,10 @@ fn stale_order(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) 
 /// A card that is selected and that no program boots from.
 fn without_rom(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
     let is_uefi = guest.firmware.uefi().is_some();
-    if guest.board == Some(Board::Virt) {
+    if matches!(guest.board, Some(Board::VirtRiscv64 | Board::VirtLoongarch64)) {
+        return without_option(guest, warn);
+    }
+    if is_virt(guest.board) {
         return; // which cards that firmware drives has not been measured
     }
     for (index, device) in guest.devices.iter().enumerate().filter(|(index, _)| guest.is_selected(*index)) {
@@ -159,6 +167,20 @@ fn without_rom(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) 
             _ => continue,
         };
         warn("no-rom", device.line, format!("{name} is selected, but {why}: it is never tried"));
+    }
+}
+
+/// A card that is selected where edk2 makes boot options before it has drivers for networks (`docs/firmware-behaviour.md`).
+fn without_option(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
+    for (_, device) in guest.devices.iter().enumerate().filter(|(index, _)| guest.is_selected(*index)) {
+        if device.device.is_nic() {
+            let words = format!(
+                "{} is selected, but edk2 on this board makes no boot option for a network card where any device has a rank: it is never \
+                 tried, unless its variables have an option of before; where no device has a rank the card is tried behind the disks",
+                device.name
+            );
+            warn("no-network-option", device.line, words);
+        }
     }
 }
 

@@ -196,11 +196,10 @@ fn is_extra(asked: &[Asked], architecture: Architecture) -> bool {
 /// Whether a platform has a file that a guest names by its path: on the host by that path, in an unpacked release below its
 /// root.
 pub fn has(platform: &Platform, path: &str) -> bool {
-    let firmware = platform
-        .ovmf
-        .as_ref()
-        .map(|ovmf| ovmf.code.path.as_path())
-        .or(platform.seabios.as_ref().map(|file| file.path.as_path()));
+    let builds = [&platform.ovmf, &platform.aavmf, &platform.riscvvirt, &platform.loongarchvirt];
+    let files = [&platform.seabios, &platform.s390_ccw, &platform.slof];
+    let build = builds.into_iter().flatten().map(|build| build.code.path.as_path()).next();
+    let firmware = build.or_else(|| files.into_iter().flatten().map(|file| file.path.as_path()).next());
     let root = firmware.and_then(root_of).unwrap_or_else(|| PathBuf::from("/"));
     root.join(path.trim_start_matches('/')).exists()
 }

@@ -5,7 +5,6 @@ use bootwright::guest::network::{Answered, GuestNetwork, file_of};
 use bootwright::guest::variants::{Variant, reboot_disk};
 use bootwright::guest::warnings::Warning;
 use bootwright::guest::{Fate, Guest, Origin, Plug, Untried};
-use bootwright::machine::Board;
 use bootwright::platform::Platform;
 use bootwright::report::text::printable;
 
@@ -15,15 +14,7 @@ use super::input::MADE_UP;
 
 /// Prints what was read of a guest.
 pub fn guest(guest: &Guest) {
-    let firmware = match guest.firmware.uefi() {
-        Some(_) => "UEFI",
-        None if guest.board == Some(Board::Virt) => "no firmware",
-        None => match guest.architecture.as_str() {
-            "s390x" => "s390-ccw",
-            "ppc64" => "SLOF",
-            _ => "BIOS",
-        },
-    };
+    let firmware = guest.firmware_kind();
     let where_from = if guest.file == MADE_UP { "made up for the network".to_owned() } else { printable(&guest.file) };
     say!("\nguest \"{}\" ({where_from}): {}, {firmware}", printable(&guest.name), printable(&guest.machine_type));
     if guest.file == MADE_UP {
@@ -238,9 +229,14 @@ pub fn closing(ran: &Ran) {
 
 /// The firmware that a guest is booted with, by name and version.
 fn firmware(guest: &Guest, platform: &Platform) -> Option<String> {
-    if guest.firmware.uefi().is_none() && guest.board != Some(Board::Virt) {
+    if guest.firmware_kind() == "BIOS" {
         return platform.seabios.as_ref().map(|file| format!("SeaBIOS {}", file.version));
     }
-    let builds = [("OVMF", &platform.ovmf), ("AAVMF", &platform.aavmf)];
+    let builds = [
+        ("OVMF", &platform.ovmf),
+        ("AAVMF", &platform.aavmf),
+        ("RISCV_VIRT", &platform.riscvvirt),
+        ("LoongArchVirt", &platform.loongarchvirt),
+    ];
     builds.iter().find_map(|(name, build)| Some(format!("{name} {}", build.as_ref()?.code.version)))
 }

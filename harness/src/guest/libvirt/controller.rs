@@ -1,6 +1,7 @@
 //! `<controller>`: what disks and PCI devices hang off.
 
 use super::super::GuestError;
+use super::super::boards::is_virt;
 use super::super::xml::Element;
 use super::address::Address;
 use crate::machine::{Board, ScsiAdapter, UsbController};
@@ -101,11 +102,11 @@ pub(super) fn read(
     Ok(Controller { kind, index, address: Address::of(element)?, model: model.map(str::to_owned) })
 }
 
-/// The adapter of a model; libvirt's own choice on x86 is the LSI one, which QEMU for Arm is built without
+/// The adapter of a model; libvirt's own choice on x86 is the LSI one, which QEMU for Arm is built without; on `virt` it is virtio-scsi
 /// (`qemuDomainDefaultSCSIControllerModel` in libvirt's `src/qemu/qemu_domain.c`).
 pub(super) fn scsi_model(model: Option<&str>, board: Option<Board>) -> ScsiModel {
     match model {
-        None | Some("auto") if board == Some(Board::Virt) => ScsiModel::Virtio,
+        None | Some("auto") if is_virt(board) => ScsiModel::Virtio,
         Some("virtio-scsi" | "virtio-transitional" | "virtio-non-transitional") => ScsiModel::Virtio,
         None | Some("auto" | "lsilogic") => ScsiModel::Other(ScsiAdapter::Lsi53c895a),
         Some("am53c974" | "dc390") => ScsiModel::Other(ScsiAdapter::Am53c974),
@@ -117,7 +118,7 @@ pub(super) fn scsi_model(model: Option<&str>, board: Option<Board>) -> ScsiModel
     }
 }
 
-/// The host controller of a model; where none is named PIIX3's on pc and xHCI on q35.
+/// The host controller of a model; where none is named PIIX3's on pc and xHCI on q35 and `virt`.
 pub(super) fn usb_model(model: Option<&str>, board: Option<Board>) -> UsbModel {
     match model {
         Some("qemu-xhci" | "nec-xhci") => UsbModel::Known(UsbController::Xhci),
@@ -129,7 +130,7 @@ pub(super) fn usb_model(model: Option<&str>, board: Option<Board>) -> UsbModel {
         Some("none") => UsbModel::None,
         Some("piix3-uhci" | "piix4-uhci") => UsbModel::Known(UsbController::Uhci),
         Some(_) => UsbModel::Unknown,
-        None if matches!(board, Some(Board::Q35 | Board::Virt)) => UsbModel::Known(UsbController::Xhci),
+        None if board == Some(Board::Q35) || is_virt(board) => UsbModel::Known(UsbController::Xhci),
         None => UsbModel::Known(UsbController::Uhci),
     }
 }

@@ -1,5 +1,6 @@
 //! `<interface>`: the card, its option ROM, and what it is plugged into.
 
+use super::super::boards::is_virt;
 use super::super::xml::Element;
 use super::super::{GuestError, Notes, Plug};
 use super::address::{Address, alias, boot_order};
@@ -122,7 +123,7 @@ pub(super) fn read(element: Element<'_, '_>, board: Option<Board>, notes: &mut N
 fn default_model(kind: Option<&str>, board: Option<Board>) -> &'static str {
     match kind {
         Some("vdpa" | "vhostuser") => "virtio",
-        _ if board == Some(Board::Virt) => "virtio",
+        _ if is_virt(board) => "virtio",
         _ => "rtl8139",
     }
 }

@@ -25,7 +25,6 @@ use super::functions;
 use super::xml::{Element, Xml};
 use super::{Guest, GuestDevice, GuestError, GuestFirmware, Notes, Origin, Plug, Unapplied, Untried};
 use crate::machine::Board;
-pub(super) use os::board as board_of;
 
 use address::{Address, Group, alias, boot_order};
 use by_class::ByClass;

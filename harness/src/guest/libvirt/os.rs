@@ -1,6 +1,7 @@
 //! `<os>`: firmware, board, boot options, and the order by classes.
 
-use super::super::firmware::{is_secure_build, is_uefi_file, replaced_variables, replacement};
+use super::super::boards::{board, default_of_libvirt, is_virt};
+use super::super::firmware::{is_secure_build, is_uefi_file, replaced_bios, replaced_variables, replacement};
 use super::super::xml::Element;
 use super::super::{GuestError, GuestFirmware, Notes, Uefi};
 use crate::machine::{Board, BootOptions};
@@ -59,19 +60,17 @@ pub(super) fn read(os: Element<'_, '_>, notes: &mut Notes) -> Result<Os, GuestEr
             .error(format!("a guest of type '{}' has no firmware", kind.text()), "only hvm guests boot by firmware"));
     }
     let architecture = kind.attribute("arch").unwrap_or("x86_64").to_owned();
-    let machine_type = kind.attribute("machine").unwrap_or("pc").to_owned();
+    let machine_type = kind.attribute("machine").unwrap_or(default_of_libvirt(&architecture)).to_owned();
     let board = board(&architecture, &machine_type);
     if let Some(board) = board {
-        if board.name() == machine_type {
+        let newest = board.facts().machine_type;
+        if newest == machine_type {
             notes.took(kind.line(), format!("machine {machine_type}"));
         } else {
-            notes.replaced(
-                kind.line(),
-                format!("machine {machine_type}: {}, as new as the platform's QEMU", board.name()),
-            );
+            notes.replaced(kind.line(), format!("machine {machine_type}: {newest}, as new as the platform's QEMU"));
         }
     }
-    let firmware = firmware(os, &architecture, notes)?;
+    let firmware = firmware(os, &architecture, board, notes)?;
     let mut boot = BootOptions { strict: Some(true), ..BootOptions::default() };
     notes.took(os.line(), "-boot strict=on: libvirt always sets it");
     let mut serial_console = false;
@@ -110,26 +109,6 @@ pub(super) fn read(os: Element<'_, '_>, notes: &mut Notes) -> Result<Os, GuestEr
     })
 }
 
-/// The board that a machine type is, by QEMU's names; Proxmox' own `+pveN` behind them says which of its versions made the line.
-pub(in crate::guest) fn board(architecture: &str, machine_type: &str) -> Option<Board> {
-    let machine_type = machine_type.split_once("+pve").map_or(machine_type, |(qemu, _)| qemu);
-    match architecture {
-        // QEMU's name, and libvirt's, of the same board for 32 bits
-        "x86_64" | "i386" | "i686" => {}
-        "aarch64" => return (machine_type == "virt" || machine_type.starts_with("virt-")).then_some(Board::Virt),
-        _ => return None,
-    }
-    match machine_type {
-        "pc" => Some(Board::Pc),
-        "q35" => Some(Board::Q35),
-        other if other.starts_with("pc-i440fx-") || other.starts_with("pc-1.") || other.starts_with("pc-0.") => {
-            Some(Board::Pc)
-        }
-        other if other.starts_with("pc-q35-") => Some(Board::Q35),
-        _ => None,
-    }
-}
-
 /// Classes with their lines, and the error of the first.
 type Classes = (Vec<(Class, u32)>, Option<GuestError>);
 
@@ -151,7 +130,12 @@ fn classes(os: Element<'_, '_>, notes: &mut Notes) -> Result<Classes, GuestError
     Ok((classes, first))
 }
 
-fn firmware(os: Element<'_, '_>, architecture: &str, notes: &mut Notes) -> Result<GuestFirmware, GuestError> {
+fn firmware(
+    os: Element<'_, '_>,
+    architecture: &str,
+    board: Option<Board>,
+    notes: &mut Notes,
+) -> Result<GuestFirmware, GuestError> {
     let chosen = os.attribute("firmware");
     let loader = os.child("loader");
     match chosen {
@@ -161,11 +145,13 @@ fn firmware(os: Element<'_, '_>, architecture: &str, notes: &mut Notes) -> Resul
     let path = loader.map(|loader| loader.text()).filter(|path| !path.is_empty());
     let pflash = loader.is_some_and(|loader| loader.attribute("type") == Some("pflash"));
     let instead = replacement(architecture);
-    let has_no_bios = architecture == "aarch64";
+    // a program of RISC-V's is what runs before UEFI firmware, which lies in flash alone
+    let runs_before = architecture == "riscv64" && path.is_some();
+    let has_no_bios = (architecture == "aarch64" || is_virt(board)) && !runs_before;
     let is_uefi = chosen == Some("efi") || pflash || path.is_some_and(is_uefi_file) || has_no_bios;
     if !is_uefi || chosen == Some("bios") {
         if let (Some(loader), Some(path)) = (loader, path) {
-            notes.replaced(loader.line(), format!("{path}: the platform's SeaBIOS"));
+            notes.replaced(loader.line(), format!("{path}: {}", replaced_bios(architecture)));
         }
         return Ok(GuestFirmware::Bios);
     }

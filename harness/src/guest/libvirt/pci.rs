@@ -11,6 +11,7 @@ use super::controller::{Kind, UsbModel, usb_model};
 use super::disk::{Bus, Disk, namespace_of};
 use super::domain::Domain;
 use crate::guest::GuestError;
+use crate::guest::boards::is_virt;
 use crate::machine::{Board, Place};
 
 /// A PCI device of ours.
@@ -109,7 +110,8 @@ fn wanted(domain: &Domain, board: Option<Board>) -> Vec<Wanted> {
     if board == Some(Board::Pc) && !has_sata && on(Bus::Sata).next().is_some() {
         add(Group::Controllers, Owner::Sata, None);
     }
-    if !has_usb {
+    // libvirt adds one on its own to boards that always had it (`qemuDomainDefAddDefaultDevices` in its `src/qemu/qemu_postparse.c`)
+    if !has_usb && !is_virt(board) {
         let fixed = usb_address(usb_model(None, board), board, &mut ich9);
         add(Group::Controllers, Owner::Usb(0), fixed.address());
     }
@@ -189,6 +191,7 @@ impl Planner {
         match board {
             // PIIX3, then the display, whose slot stays free where there is none
             Some(Board::Pc) => taken.extend([1, 2]),
+            board if is_virt(board) => {}
             _ => {
                 taken.insert(31);
                 if domain.has_video {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::options::Parts;
 use super::usb::Ports;
+use crate::guest::boards::is_virt;
 use crate::guest::usb_spot::{Spot, port};
 use crate::machine::{Board, Place, ScsiAdapter, UsbController};
 
@@ -157,8 +158,8 @@ impl Adapters {
             _ => 0,
         };
         adapters.counted.insert("ide", of_ide);
-        // the boards of Arm and RISC-V take the word and have none
-        if let Some(taken) = own_usb.filter(|_| board != Some(Board::Virt)) {
+        // the boards of Arm, RISC-V and LoongArch take the word and have none
+        if let Some(taken) = own_usb.filter(|_| !is_virt(board)) {
             let adapter = Adapter::Usb(adapters.own_usb());
             let mut ports = Ports::of(adapters.own_usb(), &Parts::default());
             for _ in 0..taken {
@@ -295,7 +296,7 @@ impl Adapters {
     /// The spot of a device whose controller is not on the line: what is defined elsewhere is guessed from its name.
     fn guessed(&mut self, parts: &Parts, wanted: Option<Vec<u8>>) -> Result<(), (String, String)> {
         let bus = parts.get("bus").unwrap_or_default();
-        if !self.is_open && matches!(self.board, Some(Board::Pc | Board::Q35 | Board::Virt)) {
+        if !self.is_open && (matches!(self.board, Some(Board::Pc | Board::Q35)) || is_virt(self.board)) {
             return Err(match parts.get("bus") {
                 None => (
                     format!(
@@ -303,7 +304,7 @@ impl Adapters {
                         parts.first
                     ),
                     match self.board {
-                        Some(Board::Virt) => "define one before it: -device qemu-xhci".to_owned(),
+                        board if is_virt(board) => "define one before it: -device qemu-xhci".to_owned(),
                         _ => "define one before it: -device qemu-xhci, or -usb".to_owned(),
                     },
                 ),

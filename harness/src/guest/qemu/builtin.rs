@@ -24,7 +24,7 @@ impl Reader<'_> {
         let Some(board) = self.board else { return devices };
         if !built_in.none && !self.is_part {
             devices.extend(self.own_drives(board, short));
-            if !built_in.network {
+            if !built_in.network && board != Board::VirtRiscv64 {
                 let user = Wire::Plug(Plug::User(None));
                 devices.extend(self.card(board, None, user, self.line, 0));
                 let words = "no -netdev, -nic or -net: QEMU adds a card on its user network (-nic none does not)";
@@ -33,6 +33,12 @@ impl Reader<'_> {
         }
         let hub = built_in.hub.unwrap_or(Plug::Nothing);
         for (model, wire, line) in built_in.cards {
+            if board == Board::VirtRiscv64 {
+                let words =
+                    "machine virt of RISC-V makes no card of -nic and -net: write -device virtio-net-pci,netdev=ID";
+                self.notes.ignored(line, words);
+                continue;
+            }
             let wire = match wire {
                 Wire::Hub => Wire::Plug(hub.clone()),
                 other => other,

@@ -5,8 +5,8 @@ use super::drives::Flash;
 use super::options::Parts;
 use super::words::Word;
 use crate::guest::GuestError;
-use crate::guest::firmware::{is_secure_build, is_uefi_file, replaced_variables, replacement};
-use crate::guest::libvirt::board_of;
+use crate::guest::boards::{board, is_virt};
+use crate::guest::firmware::{is_secure_build, is_uefi_file, replaced_bios, replaced_variables, replacement};
 
 impl Reader<'_> {
     pub(super) fn cpu(&mut self, text: &str, line: u32) {
@@ -18,22 +18,25 @@ impl Reader<'_> {
     }
 
     pub(super) fn bios(&mut self, path: &str, line: u32) {
-        if is_uefi_file(path) || self.architecture == "aarch64" {
+        // on RISC-V it runs before UEFI firmware, which lies in flash alone
+        let is_before = self.architecture == "riscv64";
+        if !is_before && (is_uefi_file(path) || self.architecture == "aarch64" || is_virt(self.board)) {
             self.notes.replaced(line, format!("-bios {path}: {}", replacement(&self.architecture)));
             let uefi = self.uefi.get_or_insert_default();
             (uefi.code, uefi.by_bios) = (Some((path.to_owned(), line)), true);
         } else {
-            self.notes.replaced(line, format!("-bios {path}: the platform's SeaBIOS"));
+            self.notes.replaced(line, format!("-bios {path}: {}", replaced_bios(&self.architecture)));
         }
     }
 
     pub(super) fn machine(&mut self, parts: &Parts, line: u32) {
         if !parts.first.is_empty() {
             self.machine_type = parts.first.clone();
-            self.board = board_of(&self.architecture, &parts.first);
+            self.board = board(&self.architecture, &parts.first);
             match self.board {
-                Some(board) if board.name() != parts.first => {
-                    let instead = format!("machine {}: {}, as new as the platform's QEMU", parts.first, board.name());
+                Some(board) if board.facts().machine_type != parts.first => {
+                    let newest = board.facts().machine_type;
+                    let instead = format!("machine {}: {newest}, as new as the platform's QEMU", parts.first);
                     self.notes.replaced(line, instead);
                 }
                 _ => self.notes.took(line, format!("machine {}", parts.first)),

@@ -42,9 +42,9 @@ pub mod words;
 
 use std::collections::BTreeMap;
 
+use super::boards::{board, default_of_qemu, is_virt};
 use super::functions;
 use super::hmp::Command;
-use super::libvirt::board_of;
 use super::{Guest, GuestDevice, GuestError, GuestFirmware, Notes, Origin, Plug, Uefi, Unapplied, Untried};
 use crate::machine::{Board, BootOptions, DeviceClass};
 use adapters::Adapters;
@@ -152,7 +152,7 @@ impl<'a> Reader<'a> {
         Reader {
             file,
             opened,
-            board: board_of(&architecture, "pc"),
+            board: board(&architecture, "pc"),
             architecture,
             name: "unnamed".to_owned(),
             machine_type: "pc".to_owned(),
@@ -198,7 +198,8 @@ impl<'a> Reader<'a> {
         let first = match program {
             Some(at) => {
                 self.architecture = known::program(&line.words[at].text).unwrap_or_default();
-                self.board = board_of(&self.architecture, "pc");
+                self.machine_type = default_of_qemu(&self.architecture).to_owned();
+                self.board = board(&self.architecture, &self.machine_type);
                 self.line = line.words[at].at.line;
                 at + 1
             }
@@ -415,7 +416,7 @@ impl<'a> Reader<'a> {
     /// QEMU refuses `-boot once=` where a board has no order by classes of devices, as `virt` has none (`qemu_boot_set` in its
     /// `system/bootdevice.c`).
     fn boots_once(&self) -> Result<(), GuestError> {
-        let Some(once) = self.boot.once.as_ref().filter(|_| self.board == Some(Board::Virt)) else { return Ok(()) };
+        let Some(once) = self.boot.once.as_ref().filter(|_| is_virt(self.board)) else { return Ok(()) };
         Err(GuestError {
             what: format!("-boot once={once}: machine virt has no order by classes of devices (QEMU refuses that)"),
             file: self.file.to_owned(),

@@ -131,8 +131,10 @@ fn unseen(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
                 if is_uefi && (*target > LAST_OF_OVMF.0 || *lun > LAST_OF_OVMF.1) =>
             {
                 format!(
-                    "{name} is at target {target}, LUN {lun}: OVMF looks at targets up to {} and LUNs up to {}, and does not find it",
-                    LAST_OF_OVMF.0, LAST_OF_OVMF.1
+                    "{name} is at target {target}, LUN {lun}: {} looks at targets up to {} and LUNs up to {}, and does not find it",
+                    guest.firmware_name(),
+                    LAST_OF_OVMF.0,
+                    LAST_OF_OVMF.1
                 )
             }
             DeviceClass::VirtioScsi { lun, .. } if !is_uefi && guest.is_selected(index) && *lun > LAST_RANKED_LUN => {
@@ -151,8 +153,9 @@ fn unseen(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
                 guest.firmware_name()
             ),
             DeviceClass::Scsi { adapter, .. } if is_uefi => format!(
-                "{name} hangs off {}, for which OVMF as distributions build it has no driver: it is never tried; use virtio-scsi",
-                adapter.device()
+                "{name} hangs off {}, for which {} as distributions build it has no driver: it is never tried; use virtio-scsi",
+                adapter.device(),
+                guest.firmware_name()
             ),
             _ => continue,
         };
