@@ -1,6 +1,6 @@
 //! Boards by the names that libvirt and QEMU have for them, and what readers ask of a board.
 
-use crate::machine::Board;
+use crate::machine::{Board, DeviceClass, NicModel, Root};
 
 /// The board that a machine type is, by QEMU's names; Proxmox' own `+pveN` behind them says which of its versions made the line.
 pub(super) fn board(architecture: &str, machine_type: &str) -> Option<Board> {
@@ -15,6 +15,7 @@ pub(super) fn board(architecture: &str, machine_type: &str) -> Option<Board> {
         "aarch64" => return is("virt").then_some(Board::Virt),
         "riscv64" => return is("virt").then_some(Board::VirtRiscv64),
         "loongarch64" => return is("virt").then_some(Board::VirtLoongarch64),
+        "s390x" => return is("s390-ccw-virtio").then_some(Board::S390CcwVirtio),
         _ => return None,
     }
     match machine_type {
@@ -34,6 +35,7 @@ pub(super) fn default_of_qemu(architecture: &str) -> &'static str {
         "x86_64" | "i386" => "pc",
         "loongarch64" => "virt",
         "riscv64" => "spike",
+        "s390x" => "s390-ccw-virtio",
         _ => "none",
     }
 }
@@ -42,6 +44,7 @@ pub(super) fn default_of_qemu(architecture: &str) -> &'static str {
 pub(super) fn default_of_libvirt(architecture: &str) -> &'static str {
     match architecture {
         "aarch64" | "riscv64" | "loongarch64" => "virt",
+        "s390x" => "s390-ccw-virtio",
         _ => "pc",
     }
 }
@@ -49,6 +52,40 @@ pub(super) fn default_of_libvirt(architecture: &str) -> &'static str {
 /// Whether a board is a `virt`: PCI Express without ISA, and no firmware that QEMU brings but for OpenSBI on RISC-V.
 pub(super) fn is_virt(board: Option<Board>) -> bool {
     matches!(board, Some(Board::Virt | Board::VirtArm | Board::VirtRiscv64 | Board::VirtLoongarch64))
+}
+
+/// Whether a board's devices sit on a channel subsystem.
+pub(super) fn is_ccw(board: Option<Board>) -> bool {
+    board.is_some_and(|board| board.facts().root == Root::Ccw)
+}
+
+/// The card that is called `virtio` alone, or `virtio-net`.
+pub(super) fn virtio_net(board: Option<Board>) -> NicModel {
+    if is_ccw(board) { NicModel::VirtioNetCcw } else { NicModel::VirtioNet }
+}
+
+/// What a device is that a board's firmware does not boot from and that cannot be had on it, in words.
+pub(super) fn lacks(board: Option<Board>, class: &DeviceClass) -> Option<String> {
+    if !is_ccw(board) {
+        return None;
+    }
+    let what = match class {
+        DeviceClass::VirtioBlk | DeviceClass::VirtioScsi { .. } => return None,
+        DeviceClass::Nic(nic) if nic.model == NicModel::VirtioNetCcw => return None,
+        DeviceClass::Nic(nic) => format!("a card of model {}", nic.model.name()),
+        DeviceClass::Scsi { adapter, .. } => format!("a drive on {}", adapter.device()),
+        DeviceClass::Ide { .. } => "an IDE drive".to_owned(),
+        DeviceClass::Ahci { .. } => "a SATA drive".to_owned(),
+        DeviceClass::Nvme | DeviceClass::NvmeNamespace { .. } => "an NVMe disk".to_owned(),
+        DeviceClass::UsbStorage { .. } | DeviceClass::UsbBehindHub { .. } => "a USB disk".to_owned(),
+        DeviceClass::Floppy { .. } => "a floppy drive".to_owned(),
+    };
+    Some(format!("{what}, from which s390-ccw does not boot"))
+}
+
+/// `-cpu` for the processor of a host, where QEMU's translator has one that is near to any.
+pub(super) fn cpu_of_host(board: Option<Board>) -> Option<&'static str> {
+    matches!(board, None | Some(Board::Pc | Board::Q35 | Board::Virt)).then_some("max")
 }
 
 #[cfg(test)]
@@ -61,6 +98,7 @@ mod tests {
     #[case("aarch64", "virt-9.2", Some(Board::Virt))]
     #[case("riscv64", "virt", Some(Board::VirtRiscv64))]
     #[case("loongarch64", "virt", Some(Board::VirtLoongarch64))]
+    #[case("s390x", "s390-ccw-virtio-9.2", Some(Board::S390CcwVirtio))]
     #[case::another_board("riscv64", "spike", None)]
     #[case::a_longer_name("riscv64", "virtual", None)]
     #[case::of_another_processor("riscv64", "q35", None)]
@@ -68,6 +106,6 @@ mod tests {
     fn a_board_has_its_names(#[case] architecture: &str, #[case] machine_type: &str, #[case] wanted: Option<Board>) {
         assert_eq!(board(architecture, machine_type), wanted);
         let is = machine_type.starts_with("virt") && wanted.is_some();
-        assert_eq!(is_virt(wanted), is);
+        assert_eq!((is_virt(wanted), is_ccw(wanted)), (is, architecture == "s390x"));
     }
 }

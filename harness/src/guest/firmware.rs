@@ -6,7 +6,7 @@ use super::boards::is_virt;
 /// The firmware that a guest asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GuestFirmware {
-    /// SeaBIOS.
+    /// What the board brings: SeaBIOS, or s390-ccw; on `virt` there is none.
     Bios,
     /// UEFI.
     Uefi(Uefi),
@@ -46,6 +46,11 @@ impl GuestFirmware {
 }
 
 impl Guest {
+    /// Whether its firmware is SeaBIOS.
+    pub(super) fn is_bios(&self) -> bool {
+        self.firmware_kind() == "BIOS"
+    }
+
     /// The kind of its firmware, for people.
     pub fn firmware_kind(&self) -> &'static str {
         match self.firmware {
@@ -59,12 +64,13 @@ impl Guest {
         }
     }
 
-    /// What its UEFI firmware is called.
+    /// What its firmware is called, where it is not SeaBIOS.
     pub(super) fn firmware_name(&self) -> &'static str {
         match self.architecture.as_str() {
             "aarch64" | "arm" => "AAVMF",
             "riscv64" => "RISCV_VIRT",
             "loongarch64" => "LoongArchVirt",
+            "s390x" => "s390-ccw",
             _ => "OVMF",
         }
     }
@@ -84,6 +90,7 @@ pub(super) fn replacement(architecture: &str) -> &'static str {
 pub(super) fn replaced_bios(architecture: &str) -> &'static str {
     match architecture {
         "riscv64" => "the OpenSBI that the platform's QEMU brings",
+        "s390x" => "the platform's s390-ccw",
         _ => "the platform's SeaBIOS",
     }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use bootwright_images::Target;
+use bootwright_images::{BootMapLayout, Target};
 
+use super::loadparm;
 use super::network::{GuestNetwork, assumed, user};
 use super::{At, Guest, GuestError, GuestFirmware, Plug};
 use crate::lan::LanSpec;
-use crate::machine::{DeviceClass, Firmware, Machine, Medium, Network};
+use crate::machine::{Device, DeviceClass, Firmware, Machine, Medium, Network};
 use crate::platform::Architecture;
 
 impl Guest {
@@ -39,7 +40,8 @@ impl Guest {
                 ),
                 file: self.file.clone(),
                 at: At { line: self.line.max(1), column: 1 },
-                fix: "x86_64 with machine pc or q35 can, and aarch64, riscv64 and loongarch64 with machine virt"
+                fix: "x86_64 with machine pc or q35 can, and aarch64, riscv64 and loongarch64 with machine virt, and s390x with machine \
+                      s390-ccw-virtio"
                     .to_owned(),
             });
         };
@@ -75,11 +77,19 @@ impl Guest {
                 }
             } else if guest_device.source.is_some() {
                 let name = &guest_device.name;
-                device.medium = Some(if is_dead { Medium::blank(name) } else { Medium::bootable(name) });
+                device.medium = Some(if is_dead { Medium::blank(name) } else { self.bootable(name, &device) });
             }
             machine.devices.push(device);
         }
         Ok(machine)
+    }
+
+    /// A medium whose program runs: on z/Architecture at the entry of its boot map that is asked for.
+    fn bootable(&self, name: &str, device: &Device) -> Medium {
+        match loadparm::entry(device, &self.boot).filter(|_| !device.optical) {
+            Some(entry) => Medium::boot_map(name, BootMapLayout::Scsi, entry),
+            None => Medium::bootable(name),
+        }
     }
 }
 

@@ -20,11 +20,14 @@ mod firmware;
 mod functions;
 pub mod hmp;
 pub mod libvirt;
+mod loadparm;
 mod machine;
 pub mod network;
 mod note;
 mod plain;
 pub mod qemu;
+#[cfg(test)]
+mod s390x_tests;
 mod sectors;
 mod usb_spot;
 pub mod variants;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::boards::is_ccw;
 use super::network::GuestNetwork;
 use super::{At, Guest, GuestDevice, GuestError, Origin};
 use crate::case::Case;
@@ -205,7 +206,8 @@ impl Asker<'_> {
     /// Every selected device fails, with the other strictness: what QEMU does without libvirt, and the other way round.
     fn strictness(&self) -> Result<Option<Variant>, GuestError> {
         let (selected, unselected) = (self.selected(), self.unselected());
-        if selected.is_empty() || unselected.is_empty() {
+        // s390-ccw is not told of strict=on
+        if selected.is_empty() || unselected.is_empty() || is_ccw(self.guest.board) {
             return Ok(None);
         }
         let strict = self.guest.boot.strict != Some(true);
@@ -304,7 +306,7 @@ pub(crate) fn reboot_place(guest: &Guest) -> Option<(DeviceClass, i64)> {
     let selected_disk = all.iter().any(|index| {
         selected(index) && !guest.devices[*index].device.is_nic() && !guest.devices[*index].device.optical
     });
-    if guest.firmware.uefi().is_some() || !has_nic || !has_disk || selected_disk {
+    if !guest.is_bios() || !has_nic || !has_disk || selected_disk {
         return None;
     }
     let untried = guest.untried.iter().filter_map(|device| device.rank);

@@ -146,6 +146,9 @@ fn stale_order(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) 
 /// A card that is selected and that no program boots from.
 fn without_rom(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
     let is_uefi = guest.firmware.uefi().is_some();
+    if !is_uefi && !guest.is_bios() {
+        return; // those of a board's own firmware have no option ROM
+    }
     if matches!(guest.board, Some(Board::VirtRiscv64 | Board::VirtLoongarch64)) {
         return without_option(guest, warn);
     }

@@ -238,5 +238,7 @@ fn firmware(guest: &Guest, platform: &Platform) -> Option<String> {
         ("RISCV_VIRT", &platform.riscvvirt),
         ("LoongArchVirt", &platform.loongarchvirt),
     ];
-    builds.iter().find_map(|(name, build)| Some(format!("{name} {}", build.as_ref()?.code.version)))
+    let files = [("s390-ccw", &platform.s390_ccw), ("SLOF", &platform.slof)];
+    let file = || files.iter().find_map(|(name, file)| Some(format!("{name} {}", file.as_ref()?.version)));
+    builds.iter().find_map(|(name, build)| Some(format!("{name} {}", build.as_ref()?.code.version))).or_else(file)
 }

@@ -1,10 +1,13 @@
 //! `<address>` and `<boot>` of a device.
 
 use super::super::xml::Element;
-use super::super::{GuestError, usb_spot};
+use super::super::{GuestError, loadparm, usb_spot};
 
 /// Ports that an address on USB may have (`VIR_DOMAIN_DEVICE_USB_MAX_PORT_DEPTH` in libvirt).
 const HUBS: usize = 4;
+
+/// The channel subsystem image that QEMU's devices are in.
+const VIRTUAL_IMAGE: u8 = 0xfe;
 
 /// Where a device sits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +23,8 @@ pub(super) enum Address {
     Drive { controller: u8, bus: u8, target: u8, unit: u16 },
     /// A USB port of a controller: its own port, then those of the hubs, 0 behind the last.
     Usb { bus: u8, port: [u8; HUBS] },
+    /// A device number of a channel subsystem.
+    Ccw { image: u8, set: u8, number: u16 },
 }
 
 /// Kinds of devices in the order in which libvirt gives them PCI addresses.
@@ -46,6 +51,18 @@ pub(super) fn boot_order(element: Element<'_, '_>) -> Result<Option<u32>, GuestE
             Err(boot.attribute_error("order", &order.to_string(), "a number from 1 to 2147483647"))
         }
         order => Ok(order),
+    }
+}
+
+/// The `loadparm` in a device's `<boot>`.
+pub(super) fn loadparm(element: Element<'_, '_>) -> Result<Option<String>, GuestError> {
+    let Some(boot) = element.child("boot") else { return Ok(None) };
+    match boot.attribute("loadparm") {
+        // libvirt's pattern for it, which is QEMU's too
+        Some(text) if !loadparm::is_valid(text) => {
+            Err(boot.attribute_error("loadparm", text, "up to eight letters, digits, dots and blanks"))
+        }
+        text => Ok(text.map(str::to_owned)),
     }
 }
 
@@ -82,7 +99,16 @@ impl Address {
                 port[..given.len()].copy_from_slice(&given);
                 Some(Address::Usb { bus: address.number("bus")?.unwrap_or_default(), port })
             }
-            None => return Err(address.error("<address> has no type", "write type='pci', 'drive' or 'usb'")),
+            Some("ccw") => Some(Address::Ccw {
+                image: address.number("cssid")?.unwrap_or(VIRTUAL_IMAGE),
+                set: address.number("ssid")?.unwrap_or_default(),
+                number: address.number("devno")?.unwrap_or_default(),
+            }),
+            None => {
+                return Err(
+                    address.error("<address> has no type", "write type='pci', 'drive', 'usb' or another of libvirt's")
+                );
+            }
             Some(_) => None,
         })
     }

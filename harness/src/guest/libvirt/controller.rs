@@ -1,7 +1,7 @@
 //! `<controller>`: what disks and PCI devices hang off.
 
 use super::super::GuestError;
-use super::super::boards::is_virt;
+use super::super::boards::{is_ccw, is_virt};
 use super::super::xml::Element;
 use super::address::Address;
 use crate::machine::{Board, ScsiAdapter, UsbController};
@@ -99,14 +99,21 @@ pub(super) fn read(
         }
         None => u8::try_from(alike.count()).unwrap_or(u8::MAX),
     };
-    Ok(Controller { kind, index, address: Address::of(element)?, model: model.map(str::to_owned) })
+    let address = Address::of(element)?;
+    let on_pci = is_ccw(board) && matches!(address, Some(Address::Pci { .. }));
+    let kind = match kind {
+        Kind::Scsi(_) if on_pci => Kind::Scsi(ScsiModel::Unknown),
+        kind => kind,
+    };
+    let model = model.map(|model| if on_pci { format!("{model} on PCI") } else { model.to_owned() });
+    Ok(Controller { kind, index, address, model })
 }
 
-/// The adapter of a model; libvirt's own choice on x86 is the LSI one, which QEMU for Arm is built without; on `virt` it is virtio-scsi
+/// The adapter of a model; libvirt's own choice on x86 is the LSI one, which QEMU for Arm is built without; on `virt` and channel subsystems it is virtio-scsi
 /// (`qemuDomainDefaultSCSIControllerModel` in libvirt's `src/qemu/qemu_domain.c`).
 pub(super) fn scsi_model(model: Option<&str>, board: Option<Board>) -> ScsiModel {
     match model {
-        None | Some("auto") if is_virt(board) => ScsiModel::Virtio,
+        None | Some("auto") if is_virt(board) || is_ccw(board) => ScsiModel::Virtio,
         Some("virtio-scsi" | "virtio-transitional" | "virtio-non-transitional") => ScsiModel::Virtio,
         None | Some("auto" | "lsilogic") => ScsiModel::Other(ScsiAdapter::Lsi53c895a),
         Some("am53c974" | "dc390") => ScsiModel::Other(ScsiAdapter::Am53c974),

@@ -1,5 +1,7 @@
 //! Disks and interfaces of a domain as devices of a machine.
 
+use super::super::boards::{is_ccw, lacks};
+use super::super::loadparm;
 use super::super::plain::plain_device;
 use super::super::sectors;
 use super::super::usb_spot::Spot;
@@ -10,7 +12,7 @@ use super::disk::{Bus, Disk, Kind, namespace_of};
 use super::domain::Domain;
 use super::interface::Interface;
 use super::pci::{Owner, Places, scsi_adapter};
-use crate::machine::{Board, DeviceClass, Nic, ScsiAdapter};
+use crate::machine::{Board, DeviceClass, Nic, NicModel, Place, ScsiAdapter};
 
 /// Controller, target and unit of a SCSI target without an address: 15 on each adapter, whose own number is 7.
 fn scsi_unit(index: u16) -> (u8, u8, u16) {
@@ -36,6 +38,12 @@ pub(super) fn of_disk(
     let mut device = plain_device(class, optical, bootindex);
     if let Some((place, slot, function)) = places.of_owner(&owner) {
         (device.place, device.slot, device.function) = (place, slot, function);
+    }
+    if is_ccw(board) {
+        device.place = if matches!(disk.address, Some(Address::Pci { .. })) { Place::Zpci } else { Place::Root };
+        if let Some(text) = &disk.loadparm {
+            loadparm::give(&mut device, text);
+        }
     }
     if disk.kind == Kind::Disk {
         let [logical, physical] = disk.block_sizes.each_ref().map(|size| size.as_deref());
@@ -70,9 +78,10 @@ fn class(disk: &Disk, domain: &Domain, board: Option<Board>) -> Result<(DeviceCl
     let index = disk.index;
     Ok(match disk.bus {
         Bus::Virtio => (DeviceClass::VirtioBlk, Owner::Disk(disk.name.clone()), "virtio disk".to_owned()),
-        Bus::Ide if board == Some(Board::Q35) => {
+        Bus::Ide if board.is_some_and(|board| board.facts().ide.is_none()) => {
             let what = "IDE controllers are unsupported for this machine type (libvirt)";
-            return Err(refusal(disk, what, "use bus='sata' on q35"));
+            let fix = if board == Some(Board::Q35) { "use bus='sata' on q35" } else { "use bus='virtio' or 'scsi'" };
+            return Err(refusal(disk, what, fix));
         }
         Bus::Ide => {
             let (channel, unit) = unit.unwrap_or(((index % 4 / 2) as u8, (index % 2) as u8));
@@ -117,11 +126,18 @@ fn scsi_place(disk: &Disk) -> (u8, u8, u16) {
 pub(super) fn elsewhere(disk: &Disk, domain: &Domain, board: Option<Board>) -> Option<String> {
     let on_adapter = |model| format!("a drive on {model}, a SCSI adapter that is not known here");
     match disk.bus {
+        bus if is_ccw(board) && !matches!(bus, Bus::Virtio | Bus::Scsi | Bus::Ide) => {
+            Some("a disk on a bus from which s390-ccw does not boot".to_owned())
+        }
         Bus::Usb => match domain.usb_spot(disk, board) {
             (Spot::Elsewhere(what), _) => Some(what),
             _ => None,
         },
-        _ => unknown_adapter(disk, domain, board).map(on_adapter),
+        Bus::Scsi => {
+            let known = || scsi_class(disk, domain, board).ok().and_then(|(class, ..)| lacks(board, &class));
+            unknown_adapter(disk, domain, board).map(on_adapter).or_else(known)
+        }
+        _ => None,
     }
 }
 
@@ -170,8 +186,12 @@ pub(super) fn of_interface(
 ) -> Option<GuestDevice> {
     let model = interface.model.clone()?;
     let kind = format!("{} NIC", model.name().trim_end_matches("-pci"));
+    let is_ccw = model == NicModel::VirtioNetCcw;
     let nic = Nic { model, rom: interface.rom.clone(), lan: None };
     let mut device = plain_device(DeviceClass::Nic(nic), false, bootindex);
+    if let Some(text) = interface.loadparm.as_ref().filter(|_| is_ccw) {
+        loadparm::give(&mut device, text);
+    }
     if let Some((place, slot, function)) = places.of_owner(&Owner::Nic(index)) {
         (device.place, device.slot, device.function) = (place, slot, function);
     }

@@ -2,7 +2,7 @@
 
 use super::super::xml::Element;
 use super::super::{GuestError, Notes};
-use super::address::{Address, alias, boot_order};
+use super::address::{Address, alias, boot_order, loadparm};
 use super::os::Class;
 
 /// A disk of the domain.
@@ -15,6 +15,8 @@ pub(super) struct Disk {
     /// The number that its target stands for: `vdc` is 2.
     pub index: u16,
     pub boot: Option<u32>,
+    /// `loadparm` of `<boot>`.
+    pub loadparm: Option<String>,
     pub address: Option<Address>,
     pub source: Option<String>,
     /// `usb-storage` or `usb-bot`, where one is named.
@@ -127,17 +129,13 @@ pub(super) fn read(element: Element<'_, '_>, notes: &mut Notes) -> Result<Option
     if !fits(bus, address) {
         return Err(does_not_fit(element, name, word));
     }
-    if let Some(boot) = element.child("boot")
-        && boot.attribute("loadparm").is_some()
-    {
-        notes.ignored(boot.line(), "loadparm: only firmware of s390x reads it");
-    }
     Ok(Some(Disk {
         name: name.to_owned(),
         bus,
         kind,
         index,
         boot: boot_order(element)?,
+        loadparm: loadparm(element)?,
         address,
         source: source(element),
         model: element.attribute("model").map(str::to_owned),
@@ -165,7 +163,7 @@ fn does_not_fit(element: Element<'_, '_>, name: &str, bus: &str) -> GuestError {
 fn fits(bus: Bus, address: Option<Address>) -> bool {
     match (bus, address) {
         (_, None) | (Bus::Nvme, _) => true,
-        (Bus::Virtio, Some(address)) => matches!(address, Address::Pci { .. }),
+        (Bus::Virtio, Some(address)) => matches!(address, Address::Pci { .. } | Address::Ccw { .. }),
         (Bus::Usb, Some(address)) => matches!(address, Address::Usb { .. }),
         (Bus::Ide | Bus::Scsi | Bus::Sata | Bus::Fdc, Some(address)) => matches!(address, Address::Drive { .. }),
     }

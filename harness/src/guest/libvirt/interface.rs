@@ -1,9 +1,9 @@
 //! `<interface>`: the card, its option ROM, and what it is plugged into.
 
-use super::super::boards::is_virt;
+use super::super::boards::{is_ccw, is_virt, virtio_net};
 use super::super::xml::Element;
 use super::super::{GuestError, Notes, Plug};
-use super::address::{Address, alias, boot_order};
+use super::address::{Address, alias, boot_order, loadparm};
 use crate::machine::{Board, NicModel, OptionRom};
 
 /// A network interface of the domain.
@@ -15,6 +15,8 @@ pub(super) struct Interface {
     /// Its ROM is a file of its owner's.
     pub own_rom: bool,
     pub boot: Option<u32>,
+    /// `loadparm` of `<boot>`.
+    pub loadparm: Option<String>,
     pub address: Option<Address>,
     pub plug: Plug,
     /// It is a function of the host's, whatever model it names.
@@ -65,25 +67,58 @@ pub(super) fn read(element: Element<'_, '_>, board: Option<Board>, notes: &mut N
     // a running domain's XML says what became of a network that hands out functions of the host
     let actual = element.child("actual").and_then(|actual| actual.attribute("type"));
     let is_hostdev = actual.or(element.attribute("type")) == Some("hostdev");
+    let address = Address::of(element)?;
+    let on_pci = is_ccw(board) && matches!(address, Some(Address::Pci { .. }));
     let default = default_model(element.attribute("type"), board);
     let word = element.child("model").and_then(|model| model.attribute("type")).unwrap_or(default);
+    let model = model(word, board).filter(|_| !is_hostdev && !on_pci);
+    if model.is_none() && !is_hostdev {
+        let pci = if on_pci { " on PCI" } else { "" };
+        let words = match is_ccw(board) {
+            true => format!("an interface of model '{word}'{pci}, over which s390-ccw does not load"),
+            false => format!("an interface of model '{word}', which has no place on PCI that is known"),
+        };
+        notes.ignored(element.line(), words);
+    }
+    let plug = plug(element)?;
+    if let Some(rom) = element.child("rom").filter(|_| is_ccw(board) && !on_pci && !is_hostdev) {
+        let what = "rombar and romfile are only supported for PCI devices (libvirt)";
+        return Err(rom.error(what, "take <rom> out: firmware of this machine needs no option ROM"));
+    }
+    let rom = rom(element, notes)?;
+    let file = element.child("rom").and_then(|rom| rom.attribute("file")).is_some_and(|file| !file.is_empty());
+    Ok(Interface {
+        model,
+        own_rom: file && rom == OptionRom::Default,
+        rom,
+        boot: boot_order(element)?,
+        loadparm: loadparm(element)?,
+        address,
+        plug,
+        is_hostdev,
+        alias: alias(element),
+        word: word.to_owned(),
+        line: element.line(),
+    })
+}
+
+/// The card that a model is, where the board has it: of a channel subsystem there is one that firmware loads over.
+fn model(word: &str, board: Option<Board>) -> Option<NicModel> {
     let model = match word {
-        _ if is_hostdev => None,
-        "virtio" => Some(NicModel::VirtioNet),
+        "virtio" => Some(virtio_net(board)),
         "virtio-transitional" => Some(NicModel::VirtioNetTransitional),
         "virtio-non-transitional" => Some(NicModel::VirtioNetNonTransitional),
         other => other.parse().ok(),
     };
-    if model.is_none() && !is_hostdev {
-        notes.ignored(
-            element.line(),
-            format!("an interface of model '{word}', which has no place on PCI that is known"),
-        );
-    }
+    model.filter(|model| !is_ccw(board) || *model == virtio_net(board))
+}
+
+/// What it is plugged into.
+fn plug(element: Element<'_, '_>) -> Result<Plug, GuestError> {
     let source = element.child("source");
     let named = |name: &str| source.and_then(|source| source.attribute(name)).unwrap_or("?").to_owned();
     let down = element.child("link").is_some_and(|link| link.attribute("state") == Some("down"));
-    let plug = match element.attribute("type") {
+    Ok(match element.attribute("type") {
         _ if down => Plug::Nothing,
         Some("network") => Plug::Network(named("network")),
         None | Some("user") => Plug::User(None),
@@ -101,20 +136,6 @@ pub(super) fn read(element: Element<'_, '_>, board: Option<Board>, notes: &mut N
                 "network, bridge, user, direct or another of libvirt's",
             ));
         }
-    };
-    let rom = rom(element, notes)?;
-    let file = element.child("rom").and_then(|rom| rom.attribute("file")).is_some_and(|file| !file.is_empty());
-    Ok(Interface {
-        model,
-        own_rom: file && rom == OptionRom::Default,
-        rom,
-        boot: boot_order(element)?,
-        address: Address::of(element)?,
-        plug,
-        is_hostdev,
-        alias: alias(element),
-        word: word.to_owned(),
-        line: element.line(),
     })
 }
 
@@ -123,7 +144,7 @@ pub(super) fn read(element: Element<'_, '_>, board: Option<Board>, notes: &mut N
 fn default_model(kind: Option<&str>, board: Option<Board>) -> &'static str {
     match kind {
         Some("vdpa" | "vhostuser") => "virtio",
-        _ if is_virt(board) => "virtio",
+        _ if is_virt(board) || is_ccw(board) => "virtio",
         _ => "rtl8139",
     }
 }

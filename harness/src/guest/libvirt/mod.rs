@@ -21,7 +21,9 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use super::boards::{cpu_of_host, is_ccw};
 use super::functions;
+use super::loadparm;
 use super::xml::{Element, Xml};
 use super::{Guest, GuestDevice, GuestError, GuestFirmware, Notes, Origin, Plug, Unapplied, Untried};
 use crate::machine::Board;
@@ -143,6 +145,8 @@ struct Reader {
     hosts: BTreeMap<&'static str, usize>,
     /// Ranks of `<boot order=...>`, with the line of each.
     orders: BTreeMap<u32, u32>,
+    /// Device numbers of a channel subsystem, with the line of each.
+    numbers: BTreeMap<Address, u32>,
 }
 
 impl Reader {
@@ -171,8 +175,12 @@ impl Reader {
         let (mut devices, aliases) = self.devices(&os, &mut by_class)?;
         let left = passed::apply(root, &mut devices, &aliases, &mut self.notes);
         self.unapplied.extend(left);
+        let mut boot = os.boot;
+        if is_ccw(os.board) {
+            self.unapplied.extend(loadparm::settle((&mut boot, os.line), &mut devices, &mut self.notes));
+        }
         self.tell(&devices);
-        let cpu = cpu(root, &mut self.notes);
+        let cpu = cpu(root, os.board, &mut self.notes);
         Ok(Guest {
             fw_cfg: Vec::new(),
             file: file.to_owned(),
@@ -184,7 +192,7 @@ impl Reader {
             firmware: os.firmware,
             cpu,
             rng: self.rng,
-            boot: os.boot,
+            boot,
             serial_console: os.serial_console,
             kernel: os.kernel,
             devices,
@@ -213,6 +221,7 @@ impl Reader {
     }
 
     fn device(&mut self, element: Element<'_, '_>, board: Option<Board>) -> Result<(), GuestError> {
+        self.on_channel(element, board)?;
         match element.name() {
             "disk" => {
                 let Some(disk) = disk::read(element, &mut self.notes)? else {
@@ -257,6 +266,32 @@ impl Reader {
                 self.domain.others.push((Group::Rngs, Address::of(element)?));
             }
             name => self.never_booted(name, element)?,
+        }
+        Ok(())
+    }
+
+    /// Refuses what libvirt refuses of an address on a channel subsystem: on another board, or where another device has it.
+    fn on_channel(&mut self, element: Element<'_, '_>, board: Option<Board>) -> Result<(), GuestError> {
+        let ccw = |element| Address::of(element).map(|at| at.filter(|at| matches!(at, Address::Ccw { .. })));
+        if let Some(boot) = element.child("boot").filter(|boot| boot.attribute("loadparm").is_some() && !is_ccw(board))
+        {
+            self.notes.ignored(boot.line(), "loadparm: only firmware of s390x reads it");
+        }
+        let Some(at @ Address::Ccw { image, set, number }) = ccw(element)? else { return Ok(()) };
+        let address = element.child("address").unwrap_or(element);
+        if board.is_some() && !is_ccw(board) {
+            let what = "an address of type 'ccw' on a machine without a channel subsystem (libvirt refuses that)";
+            return Err(address.error(what, "take <address> out: libvirt gives the device one"));
+        }
+        if let Some(line) = self.numbers.insert(at, address.line()) {
+            let what = format!(
+                "device number {image:x}.{set:x}.{number:04x} is in use already, first on line {line} (libvirt refuses that)"
+            );
+            return Err(address.error(what, "give each device a devno of its own, or none"));
+        }
+        if BOOTED.contains(&element.name()) {
+            let words = format!("device number {image:x}.{set:x}.{number:04x}: one of our own");
+            self.notes.replaced(address.line(), words);
         }
         Ok(())
     }
@@ -436,7 +471,7 @@ fn untried_name(interface: &Interface, index: usize) -> String {
 }
 
 /// `-cpu`. QEMU's translator has no processor of the host.
-fn cpu(root: Element<'_, '_>, notes: &mut Notes) -> Option<String> {
+fn cpu(root: Element<'_, '_>, board: Option<Board>, notes: &mut Notes) -> Option<String> {
     let element = root.child("cpu")?;
     let model = element.child("model").map(|model| model.text()).filter(|model| !model.is_empty());
     match (element.attribute("mode"), model) {
@@ -445,8 +480,10 @@ fn cpu(root: Element<'_, '_>, notes: &mut Notes) -> Option<String> {
             None
         }
         (Some(mode @ ("host-passthrough" | "host-model" | "maximum")), _) => {
-            notes.replaced(element.line(), format!("<cpu mode='{mode}'>: -cpu max"));
-            Some("max".to_owned())
+            let max = cpu_of_host(board);
+            let instead = max.map_or("QEMU's default".to_owned(), |max| format!("-cpu {max}"));
+            notes.replaced(element.line(), format!("<cpu mode='{mode}'>: {instead}"));
+            max.map(str::to_owned)
         }
         _ => None,
     }

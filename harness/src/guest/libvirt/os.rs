@@ -179,6 +179,12 @@ fn firmware(
             notes.replaced(nvram.line(), format!("{path}: {}", replaced_variables(architecture)));
         }
     }
+    features(os, &mut uefi)?;
+    Ok(GuestFirmware::Uefi(uefi))
+}
+
+/// What `<firmware>` demands of the build.
+fn features(os: Element<'_, '_>, uefi: &mut Uefi) -> Result<(), GuestError> {
     for feature in os.child("firmware").into_iter().flat_map(|firmware| firmware.children().collect::<Vec<_>>()) {
         let enabled = feature.switch("enabled")?;
         match feature.attribute("name") {
@@ -190,5 +196,5 @@ fn firmware(
             }
         }
     }
-    Ok(GuestFirmware::Uefi(uefi))
+    Ok(())
 }

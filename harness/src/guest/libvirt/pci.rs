@@ -11,7 +11,7 @@ use super::controller::{Kind, UsbModel, usb_model};
 use super::disk::{Bus, Disk, namespace_of};
 use super::domain::Domain;
 use crate::guest::GuestError;
-use crate::guest::boards::is_virt;
+use crate::guest::boards::{is_ccw, is_virt};
 use crate::machine::{Board, Place};
 
 /// A PCI device of ours.
@@ -40,7 +40,7 @@ impl Places {
     /// Gives every PCI device of a domain its place.
     pub fn of(domain: &Domain, board: Option<Board>) -> Result<Places, GuestError> {
         let mut planner = Planner::new(domain, board);
-        let mut wanted = wanted(domain, board);
+        let mut wanted = if is_ccw(board) { Vec::new() } else { wanted(domain, board) };
         wanted.sort_by_key(|wanted| wanted.group);
         for one in wanted.iter().filter(|one| one.address.is_some()) {
             planner.give(one);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::options::Parts;
 use super::usb::Ports;
-use crate::guest::boards::is_virt;
+use crate::guest::boards::{is_ccw, is_virt};
 use crate::guest::usb_spot::{Spot, port};
 use crate::machine::{Board, Place, ScsiAdapter, UsbController};
 
@@ -45,9 +45,11 @@ impl Adapter {
     /// What a driver is; `usb-bot` is none by itself.
     pub fn of(driver: &str) -> Option<Adapter> {
         Some(match driver {
-            "virtio-scsi-pci" | "virtio-scsi" | "virtio-scsi-pci-transitional" | "virtio-scsi-pci-non-transitional" => {
-                Adapter::VirtioScsi
-            }
+            "virtio-scsi-pci"
+            | "virtio-scsi"
+            | "virtio-scsi-ccw"
+            | "virtio-scsi-pci-transitional"
+            | "virtio-scsi-pci-non-transitional" => Adapter::VirtioScsi,
             "am53c974" | "dc390" => Adapter::Scsi(ScsiAdapter::Am53c974),
             "lsi" | "lsi53c895a" => Adapter::Scsi(ScsiAdapter::Lsi53c895a),
             "megasas" | "megasas-gen2" => Adapter::Scsi(ScsiAdapter::Megasas),
@@ -159,7 +161,7 @@ impl Adapters {
         };
         adapters.counted.insert("ide", of_ide);
         // the boards of Arm, RISC-V and LoongArch take the word and have none
-        if let Some(taken) = own_usb.filter(|_| !is_virt(board)) {
+        if let Some(taken) = own_usb.filter(|_| !is_virt(board) && !is_ccw(board)) {
             let adapter = Adapter::Usb(adapters.own_usb());
             let mut ports = Ports::of(adapters.own_usb(), &Parts::default());
             for _ in 0..taken {
@@ -198,6 +200,10 @@ impl Adapters {
         // its ports are those of the controller that it goes with
         let is_companion = parts.get("masterbus").is_some();
         let adapter = match driver {
+            // on a channel subsystem what is one of PCI is not known to firmware
+            _ if is_ccw(self.board) && driver.starts_with("virtio-scsi-pci") => {
+                Some(Adapter::UnknownScsi(driver.to_owned()))
+            }
             "usb-bot" => self.spot.clone().map(|(spot, _)| Adapter::UsbBot(spot)),
             _ => Adapter::of(driver).filter(|_| !is_companion),
         };
@@ -296,7 +302,9 @@ impl Adapters {
     /// The spot of a device whose controller is not on the line: what is defined elsewhere is guessed from its name.
     fn guessed(&mut self, parts: &Parts, wanted: Option<Vec<u8>>) -> Result<(), (String, String)> {
         let bus = parts.get("bus").unwrap_or_default();
-        if !self.is_open && (matches!(self.board, Some(Board::Pc | Board::Q35)) || is_virt(self.board)) {
+        if !self.is_open
+            && (matches!(self.board, Some(Board::Pc | Board::Q35)) || is_virt(self.board) || is_ccw(self.board))
+        {
             return Err(match parts.get("bus") {
                 None => (
                     format!(
@@ -304,7 +312,9 @@ impl Adapters {
                         parts.first
                     ),
                     match self.board {
-                        board if is_virt(board) => "define one before it: -device qemu-xhci".to_owned(),
+                        board if is_virt(board) || is_ccw(board) => {
+                            "define one before it: -device qemu-xhci".to_owned()
+                        }
                         _ => "define one before it: -device qemu-xhci, or -usb".to_owned(),
                     },
                 ),

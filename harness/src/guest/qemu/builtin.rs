@@ -7,6 +7,7 @@ use super::known;
 use super::line::Quotes;
 use super::short::short;
 use super::words::Word;
+use crate::guest::boards::{lacks, virtio_net};
 use crate::guest::plain::plain_device;
 use crate::guest::{GuestDevice, Plug, Unapplied};
 use crate::machine::{Board, DeviceClass, Nic, NicModel, OptionRom};
@@ -89,8 +90,8 @@ impl Reader<'_> {
     ) -> Option<GuestDevice> {
         let model = match model.as_deref() {
             None => board_model(board),
-            Some("virtio") => NicModel::VirtioNet,
-            Some(name) => match super::device::nic_model(name) {
+            Some("virtio") => virtio_net(Some(board)),
+            Some(name) => match super::device::nic_model(name, Some(board)) {
                 Some(model) => model,
                 None => {
                     self.notes.ignored(line, format!("a card of model {name}: cannot be had here"));
@@ -105,6 +106,10 @@ impl Reader<'_> {
         };
         let kind = super::device::nic_kind(&model);
         let class = DeviceClass::Nic(Nic { model, rom: OptionRom::Default, lan: None });
+        if let Some(what) = lacks(Some(board), &class) {
+            self.notes.ignored(line, what);
+            return None;
+        }
         let device = plain_device(class, false, None);
         let name = format!("nic{number}");
         let network = Some(plug);
@@ -147,6 +152,7 @@ fn board_model(board: Board) -> NicModel {
     match board {
         Board::Pc => NicModel::E1000,
         Board::Q35 => NicModel::E1000e,
+        Board::S390CcwVirtio => NicModel::VirtioNetCcw,
         _ => NicModel::VirtioNet,
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::adapters::{Adapter, Adapters, At, Placed};
 use super::options::Parts;
 use super::words::Word;
+use crate::guest::boards::is_ccw;
 use crate::guest::usb_spot::Spot;
 use crate::machine::{Board, Place};
 
@@ -97,6 +98,9 @@ impl Buses {
 
     /// Where a PCI device sits.
     pub fn pci(&self, parts: &Parts) -> At {
+        if is_ccw(self.board) {
+            return (Place::Root, None, 0);
+        }
         let at = parts.get("addr").and_then(address);
         let (slot, function) = at.map_or((None, 0), |(slot, function)| (Some(slot), function));
         let bus = parts.get("bus").unwrap_or_default();

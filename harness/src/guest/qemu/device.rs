@@ -8,11 +8,13 @@ use super::free;
 use super::options::{Parts, rank, small};
 use super::properties::rom;
 use super::words::Word;
+use crate::guest::boards::{is_ccw, lacks, virtio_net};
+use crate::guest::loadparm;
 use crate::guest::plain::plain_device;
 use crate::guest::sectors;
 use crate::guest::usb_spot::Spot;
 use crate::guest::{GuestDevice, GuestError, Plug, Untried};
-use crate::machine::{Board, DeviceClass, Nic, NicModel};
+use crate::machine::{Board, DeviceClass, Nic, NicModel, OptionRom};
 
 /// Class, whether optical, what it is in words, and its place.
 type Drive = (DeviceClass, bool, String, At);
@@ -22,6 +24,18 @@ enum Driver {
     Drive(Drive),
     /// None that can be had here: a drive in words, or what is not known.
     Untried(Option<String>),
+}
+
+impl Driver {
+    /// The same on a board, which may not have it.
+    fn on(self, board: Option<Board>) -> Driver {
+        match self {
+            Driver::Drive(drive) => {
+                lacks(board, &drive.0).map_or(Driver::Drive(drive), |what| Driver::Untried(Some(what)))
+            }
+            untried => untried,
+        }
+    }
 }
 
 /// Longest name of a medium, in characters.
@@ -42,7 +56,7 @@ impl Reader<'_> {
         }
         if driver.starts_with("virtio-rng") {
             self.rng = true;
-            self.notes.took(word.at.line, "virtio-rng-pci");
+            self.notes.took(word.at.line, if is_ccw(self.board) { "virtio-rng-ccw" } else { "virtio-rng-pci" });
             return Ok(None);
         }
         let is_bus = ["port", "stream", "bridge", "pxb"].iter().any(|word| driver.contains(word));
@@ -53,30 +67,27 @@ impl Reader<'_> {
         let bootindex = parts.get("bootindex").map(|text| self.rank(text, word)).transpose()?;
         self.rank_is_spelled(parts, word)?;
         self.bus_is_there(parts, word, buses)?;
-        if let Some(model) = nic_model(driver) {
-            self.netdev_is_there(parts, word)?;
-            return Ok(Some(self.nic(parts, word, model, bootindex, buses, before)));
+        if let Some(model) = nic_model(driver, self.board) {
+            return self.card_of_device(parts, word, model, bootindex, buses, before);
         }
         self.device_is_made(parts, word, buses)?;
         if self.is_controller(parts, word, bootindex, buses) {
             return Ok(None);
         }
-        let (class, optical, kind, at) = match self.drive_class(parts, word, buses, before)? {
+        let driver = self.drive_class(parts, word, buses, before)?;
+        let (class, optical, kind, at) = match driver.on(self.board) {
             Driver::Drive(drive) => drive,
             Driver::Untried(what) => {
                 self.untried(parts, word, bootindex, what);
                 return Ok(None);
             }
         };
-        let bootindex = match class {
-            DeviceClass::Floppy { unit } => {
-                let name = if unit == 0 { "bootindexA" } else { "bootindexB" };
-                bootindex.or(self.global_of("isa-fdc", name).and_then(rank))
-            }
-            _ => bootindex,
-        };
+        let bootindex = bootindex.or_else(|| self.rank_of_floppy(&class));
         let mut device = plain_device(class, optical, bootindex);
         (device.place, device.slot, device.function) = at;
+        if let Some(text) = self.loadparm(parts, word)? {
+            loadparm::give(&mut device, text);
+        }
         if !device.optical && !matches!(device.class, DeviceClass::Floppy { .. }) {
             device.block_size =
                 sectors::of(&device.class, parts.get("logical_block_size"), parts.get("physical_block_size"))
@@ -86,6 +97,40 @@ impl Reader<'_> {
         let source = self.source_of(parts, word)?;
         let name = self.free_name(parts.get("id").or(parts.get("drive")), before);
         Ok(Some(GuestDevice { name, line: word.at.line, device, kind, source, network: None, own_rom: false }))
+    }
+
+    /// The rank of a floppy drive, which its controller has.
+    fn rank_of_floppy(&self, class: &DeviceClass) -> Option<i64> {
+        let DeviceClass::Floppy { unit } = class else { return None };
+        let name = if *unit == 0 { "bootindexA" } else { "bootindexB" };
+        self.global_of("isa-fdc", name).and_then(rank)
+    }
+
+    /// A card, where it is one that the board has.
+    fn card_of_device(
+        &mut self,
+        parts: &Parts,
+        word: &Word,
+        model: NicModel,
+        bootindex: Option<i64>,
+        buses: &Buses,
+        before: &[GuestDevice],
+    ) -> Result<Option<GuestDevice>, GuestError> {
+        self.netdev_is_there(parts, word)?;
+        let class = DeviceClass::Nic(Nic { model: model.clone(), rom: OptionRom::Default, lan: None });
+        match lacks(self.board, &class) {
+            // without a rank nothing would be tried of it either
+            Some(what) if bootindex.is_none() => self.notes.ignored(word.at.line, format!("{}: {what}", parts.first)),
+            what @ Some(_) => self.untried(parts, word, bootindex, what),
+            None => {
+                let mut card = self.nic(parts, word, model, bootindex, buses, before);
+                if let Some(text) = self.loadparm(parts, word)? {
+                    loadparm::give(&mut card.device, text);
+                }
+                return Ok(Some(card));
+            }
+        }
+        Ok(None)
     }
 
     /// Keeps an NVMe controller with a rank and without a drive of its own: the rank is a namespace's.
@@ -206,9 +251,13 @@ impl Reader<'_> {
         Ok(Driver::Drive(match driver {
             "virtio-blk-pci"
             | "virtio-blk"
+            | "virtio-blk-ccw"
             | "virtio-blk-pci-transitional"
             | "virtio-blk-pci-non-transitional"
-            | "vhost-user-blk-pci" => (DeviceClass::VirtioBlk, false, "virtio disk".to_owned(), buses.pci(parts)),
+            | "vhost-user-blk-pci" => {
+                let at = self.virtio_disk_at(driver, buses.pci(parts));
+                (DeviceClass::VirtioBlk, false, "virtio disk".to_owned(), at)
+            }
             "nvme" | "nvme-ns" => return self.nvme_class(parts, word, buses, before),
             "ide-hd" | "ide-cd" | "ide-drive" => {
                 let port = bus.rsplit('.').next().and_then(small);
@@ -330,9 +379,9 @@ pub(super) fn nic_kind(model: &NicModel) -> String {
 }
 
 /// The card that a driver is.
-pub(super) fn nic_model(driver: &str) -> Option<NicModel> {
+pub(super) fn nic_model(driver: &str, board: Option<Board>) -> Option<NicModel> {
     match driver {
-        "virtio-net" => Some(NicModel::VirtioNet),
+        "virtio-net" => Some(virtio_net(board)),
         "e1000-82540em" => Some(NicModel::E1000),
         other => other.parse().ok(),
     }

@@ -5,15 +5,17 @@ use super::drives::Flash;
 use super::options::Parts;
 use super::words::Word;
 use crate::guest::GuestError;
-use crate::guest::boards::{board, is_virt};
+use crate::guest::boards::{board, cpu_of_host, is_virt};
 use crate::guest::firmware::{is_secure_build, is_uefi_file, replaced_bios, replaced_variables, replacement};
 
 impl Reader<'_> {
-    pub(super) fn cpu(&mut self, text: &str, line: u32) {
+    /// `-cpu`, which QEMU looks at once it knows the board.
+    pub(super) fn cpu(&mut self) {
+        let Some((text, line)) = self.asked_cpu.take() else { return };
         let model = text.split(',').next().unwrap_or_default();
-        let max = matches!(model, "host" | "max");
-        self.cpu = max.then(|| "max".to_owned());
-        let instead = if max { "-cpu max" } else { "QEMU's default" };
+        let max = cpu_of_host(self.board).filter(|_| matches!(model, "host" | "max"));
+        self.cpu = max.map(str::to_owned);
+        let instead = max.map_or("QEMU's default".to_owned(), |max| format!("-cpu {max}"));
         self.notes.replaced(line, format!("-cpu {model}: {instead}"));
     }
 
@@ -29,7 +31,8 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn machine(&mut self, parts: &Parts, line: u32) {
+    pub(super) fn machine(&mut self, parts: &Parts, word: &Word) -> Result<(), GuestError> {
+        let line = word.at.line;
         if !parts.first.is_empty() {
             self.machine_type = parts.first.clone();
             self.board = board(&self.architecture, &parts.first);
@@ -54,6 +57,11 @@ impl Reader<'_> {
                 self.pflash[index] = Some((node.to_owned(), line));
             }
         }
+        if let Some(text) = self.loadparm(parts, word)? {
+            self.boot.loadparm = Some(text.to_owned());
+            self.notes.took(line, format!("loadparm={text}"));
+        }
+        Ok(())
     }
 
     pub(super) fn boot_options(&mut self, parts: &Parts, word: &Word) -> Result<(), GuestError> {

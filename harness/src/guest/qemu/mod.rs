@@ -8,6 +8,7 @@ mod builtin;
 mod bus_tests;
 mod buses;
 mod cards;
+mod channel;
 mod commands;
 mod config;
 mod config_file;
@@ -42,9 +43,10 @@ pub mod words;
 
 use std::collections::BTreeMap;
 
-use super::boards::{board, default_of_qemu, is_virt};
+use super::boards::{board, default_of_qemu, is_ccw, is_virt};
 use super::functions;
 use super::hmp::Command;
+use super::loadparm;
 use super::{Guest, GuestDevice, GuestError, GuestFirmware, Notes, Origin, Plug, Uefi, Unapplied, Untried};
 use crate::machine::{Board, BootOptions, DeviceClass};
 use adapters::Adapters;
@@ -112,6 +114,8 @@ struct Reader<'a> {
     /// Node names that `-machine pflash0=` and `pflash1=` name.
     pflash: [Option<(String, u32)>; 2],
     cpu: Option<String>,
+    /// `-cpu` as it is written, with its line.
+    asked_cpu: Option<(String, u32)>,
     rng: bool,
     boot: BootOptions,
     serial_console: bool,
@@ -159,6 +163,7 @@ impl<'a> Reader<'a> {
             uefi: None,
             pflash: [None, None],
             cpu: None,
+            asked_cpu: None,
             rng: false,
             boot: BootOptions::default(),
             serial_console: false,
@@ -289,7 +294,7 @@ impl<'a> Reader<'a> {
                 let parts = Parts::read(self.file, value, implied)?;
                 self.parts(option, parts, value)?;
             }
-            "cpu" => self.cpu(&value.text, line),
+            "cpu" => self.asked_cpu = Some((value.text.clone(), line)),
             "bios" => self.bios(&value.text, line),
             "pflash" => self.drives.add_flash(None, Flash::plain(value.text.clone(), line)),
             "hda" | "hdb" | "hdc" | "hdd" | "cdrom" | "fda" | "fdb" => self.short_drive(option, value),
@@ -321,7 +326,7 @@ impl<'a> Reader<'a> {
         let line = value.at.line;
         match option {
             "name" => self.name = parts.first,
-            "machine" | "M" => self.machine(&parts, line),
+            "machine" | "M" => self.machine(&parts, value)?,
             "boot" => self.boot_options(&parts, value)?,
             "drive" => {
                 self.drive_keys(&parts, value)?;
@@ -342,14 +347,9 @@ impl<'a> Reader<'a> {
 
     fn finish(mut self, typed_file: &'a str, typed: &[Command]) -> Result<Guest, GuestError> {
         self.flash();
+        self.cpu();
         self.tell_globals();
-        self.boots_once()?;
-        if let Some((word, what)) = buses::beside_single_function(&self.devices) {
-            return Err(self.error(word, what, "write multifunction=on into the device at function 0 of the slot"));
-        }
-        self.drives_of_the_board()?;
-        self.each_once()?;
-        self.floppies()?;
+        self.refuse()?;
         // QEMU makes those in JSON behind the others (`qemu_create_cli_devices` in its `softmmu/vl.c`)
         self.devices.sort_by_key(|(parts, _)| parts.is_json);
         let own_usb = self.own_usb.then_some(self.usb_devices);
@@ -372,6 +372,9 @@ impl<'a> Reader<'a> {
         let typed = self.follow(typed, &mut buses, &mut devices)?;
         self.file = file;
         functions::settle(&mut devices, self.board);
+        if is_ccw(self.board) {
+            self.unapplied.extend(loadparm::settle((&mut self.boot, self.line), &mut devices, &mut self.notes));
+        }
         self.one_rank_each(&devices)?;
         let firmware = self.uefi.take().map_or(GuestFirmware::Bios, GuestFirmware::Uefi);
         devices.iter().for_each(|device| self.tell(device));
@@ -400,6 +403,18 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Refuses what QEMU refuses of the line as a whole.
+    fn refuse(&mut self) -> Result<(), GuestError> {
+        self.boots_once()?;
+        self.on_channel()?;
+        if let Some((word, what)) = buses::beside_single_function(&self.devices) {
+            return Err(self.error(word, what, "write multifunction=on into the device at function 0 of the slot"));
+        }
+        self.drives_of_the_board()?;
+        self.each_once()?;
+        self.floppies()
+    }
+
     /// Notes what became of a device.
     fn tell(&mut self, device: &GuestDevice) {
         let rank = device.device.bootindex.filter(|rank| *rank >= 0);
@@ -413,12 +428,17 @@ impl<'a> Reader<'a> {
         self.notes.replaced(device.line, format!("{}: {what}", device.name));
     }
 
-    /// QEMU refuses `-boot once=` where a board has no order by classes of devices, as `virt` has none (`qemu_boot_set` in its
+    /// QEMU refuses `-boot once=` where a board has no order by classes of devices, as `virt` and `s390-ccw-virtio` have none (`qemu_boot_set` in its
     /// `system/bootdevice.c`).
     fn boots_once(&self) -> Result<(), GuestError> {
-        let Some(once) = self.boot.once.as_ref().filter(|_| is_virt(self.board)) else { return Ok(()) };
+        let Some(once) = self.boot.once.as_ref().filter(|_| is_virt(self.board) || is_ccw(self.board)) else {
+            return Ok(());
+        };
         Err(GuestError {
-            what: format!("-boot once={once}: machine virt has no order by classes of devices (QEMU refuses that)"),
+            what: format!(
+                "-boot once={once}: machine {} has no order by classes of devices (QEMU refuses that)",
+                self.machine_type
+            ),
             file: self.file.to_owned(),
             at: super::At { line: self.line, column: 1 },
             fix: "leave it out, and give the device that is meant bootindex=0".to_owned(),

@@ -4,6 +4,7 @@ use super::Reader;
 use super::options::{Parts, rank};
 use super::property::Global;
 use super::words::Word;
+use crate::guest::boards::is_ccw;
 use crate::guest::{GuestDevice, GuestError, Unapplied};
 use crate::machine::{DeviceClass, OptionRom};
 
@@ -93,6 +94,7 @@ impl Reader<'_> {
     pub(super) fn give_globals(&self, device: &mut GuestDevice) {
         let driver = match &device.device.class {
             DeviceClass::Nic(nic) => nic.model.name().to_owned(),
+            DeviceClass::VirtioBlk if is_ccw(self.board) => "virtio-blk-ccw".to_owned(),
             DeviceClass::VirtioBlk => "virtio-blk-pci".to_owned(),
             DeviceClass::Floppy { unit } => {
                 let name = if *unit == 0 { "bootindexA" } else { "bootindexB" };

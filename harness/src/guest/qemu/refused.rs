@@ -15,12 +15,13 @@ const BOOT_KEYS: [&str; 7] = ["order", "once", "menu", "splash", "splash-time", 
 /// Properties of devices that begin with `boot`; that of vhost-scsi has nothing to do with it.
 const OF_BOOT: [&str; 4] = ["bootindex", "bootindexA", "bootindexB", "boot_tpgt"];
 /// Drivers that QEMU does not make without `drive=`.
-const WANT_A_DRIVE: [&str; 13] = [
+const WANT_A_DRIVE: [&str; 14] = [
     "virtio-blk-pci",
     "virtio-blk",
     "virtio-blk-pci-transitional",
     "virtio-blk-pci-non-transitional",
     "virtio-blk-device",
+    "virtio-blk-ccw",
     "ide-hd",
     "ide-drive",
     "scsi-hd",

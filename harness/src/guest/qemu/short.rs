@@ -5,7 +5,7 @@ use super::drives::{Flash, source};
 use super::options::{Parts, small};
 use super::short_drive::{Interface, ShortDrive};
 use super::words::Word;
-use crate::guest::boards::is_virt;
+use crate::guest::boards::{is_ccw, is_virt};
 use crate::guest::plain::plain_device;
 use crate::guest::{GuestDevice, GuestError};
 use crate::machine::{Board, DeviceClass};
@@ -85,7 +85,7 @@ impl Reader<'_> {
         let (mut devices, mut taken) = (Vec::new(), Vec::new());
         for drive in std::mem::take(&mut self.short) {
             let interface = match (drive.interface, self.board) {
-                (Interface::Board, board) if is_virt(board) => Interface::Virtio,
+                (Interface::Board, board) if is_virt(board) || is_ccw(board) => Interface::Virtio,
                 (Interface::Board, _) => Interface::Ide,
                 (interface, _) => interface,
             };

@@ -3,7 +3,7 @@
 /// What a drive is plugged into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Interface {
-    /// Whatever the board has for a drive of which nothing is said: IDE on pc, AHCI on q35, virtio on virt.
+    /// Whatever the board has for a drive of which nothing is said: IDE on pc, AHCI on q35, virtio on virt and s390-ccw-virtio.
     Board,
     Ide,
     Virtio,

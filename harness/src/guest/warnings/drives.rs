@@ -1,5 +1,6 @@
 //! Drives that nobody selected, and drives that firmware does not see or does not boot from.
 
+use super::super::boards::is_ccw;
 use super::super::{Guest, GuestDevice};
 use crate::machine::{Board, DeviceClass};
 
@@ -25,7 +26,7 @@ fn unselected(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
     let is_selected = |index: usize| guest.is_selected(index);
     let any_selected = (0..guest.devices.len()).any(is_selected);
     // SeaBIOS has one entry for hard disks, and a selected one takes it
-    let is_bios = guest.firmware.uefi().is_none();
+    let is_bios = guest.is_bios();
     let taken =
         is_bios && (0..guest.devices.len()).any(|index| is_selected(index) && is_hard_disk(&guest.devices[index]));
     let nic_first = guest.order().first().is_some_and(|&index| guest.devices[index].device.is_nic());
@@ -38,6 +39,9 @@ fn unselected(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
         let behind = if nic_first { " behind network boot" } else { "" };
         let (name, firmware) = (&device.name, guest.firmware_name());
         let words = match (guest.firmware.uefi().is_some(), guest.boot.strict == Some(true)) {
+            _ if is_ccw(guest.board) => {
+                format!("{name} is not selected{behind}, while other devices are: {firmware} never tries it")
+            }
             (false, true) => format!(
                 "{name} is not selected{behind}: strict=on keeps SeaBIOS from it{}; a QEMU without strict=on runs it once everything \
                  else has failed",
@@ -70,7 +74,7 @@ fn hidden(device: &GuestDevice) -> &'static str {
 
 /// SeaBIOS tries one hard disk.
 fn one_hard_disk(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
-    if guest.firmware.uefi().is_some() {
+    if !guest.is_bios() {
         return;
     }
     let order = guest.order();
@@ -101,7 +105,7 @@ fn one_hard_disk(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)
 /// SeaBIOS leaves out disks with sectors of another size than 512 bytes (`init_virtio_blk` and `scsi_drive_setup` in its `src/hw`), but
 /// for those of NVMe, whose programs read blocks of a size that they do not expect.
 fn large_sectors(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
-    if guest.firmware.uefi().is_some() {
+    if !guest.is_bios() {
         return;
     }
     for device in &guest.devices {
@@ -137,7 +141,9 @@ fn unseen(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
                     LAST_OF_OVMF.1
                 )
             }
-            DeviceClass::VirtioScsi { lun, .. } if !is_uefi && guest.is_selected(index) && *lun > LAST_RANKED_LUN => {
+            DeviceClass::VirtioScsi { lun, .. }
+                if guest.is_bios() && guest.is_selected(index) && *lun > LAST_RANKED_LUN =>
+            {
                 format!(
                     "{name} is at LUN {lun}: SeaBIOS does not find LUNs from {} on in the boot order, so that its rank counts for nothing",
                     LAST_RANKED_LUN + 1
