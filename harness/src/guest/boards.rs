@@ -16,6 +16,8 @@ pub(super) fn board(architecture: &str, machine_type: &str) -> Option<Board> {
         "riscv64" => return is("virt").then_some(Board::VirtRiscv64),
         "loongarch64" => return is("virt").then_some(Board::VirtLoongarch64),
         "s390x" => return is("s390-ccw-virtio").then_some(Board::S390CcwVirtio),
+        // libvirt's two names of one board
+        "ppc64" | "ppc64le" => return is("pseries").then_some(Board::Pseries),
         _ => return None,
     }
     match machine_type {
@@ -36,6 +38,7 @@ pub(super) fn default_of_qemu(architecture: &str) -> &'static str {
         "loongarch64" => "virt",
         "riscv64" => "spike",
         "s390x" => "s390-ccw-virtio",
+        "ppc64" | "ppc64le" => "pseries",
         _ => "none",
     }
 }
@@ -45,6 +48,7 @@ pub(super) fn default_of_libvirt(architecture: &str) -> &'static str {
     match architecture {
         "aarch64" | "riscv64" | "loongarch64" => "virt",
         "s390x" => "s390-ccw-virtio",
+        "ppc64" | "ppc64le" => "pseries",
         _ => "pc",
     }
 }
@@ -59,6 +63,16 @@ pub(super) fn is_ccw(board: Option<Board>) -> bool {
     board.is_some_and(|board| board.facts().root == Root::Ccw)
 }
 
+/// Whether a board brings firmware that is neither SeaBIOS nor UEFI, and takes none of those.
+pub(super) fn has_own_firmware(board: Option<Board>) -> bool {
+    is_ccw(board) || is_pseries(board)
+}
+
+/// Whether a board has the hypervisor's own bus, `spapr-vscsi` and `spapr-vlan` on it.
+pub(super) fn is_pseries(board: Option<Board>) -> bool {
+    board.is_some_and(|board| board.facts().vio)
+}
+
 /// The card that is called `virtio` alone, or `virtio-net`.
 pub(super) fn virtio_net(board: Option<Board>) -> NicModel {
     if is_ccw(board) { NicModel::VirtioNetCcw } else { NicModel::VirtioNet }
@@ -66,12 +80,18 @@ pub(super) fn virtio_net(board: Option<Board>) -> NicModel {
 
 /// What a device is that a board's firmware does not boot from and that cannot be had on it, in words.
 pub(super) fn lacks(board: Option<Board>, class: &DeviceClass) -> Option<String> {
-    if !is_ccw(board) {
-        return None;
-    }
+    let firmware = match board? {
+        board if board.facts().root == Root::Ccw => "s390-ccw",
+        board if board.facts().vio => "SLOF",
+        _ => return None,
+    };
     let what = match class {
         DeviceClass::VirtioBlk | DeviceClass::VirtioScsi { .. } => return None,
-        DeviceClass::Nic(nic) if nic.model == NicModel::VirtioNetCcw => return None,
+        DeviceClass::Nic(nic) if is_ccw(board) == (nic.model == NicModel::VirtioNetCcw) => return None,
+        // of what hangs off PCI its firmware says itself what it does not know
+        DeviceClass::Scsi { .. } | DeviceClass::Ahci { .. } | DeviceClass::Nvme if !is_ccw(board) => return None,
+        DeviceClass::NvmeNamespace { .. } | DeviceClass::UsbStorage { .. } if !is_ccw(board) => return None,
+        DeviceClass::UsbBehindHub { .. } if !is_ccw(board) => return None,
         DeviceClass::Nic(nic) => format!("a card of model {}", nic.model.name()),
         DeviceClass::Scsi { adapter, .. } => format!("a drive on {}", adapter.device()),
         DeviceClass::Ide { .. } => "an IDE drive".to_owned(),
@@ -80,7 +100,7 @@ pub(super) fn lacks(board: Option<Board>, class: &DeviceClass) -> Option<String>
         DeviceClass::UsbStorage { .. } | DeviceClass::UsbBehindHub { .. } => "a USB disk".to_owned(),
         DeviceClass::Floppy { .. } => "a floppy drive".to_owned(),
     };
-    Some(format!("{what}, from which s390-ccw does not boot"))
+    Some(format!("{what}, from which {firmware} does not boot"))
 }
 
 /// `-cpu` for the processor of a host, where QEMU's translator has one that is near to any.
@@ -99,6 +119,8 @@ mod tests {
     #[case("riscv64", "virt", Some(Board::VirtRiscv64))]
     #[case("loongarch64", "virt", Some(Board::VirtLoongarch64))]
     #[case("s390x", "s390-ccw-virtio-9.2", Some(Board::S390CcwVirtio))]
+    #[case("ppc64le", "pseries-9.2", Some(Board::Pseries))]
+    #[case("ppc64", "powernv", None)]
     #[case::another_board("riscv64", "spike", None)]
     #[case::a_longer_name("riscv64", "virtual", None)]
     #[case::of_another_processor("riscv64", "q35", None)]
@@ -107,5 +129,6 @@ mod tests {
         assert_eq!(board(architecture, machine_type), wanted);
         let is = machine_type.starts_with("virt") && wanted.is_some();
         assert_eq!((is_virt(wanted), is_ccw(wanted)), (is, architecture == "s390x"));
+        assert_eq!(is_pseries(wanted), wanted == Some(Board::Pseries));
     }
 }

@@ -58,6 +58,8 @@ fn places(guest: &Guest) -> BTreeMap<String, String> {
     let rank = |device: &Device| {
         let rank =
             device.bootindex.filter(|rank| *rank >= 0).map_or("no rank".to_owned(), |rank| format!("rank {rank}"));
+        let own = device.properties.iter().map(|(name, value)| format!(", {name}={value:?}"));
+        let rank = rank + &own.collect::<String>();
         match &device.class {
             DeviceClass::Nic(nic) => format!("{rank}, ROM {:?}", nic.rom),
             _ => rank,

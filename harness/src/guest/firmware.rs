@@ -6,7 +6,7 @@ use super::boards::is_virt;
 /// The firmware that a guest asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GuestFirmware {
-    /// What the board brings: SeaBIOS, or s390-ccw; on `virt` there is none.
+    /// What the board brings: SeaBIOS, s390-ccw, SLOF; on `virt` there is none.
     Bios,
     /// UEFI.
     Uefi(Uefi),
@@ -58,7 +58,7 @@ impl Guest {
             GuestFirmware::Bios if is_virt(self.board) => "no firmware",
             GuestFirmware::Bios => match self.architecture.as_str() {
                 "s390x" => "s390-ccw",
-                "ppc64" => "SLOF",
+                "ppc64" | "ppc64le" => "SLOF",
                 _ => "BIOS",
             },
         }
@@ -71,6 +71,7 @@ impl Guest {
             "riscv64" => "RISCV_VIRT",
             "loongarch64" => "LoongArchVirt",
             "s390x" => "s390-ccw",
+            "ppc64" | "ppc64le" => "SLOF",
             _ => "OVMF",
         }
     }
@@ -91,6 +92,7 @@ pub(super) fn replaced_bios(architecture: &str) -> &'static str {
     match architecture {
         "riscv64" => "the OpenSBI that the platform's QEMU brings",
         "s390x" => "the platform's s390-ccw",
+        "ppc64" | "ppc64le" => "the platform's SLOF",
         _ => "the platform's SeaBIOS",
     }
 }

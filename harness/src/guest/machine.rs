@@ -40,8 +40,8 @@ impl Guest {
                 ),
                 file: self.file.clone(),
                 at: At { line: self.line.max(1), column: 1 },
-                fix: "x86_64 with machine pc or q35 can, and aarch64, riscv64 and loongarch64 with machine virt, and s390x with machine \
-                      s390-ccw-virtio"
+                fix: "x86_64 with machine pc or q35 can, and aarch64, riscv64 and loongarch64 with machine virt, s390x with machine \
+                      s390-ccw-virtio, and ppc64 with machine pseries"
                     .to_owned(),
             });
         };

@@ -24,7 +24,11 @@ mod loadparm;
 mod machine;
 pub mod network;
 mod note;
+#[cfg(test)]
+mod own_line_tests;
 mod plain;
+#[cfg(test)]
+mod pseries_tests;
 pub mod qemu;
 #[cfg(test)]
 mod s390x_tests;

@@ -146,6 +146,7 @@ fn loadparm_names_an_entry_that_the_medium_has() {
 #[case::no_drive("-device virtio-blk-ccw,bootindex=1", "has no drive=")]
 #[case::a_rank_of_an_adapter("-device virtio-scsi-ccw,bootindex=1", "has no bootindex")]
 #[case::once("-boot once=d", "no order by classes")]
+#[case::flash("-drive if=pflash,file=OVMF.fd", "UEFI firmware on machine s390-ccw-virtio")]
 #[case::two_of_a_rank(
     "-device virtio-blk-ccw,drive=a,bootindex=1 -device virtio-blk-ccw,drive=b,bootindex=1",
     "used by two devices"
@@ -180,6 +181,15 @@ fn a_channel_device_on_another_board_is_refused() {
 fn what_libvirt_refuses_is_refused(#[case] devices: &str, #[case] wanted: &str) {
     let error = domain(devices).unwrap_err();
     assert!(error.contains(wanted), "{error}");
+}
+
+#[test]
+fn uefi_firmware_is_refused_and_what_is_read_by_seabios_alone_is_told() {
+    let xml = "<domain><os firmware='efi'><type arch='s390x'>hvm</type></os></domain>";
+    assert!(libvirt::read("a", xml, &[]).unwrap_err().what.contains("on a machine that has none"));
+    assert!(libvirt::read("a", &xml.replace(" firmware='efi'", ""), &[]).is_ok());
+    let guest = line(&format!("{QEMU} -boot order=d,reboot-timeout=5"));
+    assert_eq!(warned(&guest), ["reboot-timeout", "order-by-class"]);
 }
 
 #[test]

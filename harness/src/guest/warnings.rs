@@ -7,7 +7,7 @@ mod files;
 
 use std::fmt;
 
-use super::boards::is_virt;
+use super::boards::{is_pseries, is_virt};
 use super::network::{Answered, GuestNetwork, file_of};
 use super::{Guest, GuestFirmware, Origin, Uefi, Unreached};
 use crate::boot_server::arch::{self, Processor};
@@ -107,19 +107,24 @@ fn without_uefi(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String))
     }
 }
 
-/// Boot options that the guest's firmware does not read: SeaBIOS alone has a reboot timeout, and UEFI has no order by classes.
+/// Boot options that the guest's firmware does not read: SeaBIOS alone has a reboot timeout, and neither UEFI nor s390-ccw an order
+/// by classes.
 fn not_read(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
-    if guest.firmware.uefi().is_none() {
+    if guest.is_bios() || (is_virt(guest.board) && guest.firmware.uefi().is_none()) {
         return;
     }
+    let kind = guest.firmware_kind();
     if guest.boot.reboot_timeout.is_some() {
-        let words = "a reboot timeout is read by SeaBIOS only: under UEFI it does nothing".to_owned();
+        let words = format!("a reboot timeout is read by SeaBIOS only: under {kind} it does nothing");
         warn("reboot-timeout", guest.line, words);
+    }
+    if is_pseries(guest.board) {
+        return; // SLOF reads both
     }
     for (key, letters) in [("order", &guest.boot.order), ("once", &guest.boot.once)] {
         if let Some(letters) = letters {
             let words = format!(
-                "UEFI does not read -boot {key}={letters}: it does nothing here; give the device that is meant bootindex=1"
+                "{kind} does not read -boot {key}={letters}: it does nothing here; give the device that is meant bootindex=1"
             );
             warn("order-by-class", guest.line, words);
         }

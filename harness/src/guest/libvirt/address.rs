@@ -25,6 +25,8 @@ pub(super) enum Address {
     Usb { bus: u8, port: [u8; HUBS] },
     /// A device number of a channel subsystem.
     Ccw { image: u8, set: u8, number: u16 },
+    /// A number on the hypervisor's bus of a pseries.
+    Vio { reg: u64 },
 }
 
 /// Kinds of devices in the order in which libvirt gives them PCI addresses.
@@ -104,6 +106,7 @@ impl Address {
                 set: address.number("ssid")?.unwrap_or_default(),
                 number: address.number("devno")?.unwrap_or_default(),
             }),
+            Some("spapr-vio") => address.number::<i64>("reg")?.map(|reg| Address::Vio { reg: reg.unsigned_abs() }),
             None => {
                 return Err(
                     address.error("<address> has no type", "write type='pci', 'drive', 'usb' or another of libvirt's")

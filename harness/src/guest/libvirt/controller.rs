@@ -1,7 +1,7 @@
 //! `<controller>`: what disks and PCI devices hang off.
 
 use super::super::GuestError;
-use super::super::boards::{is_ccw, is_virt};
+use super::super::boards::{is_ccw, is_pseries, is_virt};
 use super::super::xml::Element;
 use super::address::Address;
 use crate::machine::{Board, ScsiAdapter, UsbController};
@@ -109,10 +109,12 @@ pub(super) fn read(
     Ok(Controller { kind, index, address, model })
 }
 
-/// The adapter of a model; libvirt's own choice on x86 is the LSI one, which QEMU for Arm is built without; on `virt` and channel subsystems it is virtio-scsi
+/// The adapter of a model; libvirt's own choice on x86 is the LSI one, which QEMU for Arm is built without; on `virt` and channel subsystems it is virtio-scsi, on pseries that of the
+/// hypervisor
 /// (`qemuDomainDefaultSCSIControllerModel` in libvirt's `src/qemu/qemu_domain.c`).
 pub(super) fn scsi_model(model: Option<&str>, board: Option<Board>) -> ScsiModel {
     match model {
+        None | Some("auto") if is_pseries(board) => ScsiModel::Other(ScsiAdapter::SpaprVscsi),
         None | Some("auto") if is_virt(board) || is_ccw(board) => ScsiModel::Virtio,
         Some("virtio-scsi" | "virtio-transitional" | "virtio-non-transitional") => ScsiModel::Virtio,
         None | Some("auto" | "lsilogic") => ScsiModel::Other(ScsiAdapter::Lsi53c895a),
@@ -125,7 +127,7 @@ pub(super) fn scsi_model(model: Option<&str>, board: Option<Board>) -> ScsiModel
     }
 }
 
-/// The host controller of a model; where none is named PIIX3's on pc and xHCI on q35 and `virt`.
+/// The host controller of a model; where none is named PIIX3's on pc and xHCI on q35, `virt` and pseries.
 pub(super) fn usb_model(model: Option<&str>, board: Option<Board>) -> UsbModel {
     match model {
         Some("qemu-xhci" | "nec-xhci") => UsbModel::Known(UsbController::Xhci),
@@ -137,7 +139,9 @@ pub(super) fn usb_model(model: Option<&str>, board: Option<Board>) -> UsbModel {
         Some("none") => UsbModel::None,
         Some("piix3-uhci" | "piix4-uhci") => UsbModel::Known(UsbController::Uhci),
         Some(_) => UsbModel::Unknown,
-        None if board == Some(Board::Q35) || is_virt(board) => UsbModel::Known(UsbController::Xhci),
+        None if board == Some(Board::Q35) || is_virt(board) || is_pseries(board) => {
+            UsbModel::Known(UsbController::Xhci)
+        }
         None => UsbModel::Known(UsbController::Uhci),
     }
 }

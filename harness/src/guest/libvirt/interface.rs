@@ -81,7 +81,8 @@ pub(super) fn read(element: Element<'_, '_>, board: Option<Board>, notes: &mut N
         notes.ignored(element.line(), words);
     }
     let plug = plug(element)?;
-    if let Some(rom) = element.child("rom").filter(|_| is_ccw(board) && !on_pci && !is_hostdev) {
+    let has_no_rom = (is_ccw(board) && !on_pci) || model == Some(NicModel::SpaprVlan);
+    if let Some(rom) = element.child("rom").filter(|_| has_no_rom && !is_hostdev) {
         let what = "rombar and romfile are only supported for PCI devices (libvirt)";
         return Err(rom.error(what, "take <rom> out: firmware of this machine needs no option ROM"));
     }

@@ -21,7 +21,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use super::boards::{cpu_of_host, is_ccw};
+use super::boards::{cpu_of_host, is_ccw, is_pseries};
 use super::functions;
 use super::loadparm;
 use super::xml::{Element, Xml};
@@ -145,7 +145,7 @@ struct Reader {
     hosts: BTreeMap<&'static str, usize>,
     /// Ranks of `<boot order=...>`, with the line of each.
     orders: BTreeMap<u32, u32>,
-    /// Device numbers of a channel subsystem, with the line of each.
+    /// Addresses on a channel subsystem or the hypervisor's bus, with the line of each.
     numbers: BTreeMap<Address, u32>,
 }
 
@@ -221,7 +221,7 @@ impl Reader {
     }
 
     fn device(&mut self, element: Element<'_, '_>, board: Option<Board>) -> Result<(), GuestError> {
-        self.on_channel(element, board)?;
+        self.numbered(element, board)?;
         match element.name() {
             "disk" => {
                 let Some(disk) = disk::read(element, &mut self.notes)? else {
@@ -270,28 +270,35 @@ impl Reader {
         Ok(())
     }
 
-    /// Refuses what libvirt refuses of an address on a channel subsystem: on another board, or where another device has it.
-    fn on_channel(&mut self, element: Element<'_, '_>, board: Option<Board>) -> Result<(), GuestError> {
-        let ccw = |element| Address::of(element).map(|at| at.filter(|at| matches!(at, Address::Ccw { .. })));
+    /// Refuses what libvirt refuses of an address on a channel subsystem or the hypervisor's bus: on another board, or where another device has it.
+    fn numbered(&mut self, element: Element<'_, '_>, board: Option<Board>) -> Result<(), GuestError> {
+        let own = |at: &Address| matches!(at, Address::Ccw { .. } | Address::Vio { .. });
         if let Some(boot) = element.child("boot").filter(|boot| boot.attribute("loadparm").is_some() && !is_ccw(board))
         {
             self.notes.ignored(boot.line(), "loadparm: only firmware of s390x reads it");
         }
-        let Some(at @ Address::Ccw { image, set, number }) = ccw(element)? else { return Ok(()) };
+        // a console of the XML may be its serial port once more
+        let at = Address::of(element)?.filter(own).filter(|_| element.name() != "console");
+        let Some(at) = at else { return Ok(()) };
         let address = element.child("address").unwrap_or(element);
-        if board.is_some() && !is_ccw(board) {
-            let what = "an address of type 'ccw' on a machine without a channel subsystem (libvirt refuses that)";
+        let (has_it, bus, words) = match at {
+            Address::Ccw { image, set, number } => {
+                (is_ccw(board), "a channel subsystem", format!("device number {image:x}.{set:x}.{number:04x}"))
+            }
+            Address::Vio { reg } => (is_pseries(board), "the bus of a pseries' hypervisor", format!("reg {reg:#x}")),
+            _ => return Ok(()),
+        };
+        if board.is_some() && !has_it {
+            let kind = address.attribute("type").unwrap_or_default();
+            let what = format!("an address of type '{kind}' on a machine without {bus} (libvirt refuses that)");
             return Err(address.error(what, "take <address> out: libvirt gives the device one"));
         }
         if let Some(line) = self.numbers.insert(at, address.line()) {
-            let what = format!(
-                "device number {image:x}.{set:x}.{number:04x} is in use already, first on line {line} (libvirt refuses that)"
-            );
-            return Err(address.error(what, "give each device a devno of its own, or none"));
+            let what = format!("{words} is in use already, first on line {line} (libvirt refuses that)");
+            return Err(address.error(what, "give each device an address of its own, or none"));
         }
         if BOOTED.contains(&element.name()) {
-            let words = format!("device number {image:x}.{set:x}.{number:04x}: one of our own");
-            self.notes.replaced(address.line(), words);
+            self.notes.replaced(address.line(), format!("{words}: one of our own"));
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! `<os>`: firmware, board, boot options, and the order by classes.
 
-use super::super::boards::{board, default_of_libvirt, is_virt};
+use super::super::boards::{board, default_of_libvirt, has_own_firmware, is_virt};
 use super::super::firmware::{is_secure_build, is_uefi_file, replaced_bios, replaced_variables, replacement};
 use super::super::xml::Element;
 use super::super::{GuestError, GuestFirmware, Notes, Uefi};
@@ -149,6 +149,12 @@ fn firmware(
     let runs_before = architecture == "riscv64" && path.is_some();
     let has_no_bios = (architecture == "aarch64" || is_virt(board)) && !runs_before;
     let is_uefi = chosen == Some("efi") || pflash || path.is_some_and(is_uefi_file) || has_no_bios;
+    if is_uefi && has_own_firmware(board) {
+        let what = "UEFI firmware on a machine that has none (libvirt refuses that)";
+        return Err(loader
+            .unwrap_or(os)
+            .error(what, "take firmware='efi', <loader> and <nvram> out: the machine brings its firmware"));
+    }
     if !is_uefi || chosen == Some("bios") {
         if let (Some(loader), Some(path)) = (loader, path) {
             notes.replaced(loader.line(), format!("{path}: {}", replaced_bios(architecture)));

@@ -7,12 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::address::{Address, Group};
-use super::controller::{Kind, UsbModel, usb_model};
+use super::controller::{Controller, Kind, ScsiModel, UsbModel, scsi_model, usb_model};
 use super::disk::{Bus, Disk, namespace_of};
 use super::domain::Domain;
 use crate::guest::GuestError;
-use crate::guest::boards::{is_ccw, is_virt};
-use crate::machine::{Board, Place};
+use crate::guest::boards::{is_ccw, is_pseries, is_virt};
+use crate::machine::{Board, NicModel, Place, ScsiAdapter};
+
+/// The SCSI adapter that is on the hypervisor's bus of a pseries and not on PCI.
+const OF_HYPERVISOR: ScsiModel = ScsiModel::Other(ScsiAdapter::SpaprVscsi);
 
 /// A PCI device of ours.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,6 +72,7 @@ fn wanted(domain: &Domain, board: Option<Board>) -> Vec<Wanted> {
     let mut add = |group, owner, address| all.push(Wanted { group, owner, address });
     for (index, interface) in domain.interfaces.iter().enumerate() {
         match interface.is_hostdev {
+            _ if interface.model == Some(NicModel::SpaprVlan) => {}
             true => add(Group::HostDevices, Owner::None, interface.address),
             false => add(Group::Interfaces, Owner::Nic(index), interface.address),
         }
@@ -76,18 +80,18 @@ fn wanted(domain: &Domain, board: Option<Board>) -> Vec<Wanted> {
     let (mut has_usb, mut scsi, mut ich9) = (false, BTreeSet::new(), false);
     for controller in &domain.controllers {
         match controller.kind {
+            Kind::Scsi(OF_HYPERVISOR) => drop(scsi.insert(controller.index)),
             Kind::Scsi(_) => {
                 scsi.insert(controller.index);
                 add(Group::Controllers, Owner::Scsi(controller.index), controller.address);
             }
             Kind::Usb(model) => {
                 has_usb = true;
-                let owner = Owner::Usb(controller.index);
                 let fixed = usb_address(model, board, &mut ich9);
                 let is_ehci = model == UsbModel::Ich9(7) && controller.address.is_some();
                 if model != UsbModel::None && (fixed != Fixed::Shared || is_ehci) {
                     let address = controller.address.or(fixed.address());
-                    add(Group::Controllers, owner, address);
+                    add(Group::Controllers, Owner::Usb(controller.index), address);
                 }
             }
             Kind::Sata if board == Some(Board::Pc) => add(Group::Controllers, Owner::Sata, controller.address),
@@ -97,7 +101,7 @@ fn wanted(domain: &Domain, board: Option<Board>) -> Vec<Wanted> {
         }
     }
     let on = |bus| domain.disks.iter().filter(move |disk| disk.bus == bus);
-    for index in adapters(domain).difference(&scsi) {
+    for index in adapters(domain, board).difference(&scsi) {
         add(Group::Controllers, Owner::Scsi(*index), None);
     }
     let has_nvme =
@@ -106,8 +110,8 @@ fn wanted(domain: &Domain, board: Option<Board>) -> Vec<Wanted> {
     for index in nvme.into_iter().filter(|index| !has_nvme(*index)) {
         add(Group::Controllers, Owner::Nvme(index), None);
     }
-    let has_sata = domain.controllers.iter().any(|controller| controller.kind == Kind::Sata);
-    if board == Some(Board::Pc) && !has_sata && on(Bus::Sata).next().is_some() {
+    let is_sata = |controller: &Controller| controller.kind == Kind::Sata;
+    if board == Some(Board::Pc) && !domain.controllers.iter().any(is_sata) && on(Bus::Sata).next().is_some() {
         add(Group::Controllers, Owner::Sata, None);
     }
     // libvirt adds one on its own to boards that always had it (`qemuDomainDefAddDefaultDevices` in its `src/qemu/qemu_postparse.c`)
@@ -124,8 +128,11 @@ fn wanted(domain: &Domain, board: Option<Board>) -> Vec<Wanted> {
     all
 }
 
-/// The SCSI adapters that disks hang off, by their indices.
-fn adapters(domain: &Domain) -> BTreeSet<u8> {
+/// The SCSI adapters on PCI that disks hang off, by their indices; of pseries they are on PCI where the XML says so.
+fn adapters(domain: &Domain, board: Option<Board>) -> BTreeSet<u8> {
+    if scsi_model(None, board) == OF_HYPERVISOR {
+        return BTreeSet::new();
+    }
     let disks = domain.disks.iter().filter(|disk| disk.bus == Bus::Scsi);
     let index = |disk: &Disk| match disk.address {
         Some(Address::Drive { controller, .. }) => controller,
@@ -191,7 +198,7 @@ impl Planner {
         match board {
             // PIIX3, then the display, whose slot stays free where there is none
             Some(Board::Pc) => taken.extend([1, 2]),
-            board if is_virt(board) => {}
+            board if is_virt(board) || is_pseries(board) => {}
             _ => {
                 taken.insert(31);
                 if domain.has_video {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::options::Parts;
 use super::usb::Ports;
-use crate::guest::boards::{is_ccw, is_virt};
+use crate::guest::boards::{is_ccw, is_pseries, is_virt};
 use crate::guest::usb_spot::{Spot, port};
 use crate::machine::{Board, Place, ScsiAdapter, UsbController};
 
@@ -172,9 +172,14 @@ impl Adapters {
         adapters
     }
 
-    /// What `-usb` makes on the board: that of PIIX3, or the EHCI of ICH9.
+    /// What `-usb` makes on the board: that of PIIX3, the EHCI of ICH9, or an xHCI.
     fn own_usb(&self) -> UsbController {
-        if self.board == Some(Board::Q35) { UsbController::Ehci } else { UsbController::Uhci }
+        match self.board {
+            Some(Board::Q35) => UsbController::Ehci,
+            // with USB 3 since QEMU 2.10 (`spapr_machine_init` in its `hw/ppc/spapr.c`)
+            board if is_pseries(board) => UsbController::Xhci,
+            _ => UsbController::Uhci,
+        }
     }
 
     /// A device comes, with its place on PCI: those behind it on the line are not there yet.
@@ -303,7 +308,10 @@ impl Adapters {
     fn guessed(&mut self, parts: &Parts, wanted: Option<Vec<u8>>) -> Result<(), (String, String)> {
         let bus = parts.get("bus").unwrap_or_default();
         if !self.is_open
-            && (matches!(self.board, Some(Board::Pc | Board::Q35)) || is_virt(self.board) || is_ccw(self.board))
+            && (matches!(self.board, Some(Board::Pc | Board::Q35))
+                || is_virt(self.board)
+                || is_ccw(self.board)
+                || is_pseries(self.board))
         {
             return Err(match parts.get("bus") {
                 None => (

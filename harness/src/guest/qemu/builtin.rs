@@ -5,9 +5,9 @@ use super::Reader;
 use super::cards::Wire;
 use super::known;
 use super::line::Quotes;
-use super::short::short;
+use super::short::{short, vscsi};
 use super::words::Word;
-use crate::guest::boards::{lacks, virtio_net};
+use crate::guest::boards::{is_pseries, lacks, virtio_net};
 use crate::guest::plain::plain_device;
 use crate::guest::{GuestDevice, Plug, Unapplied};
 use crate::machine::{Board, DeviceClass, Nic, NicModel, OptionRom};
@@ -65,6 +65,8 @@ impl Reader<'_> {
             (None, Some(_)) => Some(DeviceClass::Ahci { port: 2 }),
             (None, None) => None,
         };
+        // as `-cdrom` has it
+        let cd = cd.or_else(|| is_pseries(Some(board)).then(|| vscsi(2)));
         let cd = cd.filter(|class| !named(&KEEPS_FROM_CD) && !taken(class));
         let floppy = (board == Board::Pc).then_some(DeviceClass::Floppy { unit: 0 });
         let floppy = floppy.filter(|class| !named(&KEEPS_FROM_FLOPPY) && !taken(class));
@@ -91,6 +93,7 @@ impl Reader<'_> {
         let model = match model.as_deref() {
             None => board_model(board),
             Some("virtio") => virtio_net(Some(board)),
+            Some("ibmveth") if is_pseries(Some(board)) => NicModel::SpaprVlan,
             Some(name) => match super::device::nic_model(name, Some(board)) {
                 Some(model) => model,
                 None => {
@@ -153,6 +156,7 @@ fn board_model(board: Board) -> NicModel {
         Board::Pc => NicModel::E1000,
         Board::Q35 => NicModel::E1000e,
         Board::S390CcwVirtio => NicModel::VirtioNetCcw,
+        Board::Pseries => NicModel::SpaprVlan,
         _ => NicModel::VirtioNet,
     }
 }

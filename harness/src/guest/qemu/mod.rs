@@ -43,7 +43,7 @@ pub mod words;
 
 use std::collections::BTreeMap;
 
-use super::boards::{board, default_of_qemu, is_ccw, is_virt};
+use super::boards::{board, default_of_qemu, has_own_firmware, is_ccw, is_pseries, is_virt};
 use super::functions;
 use super::hmp::Command;
 use super::loadparm;
@@ -352,7 +352,10 @@ impl<'a> Reader<'a> {
         self.refuse()?;
         // QEMU makes those in JSON behind the others (`qemu_create_cli_devices` in its `softmmu/vl.c`)
         self.devices.sort_by_key(|(parts, _)| parts.is_json);
-        let own_usb = self.own_usb.then_some(self.usb_devices);
+        // pseries with a screen has USB of its own, a keyboard and a mouse on it (`spapr_machine_init` in QEMU's `hw/ppc/spapr.c`)
+        let by_itself = is_pseries(self.board) && !self.built_in.none;
+        let taken = self.usb_devices + if by_itself { 2 } else { 0 };
+        let own_usb = (self.own_usb || by_itself).then_some(taken);
         let adapters = Adapters::new(self.board, own_usb, self.is_part || self.is_open);
         let mut buses = Buses::of(&self.devices, self.board, adapters);
         let short = self.short_devices();
@@ -407,6 +410,18 @@ impl<'a> Reader<'a> {
     fn refuse(&mut self) -> Result<(), GuestError> {
         self.boots_once()?;
         self.on_channel()?;
+        if let Some(uefi) = self.uefi.as_ref().filter(|_| has_own_firmware(self.board)) {
+            let line = uefi.code.as_ref().or(uefi.variables.as_ref()).map_or(self.line, |(_, line)| *line);
+            return Err(GuestError {
+                what: format!(
+                    "UEFI firmware on machine {}, which has no flash for it (QEMU refuses that)",
+                    self.machine_type
+                ),
+                file: self.file.to_owned(),
+                at: super::At { line, column: 1 },
+                fix: "leave it out: the machine brings its firmware".to_owned(),
+            });
+        }
         if let Some((word, what)) = buses::beside_single_function(&self.devices) {
             return Err(self.error(word, what, "write multifunction=on into the device at function 0 of the slot"));
         }

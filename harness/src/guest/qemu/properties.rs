@@ -101,6 +101,8 @@ impl Reader<'_> {
                 device.device.bootindex = self.global_of("isa-fdc", name).and_then(rank);
                 return;
             }
+            DeviceClass::Scsi { .. } if device.device.optical => "scsi-cd".to_owned(),
+            DeviceClass::Scsi { .. } => "scsi-hd".to_owned(),
             _ if device.device.optical => "ide-cd".to_owned(),
             _ => "ide-hd".to_owned(),
         };

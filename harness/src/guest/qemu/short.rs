@@ -5,10 +5,10 @@ use super::drives::{Flash, source};
 use super::options::{Parts, small};
 use super::short_drive::{Interface, ShortDrive};
 use super::words::Word;
-use crate::guest::boards::{is_ccw, is_virt};
+use crate::guest::boards::{is_ccw, is_pseries, is_virt};
 use crate::guest::plain::plain_device;
 use crate::guest::{GuestDevice, GuestError};
-use crate::machine::{Board, DeviceClass};
+use crate::machine::{Board, DeviceClass, ScsiAdapter};
 
 impl Reader<'_> {
     pub(super) fn drive(&mut self, parts: &Parts, word: &Word) -> Result<(), GuestError> {
@@ -33,6 +33,7 @@ impl Reader<'_> {
             Some("ide") => Interface::Ide,
             Some("virtio") => Interface::Virtio,
             Some("floppy") => Interface::Floppy,
+            Some("scsi") if is_pseries(self.board) => Interface::Scsi,
             Some(other @ ("sd" | "mtd" | "scsi" | "xen")) => {
                 self.notes.ignored(word.at.line, format!("-drive if={other} cannot be had here"));
                 self.of_no_board.push((other.to_owned(), word.clone()));
@@ -86,10 +87,15 @@ impl Reader<'_> {
         for drive in std::mem::take(&mut self.short) {
             let interface = match (drive.interface, self.board) {
                 (Interface::Board, board) if is_virt(board) || is_ccw(board) => Interface::Virtio,
+                (Interface::Board, board) if is_pseries(board) => Interface::Scsi,
                 (Interface::Board, _) => Interface::Ide,
                 (interface, _) => interface,
             };
-            let units = if self.board == Some(Board::Q35) { 1 } else { 2 };
+            let units = match interface {
+                Interface::Scsi => OF_VSCSI,
+                _ if self.board == Some(Board::Q35) => 1,
+                _ => 2,
+            };
             let place = drive.unit.map(|unit| drive.bus.unwrap_or(0).saturating_mul(units).saturating_add(unit));
             let free = || (0..=u8::MAX).find(|index| !taken.contains(&(interface, *index)));
             let index = drive.index.or(place).or_else(free).unwrap_or(u8::MAX);
@@ -97,6 +103,7 @@ impl Reader<'_> {
             let (word, class) = match interface {
                 Interface::Virtio => ("virtio", DeviceClass::VirtioBlk),
                 Interface::Floppy => ("floppy", DeviceClass::Floppy { unit: index }),
+                Interface::Scsi => ("scsi", vscsi(index)),
                 _ if self.board == Some(Board::Q35) => ("ide", DeviceClass::Ahci { port: index }),
                 _ => ("ide", DeviceClass::Ide { channel: index / 2, unit: index % 2 }),
             };
@@ -110,10 +117,21 @@ impl Reader<'_> {
     }
 }
 
+/// Drives of `if=scsi` on one `spapr-vscsi` (`if_max_devs` in QEMU's `blockdev.c`).
+const OF_VSCSI: u8 = 7;
+
+/// A drive of `if=scsi` on pseries, by its index.
+pub(super) fn vscsi(index: u8) -> DeviceClass {
+    let (hba, target) = (index / OF_VSCSI, index % OF_VSCSI);
+    DeviceClass::Scsi { adapter: ScsiAdapter::SpaprVscsi, hba, target, lun: 0 }
+}
+
 pub(super) fn short(name: String, class: DeviceClass, optical: bool, source: Option<String>, line: u32) -> GuestDevice {
     let kind = match (&class, optical) {
         (DeviceClass::Floppy { .. }, _) => "floppy",
         (DeviceClass::VirtioBlk, _) => "virtio disk",
+        (DeviceClass::Scsi { .. }, true) => "SCSI (spapr-vscsi) CD",
+        (DeviceClass::Scsi { .. }, false) => "SCSI (spapr-vscsi) disk",
         (DeviceClass::Ide { .. }, true) => "IDE CD",
         (DeviceClass::Ide { .. }, false) => "IDE disk",
         (_, true) => "SATA CD",

@@ -3,11 +3,13 @@
 /// What a drive is plugged into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Interface {
-    /// Whatever the board has for a drive of which nothing is said: IDE on pc, AHCI on q35, virtio on virt and s390-ccw-virtio.
+    /// Whatever the board has for a drive of which nothing is said: IDE on pc, AHCI on q35, virtio on virt and s390-ccw-virtio, SCSI on pseries.
     Board,
     Ide,
     Virtio,
     Floppy,
+    /// The `spapr-vscsi` that pseries makes.
+    Scsi,
 }
 
 /// A drive, before the board is known.

@@ -1,6 +1,6 @@
 //! Drives that nobody selected, and drives that firmware does not see or does not boot from.
 
-use super::super::boards::is_ccw;
+use super::super::boards::{is_ccw, is_pseries};
 use super::super::{Guest, GuestDevice};
 use crate::machine::{Board, DeviceClass};
 
@@ -42,6 +42,12 @@ fn unselected(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
             _ if is_ccw(guest.board) => {
                 format!("{name} is not selected{behind}, while other devices are: {firmware} never tries it")
             }
+            (false, true) if is_pseries(guest.board) => format!(
+                "{name} is not selected{behind}: strict=on keeps SLOF from it; a QEMU without strict=on has it tried behind the others"
+            ),
+            (false, false) if is_pseries(guest.board) => format!(
+                "{name} is not selected{behind}, and SLOF tries it all the same once the selected devices have failed"
+            ),
             (false, true) => format!(
                 "{name} is not selected{behind}: strict=on keeps SeaBIOS from it{}; a QEMU without strict=on runs it once everything \
                  else has failed",
