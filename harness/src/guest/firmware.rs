@@ -77,6 +77,16 @@ impl Guest {
     }
 }
 
+impl Guest {
+    /// The files of its UEFI firmware and of its variables, as distributions call them.
+    pub(super) fn firmware_files(&self) -> [String; 2] {
+        match self.architecture.as_str() {
+            "loongarch64" => ["QEMU_EFI.fd", "QEMU_VARS.fd"].map(str::to_owned),
+            _ => ["CODE", "VARS"].map(|part| format!("{}_{part}", self.firmware_name())),
+        }
+    }
+}
+
 /// What stands in for a guest's UEFI firmware.
 pub(super) fn replacement(architecture: &str) -> &'static str {
     match architecture {

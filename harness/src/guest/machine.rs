@@ -99,7 +99,7 @@ fn lan(plug: Option<&Plug>, networks: &[GuestNetwork], target: Target) -> Networ
         Some(Plug::User(boot_file)) => user(boot_file.as_deref(), target),
         Some(Plug::Network(name)) => {
             let known = networks.iter().find(|network| network.name == *name);
-            known.and_then(GuestNetwork::lan).unwrap_or_else(|| assumed(target))
+            known.and_then(|network| network.lan(target)).unwrap_or_else(|| assumed(target))
         }
         _ => assumed(target),
     }

@@ -225,9 +225,9 @@ pub(crate) fn user(boot_file: Option<&str>, target: Target) -> Network {
 }
 
 impl GuestNetwork {
-    /// The lan that it is for a guest, with programs of our own for its boot files; `None` where the lan cannot do what it
-    /// says.
-    pub fn lan(&self) -> Option<Network> {
+    /// The lan that it is for a guest whose programs are of this kind, with programs of our own for its boot files; `None` where the lan
+    /// cannot do what it says.
+    pub fn lan(&self, target: Target) -> Option<Network> {
         let mut network = Network::new(self.server.lan.clone().ok()?);
         let mut named = BTreeSet::new();
         let files = self.server.files.iter().filter(|file| named.insert(&file.name));
@@ -242,6 +242,10 @@ impl GuestNetwork {
                 (_, Processor::Loongarch64) => network.efi_program_for(EfiMachine::Loongarch64, &file.name, &medium),
                 (_, Processor::S390x) => own_program(network, Target::S390x, &file.name, &medium),
                 (_, Processor::Ppc64) => own_program(network, Target::Ppc64, &file.name, &medium),
+                // whose it is nobody says: it is the guest's
+                (false, _) if Processor::named(&file.name).is_none() && !is_bios_program(&file.name) => {
+                    own_program(network, target, &file.name, &medium)
+                }
                 (false, _) => network.bios_program(&file.name, &medium),
             };
         }
@@ -311,6 +315,11 @@ impl GuestNetwork {
     }
 }
 
+/// Whether a file is a BIOS program by its name, as boot servers name them.
+pub(super) fn is_bios_program(file: &str) -> bool {
+    [".0", ".kpxe", ".kkpxe", ".pxe", ".lkrn", ".bios"].iter().any(|end| file.to_ascii_lowercase().ends_with(end))
+}
+
 /// The name under which the program for a boot file reports.
 fn medium(number: usize, file: &str) -> String {
     let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
@@ -321,6 +330,7 @@ fn medium(number: usize, file: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::Program;
     use rstest::rstest;
 
     fn data(name: &str) -> GuestNetwork {
@@ -342,7 +352,7 @@ mod tests {
     fn nobody_answers_on_a_network_without_dhcp(#[case] inside: &str) {
         let network = read("n", &format!("<network><name>n</name>{inside}</network>")).unwrap();
         assert_eq!(network.answered, Answered::ByNobody { line: 1 });
-        assert!(network.lan().unwrap().lan.dhcp.is_empty() && file(&network, 0).is_none());
+        assert!(network.lan(Target::Efi(EfiMachine::X64)).unwrap().lan.dhcp.is_empty() && file(&network, 0).is_none());
         assert!(super::super::warnings::of_network(&network).is_empty());
     }
 
@@ -365,7 +375,10 @@ mod tests {
         let text = format!("<network><name>n</name>\n<forward mode='{mode}'/></network>");
         let network = read("n", &text).unwrap();
         assert_eq!(network.answered, Answered::ByOthers { line: 2, mode: mode.to_owned() });
-        assert!(network.lan().is_none() && super::super::warnings::of_network(&network).is_empty());
+        assert!(
+            network.lan(Target::Efi(EfiMachine::X64)).is_none()
+                && super::super::warnings::of_network(&network).is_empty()
+        );
         assert!(of_server("n", &text).unwrap_err().what.contains("starts no DHCP server"));
     }
 
@@ -382,8 +395,27 @@ mod tests {
         let network = data("n1.xml");
         assert_eq!((network.name.as_str(), network.silent_seconds(), network.bridge_line), ("pxe1", 30, 2));
         assert_eq!([0, 7, 16].map(|arch| file(&network, arch)), [(); 3].map(|()| Some("pxelinux.0".to_owned())));
-        let media: Vec<String> = network.lan().unwrap().media().map(str::to_owned).collect();
+        let media: Vec<String> =
+            network.lan(Target::Efi(EfiMachine::X64)).unwrap().media().map(str::to_owned).collect();
         assert_eq!(media, ["net0-pxelinux-0"]);
+    }
+
+    #[rstest]
+    #[case::whose_it_is_nobody_says("boot.img", Target::S390x, Program::Ipl)]
+    #[case::of_bios("pxelinux.0", Target::S390x, Program::Bios)]
+    #[case::of_another("s390x.img", Target::Ppc64, Program::Ipl)]
+    #[case::of_riscv("bootriscv64.efi", Target::Efi(EfiMachine::X64), Program::for_efi(EfiMachine::Riscv64))]
+    #[case::of_x86("boot.img", Target::Efi(EfiMachine::X64), Program::Bios)]
+    fn a_boot_file_is_a_program_for_whom_its_name_says(
+        #[case] file: &str,
+        #[case] target: Target,
+        #[case] wanted: Program,
+    ) {
+        let ip = format!(
+            "<ip address='10.0.0.1' netmask='255.255.255.0'><dhcp><range start='10.0.0.2' end='10.0.0.9'/><bootp file='{file}'/></dhcp></ip>"
+        );
+        let network = read("n", &format!("<network><name>n</name>{ip}</network>")).unwrap().lan(target).unwrap();
+        assert_eq!(network.served.iter().map(|served| served.program).collect::<Vec<_>>(), [wanted]);
     }
 
     #[test]

@@ -30,6 +30,7 @@ fn vscsi(hba: u8, target: u8, lun: u16) -> DeviceClass {
 
 const QEMU: &str = "qemu-system-ppc64 -nodefaults";
 
+/// The line is written by hand in libvirt's form.
 #[test]
 fn a_domain_is_the_machine_of_the_line_that_is_written_for_it() {
     let guest = libvirt::read("ppc64.xml", &data("ppc64.xml"), &[]).unwrap();

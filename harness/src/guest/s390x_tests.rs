@@ -33,6 +33,7 @@ fn warned(guest: &Guest) -> Vec<&'static str> {
 const QEMU: &str = "qemu-system-s390x -nodefaults";
 const DRIVES: &str = "-drive if=none,id=a,file=a.img -drive if=none,id=b,file=b.img";
 
+/// The line is written by hand in libvirt's form.
 #[test]
 fn a_domain_is_the_machine_of_the_line_that_is_written_for_it() {
     let guest = libvirt::read("s390x.xml", &data("s390x.xml"), &[]).unwrap();
@@ -133,6 +134,18 @@ fn loadparm_names_an_entry_that_the_medium_has() {
     }
     let waits = line(&format!("{QEMU} {DRIVES} -boot menu=on,splash-time=1000 -device virtio-blk-ccw,drive=a"));
     assert_eq!((waits.boot.menu, warned(&waits)), (Some(true), vec![]));
+}
+
+#[rstest::rstest]
+#[case::behind("-device virtio-blk-ccw,drive=a -device virtio-scsi-ccw -device scsi-hd,drive=b", true)]
+#[case::before("-device virtio-scsi-ccw -device virtio-blk-ccw,drive=a -device scsi-hd,drive=b", false)]
+#[case::with_a_rank(
+    "-device virtio-blk-ccw,drive=a,bootindex=1 -device virtio-scsi-ccw -device scsi-hd,drive=b",
+    false
+)]
+fn an_adapter_behind_a_disk_changes_the_order_where_there_is_no_rank(#[case] devices: &str, #[case] wanted: bool) {
+    let guest = line(&format!("{QEMU} {DRIVES} {devices}"));
+    assert_eq!(warned(&guest).contains(&"not-applied"), wanted);
 }
 
 #[rstest::rstest]

@@ -30,6 +30,7 @@ const OF_RISCV: &str = "qemu-system-riscv64 -M virt -nodefaults";
 const FLASH: &str = "-drive if=pflash,unit=0,file=RISCV_VIRT_CODE.fd,readonly=on -drive if=pflash,unit=1,file=v.fd";
 const DISK: &str = "-drive if=none,id=d,file=a.img -device virtio-blk-pci,drive=d";
 
+/// The line is written by hand in libvirt's form.
 #[test]
 fn a_domain_of_riscv_is_the_machine_of_the_line_that_is_written_for_it() {
     let guest = domain(&data("riscv64.xml"));
@@ -120,4 +121,17 @@ fn a_card_with_a_rank_is_never_tried_and_one_without_is() {
     assert!(!warned(&plain).contains(&"no-network-option") && warned(&plain).contains(&"no-rng"));
     let arm = line(&format!("qemu-system-aarch64 -M virt -nodefaults -bios QEMU_EFI.fd {card},bootindex=1"));
     assert!(!warned(&arm).contains(&"no-network-option"));
+}
+
+#[test]
+fn files_of_firmware_are_called_as_distributions_call_them() {
+    let guest = line(&format!("qemu-system-loongarch64 -nodefaults -bios QEMU_EFI.fd {DISK}"));
+    let warning = warnings::of_guest(&guest).into_iter().find(|warning| warning.word == "no-variables").unwrap();
+    let wanted = ["BOOTLOONGARCH64.EFI", "replace -bios", "with QEMU_EFI.fd and", "a copy of QEMU_VARS.fd"];
+    assert!(wanted.iter().all(|wanted| warning.words.contains(wanted)), "{warning}");
+    let riscv = line(&format!("{OF_RISCV} -drive if=pflash,unit=0,file=RISCV_VIRT_CODE.fd {DISK}"));
+    let warning = warnings::of_guest(&riscv).into_iter().find(|warning| warning.word == "no-variables").unwrap();
+    assert!(
+        warning.words.contains("add -drive if=pflash,unit=1") && warning.words.contains("a copy of RISCV_VIRT_VARS")
+    );
 }

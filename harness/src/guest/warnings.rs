@@ -8,7 +8,7 @@ mod files;
 use std::fmt;
 
 use super::boards::{is_pseries, is_virt};
-use super::network::{Answered, GuestNetwork, file_of};
+use super::network::{Answered, GuestNetwork, file_of, is_bios_program};
 use super::{Guest, GuestFirmware, Origin, Uefi, Unreached};
 use crate::boot_server::arch::{self, Processor};
 use crate::case::story::Step;
@@ -371,11 +371,6 @@ fn loops(network: &GuestNetwork, warn: &mut impl FnMut(&'static str, u32, String
             warn("loads-itself", line, words);
         }
     }
-}
-
-/// Whether a file is a BIOS program by its name, as boot servers name them.
-fn is_bios_program(file: &str) -> bool {
-    [".0", ".kpxe", ".kkpxe", ".pxe", ".lkrn", ".bios"].iter().any(|end| file.to_ascii_lowercase().ends_with(end))
 }
 
 #[cfg(test)]

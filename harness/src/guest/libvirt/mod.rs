@@ -262,7 +262,8 @@ impl Reader {
             }
             "rng" if element.attribute("model").is_none_or(|model| model.starts_with("virtio")) => {
                 self.rng = true;
-                self.notes.took(element.line(), "<rng>: virtio-rng-pci");
+                let driver = if is_ccw(board) { "virtio-rng-ccw" } else { "virtio-rng-pci" };
+                self.notes.took(element.line(), format!("<rng>: {driver}"));
                 self.domain.others.push((Group::Rngs, Address::of(element)?));
             }
             name => self.never_booted(name, element)?,
@@ -297,7 +298,7 @@ impl Reader {
             let what = format!("{words} is in use already, first on line {line} (libvirt refuses that)");
             return Err(address.error(what, "give each device an address of its own, or none"));
         }
-        if BOOTED.contains(&element.name()) {
+        if ["disk", "interface"].contains(&element.name()) || element.attribute("type") == Some("scsi") {
             self.notes.replaced(address.line(), format!("{words}: one of our own"));
         }
         Ok(())

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::Reader;
+use super::adapters::Adapter;
 use super::options::Parts;
 use super::refused::is_open;
 use super::words::Word;
 use crate::guest::boards::is_ccw;
-use crate::guest::{At, GuestError, loadparm};
+use crate::guest::{At, GuestError, Unapplied, loadparm};
 use crate::machine::Place;
 
 /// Channel subsystem image, subchannel set and number of a device, as QEMU reads them (`set_ccw_dev_id` in its `hw/s390x/ccw-device.c`).
@@ -47,7 +48,26 @@ impl Reader<'_> {
         for (line, words) in given {
             self.notes.replaced(line, words);
         }
+        self.unapplied.extend(self.adapter_behind_a_disk());
         Ok(())
+    }
+
+    /// Without any rank s390-ccw goes by subchannels, which QEMU gives out in the order of the line; here adapters have the first ones.
+    fn adapter_behind_a_disk(&self) -> Option<Unapplied> {
+        let drivers = || self.devices.iter().map(|(parts, word)| (parts.first.as_str(), word.at.line));
+        let has_rank = self.devices.iter().any(|(parts, _)| parts.get("bootindex").is_some());
+        if has_rank || !is_ccw(self.board) {
+            return None;
+        }
+        let is_disk = |driver: &str| driver.starts_with("virtio-blk") && !driver.contains("-pci");
+        let (disk, _) = drivers().find(|(driver, _)| is_disk(driver))?;
+        let mut behind = drivers().skip_while(|(driver, _)| !is_disk(driver));
+        let (adapter, line) = behind.find(|(driver, _)| Adapter::of(driver) == Some(Adapter::VirtioScsi))?;
+        let words = format!(
+            "{adapter} behind {disk}: without a rank the firmware tries devices in the order of the line, and here adapters come first; \
+             give each device that is meant a bootindex"
+        );
+        Some(Unapplied { line, words })
     }
 
     /// Where a virtio disk is: on a channel subsystem, unless its driver is one of PCI.

@@ -42,14 +42,14 @@ pub(super) fn variables(guest: &Guest, uefi: &Uefi, warn: &mut impl FnMut(&'stat
 fn no_variables(guest: &Guest, uefi: &Uefi) -> String {
     let efi = guest.board.and_then(|board| board.facts().efi()).unwrap_or_default();
     let loader = efi.removable_media_path().replace('/', "\\");
-    let name = guest.firmware_name();
+    let [code, store] = guest.firmware_files();
     let variables = "-drive if=pflash,unit=1,format=raw,file= with a copy of";
     let add = match uefi.by_bios {
         true => format!(
-            "replace -bios, which has no place for them, by -drive if=pflash,unit=0,format=raw,readonly=on,file= with {name}_CODE and \
-             {variables} {name}_VARS"
+            "replace -bios, which has no place for them, by -drive if=pflash,unit=0,format=raw,readonly=on,file= with {code} and \
+             {variables} {store}"
         ),
-        false => format!("add {variables} {name}_VARS"),
+        false => format!("add {variables} {store}"),
     };
     format!(
         "there is no file of UEFI variables: what the guest writes of its boot order is gone once it is off, and an installed system is \
