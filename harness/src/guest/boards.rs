@@ -100,7 +100,7 @@ pub(super) fn lacks(board: Option<Board>, class: &DeviceClass) -> Option<String>
         DeviceClass::UsbStorage { .. } | DeviceClass::UsbBehindHub { .. } => "a USB disk".to_owned(),
         DeviceClass::Floppy { .. } => "a floppy drive".to_owned(),
     };
-    Some(format!("{what}, from which {firmware} does not boot"))
+    Some(format!("{what} ({firmware} boots from none)"))
 }
 
 /// `-cpu` for the processor of a host, where QEMU's translator has one that is near to any.
