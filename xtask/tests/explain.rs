@@ -39,7 +39,7 @@ fn folder() -> tempfile::TempDir {
     put("pool.xml", "<pool type='dir'/>");
     put("no-os.xml", "<domain type='kvm'><name>a</name></domain>");
     put("xen.xml", "<domain type='xen'><name>a</name><os><type>linux</type></os></domain>");
-    put("mainframe.xml", &domain("<type arch='s390x' machine='s390-ccw-virtio'>hvm</type>", &disk("vda", order)));
+    put("workstation.xml", &domain("<type arch='sparc64' machine='sun4u'>hvm</type>", &disk("vda", order)));
     put("silent-net.xml", "<network><name>n</name></network>");
     put("hosts-net.xml", "<network><name>h</name><forward mode='bridge'/><bridge name='br0'/></network>");
     put("delay-net.xml", "<network><name>n</name><bridge delay='long'/></network>");
@@ -80,7 +80,7 @@ const REFUSED: [Refused; 42] = [
     (&["pool.xml"], "<pool> is no domain"),
     (&["no-os.xml"], "the domain has no <os>"),
     (&["xen.xml"], "type='xen', and kvm or qemu"),
-    (&["mainframe.xml"], "architecture s390x with machine s390-ccw-virtio cannot be powered on"),
+    (&["workstation.xml"], "architecture sparc64 with machine sun4u cannot be powered on"),
     (&["hosts-net.xml"], "who answers on a network of the host is not described"),
     (&["--dhcp", "hosts-net.xml"], "libvirt starts no DHCP server on a network of the host"),
     (&["delay-net.xml"], "delay='long'"),
@@ -126,7 +126,7 @@ fn a_warning_fails_the_run_only_where_that_is_asked_for() {
 
 #[test]
 fn a_guest_that_cannot_be_had_here_has_an_order_without_a_boot() {
-    let said = explain(folder().path(), &["mainframe.xml", "--no-boot"]);
+    let said = explain(folder().path(), &["workstation.xml", "--no-boot"]);
     let text = String::from_utf8_lossy(&said.stdout).into_owned();
     assert_eq!(said.status.code(), Some(0), "{text}");
     assert!(text.contains("order by the description alone"), "{text}");
