@@ -31,6 +31,8 @@ mod plain;
 mod pseries_tests;
 pub mod qemu;
 #[cfg(test)]
+mod read_tests;
+#[cfg(test)]
 mod s390x_tests;
 mod sectors;
 mod usb_spot;

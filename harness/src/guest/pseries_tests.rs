@@ -1,27 +1,15 @@
 //! Guests on `pseries`.
 
-use std::path::PathBuf;
-
 use super::compare::differences;
 use super::qemu::{self, Reading};
+use super::read_tests::{self, data, line};
 use super::{Guest, libvirt, warnings};
 use crate::machine::layout::Layout;
 use crate::machine::{Board, DeviceClass, Firmware, NicModel, Program, ScsiAdapter, UsbController};
 
-fn data(name: &str) -> String {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata/libvirt").join(name);
-    std::fs::read_to_string(path).unwrap()
-}
-
-fn line(text: &str) -> Guest {
-    qemu::read_text("line", text, &Reading::default()).unwrap()
-}
-
 /// A domain with these devices.
 fn domain(devices: &str) -> Result<Guest, String> {
-    let os = "<os><type arch='ppc64' machine='pseries'>hvm</type></os>";
-    let xml = format!("<domain type='kvm'>{os}<devices>{devices}</devices></domain>");
-    libvirt::read("a.xml", &xml, &[]).map_err(|error| error.to_string())
+    read_tests::domain("arch='ppc64' machine='pseries'", devices)
 }
 
 fn vscsi(hba: u8, target: u8, lun: u16) -> DeviceClass {

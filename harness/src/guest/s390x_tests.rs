@@ -1,33 +1,17 @@
 //! Guests on `s390-ccw-virtio`.
 
-use std::path::PathBuf;
-
 use bootwright_images::{BootMapLayout, Content};
 
 use super::compare::differences;
 use super::qemu::{self, Reading};
+use super::read_tests::{self, data, line, warned};
 use super::{Guest, libvirt, variants, warnings};
 use crate::machine::layout::Layout;
 use crate::machine::{Board, DeviceClass, Firmware, NicModel, Place};
 
-fn data(name: &str) -> String {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata/libvirt").join(name);
-    std::fs::read_to_string(path).unwrap()
-}
-
-fn line(text: &str) -> Guest {
-    qemu::read_text("line", text, &Reading::default()).unwrap()
-}
-
 /// A domain with these devices.
 fn domain(devices: &str) -> Result<Guest, String> {
-    let os = "<os><type arch='s390x' machine='s390-ccw-virtio'>hvm</type></os>";
-    let xml = format!("<domain type='kvm'>{os}<devices>{devices}</devices></domain>");
-    libvirt::read("a.xml", &xml, &[]).map_err(|error| error.to_string())
-}
-
-fn warned(guest: &Guest) -> Vec<&'static str> {
-    warnings::of_guest(guest).into_iter().map(|warning| warning.word).collect()
+    read_tests::domain("arch='s390x' machine='s390-ccw-virtio'", devices)
 }
 
 const QEMU: &str = "qemu-system-s390x -nodefaults";

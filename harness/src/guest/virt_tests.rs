@@ -1,29 +1,14 @@
 //! Guests on `virt` of RISC-V and LoongArch.
 
-use std::path::PathBuf;
-
 use super::compare::differences;
 use super::qemu::{self, Reading};
+use super::read_tests::{data, line, warned};
 use super::{Guest, Plug, libvirt, warnings};
 use crate::machine::layout::Layout;
 use crate::machine::{Board, DeviceClass, Firmware, Place};
 
-fn data(name: &str) -> String {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata/libvirt").join(name);
-    std::fs::read_to_string(path).unwrap()
-}
-
 fn domain(xml: &str) -> Guest {
     libvirt::read("a.xml", xml, &[]).unwrap()
-}
-
-fn line(text: &str) -> Guest {
-    qemu::read_text("line", text, &Reading::default()).unwrap()
-}
-
-/// The words of the warnings.
-fn warned(guest: &Guest) -> Vec<&'static str> {
-    warnings::of_guest(guest).into_iter().map(|warning| warning.word).collect()
 }
 
 const OF_RISCV: &str = "qemu-system-riscv64 -M virt -nodefaults";
