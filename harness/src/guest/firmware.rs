@@ -47,8 +47,17 @@ impl GuestFirmware {
 
 impl Guest {
     /// Whether its firmware is SeaBIOS.
-    pub(super) fn is_bios(&self) -> bool {
-        self.firmware_kind() == "BIOS"
+    pub fn is_bios(&self) -> bool {
+        self.firmware == GuestFirmware::Bios && !is_virt(self.board) && self.own_firmware().is_none()
+    }
+
+    /// The firmware that machines of its architecture bring, which is neither SeaBIOS nor UEFI.
+    fn own_firmware(&self) -> Option<&'static str> {
+        match self.architecture.as_str() {
+            "s390x" => Some("s390-ccw"),
+            "ppc64" | "ppc64le" => Some("SLOF"),
+            _ => None,
+        }
     }
 
     /// The kind of its firmware, for people.
@@ -56,11 +65,7 @@ impl Guest {
         match self.firmware {
             GuestFirmware::Uefi(_) => "UEFI",
             GuestFirmware::Bios if is_virt(self.board) => "no firmware",
-            GuestFirmware::Bios => match self.architecture.as_str() {
-                "s390x" => "s390-ccw",
-                "ppc64" | "ppc64le" => "SLOF",
-                _ => "BIOS",
-            },
+            GuestFirmware::Bios => self.own_firmware().unwrap_or("BIOS"),
         }
     }
 
@@ -70,14 +75,10 @@ impl Guest {
             "aarch64" | "arm" => "AAVMF",
             "riscv64" => "RISCV_VIRT",
             "loongarch64" => "LoongArchVirt",
-            "s390x" => "s390-ccw",
-            "ppc64" | "ppc64le" => "SLOF",
-            _ => "OVMF",
+            _ => self.own_firmware().unwrap_or("OVMF"),
         }
     }
-}
 
-impl Guest {
     /// The files of its UEFI firmware and of its variables, as distributions call them.
     pub(super) fn firmware_files(&self) -> [String; 2] {
         match self.architecture.as_str() {

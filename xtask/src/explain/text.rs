@@ -229,7 +229,7 @@ pub fn closing(ran: &Ran) {
 
 /// The firmware that a guest is booted with, by name and version.
 fn firmware(guest: &Guest, platform: &Platform) -> Option<String> {
-    if guest.firmware_kind() == "BIOS" {
+    if guest.is_bios() {
         return platform.seabios.as_ref().map(|file| format!("SeaBIOS {}", file.version));
     }
     let builds = [

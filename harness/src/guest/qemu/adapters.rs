@@ -307,12 +307,7 @@ impl Adapters {
     /// The spot of a device whose controller is not on the line: what is defined elsewhere is guessed from its name.
     fn guessed(&mut self, parts: &Parts, wanted: Option<Vec<u8>>) -> Result<(), (String, String)> {
         let bus = parts.get("bus").unwrap_or_default();
-        if !self.is_open
-            && (matches!(self.board, Some(Board::Pc | Board::Q35))
-                || is_virt(self.board)
-                || is_ccw(self.board)
-                || is_pseries(self.board))
-        {
+        if !self.is_open && self.board.is_some() {
             return Err(match parts.get("bus") {
                 None => (
                     format!(
