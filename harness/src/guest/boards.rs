@@ -13,6 +13,8 @@ pub(super) fn board(architecture: &str, machine_type: &str) -> Option<Board> {
         // QEMU's name, and libvirt's, of the same board for 32 bits
         "x86_64" | "i386" | "i686" => {}
         "aarch64" => return is("virt").then_some(Board::Virt),
+        // QEMU's name, and libvirt's
+        "arm" | "armv7l" => return is("virt").then_some(Board::VirtArm),
         "riscv64" => return is("virt").then_some(Board::VirtRiscv64),
         "loongarch64" => return is("virt").then_some(Board::VirtLoongarch64),
         "s390x" => return is("s390-ccw-virtio").then_some(Board::S390CcwVirtio),

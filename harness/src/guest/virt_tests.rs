@@ -28,31 +28,38 @@ fn a_domain_of_riscv_is_the_machine_of_the_line_that_is_written_for_it() {
 }
 
 #[rstest::rstest]
-#[case("riscv64", Board::VirtRiscv64, Firmware::RiscVVirt, "RISCV_VIRT")]
-#[case("loongarch64", Board::VirtLoongarch64, Firmware::LoongArchVirt, "LoongArchVirt")]
+#[case("riscv64", Board::VirtRiscv64, Firmware::RiscVVirt, "RISCV_VIRT", ("SCSI (LSI 53c895a) disk", Place::PciBridge))]
+#[case(
+    "loongarch64",
+    Board::VirtLoongarch64,
+    Firmware::LoongArchVirt,
+    "LoongArchVirt",
+    ("virtio-scsi disk", Place::Port { slot: 1, function: 1 })
+)]
 fn each_has_its_board_and_the_platforms_firmware(
     #[case] architecture: &str,
     #[case] board: Board,
     #[case] firmware: Firmware,
     #[case] name: &str,
+    #[case] (kind, place): (&str, Place),
 ) {
     let xml = format!(
         "<domain type='qemu'><os firmware='efi'><type arch='{architecture}' machine='virt'>hvm</type></os><devices>\
          <disk><source file='a'/><target dev='sda' bus='scsi'/></disk>\
          <interface type='user'/></devices></domain>"
     );
-    // libvirt chooses virtio for both where nothing is said, and adds no USB controller
+    // libvirt adds no USB controller
     let guest = domain(&xml);
     let machine = guest.machine().unwrap();
     assert_eq!((machine.board, machine.firmware, guest.firmware_kind()), (board, firmware, "UEFI"));
     let kinds: Vec<_> = guest.devices.iter().map(|device| device.kind.as_str()).collect();
-    assert_eq!(kinds, ["virtio-scsi disk", "virtio-net NIC"]);
-    assert_eq!(guest.devices[0].device.place, Place::Port { slot: 1, function: 1 });
+    assert_eq!(kinds, [kind, "virtio-net NIC"]);
+    assert_eq!(guest.devices[0].device.place, place);
     assert!(guest.notes.0.iter().any(|note| note.words.contains(&format!("the platform's {name}"))));
     Layout::of(&machine).unwrap();
     // and without a word of machine or firmware
     let bare = domain(&xml.replace(" machine='virt'", "").replace(" firmware='efi'", ""));
-    assert_eq!((bare.board, bare.firmware.uefi().is_some()), (Some(board), true));
+    assert_eq!((bare.board, bare.firmware_kind()), (Some(board), "no firmware"));
     let other = domain(&xml.replace("machine='virt'", "machine='other'"));
     assert!(other.board.is_none());
     assert!(other.machine().unwrap_err().what.contains(architecture));

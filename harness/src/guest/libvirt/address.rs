@@ -27,11 +27,17 @@ pub(super) enum Address {
     Ccw { image: u8, set: u8, number: u16 },
     /// A number on the hypervisor's bus of a pseries.
     Vio { reg: u64 },
+    /// One of the board's own transports for virtio.
+    VirtioMmio,
+    /// On a bus that is none of these.
+    Elsewhere,
 }
 
-/// Kinds of devices in the order in which libvirt gives them PCI addresses.
+/// Kinds of devices in the order in which libvirt gives them PCI addresses (`qemuDomainAssignDevicePCISlots`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Group {
+    /// PCI controllers.
+    Buses,
     Filesystems,
     Interfaces,
     Sounds,
@@ -40,6 +46,17 @@ pub(super) enum Group {
     HostDevices,
     Balloons,
     Rngs,
+    Watchdogs,
+    Videos,
+    SharedMemory,
+    Inputs,
+    Serials,
+    Iommus,
+    Vsocks,
+    Memory,
+    Cryptos,
+    Panics,
+    Pstores,
 }
 
 /// The rank in a device's `<boot>`.
@@ -85,7 +102,9 @@ impl Address {
                     let what = format!("no PCI function is at slot {slot}, function {function}");
                     return Err(address.error(what, "slots go to 0x1f, functions to 0x7"));
                 }
-                Some(Address::Pci { bus: address.number("bus")?.unwrap_or_default(), slot, function })
+                let bus = address.number("bus")?.unwrap_or_default();
+                // none: libvirt takes the host bridge's for an address that is still to be given
+                Some(Address::Pci { bus, slot, function }).filter(|_| (bus, slot, function) != (0, 0, 0))
             }
             Some("drive") => Some(Address::Drive {
                 controller: address.number("controller")?.unwrap_or_default(),
@@ -112,7 +131,8 @@ impl Address {
                     address.error("<address> has no type", "write type='pci', 'drive', 'usb' or another of libvirt's")
                 );
             }
-            Some(_) => None,
+            Some("virtio-mmio") => Some(Address::VirtioMmio),
+            Some(_) => Some(Address::Elsewhere),
         })
     }
 }

@@ -1,7 +1,9 @@
 //! `<controller>`: what disks and PCI devices hang off.
 
+use std::collections::BTreeSet;
+
 use super::super::GuestError;
-use super::super::boards::{is_ccw, is_pseries, is_virt};
+use super::super::boards::{is_ccw, is_pseries};
 use super::super::xml::Element;
 use super::address::Address;
 use crate::machine::{Board, ScsiAdapter, UsbController};
@@ -20,23 +22,44 @@ pub(super) struct Controller {
 /// What a controller is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// The root bus of the board.
-    PciRoot,
-    /// A `pcie-root-port`.
-    RootPort,
-    /// A conventional bridge, or one from PCI Express to it.
-    Bridge,
-    /// Another PCI controller.
-    OtherPci,
+    /// What PCI devices sit on.
+    Pci(PciModel),
     Scsi(ScsiModel),
     Usb(UsbModel),
     /// AHCI.
     Sata,
     Nvme,
-    /// Takes a PCI slot, and nothing boots from it.
-    OtherOnPci,
-    /// Takes none.
+    /// `virtio-serial`.
+    Serial,
+    /// Takes no PCI slot that is free to choose.
     Elsewhere,
+}
+
+/// Models of PCI controllers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PciModel {
+    /// `pci-root`.
+    Root,
+    /// `pcie-root`.
+    ExpressRoot,
+    /// `pcie-root-port`.
+    RootPort,
+    /// `pcie-switch-upstream-port`.
+    UpstreamPort,
+    /// `pcie-switch-downstream-port`.
+    DownstreamPort,
+    /// `pci-bridge`.
+    Bridge,
+    /// `pcie-to-pci-bridge`.
+    ExpressToPciBridge,
+    /// `dmi-to-pci-bridge`.
+    DmiToPciBridge,
+    /// `pci-expander-bus`.
+    Expander,
+    /// `pcie-expander-bus`.
+    ExpressExpander,
+    /// One that is not known here.
+    Unknown,
 }
 
 /// Models of SCSI adapters.
@@ -60,9 +83,26 @@ pub(super) enum UsbModel {
 
 const KNOWN: [&str; 9] = ["model", "driver", "address", "alias", "target", "master", "pcihole64", "acpi", "serial"];
 
+/// The indices of controllers by their types, as written.
+pub(super) type Indices = BTreeSet<(String, u8)>;
+
+/// The indices that controllers among the elements name.
+pub(super) fn indices<'d>(elements: impl Iterator<Item = Element<'d, 'd>>) -> Result<Indices, GuestError> {
+    let mut named = Indices::new();
+    for element in elements.filter(|element| element.name() == "controller") {
+        if let (Some(word), Some(index)) = (element.attribute("type"), element.number("index")?) {
+            named.insert((word.to_owned(), index));
+        }
+    }
+    Ok(named)
+}
+
+/// Reads a controller. One without an index gets the lowest that no other of its type has, and a further part of ICH9's USB group
+/// that of the part `before` it (`virDomainAssignControllerIndexes` in libvirt's `src/conf/domain_postparse.c`).
 pub(super) fn read(
     element: Element<'_, '_>,
     before: &[Controller],
+    indices: &mut Indices,
     board: Option<Board>,
 ) -> Result<Controller, GuestError> {
     element.knows(&KNOWN)?;
@@ -70,17 +110,12 @@ pub(super) fn read(
         element.attribute("type").ok_or_else(|| element.error("<controller> has no type", "write type='scsi'"))?;
     let model = element.attribute("model");
     let kind = match word {
-        "pci" => match model {
-            Some("pci-root" | "pcie-root") => Kind::PciRoot,
-            Some("pcie-root-port") => Kind::RootPort,
-            Some("pci-bridge" | "pcie-to-pci-bridge" | "dmi-to-pci-bridge") => Kind::Bridge,
-            _ => Kind::OtherPci,
-        },
+        "pci" => Kind::Pci(pci_model(model, board)),
         "scsi" => Kind::Scsi(scsi_model(model, board)),
         "usb" => Kind::Usb(usb_model(model, board)),
         "sata" => Kind::Sata,
         "nvme" => Kind::Nvme,
-        "virtio-serial" => Kind::OtherOnPci,
+        "virtio-serial" => Kind::Serial,
         "ide" | "fdc" | "ccid" | "xenbus" | "isa" => Kind::Elsewhere,
         other => {
             return Err(element.attribute_error(
@@ -90,15 +125,22 @@ pub(super) fn read(
             ));
         }
     };
-    let alike = before.iter().filter(|other| std::mem::discriminant(&other.kind) == std::mem::discriminant(&kind));
-    let index = match element.number("index")? {
-        Some(index) => index,
-        None if matches!(kind, Kind::RootPort | Kind::Bridge | Kind::OtherPci) => {
-            let pci = before.iter().filter(|other| other.is_pci());
-            pci.map(|other| other.index).max().unwrap_or(0).saturating_add(1)
+    let mut of_usb = before.iter().rev().filter(|other| matches!(other.kind, Kind::Usb(_)));
+    let group = of_usb.next().filter(|last| {
+        let alike = |other: &&Controller| other.index == last.index && other.kind == kind;
+        let parts = |kind| matches!(kind, Kind::Usb(UsbModel::Ich9(_)));
+        parts(kind) && parts(last.kind) && !before.iter().any(|other| alike(&other))
+    });
+    let index = match (element.number("index")?, group) {
+        (Some(index), _) => index,
+        (None, Some(last)) => last.index,
+        (None, None) => {
+            let first = u8::from(word == "pci" && !matches!(kind, Kind::Pci(PciModel::Root | PciModel::ExpressRoot)));
+            let free = (first..=u8::MAX).find(|index| !indices.contains(&(word.to_owned(), *index)));
+            free.ok_or_else(|| element.error(format!("no index is left for a controller of type '{word}'"), ""))?
         }
-        None => u8::try_from(alike.count()).unwrap_or(u8::MAX),
     };
+    indices.insert((word.to_owned(), index));
     let address = Address::of(element)?;
     let on_pci = is_ccw(board) && matches!(address, Some(Address::Pci { .. }));
     let kind = match kind {
@@ -109,13 +151,30 @@ pub(super) fn read(
     Ok(Controller { kind, index, address, model })
 }
 
-/// The adapter of a model; libvirt's own choice on x86 is the LSI one, which QEMU for Arm is built without; on `virt` and channel subsystems it is virtio-scsi, on pseries that of the
-/// hypervisor
-/// (`qemuDomainDefaultSCSIControllerModel` in libvirt's `src/qemu/qemu_domain.c`).
+/// The model of a PCI controller; a pseries has further `pci-root`s, which are buses like others.
+fn pci_model(model: Option<&str>, board: Option<Board>) -> PciModel {
+    match model {
+        Some("pci-root") => PciModel::Root,
+        Some("pcie-root") => PciModel::ExpressRoot,
+        Some("pcie-root-port") => PciModel::RootPort,
+        Some("pcie-switch-upstream-port") => PciModel::UpstreamPort,
+        Some("pcie-switch-downstream-port") => PciModel::DownstreamPort,
+        Some("pci-bridge") => PciModel::Bridge,
+        Some("pcie-to-pci-bridge") => PciModel::ExpressToPciBridge,
+        Some("dmi-to-pci-bridge") => PciModel::DmiToPciBridge,
+        Some("pci-expander-bus") => PciModel::Expander,
+        Some("pcie-expander-bus") => PciModel::ExpressExpander,
+        None if is_pseries(board) => PciModel::Root,
+        _ => PciModel::Unknown,
+    }
+}
+
+/// The adapter of a model; where none is named that of the hypervisor on pseries, virtio-scsi on channel subsystems and LoongArch, and
+/// LSI's elsewhere (`qemuDomainGetSCSIControllerModel` in libvirt's `src/qemu/qemu_domain.c`, with a QEMU that has them all).
 pub(super) fn scsi_model(model: Option<&str>, board: Option<Board>) -> ScsiModel {
     match model {
         None | Some("auto") if is_pseries(board) => ScsiModel::Other(ScsiAdapter::SpaprVscsi),
-        None | Some("auto") if is_virt(board) || is_ccw(board) => ScsiModel::Virtio,
+        None | Some("auto") if is_ccw(board) || board == Some(Board::VirtLoongarch64) => ScsiModel::Virtio,
         Some("virtio-scsi" | "virtio-transitional" | "virtio-non-transitional") => ScsiModel::Virtio,
         None | Some("auto" | "lsilogic") => ScsiModel::Other(ScsiAdapter::Lsi53c895a),
         Some("am53c974" | "dc390") => ScsiModel::Other(ScsiAdapter::Am53c974),
@@ -127,7 +186,14 @@ pub(super) fn scsi_model(model: Option<&str>, board: Option<Board>) -> ScsiModel
     }
 }
 
-/// The host controller of a model; where none is named PIIX3's on pc and xHCI on q35, `virt` and pseries.
+/// The USB host controller that libvirt adds to a domain without one (`qemuDomainDefAddDefaultDevices` in its
+/// `src/qemu/qemu_postparse.c`).
+pub(super) fn added_usb(board: Option<Board>) -> UsbModel {
+    if board == Some(Board::Q35) { UsbModel::Known(UsbController::Xhci) } else { usb_model(None, board) }
+}
+
+/// The host controller of a model; where none is named xHCI on AArch64, LoongArch and pseries, and PIIX3's elsewhere
+/// (`qemuDomainControllerDefPostParse` in libvirt's `src/qemu/qemu_postparse.c`).
 pub(super) fn usb_model(model: Option<&str>, board: Option<Board>) -> UsbModel {
     match model {
         Some("qemu-xhci" | "nec-xhci") => UsbModel::Known(UsbController::Xhci),
@@ -139,7 +205,7 @@ pub(super) fn usb_model(model: Option<&str>, board: Option<Board>) -> UsbModel {
         Some("none") => UsbModel::None,
         Some("piix3-uhci" | "piix4-uhci") => UsbModel::Known(UsbController::Uhci),
         Some(_) => UsbModel::Unknown,
-        None if board == Some(Board::Q35) || is_virt(board) || is_pseries(board) => {
+        None if matches!(board, Some(Board::Virt | Board::VirtLoongarch64)) || is_pseries(board) => {
             UsbModel::Known(UsbController::Xhci)
         }
         None => UsbModel::Known(UsbController::Uhci),
@@ -149,6 +215,6 @@ pub(super) fn usb_model(model: Option<&str>, board: Option<Board>) -> UsbModel {
 impl Controller {
     /// Whether PCI devices hang off it.
     pub fn is_pci(&self) -> bool {
-        matches!(self.kind, Kind::PciRoot | Kind::RootPort | Kind::Bridge | Kind::OtherPci)
+        matches!(self.kind, Kind::Pci(_))
     }
 }

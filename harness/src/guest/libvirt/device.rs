@@ -7,18 +7,12 @@ use super::super::sectors;
 use super::super::usb_spot::Spot;
 use super::super::{GuestDevice, GuestError};
 use super::address::Address;
-use super::controller::{Kind as ControllerKind, ScsiModel};
+use super::controller::{Kind as ControllerKind, PciModel, ScsiModel};
 use super::disk::{Bus, Disk, Kind, namespace_of};
 use super::domain::Domain;
 use super::interface::Interface;
-use super::pci::{Owner, Places, scsi_adapter};
+use super::pci::{Owner, Places, number_of_scsi, unit_of_target};
 use crate::machine::{Board, DeviceClass, Nic, NicModel, Place, ScsiAdapter};
-
-/// Controller, target and unit of a SCSI target without an address: 15 on each adapter, whose own number is 7.
-fn scsi_unit(index: u16) -> (u8, u8, u16) {
-    let unit = index % 15;
-    (scsi_adapter(index), 0, if unit >= 7 { unit + 1 } else { unit })
-}
 
 /// A disk as a device.
 ///
@@ -83,6 +77,10 @@ fn class(disk: &Disk, domain: &Domain, board: Option<Board>) -> Result<(DeviceCl
             let fix = if board == Some(Board::Q35) { "use bus='sata' on q35" } else { "use bus='virtio' or 'scsi'" };
             return Err(refusal(disk, what, fix));
         }
+        Bus::Ide if disk.controller() > 0 => {
+            let what = "only a single IDE controller is supported for this machine type (libvirt)";
+            return Err(refusal(disk, what, "put it on controller 0, or on another bus"));
+        }
         Bus::Ide => {
             let (channel, unit) = unit.unwrap_or(((index % 4 / 2) as u8, (index % 2) as u8));
             (DeviceClass::Ide { channel, unit }, Owner::None, "IDE".to_owned())
@@ -118,7 +116,10 @@ fn class(disk: &Disk, domain: &Domain, board: Option<Board>) -> Result<(DeviceCl
 fn scsi_place(disk: &Disk) -> (u8, u8, u16) {
     match disk.address {
         Some(Address::Drive { controller, target, unit, .. }) => (controller, target, unit),
-        _ => scsi_unit(disk.index),
+        _ => {
+            let (controller, unit) = unit_of_target(disk.bus, disk.index);
+            (controller, 0, unit)
+        }
     }
 }
 
@@ -129,6 +130,10 @@ pub(super) fn elsewhere(disk: &Disk, domain: &Domain, board: Option<Board>) -> O
         bus if is_ccw(board) && !matches!(bus, Bus::Virtio | Bus::Scsi | Bus::Ide) => {
             Some("a disk on a bus from which s390-ccw does not boot".to_owned())
         }
+        Bus::Virtio if disk.address == Some(Address::VirtioMmio) => {
+            Some("virtio-blk-device, on a transport of the board's that QEMU chooses".to_owned())
+        }
+        Bus::Sata if disk.controller() > 0 => Some("a disk on a further SATA controller".to_owned()),
         Bus::Usb => match domain.usb_spot(disk, board) {
             (Spot::Elsewhere(what), _) => Some(what),
             _ => None,
@@ -153,8 +158,9 @@ fn unknown_adapter(disk: &Disk, domain: &Domain, board: Option<Board>) -> Option
 }
 
 fn scsi_class(disk: &Disk, domain: &Domain, board: Option<Board>) -> Result<(DeviceClass, Owner, String), GuestError> {
-    let (hba, target, lun) = scsi_place(disk);
-    let (class, kind) = match domain.scsi(hba, board) {
+    let (index, target, lun) = scsi_place(disk);
+    let hba = number_of_scsi(domain, index, board);
+    let (class, kind) = match domain.scsi(index, board) {
         ScsiModel::Virtio => (DeviceClass::VirtioScsi { hba, target, lun }, "virtio-scsi".to_owned()),
         // libvirt makes the unit the target there
         ScsiModel::Other(adapter @ (ScsiAdapter::Am53c974 | ScsiAdapter::Lsi53c895a)) => {
@@ -169,7 +175,7 @@ fn scsi_class(disk: &Disk, domain: &Domain, board: Option<Board>) -> Result<(Dev
             return Err(refusal(disk, "its SCSI controller's model cannot be had here", "use model='virtio-scsi'"));
         }
     };
-    Ok((class, Owner::Scsi(hba), kind))
+    Ok((class, Owner::Scsi(index), kind))
 }
 
 fn refusal(disk: &Disk, what: &str, fix: &str) -> GuestError {
@@ -215,12 +221,11 @@ pub(super) fn alias_of_disk(disk: &Disk) -> String {
     };
     let (controller, bus, target, unit) = match disk.address {
         Some(Address::Drive { controller, bus, target, unit }) => (controller, bus, target, unit),
-        _ if disk.bus == Bus::Scsi => {
-            let (controller, target, unit) = scsi_unit(disk.index);
-            (controller, 0, target, unit)
-        }
         _ if disk.bus == Bus::Ide => (0, (disk.index % 4 / 2) as u8, 0, disk.index % 2),
-        _ => (0, 0, 0, disk.index % 6),
+        _ => {
+            let (controller, unit) = unit_of_target(disk.bus, disk.index);
+            (controller, 0, 0, unit)
+        }
     };
     if disk.bus == Bus::Scsi {
         return format!("{word}{controller}-{bus}-{target}-{unit}");
@@ -233,12 +238,20 @@ pub(super) fn replaced_bridge(address: Option<Address>, domain: &Domain) -> Opti
     let Some(Address::Pci { bus, function, .. }) = address else { return None };
     let controller = domain.controllers.iter().find(|controller| controller.is_pci() && controller.index == bus)?;
     match controller.kind {
-        ControllerKind::OtherPci => Some(controller.model.clone().unwrap_or_else(|| "a PCI controller".to_owned())),
-        ControllerKind::RootPort if function > 0 => Some(format!("function {function} of the port with index {bus}")),
-        ControllerKind::RootPort => match controller.address {
+        ControllerKind::Pci(PciModel::RootPort) if function > 0 => {
+            Some(format!("function {function} of the port with index {bus}"))
+        }
+        ControllerKind::Pci(PciModel::RootPort) => match controller.address {
             Some(Address::Pci { bus: above, .. }) if above > 0 => Some("a port that is not on the root bus".to_owned()),
             _ => None,
         },
-        _ => None,
+        ControllerKind::Pci(
+            PciModel::Root
+            | PciModel::ExpressRoot
+            | PciModel::Bridge
+            | PciModel::ExpressToPciBridge
+            | PciModel::DmiToPciBridge,
+        ) => None,
+        _ => Some(controller.model.clone().unwrap_or_else(|| "a PCI controller".to_owned())),
     }
 }

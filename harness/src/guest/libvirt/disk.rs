@@ -4,6 +4,7 @@ use super::super::xml::Element;
 use super::super::{GuestError, Notes};
 use super::address::{Address, alias, boot_order, loadparm};
 use super::os::Class;
+use super::pci::unit_of_target;
 
 /// A disk of the domain.
 #[derive(Clone, Debug)]
@@ -28,6 +29,38 @@ pub(super) struct Disk {
     pub line: u32,
     /// An error about it, without words.
     pub error: GuestError,
+}
+
+impl Disk {
+    /// The index of the controller that it is on: that of its address, or of its target.
+    pub fn controller(&self) -> u8 {
+        match self.address {
+            Some(Address::Drive { controller, .. }) => controller,
+            _ => unit_of_target(self.bus, self.index).0,
+        }
+    }
+
+    /// A SCSI device of the host, as a `<hostdev>` gives it.
+    pub fn of_host(element: Element<'_, '_>, name: String) -> Result<Disk, GuestError> {
+        let source = element.child("source");
+        let of = |child, name| source.and_then(|source| source.child(child)).and_then(|child| child.attribute(name));
+        let adapter = of("adapter", "name").or_else(|| source.and_then(|source| source.attribute("protocol")));
+        Ok(Disk {
+            alias: Some(name.clone()),
+            name,
+            bus: Bus::Scsi,
+            kind: Kind::Disk,
+            index: 0,
+            boot: boot_order(element)?,
+            loadparm: loadparm(element)?,
+            address: Address::of(element)?,
+            source: Some(format!("a SCSI device of the host ({})", adapter.unwrap_or("?"))),
+            model: None,
+            block_sizes: [None, None],
+            line: element.line(),
+            error: element.error("", ""),
+        })
+    }
 }
 
 /// What a disk hangs off.
@@ -163,7 +196,9 @@ fn does_not_fit(element: Element<'_, '_>, name: &str, bus: &str) -> GuestError {
 fn fits(bus: Bus, address: Option<Address>) -> bool {
     match (bus, address) {
         (_, None) | (Bus::Nvme, _) => true,
-        (Bus::Virtio, Some(address)) => matches!(address, Address::Pci { .. } | Address::Ccw { .. }),
+        (Bus::Virtio, Some(address)) => {
+            matches!(address, Address::Pci { .. } | Address::Ccw { .. } | Address::VirtioMmio)
+        }
         (Bus::Usb, Some(address)) => matches!(address, Address::Usb { .. }),
         (Bus::Ide | Bus::Scsi | Bus::Sata | Bus::Fdc, Some(address)) => matches!(address, Address::Drive { .. }),
     }

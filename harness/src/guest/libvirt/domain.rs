@@ -1,9 +1,13 @@
 //! The devices of a domain as they are written, before any has its place.
 
-use super::address::{Address, Group};
-use super::controller::{Controller, Kind as ControllerKind, ScsiModel, UsbModel, scsi_model, usb_model};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::address::Address;
+use super::controller::{Controller, Kind as ControllerKind, ScsiModel, UsbModel, added_usb, scsi_model};
 use super::disk::{Bus, Disk};
 use super::interface::Interface;
+use super::others::Other;
+use super::pci::{SCSI_UNITS, unit_of_target};
 use crate::guest::usb_spot::Spot;
 use crate::machine::{Board, UsbController};
 
@@ -16,9 +20,16 @@ pub(super) struct Domain {
     pub controllers: Vec<Controller>,
     /// The addresses of USB hubs.
     pub hubs: Vec<Option<Address>>,
-    /// Other PCI devices in document order: the group in which libvirt places it, and its address.
-    pub others: Vec<(Group, Option<Address>)>,
+    /// Other PCI devices in document order.
+    pub others: Vec<Other>,
+    /// Indices of `virtio-serial` controllers that channels and consoles are on.
+    pub serials: BTreeSet<u8>,
+    /// SCSI devices of the host.
+    pub of_host: Vec<Disk>,
+    pub has_graphics: bool,
+    /// Whether there is a `<video>`, also one of none.
     pub has_video: bool,
+    pub has_balloon: bool,
 }
 
 impl Domain {
@@ -28,8 +39,16 @@ impl Domain {
             ControllerKind::Scsi(model) => Some((controller.index, model)),
             _ => None,
         });
-        let found = models.into_iter().find(|(own, _)| *own == index);
-        found.map_or(scsi_model(None, board), |(_, model)| model)
+        let found: BTreeMap<u8, ScsiModel> = models.into_iter().collect();
+        let of_disks = self.disks.iter().filter(|disk| disk.bus == Bus::Scsi).map(Disk::controller).max();
+        // one that is added for a device of the host is like the last one that such a device is on
+        let alike = || {
+            let others: BTreeSet<u8> =
+                self.of_host.iter().map(Disk::controller).filter(|other| *other < index).collect();
+            let last = others.into_iter().rev().find_map(|other| found.get(&other)).copied();
+            last.filter(|_| of_disks.is_none_or(|last| last < index))
+        };
+        found.get(&index).copied().or_else(alike).unwrap_or(scsi_model(None, board))
     }
 
     /// The host controller of this index, `None` for one that cannot be had here. ICH9 has four under one index, and drives are on
@@ -42,7 +61,7 @@ impl Domain {
             })
         };
         let ehci = models().find(|model| *model == UsbModel::Ich9(7));
-        match ehci.or_else(|| models().next()).unwrap_or(usb_model(None, board)) {
+        match ehci.or_else(|| models().next()).unwrap_or(added_usb(board)) {
             UsbModel::Known(controller) => Some(controller),
             UsbModel::Ich9(7) => Some(UsbController::Ehci),
             UsbModel::Ich9(_) | UsbModel::None => Some(UsbController::Uhci),
@@ -91,13 +110,48 @@ impl Domain {
         free.nth(place).unwrap_or(1)
     }
 
-    /// Every PCI address that the XML has.
-    pub fn addresses(&self) -> impl Iterator<Item = Address> {
-        let disks = self.disks.iter().map(|disk| disk.address);
-        let interfaces = self.interfaces.iter().map(|interface| interface.address);
-        let controllers = self.controllers.iter().map(|controller| controller.address);
-        let others = self.others.iter().map(|(_, address)| *address);
-        disks.chain(interfaces).chain(controllers).chain(others).flatten()
+    /// Gives the SCSI devices of the host without an address the first unit that is free (`virDomainHostdevAssignAddress` in libvirt's
+    /// `src/conf/domain_postparse.c`).
+    pub fn settle_units(&mut self) {
+        let place = |disk: &Disk| match disk.address {
+            Some(Address::Drive { controller, target, unit, .. }) => Some((controller, target, unit)),
+            None => Some((disk.controller(), 0, unit_of_target(disk.bus, disk.index).1)),
+            _ => None,
+        };
+        let on_scsi = self.disks.iter().filter(|disk| disk.bus == Bus::Scsi).filter_map(place);
+        let given = self.of_host.iter().filter(|disk| disk.address.is_some()).filter_map(place);
+        let mut taken: BTreeSet<(u8, u8, u16)> = on_scsi.chain(given).collect();
+        for disk in self.of_host.iter_mut().filter(|disk| disk.address.is_none()) {
+            let free = (0..=u8::MAX).flat_map(|controller| (0..SCSI_UNITS).map(move |unit| (controller, 0, unit)));
+            let Some((controller, target, unit)) = free.into_iter().find(|place| !taken.contains(place)) else {
+                continue;
+            };
+            taken.insert((controller, target, unit));
+            disk.address = Some(Address::Drive { controller, bus: 0, target, unit });
+        }
+    }
+
+    /// Moves virtio devices without an address to the board's own transports where another is on one
+    /// (`qemuDomainAssignVirtioMMIOAddresses` in libvirt's `src/qemu/qemu_domain_address.c`).
+    pub fn settle_transports(&mut self) {
+        let on_mmio = |address: Option<Address>| address == Some(Address::VirtioMmio);
+        let disks = self.disks.iter().any(|disk| on_mmio(disk.address));
+        if !disks && !self.interfaces.iter().any(|interface| on_mmio(interface.address)) {
+            return;
+        }
+        let give = |address: &mut Option<Address>| *address = address.or(Some(Address::VirtioMmio));
+        let of_virtio = |bus: Bus| bus == Bus::Virtio;
+        self.disks.iter_mut().filter(|disk| of_virtio(disk.bus)).for_each(|disk| give(&mut disk.address));
+        for interface in self.interfaces.iter_mut().filter(|interface| interface.word == "virtio") {
+            give(&mut interface.address);
+            if on_mmio(interface.address) {
+                (interface.model, interface.word) = (None, "virtio-net-device".to_owned());
+            }
+        }
+        let is_virtio = |kind| matches!(kind, ControllerKind::Serial | ControllerKind::Scsi(ScsiModel::Virtio));
+        let controllers = self.controllers.iter_mut().filter(|controller| is_virtio(controller.kind));
+        controllers.for_each(|controller| give(&mut controller.address));
+        self.others.iter_mut().filter(|other| other.is_virtio).for_each(|other| give(&mut other.address));
     }
 
     /// Where libvirt keeps a disk among the others: behind those of its bus with a lower target (`virDomainDiskInsert`).

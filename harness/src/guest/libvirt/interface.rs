@@ -71,6 +71,9 @@ pub(super) fn read(element: Element<'_, '_>, board: Option<Board>, notes: &mut N
     let on_pci = is_ccw(board) && matches!(address, Some(Address::Pci { .. }));
     let default = default_model(element.attribute("type"), board);
     let word = element.child("model").and_then(|model| model.attribute("type")).unwrap_or(default);
+    // in whatever case a model that libvirt knows is written
+    let lower = word.to_ascii_lowercase();
+    let word = if model(&lower, board).is_some() { lower.as_str() } else { word };
     let model = model(word, board).filter(|_| !is_hostdev && !on_pci);
     if model.is_none() && !is_hostdev {
         let pci = if on_pci { " on PCI" } else { "" };

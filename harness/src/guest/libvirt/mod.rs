@@ -5,6 +5,7 @@
 //! command lines that libvirt 9.0 and 11.3 made.
 
 mod address;
+mod buses;
 mod by_class;
 mod controller;
 mod device;
@@ -14,8 +15,11 @@ mod interface;
 #[cfg(test)]
 mod order_tests;
 mod os;
+mod others;
 mod passed;
 mod pci;
+#[cfg(test)]
+mod pci_tests;
 #[cfg(test)]
 mod tests;
 
@@ -28,11 +32,13 @@ use super::xml::{Element, Xml};
 use super::{Guest, GuestDevice, GuestError, GuestFirmware, Notes, Origin, Plug, Unapplied, Untried};
 use crate::machine::Board;
 
-use address::{Address, Group, alias, boot_order};
+use address::{Address, alias, boot_order};
 use by_class::ByClass;
 use disk::{Bus, Disk, Kind};
 use domain::Domain;
 use interface::Interface;
+use others::Other;
+use pci::{Owner, Places};
 
 /// Elements of `<domain>` that firmware does not see.
 const UNSEEN: [&str; 38] = [
@@ -147,6 +153,8 @@ struct Reader {
     orders: BTreeMap<u32, u32>,
     /// Addresses on a channel subsystem or the hypervisor's bus, with the line of each.
     numbers: BTreeMap<Address, u32>,
+    /// Indices of the controllers.
+    indices: controller::Indices,
 }
 
 impl Reader {
@@ -159,6 +167,7 @@ impl Reader {
         self.note_unseen(root);
         if let Some(devices) = root.child("devices") {
             devices.knows(&[&BOOTED[..], &NEVER_BOOTED[..]].concat())?;
+            self.indices = controller::indices(devices.children())?;
             for element in devices.children() {
                 self.device(element, os.board)?;
             }
@@ -170,6 +179,8 @@ impl Reader {
             }
             self.device(*element, os.board)?;
         }
+        self.domain.settle_transports();
+        self.domain.settle_units();
         self.check_order(&os)?;
         let mut by_class = ByClass::of(&os, !self.orders.is_empty(), &mut self.notes);
         let (mut devices, aliases) = self.devices(&os, &mut by_class)?;
@@ -241,8 +252,14 @@ impl Reader {
                 self.rank(element, interface.boot)?;
                 self.domain.interfaces.push(interface);
             }
-            "controller" => self.domain.controllers.push(controller::read(element, &self.domain.controllers, board)?),
+            "controller" => {
+                let read = controller::read(element, &self.domain.controllers, &mut self.indices, board)?;
+                self.domain.controllers.push(read);
+            }
             "hostdev" | "redirdev" => {
+                if element.attribute("type") == Some("scsi") {
+                    return self.scsi_of_host(element);
+                }
                 let rank = boot_order(element)?.map(|order| format!(" with boot order {order}")).unwrap_or_default();
                 let words = format!("<{}>{rank}: a device of the host cannot be had here", element.name());
                 self.notes.ignored(element.line(), words);
@@ -256,18 +273,27 @@ impl Reader {
                 let name = alias(element).unwrap_or_else(|| format!("{word}{count}"));
                 *count += 1;
                 self.untried(element, name, what.to_owned())?;
-                if element.attribute("type") == Some("pci") {
-                    self.domain.others.push((Group::HostDevices, Address::of(element)?));
-                }
+                self.domain.others.extend(Other::of(element, board)?);
             }
             "rng" if element.attribute("model").is_none_or(|model| model.starts_with("virtio")) => {
                 self.rng = true;
                 let driver = if is_ccw(board) { "virtio-rng-ccw" } else { "virtio-rng-pci" };
                 self.notes.took(element.line(), format!("<rng>: {driver}"));
-                self.domain.others.push((Group::Rngs, Address::of(element)?));
+                self.domain.others.extend(Other::of(element, board)?);
             }
-            name => self.never_booted(name, element)?,
+            name => self.never_booted(name, element, board)?,
         }
+        Ok(())
+    }
+
+    /// A SCSI device of the host: firmware sees a disk on an adapter of the guest's.
+    fn scsi_of_host(&mut self, element: Element<'_, '_>) -> Result<(), GuestError> {
+        let count = self.hosts.entry("hostdev").or_default();
+        let name = alias(element).unwrap_or_else(|| format!("hostdev{count}"));
+        *count += 1;
+        let disk = Disk::of_host(element, name)?;
+        self.rank(element, disk.boot)?;
+        self.domain.of_host.push(disk);
         Ok(())
     }
 
@@ -314,15 +340,26 @@ impl Reader {
         Ok(())
     }
 
-    fn never_booted(&mut self, name: &str, element: Element<'_, '_>) -> Result<(), GuestError> {
-        let model = element.child("model").and_then(|model| model.attribute("type"));
-        let own_model = element.attribute("model");
+    fn never_booted(&mut self, name: &str, element: Element<'_, '_>, board: Option<Board>) -> Result<(), GuestError> {
+        self.domain.others.extend(Other::of(element, board)?);
+        let target = element.child("target");
         match name {
-            "video" if model != Some("none") => self.domain.has_video = true,
-            "filesystem" => self.domain.others.push((Group::Filesystems, Address::of(element)?)),
-            "sound" if own_model != Some("usb") => self.domain.others.push((Group::Sounds, Address::of(element)?)),
-            "memballoon" if own_model != Some("none") => {
-                self.domain.others.push((Group::Balloons, Address::of(element)?))
+            "filesystem" if boot_order(element)?.is_some() => {
+                let order = boot_order(element)?.unwrap_or_default();
+                self.notes.ignored(
+                    element.line(),
+                    format!("<filesystem> with boot order {order}: no firmware boots from one"),
+                );
+                let target = target.and_then(|target| target.attribute("dir")).unwrap_or("filesystem");
+                self.untried(element, target.to_owned(), "a file system of the host".to_owned())?;
+            }
+            "video" => self.domain.has_video = true,
+            "graphics" => self.domain.has_graphics = true,
+            "memballoon" => self.domain.has_balloon = true,
+            "channel" | "console" if target.and_then(|target| target.attribute("type")) == Some("virtio") => {
+                let address = element.child("address").filter(|at| at.attribute("type") == Some("virtio-serial"));
+                let controller = address.map(|address| address.number("controller")).transpose()?.flatten();
+                self.domain.serials.insert(controller.unwrap_or_default());
             }
             "hub" => self.domain.hubs.push(Address::of(element)?),
             "tpm" => {
@@ -368,11 +405,21 @@ impl Reader {
 
     /// The devices, and what libvirt calls each.
     fn devices(&mut self, os: &os::Os, by_class: &mut ByClass) -> Result<(Vec<GuestDevice>, Vec<String>), GuestError> {
-        let places = pci::Places::of(&self.domain, os.board)?;
+        let places = Places::of(&self.domain, os.board);
         let (mut devices, mut aliases) = (Vec::new(), Vec::new());
-        for disk in &self.domain.disks.clone() {
-            let rank = disk.boot.map(i64::from).or_else(|| by_class.rank(disk.kind.class(), &disk.name));
+        let disks = self.domain.disks.iter().map(|disk| (disk, true));
+        let disks: Vec<(Disk, bool)> = disks
+            .chain(self.domain.of_host.iter().map(|disk| (disk, false)))
+            .map(|(disk, own)| (disk.clone(), own))
+            .collect();
+        for (disk, has_class) in &disks {
+            let by_class = || by_class.rank(disk.kind.class(), &disk.name);
+            let rank = disk.boot.map(i64::from).or_else(|| has_class.then(by_class).flatten());
             if !self.is_tried(disk, rank, os.board) {
+                continue;
+            }
+            if disk.bus == Bus::Virtio && places.lacks(&Owner::Disk(disk.name.clone())) {
+                self.without_place(&disk.name, disk.line, rank, "a virtio disk");
                 continue;
             }
             devices.push(device::of_disk(disk, rank, &self.domain, &places, os.board)?);
@@ -388,6 +435,10 @@ impl Reader {
                 self.untried_interface(interface, index, rank);
                 continue;
             };
+            if places.lacks(&Owner::Nic(index)) {
+                self.without_place(&device.name, interface.line, rank, &device.kind);
+                continue;
+            }
             self.tell_bridge(&device.name, interface.line, interface.address);
             nics += 1;
             devices.push(device);
@@ -430,6 +481,13 @@ impl Reader {
             }
         }
         true
+    }
+
+    /// Keeps the row of a device that is behind a PCI bridge, where ours have no slot left.
+    fn without_place(&mut self, name: &str, line: u32, rank: Option<i64>, kind: &str) {
+        let kind = format!("{kind} behind a further PCI bridge");
+        self.notes.ignored(line, format!("{name}: {kind}, cannot be had here"));
+        self.untried.push(Untried { name: name.to_owned(), line, kind, rank });
     }
 
     /// Keeps the row of an interface that cannot be had here.

@@ -96,13 +96,14 @@ fn of_a_class_that_is_named_twice_the_last_place_counts_and_four_are_read() {
 }
 
 #[test]
-fn cards_and_adapters_of_which_no_model_is_named_are_virtio_on_arm() {
+fn a_card_and_an_adapter_of_which_no_model_is_named_are_libvirts_choice_for_the_board() {
     let devices = "<disk><source file='a'/><target dev='sda' bus='scsi'/></disk><interface type='user'/>";
     let arm = guest("arch='aarch64' machine='virt'", "", devices, "");
+    let loongarch = guest("arch='loongarch64' machine='virt'", "", devices, "");
     let is_card = |guest: &Guest, model: &NicModel| matches!(&guest.devices[1].device.class, DeviceClass::Nic(nic) if nic.model == *model);
-    assert!(
-        matches!(arm.devices[0].device.class, DeviceClass::VirtioScsi { .. }) && is_card(&arm, &NicModel::VirtioNet)
-    );
+    assert!(matches!(arm.devices[0].device.class, DeviceClass::Scsi { .. }) && is_card(&arm, &NicModel::VirtioNet));
+    assert!(matches!(loongarch.devices[0].device.class, DeviceClass::VirtioScsi { .. }));
+    assert!(is_card(&loongarch, &NicModel::VirtioNet));
     let x86 = guest("", "", devices, "");
     assert!(matches!(x86.devices[0].device.class, DeviceClass::Scsi { .. }) && is_card(&x86, &NicModel::Rtl8139));
 }

@@ -76,7 +76,8 @@ pub(super) fn read(os: Element<'_, '_>, notes: &mut Notes) -> Result<Os, GuestEr
     let mut serial_console = false;
     if let Some(menu) = os.child("bootmenu") {
         boot.menu = menu.switch("enable")?;
-        boot.splash_time = menu.number("timeout")?;
+        // libvirt tells QEMU of a timeout beside a menu that is on alone
+        boot.splash_time = menu.number("timeout")?.filter(|_| boot.menu == Some(true));
         notes.took(menu.line(), format!("-boot menu={}", if boot.menu == Some(true) { "on" } else { "off" }));
     }
     if let Some(bios) = os.child("bios") {
@@ -147,7 +148,7 @@ fn firmware(
     let instead = replacement(architecture);
     // a program of RISC-V's is what runs before UEFI firmware, which lies in flash alone
     let runs_before = architecture == "riscv64" && path.is_some();
-    let has_no_bios = (architecture == "aarch64" || is_virt(board)) && !runs_before;
+    let has_no_bios = (architecture == "aarch64" || is_virt(board)) && path.is_some() && !runs_before;
     let is_uefi = chosen == Some("efi") || pflash || path.is_some_and(is_uefi_file) || has_no_bios;
     if is_uefi && has_own_firmware(board) {
         let what = "UEFI firmware on a machine that has none (libvirt refuses that)";

@@ -1,21 +1,27 @@
 //! Which PCI function each device gets: the address that the XML has, or the one that libvirt gives.
 //!
-//! On pc devices take the next free slots, on q35 each gets a root port of its own; network cards first, then controllers,
-//! then disks (`qemuDomainAssignDevicePCISlots` and `qemuDomainAssignPCIAddresses` in libvirt's
-//! `src/qemu/qemu_domain_address.c`).
+//! libvirt adds the controllers that the domain needs, gives out the slots once to learn how many buses it takes, adds those, and gives
+//! them out again, the buses themselves first (`qemuDomainAssignPCIAddresses` and `qemuDomainAssignDevicePCISlots` in libvirt's
+//! `src/qemu/qemu_domain_address.c`). So every device counts, also one that nothing boots from.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::address::{Address, Group};
-use super::controller::{Controller, Kind, ScsiModel, UsbModel, scsi_model, usb_model};
+use super::buses::{Buses, Needs, Spot};
+use super::controller::{Controller, Kind, PciModel, ScsiModel, UsbModel, added_usb, scsi_model};
 use super::disk::{Bus, Disk, namespace_of};
 use super::domain::Domain;
-use crate::guest::GuestError;
-use crate::guest::boards::{is_ccw, is_pseries, is_virt};
+use super::interface::Interface;
+use super::others::{Other, virtio};
+use crate::guest::boards::{is_ccw, is_virt};
+use crate::machine::UsbController::{Uhci, Xhci};
 use crate::machine::{Board, NicModel, Place, ScsiAdapter};
 
 /// The SCSI adapter that is on the hypervisor's bus of a pseries and not on PCI.
 const OF_HYPERVISOR: ScsiModel = ScsiModel::Other(ScsiAdapter::SpaprVscsi);
+/// Units that libvirt gives out on each SCSI adapter (`SCSI_NARROW_BUS_MAX_CONT_UNIT`).
+pub(super) const SCSI_UNITS: u16 = 7;
 
 /// A PCI device of ours.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,30 +38,64 @@ pub(super) enum Owner {
     Nvme(u8),
     /// The USB host controller with this index.
     Usb(u8),
-    /// The AHCI controller that a board without one gets.
+    /// The first AHCI controller of a board that brings none.
     Sata,
+    /// The PCI controller with this index.
+    Bus(u8),
 }
 
-/// The place of each.
-pub(super) struct Places(BTreeMap<Owner, (Place, Option<u8>, u8)>);
+/// Place, slot and function.
+type Found = (Place, Option<u8>, u8);
+
+/// The place of each, and all that must have one.
+pub(super) struct Places(BTreeMap<Owner, Found>, BTreeSet<Owner>);
 
 impl Places {
-    /// Gives every PCI device of a domain its place.
-    pub fn of(domain: &Domain, board: Option<Board>) -> Result<Places, GuestError> {
-        let mut planner = Planner::new(domain, board);
-        let mut wanted = if is_ccw(board) { Vec::new() } else { wanted(domain, board) };
+    /// Gives every PCI device of a domain its place. A device that no slot is left for has none.
+    pub fn of(domain: &Domain, board: Option<Board>) -> Places {
+        if is_ccw(board) {
+            return Places(BTreeMap::new(), BTreeSet::new());
+        }
+        let root = if is_express(board) { PciModel::ExpressRoot } else { PciModel::Root };
+        let mut wanted = wanted(domain, board);
+        let mut named: BTreeMap<u8, PciModel> = BTreeMap::from([(0, root)]);
+        for controller in &domain.controllers {
+            if let Kind::Pci(model) = controller.kind {
+                named.entry(controller.index).or_insert(model);
+            }
+        }
+        let mut buses = Buses::new(root, &named);
+        Pass { board, is_first: true }.run(&mut buses, &mut wanted);
+        // a port that stays empty, where libvirt had to add buses and the domain has named none
+        if named.len() == 1 && buses.count() > 1 && root == PciModel::ExpressRoot {
+            buses.next(Needs::Express, 0);
+        }
+        for index in 1..=u8::MAX {
+            // each that is added may add another
+            let Some(model) = buses.model(index) else { break };
+            if let Entry::Vacant(entry) = named.entry(index) {
+                entry.insert(model);
+                if model != PciModel::Root {
+                    buses.next(Needs::Controller(model), 0);
+                    wanted.push(Wanted::new(Group::Buses, Needs::Controller(model), Owner::Bus(index)));
+                }
+            }
+        }
         wanted.sort_by_key(|wanted| wanted.group);
-        for one in wanted.iter().filter(|one| one.address.is_some()) {
-            planner.give(one);
-        }
-        for one in wanted.iter().filter(|one| one.address.is_none()) {
-            planner.give(one);
-        }
-        Ok(Places(planner.given))
+        let mut buses = Buses::new(root, &named);
+        buses.grows = false;
+        Pass { board, is_first: false }.run(&mut buses, &mut wanted);
+        let all = wanted.iter().map(|one| one.owner.clone()).collect();
+        Places(places(&wanted, &buses, board), all)
+    }
+
+    /// Whether a virtio disk or a card is on PCI and has no place there.
+    pub fn lacks(&self, owner: &Owner) -> bool {
+        self.1.contains(owner) && !self.0.contains_key(owner)
     }
 
     /// Place, slot and function of a device.
-    pub fn of_owner(&self, owner: &Owner) -> Option<(Place, Option<u8>, u8)> {
+    pub fn of_owner(&self, owner: &Owner) -> Option<Found> {
         self.0.get(owner).copied()
     }
 }
@@ -63,116 +103,182 @@ impl Places {
 /// A device that needs a PCI function.
 struct Wanted {
     group: Group,
+    needs: Needs,
     owner: Owner,
-    address: Option<Address>,
+    /// In the XML, of the chipset, or given.
+    at: Option<Spot>,
+    /// Its function in a slot of its own.
+    function: u8,
+    /// The index that it has in common with others of its slot.
+    ich9: Option<u8>,
+    of_chipset: bool,
+}
+
+impl Wanted {
+    fn new(group: Group, needs: Needs, owner: Owner) -> Wanted {
+        Wanted { group, needs, owner, at: None, function: 0, ich9: None, of_chipset: false }
+    }
+
+    /// With the address of the XML; `None` for one on another bus.
+    fn addressed(self, address: Option<Address>) -> Option<Wanted> {
+        match address {
+            None => Some(self),
+            Some(Address::Pci { bus, slot, function }) => Some(Wanted { at: Some((bus, slot, function)), ..self }),
+            Some(_) => None,
+        }
+    }
 }
 
 fn wanted(domain: &Domain, board: Option<Board>) -> Vec<Wanted> {
-    let mut all = Vec::new();
-    let mut add = |group, owner, address| all.push(Wanted { group, owner, address });
+    let controllers = controllers(domain, board);
+    let mut all: Vec<Wanted> = Vec::new();
     for (index, interface) in domain.interfaces.iter().enumerate() {
-        match interface.is_hostdev {
-            _ if interface.model == Some(NicModel::SpaprVlan) => {}
-            true => add(Group::HostDevices, Owner::None, interface.address),
-            false => add(Group::Interfaces, Owner::Nic(index), interface.address),
-        }
+        all.extend(of_interface(index, interface));
     }
-    let (mut has_usb, mut scsi, mut ich9) = (false, BTreeSet::new(), false);
+    for controller in &controllers {
+        all.extend(of_controller(controller, &controllers, board));
+    }
+    for disk in domain.disks.iter().filter(|disk| disk.bus == Bus::Virtio) {
+        let wanted = Wanted::new(Group::Disks, virtio(disk.model.as_deref()), Owner::Disk(disk.name.clone()));
+        all.extend(wanted.addressed(disk.address));
+    }
+    let implicit_video = domain.has_graphics && !domain.has_video;
+    let has_balloon =
+        domain.has_balloon || matches!(board, Some(Board::Virt | Board::VirtArm | Board::VirtLoongarch64));
+    let added = implicit_video.then(|| Other::display(board)).into_iter();
+    let added = added.chain((!has_balloon).then_some(Other::new(Group::Balloons, Needs::Express)));
+    for other in domain.others.iter().copied().chain(added) {
+        let wanted = Wanted::new(other.group, other.needs, Owner::None);
+        all.extend(Wanted { of_chipset: other.of_chipset, ..wanted }.addressed(other.address));
+    }
+    all.sort_by_key(|wanted| wanted.group);
+    all
+}
+
+fn of_interface(index: usize, interface: &Interface) -> Option<Wanted> {
+    let wanted = match (interface.is_hostdev, interface.word.as_str()) {
+        (_, "usb-net" | "spapr-vlan") if !interface.is_hostdev => return None,
+        (true, _) => Wanted::new(Group::HostDevices, Needs::Express, Owner::None),
+        (false, word) => {
+            let needs = match (&interface.model, word) {
+                (_, "virtio" | "virtio-non-transitional" | "e1000e" | "igb") => Needs::Express,
+                _ => Needs::Conventional,
+            };
+            Wanted::new(Group::Interfaces, needs, Owner::Nic(index))
+        }
+    };
+    (interface.model != Some(NicModel::SpaprVlan)).then_some(wanted)?.addressed(interface.address)
+}
+
+fn of_controller(controller: &Controller, all: &[Controller], board: Option<Board>) -> Option<Wanted> {
+    let index = controller.index;
+    let new = |needs, owner| Wanted::new(Group::Controllers, needs, owner);
+    let on_virtio = virtio(controller.model.as_deref());
+    let wanted = match controller.kind {
+        Kind::Pci(PciModel::Root | PciModel::ExpressRoot) => return None,
+        Kind::Pci(model) => Wanted::new(Group::Buses, Needs::Controller(model), Owner::Bus(index)),
+        Kind::Scsi(OF_HYPERVISOR) => return None,
+        Kind::Scsi(ScsiModel::Virtio) => new(on_virtio, Owner::Scsi(index)),
+        Kind::Scsi(_) => new(Needs::Conventional, Owner::Scsi(index)),
+        Kind::Usb(UsbModel::None) => return None,
+        Kind::Usb(model) => {
+            let of_group = |kind: UsbModel| all.iter().filter(move |one| one.kind == Kind::Usb(kind));
+            let has_ehci = of_group(UsbModel::Ich9(7)).any(|one| one.index == index);
+            let (function, ich9) = match model {
+                UsbModel::Ich9(function) => (function, Some(index)),
+                _ => (0, None),
+            };
+            let owner = match model {
+                UsbModel::Ich9(function) if function != 7 && (has_ehci || function > 0) => Owner::None,
+                _ => Owner::Usb(index),
+            };
+            let needs = if model == UsbModel::Known(Xhci) { Needs::Express } else { Needs::Conventional };
+            let at = (model == UsbModel::Known(Uhci) && board == Some(Board::Pc) && index == 0).then_some((0, 1, 2));
+            let of_chipset = model == UsbModel::Ich9(0);
+            Wanted { at, function, ich9, of_chipset, ..new(needs, owner) }
+        }
+        Kind::Sata if board == Some(Board::Q35) && index == 0 => return None,
+        Kind::Sata => new(Needs::Conventional, if index == 0 { Owner::Sata } else { Owner::None }),
+        Kind::Nvme => new(Needs::Express, Owner::Nvme(index)),
+        Kind::Serial => new(on_virtio, Owner::None),
+        Kind::Elsewhere => return None,
+    };
+    wanted.addressed(controller.address)
+}
+
+/// The controllers of the domain with those that libvirt adds, in its order: those of a type by their indices
+/// (`qemuDomainDefAddDefaultDevices` in its `src/qemu/qemu_postparse.c`, then `virDomainDefAddImplicitControllers` in its
+/// `src/conf/domain_conf.c`).
+fn controllers(domain: &Domain, board: Option<Board>) -> Vec<Controller> {
+    let mut all = Vec::new();
     for controller in &domain.controllers {
-        match controller.kind {
-            Kind::Scsi(OF_HYPERVISOR) => drop(scsi.insert(controller.index)),
-            Kind::Scsi(_) => {
-                scsi.insert(controller.index);
-                add(Group::Controllers, Owner::Scsi(controller.index), controller.address);
-            }
-            Kind::Usb(model) => {
-                has_usb = true;
-                let fixed = usb_address(model, board, &mut ich9);
-                let is_ehci = model == UsbModel::Ich9(7) && controller.address.is_some();
-                if model != UsbModel::None && (fixed != Fixed::Shared || is_ehci) {
-                    let address = controller.address.or(fixed.address());
-                    add(Group::Controllers, Owner::Usb(controller.index), address);
-                }
-            }
-            Kind::Sata if board == Some(Board::Pc) => add(Group::Controllers, Owner::Sata, controller.address),
-            Kind::Nvme => add(Group::Controllers, Owner::Nvme(controller.index), controller.address),
-            Kind::OtherOnPci => add(Group::Controllers, Owner::None, controller.address),
-            _ => {}
+        insert(&mut all, controller.clone());
+    }
+    let mut add = |kind: Kind, index: u8| {
+        let is_it = |one: &Controller| is_alike(one.kind, kind) && one.index == index;
+        if !all.iter().any(is_it) {
+            insert(&mut all, Controller { kind, index, address: None, model: None });
         }
+    };
+    // boards that always had one
+    if !is_virt(board) {
+        add(Kind::Usb(added_usb(board)), 0);
     }
-    let on = |bus| domain.disks.iter().filter(move |disk| disk.bus == bus);
-    for index in adapters(domain, board).difference(&scsi) {
-        add(Group::Controllers, Owner::Scsi(*index), None);
+    let up_to = |last: Option<u8>| (0..=u8::MAX).take(last.map_or(0, |last| usize::from(last) + 1));
+    let last = |bus| domain.disks.iter().filter(move |disk| disk.bus == bus).map(Disk::controller).max();
+    for index in up_to(last(Bus::Scsi)) {
+        add(Kind::Scsi(scsi_model(None, board)), index);
     }
-    let has_nvme =
-        |index| domain.controllers.iter().any(|controller| controller.kind == Kind::Nvme && controller.index == index);
-    let nvme: BTreeSet<u8> = on(Bus::Nvme).filter_map(|disk| Some(namespace_of(&disk.name)?.0)).collect();
-    for index in nvme.into_iter().filter(|index| !has_nvme(*index)) {
-        add(Group::Controllers, Owner::Nvme(index), None);
+    for index in up_to(last(Bus::Sata)) {
+        add(Kind::Sata, index);
     }
-    let is_sata = |controller: &Controller| controller.kind == Kind::Sata;
-    if board == Some(Board::Pc) && !domain.controllers.iter().any(is_sata) && on(Bus::Sata).next().is_some() {
-        add(Group::Controllers, Owner::Sata, None);
+    for disk in domain.disks.iter().filter(|disk| disk.bus == Bus::Nvme) {
+        add(Kind::Nvme, namespace_of(&disk.name).map_or(0, |(controller, _)| controller));
     }
-    // libvirt adds one on its own to boards that always had it (`qemuDomainDefAddDefaultDevices` in its `src/qemu/qemu_postparse.c`)
-    if !has_usb && !is_virt(board) {
-        let fixed = usb_address(usb_model(None, board), board, &mut ich9);
-        add(Group::Controllers, Owner::Usb(0), fixed.address());
+    for index in &domain.serials {
+        add(Kind::Serial, *index);
     }
-    for disk in on(Bus::Virtio) {
-        add(Group::Disks, Owner::Disk(disk.name.clone()), disk.address);
-    }
-    for (group, address) in &domain.others {
-        add(*group, Owner::None, *address);
+    for index in up_to(domain.of_host.iter().map(Disk::controller).max()) {
+        add(Kind::Scsi(domain.scsi(index, board)), index);
     }
     all
 }
 
-/// The SCSI adapters on PCI that disks hang off, by their indices; of pseries they are on PCI where the XML says so.
-fn adapters(domain: &Domain, board: Option<Board>) -> BTreeSet<u8> {
-    if scsi_model(None, board) == OF_HYPERVISOR {
-        return BTreeSet::new();
-    }
-    let disks = domain.disks.iter().filter(|disk| disk.bus == Bus::Scsi);
-    let index = |disk: &Disk| match disk.address {
-        Some(Address::Drive { controller, .. }) => controller,
-        _ => scsi_adapter(disk.index),
-    };
-    disks.map(index).collect()
+fn is_alike(one: Kind, other: Kind) -> bool {
+    std::mem::discriminant(&one) == std::mem::discriminant(&other)
 }
 
-/// Where a USB host controller goes whose address is not free to choose.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fixed {
-    No,
-    At(Address),
-    /// A further function of a slot that is taken.
-    Shared,
-}
-
-impl Fixed {
-    fn address(self) -> Option<Address> {
-        match self {
-            Fixed::At(address) => Some(address),
-            _ => None,
+/// Behind those of its type with no higher index, or at the end (`virDomainControllerInsertPreAlloced`).
+fn insert(all: &mut Vec<Controller>, controller: Controller) {
+    let mut place = None;
+    for (index, other) in all.iter().enumerate().rev().filter(|(_, other)| is_alike(other.kind, controller.kind)) {
+        if other.index > controller.index {
+            place = Some(index);
+        } else if place.is_none() {
+            place = Some(index + 1);
         }
     }
+    all.insert(place.unwrap_or(all.len()), controller);
 }
 
-fn usb_address(model: UsbModel, board: Option<Board>, ich9: &mut bool) -> Fixed {
-    use crate::machine::UsbController::Uhci;
-    match (model, board) {
-        (UsbModel::Known(Uhci), Some(Board::Pc)) => Fixed::At(Address::Pci { bus: 0, slot: 1, function: 2 }),
-        (UsbModel::Ich9(_), _) if std::mem::replace(ich9, true) => Fixed::Shared,
-        // function 0 of the slot, since nothing else of the group is there to make the others visible
-        (UsbModel::Ich9(_), Some(Board::Q35)) => Fixed::At(Address::Pci { bus: 0, slot: 0x1d, function: 0 }),
-        _ => Fixed::No,
-    }
+/// How many adapters of its model come before the SCSI adapter with this index.
+pub(super) fn number_of_scsi(domain: &Domain, index: u8, board: Option<Board>) -> u8 {
+    let model = Kind::Scsi(domain.scsi(index, board));
+    let before = controllers(domain, board).into_iter().filter(|one| one.kind == model && one.index < index);
+    u8::try_from(before.count()).unwrap_or(u8::MAX)
 }
 
-/// The SCSI adapter of a target without an address: 15 on each.
-pub(super) fn scsi_adapter(index: u16) -> u8 {
-    u8::try_from(index / 15).unwrap_or(u8::MAX)
+/// Controller and unit of the disk that a target's number stands for (`virDomainDiskDefAssignAddress` in libvirt's
+/// `src/conf/domain_conf.c`).
+pub(super) fn unit_of_target(bus: Bus, index: u16) -> (u8, u16) {
+    let on_each = match bus {
+        Bus::Ide => 4,
+        Bus::Scsi => SCSI_UNITS,
+        Bus::Sata => 6,
+        Bus::Fdc => 2,
+        Bus::Virtio | Bus::Usb | Bus::Nvme => return (0, index),
+    };
+    (u8::try_from(index / on_each).unwrap_or(u8::MAX), index % on_each)
 }
 
 /// Whether devices get a root port each.
@@ -180,127 +286,127 @@ fn is_express(board: Option<Board>) -> bool {
     board.is_some_and(|board| board.facts().root_port.is_some())
 }
 
-struct Planner {
+/// One time that slots are given out.
+struct Pass {
     board: Option<Board>,
-    given: BTreeMap<Owner, (Place, Option<u8>, u8)>,
-    taken: BTreeSet<u8>,
-    /// Root ports by the index of their controller: slot and function.
-    ports: BTreeMap<u8, (u8, u8)>,
-    bridges: BTreeSet<u8>,
-    used: BTreeSet<u8>,
-    /// Slot and function of the next port.
-    next_port: (u8, u8),
+    /// The one that only learns how many buses there must be.
+    is_first: bool,
 }
 
-impl Planner {
-    fn new(domain: &Domain, board: Option<Board>) -> Planner {
-        let mut taken = BTreeSet::from([0]);
-        match board {
-            // PIIX3, then the display, whose slot stays free where there is none
-            Some(Board::Pc) => taken.extend([1, 2]),
-            board if is_virt(board) || is_pseries(board) => {}
-            _ => {
-                taken.insert(31);
-                if domain.has_video {
-                    taken.insert(1);
-                }
+impl Pass {
+    fn run(&self, buses: &mut Buses, wanted: &mut [Wanted]) {
+        for one in wanted.iter() {
+            if let Some(at) = one.at {
+                buses.take(at, self.on_this_board(one.needs));
             }
         }
-        let mut planner = Planner {
-            board,
-            given: BTreeMap::new(),
-            taken,
-            ports: BTreeMap::new(),
-            bridges: BTreeSet::new(),
-            used: BTreeSet::new(),
-            next_port: (0, 8),
-        };
-        let on_root = domain.addresses().filter_map(|address| match address {
-            Address::Pci { bus: 0, slot, .. } => Some(slot),
-            _ => None,
-        });
-        planner.taken.extend(on_root);
-        for controller in &domain.controllers {
-            match (controller.kind, controller.address) {
-                (Kind::RootPort, Some(Address::Pci { bus: 0, slot, function })) => {
-                    planner.ports.insert(controller.index, (slot, function));
-                }
-                // behind an expander: a device in it gets a port of its own
-                (Kind::RootPort, Some(_)) => {}
-                (Kind::RootPort, None) => {
-                    let at = planner.port();
-                    planner.ports.insert(controller.index, at);
-                }
-                (Kind::Bridge, _) => {
-                    planner.bridges.insert(controller.index);
-                }
-                _ => {}
+        self.chipset(buses, wanted);
+        if self.is_first && !is_express(self.board) {
+            // room for one device more
+            buses.next(Needs::Conventional, 0);
+        }
+        let mut ich9: BTreeMap<u8, (u8, u8)> = BTreeMap::new();
+        for one in wanted.iter() {
+            if let (Some(index), Some((bus, slot, _))) = (one.ich9, one.at) {
+                ich9.insert(index, (bus, slot));
             }
         }
-        let used = domain.addresses().filter_map(|address| match address {
-            Address::Pci { bus, .. } if bus > 0 => Some(bus),
-            _ => None,
-        });
-        planner.used.extend(used);
-        planner
+        for one in wanted.iter_mut().filter(|one| one.at.is_none()) {
+            let needs = self.on_this_board(one.needs);
+            let at = match one.ich9.and_then(|index| ich9.get(&index)) {
+                Some(&(bus, slot)) => {
+                    buses.take((bus, slot, one.function), needs);
+                    Some((bus, slot, one.function))
+                }
+                None => buses.next(needs, one.function),
+            };
+            if let (Some(index), Some((bus, slot, _))) = (one.ich9, at) {
+                ich9.insert(index, (bus, slot));
+            }
+            if !self.is_first {
+                one.at = at;
+            }
+        }
     }
 
-    /// The function of the root bus that the next port becomes.
-    fn port(&mut self) -> (u8, u8) {
-        let (slot, function) = self.next_port;
-        let at = if function < 8 {
-            (slot, function)
-        } else {
-            let slot = (1..31).find(|slot| !self.taken.contains(slot)).unwrap_or(30);
-            self.taken.insert(slot);
-            (slot, 0)
-        };
-        self.next_port = (at.0, at.1 + 1);
-        at
+    fn on_this_board(&self, needs: Needs) -> Needs {
+        if needs == Needs::Express && !is_express(self.board) { Needs::Conventional } else { needs }
     }
 
-    /// A port that the XML does not have, under the first index that nothing has. A device in it takes it.
-    fn new_port(&mut self) -> (u8, u8) {
-        let at = self.port();
-        let last = self.ports.keys().chain(&self.bridges).max().copied().unwrap_or(0);
-        let is_free = |index: &u8| !self.ports.contains_key(index) && !self.bridges.contains(index);
-        if let Some(index) = last.checked_add(1).or_else(|| (1..=u8::MAX).find(is_free)) {
-            self.ports.insert(index, at);
-            self.used.insert(index);
-        }
-        at
-    }
-
-    fn give(&mut self, wanted: &Wanted) {
-        let place = match wanted.address {
-            Some(Address::Pci { bus: 0, slot, function }) => (Place::Root, Some(slot), function),
-            Some(Address::Pci { bus, slot, function }) => match self.ports.get(&bus) {
-                // a port of ours has one function: a further one is behind a port of its own
-                Some(_) if function > 0 => (Place::RootPort, None, 0),
-                Some(&(slot, function)) => (Place::Port { slot, function }, None, 0),
-                None if self.bridges.contains(&bus) => (Place::PciBridge, Some(slot.max(1)), function),
-                None if is_express(self.board) => (Place::RootPort, None, 0),
-                None => (Place::PciBridge, Some(slot.max(1)), function),
-            },
-            _ if is_express(self.board) => {
-                let free = self.ports.iter().find(|(index, _)| !self.used.contains(index));
-                let (slot, function) = match free.map(|(index, at)| (*index, *at)) {
-                    Some((index, at)) => {
-                        self.used.insert(index);
-                        at
-                    }
-                    None => self.new_port(),
-                };
-                (Place::Port { slot, function }, None, 0)
-            }
-            _ => {
-                let slot = (1..31).find(|slot| !self.taken.contains(slot)).unwrap_or(30);
-                self.taken.insert(slot);
-                (Place::Root, Some(slot), 0)
-            }
+    /// The slots that the board's own functions have, and those that it has for the first display, sound card, USB group and bridge
+    /// (`qemuDomainValidateDevicePCISlotsChipsets`).
+    fn chipset(&self, buses: &mut Buses, wanted: &mut [Wanted]) {
+        let (own, video): (&[(u8, u8)], u8) = match self.board {
+            Some(Board::Pc) => (&[(1, 0), (1, 1), (1, 3)], 2),
+            Some(Board::Q35) => (&[(0x1f, 0), (0x1f, 2), (0x1f, 3)], 1),
+            _ => return,
         };
-        if wanted.owner != Owner::None {
-            self.given.insert(wanted.owner.clone(), place);
+        for (slot, function) in own {
+            buses.take((0, *slot, *function), Needs::Integrated);
+        }
+        let is_q35 = self.board == Some(Board::Q35);
+        let (mut has_video, mut has_sound) = (false, false);
+        for one in wanted.iter_mut() {
+            let slots: &[u8] = match (one.group, one.needs) {
+                (Group::Videos, _) if !std::mem::replace(&mut has_video, true) => &[video],
+                (Group::Controllers, _) if is_q35 && one.of_chipset => &[0x1d, 0x1a],
+                (Group::Buses, Needs::Controller(PciModel::DmiToPciBridge)) if is_q35 => &[0x1e],
+                (Group::Sounds, _) if is_q35 && one.of_chipset && !has_sound => {
+                    has_sound = one.at.is_none();
+                    &[0x1b]
+                }
+                _ => &[],
+            };
+            if one.at.is_some() {
+                continue;
+            }
+            // what the first pass gives here, it gives for good
+            if let Some(slot) = slots.iter().copied().find(|slot| !buses.is_used(0, *slot)) {
+                one.at = Some((0, slot, 0));
+                buses.take((0, slot, 0), Needs::Integrated);
+            }
         }
     }
+}
+
+/// Slots that a bridge of ours has for devices that ask for none.
+const OF_A_BRIDGE: usize = 30;
+
+/// Each device's function as a place that machines of ours have. They have one bridge: what is on a further one sits in a free slot of
+/// that, or has no place.
+fn places(wanted: &[Wanted], buses: &Buses, board: Option<Board>) -> BTreeMap<Owner, Found> {
+    let on_bus = |one: &Wanted| match one.owner {
+        Owner::Bus(index) => Some((index, one.at?)),
+        _ => None,
+    };
+    let parents: BTreeMap<u8, Spot> = wanted.iter().filter_map(on_bus).collect();
+    // an expander's bus is one where there is no PCI Express
+    let is_bridge = |bus: u8| match buses.model(bus) {
+        Some(PciModel::Bridge | PciModel::ExpressToPciBridge | PciModel::DmiToPciBridge) => true,
+        Some(PciModel::RootPort) | None => false,
+        _ => bus > 0 && !is_express(board),
+    };
+    let ours = || wanted.iter().filter(|one| !matches!(one.owner, Owner::None | Owner::Bus(_)));
+    let behind = || ours().filter_map(|one| one.at).filter(|(bus, ..)| is_bridge(*bus));
+    let first = behind().map(|(bus, ..)| bus).min();
+    let on_first: BTreeSet<u8> = behind().filter(|(bus, ..)| Some(*bus) == first).map(|(_, slot, _)| slot).collect();
+    let free = OF_A_BRIDGE.saturating_sub(on_first.iter().filter(|slot| **slot < 31).count());
+    let mut further = 0;
+    let mut place = |(bus, slot, function): Spot| match (buses.model(bus), parents.get(&bus)) {
+        _ if bus == 0 => Some((Place::Root, Some(slot), function)),
+        // a port of ours has one function: a further one is behind a port of its own
+        (Some(PciModel::RootPort), Some(&(0, slot, at))) if function == 0 => {
+            Some((Place::Port { slot, function: at }, None, 0))
+        }
+        // an expander has a slot 0, and a bridge of ours none
+        _ if is_bridge(bus) && first == Some(bus) => {
+            Some((Place::PciBridge, Some(slot).filter(|slot| *slot > 0), if slot > 0 { function } else { 0 }))
+        }
+        _ if is_bridge(bus) => {
+            further += 1;
+            (further <= free).then_some((Place::PciBridge, None, 0))
+        }
+        _ => Some((Place::RootPort, None, 0)),
+    };
+    ours().filter_map(|one| Some((one.owner.clone(), place(one.at?)?))).collect()
 }

@@ -106,9 +106,13 @@ fn a_domain_of_another_architecture_has_its_board_or_none() {
 }
 
 #[test]
-fn an_arm_guest_without_a_word_of_firmware_has_uefi() {
+fn an_arm_guest_without_a_word_of_firmware_has_none() {
     let xml = data("d4.xml").replace(" firmware='efi'", "");
-    assert!(read("a.xml", &xml, &[]).unwrap().firmware.uefi().is_some());
+    let guest = read("a.xml", &xml, &[]).unwrap();
+    assert_eq!(guest.firmware_kind(), "no firmware");
+    assert!(crate::guest::warnings::of_guest(&guest).iter().any(|warning| warning.word == "no-firmware"));
+    let loader = xml.replace("</type>", "</type><loader type='rom'>/srv/own.fd</loader>");
+    assert_eq!(read("a.xml", &loader, &[]).unwrap().firmware_kind(), "UEFI");
     let x86 = data("d1.xml");
     assert!(read("b.xml", &x86, &[]).unwrap().firmware.uefi().is_none());
 }
@@ -124,8 +128,8 @@ fn explicit_addresses_behind_ports_lead_to_those_ports() {
     let guest = read("a", xml, &[]).unwrap();
     let places: Vec<_> = guest.devices.iter().map(|device| device.device.place).collect();
     use crate::machine::Place::Port;
-    // the USB controller that libvirt adds takes the free port 1, and the disk the first of the next slot
-    assert_eq!(places, [Port { slot: 2, function: 4 }, Port { slot: 3, function: 0 }]);
+    // libvirt adds ports for the indices between: its USB controller takes that with index 1, and the disk the next one
+    assert_eq!(places, [Port { slot: 2, function: 4 }, Port { slot: 2, function: 1 }]);
     let layout = Layout::of(&guest.machine().unwrap()).unwrap();
     assert!(layout.controllers.iter().any(|port| port.id == "idle-port2"), "function 4 needs a function 0 to be seen");
 }
