@@ -107,7 +107,9 @@ impl Buses {
 
     /// Notes a function that the XML or the board takes; on a bus that is not there yet where one may be added.
     pub fn take(&mut self, (bus, slot, function): Spot, needs: Needs) {
-        while self.grows && usize::from(bus) >= self.all.len() && self.grow(needs).is_some() {}
+        // a port has slot 0 alone
+        let bus_for = if slot > 0 && needs == Needs::Express { Needs::Conventional } else { needs };
+        while self.grows && usize::from(bus) >= self.all.len() && self.grow(bus_for).is_some() {}
         if let Some(bus) = self.all.get_mut(usize::from(bus)) {
             let taken = &mut bus.slots[usize::from(slot)];
             if *taken == 0 && needs == Needs::Controller(PciModel::RootPort) {
