@@ -34,14 +34,16 @@ fn every_case_written_as_a_file_and_read_back_is_equal_and_could_run() {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     std::thread::scope(|scope| {
         for part in cases.chunks(cases.len().div_ceil(threads)) {
-            scope.spawn(|| part.iter().for_each(is_equal_once_read_back));
+            scope.spawn(|| part.iter().enumerate().for_each(|(index, case)| is_equal_once_read_back(index, case)));
         }
     });
 }
 
-fn is_equal_once_read_back(case: &Case) {
+/// In TOML, which people write; every fourth in JSON too, which has the same fields.
+fn is_equal_once_read_back(index: usize, case: &Case) {
     use bootwright::case::file::{self, Format};
-    for format in [Format::Toml, Format::Json] {
+    let formats: &[Format] = if index % 4 == 0 { &[Format::Toml, Format::Json] } else { &[Format::Toml] };
+    for &format in formats {
         let text = file::write(case, format).unwrap_or_else(|error| panic!("{}: {error}", case.id));
         let back = file::read(&text, format, "a.toml").unwrap_or_else(|error| panic!("{}: {error}\n{text}", case.id));
         assert_eq!(back, *case, "{text}");

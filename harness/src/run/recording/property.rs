@@ -144,7 +144,7 @@ fn hold(step: usize, seed: u64) {
 
 #[test]
 fn a_log_with_a_hole_gives_no_verdict_that_the_whole_log_does_not_give() {
-    hold(3, 0);
+    hold(5, 0);
 }
 
 #[test]
