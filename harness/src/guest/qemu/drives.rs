@@ -22,6 +22,8 @@ pub(super) struct Drives {
     read_only: BTreeSet<String>,
     /// `-drive if=pflash` by unit.
     flash: BTreeMap<usize, Flash>,
+    /// Units of those with `if=none`, which QEMU counts too.
+    units: BTreeSet<u8>,
 }
 
 /// A flash image.
@@ -83,6 +85,14 @@ impl Drives {
             name = self.below.get(name)?;
         }
         None
+    }
+
+    /// What QEMU calls the next `-drive if=none` where it has no id (`drive_new` in its `blockdev.c`).
+    pub fn name_of_next(&mut self, unit: Option<u8>) -> String {
+        let free = || (0..=u8::MAX).find(|unit| !self.units.contains(unit));
+        let unit = unit.or_else(free).unwrap_or(u8::MAX);
+        self.units.insert(unit);
+        format!("none{unit}")
     }
 
     /// A `-drive if=none`.

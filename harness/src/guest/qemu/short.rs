@@ -23,9 +23,8 @@ impl Reader<'_> {
                 return Ok(());
             }
             Some("none") => {
-                let id = parts.get("id").ok_or_else(|| {
-                    self.error(word, "-drive if=none has no id, so that no device can name it", "write id=NAME")
-                })?;
+                let named = self.drives.name_of_next(number("unit").or(number("index")));
+                let id = parts.get("id").unwrap_or(&named);
                 self.drives.add_file(id, file.unwrap_or_default(), optical);
                 return Ok(());
             }
