@@ -38,6 +38,20 @@ impl Driver {
     }
 }
 
+/// Cards of QEMU's that are kin to those that machines here have names for, with the same option ROMs.
+const OTHER_CARDS: [&str; 10] = [
+    "e1000-82544gc",
+    "e1000-82545em",
+    "i82557b",
+    "i82557c",
+    "i82558a",
+    "i82558b",
+    "i82559a",
+    "i82559b",
+    "i82559c",
+    "i82562",
+];
+
 /// Longest name of a medium, in characters.
 const LONGEST_NAME: usize = 24;
 
@@ -203,7 +217,9 @@ impl Reader<'_> {
     fn untried(&mut self, parts: &Parts, word: &Word, rank: Option<i64>, what: Option<String>) {
         let driver = parts.first.as_str();
         let served = ["vhost-scsi-pci", "vhost-user-scsi-pci"].contains(&driver);
-        let is_drive = what.is_some() || served || parts.get("drive").is_some();
+        // firmware boots from none of USB
+        let is_card = parts.get("netdev").is_some() && !driver.starts_with("usb-");
+        let is_drive = what.is_some() || served || parts.get("drive").is_some() || is_card;
         let rank = rank.filter(|rank| *rank >= 0);
         if rank.is_none() && !is_drive {
             return;
@@ -214,6 +230,9 @@ impl Reader<'_> {
                 "vhost-scsi-pci" | "vhost-user-scsi-pci" => "disks of the host or of another process",
                 "usb-host" | "usb-redir" => "a USB device of the host or of a viewer",
                 other if other.starts_with("vfio-") || other == "pci-assign" => "a PCI device of the host",
+                "sd-card" | "emmc" => "an SD card",
+                "virtio-blk-device" | "virtio-net-device" => "a device of virtio that is not on PCI",
+                _ if is_card => "a network card of a model that is not known here",
                 _ => "a device that is not known here",
             }
             .to_owned()
@@ -383,6 +402,7 @@ pub(super) fn nic_model(driver: &str, board: Option<Board>) -> Option<NicModel> 
     match driver {
         "virtio-net" => Some(virtio_net(board)),
         "e1000-82540em" => Some(NicModel::E1000),
+        other if OTHER_CARDS.contains(&other) => NicModel::other(other).ok(),
         other => other.parse().ok(),
     }
 }

@@ -129,6 +129,15 @@ fn cards_of_nic_and_net_are_plugged_in_where_the_line_says() {
 }
 
 #[test]
+fn a_card_of_another_chip_of_its_family_is_one() {
+    let guest = guest("kvm -nodefaults -netdev user,id=n -device e1000-82545em,netdev=n,bootindex=1");
+    assert_eq!(kinds(&guest), [("nic0", "e1000-82545em NIC")]);
+    assert!(guest.machine().is_ok());
+    let usb = self::guest("kvm -nodefaults -usb -netdev user,id=n -device usb-net,netdev=n");
+    assert_eq!((usb.devices.len(), usb.untried.len()), (0, 0));
+}
+
+#[test]
 fn places_that_the_line_leaves_open_are_the_first_that_are_free() {
     let drives: String = "abduvfgh".chars().map(|id| format!(" -drive if=none,id=of-{id},file=a")).collect();
     let line = "-device virtio-scsi-pci,id=s -device scsi-hd,drive=of-a,id=a -device scsi-hd,drive=of-b,id=b,lun=1 \
@@ -198,8 +207,9 @@ fn a_drive_without_an_id_has_the_name_that_qemu_counts() {
 #[rstest]
 #[case::sd_card("-device sdhci-pci -device sd-card,drive=a", "sd-card")]
 #[case::mmio("-M microvm -device virtio-blk-device,drive=a", "virtio-blk-device")]
-fn a_drive_of_a_kind_that_is_not_known_keeps_its_row(#[case] device: &str, #[case] name: &str) {
-    let guest = guest(&format!("kvm -nodefaults -drive if=none,id=a,file=a {device}"));
+#[case::a_card("-device newest-net,netdev=n", "newest-net")]
+fn a_drive_or_card_of_a_kind_that_is_not_known_keeps_its_row(#[case] device: &str, #[case] name: &str) {
+    let guest = guest(&format!("kvm -nodefaults -netdev user,id=n -drive if=none,id=a,file=a {device}"));
     assert_eq!(
         guest.untried.iter().map(|device| (device.name.as_str(), device.rank)).collect::<Vec<_>>(),
         [(name, None)]
