@@ -11,6 +11,9 @@ use crate::machine::{Board, Place, ScsiAdapter, UsbController};
 /// Parts of the names of USB host controllers.
 const USB_CONTROLLERS: [&str; 4] = ["uhci", "ohci", "ehci", "xhci"];
 
+/// IDE controllers that a line can add.
+const IDE_CONTROLLERS: [&str; 6] = ["piix3-ide", "piix4-ide", "isa-ide", "via-ide", "cmd646-ide", "sii3112"];
+
 /// How many adapters are told apart, and how far down from the root: no machine has more.
 const MOST: usize = 1000;
 const DEEPEST: usize = 20;
@@ -38,6 +41,8 @@ pub(super) enum Adapter {
     /// A `usb-bot`, and where it is.
     UsbBot(Spot),
     Ahci,
+    /// An IDE controller beside the board's, by its driver: none can be had here.
+    OtherIde(String),
     Nvme,
 }
 
@@ -61,6 +66,7 @@ impl Adapter {
             "piix3-usb-uhci" | "piix4-usb-uhci" => Adapter::Usb(UsbController::Uhci),
             _ if driver.starts_with("ich9-usb-uhci") => Adapter::Usb(UsbController::Uhci),
             "ich9-ahci" | "ahci" => Adapter::Ahci,
+            _ if IDE_CONTROLLERS.contains(&driver) => Adapter::OtherIde(driver.to_owned()),
             "nvme" => Adapter::Nvme,
             _ if is_usb_controller(driver) => Adapter::UnknownUsb(driver.to_owned()),
             _ if is_scsi_adapter(driver) => Adapter::UnknownScsi(driver.to_owned()),
@@ -70,6 +76,10 @@ impl Adapter {
 
     pub fn is_scsi(&self) -> bool {
         matches!(self, Adapter::VirtioScsi | Adapter::Scsi(_) | Adapter::UnknownScsi(_) | Adapter::UsbBot(_))
+    }
+
+    pub fn is_ide(&self) -> bool {
+        matches!(self, Adapter::Ahci | Adapter::OtherIde(_))
     }
 
     fn is_usb(&self) -> bool {
@@ -237,6 +247,7 @@ impl Adapters {
         let alike = self.known.iter().filter(|known| known.placed.adapter == adapter).count();
         let (kind, count) = match &adapter {
             Adapter::Ahci => ("ide", 6),
+            Adapter::OtherIde(driver) => ("ide", if driver == "isa-ide" { 1 } else { 2 }),
             Adapter::Nvme => ("nvme-bus", 1),
             adapter if adapter.is_usb() => ("usb-bus", 1),
             _ => ("scsi", 1),

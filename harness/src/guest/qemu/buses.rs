@@ -128,7 +128,8 @@ impl Buses {
     pub fn missing_pci(&self, parts: &Parts) -> Option<String> {
         let bus = parts.get("bus").filter(|bus| !self.is_root(bus) && !self.adapters.has_come(bus))?;
         let driver = parts.first.as_str();
-        let is_adapter = Adapter::of(driver).is_some_and(|adapter| !matches!(adapter, Adapter::UnknownScsi(_)));
+        let is_else = |adapter: &Adapter| matches!(adapter, Adapter::UnknownScsi(_) | Adapter::OtherIde(_));
+        let is_adapter = Adapter::of(driver).is_some_and(|adapter| !is_else(&adapter));
         let is_pci = is_adapter || driver.starts_with("virtio-blk-pci") || driver.starts_with("virtio-net-pci");
         let is_pci = is_pci || matches!(driver, "e1000" | "e1000e" | "rtl8139" | "igb");
         let is_pci = is_pci || matches!(driver, "pcie-root-port" | "ioh3420" | "pci-bridge" | "pcie-pci-bridge");
@@ -150,11 +151,10 @@ impl Buses {
         self.replaced.get(bus).cloned().or_else(|| shared.then(|| format!("function {function} of the port {bus}")))
     }
 
-    /// The AHCI adapter that a disk is on, where it is none of the board's.
-    pub fn ahci(&self, bus: &str) -> Option<&Placed> {
-        let is_ahci = |adapter: &Adapter| *adapter == Adapter::Ahci;
-        let placed = if bus.is_empty() { self.adapters.last(is_ahci) } else { self.adapters.named(bus) };
-        placed.filter(|placed| is_ahci(&placed.adapter))
+    /// The adapter of IDE or SATA that a disk is on, where it is none of the board's.
+    pub fn ide(&self, bus: &str) -> Option<&Placed> {
+        let placed = if bus.is_empty() { self.adapters.last(Adapter::is_ide) } else { self.adapters.named(bus) };
+        placed.filter(|placed| placed.adapter.is_ide())
     }
 
     /// The SCSI adapter that a disk is on, and whether what the bus is of may be one that is not known here.

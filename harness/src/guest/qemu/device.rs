@@ -17,10 +17,10 @@ use crate::guest::{GuestDevice, GuestError, Plug, Untried};
 use crate::machine::{Board, DeviceClass, Nic, NicModel, OptionRom};
 
 /// Class, whether optical, what it is in words, and its place.
-type Drive = (DeviceClass, bool, String, At);
+pub(super) type Drive = (DeviceClass, bool, String, At);
 
 /// What a driver is to a boot.
-enum Driver {
+pub(super) enum Driver {
     Drive(Drive),
     /// None that can be had here: a drive in words, or what is not known.
     Untried(Option<String>),
@@ -89,6 +89,9 @@ impl Reader<'_> {
             return Ok(None);
         }
         let driver = self.drive_class(parts, word, buses, before)?;
+        if let Driver::Drive((class, ..)) = &driver {
+            self.tell_other_ahci(parts, word, buses, (class, bootindex));
+        }
         let (class, optical, kind, at) = match driver.on(self.board) {
             Driver::Drive(drive) => drive,
             Driver::Untried(what) => {
@@ -263,10 +266,8 @@ impl Reader<'_> {
         before: &[GuestDevice],
     ) -> Result<Driver, GuestError> {
         let driver = parts.first.as_str();
-        let bus = parts.get("bus").unwrap_or_default();
         let none: At = (crate::machine::Place::Root, None, 0);
         let optical = driver.ends_with("-cd");
-        let word_of = |optical| if optical { "CD" } else { "disk" };
         Ok(Driver::Drive(match driver {
             "virtio-blk-pci"
             | "virtio-blk"
@@ -278,21 +279,7 @@ impl Reader<'_> {
                 (DeviceClass::VirtioBlk, false, "virtio disk".to_owned(), at)
             }
             "nvme" | "nvme-ns" => return self.nvme_class(parts, word, buses, before),
-            "ide-hd" | "ide-cd" | "ide-drive" => {
-                let port = bus.rsplit('.').next().and_then(small);
-                let sata = format!("SATA {}", word_of(optical));
-                match buses.ahci(bus) {
-                    Some(placed) => {
-                        let port = port.map(|port| port.saturating_sub(placed.first_bus));
-                        (free::ahci(port), optical, sata, placed.at)
-                    }
-                    None if self.board == Some(Board::Pc) => {
-                        let unit = parts.get("unit").and_then(small);
-                        (free::ide(before, port, unit), optical, format!("IDE {}", word_of(optical)), none)
-                    }
-                    None => (free::ahci(port), optical, sata, none),
-                }
-            }
+            "ide-hd" | "ide-cd" | "ide-drive" => return Ok(self.ata_class(parts, buses, before, optical)),
             driver if is_on_scsi(driver) => {
                 return self.scsi_class(parts, word, buses, before, optical);
             }

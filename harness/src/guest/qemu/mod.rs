@@ -3,6 +3,7 @@
 //! What firmware does not see is ignored; an option that is not known is noted, since builds have options of their own.
 
 mod adapters;
+mod ata;
 mod builtin;
 #[cfg(test)]
 mod bus_tests;
@@ -41,7 +42,7 @@ mod typed;
 mod usb;
 pub mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::boards::{board, default_of_qemu, has_own_firmware, is_ccw, is_pseries, is_virt};
 use super::functions;
@@ -138,6 +139,8 @@ struct Reader<'a> {
     is_part: bool,
     /// Properties of `-global`; their drivers count as devices for what QEMU adds.
     globals: Vec<Global>,
+    /// Ports that drives of the line name on the SATA adapter that machines here have.
+    own_ports: BTreeSet<u8>,
     /// NVMe controllers with a rank and without a drive.
     controllers: Vec<Controller>,
     /// Entries of fw_cfg that firmware reads, name and text.
@@ -179,6 +182,7 @@ impl<'a> Reader<'a> {
             is_open: false,
             is_part: false,
             globals: Vec::new(),
+            own_ports: BTreeSet::new(),
             controllers: Vec::new(),
             fw_cfg: Vec::new(),
             of_no_board: Vec::new(),
@@ -358,6 +362,7 @@ impl<'a> Reader<'a> {
         let own_usb = (self.own_usb || by_itself).then_some(taken);
         let adapters = Adapters::new(self.board, own_usb, self.is_part || self.is_open);
         let mut buses = Buses::of(&self.devices, self.board, adapters);
+        self.own_ports = self.named_ports();
         let short = self.short_devices();
         let built_in = self.built_in(&short);
         // the board makes its drives and cards first; a drive of if=virtio is a device behind those that are named

@@ -142,7 +142,8 @@ impl Reader<'_> {
         }
         let unit = parts.get("unit").and_then(|unit| unit.parse::<u64>().ok()).unwrap_or_default();
         let bus = parts.get("bus").unwrap_or_default();
-        let of_ahci = buses.ahci(bus).is_some() || (self.board == Some(Board::Q35) && bus.starts_with("ide."));
+        let of_board = self.board == Some(Board::Q35) && bus.starts_with("ide.");
+        let of_ahci = buses.ide(bus).map_or(of_board, |placed| placed.adapter == Adapter::Ahci);
         if driver.starts_with("ide-") && unit > 0 && of_ahci {
             let what = format!("{driver} is unit {unit} of {bus}, and a port of AHCI has one (QEMU refuses that)");
             return Err(self.error(word, what, "name a port of its own: bus=ide.1"));
