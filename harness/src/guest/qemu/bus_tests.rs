@@ -161,10 +161,10 @@ fn adapters_without_an_id_have_the_names_that_qemu_counts() {
 #[case::against_it("-device virtio-scsi-pci,id=zz,addr=4 -device virtio-scsi-pci,id=aa,addr=7", 1, Some(7))]
 #[case::one_comes_later("-device virtio-scsi-pci,id=a,addr=4 %s -device virtio-scsi-pci,id=b,addr=7", 0, Some(4))]
 #[case::behind_bridges(
-    "-device pci-bridge,id=b1,chassis_nr=1 -device pci-bridge,id=b2,chassis_nr=2 -device virtio-scsi-pci,bus=b2,addr=3 \
-     -device virtio-scsi-pci,bus=b1,addr=5",
+    "-device pci-bridge,id=b1,chassis_nr=1 -device pci-bridge,id=b2,chassis_nr=2 -device virtio-scsi-pci,bus=b2,addr=5 \
+     -device virtio-scsi-pci,bus=b1,addr=3",
     0,
-    Some(3)
+    Some(5)
 )]
 #[case::json_comes_last(
     "-device '{\"driver\":\"virtio-scsi-pci\",\"id\":\"j\",\"addr\":\"4\"}' -device virtio-scsi-pci,addr=7",

@@ -29,6 +29,11 @@ pub(super) struct Buses {
     adapters: Adapters,
     /// There is a bridge of PCI without an id.
     has_nameless_bridge: bool,
+    /// Buses behind bridges that are not on the root bus.
+    nested: BTreeSet<String>,
+    /// Slots on the one bridge that machines here have, by bus and slot of the line, where those of several would not keep
+    /// their order.
+    bridge_slots: BTreeMap<(String, u8), u8>,
     /// The NVMe controllers that namespaces hang off, by their numbers.
     with_namespaces: BTreeSet<u8>,
 }
@@ -46,11 +51,11 @@ impl Buses {
                     Some(at) if buses.is_root(parts.get("bus").unwrap_or_default()) => {
                         buses.ports.insert(id, at);
                     }
-                    Some(_) => {
-                        buses.replaced.insert(id, "a port that is not on the root bus".to_owned());
-                    }
-                    None => {
+                    None if buses.is_root(parts.get("bus").unwrap_or_default()) => {
                         buses.loose.insert(id);
+                    }
+                    _ => {
+                        buses.replaced.insert(id, "a port that is not on the root bus".to_owned());
                     }
                 },
                 "x3130-upstream" | "xio3130-downstream" | "pxb" | "pxb-pcie" => {
@@ -59,6 +64,7 @@ impl Buses {
                 _ => {}
             }
         }
+        buses.onto_one_bridge(devices);
         let mut ahead = buses.adapters.clone();
         for (parts, _) in devices {
             if parts.first == "nvme-ns" {
@@ -68,6 +74,47 @@ impl Buses {
             ahead.comes(parts, buses.pci(parts)).ok();
         }
         buses
+    }
+
+    /// Gives slots on one bridge to what is on several, in the order of those.
+    fn onto_one_bridge(&mut self, devices: &[(Parts, Word)]) {
+        let bus_of = |parts: &Parts| parts.get("bus").unwrap_or_default().to_owned();
+        // where each bridge is itself
+        let mut places: BTreeMap<String, (u8, usize)> = BTreeMap::new();
+        for (number, (parts, _)) in devices.iter().enumerate().filter(|(_, (parts, _))| parts.first.contains("bridge"))
+        {
+            let Some(id) = parts.get("id") else { continue };
+            let above = places.get(&bus_of(parts)).map(|(slot, _)| *slot);
+            if above.is_some() {
+                self.nested.insert(id.to_owned());
+            }
+            let own = || parts.get("addr").and_then(address).map(|(slot, _)| slot);
+            places.insert(id.to_owned(), (above.or_else(own).unwrap_or(u8::MAX), number));
+        }
+        let on_bridge = |parts: &Parts| {
+            let (bus, (slot, _)) = (bus_of(parts), parts.get("addr").and_then(address)?);
+            let place = places.get(&bus).copied();
+            (self.pci(parts).0 == Place::PciBridge && place.is_some()).then_some((place, bus, slot))
+        };
+        let devices = devices.iter().filter(|(parts, _)| !parts.first.contains("bridge"));
+        let all: BTreeSet<_> = devices.filter_map(|(parts, _)| on_bridge(parts)).collect();
+        let slots: Vec<u8> = all.iter().map(|(.., slot)| (*slot).max(1)).collect();
+        if slots.is_sorted_by(|one, other| one < other) || slots.len() > 31 {
+            return;
+        }
+        self.bridge_slots = all.into_iter().zip(1..).map(|((_, bus, slot), new)| ((bus, slot), new)).collect();
+    }
+
+    /// The slot of a device on the one bridge that machines here have, where it is another than on the line.
+    pub fn moved(&self, parts: &Parts) -> Option<u8> {
+        let (slot, _) = parts.get("addr").and_then(address)?;
+        let new = *self.bridge_slots.get(&(parts.get("bus")?.to_owned(), slot))?;
+        (new != slot).then_some(new)
+    }
+
+    /// Whether a device is behind a bridge that is itself behind one.
+    pub fn is_nested(&self, parts: &Parts) -> bool {
+        parts.get("bus").is_some_and(|bus| self.nested.contains(bus))
     }
 
     /// A device comes: those behind it on the line are not there yet.
@@ -120,7 +167,8 @@ impl Buses {
         if bus.contains("pcie-port") || bus.contains("root-port") {
             return (Place::RootPort, None, 0);
         }
-        (Place::PciBridge, slot.map(|slot| slot.max(1)), function)
+        let new = slot.and_then(|slot| self.bridge_slots.get(&(bus.to_owned(), slot)).copied());
+        (Place::PciBridge, new.or_else(|| slot.map(|slot| slot.max(1))), function)
     }
 
     /// The bus that a device names and that is none of PCI so far: the root of another board, or, of a device that is one of PCI

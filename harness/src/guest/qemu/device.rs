@@ -78,6 +78,21 @@ impl Reader<'_> {
             let words = format!("{driver}: behind {bus}: a place of its own on the root bus");
             self.notes.replaced(word.at.line, words);
         }
+        let is_tried = || {
+            nic_model(driver, self.board).is_some() || driver.starts_with("virtio-blk") || Adapter::of(driver).is_some()
+        };
+        match (buses.moved(parts), parts.get("bus")) {
+            (Some(slot), Some(bus)) if is_tried() => {
+                let words = format!("{driver}: behind the bridge {bus}: slot {slot:#x} of the one bridge here");
+                self.notes.replaced(word.at.line, words);
+            }
+            (None, Some(bus)) if buses.is_nested(parts) && is_tried() => {
+                let words =
+                    format!("{driver}: behind the bridge {bus}, which is behind another: on the one bridge here");
+                self.notes.replaced(word.at.line, words);
+            }
+            _ => {}
+        }
         let bootindex = parts.get("bootindex").map(|text| self.rank(text, word)).transpose()?;
         self.rank_is_spelled(parts, word)?;
         self.bus_is_there(parts, word, buses)?;

@@ -202,11 +202,46 @@ fn a_program_of_any_name_is_powered_on(#[case] line: &str) {
 
 #[test]
 fn ports_that_cannot_be_had_are_told_to_be_replaced() {
-    let line = "kvm -M q35 -nodefaults -device pcie-root-port,id=r,addr=2 -device x3130-upstream,id=u,bus=r -device xio3130-downstream,id=d,bus=u \
+    let line = "kvm -M q35 -nodefaults -device pcie-root-port,id=r,addr=2 -device x3130-upstream,id=u,bus=r -device xio3130-downstream,id=d,bus=u,chassis=1 \
                 -device e1000e,bus=d -device e1000e,bus=r,addr=0.1";
     let guest = guest(line);
     assert!(has_note(&guest, "e1000e: behind xio3130-downstream: a place of its own"));
     assert!(has_note(&guest, "e1000e: behind function 1 of the port r"));
+}
+
+#[test]
+fn what_is_behind_several_bridges_keeps_its_order_on_one() {
+    let slots = |line: &str| {
+        let guest = guest(&format!("kvm -nodefaults {line}"));
+        crate::guest::variants::can_be_laid_out(&guest).unwrap();
+        guest.devices.iter().map(|device| device.device.slot.unwrap()).collect::<Vec<_>>()
+    };
+    let two = "-device pci-bridge,id=a,chassis_nr=1,addr=0x1f -device pci-bridge,id=b,chassis_nr=2,addr=0x1e";
+    let cards = |a: u8, b: u8| format!("{two} -device e1000,bus=a,addr={a} -device e1000,bus=b,addr={b}");
+    assert_eq!(slots(&cards(5, 5)), [2, 1], "b is in front of a");
+    assert_eq!(slots(&cards(3, 4)), [2, 1]);
+    assert_eq!(slots(&cards(4, 3)), [4, 3]);
+    let one = "-device pci-bridge,id=a,chassis_nr=1 -device e1000,bus=a,addr=0 -device e1000,bus=a,addr=1";
+    assert_eq!(slots(one), [1, 2], "slot 0 is not one of the bridges here");
+    let functions =
+        "-device e1000,bus=b,addr=5.1 -device e1000,bus=b,addr=5.0,multifunction=on -device e1000,bus=a,addr=5";
+    assert_eq!(slots(&format!("{two} {functions}")), [1, 1, 2]);
+}
+
+#[test]
+fn a_place_on_one_bridge_instead_of_several_is_told() {
+    let bridges = "-device pci-bridge,id=a,chassis_nr=1 -device pci-bridge,id=b,chassis_nr=2,bus=a,addr=7";
+    let guest = guest(&format!("kvm -nodefaults {bridges} -device e1000,bus=a,addr=5 -device e1000,bus=b,addr=5"));
+    assert!(has_note(&guest, "e1000: behind the bridge b: slot 0x2 of the one bridge here"));
+    let nested = self::guest(&format!("kvm -nodefaults {bridges} -device e1000,bus=b"));
+    assert!(has_note(&nested, "e1000: behind the bridge b, which is behind another: on the one bridge here"));
+}
+
+#[test]
+fn a_port_without_a_place_on_an_expander_is_told_to_be_replaced() {
+    let line =
+        "kvm -M q35 -nodefaults -device pxb-pcie,id=x,bus_nr=9 -device pcie-root-port,id=r,bus=x -device e1000e,bus=r";
+    assert!(has_note(&guest(line), "e1000e: behind a port that is not on the root bus: a place of its own"));
 }
 
 /// Numbers at the edges of what the readers hold: an answer or an error, and no panic.
