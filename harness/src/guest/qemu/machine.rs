@@ -83,7 +83,11 @@ impl Reader<'_> {
         self.boot.strict = parts.switch("strict").or(self.boot.strict);
         self.boot.menu = parts.switch("menu").or(self.boot.menu);
         if !parts.first.is_empty() {
+            self.boot_letters("order", &parts.first, word)?;
             self.boot.order = Some(parts.first.clone());
+        }
+        if let Some(once) = parts.get("once") {
+            self.boot_letters("once", once, word)?;
         }
         self.boot.once = parts.get("once").map(str::to_owned).or(self.boot.once.take());
         self.notes.took(word.at.line, format!("-boot {}", word.text));

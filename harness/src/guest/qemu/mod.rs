@@ -4,6 +4,7 @@
 
 mod adapters;
 mod ata;
+mod boot_order;
 mod builtin;
 #[cfg(test)]
 mod bus_tests;
@@ -119,6 +120,8 @@ struct Reader<'a> {
     asked_cpu: Option<(String, u32)>,
     rng: bool,
     boot: BootOptions,
+    /// Each order by classes as the line says it, with its letters.
+    boot_classes: Vec<(String, String, Word)>,
     serial_console: bool,
     kernel: Option<(String, u32)>,
     drives: Drives,
@@ -169,6 +172,7 @@ impl<'a> Reader<'a> {
             asked_cpu: None,
             rng: false,
             boot: BootOptions::default(),
+            boot_classes: Vec::new(),
             serial_console: false,
             kernel: None,
             drives: Drives::default(),
@@ -413,6 +417,7 @@ impl<'a> Reader<'a> {
 
     /// Refuses what QEMU refuses of the line as a whole.
     fn refuse(&mut self) -> Result<(), GuestError> {
+        self.boot_classes_of_a_pc()?;
         self.boots_once()?;
         self.on_channel()?;
         if let Some(uefi) = self.uefi.as_ref().filter(|_| has_own_firmware(self.board)) {
