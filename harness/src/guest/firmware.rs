@@ -48,7 +48,12 @@ impl GuestFirmware {
 impl Guest {
     /// Whether its firmware is SeaBIOS.
     pub fn is_bios(&self) -> bool {
-        self.firmware == GuestFirmware::Bios && !is_virt(self.board) && self.own_firmware().is_none()
+        self.firmware == GuestFirmware::Bios && !is_virt(self.board) && self.own_firmware().is_none() && self.is_pc()
+    }
+
+    /// Whether its processor is one of PCs.
+    fn is_pc(&self) -> bool {
+        matches!(self.architecture.as_str(), "x86_64" | "i386" | "i686")
     }
 
     /// The firmware that machines of its architecture bring, which is neither SeaBIOS nor UEFI.
@@ -65,7 +70,8 @@ impl Guest {
         match self.firmware {
             GuestFirmware::Uefi(_) => "UEFI",
             GuestFirmware::Bios if is_virt(self.board) => "no firmware",
-            GuestFirmware::Bios => self.own_firmware().unwrap_or("BIOS"),
+            GuestFirmware::Bios if self.is_pc() => "BIOS",
+            GuestFirmware::Bios => self.own_firmware().unwrap_or("firmware of its own"),
         }
     }
 

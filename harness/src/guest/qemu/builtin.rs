@@ -91,7 +91,7 @@ impl Reader<'_> {
         number: usize,
     ) -> Option<GuestDevice> {
         let model = match model.as_deref() {
-            None => board_model(board),
+            None => board_model(board, &self.machine_type),
             Some("virtio") => virtio_net(Some(board)),
             Some("ibmveth") if is_pseries(Some(board)) => NicModel::SpaprVlan,
             Some(name) => match super::device::nic_model(name, Some(board)) {
@@ -151,9 +151,15 @@ impl Reader<'_> {
 }
 
 /// What a board makes of a card whose model nobody names.
-fn board_model(board: Board) -> NicModel {
+fn board_model(board: Board, machine_type: &str) -> NicModel {
+    let version = machine_type.strip_prefix("pc-q35-").and_then(|version| version.split_once('.'));
+    let number = |text: &str| text.parse::<u8>().ok();
+    let version = version.and_then(|(major, minor)| Some((number(major)?, number(minor)?)));
+    // `pc_q35_2_11_machine_options` in QEMU's `hw/i386/pc_q35.c`
+    let is_old = version.is_some_and(|version| version <= (2, 11));
     match board {
         Board::Pc => NicModel::E1000,
+        Board::Q35 if is_old => NicModel::E1000,
         Board::Q35 => NicModel::E1000e,
         Board::S390CcwVirtio => NicModel::VirtioNetCcw,
         Board::Pseries => NicModel::SpaprVlan,

@@ -96,6 +96,7 @@ impl Reader<'_> {
         let bootindex = parts.get("bootindex").map(|text| self.rank(text, word)).transpose()?;
         self.rank_is_spelled(parts, word)?;
         self.bus_is_there(parts, word, buses)?;
+        self.slot_is_free(parts, word)?;
         if let Some(model) = nic_model(driver, self.board) {
             return self.card_of_device(parts, word, model, bootindex, buses, before);
         }
@@ -196,7 +197,11 @@ impl Reader<'_> {
             let what = format!("no -drive and no -blockdev is called \"{drive}\"");
             self.error(word, what, format!("define it: -drive if=none,id={drive},file=..."))
         })?;
-        Ok(Some(file).filter(|file| file != "none" && !file.is_empty()))
+        let file = Some(file).filter(|file| file != "none" && !file.is_empty());
+        if file.is_none() && !driver.ends_with("-cd") && driver != "floppy" {
+            return Err(self.empty_disk(word.at, driver));
+        }
+        Ok(file)
     }
 
     fn nic(

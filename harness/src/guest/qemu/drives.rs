@@ -129,10 +129,11 @@ impl Drives {
         self.read_only.contains(name)
     }
 
-    /// A `-drive if=pflash`, of the next unit where none is said.
-    pub fn add_flash(&mut self, unit: Option<usize>, flash: Flash) {
-        let unit = unit.unwrap_or(self.flash.len());
-        self.flash.insert(unit, flash);
+    /// A `-drive if=pflash`, of the first unit that is free where none is said; the unit, where another has it.
+    pub fn add_flash(&mut self, unit: Option<usize>, flash: Flash) -> Option<usize> {
+        let free = || (0..=self.flash.len()).find(|unit| !self.flash.contains_key(unit));
+        let unit = unit.or_else(free).unwrap_or_default();
+        self.flash.insert(unit, flash).map(|_| unit)
     }
 
     /// The flash image that a node is.

@@ -56,7 +56,7 @@ const FLAGS: [&str; 52] = [
     "mem-lock",
 ];
 /// Options whose values firmware does not see.
-const UNSEEN: [&str; 71] = [
+const UNSEEN: [&str; 68] = [
     "accel",
     "smp",
     "m",
@@ -101,7 +101,6 @@ const UNSEEN: [&str; 71] = [
     "user",
     "chroot",
     "L",
-    "vga",
     "icount",
     "seed",
     "acpitable",
@@ -110,8 +109,6 @@ const UNSEEN: [&str; 71] = [
     "dump-vmstate",
     "echr",
     "gdb",
-    "incoming",
-    "loadvm",
     "plugin",
     "rotate",
     "usbdevice",
@@ -130,7 +127,7 @@ const UNSEEN: [&str; 71] = [
     "tune-kvm",
 ];
 /// Options whose values are read.
-const READ: [&str; 31] = [
+const READ: [&str; 34] = [
     "name",
     "machine",
     "M",
@@ -162,6 +159,9 @@ const READ: [&str; 31] = [
     "option-rom",
     "sd",
     "mtdblock",
+    "vga",
+    "incoming",
+    "loadvm",
 ];
 
 /// The option that a word is, without its signs.

@@ -2,11 +2,16 @@
 
 use super::Reader;
 use super::drives::Flash;
+use super::known::base_name;
 use super::options::Parts;
 use super::words::Word;
-use crate::guest::GuestError;
 use crate::guest::boards::{board, cpu_of_host, is_virt};
 use crate::guest::firmware::{is_secure_build, is_uefi_file, replaced_bios, replaced_variables, replacement};
+use crate::guest::{At, GuestError, Unapplied};
+use crate::machine::Board;
+
+/// Firmware that machines here do not have, by parts of the names of its files.
+const OTHER_FIRMWARE: [&str; 5] = ["u-boot", "uboot", "coreboot", "qboot", "slimboot"];
 
 impl Reader<'_> {
     /// `-cpu`, which QEMU looks at once it knows the board.
@@ -20,6 +25,12 @@ impl Reader<'_> {
     }
 
     pub(super) fn bios(&mut self, path: &str, line: u32) {
+        let name = base_name(path).to_ascii_lowercase();
+        if OTHER_FIRMWARE.iter().any(|other| name.contains(other)) {
+            let words =
+                format!("-bios {path} is by its name other firmware than is booted here, which may try other devices");
+            self.unapplied.push(Unapplied { line, words });
+        }
         // on RISC-V it runs before UEFI firmware, which lies in flash alone
         let is_before = self.architecture == "riscv64";
         if !is_before && (is_uefi_file(path) || self.architecture == "aarch64" || is_virt(self.board)) {
@@ -94,12 +105,43 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// A flash image, of the first unit that is free where none is said.
+    ///
+    /// # Errors
+    ///
+    /// [`GuestError`] for a unit that another has.
+    pub(super) fn add_flash(&mut self, unit: Option<usize>, flash: Flash, word: &Word) -> Result<(), GuestError> {
+        match self.drives.add_flash(unit, flash) {
+            None => Ok(()),
+            Some(unit) => {
+                let what = format!("unit {unit} of flash is given twice (QEMU refuses that)");
+                Err(self.error(word, what, "give the code unit=0 and the variables unit=1"))
+            }
+        }
+    }
+
     /// Takes the flash images for what they are by now: code, then variables.
-    pub(super) fn flash(&mut self) {
+    ///
+    /// # Errors
+    ///
+    /// [`GuestError`] for variables alone on a PC (`pc_system_firmware_init` in QEMU's `hw/i386/pc_sysfw.c`).
+    pub(super) fn flash(&mut self) -> Result<(), GuestError> {
+        let is_pc = matches!(self.board, Some(Board::Pc | Board::Q35)) && !self.is_part && !self.is_open;
+        let mut has_code = false;
         for index in 0..2 {
             let node = self.pflash[index].take();
             let file = node.and_then(|(node, line)| self.drives.flash_of(&node, line));
             let Some(flash) = file.or_else(|| self.drives.flash(index)) else { continue };
+            has_code |= index == 0;
+            if is_pc && !has_code {
+                return Err(GuestError {
+                    what: "unit 1 of flash without unit 0 (QEMU refuses that: \"pflash1 requires pflash0\")".to_owned(),
+                    file: self.file.to_owned(),
+                    at: At { line: flash.line, column: 1 },
+                    fix: "give the code too: -drive if=pflash,unit=0,format=raw,readonly=on,file=OVMF_CODE.fd"
+                        .to_owned(),
+                });
+            }
             let Flash { file: path, line, lost_by } = flash;
             let uefi = self.uefi.get_or_insert_default();
             if index == 0 {
@@ -119,5 +161,6 @@ impl Reader<'_> {
         if self.uefi.as_ref().is_some_and(|uefi| uefi.code.is_none() && uefi.variables.is_none()) {
             self.uefi = None;
         }
+        Ok(())
     }
 }

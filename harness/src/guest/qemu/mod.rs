@@ -130,6 +130,12 @@ struct Reader<'a> {
     /// Drives that make a device by themselves.
     short: Vec<ShortDrive>,
     built_in: BuiltIn,
+    /// `-vga` as it is written.
+    screen: Option<String>,
+    /// QEMU adds a screen, or is asked for one.
+    has_screen: bool,
+    /// There is a floppy controller of which the board has none by itself.
+    has_floppies: bool,
     /// The line of the program.
     line: u32,
     /// The board has USB of its own.
@@ -148,7 +154,7 @@ struct Reader<'a> {
     controllers: Vec<Controller>,
     /// Entries of fw_cfg that firmware reads, name and text.
     fw_cfg: Vec<(String, String)>,
-    /// `-drive` of an interface that boards here do not have.
+    /// Drives of an interface that boards here do not have, as `-drive if=sd`.
     of_no_board: Vec<(String, Word)>,
     untried: Vec<Untried>,
     unapplied: Vec<Unapplied>,
@@ -180,6 +186,9 @@ impl<'a> Reader<'a> {
             devices: Vec::new(),
             short: Vec::new(),
             built_in: BuiltIn::default(),
+            screen: None,
+            has_screen: false,
+            has_floppies: false,
             line: 1,
             own_usb: false,
             usb_devices: 0,
@@ -304,7 +313,7 @@ impl<'a> Reader<'a> {
             }
             "cpu" => self.asked_cpu = Some((value.text.clone(), line)),
             "bios" => self.bios(&value.text, line),
-            "pflash" => self.drives.add_flash(None, Flash::plain(value.text.clone(), line)),
+            "pflash" => self.add_flash(None, Flash::plain(value.text.clone(), line), value)?,
             "hda" | "hdb" | "hdc" | "hdd" | "cdrom" | "fda" | "fdb" => self.short_drive(option, value),
             "kernel" => {
                 self.notes.ignored(
@@ -316,10 +325,20 @@ impl<'a> Reader<'a> {
             "initrd" | "append" | "dtb" => {}
             "readconfig" => self.read_config(value)?,
             "fw_cfg" => self.fw_cfg(value)?,
-            "option-rom" | "sd" | "mtdblock" => self.notes.ignored(line, format!("-{option} {}", value.text)),
+            "sd" | "mtdblock" => self.of_no_board.push((format!("-{option}"), value.clone())),
+            "option-rom" => self.notes.ignored(line, format!("-{option} {}", value.text)),
             "global" => self.global(value)?,
             "set" => self.set(value)?,
+            "vga" => self.screen = Some(value.text.clone()),
+            "incoming" | "loadvm" => {
+                let words = format!(
+                    "-{option} {}: the guest goes on where another stood, and boots at its next reset",
+                    value.text
+                );
+                self.notes.ignored(line, words);
+            }
             "usbdevice" => {
+                self.usb_device(value)?;
                 self.own_usb = true;
                 self.usb_devices += 1;
             }
@@ -354,7 +373,7 @@ impl<'a> Reader<'a> {
     }
 
     fn finish(mut self, typed_file: &'a str, typed: &[Command]) -> Result<Guest, GuestError> {
-        self.flash();
+        self.flash()?;
         self.cpu();
         self.tell_globals();
         self.refuse()?;
@@ -367,7 +386,11 @@ impl<'a> Reader<'a> {
         let adapters = Adapters::new(self.board, own_usb, self.is_part || self.is_open);
         let mut buses = Buses::of(&self.devices, self.board, adapters);
         self.own_ports = self.named_ports();
-        let short = self.short_devices();
+        self.has_screen = self.adds_a_screen();
+        let has_controller = self.devices.iter().any(|(parts, _)| parts.first == "isa-fdc");
+        let short = self.short_devices()?;
+        let is_floppy = |device: &GuestDevice| matches!(device.device.class, DeviceClass::Floppy { .. });
+        self.has_floppies = has_controller || short.iter().any(is_floppy);
         let built_in = self.built_in(&short);
         // the board makes its drives and cards first; a drive of if=virtio is a device behind those that are named
         let (late, mut devices): (Vec<_>, Vec<_>) =
@@ -436,6 +459,7 @@ impl<'a> Reader<'a> {
             return Err(self.error(word, what, "write multifunction=on into the device at function 0 of the slot"));
         }
         self.drives_of_the_board()?;
+        self.each_port_once()?;
         self.each_once()?;
         self.floppies()
     }

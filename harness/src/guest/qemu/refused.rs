@@ -2,18 +2,33 @@
 //!
 //! Only what is certain by the line alone; a property that some build of QEMU may have is left to it.
 
+use std::collections::BTreeMap;
+
 use super::Reader;
 use super::adapters::Adapter;
-use super::buses::Buses;
-use super::options::Parts;
+use super::buses::{Buses, address};
+use super::options::{Parts, rank};
 use super::words::Word;
-use crate::guest::{GuestError, sectors};
+use crate::guest::{GuestError, Untried, sectors};
 use crate::machine::Board;
 
 /// Keys of `-boot` (`bootopts` in QEMU's `softmmu/vl.c`), and the letters that stand first.
 const BOOT_KEYS: [&str; 7] = ["order", "once", "menu", "splash", "splash-time", "reboot-timeout", "strict"];
 /// Properties of devices that begin with `boot`; that of vhost-scsi has nothing to do with it.
 const OF_BOOT: [&str; 4] = ["bootindex", "bootindexA", "bootindexB", "boot_tpgt"];
+/// Devices that keep QEMU from a screen of its own.
+const SCREENS: [&str; 10] = [
+    "VGA",
+    "isa-vga",
+    "cirrus-vga",
+    "isa-cirrus-vga",
+    "vmware-svga",
+    "qxl-vga",
+    "virtio-vga",
+    "virtio-vga-gl",
+    "ati-vga",
+    "vhost-user-vga",
+];
 /// Drivers that QEMU does not make without `drive=`.
 const WANT_A_DRIVE: [&str; 14] = [
     "virtio-blk-pci",
@@ -67,21 +82,57 @@ impl Reader<'_> {
         }
     }
 
-    /// Refuses a drive of an interface that the board does not have.
-    pub(super) fn drives_of_the_board(&self) -> Result<(), GuestError> {
-        let is_known = !self.is_part && matches!(self.board, Some(Board::Pc | Board::Q35));
-        match self.of_no_board.iter().find(|(_, word)| is_known && !is_open(word)) {
-            Some((interface, word)) => {
-                let what =
-                    format!("-drive if={interface}: machine {} has no such (QEMU refuses that)", self.machine_type);
-                let fix = match interface.as_str() {
-                    "scsi" => "write -device virtio-scsi-pci, -drive if=none,id=a,... and -device scsi-hd,drive=a",
-                    _ => "write if=virtio, ide or none",
-                };
-                Err(self.error(word, what, fix))
-            }
-            None => Ok(()),
+    /// Refuses a drive of an interface that the board does not have; on a board that is not known it keeps its row.
+    pub(super) fn drives_of_the_board(&mut self) -> Result<(), GuestError> {
+        for (number, (said, word)) in std::mem::take(&mut self.of_no_board).into_iter().enumerate() {
+            let Some(board) = self.board.filter(|_| !self.is_part && !is_open(&word)) else {
+                let interface = said.trim_start_matches("-drive if=").trim_start_matches('-');
+                let (line, kind) = (word.at.line, format!("a drive of {said}"));
+                self.notes.ignored(line, format!("{said} cannot be had here"));
+                self.untried.push(Untried { name: format!("{interface}-{number}"), line, kind, rank: None });
+                continue;
+            };
+            let what = format!("{said}: machine {} has no such (QEMU refuses that)", self.machine_type);
+            let fix = match (said.as_str(), board) {
+                ("-drive if=scsi", _) => {
+                    "write -device virtio-scsi-pci, -drive if=none,id=a,... and -device scsi-hd,drive=a"
+                }
+                (_, Board::Pc) => "write -drive if=virtio, ide or none",
+                _ => "write -drive if=virtio or none",
+            };
+            return Err(self.error(&word, what, fix));
         }
+        Ok(())
+    }
+
+    /// Refuses a device of `-usbdevice` that QEMU makes no more; those that it makes are none to boot from.
+    pub(super) fn usb_device(&self, value: &Word) -> Result<(), GuestError> {
+        let (kind, fix) = match value.text.split(':').next() {
+            Some("disk") => ("disk", "write -drive if=none,id=stick,file=... and -device usb-storage,drive=stick"),
+            Some("host") => ("device of the host", "write -device usb-host,vendorid=0x...,productid=0x..."),
+            _ => return Ok(()),
+        };
+        let what = format!("-usbdevice {}: there is no {kind} by -usbdevice (QEMU refuses that)", value.text);
+        Err(self.error(value, what, fix))
+    }
+
+    /// Refuses two ports of PCI Express of one chassis and slot (`pcie_chassis_add_slot` in QEMU's `hw/pci/pcie_port.c`).
+    pub(super) fn each_port_once(&self) -> Result<(), GuestError> {
+        let mut seen = BTreeMap::new();
+        let ports = ["pcie-root-port", "ioh3420", "xio3130-downstream"];
+        for (parts, word) in self.devices.iter().filter(|(parts, _)| ports.contains(&parts.first.as_str())) {
+            let parts = self.with_globals(parts.clone());
+            let number = |key: &str| parts.get(key).map_or(Some(0), rank);
+            let Some(place) = number("chassis").zip(number("slot")).filter(|_| !is_open(word)) else { continue };
+            if let Some(line) = seen.insert(place, word.at.line) {
+                let what = format!(
+                    "{}: chassis={} and slot={} are those of a port on line {line} (QEMU refuses that: \"Can't add chassis slot\")",
+                    parts.first, place.0, place.1
+                );
+                return Err(self.error(word, what, "give each port a chassis= of its own"));
+            }
+        }
+        Ok(())
     }
 
     /// Refuses a card on a back end that is not there.
@@ -110,6 +161,33 @@ impl Reader<'_> {
         }
     }
 
+    /// Refuses a device in a slot of the board's own: PIIX3 with its functions, ICH9's, and the screen that QEMU adds.
+    pub(super) fn slot_is_free(&self, parts: &Parts, word: &Word) -> Result<(), GuestError> {
+        let Some((board, root)) = self.board.and_then(|board| Some((board, board.facts().pci()?.id))) else {
+            return Ok(());
+        };
+        let at = parts.get("addr").and_then(address);
+        let is_root = parts.get("bus").is_none_or(|bus| bus == root);
+        let Some((slot, function)) = at.filter(|_| is_root && !is_open(word) && !self.is_part) else { return Ok(()) };
+        let whose = match (board, slot, function) {
+            (Board::Pc, 0, _) | (Board::Q35, 0, _) => "the board's",
+            (Board::Pc, 1, 0 | 1 | 3) | (Board::Q35, 0x1f, 0 | 2 | 3) => "the board's",
+            (Board::Pc, 2, _) | (Board::Q35, 1, _) if self.has_screen => "that of the screen that QEMU adds",
+            _ => return Ok(()),
+        };
+        let what = format!("{}: slot {slot:#x} is {whose} (QEMU refuses that)", parts.first);
+        Err(self.error(word, what, "leave addr= out, or write another slot"))
+    }
+
+    /// Whether QEMU adds a screen, which is the first device on the root bus (`default_list` in its `system/vl.c`).
+    pub(super) fn adds_a_screen(&self) -> bool {
+        let has_own = self.devices.iter().any(|(parts, _)| SCREENS.contains(&parts.first.as_str()));
+        match self.screen.as_deref() {
+            Some(screen) => screen != "none",
+            None => !self.built_in.none && !has_own && !self.is_open,
+        }
+    }
+
     /// Refuses a device that QEMU does not make.
     pub(super) fn device_is_made(&self, parts: &Parts, word: &Word, buses: &Buses) -> Result<(), GuestError> {
         let driver = parts.first.as_str();
@@ -119,6 +197,11 @@ impl Reader<'_> {
         if WANT_A_DRIVE.contains(&driver) && parts.get("drive").is_none() {
             let what = format!("{driver} has no drive= (QEMU refuses that)");
             return Err(self.error(word, what, "write drive=ID, with -drive if=none,id=ID,file=..."));
+        }
+        if driver == "floppy" && self.board == Some(Board::Q35) && !self.has_floppies && !self.is_part && !self.is_open
+        {
+            let what = format!("floppy: machine {} has no floppy controller (QEMU refuses that)", self.machine_type);
+            return Err(self.error(word, what, "write -device isa-fdc before it"));
         }
         if driver == "nvme" && parts.get("serial").is_none() {
             let what = "nvme has no serial= (QEMU refuses that)";
@@ -220,6 +303,36 @@ mod tests {
         "which is 512 where it is not given"
     )]
     #[case::if_scsi("-drive if=scsi,file=a", "-drive if=scsi: machine pc has no such")]
+    #[case::a_card("-sd a", "-sd: machine pc has no such")]
+    #[case::flash_of_a_board("-mtdblock a -M q35", "-mtdblock: machine q35 has no such")]
+    #[case::a_disk_on_usb("-usb -usbdevice disk:format=raw:a", "no disk by -usbdevice")]
+    #[case::a_device_of_the_host("-usb -usbdevice host:1234:5678", "no device of the host by -usbdevice")]
+    #[case::two_ports(
+        "-M q35 -device pcie-root-port,id=a -device pcie-root-port,id=b",
+        "chassis=0 and slot=0 are those"
+    )]
+    #[case::a_port_of_a_switch(
+        "-M q35 -device ioh3420,id=a,chassis=3,slot=0x1 -device x3130-upstream,id=b,bus=a -device xio3130-downstream,bus=b,chassis=3,slot=1",
+        "chassis=3 and slot=1 are those"
+    )]
+    #[case::a_floppy_without_a_controller(
+        "-M q35 -drive if=none,id=a,file=a -device floppy,drive=a",
+        "no floppy controller"
+    )]
+    #[case::an_empty_disk("-drive if=ide,index=1", "a disk without an image")]
+    #[case::an_empty_disk_of_virtio("-drive if=virtio,media=cdrom", "a disk without an image")]
+    #[case::a_device_with_an_empty_disk("-drive if=none,id=a -device ide-hd,drive=a", "a disk without an image")]
+    #[case::an_empty_nvme("-drive if=none,id=a -device nvme,serial=x,drive=a", "a disk without an image")]
+    #[case::flash_twice(
+        "-drive if=pflash,unit=0,file=OVMF_CODE.fd -drive if=pflash,unit=0,file=b",
+        "unit 0 of flash is given twice"
+    )]
+    #[case::variables_alone(
+        "-bios OVMF.fd -drive if=pflash,unit=1,file=OVMF_VARS.fd",
+        "unit 1 of flash without unit 0"
+    )]
+    #[case::slot_of_the_board("-device e1000,addr=1", "slot 0x1 is the board's")]
+    #[case::slot_of_the_board_q35("-M q35 -device e1000,addr=1f.2", "slot 0x1f is the board's")]
     #[case::if_sd("-drive if=sd,file=a -M q35", "-drive if=sd: machine q35 has no such")]
     #[case::a_rank_of_virtio_scsi("-device virtio-scsi-pci,bootindex=3", "virtio-scsi-pci has no bootindex")]
     #[case::a_rank_of_lsi("-device lsi53c810,bootindex=3", "lsi53c810 has no bootindex")]
@@ -270,6 +383,19 @@ mod tests {
     )]
     #[case("-drive if=none,id=a,file=/dev/sdb -device virtio-blk-pci,drive=a,logical_block_size=4096")]
     #[case("-M sun4m -drive if=scsi,file=a")]
+    #[case("-M raspi3b -sd a -mtdblock b")]
+    #[case(
+        "-M q35 -device pcie-root-port,id=a,chassis=1 -device pcie-root-port,id=b,slot=1 -device ioh3420,chassis=$C"
+    )]
+    #[case("-M q35 -drive if=none,id=a,file=a -device isa-fdc -device floppy,drive=a")]
+    #[case("-M q35 -fda b -device floppy,unit=1")]
+    #[case("-drive if=ide,index=1,$MORE -drive if=none,id=a,$IMAGE -device ide-hd,drive=a")]
+    #[case("-drive if=none,id=a -device ide-cd,drive=a -cdrom ''")]
+    #[case("-pflash OVMF_CODE.fd -pflash b")]
+    #[case("$FLASH -drive if=pflash,unit=1,file=b")]
+    #[case("-device e1000,addr=1.5")]
+    #[case("-M q35 -device e1000,addr=1f.4")]
+    #[case("-usb -usbdevice wacom-tablet")]
     fn what_qemu_takes_is_taken(#[case] line: &str) {
         read_text("line", &format!("kvm -nodefaults {line}"), &Reading::default()).unwrap();
     }

@@ -3,24 +3,26 @@
 use super::Reader;
 use super::drives::{Flash, source};
 use super::options::{Parts, small};
+use super::refused::is_open;
 use super::short_drive::{Interface, ShortDrive};
 use super::words::Word;
 use crate::guest::boards::{is_ccw, is_pseries, is_virt};
 use crate::guest::plain::plain_device;
-use crate::guest::{GuestDevice, GuestError};
+use crate::guest::{At, GuestDevice, GuestError};
 use crate::machine::{Board, DeviceClass, ScsiAdapter};
 
 impl Reader<'_> {
     pub(super) fn drive(&mut self, parts: &Parts, word: &Word) -> Result<(), GuestError> {
         let plain = Some(&parts.first).filter(|file| !file.is_empty() && *file != "none");
-        let file = plain.cloned().or_else(|| source(parts));
+        // what a shell puts in may be the image
+        let unknown = || is_open(word).then(|| "what a shell puts in its place".to_owned());
+        let file = plain.cloned().or_else(|| source(parts)).or_else(unknown);
         let optical = parts.get("media") == Some("cdrom");
         let number = |key: &str| parts.get(key).and_then(small);
         let interface = match parts.get("if") {
             Some("pflash") => {
                 let unit = number("unit").or(number("index")).map(usize::from);
-                self.drives.add_flash(unit, Flash::of(parts, file.unwrap_or_default(), word.at.line));
-                return Ok(());
+                return self.add_flash(unit, Flash::of(parts, file.unwrap_or_default(), word.at.line), word);
             }
             Some("none") => {
                 let named = self.drives.name_of_next(number("unit").or(number("index")));
@@ -34,8 +36,7 @@ impl Reader<'_> {
             Some("floppy") => Interface::Floppy,
             Some("scsi") if is_pseries(self.board) => Interface::Scsi,
             Some(other @ ("sd" | "mtd" | "scsi" | "xen")) => {
-                self.notes.ignored(word.at.line, format!("-drive if={other} cannot be had here"));
-                self.of_no_board.push((other.to_owned(), word.clone()));
+                self.of_no_board.push((format!("-drive if={other}"), word.clone()));
                 return Ok(());
             }
             Some(other) => {
@@ -81,7 +82,11 @@ impl Reader<'_> {
     }
 
     /// The drives as devices of the board: one without an index gets the first that is free, in the order of the line.
-    pub(super) fn short_devices(&mut self) -> Vec<GuestDevice> {
+    ///
+    /// # Errors
+    ///
+    /// [`GuestError`] for a disk without an image.
+    pub(super) fn short_devices(&mut self) -> Result<Vec<GuestDevice>, GuestError> {
         let (mut devices, mut taken) = (Vec::new(), Vec::new());
         for drive in std::mem::take(&mut self.short) {
             let interface = match (drive.interface, self.board) {
@@ -108,11 +113,29 @@ impl Reader<'_> {
             };
             let name = drive.name.unwrap_or_else(|| format!("{word}-{index}"));
             let optical = drive.optical && class != DeviceClass::VirtioBlk;
+            if drive.file.is_none() && !optical && !matches!(class, DeviceClass::Floppy { .. }) {
+                return Err(self.empty_disk(At { line: drive.line, column: 1 }, &name));
+            }
             let mut device = short(name, class, optical, drive.file, drive.line);
+            if self.board.is_none() && drive.interface == Interface::Board {
+                device.kind = format!("{} of the board's own kind", if optical { "CD" } else { "disk" });
+            }
             self.give_globals(&mut device);
             devices.push(device);
         }
-        devices
+        Ok(devices)
+    }
+
+    /// The error of a disk in which nothing is; only what has a door may be empty.
+    pub(super) fn empty_disk(&self, at: At, name: &str) -> GuestError {
+        GuestError {
+            what: format!(
+                "{name}: a disk without an image (QEMU refuses that: \"Device needs media, but drive is empty\")"
+            ),
+            file: self.file.to_owned(),
+            at,
+            fix: "write file=..., or media=cdrom for an empty CD drive".to_owned(),
+        }
     }
 }
 

@@ -102,6 +102,9 @@ fn what_qemu_adds_by_itself_is_there_and_goes_with_nodefaults_or_with_a_device_i
     assert_eq!(bare.devices[0].source.as_deref(), Some("disk.img"));
     assert_eq!((&bare.devices[2].source, &bare.devices[3].network), (&None, &Some(Plug::User(None))));
     assert_eq!(kinds(&guest("qemu-system-x86_64 -M q35")), [("cdrom", "SATA CD"), ("nic0", "e1000e NIC")]);
+    assert_eq!(kinds(&guest("kvm -M pc-q35-2.11"))[1], ("nic0", "e1000 NIC"), "e1000e came later");
+    assert_eq!(kinds(&guest("kvm -M pc-q35-2.12"))[1], ("nic0", "e1000e NIC"));
+    assert_eq!(kinds(&guest("kvm -M pc-q35-10.0"))[1], ("nic0", "e1000e NIC"));
     assert_eq!(kinds(&guest("qemu-system-x86_64 -nodefaults -hda a")), [("hda", "IDE disk")]);
     let replaced = guest(
         "qemu-system-x86_64 -nic none -device floppy -device ide-cd,id=a -drive if=none,id=d,file=b -device ide-hd,id=b,drive=d",
@@ -135,6 +138,35 @@ fn a_card_of_another_chip_of_its_family_is_one() {
     assert!(guest.machine().is_ok());
     let usb = self::guest("kvm -nodefaults -usb -netdev user,id=n -device usb-net,netdev=n");
     assert_eq!((usb.devices.len(), usb.untried.len()), (0, 0));
+}
+
+#[test]
+fn a_board_that_is_not_known_has_drives_of_its_own_kind_and_firmware_of_its_own() {
+    let pi = guest("qemu-system-aarch64 -M raspi3b -sd a -drive file=b");
+    assert_eq!(kinds(&pi), [("ide-0", "disk of the board's own kind")]);
+    assert_eq!((pi.untried[0].name.as_str(), pi.untried[0].kind.as_str()), ("sd-0", "a drive of -sd"));
+    assert_eq!((pi.firmware_kind(), pi.is_bios()), ("firmware of its own", false));
+    assert_eq!(guest("kvm -M isapc").firmware_kind(), "BIOS");
+}
+
+#[test]
+fn firmware_that_is_not_booted_here_and_a_guest_that_goes_on_are_told() {
+    let other = guest("qemu-system-aarch64 -M virt -bios out/u-boot.bin -incoming defer");
+    assert!(other.unapplied[0].words.contains("out/u-boot.bin is by its name other firmware"));
+    assert!(other.notes.0.iter().any(|note| note.words.starts_with("-incoming defer: the guest goes on")));
+    assert_eq!(guest("kvm -bios /src/seabios/out/bios.bin").unapplied, []);
+}
+
+#[rstest]
+#[case::of_pc("kvm -device e1000,addr=2", true)]
+#[case::of_q35("kvm -M q35 -device e1000,addr=0x1.0x0", true)]
+#[case::that_is_asked_for("kvm -nodefaults -vga std -device e1000,addr=2", true)]
+#[case::without_one("kvm -vga none -device e1000,addr=2", false)]
+#[case::in_its_place("kvm -device VGA,addr=3 -device e1000,addr=2", false)]
+#[case::behind_a_bridge("kvm -device pci-bridge,id=b,chassis_nr=1 -device e1000,bus=b,addr=2", false)]
+fn the_slot_of_the_screen_that_qemu_adds_is_taken(#[case] line: &str, #[case] is_refused: bool) {
+    let read = read_text("line", line, &Reading::default());
+    assert_eq!(read.err().map(|error| error.what.contains("the screen that QEMU adds")), is_refused.then_some(true));
 }
 
 #[test]
