@@ -101,11 +101,13 @@ impl Reader<'_> {
             false => "the first one",
         };
         self.notes.replaced(line, format!("{name}: on a further SATA adapter: port {port} of {instead}"));
-        if rank.is_none() {
-            let words = format!(
-                "the SATA adapter of {name}: its drives are on {instead} here, and without a rank firmware goes by the place of the \
-                 adapter; give the drive that is meant a bootindex"
-            );
+        let bus = parts.get("bus").and_then(|bus| bus.rsplit_once('.'));
+        let adapter = bus.map_or(String::new(), |(id, _)| format!(" \"{id}\""));
+        let words = format!(
+            "the drives of the SATA adapter{adapter} are on {instead} here, and without a rank firmware goes by the place of the \
+             adapter; give the drive that is meant a bootindex"
+        );
+        if rank.is_none() && self.unapplied.iter().all(|told| told.words != words) {
             self.unapplied.push(Unapplied { line, words });
         }
     }
@@ -152,12 +154,15 @@ mod tests {
 
     #[test]
     fn a_drive_on_a_further_sata_adapter_is_on_the_boards_and_told() {
-        let line = "-M q35 -device ahci,id=s -device ide-hd,drive=a,bus=s.2,bootindex=1 -device ide-hd,drive=b,bus=s.3";
+        let line = "-M q35 -device ahci,id=s -device ide-hd,drive=a,bus=s.2,bootindex=1 -device ide-hd,drive=b,bus=s.3 \
+                    -device ide-cd,drive=c,bus=s.4";
         let one = guest(line);
-        assert_eq!(ports(&one), [("a", &DeviceClass::Ahci { port: 2 }), ("b", &DeviceClass::Ahci { port: 3 })]);
+        let wanted = [2, 3, 4].map(|port| DeviceClass::Ahci { port });
+        assert_eq!(one.devices.iter().map(|device| device.device.class.clone()).collect::<Vec<_>>(), wanted);
         assert!(one.notes.0.iter().any(|note| note.words == "a: on a further SATA adapter: port 2 of the board's own"));
-        assert_eq!(one.unapplied.len(), 1, "b has no rank: {:?}", one.unapplied);
-        assert!(one.unapplied[0].words.starts_with("the SATA adapter of b"));
+        assert_eq!(one.unapplied.len(), 1, "once for the adapter: {:?}", one.unapplied);
+        assert!(one.unapplied[0].words.starts_with("the drives of the SATA adapter \"s\" are on the board's own"));
+        assert_eq!(guest("-M q35 -device ahci,id=s -device ide-hd,drive=a,bus=s.2,bootindex=1").unapplied, []);
     }
 
     #[test]

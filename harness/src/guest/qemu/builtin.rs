@@ -22,7 +22,14 @@ impl Reader<'_> {
     pub(super) fn built_in(&mut self, short: &[GuestDevice]) -> Vec<GuestDevice> {
         let built_in = std::mem::take(&mut self.built_in);
         let mut devices = Vec::new();
-        let Some(board) = self.board else { return devices };
+        let Some(board) = self.board else {
+            if !built_in.none && !self.is_part {
+                let words =
+                    format!("no -nodefaults: what QEMU adds to machine {} is not known here", self.machine_type);
+                self.notes.ignored(self.line, words);
+            }
+            return devices;
+        };
         if !built_in.none && !self.is_part {
             devices.extend(self.own_drives(board, short));
             if !built_in.network && board != Board::VirtRiscv64 {
