@@ -73,26 +73,7 @@ impl Reader<'_> {
             self.notes.took(word.at.line, if is_ccw(self.board) { "virtio-rng-ccw" } else { "virtio-rng-pci" });
             return Ok(None);
         }
-        let is_bus = ["port", "stream", "bridge", "pxb"].iter().any(|word| driver.contains(word));
-        if let Some(bus) = buses.replaced(parts).filter(|_| !is_bus) {
-            let words = format!("{driver}: behind {bus}: a place of its own on the root bus");
-            self.notes.replaced(word.at.line, words);
-        }
-        let is_tried = || {
-            nic_model(driver, self.board).is_some() || driver.starts_with("virtio-blk") || Adapter::of(driver).is_some()
-        };
-        match (buses.moved(parts), parts.get("bus")) {
-            (Some(slot), Some(bus)) if is_tried() => {
-                let words = format!("{driver}: behind the bridge {bus}: slot {slot:#x} of the one bridge here");
-                self.notes.replaced(word.at.line, words);
-            }
-            (None, Some(bus)) if buses.is_nested(parts) && is_tried() => {
-                let words =
-                    format!("{driver}: behind the bridge {bus}, which is behind another: on the one bridge here");
-                self.notes.replaced(word.at.line, words);
-            }
-            _ => {}
-        }
+        self.tell_place(parts, word, buses);
         let bootindex = parts.get("bootindex").map(|text| self.rank(text, word)).transpose()?;
         self.rank_is_spelled(parts, word)?;
         self.bus_is_there(parts, word, buses)?;
@@ -130,6 +111,24 @@ impl Reader<'_> {
         let source = self.source_of(parts, word)?;
         let name = self.free_name(parts.get("id").or(parts.get("drive")), before);
         Ok(Some(GuestDevice { name, line: word.at.line, device, kind, source, network: None, own_rom: false }))
+    }
+
+    /// Says where a device is here, where its place on PCI cannot be had.
+    fn tell_place(&mut self, parts: &Parts, word: &Word, buses: &Buses) {
+        let driver = parts.first.as_str();
+        let is_bus = ["port", "stream", "bridge", "pxb"].iter().any(|word| driver.contains(word));
+        if let Some(bus) = buses.replaced(parts).filter(|_| !is_bus) {
+            let words = format!("{driver}: behind {bus}: a place of its own on the root bus");
+            self.notes.replaced(word.at.line, words);
+        }
+        let is_tried = nic_model(driver, self.board).is_some() || driver.starts_with("virtio-blk");
+        let Some(bus) = parts.get("bus").filter(|_| is_tried || Adapter::of(driver).is_some()) else { return };
+        let instead = match buses.moved(parts) {
+            Some(slot) => format!(": slot {slot:#x} of the one bridge here"),
+            None if buses.is_nested(parts) => ", which is behind another: on the one bridge here".to_owned(),
+            None => return,
+        };
+        self.notes.replaced(word.at.line, format!("{driver}: behind the bridge {bus}{instead}"));
     }
 
     /// The rank of a floppy drive, which its controller has.

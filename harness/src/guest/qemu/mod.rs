@@ -379,18 +379,11 @@ impl<'a> Reader<'a> {
         self.refuse()?;
         // QEMU makes those in JSON behind the others (`qemu_create_cli_devices` in its `softmmu/vl.c`)
         self.devices.sort_by_key(|(parts, _)| parts.is_json);
-        // pseries with a screen has USB of its own, a keyboard and a mouse on it (`spapr_machine_init` in QEMU's `hw/ppc/spapr.c`)
-        let by_itself = is_pseries(self.board) && !self.built_in.none;
-        let taken = self.usb_devices + if by_itself { 2 } else { 0 };
-        let own_usb = (self.own_usb || by_itself).then_some(taken);
-        let adapters = Adapters::new(self.board, own_usb, self.is_part || self.is_open);
-        let mut buses = Buses::of(&self.devices, self.board, adapters);
+        let mut buses = Buses::of(&self.devices, self.board, self.adapters());
         self.own_ports = self.named_ports();
         self.has_screen = self.adds_a_screen();
-        let has_controller = self.devices.iter().any(|(parts, _)| parts.first == "isa-fdc");
         let short = self.short_devices()?;
-        let is_floppy = |device: &GuestDevice| matches!(device.device.class, DeviceClass::Floppy { .. });
-        self.has_floppies = has_controller || short.iter().any(is_floppy);
+        self.has_floppies = self.has_floppy_controller(&short);
         let built_in = self.built_in(&short);
         // the board makes its drives and cards first; a drive of if=virtio is a device behind those that are named
         let (late, mut devices): (Vec<_>, Vec<_>) =
@@ -436,6 +429,21 @@ impl<'a> Reader<'a> {
             strangers: self.strangers,
             notes: self.notes,
         })
+    }
+
+    /// The adapters of the board before the first device of the line.
+    fn adapters(&self) -> Adapters {
+        // pseries with a screen has USB of its own, a keyboard and a mouse on it (`spapr_machine_init` in QEMU's `hw/ppc/spapr.c`)
+        let by_itself = is_pseries(self.board) && !self.built_in.none;
+        let taken = self.usb_devices + if by_itself { 2 } else { 0 };
+        let own_usb = (self.own_usb || by_itself).then_some(taken);
+        Adapters::new(self.board, own_usb, self.is_part || self.is_open)
+    }
+
+    /// Whether the line gives the board a floppy controller: by name, or by a drive that wants one.
+    fn has_floppy_controller(&self, short: &[GuestDevice]) -> bool {
+        let is_floppy = |device: &GuestDevice| matches!(device.device.class, DeviceClass::Floppy { .. });
+        self.devices.iter().any(|(parts, _)| parts.first == "isa-fdc") || short.iter().any(is_floppy)
     }
 
     /// Refuses what QEMU refuses of the line as a whole.
