@@ -131,11 +131,12 @@ impl Reader<'_> {
         self.notes.replaced(word.at.line, format!("{driver}: behind the bridge {bus}{instead}"));
     }
 
-    /// The rank of a floppy drive, which its controller has.
-    fn rank_of_floppy(&self, class: &DeviceClass) -> Option<i64> {
+    /// The rank of a floppy drive, which its controller has: by itself, or by a `-global`.
+    pub(super) fn rank_of_floppy(&self, class: &DeviceClass) -> Option<i64> {
         let DeviceClass::Floppy { unit } = class else { return None };
         let name = if *unit == 0 { "bootindexA" } else { "bootindexB" };
-        self.global_of("isa-fdc", name).and_then(rank)
+        let own = self.floppy_ranks.get(usize::from(*unit)).copied().flatten();
+        own.or_else(|| self.global_of("isa-fdc", name).and_then(rank))
     }
 
     /// A card, where it is one that the board has.

@@ -1,12 +1,12 @@
 //! Floppies as lines for QEMU before 6.0 have them: properties of the controller, not devices of their own.
 
 use super::Reader;
-use super::options::Parts;
+use super::options::{Parts, rank};
 use super::words::Word;
 use crate::guest::{At, GuestError};
 
 impl Reader<'_> {
-    /// Refuses a rank of a floppy drive of its own, and makes a floppy of each `driveA` and `driveB` of the controller, from its `-device` or a `-global`.
+    /// Refuses a rank of a floppy drive of its own, notes those that the controller has for its drives, and makes a floppy of each `driveA` and `driveB` of the controller, from its `-device` or a `-global`.
     pub(super) fn floppies(&mut self) -> Result<(), GuestError> {
         let has_rank = |parts: &Parts| parts.first == "floppy" && parts.get("bootindex").is_some();
         if let Some((_, word)) = self.devices.iter().find(|(parts, _)| has_rank(parts)) {
@@ -15,6 +15,7 @@ impl Reader<'_> {
         }
         let mut found = Vec::new();
         for (parts, word) in self.devices.iter().filter(|(parts, _)| parts.first == "isa-fdc") {
+            self.floppy_ranks = ["bootindexA", "bootindexB"].map(|name| parts.get(name).and_then(rank));
             for (unit, letter) in [("0", 'A'), ("1", 'B')] {
                 if let Some(drive) = parts.get(&format!("drive{letter}")) {
                     let rank = parts.get(&format!("bootindex{letter}"));

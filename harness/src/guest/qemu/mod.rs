@@ -134,6 +134,8 @@ struct Reader<'a> {
     screen: Option<String>,
     /// QEMU adds a screen, or is asked for one.
     has_screen: bool,
+    /// The ranks that the floppy controller has for its two drives.
+    floppy_ranks: [Option<i64>; 2],
     /// There is a floppy controller of which the board has none by itself.
     has_floppies: bool,
     /// The line of the program.
@@ -188,6 +190,7 @@ impl<'a> Reader<'a> {
             built_in: BuiltIn::default(),
             screen: None,
             has_screen: false,
+            floppy_ranks: [None, None],
             has_floppies: false,
             line: 1,
             own_usb: false,

@@ -96,9 +96,8 @@ impl Reader<'_> {
             DeviceClass::Nic(nic) => nic.model.name().to_owned(),
             DeviceClass::VirtioBlk if is_ccw(self.board) => "virtio-blk-ccw".to_owned(),
             DeviceClass::VirtioBlk => "virtio-blk-pci".to_owned(),
-            DeviceClass::Floppy { unit } => {
-                let name = if *unit == 0 { "bootindexA" } else { "bootindexB" };
-                device.device.bootindex = self.global_of("isa-fdc", name).and_then(rank);
+            DeviceClass::Floppy { .. } => {
+                device.device.bootindex = self.rank_of_floppy(&device.device.class);
                 return;
             }
             DeviceClass::Scsi { .. } if device.device.optical => "scsi-cd".to_owned(),

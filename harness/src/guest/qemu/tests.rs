@@ -214,11 +214,15 @@ fn virt_has_virtio_drives_and_a_global_property_counts_as_a_device() {
 #[rstest]
 #[case::by_a_global("-drive if=none,id=f,file=a -global isa-fdc.driveA=f -global isa-fdc.bootindexA=1")]
 #[case::by_its_controller("-M q35 -drive if=none,id=f,file=a -device isa-fdc,driveA=f,bootindexA=1")]
-fn a_floppy_of_an_older_qemu_is_a_property_of_the_controller(#[case] line: &str) {
+#[case::by_a_drive_of_its_own(
+    "-M q35 -drive if=none,id=f,file=a -global isa-fdc.bootindexA=7 -device isa-fdc,bootindexA=1 -device floppy,drive=f"
+)]
+fn the_rank_of_a_floppy_is_a_property_of_the_controller(#[case] line: &str) {
     let disk = "-drive if=none,id=d,file=b -device virtio-blk-pci,drive=d,bootindex=2";
     let guest = guest(&format!("kvm -nodefaults {line} {disk}"));
     assert_eq!(order(&guest), [("f", Some(1)), ("d", Some(2))]);
-    assert_eq!((guest.devices[1].kind.as_str(), guest.devices[1].source.as_deref()), ("floppy", Some("a")));
+    let floppy = guest.devices.iter().find(|device| device.name == "f").unwrap();
+    assert_eq!((floppy.kind.as_str(), floppy.source.as_deref()), ("floppy", Some("a")));
     crate::machine::layout::Layout::of(&guest.machine().unwrap()).unwrap();
 }
 
