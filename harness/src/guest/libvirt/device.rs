@@ -8,10 +8,10 @@ use super::super::usb_spot::Spot;
 use super::super::{GuestDevice, GuestError};
 use super::address::Address;
 use super::controller::{Kind as ControllerKind, PciModel, ScsiModel};
-use super::disk::{Bus, Disk, Kind, namespace_of};
+use super::disk::{Bus, Disk, Kind, namespace_of, unit_of_target};
 use super::domain::Domain;
 use super::interface::Interface;
-use super::pci::{Owner, Places, number_of_scsi, unit_of_target};
+use super::pci::{Owner, Places, number_of_scsi};
 use crate::machine::{Board, DeviceClass, Nic, NicModel, Place, ScsiAdapter};
 
 /// A disk as a device.

@@ -4,7 +4,9 @@ use super::super::xml::Element;
 use super::super::{GuestError, Notes};
 use super::address::{Address, alias, boot_order, loadparm};
 use super::os::Class;
-use super::pci::unit_of_target;
+
+/// Units that libvirt gives out on each SCSI adapter (`SCSI_NARROW_BUS_MAX_CONT_UNIT`).
+pub(super) const SCSI_UNITS: u16 = 7;
 
 /// A disk of the domain.
 #[derive(Clone, Debug)]
@@ -245,4 +247,17 @@ fn default_bus(name: &str, kind: Kind) -> &'static str {
         (_, Some(b'n')) => "nvme",
         _ => "ide",
     }
+}
+
+/// Controller and unit of the disk that a target's number stands for (`virDomainDiskDefAssignAddress` in libvirt's
+/// `src/conf/domain_conf.c`).
+pub(super) fn unit_of_target(bus: Bus, index: u16) -> (u8, u16) {
+    let on_each = match bus {
+        Bus::Ide => 4,
+        Bus::Scsi => SCSI_UNITS,
+        Bus::Sata => 6,
+        Bus::Fdc => 2,
+        Bus::Virtio | Bus::Usb | Bus::Nvme => return (0, index),
+    };
+    (u8::try_from(index / on_each).unwrap_or(u8::MAX), index % on_each)
 }

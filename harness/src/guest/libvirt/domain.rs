@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::address::Address;
 use super::controller::{Controller, Kind as ControllerKind, ScsiModel, UsbModel, added_usb, scsi_model};
-use super::disk::{Bus, Disk};
+use super::disk::{Bus, Disk, SCSI_UNITS, unit_of_target};
 use super::interface::Interface;
 use super::others::Other;
-use super::pci::{SCSI_UNITS, unit_of_target};
 use crate::guest::usb_spot::Spot;
 use crate::machine::{Board, UsbController};
 

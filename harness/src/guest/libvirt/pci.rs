@@ -20,8 +20,6 @@ use crate::machine::{Board, NicModel, Place, ScsiAdapter};
 
 /// The SCSI adapter that is on the hypervisor's bus of a pseries and not on PCI.
 const OF_HYPERVISOR: ScsiModel = ScsiModel::Other(ScsiAdapter::SpaprVscsi);
-/// Units that libvirt gives out on each SCSI adapter (`SCSI_NARROW_BUS_MAX_CONT_UNIT`).
-pub(super) const SCSI_UNITS: u16 = 7;
 
 /// A PCI device of ours.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -266,19 +264,6 @@ pub(super) fn number_of_scsi(domain: &Domain, index: u8, board: Option<Board>) -
     let model = Kind::Scsi(domain.scsi(index, board));
     let before = controllers(domain, board).into_iter().filter(|one| one.kind == model && one.index < index);
     u8::try_from(before.count()).unwrap_or(u8::MAX)
-}
-
-/// Controller and unit of the disk that a target's number stands for (`virDomainDiskDefAssignAddress` in libvirt's
-/// `src/conf/domain_conf.c`).
-pub(super) fn unit_of_target(bus: Bus, index: u16) -> (u8, u16) {
-    let on_each = match bus {
-        Bus::Ide => 4,
-        Bus::Scsi => SCSI_UNITS,
-        Bus::Sata => 6,
-        Bus::Fdc => 2,
-        Bus::Virtio | Bus::Usb | Bus::Nvme => return (0, index),
-    };
-    (u8::try_from(index / on_each).unwrap_or(u8::MAX), index % on_each)
 }
 
 /// Whether devices get a root port each.
