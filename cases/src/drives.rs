@@ -31,6 +31,7 @@ pub fn cases() -> Vec<Case> {
         for class in classes::disks(board).into_iter().chain(adapters) {
             cases.extend([Reads::Lba, Reads::Chs].map(|reads| distant(board, class, reads)));
         }
+        cases.extend(classes::disks(board).into_iter().map(|class| distant(board, class, Reads::Lba48)));
         cases.push(distant_on_floppy(board));
         cases.push(namespace(Firmware::SeaBios, board));
         cases.push(queues(Firmware::SeaBios, board));
@@ -89,9 +90,14 @@ fn logical(board: Board, class: DiskClass, (cylinders, heads, sectors): (u32, u3
 }
 
 /// A program whose most part is far from the beginning of its disk, read at once by LBA or sector by sector by CHS: int 13h reads what it
-/// is asked for (`disk_13` and `basic_access` in SeaBIOS' `src/disk.c`, and the driver of each class).
+/// is asked for (`disk_13` and `basic_access` in SeaBIOS' `src/disk.c`, and the driver of each class), at an LBA of more than 28 bits, too,
+/// and by more commands than the queues of a controller have places for.
 fn distant(board: Board, class: DiskClass, reads: Reads) -> Case {
-    let by = if reads == Reads::Lba { "lba" } else { "chs" };
+    let by = match reads {
+        Reads::Lba => "lba",
+        Reads::Lba48 => "lba48",
+        _ => "chs",
+    };
     let machine = Machine::new(Firmware::SeaBios, board).drive(class, 0, Medium::distant("only", reads)).bootindex(1);
     Case::new(format!("drives::seabios::{}::distant-{by}-{}", board.name(), class.name()))
         .axis("class", class.name())

@@ -3,7 +3,10 @@
 pub mod uefi;
 
 use bootwright::case::Case;
+use bootwright::lan::Direction::{FromGuest, ToGuest};
+use bootwright::lan::faults::{Action, Fault, FrameMatch};
 use bootwright::lan::routes::{Answer, BodyFault, Head, Http, Length, Resource};
+use bootwright::lan::wire::summary::Message;
 use bootwright::lan::{BootAnswer, LanSpec};
 use bootwright::machine::{Board, Network, NicModel};
 use bootwright::trace::Protocol;
@@ -19,7 +22,7 @@ pub fn cases() -> Vec<Case> {
     for board in [Board::Pc, Board::Q35] {
         cases.extend(NicModel::one_for_each_rom().into_iter().map(|model| by_model(board, model)));
     }
-    let stories = works().into_iter().chain(scripts()).chain(breaks());
+    let stories = works().into_iter().chain(noise()).chain(scripts()).chain(breaks());
     cases.extend(stories.map(|story| story.case("http", Board::Pc)));
     cases.extend(uefi::cases());
     cases
@@ -60,14 +63,22 @@ fn to(location: &str, status: u16) -> Answer {
 }
 
 fn works() -> Vec<Story> {
-    let named =
-        by_url("http://boot.test/boot.0").with_lan(|lan| lan.name("boot.test", std::net::Ipv4Addr::new(10, 77, 0, 1)));
-    let other_port =
-        by_url("http://10.77.0.1:8080/boot.0").with_lan(|lan| lan.http(Http { ports: vec![8080], ..Http::default() }));
+    let http = |ports: &[u16]| Http { ports: ports.to_vec(), ..Http::default() };
+    let program = || Answer::Resource(Resource::new(Vec::new()));
+    // whoever asks otherwise gets nothing
+    let alone = |http: Http| http.route("/boot.0", Answer::Status(404));
+    let to_host = |ports, host| alone(http(ports).route("/boot.0", program()).at_host(host));
+    let with_query = alone(http(&[80]).route("/boot.0", program()).with_query("mac=52:54:00:12:34:10"));
     vec![
-        serves("server-by-name", named),
-        serves("another-port", other_port),
-        serves("url-with-query", by_url("http://10.77.0.1/boot.0?mac=52:54:00:12:34:10")),
+        serves("server-by-name", named().with_lan(|lan| lan.http(to_host(&[80], "boot.test")))),
+        serves(
+            "another-port",
+            by_url("http://10.77.0.1:8080/boot.0").with_lan(|lan| lan.http(to_host(&[8080], "10.77.0.1:8080"))),
+        ),
+        serves(
+            "url-with-query",
+            by_url("http://10.77.0.1/boot.0?mac=52:54:00:12:34:10").with_lan(|lan| lan.http(with_query)),
+        ),
         serves("redirect-301", routed("/old.0", to(URL, 301))).on_lan(OnLan::Asked("old.0".into())),
         serves("redirect-302", routed("/old.0", to(URL, 302))).on_lan(OnLan::Asked("old.0".into())),
         serves("redirect-307-relative", routed("/old.0", to("/boot.0", 307))).on_lan(OnLan::Asked("old.0".into())),
@@ -76,6 +87,38 @@ fn works() -> Vec<Story> {
         serves("head-refused", sent(|resource| resource.head(Head::Status(405)))),
         serves("of-30000-bytes", by_url(URL).of_length(30_000)).on_lan(OnLan::Fetched(BIOS_FILE.into())),
     ]
+}
+
+/// A URL with a name that DNS knows.
+fn named() -> Network {
+    by_url("http://boot.test/boot.0").with_lan(|lan| lan.name("boot.test", std::net::Ipv4Addr::new(10, 77, 0, 1)))
+}
+
+/// Frames that are lost once, come twice or come late: each side says again what the other has not got (RFC 9293 section 3.8.1).
+fn noise() -> Vec<Story> {
+    let faulty = |network: Network, when: FrameMatch, action| {
+        network.with_lan(|lan| lan.fault(Fault::new("noise", when, action).times(1)))
+    };
+    let segment = |direction, least| FrameMatch { min_payload: least, ..FrameMatch::tcp_port(80).going(direction) };
+    let long = || by_url(URL).of_length(30_000);
+    let stories = [
+        serves("dns-answer-lost", faulty(named(), FrameMatch::udp_port(53).going(ToGuest), Action::Drop)),
+        serves("syn-lost", faulty(by_url(URL), FrameMatch::message(Message::TcpSyn).going(FromGuest), Action::Drop)),
+        serves(
+            "syn-answer-lost",
+            faulty(by_url(URL), FrameMatch::message(Message::TcpSyn).going(ToGuest), Action::Drop),
+        ),
+        serves("request-lost", faulty(by_url(URL), segment(FromGuest, 1), Action::Drop)),
+        serves("answer-lost", faulty(long(), segment(ToGuest, 1000), Action::Drop)),
+        serves("answer-behind-the-next-frame", faulty(long(), segment(ToGuest, 1000), Action::Behind { frames: 1 })),
+        serves(
+            "every-frame-twice",
+            long().with_lan(|lan| {
+                lan.fault(Fault::new("noise", FrameMatch::to_guest(), Action::Duplicate { copies: 1 }))
+            }),
+        ),
+    ];
+    stories.map(|story| story.on_lan(OnLan::Struck("noise".into()))).into_iter().collect()
 }
 
 /// iPXE scripts as boot file.

@@ -22,8 +22,10 @@ use crate::{
 const ESP_START_BYTES: u64 = 1 << 20;
 const BLANK_SECTORS: u64 = 2048;
 
-/// Where the program of [`Content::Distant`] is: no byte of the first is zero, and the second is far within 256 cylinders of 16 heads.
+/// Where the program of [`Content::Distant`] is: no byte of the first is zero, and what is read by CHS is far within 256 cylinders of 16 heads.
 const DISTANT_LBA: u64 = 0x0101_1171;
+/// The same of more than the 28 bits that an ATA command had at first.
+const DISTANT_LBA_48: u64 = 0x2101_1171;
 const DISTANT_CHS: u16 = 61_001;
 
 /// A path where firmware does not look.
@@ -138,6 +140,9 @@ impl Plan {
         image.put(0, mbr::sector(program.as_deref(), nonce.disk_signature(), &entries, self.signed));
         if let Some(program) = &program {
             image.put(stage_2_at * sector_bytes, &program[512..]);
+            if matches!(self.distant, Some(Reads::Lba | Reads::Lba48)) {
+                image.put(stage_2_at * sector_bytes + program.len() as u64 - 512, payload::behind_distant());
+            }
         }
         let has_esp = self.boots != Boots::BiosOnly;
         if is_gpt {
@@ -164,11 +169,11 @@ impl Plan {
     /// How sector 0 reads stage 2, where that lies in the disk's own sectors, and the least length of the program in bytes.
     fn load(&self, is_gpt: bool) -> (Load, u64, usize) {
         let near = if is_gpt { gpt::first_free(self.sector_bytes) } else { 1 };
+        let by_lba = |lba| (Load::Sectors { lba, sector_bytes: 512 }, lba, payload::DISTANT_BYTES);
         match self.distant {
             None => (Load::Sectors { lba: near, sector_bytes: self.sector_bytes as u16 }, near, 0),
-            Some(Reads::Lba) => {
-                (Load::Sectors { lba: DISTANT_LBA, sector_bytes: 512 }, DISTANT_LBA, payload::DISTANT_BYTES)
-            }
+            Some(Reads::Lba) => by_lba(DISTANT_LBA),
+            Some(Reads::Lba48) => by_lba(DISTANT_LBA_48),
             Some(Reads::Chs) => (Load::Chs { lba: DISTANT_CHS }, DISTANT_CHS.into(), payload::DISTANT_BYTES),
         }
     }

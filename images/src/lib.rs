@@ -23,7 +23,7 @@
 //! whatever the firmware's console left on the line:
 //!
 //! ```text
-//! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=bios dl=80 cs=0000 geometry=<c>/<h>/<s> bootorder=<file> bios-geometry=<file> tsc=<16 hex> sum=<4 hex> end
+//! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=bios dl=80 cs=0000 geometry=<c>/<h>/<s> edd=<16 hex>/<bytes> bootorder=<file> bios-geometry=<file> tsc=<16 hex> sum=<4 hex> end
 //! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=uefi arch=x64 boot-current=0001 boot-order=0001,0002 boot-next=- secure-boot=0 device-path=<hex> file-path=<hex> load-options=<hex> bootorder=<file> bios-geometry=<file> tsc=<16 hex> sum=<4 hex> end
 //! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=linux arch=x64 bootorder=<file> bios-geometry=<file> tsc=<16 hex> sum=<4 hex> end
 //! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=ipl arch=s390x subchannel=<8 hex> sum=<4 hex> end
@@ -49,7 +49,9 @@
 //! BOOTWRIGHT-TCG/1 nonce=<32 hex> at=<8 hex> data=<hex> sum=<4 hex> end
 //! ```
 //!
-//! On an emulated drive ([`Emulation`]) the line of the BIOS payload has two fields behind `geometry`: `el-torito`, the 19 bytes of the specification
+//! Behind `geometry` the BIOS payload has `edd`, what int 13h AH=48h tells: 16 hex digits of sectors, a slash, the bytes of each; `-` where it fails.
+//!
+//! On an emulated drive ([`Emulation`]) the line of the BIOS payload has two fields more: `el-torito`, the 19 bytes of the specification
 //! packet that int 13h AX=4B01h gives (El Torito 1.0 section 6), in hex, `-` where it fails; and behind a packet `drive-type`, two hex digits, BL of int 13h AH=08h.
 //!
 //! A BIOS program adds itself up first, so that sectors in another order give another sum; a long one ([`Content::Distant`], [`Content::Emulated`])

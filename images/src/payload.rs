@@ -380,6 +380,11 @@ pub(crate) fn emulated_program(name: &str, nonce: Nonce, lba: u16) -> Result<Vec
     Ok(program)
 }
 
+/// What lies behind a program of [`DISTANT_BYTES`] that is read by LBA: as much of [`filler`] as makes 64 KiB of it.
+pub(crate) fn behind_distant() -> Vec<u8> {
+    (DISTANT_BYTES..BIOS.len() + 0x1_0000).map(filler).collect()
+}
+
 /// What the words of a program from stage 2 on give, as `payload/bios/sector0.s` reckons.
 fn sum(program: &[u8]) -> [u8; 4] {
     let words = program[STAGE_2..].chunks_exact(2).map(|word| u16::from_le_bytes([word[0], word[1]]));

@@ -1,11 +1,11 @@
 //! TFTP as a BIOS guest gets it: sizes and options that must work, and what goes wrong in a transfer.
 
 use bootwright::case::Case;
-use bootwright::lan::{Tftp, TftpFault, TftpFaultKind};
+use bootwright::lan::{BootAnswer, Tftp, TftpFault, TftpFaultKind};
 use bootwright::machine::{Board, Network};
 use bootwright::verdict::{OnLan, tftp as by_tftp};
 
-use crate::networks::{BIOS_FILE, Story, falls, server, serves, times_out, with};
+use crate::networks::{BIOS_FILE, Story, answering, falls, network, server, serves, times_out, with};
 
 pub fn cases() -> Vec<Case> {
     let stories = works().into_iter().chain(breaks());
@@ -20,7 +20,7 @@ fn tftp(change: impl FnOnce(&mut Tftp)) -> Network {
 }
 
 fn works() -> Vec<Story> {
-    let of_length = |length| crate::networks::network(server()).of_length(length);
+    let of_length = |length| network(server()).of_length(length);
     let fetched = || OnLan::Fetched(BIOS_FILE.into());
     vec![
         serves("tftp-without-options", tftp(|tftp| tftp.options = false)).on_lan(fetched()),
@@ -29,11 +29,27 @@ fn works() -> Vec<Story> {
         serves("tftp-of-2864-bytes-two-whole-blocks", of_length(2864)).on_lan(fetched()),
         serves("tftp-of-2865-bytes", of_length(2865)).on_lan(fetched()),
         serves("tftp-of-30000-bytes", of_length(30_000)).on_lan(fetched()),
+        // blocks of the transfer have the port that answered the request (RFC 1350 section 4)
+        serves("tftp-strangers-send-blocks", fault(TftpFaultKind::Strangers)).on_lan(fetched()),
+        serves("tftp-of-65538-blocks", of_65538_blocks()).on_lan(OnLan::Fetched("long".into())),
     ]
 }
 
+/// iPXE fetches a file whose blocks are more than their numbers, which begin anew, and then the program.
+fn of_65538_blocks() -> Network {
+    let script = "#!ipxe\nimgfetch tftp://10.77.0.1/long || exit 1\nimgfree\nchain tftp://10.77.0.1/boot.0\n";
+    let answer = BootAnswer::file("tftp://10.77.0.1/boot.ipxe");
+    network(answering(answer)).with_lan(|mut lan| {
+        lan.tftp.max_blksize = 8;
+        lan.file("boot.ipxe", script.as_bytes().to_vec()).file("long", vec![0x5a; 65_537 * 8 + 3])
+    })
+}
+
+fn fault(kind: TftpFaultKind) -> Network {
+    tftp(|tftp| tftp.faults.push(TftpFault { file: None, kind }))
+}
+
 fn breaks() -> Vec<Story> {
-    let fault = |kind: TftpFaultKind| tftp(|tftp| tftp.faults.push(TftpFault { file: None, kind }));
     let refuse = |code, message: &str| fault(TftpFaultKind::Refuse { code, message: message.to_owned() });
     let of_boot_file = || by_tftp(BIOS_FILE);
     let at_block = TftpFaultKind::ErrorAtBlock { block: 2, code: 3, message: "disk full".to_owned() };

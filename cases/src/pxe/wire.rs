@@ -94,6 +94,11 @@ fn noise() -> Vec<Story> {
             faulty(Fault::new("noise", offers(), Action::Behind { frames: 1 }).times(1)),
         )
         .on_lan(struck()),
+        serves(
+            "first-arp-reply-lost",
+            faulty(Fault::new("noise", FrameMatch::message(Message::ArpReply), Action::Drop).times(1)),
+        )
+        .on_lan(struck()),
         serves("dhcp-loss-30-percent", with(|lan| LanSpec { seed: 3, ..quiet_loss(lan) })),
     ]
 }

@@ -87,6 +87,9 @@ pub struct Views {
     /// What a BIOS told the program that ran of its own drive, where that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mistold: Option<Mistold>,
+    /// The first of what the firmware says went wrong within it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warned: Option<String>,
     /// fw_cfg `bootorder` as the host read it through the monitor, where no payload could.
     pub host: Option<Lines>,
     /// What the log of the firmware must have lost, by what store and payload tell.
@@ -134,7 +137,8 @@ impl Views {
             measured: None,
             secure_boot: secure_boot::difference(machine, payload),
             load_options: load_options::difference(names, payload, options),
-            mistold: handed_over::mistold(machine, trace),
+            mistold: handed_over::mistold(machine, layout, trace),
+            warned: trace.warnings.first().cloned(),
             host: None,
             hole: holes::hole(machine, layout, names, trace, options),
             silent: holes::silent(machine, names, trace, options),
@@ -226,7 +230,12 @@ impl Views {
             return Err(differs.clone());
         }
         if options_agree && reported_agrees {
-            return self.mistold.as_ref().map_or(Ok(()), |mistold| Err(mistold.to_string()));
+            if let Some(mistold) = &self.mistold {
+                return Err(mistold.to_string());
+            }
+            let warned =
+                |warning: &String| Err(format!("the firmware says that something went wrong within it: {warning}"));
+            return self.warned.as_ref().map_or(Ok(()), warned);
         }
         let text = |view: &Option<Lines>| view.as_ref().map_or_else(|| "none".to_owned(), Lines::to_string);
         let name = |view: &Option<String>| view.clone().unwrap_or_else(|| "none".to_owned());

@@ -44,6 +44,10 @@ pub struct Payload {
     pub bootpath: Option<String>,
     /// int 13h AH=08h of that drive: cylinders, heads, sectors per track.
     pub geometry: Option<(u32, u32, u32)>,
+    /// int 13h AH=48h of that drive: sectors, and the bytes of each (BIOS); zero of both where it tells none, `None` where the
+    /// program does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edd: Option<(u64, u16)>,
     /// The specification packet of El Torito, 19 bytes, as int 13h AX=4B01h gave it (BIOS, a program on an emulated drive); `None` where it
     /// gave none, or the program does not ask.
     #[serde(default, with = "super::readable::hex", skip_serializing_if = "Option::is_none")]
@@ -107,6 +111,7 @@ impl Payload {
                 "dl" => payload.dl = read(value, byte)?,
                 "cs" => payload.cs = read(value, number)?,
                 "geometry" => payload.geometry = read(value, geometry)?,
+                "edd" => payload.edd = Some(read(value, edd)?.unwrap_or_default()),
                 "el-torito" => payload.el_torito = read(value, hex)?,
                 "drive-type" => payload.drive_type = read(value, byte)?,
                 "bootorder" => payload.bootorder = read(value, percent_decoded)?,
@@ -200,6 +205,13 @@ fn word(text: &str) -> Option<u32> {
 /// Two digits.
 fn byte(text: &str) -> Option<u8> {
     u8::from_str_radix(text, 16).ok().filter(|_| text.len() == 2)
+}
+
+/// Sixteen digits, a slash and a decimal number.
+fn edd(text: &str) -> Option<(u64, u16)> {
+    let (sectors, bytes) = text.split_once('/')?;
+    let sectors = u64::from_str_radix(sectors, 16).ok().filter(|_| sectors.len() == 16)?;
+    Some((sectors, bytes.parse().ok()?))
 }
 
 fn geometry(text: &str) -> Option<(u32, u32, u32)> {

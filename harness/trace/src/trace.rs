@@ -48,6 +48,10 @@ pub struct Trace {
     /// Places at which something is missing from the evidence, so that nothing that was not seen is known not to have been.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holes: Vec<String>,
+    /// What the firmware says went wrong within itself, by lines: a device that did not answer in time, or what its source takes for
+    /// impossible (SeaBIOS `WARNING - Timeout at`, `WARNING - internal error detected at`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Announced waits before a retry (`Retrying in N seconds.`), in seconds.
     pub retries: Vec<u32>,
     /// Boot menus that the firmware offered, in order (OVMF: setups that were opened).
@@ -238,6 +242,13 @@ impl Trace {
         }
         let same = |one: &&Attempt| one.lap == last.lap && one.target == last.target && one.entry == last.entry;
         self.attempts.iter().rev().filter(same).count()
+    }
+
+    /// The firmware says that something went wrong within it.
+    pub(crate) fn warn(&mut self, line: &str) {
+        if self.warnings.len() < HOLE_LIMIT {
+            self.warnings.push(line.to_owned());
+        }
     }
 
     /// Something is missing from the evidence.

@@ -48,7 +48,7 @@ read_extended:
         movb    $0x42, %ah
         movw    $packet, %si
         int     $0x13
-        jc      read_chs
+        jc      damaged
         jmp     verify
 
 # One sector at a time through AH=02h, for drives without extensions (floppies) and programs that ask for it. Cylinders below 1024.
@@ -71,21 +71,13 @@ read_chs:
         movw    packet_offset, %bx
         movw    packet_count, %si
 next_sector:
-        movb    $3, attempts
-again:
         call    to_chs
         popw    %ax
         pushw   %ax
         movb    %al, %dl
         movw    $0x0201, %ax
         int     $0x13
-        jnc     sector_read
-        xorw    %ax, %ax                # reset the drive, then once more
-        int     $0x13
-        decb    attempts
-        jnz     again
-        jmp     damaged
-sector_read:
+        jc      damaged                 # no drive here has to be asked twice
         addw    $512, %bx
         incw    %bp
         decw    %si
@@ -170,8 +162,6 @@ sectors_per_track:
         .word   0
 heads:
         .word   0
-attempts:
-        .byte   0
 line_sum:
         .word   0
 

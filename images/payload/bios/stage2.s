@@ -65,6 +65,9 @@ print_name:
         movw    $text_geometry, %si
         call    print
         call    print_geometry
+        movw    $text_edd, %si
+        call    print
+        call    print_edd
         cmpb    $0, el_torito
         je      bootorder
         movw    $text_el_torito, %si
@@ -241,12 +244,64 @@ next_lba_request:
         movw    (%bp), %di
         movw    2(%bp), %bx
         testw   %bx, %bx
-        jz      again_end
+        jz      again_by_parts
         call    unread
+        xorw    %ax, %ax
+        call    read_lba
+        movw    $program_end, %si
+        call    compare
+        addw    $4, %bp
+        jmp     next_lba_request
+
+# AH=42h: 64 KiB, all of the segment, in requests of 128 sectors and fewer, together more than the queue of a controller has places
+# for. The disk has behind the program what a longer program would have: see `filler` in src/payload.rs.
+        .set    BEHIND, AGAIN_SEGMENT + 0x1000
+again_by_parts:
+        movw    $parts, %bp
+next_part_length:
+        cmpb    $0, (%bp)
+        je      again_end
+        movw    $128, %bx
+        xorw    %di, %di
+        call    unread
+        pushw   $BEHIND
+        popw    %fs
+        movw    $UNREAD, %fs:0
+        movzbw  (%bp), %bx
+next_part:
+        movw    %di, %ax
+        shrw    $9, %ax
+        call    read_lba
+        movw    %bx, %ax
+        shlw    $9, %ax
+        addw    %ax, %di                # 0 behind the last one
+        jnz     next_part
+        movl    $program_end - sector0, %ecx
+next_filler:
+        imull   $0x9e3779b1, %ecx, %eax
+        movl    %eax, %edx
+        shrl    $15, %edx
+        xorl    %edx, %eax
+        imull   $0x85ebca6b, %eax, %eax
+        shrl    $24, %eax
+        cmpb    %al, %es:(%di)
+        jne     damaged
+        incl    %ecx
+        incw    %di
+        jnz     next_filler
+        cmpw    $UNREAD, %fs:0
+        jne     damaged
+        incw    %bp
+        jmp     next_part_length
+
+# Reads BX sectors from the AXth one behind the code on to DI of the segment AGAIN_SEGMENT.
+read_lba:
         movw    %bx, again_packet + 2
         movw    %di, again_packet + 4
+        movzwl  %ax, %edx
         call    code_sectors
         movzwl  %ax, %eax
+        addl    %edx, %eax
         addl    packet_lba, %eax
         movl    %eax, again_packet + 8
         movl    packet_lba + 4, %eax
@@ -257,12 +312,9 @@ next_lba_request:
         movw    $again_packet, %si
         int     $0x13
         jc      damaged
-        cmpw    %bx, again_packet + 2
+        cmpw    %bx, again_packet + 2   # as many as were asked for
         jne     damaged
-        movw    $program_end, %si
-        call    compare
-        addw    $4, %bp
-        jmp     next_lba_request
+        ret
 
 # How many sectors of stage 2 are code, in AX.
 code_sectors:
@@ -423,6 +475,23 @@ print_geometry:
         andw    $0x3f, %ax
         jmp     print_decimal
 
+# int 13h AH=48h: how many sectors, and the bytes of each (EDD 3.0 section 8.1).
+print_edd:
+        movb    drive, %dl
+        movb    $0x48, %ah
+        movw    $OTHER_SECTOR, %si
+        movw    $26, (%si)
+        int     $0x13
+        jc      print_absent
+        movl    OTHER_SECTOR + 20, %eax
+        call    print_hex_long
+        movl    OTHER_SECTOR + 16, %eax
+        call    print_hex_long
+        movb    $'/', %al
+        call    print_byte
+        movw    OTHER_SECTOR + 24, %ax
+        jmp     print_decimal
+
 print_absent:
         movb    $'-', %al
         jmp     print_byte
@@ -523,6 +592,8 @@ text_cs:
         .asciz  " cs="
 text_geometry:
         .asciz  " geometry="
+text_edd:
+        .asciz  " edd="
 text_el_torito:
         .asciz  " el-torito="
 text_drive_type:
@@ -564,6 +635,8 @@ lba_requests:                           # offset and sectors
         .word   0x200, 7
         .word   0, 8
         .word   0, 0
+parts:                                  # sectors of each request, of a segment's 128
+        .byte   128, 64, 1, 1, 1, 1, 1, 0
 request:
         .word   0
 drive_type:

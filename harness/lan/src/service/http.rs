@@ -19,7 +19,7 @@ use hyper::{Method, Request, Response, StatusCode, Version};
 use tokio_rustls::TlsAcceptor;
 
 use crate::event::LanEventKind;
-use crate::routes::{Answer, BodyFault, Head, Length, Resource};
+use crate::routes::{Answer, BodyFault, Head, Length, Resource, Route};
 use crate::spec::LanSpec;
 use crate::tcp::{HyperIo, Stream, Task};
 
@@ -101,7 +101,9 @@ impl Connection {
         let offered = |path: &str| self.server.spec.offered(path).filter(|_| path.starts_with('/'));
         // shim asks for //grubx64.efi beside its own file; web servers take that for one slash
         let resource = offered(path).or_else(|| offered(&with_single_slashes(path)));
-        let route = self.server.spec.http.routes.iter().find(|route| route.path == path);
+        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+        let fits = |route: &&Route| route.fits(path, request.uri().query(), host);
+        let route = self.server.spec.http.routes.iter().find(fits);
         let answer = match (route, resource) {
             (Some(route), _) => route.answer.clone(),
             (None, Some(bytes)) => Answer::Resource(Resource::new(Arc::clone(bytes))),

@@ -52,7 +52,8 @@ struct Transfer {
     repeats: u32,
     deadline: Instant,
     quarter: u64,
-    stalled: bool,
+    /// Its fault has struck.
+    struck: bool,
 }
 
 /// Blocks that the client acknowledges more often than it was sent them.
@@ -191,7 +192,7 @@ impl Server {
             repeats: 0,
             deadline: now,
             quarter: 0,
-            stalled: false,
+            struck: false,
         };
         if spec.tftp.options {
             transfer.negotiate(spec);
@@ -369,8 +370,8 @@ impl Transfer {
             let start = (block - 1) * self.blksize as u64;
             match &self.fault {
                 Some(TftpFaultKind::StallAfter { bytes }) if start >= *bytes => {
-                    if !self.stalled {
-                        self.stalled = true;
+                    if !self.struck {
+                        self.struck = true;
                         let note = format!("tftp: {} stalls after {start} bytes", self.name);
                         let fault = FaultOrigin::Tftp(self.name.clone());
                         out.events.push(LanEventKind::Fault(Struck { fault, note }));
@@ -393,16 +394,34 @@ impl Transfer {
             }
             let start = start as usize;
             let data = self.file[start..self.file.len().min(start + self.blksize)].to_vec();
+            if self.fault == Some(TftpFaultKind::Strangers) {
+                self.send_from_another_port(block, &data, out);
+            }
             self.send(Repr::Data { block: self.number(block), data }, out);
             self.sent = self.sent.max(block);
         }
     }
 
+    /// A block of the same number and length with other bytes.
+    fn send_from_another_port(&mut self, block: u64, data: &[u8], out: &mut Output) {
+        if !std::mem::replace(&mut self.struck, true) {
+            let note = format!("tftp: blocks of {} from another port", self.name);
+            out.events.push(LanEventKind::Fault(Struck { fault: FaultOrigin::Tftp(self.name.clone()), note }));
+        }
+        let other = SocketAddr::new(self.server.1.ip(), *TFTP_TRANSFER_PORTS.end() + 1);
+        let data = data.iter().map(|byte| !byte).collect();
+        self.send_from(other, Repr::Data { block: self.number(block), data }, out);
+    }
+
     fn send(&self, message: Repr, out: &mut Output) {
+        self.send_from(self.server.1, message, out);
+    }
+
+    fn send_from(&self, src: SocketAddr, message: Repr, out: &mut Output) {
         out.datagrams.push(Datagram {
             src_mac: self.server.0,
             dst_mac: self.client.0,
-            src: self.server.1,
+            src,
             dst: self.client.1,
             payload: message.emit(),
             note: None,

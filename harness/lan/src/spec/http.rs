@@ -25,7 +25,7 @@ pub struct Http {
     pub ports: Vec<u16>,
     /// HTTPS, if there is any.
     pub tls: Option<Https>,
-    /// The first route with the request's path answers; a file of the lan at `/name` is offered behind them.
+    /// The first route that fits the request answers; a file of the lan at `/name` is offered behind them.
     pub routes: Vec<Route>,
 }
 
@@ -39,7 +39,25 @@ impl Http {
     /// Adds a route.
     #[must_use]
     pub fn route(mut self, path: impl Into<String>, answer: Answer) -> Self {
-        self.routes.push(Route { path: path.into(), answer });
+        self.routes.push(Route { path: path.into(), query: None, host: None, answer });
+        self
+    }
+
+    /// The last route is for requests with this query alone.
+    #[must_use]
+    pub fn with_query(mut self, query: impl Into<String>) -> Self {
+        if let Some(route) = self.routes.last_mut() {
+            route.query = Some(query.into());
+        }
+        self
+    }
+
+    /// The last route is for requests to this host alone.
+    #[must_use]
+    pub fn at_host(mut self, host: impl Into<String>) -> Self {
+        if let Some(route) = self.routes.last_mut() {
+            route.host = Some(host.into());
+        }
         self
     }
 
@@ -67,8 +85,23 @@ pub struct Https {
 pub struct Route {
     /// Path as in the request line, without the query; compared byte for byte.
     pub path: String,
+    /// What stands behind the question mark; `None`: anything or nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+    /// Host header, with its port where that is not the protocol's own (RFC 9110 section 7.2); `None`: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
     /// Answer.
     pub answer: Answer,
+}
+
+impl Route {
+    /// Whether it is for a request for this.
+    pub(crate) fn fits(&self, path: &str, query: Option<&str>, host: Option<&str>) -> bool {
+        self.path == path
+            && self.query.as_deref().is_none_or(|wanted| query == Some(wanted))
+            && self.host.as_deref().is_none_or(|wanted| host.is_some_and(|host| host.eq_ignore_ascii_case(wanted)))
+    }
 }
 
 /// What a request for a path gets.

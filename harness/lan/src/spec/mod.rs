@@ -42,6 +42,9 @@ pub struct LanSpec {
     /// Further hosts of this network that serve what the main server serves over IPv4, each with a hardware address of
     /// its own; where a DHCP server has the address too, both are one host.
     pub more_addresses: Vec<Ipv4Addr>,
+    /// Hosts of other networks that serve over UDP what the main server serves, by way of the main server: ARP does not know them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub behind_router: Vec<Ipv4Addr>,
     /// Bits of the network prefix.
     pub prefix_len: u8,
     /// DHCP servers; several may answer the same guest.
@@ -77,6 +80,7 @@ impl LanSpec {
         Self {
             address: Ipv4Addr::new(10, 77, 0, 1),
             more_addresses: Vec::new(),
+            behind_router: Vec::new(),
             prefix_len: 24,
             dhcp: Vec::new(),
             files: BTreeMap::new(),
@@ -103,6 +107,13 @@ impl LanSpec {
     #[must_use]
     pub fn serve_at(mut self, address: Ipv4Addr) -> Self {
         self.more_addresses.push(address);
+        self
+    }
+
+    /// TFTP answers at this address of another network, too, which is reached by way of the main server alone.
+    #[must_use]
+    pub fn serve_behind_router(mut self, address: Ipv4Addr) -> Self {
+        self.behind_router.push(address);
         self
     }
 
@@ -151,7 +162,10 @@ impl LanSpec {
     /// The main server has this address, or another host that serves what it serves.
     pub fn is_server_address(&self, address: IpAddr) -> bool {
         match address {
-            IpAddr::V4(address) => address == self.address || self.more_addresses.contains(&address),
+            IpAddr::V4(address) => {
+                let others = [&self.more_addresses, &self.behind_router];
+                address == self.address || others.iter().any(|others| others.contains(&address))
+            }
             IpAddr::V6(address) => {
                 self.ipv6.as_ref().is_some_and(|ipv6| address == Ipv6::LINK_LOCAL || ipv6.address == Some(address))
             }

@@ -83,6 +83,8 @@ pub enum TftpFaultKind {
         /// For people.
         message: String,
     },
+    /// Before each block another one of its number comes from another port, as of another transfer (RFC 1350 section 4).
+    Strangers,
     /// Nothing is sent after so many bytes of the file.
     StallAfter {
         /// Bytes.

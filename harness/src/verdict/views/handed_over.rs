@@ -7,7 +7,8 @@ use bootwright_images::Emulation;
 use serde::Serialize;
 
 use super::emulated;
-use crate::machine::Machine;
+use crate::machine::layout::{Layout, Placed};
+use crate::machine::{Device, Machine};
 use crate::trace::{Attempt, Kind, Start, Trace};
 
 /// SeaBIOS' number of the first hard disk (`do_boot` in its `src/boot.c`).
@@ -38,8 +39,34 @@ pub enum Mistold {
         /// As it was asked for.
         asked: (u32, u32, u32),
     },
+    /// int 13h AH=48h tells another size than the drive has.
+    Size {
+        /// As the program read it.
+        seen: Size,
+        /// As it is.
+        wanted: Size,
+    },
     /// int 13h says of the drive that a boot catalogue has it emulate what that catalogue does not.
     Emulated(emulated::MistoldEmulation),
+}
+
+/// The size of a drive: its sectors, and the bytes of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Size {
+    /// How many; all ones for a drive whose medium may change (EDD 3.0 section 8.1).
+    pub sectors: u64,
+    /// Bytes of each.
+    pub bytes: u16,
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Size { sectors: 0, bytes: 0 } => out.write_str("no size"),
+            Size { sectors: u64::MAX, bytes } => write!(out, "a medium of any length in sectors of {bytes} bytes"),
+            Size { sectors, bytes } => write!(out, "{sectors} sectors of {bytes} bytes"),
+        }
+    }
 }
 
 impl fmt::Display for Mistold {
@@ -62,13 +89,16 @@ impl fmt::Display for Mistold {
                 "int 13h tells the program a geometry of {cylinders}/{heads}/{sectors}, and {}/{}/{} was asked for",
                 asked.0, asked.1, asked.2
             ),
+            Mistold::Size { seen, wanted } => {
+                write!(out, "int 13h tells the program {seen} of its drive, and it has {wanted}")
+            }
             Mistold::Emulated(mistold) => mistold.fmt(out),
         }
     }
 }
 
 /// Of the program that ran last and that SeaBIOS booted itself.
-pub(super) fn mistold(machine: &Machine, trace: &Trace) -> Option<Mistold> {
+pub(super) fn mistold(machine: &Machine, layout: &Layout, trace: &Trace) -> Option<Mistold> {
     let payload = trace.payloads.last().filter(|payload| payload.via == "bios")?;
     let medium = payload.medium_of_nonce.as_deref()?;
     let (last, before) = trace.attempts.split_last()?;
@@ -77,12 +107,19 @@ pub(super) fn mistold(machine: &Machine, trace: &Trace) -> Option<Mistold> {
         return None;
     }
     // what was plugged while the machine ran is no device of it
-    let device = machine.device_with_medium(medium).map(|index| &machine.devices[index]);
+    let index = machine.device_with_medium(medium);
+    let device = index.map(|index| &machine.devices[index]);
     let emulation = device.and_then(|device| device.medium.as_ref()?.emulation());
     let number = emulation.map(Emulation::drive).or_else(|| number(last, before));
     let drive = payload.dl.zip(number).filter(|(seen, tried)| seen != tried);
     let segment = payload.cs.filter(|&seen| seen != 0).map(|seen| Mistold::Segment { seen });
     let drive = drive.map(|(seen, tried)| Mistold::Drive { seen, tried }).or(segment);
+    let size = || {
+        let (sectors, bytes) = payload.edd.filter(|_| emulation.is_none())?;
+        let (seen, wanted) = (Size { sectors, bytes }, size(last, device?, layout.devices.get(index?)?)?);
+        (seen != wanted).then_some(Mistold::Size { seen, wanted })
+    };
+    let drive = drive.or_else(size);
     drive.or_else(|| emulated::difference(emulation?, payload).map(Mistold::Emulated)).or_else(|| {
         let geometry = device?.logical_geometry;
         let listed = payload.bios_geometry.as_ref().is_some_and(|file| !file.is_empty());
@@ -104,6 +141,20 @@ fn number(attempt: &Attempt, before: &[Attempt]) -> Option<u8> {
             FIRST_OPTICAL.checked_add(u8::try_from(before.iter().filter(optical).count()).ok()?)
         }
         Kind::Rom => None,
+    }
+}
+
+/// What int 13h must say of the size of the drive that was tried (`fill_generic_edd` in SeaBIOS' `src/block.c`); `None` of a floppy, which
+/// has no such function, and where nobody says how long the medium is.
+fn size(attempt: &Attempt, device: &Device, placed: &Placed) -> Option<Size> {
+    match attempt.bios_kind()? {
+        Kind::Disk => {
+            let bytes = device.block_size.map_or(512, |size| size.logical);
+            let sectors = placed.sectors? * 512 / u64::from(bytes);
+            Some(Size { sectors, bytes: u16::try_from(bytes).ok()? })
+        }
+        Kind::Optical => Some(Size { sectors: u64::MAX, bytes: 2048 }),
+        Kind::Floppy | Kind::Rom => None,
     }
 }
 
@@ -132,13 +183,18 @@ mod tests {
         Trace { attempts, payloads: vec![payload], ..Trace::default() }
     }
 
+    fn told_of(machine: &Machine, trace: &Trace) -> Option<Mistold> {
+        let layout = Layout::of(machine).expect("a machine that can be had");
+        mistold(machine, &layout, trace)
+    }
+
     fn disk() -> Machine {
         Machine::pc(Firmware::SeaBios).virtio_blk(Medium::bootable("only"))
     }
 
     #[test]
     fn the_program_of_another_drive_than_the_one_that_was_tried_is_found() {
-        let told = |targets: &[&str], dl| mistold(&disk(), &trace(targets, dl)).map(|mistold| mistold.to_string());
+        let told = |targets: &[&str], dl| told_of(&disk(), &trace(targets, dl)).map(|mistold| mistold.to_string());
         for (targets, dl) in [
             (vec!["Hard Disk"], 0x80),
             (vec!["Floppy"], 0),
@@ -159,7 +215,7 @@ mod tests {
         let entered = |cs| {
             let mut trace = trace(&["Hard Disk"], 0x80);
             trace.payloads[0].cs = cs;
-            mistold(&disk(), &trace).map(|mistold| mistold.to_string())
+            told_of(&disk(), &trace).map(|mistold| mistold.to_string())
         };
         assert_eq!([entered(None), entered(Some(0))], [None, None]);
         let said = "the program was entered in segment 0x07c0, and SeaBIOS enters every one at 0000:7c00";
@@ -170,7 +226,7 @@ mod tests {
     fn drives_of_an_earlier_lap_do_not_count() {
         let mut trace = trace(&["DVD/CD", "DVD/CD"], 0xe0);
         trace.attempts[1].lap = 2;
-        assert_eq!(mistold(&disk(), &trace), None);
+        assert_eq!(told_of(&disk(), &trace), None);
     }
 
     #[test]
@@ -178,7 +234,7 @@ mod tests {
         let asked = |cylinders, heads, sectors, listed: &[u8]| {
             let mut trace = trace(&["Hard Disk"], 0x80);
             trace.payloads[0].bios_geometry = Some(listed.to_vec());
-            mistold(&disk().logical_geometry(cylinders, heads, sectors), &trace).map(|mistold| mistold.to_string())
+            told_of(&disk().logical_geometry(cylinders, heads, sectors), &trace).map(|mistold| mistold.to_string())
         };
         assert_eq!(asked(65, 16, 32, LISTED), None);
         let swapped = asked(65, 32, 16, LISTED);
@@ -188,11 +244,52 @@ mod tests {
     }
 
     #[test]
+    fn another_size_than_the_drive_has_is_found() {
+        let told = |machine: &Machine, target: &str, edd| {
+            let trace = Trace {
+                payloads: vec![Payload {
+                    geometry: None,
+                    edd,
+                    ..trace(&[target], number_of(target)).payloads.remove(0)
+                }],
+                ..trace(&[target], 0)
+            };
+            told_of(machine, &trace).map(|mistold| mistold.to_string())
+        };
+        let (disk, size) = (disk(), 16 * 2048);
+        assert_eq!(told(&disk, "Hard Disk", None), None, "a program that does not say");
+        assert_eq!(told(&disk, "Hard Disk", Some((size, 512))), None);
+        let one_less = told(&disk, "Hard Disk", Some((size - 1, 512)));
+        let said =
+            "int 13h tells the program 32767 sectors of 512 bytes of its drive, and it has 32768 sectors of 512 bytes";
+        assert_eq!(one_less.as_deref(), Some(said));
+        let none = told(&disk, "Hard Disk", Some((0, 0))).unwrap_or_default();
+        assert!(none.starts_with("int 13h tells the program no size of its drive"), "{none}");
+        let large = Machine::pc(Firmware::SeaBios).nvme(Medium::bootable("only")).block_size(4096);
+        let sectors = 64 * 2048 / 8;
+        assert_eq!(told(&large, "Hard Disk", Some((sectors, 4096))), None);
+        assert!(told(&large, "Hard Disk", Some((sectors * 8, 512))).is_some());
+        let optical = Machine::pc(Firmware::SeaBios).drive(DiskClass::IdeCd, 0, Medium::bootable("only"));
+        assert_eq!(told(&optical, "DVD/CD", Some((u64::MAX, 2048))), None);
+        assert!(told(&optical, "DVD/CD", Some((u64::MAX, 512))).is_some());
+        let floppy = Machine::pc(Firmware::SeaBios).floppy(Medium::bootable("only"));
+        assert_eq!(told(&floppy, "Floppy", Some((0, 0))), None);
+    }
+
+    fn number_of(target: &str) -> u8 {
+        match target {
+            "DVD/CD" => FIRST_OPTICAL,
+            "Floppy" => 0,
+            _ => FIRST_HARD_DISK,
+        }
+    }
+
+    #[test]
     fn a_drive_that_is_emulated_has_the_number_of_what_it_is_emulated_as() {
         for (emulation, dl) in [(Emulation::Floppy144, 0), (Emulation::HardDisk, 0x80)] {
             let machine =
                 Machine::pc(Firmware::SeaBios).drive(DiskClass::IdeCd, 0, Medium::emulated("only", emulation));
-            let told = |dl| mistold(&machine, &trace(&["DVD/CD"], dl));
+            let told = |dl| told_of(&machine, &trace(&["DVD/CD"], dl));
             assert!(matches!(told(0xe0), Some(Mistold::Drive { seen: 0xe0, tried }) if tried == dl));
             assert!(matches!(told(dl), Some(Mistold::Emulated(mistold)) if mistold.what == "specification packet"));
         }
@@ -202,8 +299,8 @@ mod tests {
     fn what_a_nic_or_uefi_ran_is_not_held_against_a_drive() {
         let mut over_nic = trace(&["ROM"], 0x81);
         over_nic.attempts[0].nic = Some(crate::machine::DeviceName::from("nic0"));
-        assert_eq!(mistold(&disk(), &over_nic), None);
+        assert_eq!(told_of(&disk(), &over_nic), None);
         let uefi = Machine::pc(Firmware::Ovmf).virtio_blk(Medium::bootable("only"));
-        assert_eq!(mistold(&uefi, &trace(&["Hard Disk"], 0x81)), None);
+        assert_eq!(told_of(&uefi, &trace(&["Hard Disk"], 0x81)), None);
     }
 }

@@ -153,6 +153,17 @@ fn a_payload_from_another_disk_than_the_log_names_is_a_contradiction() {
 }
 
 #[test]
+fn seabios_says_what_went_wrong_within_it_and_only_some_of_it_is_kept() {
+    let warnings =
+        "WARNING - Timeout at nvme_wait:146!\nWARNING - internal error detected at nvme_admin_identify:204!\n";
+    let others = "WARNING - Unable to allocate resource at deploy_romfile:169!\nAll threads complete.\n";
+    let trace = read(SeaBios, &format!("SeaBIOS (version 1)\nBUILD: x\n{warnings}{others}"));
+    assert_eq!(trace.warnings, warnings.lines().collect::<Vec<_>>());
+    let trace = read(SeaBios, &format!("SeaBIOS (version 1)\nBUILD: x\n{}", warnings.repeat(3_000)));
+    assert_eq!(trace.warnings.len(), 20);
+}
+
+#[test]
 fn a_guest_that_retries_for_ever_fills_no_memory() {
     let lap = "SeaBIOS (version 1)\nBUILD: x\nBooting from Hard Disk...\nBoot failed: no\n";
     let trace = read(SeaBios, &lap.repeat(3_000));

@@ -58,6 +58,7 @@ pub(super) fn sectors(index: usize, device: &Device, kind: Option<MediumKind>) -
         }
         _ if kind == Some(MediumKind::Disk4Kn) => 64,
         Content::Distant { reads: Reads::Lba } => 8300,
+        Content::Distant { reads: Reads::Lba48 } => 270_500,
         Content::Distant { .. } => 32,
         _ => 16,
     };
