@@ -68,7 +68,7 @@ fn works() -> Vec<Story> {
     // whoever asks otherwise gets nothing
     let alone = |http: Http| http.route("/boot.0", Answer::Status(404));
     let to_host = |ports, host| alone(http(ports).route("/boot.0", program()).at_host(host));
-    let with_query = alone(http(&[80]).route("/boot.0", program()).with_query("mac=52:54:00:12:34:10"));
+    let with_query = alone(http(&[80]).route("/boot.0", program()).with_query("mac=52-54-00-12-34-10"));
     vec![
         serves("server-by-name", named().with_lan(|lan| lan.http(to_host(&[80], "boot.test")))),
         serves(
@@ -77,7 +77,7 @@ fn works() -> Vec<Story> {
         ),
         serves(
             "url-with-query",
-            by_url("http://10.77.0.1/boot.0?mac=52:54:00:12:34:10").with_lan(|lan| lan.http(with_query)),
+            by_url("http://10.77.0.1/boot.0?mac=52-54-00-12-34-10").with_lan(|lan| lan.http(with_query)),
         ),
         serves("redirect-301", routed("/old.0", to(URL, 301))).on_lan(OnLan::Asked("old.0".into())),
         serves("redirect-302", routed("/old.0", to(URL, 302))).on_lan(OnLan::Asked("old.0".into())),

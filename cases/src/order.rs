@@ -17,12 +17,16 @@ pub fn cases() -> Vec<Case> {
 
 /// Target and LUN are hexadecimal in a line of bootorder (`scsibus_get_fw_dev_path` in QEMU's `hw/scsi/scsi-bus.c`): both have two
 /// digits or one that is a letter, and the disk with decimal ones is there too.
-fn hexadecimal_places(firmware: Firmware, board: Board) -> Case {
-    // OVMF looks for LUNs 0 to 7
-    let lun = if firmware.is_uefi() { 7 } else { 10 };
+fn hexadecimal_places(firmware: Firmware, board: Board) -> Vec<Case> {
+    // OVMF looks for LUNs 0 to 7; SeaBIOS for 256 targets (`init_virtio_scsi` in its `src/hw/virtio-scsi.c`)
+    let places: &[(u8, u16)] = if firmware.is_uefi() { &[(31, 7)] } else { &[(31, 10), (255, 255)] };
+    places.iter().map(|&(target, lun)| hexadecimal_place(firmware, board, target, lun)).collect()
+}
+
+fn hexadecimal_place(firmware: Firmware, board: Board, target: u8, lun: u16) -> Case {
     let machine = Machine::new(firmware, board).virtio_scsi(1, 1, Medium::bootable("wrong")).bootindex(2);
-    let machine = machine.virtio_scsi(31, lun, Medium::bootable("right")).bootindex(1);
-    Case::new(format!("order::{}::{}::scsi-target-31-lun-{lun}", firmware.name(), board.name()))
+    let machine = machine.virtio_scsi(target, lun, Medium::bootable("right")).bootindex(1);
+    Case::new(format!("order::{}::{}::scsi-target-{target}-lun-{lun}", firmware.name(), board.name()))
         .axis("right", DiskClass::VirtioScsi.name())
         .axis("wrong", DiskClass::VirtioScsi.name())
         .control(machine.clone().swapping_bootindex("right", "wrong"))
@@ -32,7 +36,7 @@ fn hexadecimal_places(firmware: Firmware, board: Board) -> Case {
 
 /// Those of one firmware on one board.
 pub fn on(firmware: Firmware, board: Board) -> Vec<Case> {
-    let mut cases = vec![hexadecimal_places(firmware, board)];
+    let mut cases = hexadecimal_places(firmware, board);
     let mut classes = classes::disks(board);
     classes.push(classes::native_optical(board));
     for (position, &first) in classes.iter().enumerate() {

@@ -479,6 +479,15 @@ mod tests {
     }
 
     #[test]
+    fn behind_a_distant_program_there_is_what_a_longer_one_would_have() {
+        let program = bios_program("right", Nonce([7; 16]), After::Exit, Load::Chs { lba: 1001 }, DISTANT_BYTES)
+            .expect("a good name");
+        let all: Vec<u8> = program[BIOS.len()..].iter().copied().chain(behind_distant()).collect();
+        assert_eq!(all.len(), 0x1_0000);
+        assert!(all.iter().enumerate().all(|(at, byte)| *byte == filler(BIOS.len() + at)));
+    }
+
+    #[test]
     fn what_an_emulated_drive_carries_is_whole_and_says_so() {
         let program = emulated_program("right", Nonce([7; 16]), 1001).expect("a good name");
         assert!(is_whole(&program));

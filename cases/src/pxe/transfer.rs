@@ -1,11 +1,11 @@
 //! TFTP as a BIOS guest gets it: sizes and options that must work, and what goes wrong in a transfer.
 
 use bootwright::case::Case;
-use bootwright::lan::{BootAnswer, Tftp, TftpFault, TftpFaultKind};
+use bootwright::lan::{Tftp, TftpFault, TftpFaultKind};
 use bootwright::machine::{Board, Network};
 use bootwright::verdict::{OnLan, tftp as by_tftp};
 
-use crate::networks::{BIOS_FILE, Story, answering, falls, network, server, serves, times_out, with};
+use crate::networks::{BIOS_FILE, Story, falls, network, server, serves, times_out, with};
 
 pub fn cases() -> Vec<Case> {
     let stories = works().into_iter().chain(breaks());
@@ -31,18 +31,7 @@ fn works() -> Vec<Story> {
         serves("tftp-of-30000-bytes", of_length(30_000)).on_lan(fetched()),
         // blocks of the transfer have the port that answered the request (RFC 1350 section 4)
         serves("tftp-strangers-send-blocks", fault(TftpFaultKind::Strangers)).on_lan(fetched()),
-        serves("tftp-of-65538-blocks", of_65538_blocks()).on_lan(OnLan::Fetched("long".into())),
     ]
-}
-
-/// iPXE fetches a file whose blocks are more than their numbers, which begin anew, and then the program.
-fn of_65538_blocks() -> Network {
-    let script = "#!ipxe\nimgfetch tftp://10.77.0.1/long || exit 1\nimgfree\nchain tftp://10.77.0.1/boot.0\n";
-    let answer = BootAnswer::file("tftp://10.77.0.1/boot.ipxe");
-    network(answering(answer)).with_lan(|mut lan| {
-        lan.tftp.max_blksize = 8;
-        lan.file("boot.ipxe", script.as_bytes().to_vec()).file("long", vec![0x5a; 65_537 * 8 + 3])
-    })
 }
 
 fn fault(kind: TftpFaultKind) -> Network {

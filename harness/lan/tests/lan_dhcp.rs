@@ -411,6 +411,23 @@ fn a_dhcp_host_is_a_boot_server_where_the_spec_says_so_and_is_asked_in_vain_othe
     }
 }
 
+#[test]
+fn a_host_behind_the_router_answers_by_its_way_and_arp_does_not_know_it() {
+    let address = Ipv4Addr::new(192, 0, 2, 1);
+    let bare = LanSpec::new().file("boot.0", vec![7; 100]);
+    let name = "boot.0".to_owned();
+    let request = tftp::Repr::ReadRequest(tftp::Request { name, mode: "octet".into(), options: Vec::new() });
+    for (spec, served) in [(bare.clone().serve_behind_router(address), true), (bare, false)] {
+        assert_eq!(spec.host_mac(address), None, "who asks for it by ARP is not answered");
+        let (mut engine, _) = engine(&spec);
+        let client = (Ipv4Addr::new(10, 77, 0, 100), 2000);
+        let frame = udp_frame(spec.server_mac(), client, (address, 69), &request.emit());
+        engine.receive(0, &frame, Instant::now());
+        let answer = engine.take().map(|(_, frame)| ethernet::Packet::new(&frame).unwrap().repr().src);
+        assert_eq!(answer, served.then(|| spec.server_mac()));
+    }
+}
+
 #[rstest]
 #[case::at_once(1, 2)]
 #[case::after_the_offer(0, 1)]

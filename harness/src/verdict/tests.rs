@@ -230,6 +230,14 @@ fn views_that_agree_or_do_not_exist_pass(#[case] views: Views) {
     assert_eq!(views.check(), Ok(()));
 }
 
+#[test]
+fn what_the_firmware_says_went_wrong_within_it_does_not_pass() {
+    let agree = views(Some("a | b"), Some("right"), Some("right"));
+    let warned = Views { warned: Some("WARNING - Timeout at nvme_wait:146!".to_owned()), ..agree };
+    let said = "the firmware says that something went wrong within it: WARNING - Timeout at nvme_wait:146!";
+    assert_eq!(warned.check().unwrap_err(), said);
+}
+
 #[rstest]
 #[case::stale_order(views(Some("b"), None, Some("right")), "fw_cfg bootorder [b]")]
 #[case::no_order(views(None, None, Some("right")), "fw_cfg bootorder [none]")]

@@ -131,6 +131,24 @@ fn a_stall_stops_at_the_given_byte_and_an_error_at_the_given_block() {
 }
 
 #[test]
+fn a_stranger_sends_a_block_of_each_number_from_another_port_and_it_is_a_fault_once() {
+    let mut spec = LanSpec::new().file("f", bytes(700));
+    spec.tftp.faults.push(TftpFault { file: None, kind: TftpFaultKind::Strangers });
+    let mut client = Client::new(spec);
+    let request = Request { name: "f".into(), mode: "octet".into(), options: vec![] };
+    let [Repr::Data { block: 1, data: strange }, Repr::Data { block: 1, data }] =
+        &client.say(&Repr::ReadRequest(request))[..]
+    else {
+        panic!("two blocks of one number");
+    };
+    assert_eq!((strange[0], strange.len()), (!data[0], 512));
+    assert_eq!(client.port, TFTP_TRANSFER_PORTS.end() + 1, "the first one's");
+    client.port = *TFTP_TRANSFER_PORTS.start();
+    assert_eq!(client.say(&Repr::Ack { block: 1 }).len(), 2);
+    assert_eq!(client.events.iter().filter(|event| matches!(event, LanEventKind::Fault(_))).count(), 1);
+}
+
+#[test]
 fn a_repeated_acknowledgment_is_answered_once_for_each_block_sent_twice() {
     let mut client = Client::new(LanSpec::new().file("f", bytes(4096)));
     let request = Request { name: "f".into(), mode: "octet".into(), options: vec![] };

@@ -252,3 +252,25 @@ impl fmt::Display for BodyFault {
         write!(out, "{what} after {bytes} bytes of the body")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_is_for_its_query_and_its_host_alone() {
+        let http = Http::default().route("/a", Answer::Status(200)).with_query("b=1").at_host("boot.test:8080");
+        let route = &http.routes[0];
+        assert!(route.fits("/a", Some("b=1"), Some("BOOT.test:8080")));
+        for (path, query, host) in [
+            ("/b", Some("b=1"), Some("boot.test:8080")),
+            ("/a", Some("b=2"), Some("boot.test:8080")),
+            ("/a", None, Some("boot.test:8080")),
+            ("/a", Some("b=1"), Some("boot.test")),
+            ("/a", Some("b=1"), None),
+        ] {
+            assert!(!route.fits(path, query, host), "{path} {query:?} {host:?}");
+        }
+        assert!(Http::default().route("/a", Answer::Reset).routes[0].fits("/a", Some("b"), None));
+    }
+}

@@ -153,6 +153,20 @@ fn a_payload_from_another_disk_than_the_log_names_is_a_contradiction() {
 }
 
 #[test]
+fn a_program_tells_the_size_of_its_drive_or_that_it_was_told_none() {
+    let edd = |field: &str| {
+        let line = format!(
+            "BOOTWRIGHT/1 nonce={NONCE} medium=first via=bios dl=80{field} bootorder=- bios-geometry=- tsc=10 end"
+        );
+        Payload::parse(&summed(&line)).map(|payload| payload.edd)
+    };
+    assert_eq!(edd(" edd=0000000100000002/512"), Some(Some((0x1_0000_0002, 512))));
+    assert_eq!(edd(" edd=-"), Some(Some((0, 0))));
+    assert_eq!(edd(""), Some(None), "an older program");
+    assert_eq!(edd(" edd=000000010000000/512"), None, "a digit was lost");
+}
+
+#[test]
 fn seabios_says_what_went_wrong_within_it_and_only_some_of_it_is_kept() {
     let warnings =
         "WARNING - Timeout at nvme_wait:146!\nWARNING - internal error detected at nvme_admin_identify:204!\n";
