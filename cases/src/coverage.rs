@@ -75,7 +75,12 @@ const LEFT_OUT: &[(&str, Pair, &str)] = &[
         "either interface is driven by the same driver, which x86-64 shows",
     ),
     ("tpm", [("firmware", &[]), ("machine", &[])], "AAVMF is for virt, OVMF for the others"),
-    ("drives", [("class", &["floppy"]), ("reads", &["lba"])], "int 13h has no extensions for a floppy drive"),
+    ("drives", [("class", &["floppy"]), ("reads", &["lba", "lba48"])], "int 13h has no extensions for a floppy drive"),
+    (
+        "drives",
+        [("class", &["am53c974", "lsi53c895a", "megasas", "mptsas1068", "pvscsi"]), ("reads", &["lba48"])],
+        "every SCSI command of SeaBIOS has 32 bits for an LBA, and virtio-scsi has its case",
+    ),
     ("alone", [("fat", &["fat12", "fat32"]), ("firmware", &["seabios"])], SEABIOS_READS_NO_FAT),
     ("alone", [("firmware", &[]), ("made-for", &[])], "a medium for one firmware is no boot entry of the other"),
     (

@@ -128,7 +128,8 @@ impl Plan {
         let is_gpt = self.table != PartitionTable::Mbr;
         let (load, stage_2_at, length) = self.load(is_gpt);
         let needed = if is_gpt { esp_end + gpt::table_sectors(sector_bytes) } else { esp_end };
-        let needed = needed.max(stage_2_at + (length as u64).div_ceil(sector_bytes));
+        let behind = if self.reads_by_lba() { payload::behind_distant() } else { Vec::new() };
+        let needed = needed.max(stage_2_at + ((length + behind.len()) as u64).div_ceil(sector_bytes));
         let sectors = spec.size(needed * (sector_bytes / 512), sector_bytes)?;
         let mut image = Image::zero(sectors * sector_bytes);
 
@@ -140,8 +141,8 @@ impl Plan {
         image.put(0, mbr::sector(program.as_deref(), nonce.disk_signature(), &entries, self.signed));
         if let Some(program) = &program {
             image.put(stage_2_at * sector_bytes, &program[512..]);
-            if matches!(self.distant, Some(Reads::Lba | Reads::Lba48)) {
-                image.put(stage_2_at * sector_bytes + program.len() as u64 - 512, payload::behind_distant());
+            if !behind.is_empty() {
+                image.put(stage_2_at * sector_bytes + program.len() as u64 - 512, behind);
             }
         }
         let has_esp = self.boots != Boots::BiosOnly;
@@ -164,6 +165,10 @@ impl Plan {
             fat::put(&mut image, ESP_START_BYTES, &shape, &files)?;
         }
         Ok(image)
+    }
+
+    fn reads_by_lba(&self) -> bool {
+        matches!(self.distant, Some(Reads::Lba | Reads::Lba48))
     }
 
     /// How sector 0 reads stage 2, where that lies in the disk's own sectors, and the least length of the program in bytes.

@@ -134,10 +134,10 @@ const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const ROGUE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 3);
 
 /// A boot server that is in another network than its clients.
-fn behind_router(router: Option<Ipv4Addr>) -> Network {
+fn behind_router(router: Ipv4Addr) -> Network {
     let server = Ipv4Addr::new(192, 0, 2, 1);
     let rule = BootAnswer::file(BIOS_FILE).next_server(server);
-    let dhcp = DhcpServer { router, ..DhcpServer::new("main").rule(Match::Any, rule) };
+    let dhcp = DhcpServer { router: Some(router), ..DhcpServer::new("main").rule(Match::Any, rule) };
     network(dhcp).with_lan(|lan| lan.serve_behind_router(server))
 }
 
@@ -173,7 +173,8 @@ fn several_servers() -> Vec<Story> {
         serves("next-server-is-another-host", lan(vec![rogue().rule(Match::Any, to_main)]))
             .on_lan(OnLan::AcknowledgedBy("rogue".into()))
             .control(lan(vec![rogue().boot_file(BIOS_FILE)])),
-        serves("next-server-behind-the-router", behind_router(Some(ROUTER))).control(behind_router(None)),
+        serves("next-server-behind-the-router", behind_router(ROUTER))
+            .control(behind_router(Ipv4Addr::new(10, 77, 0, 99))),
         falls(
             "next-server-that-is-nobody",
             network(answering(BootAnswer::file(BIOS_FILE).next_server(Ipv4Addr::new(10, 77, 0, 99)))),
