@@ -95,6 +95,8 @@ fn answers() -> Vec<Story> {
             "root-path-of-nfs",
             network(answering(BootAnswer::file(BIOS_FILE).option(17, b"10.77.0.1:/srv/nfs".to_vec()))),
         ),
+        serves("next-server-behind-the-router", behind_router(ROUTER))
+            .control(behind_router(Ipv4Addr::new(10, 77, 0, 99))),
         falls("no-boot-file", network(answering(BootAnswer::none())), nothing.clone()).on_lan(OnLan::NoBootFile),
         falls(
             "file-that-is-not-there",
@@ -173,8 +175,6 @@ fn several_servers() -> Vec<Story> {
         serves("next-server-is-another-host", lan(vec![rogue().rule(Match::Any, to_main)]))
             .on_lan(OnLan::AcknowledgedBy("rogue".into()))
             .control(lan(vec![rogue().boot_file(BIOS_FILE)])),
-        serves("next-server-behind-the-router", behind_router(ROUTER))
-            .control(behind_router(Ipv4Addr::new(10, 77, 0, 99))),
         falls(
             "next-server-that-is-nobody",
             network(answering(BootAnswer::file(BIOS_FILE).next_server(Ipv4Addr::new(10, 77, 0, 99)))),

@@ -230,12 +230,7 @@ impl Views {
             return Err(differs.clone());
         }
         if options_agree && reported_agrees {
-            if let Some(mistold) = &self.mistold {
-                return Err(mistold.to_string());
-            }
-            let warned =
-                |warning: &String| Err(format!("the firmware says that something went wrong within it: {warning}"));
-            return self.warned.as_ref().map_or(Ok(()), warned);
+            return self.says_no_wrong();
         }
         let text = |view: &Option<Lines>| view.as_ref().map_or_else(|| "none".to_owned(), Lines::to_string);
         let name = |view: &Option<String>| view.clone().unwrap_or_else(|| "none".to_owned());
@@ -266,6 +261,16 @@ impl Views {
             side_by_side += &format!("; asked for geometry [{asked}], fw_cfg bios-geometry [{seen}]");
         }
         Err(side_by_side)
+    }
+
+    /// What the program was told is right, and the firmware says of nothing within it that it went wrong.
+    fn says_no_wrong(&self) -> Result<(), String> {
+        if let Some(mistold) = &self.mistold {
+            return Err(mistold.to_string());
+        }
+        let warned =
+            |warning: &String| Err(format!("the firmware says that something went wrong within it: {warning}"));
+        self.warned.as_ref().map_or(Ok(()), warned)
     }
 
     /// BootOrder begins with the devices that have a bootindex, in its order, as far as firmware made an option for them; the
