@@ -25,15 +25,15 @@ const SILENT: Duration = Duration::from_millis(80);
 /// expectation did not hold: it might have held, had it been served.
 ///
 /// A pass of the second run stands where it was seen that the guest had to do without: it had asked its network again before anybody
-/// could have answered, or computed on while QEMU's main loop did not. That a network's thread waited for a processor is no proof of
-/// that, and blames nobody.
+/// could have answered, or computed on while QEMU's main loop did not, or its firmware gave up on a device by its own clock, as where
+/// one of QEMU's threads waits for a processor. That a network's thread waited for one is no proof of that, and blames nobody.
 pub(super) fn look_again(first: Finished, control: bool, folder: &Path, again: impl FnOnce() -> Finished) -> Finished {
     let missed = match (&first.ended, control) {
         (Ended::Failed(reason), false) => reason.clone(),
         (Ended::Passed, true) => "the expectation does not hold for the control's machine".to_owned(),
         _ => return first,
     };
-    if !is_late(&first) {
+    if !is_late(&first) && !may_have_been_deaf(&first) {
         return first;
     }
     let busy = format!("the host is too busy: {}", how_late(&first));
@@ -46,7 +46,7 @@ pub(super) fn look_again(first: Finished, control: bool, folder: &Path, again: i
         (Ended::Broken(_) | Ended::Skipped(_), _) | (Ended::Failed(_), true) => None,
         (Ended::Failed(_), false) | (Ended::Passed, true) if !is_late(&second) => None,
         (Ended::Failed(_), false) | (Ended::Passed, true) => Some("and in a second run too"),
-        (Ended::Passed, false) if had_to_do_without(&first) => None,
+        (Ended::Passed, false) if had_to_do_without(&first) || may_have_been_deaf(&first) => None,
         (Ended::Passed, false) => Some("and a second run passes"),
     };
     match then {
@@ -59,8 +59,17 @@ pub(super) fn look_again(first: Finished, control: bool, folder: &Path, again: i
 }
 
 fn is_late(finished: &Finished) -> bool {
-    let by_virtual_clock = matches!(finished.clock, Clock::Virtual { .. });
-    by_virtual_clock && (had_to_do_without(finished) || finished.network_late.waited >= LATE)
+    is_by_virtual_clock(finished) && (had_to_do_without(finished) || finished.network_late.waited >= LATE)
+}
+
+fn is_by_virtual_clock(finished: &Finished) -> bool {
+    matches!(finished.clock, Clock::Virtual { .. })
+}
+
+/// Whether a device did not answer its firmware in time by a clock that does not wait for it. A firmware that does not hear the device
+/// says the same in a second run, which stands.
+fn may_have_been_deaf(finished: &Finished) -> bool {
+    is_by_virtual_clock(finished) && finished.trace.device_timed_out()
 }
 
 /// Whether it was seen that the guest's clock ran on while nobody could serve it.
@@ -74,6 +83,10 @@ fn how_late(Finished { network_late: Lateness { said_again, waited }, main_loop_
             "QEMU's main loop served nothing for a time in which its guest computed for {} ms, while its own clock ran on",
             main_loop_silent.as_millis()
         ),
+        0 if waited.as_millis() < LATE.as_millis() => {
+            "a device did not answer its firmware in time, by a clock that ran on whether or not QEMU had a processor"
+                .to_owned()
+        }
         0 => format!(
             "the network was ready to answer and waited {} ms for a processor, while the guest's own clock ran on",
             waited.as_millis()
@@ -88,6 +101,7 @@ fn how_late(Finished { network_late: Lateness { said_again, waited }, main_loop_
 mod tests {
     use super::*;
     use crate::case::Case;
+    use crate::trace::Trace;
 
     fn ended(ended: Ended, waited: Duration) -> Finished {
         late_by(ended, Lateness { said_again: 0, waited })
@@ -174,6 +188,30 @@ mod tests {
         for first in [silent(crashed(), SILENT / 2), Finished { clock: Clock::Real, ..silent(crashed(), SILENT) }] {
             assert_eq!(look_again(first, false, Path::new("/nowhere"), || panic!("no second run")).ended, crashed());
         }
+    }
+
+    #[test]
+    fn a_device_that_did_not_answer_by_the_guests_own_clock_is_asked_a_second_time() {
+        let deaf = |ended| {
+            let trace = Trace { warnings: vec!["WARNING - Timeout at nvme_wait:146!".to_owned()], ..Trace::default() };
+            Finished { trace, ..late_by(ended, Lateness::default()) }
+        };
+        let failed = || Ended::Failed("went wrong within it".to_owned());
+        let again = |second: Finished| {
+            let folder = tempfile::tempdir().unwrap();
+            let finished = look_again(deaf(failed()), false, folder.path(), || second);
+            (finished.ended, finished.run_again)
+        };
+        let (ended, Some(why)) = again(late_by(Ended::Passed, Lateness::default())) else { panic!() };
+        assert_eq!(ended, Ended::Passed);
+        assert!(
+            why.contains("did not answer its firmware in time") && why.ends_with("in late/: went wrong within it"),
+            "{why}"
+        );
+        // a firmware that does not hear the device fails again, and is to blame
+        assert_eq!(again(deaf(failed())).0, failed());
+        let by_host = Finished { clock: Clock::Real, ..deaf(failed()) };
+        assert_eq!(look_again(by_host, false, Path::new("/nowhere"), || panic!("no second run")).ended, failed());
     }
 
     #[test]

@@ -44,7 +44,9 @@ const ONCE: [&str; 3] = ["Found QEMU fw_cfg", "=== PCI bus & bridge init ===", "
 
 /// How it says that a device did not answer in time, and that something happened which its source takes for impossible
 /// (`warn_timeout` and `warn_internalerror` in `src/output.h`).
-const WARNINGS: [&str; 2] = ["WARNING - Timeout at ", "WARNING - internal error detected at "];
+const WARNINGS: [&str; 2] = [TIMEOUT, "WARNING - internal error detected at "];
+/// The first of them.
+pub(crate) const TIMEOUT: &str = "WARNING - Timeout at ";
 
 /// What a BIOS program of ours prints that does not add up (`images/payload/bios/sector0.s`).
 const DAMAGED: &str = "bootwright: stage 2 damaged";

@@ -244,6 +244,11 @@ impl Trace {
         self.attempts.iter().rev().filter(same).count()
     }
 
+    /// Whether firmware says that a device did not answer in time, by its own clock.
+    pub fn device_timed_out(&self) -> bool {
+        self.warnings.iter().any(|line| line.starts_with(crate::seabios::TIMEOUT))
+    }
+
     /// The firmware says that something went wrong within it.
     pub(crate) fn warn(&mut self, line: &str) {
         if self.warnings.len() < HOLE_LIMIT {
