@@ -42,7 +42,7 @@ fn every_case_written_as_a_file_and_read_back_is_equal_and_could_run() {
 /// In TOML, which people write; every fourth in JSON too, which has the same fields.
 fn is_equal_once_read_back(index: usize, case: &Case) {
     use bootwright::case::file::{self, Format};
-    let formats: &[Format] = if index % 4 == 0 { &[Format::Toml, Format::Json] } else { &[Format::Toml] };
+    let formats: &[Format] = if index.is_multiple_of(4) { &[Format::Toml, Format::Json] } else { &[Format::Toml] };
     for &format in formats {
         let text = file::write(case, format).unwrap_or_else(|error| panic!("{}: {error}", case.id));
         let back = file::read(&text, format, "a.toml").unwrap_or_else(|error| panic!("{}: {error}\n{text}", case.id));

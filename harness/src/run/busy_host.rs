@@ -69,7 +69,7 @@ fn is_by_virtual_clock(finished: &Finished) -> bool {
 /// Whether a device did not answer its firmware in time by a clock that does not wait for it. A firmware that does not hear the device
 /// says the same in a second run, which stands.
 fn may_have_been_deaf(finished: &Finished) -> bool {
-    is_by_virtual_clock(finished) && finished.trace.device_timed_out()
+    is_by_virtual_clock(finished) && finished.trace.device_timed_out
 }
 
 /// Whether it was seen that the guest's clock ran on while nobody could serve it.
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn a_device_that_did_not_answer_by_the_guests_own_clock_is_asked_a_second_time() {
         let deaf = |ended| {
-            let trace = Trace { warnings: vec!["WARNING - Timeout at nvme_wait:146!".to_owned()], ..Trace::default() };
+            let trace = Trace { device_timed_out: true, ..Trace::default() };
             Finished { trace, ..late_by(ended, Lateness::default()) }
         };
         let failed = || Ended::Failed("went wrong within it".to_owned());

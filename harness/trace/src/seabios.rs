@@ -42,11 +42,10 @@ pub struct Parser {
 /// `src/stacks.c`).
 const ONCE: [&str; 3] = ["Found QEMU fw_cfg", "=== PCI bus & bridge init ===", "=== PCI device probing ==="];
 
-/// How it says that a device did not answer in time, and that something happened which its source takes for impossible
-/// (`warn_timeout` and `warn_internalerror` in `src/output.h`).
-const WARNINGS: [&str; 2] = [TIMEOUT, "WARNING - internal error detected at "];
-/// The first of them.
-pub(crate) const TIMEOUT: &str = "WARNING - Timeout at ";
+/// How it says that a device did not answer in time (`warn_timeout` in `src/output.h`).
+const TIMED_OUT: &str = "WARNING - Timeout at ";
+/// How it says that something happened which its source takes for impossible (`warn_internalerror` there).
+const GONE_WRONG: &str = "WARNING - internal error detected at ";
 
 /// What a BIOS program of ours prints that does not add up (`images/payload/bios/sector0.s`).
 const DAMAGED: &str = "bootwright: stage 2 damaged";
@@ -93,8 +92,8 @@ impl Parser {
             }
             trace.end(Outcome::Failed, Finding::Printed(reason.to_owned()));
             self.failed = true;
-        } else if WARNINGS.iter().any(|warning| line.starts_with(warning)) {
-            trace.warn(line);
+        } else if line.starts_with(TIMED_OUT) || line.starts_with(GONE_WRONG) {
+            trace.warn(line, line.starts_with(TIMED_OUT));
         } else if line == DAMAGED {
             self.damaged = self.entered;
         } else if line.starts_with("enter handle_19") {

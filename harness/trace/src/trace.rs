@@ -52,6 +52,9 @@ pub struct Trace {
     /// impossible (SeaBIOS `WARNING - Timeout at`, `WARNING - internal error detected at`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// One of them is that a device did not answer in time, by the guest's clock.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub device_timed_out: bool,
     /// Announced waits before a retry (`Retrying in N seconds.`), in seconds.
     pub retries: Vec<u32>,
     /// Boot menus that the firmware offered, in order (OVMF: setups that were opened).
@@ -244,13 +247,9 @@ impl Trace {
         self.attempts.iter().rev().filter(same).count()
     }
 
-    /// Whether firmware says that a device did not answer in time, by its own clock.
-    pub fn device_timed_out(&self) -> bool {
-        self.warnings.iter().any(|line| line.starts_with(crate::seabios::TIMEOUT))
-    }
-
-    /// The firmware says that something went wrong within it.
-    pub(crate) fn warn(&mut self, line: &str) {
+    /// The firmware says that something went wrong within it, or that a device did not answer.
+    pub(crate) fn warn(&mut self, line: &str, is_of_device: bool) {
+        self.device_timed_out |= is_of_device;
         if self.warnings.len() < HOLE_LIMIT {
             self.warnings.push(line.to_owned());
         }

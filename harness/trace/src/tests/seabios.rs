@@ -172,7 +172,10 @@ fn seabios_says_what_went_wrong_within_it_and_only_some_of_it_is_kept() {
         "WARNING - Timeout at nvme_wait:146!\nWARNING - internal error detected at nvme_admin_identify:204!\n";
     let others = "WARNING - Unable to allocate resource at deploy_romfile:169!\nAll threads complete.\n";
     let trace = read(SeaBios, &format!("SeaBIOS (version 1)\nBUILD: x\n{warnings}{others}"));
-    assert_eq!(trace.warnings, warnings.lines().collect::<Vec<_>>());
+    assert_eq!((trace.device_timed_out, trace.warnings), (true, warnings.lines().map(str::to_owned).collect()));
+    let (_, of_firmware_alone) = warnings.split_once('\n').unwrap();
+    let trace = read(SeaBios, &format!("SeaBIOS (version 1)\nBUILD: x\n{of_firmware_alone}{others}"));
+    assert_eq!((trace.device_timed_out, trace.warnings.len()), (false, 1));
     let trace = read(SeaBios, &format!("SeaBIOS (version 1)\nBUILD: x\n{}", warnings.repeat(3_000)));
     assert_eq!(trace.warnings.len(), 20);
 }
