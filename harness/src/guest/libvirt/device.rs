@@ -112,17 +112,6 @@ fn class(disk: &Disk, domain: &Domain, board: Option<Board>) -> Result<(DeviceCl
     })
 }
 
-/// Number of its adapter, target and unit of a disk on SCSI.
-fn scsi_place(disk: &Disk) -> (u8, u8, u16) {
-    match disk.address {
-        Some(Address::Drive { controller, target, unit, .. }) => (controller, target, unit),
-        _ => {
-            let (controller, unit) = unit_of_target(disk.bus, disk.index);
-            (controller, 0, unit)
-        }
-    }
-}
-
 /// What a disk is in words, where it hangs off what cannot be had here.
 pub(super) fn elsewhere(disk: &Disk, domain: &Domain, board: Option<Board>) -> Option<String> {
     let on_adapter = |model| format!("a drive on {model}, a SCSI adapter that is not known here");
@@ -148,7 +137,7 @@ pub(super) fn elsewhere(disk: &Disk, domain: &Domain, board: Option<Board>) -> O
 
 /// The model of the SCSI adapter that a disk is on, where it is one that cannot be had here.
 fn unknown_adapter(disk: &Disk, domain: &Domain, board: Option<Board>) -> Option<String> {
-    let (hba, ..) = scsi_place(disk);
+    let (hba, ..) = disk.scsi_place();
     if disk.bus != Bus::Scsi || domain.scsi(hba, board) != ScsiModel::Unknown {
         return None;
     }
@@ -158,7 +147,7 @@ fn unknown_adapter(disk: &Disk, domain: &Domain, board: Option<Board>) -> Option
 }
 
 fn scsi_class(disk: &Disk, domain: &Domain, board: Option<Board>) -> Result<(DeviceClass, Owner, String), GuestError> {
-    let (index, target, lun) = scsi_place(disk);
+    let (index, target, lun) = disk.scsi_place();
     let hba = number_of_scsi(domain, index, board);
     let (class, kind) = match domain.scsi(index, board) {
         ScsiModel::Virtio => (DeviceClass::VirtioScsi { hba, target, lun }, "virtio-scsi".to_owned()),

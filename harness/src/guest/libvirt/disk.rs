@@ -42,6 +42,17 @@ impl Disk {
         }
     }
 
+    /// Index of its adapter, target and unit of one on SCSI.
+    pub fn scsi_place(&self) -> (u8, u8, u16) {
+        match self.address {
+            Some(Address::Drive { controller, target, unit, .. }) => (controller, target, unit),
+            _ => {
+                let (controller, unit) = unit_of_target(self.bus, self.index);
+                (controller, 0, unit)
+            }
+        }
+    }
+
     /// A SCSI device of the host, as a `<hostdev>` gives it.
     pub fn of_host(element: Element<'_, '_>, name: String) -> Result<Disk, GuestError> {
         let source = element.child("source");

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::address::Address;
 use super::controller::{Controller, Kind as ControllerKind, ScsiModel, UsbModel, added_usb, scsi_model};
-use super::disk::{Bus, Disk, SCSI_UNITS, unit_of_target};
+use super::disk::{Bus, Disk, SCSI_UNITS};
 use super::interface::Interface;
 use super::others::Other;
 use crate::guest::usb_spot::Spot;
@@ -25,6 +25,8 @@ pub(super) struct Domain {
     pub serials: BTreeSet<u8>,
     /// SCSI devices of the host.
     pub of_host: Vec<Disk>,
+    /// A device is on one of the board's own transports for virtio.
+    pub has_transports: bool,
     pub has_graphics: bool,
     /// Whether there is a `<video>`, also one of none.
     pub has_video: bool,
@@ -112,13 +114,8 @@ impl Domain {
     /// Gives the SCSI devices of the host without an address the first unit that is free (`virDomainHostdevAssignAddress` in libvirt's
     /// `src/conf/domain_postparse.c`).
     pub fn settle_units(&mut self) {
-        let place = |disk: &Disk| match disk.address {
-            Some(Address::Drive { controller, target, unit, .. }) => Some((controller, target, unit)),
-            None => Some((disk.controller(), 0, unit_of_target(disk.bus, disk.index).1)),
-            _ => None,
-        };
-        let on_scsi = self.disks.iter().filter(|disk| disk.bus == Bus::Scsi).filter_map(place);
-        let given = self.of_host.iter().filter(|disk| disk.address.is_some()).filter_map(place);
+        let on_scsi = self.disks.iter().filter(|disk| disk.bus == Bus::Scsi).map(Disk::scsi_place);
+        let given = self.of_host.iter().filter(|disk| disk.address.is_some()).map(Disk::scsi_place);
         let mut taken: BTreeSet<(u8, u8, u16)> = on_scsi.chain(given).collect();
         for disk in self.of_host.iter_mut().filter(|disk| disk.address.is_none()) {
             let free = (0..=u8::MAX).flat_map(|controller| (0..SCSI_UNITS).map(move |unit| (controller, 0, unit)));
@@ -133,17 +130,14 @@ impl Domain {
     /// Moves virtio devices without an address to the board's own transports where another is on one
     /// (`qemuDomainAssignVirtioMMIOAddresses` in libvirt's `src/qemu/qemu_domain_address.c`).
     pub fn settle_transports(&mut self) {
-        let on_mmio = |address: Option<Address>| address == Some(Address::VirtioMmio);
-        let disks = self.disks.iter().any(|disk| on_mmio(disk.address));
-        if !disks && !self.interfaces.iter().any(|interface| on_mmio(interface.address)) {
+        if !self.has_transports {
             return;
         }
         let give = |address: &mut Option<Address>| *address = address.or(Some(Address::VirtioMmio));
-        let of_virtio = |bus: Bus| bus == Bus::Virtio;
-        self.disks.iter_mut().filter(|disk| of_virtio(disk.bus)).for_each(|disk| give(&mut disk.address));
+        self.disks.iter_mut().filter(|disk| disk.bus == Bus::Virtio).for_each(|disk| give(&mut disk.address));
         for interface in self.interfaces.iter_mut().filter(|interface| interface.word == "virtio") {
             give(&mut interface.address);
-            if on_mmio(interface.address) {
+            if interface.address == Some(Address::VirtioMmio) {
                 (interface.model, interface.word) = (None, "virtio-net-device".to_owned());
             }
         }

@@ -233,6 +233,7 @@ impl Reader {
 
     fn device(&mut self, element: Element<'_, '_>, board: Option<Board>) -> Result<(), GuestError> {
         self.numbered(element, board)?;
+        self.domain.has_transports |= Address::of(element)? == Some(Address::VirtioMmio);
         match element.name() {
             "disk" => {
                 let Some(disk) = disk::read(element, &mut self.notes)? else {

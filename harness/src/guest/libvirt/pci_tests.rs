@@ -186,6 +186,8 @@ fn a_virtio_device_on_a_transport_of_the_board_takes_the_others_along() {
     assert_eq!((row.name.as_str(), row.rank), ("vda", Some(1)));
     assert!(guest.notes.0.iter().any(|note| note.words.contains("virtio-blk-device")));
     assert_eq!(domain(&format!("{VDA}{CARD}")).devices.len(), 2);
+    let rng = "<rng model='virtio'><address type='virtio-mmio'/></rng>";
+    assert!(domain(&format!("{rng}{VDA}{CARD}")).devices.is_empty());
 }
 
 #[test]
