@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::GuestDevice;
+use super::{Guest, GuestDevice};
 use crate::machine::{Board, Place};
 
 /// Tells the device at function 0 of a slot that it has others beside it. Where none of ours is at 0, one that we do not have was
-/// there, and the lowest takes its place; in the slots of the chipset the board itself has it.
-pub(super) fn settle(devices: &mut [GuestDevice], board: Option<Board>) {
+/// there, and the lowest takes its place; in the slots of the chipset the board itself has it. In slots of the root bus that are `unseen`
+/// nobody is at 0, and each keeps its function.
+pub(super) fn settle(devices: &mut [GuestDevice], board: Option<Board>, unseen: &BTreeSet<u8>) {
     let slot_of = |device: &GuestDevice| match device.device.place {
         Place::Root | Place::PciBridge => Some((device.device.place == Place::Root, device.device.slot?)),
         _ => None,
@@ -20,13 +21,27 @@ pub(super) fn settle(devices: &mut [GuestDevice], board: Option<Board>) {
     }
     for device in devices.iter_mut() {
         let Some(slot) = slot_of(device) else { continue };
-        let of_the_board = matches!((board, slot), (Some(Board::Pc), (true, 1)) | (Some(Board::Q35), (true, 31)));
-        let Some(functions) = slots.get(&slot).filter(|_| !of_the_board) else { continue };
+        let of_the_board = slot.0 && is_of_board(board, slot.1);
+        let is_unseen = slot.0 && unseen.contains(&slot.1);
+        let Some(functions) = slots.get(&slot).filter(|_| !of_the_board && !is_unseen) else { continue };
         if functions.first() == Some(&device.device.function) {
             device.device.function = 0;
             device.device.multifunction = functions.len() > 1;
         }
     }
+}
+
+/// Slots of the root bus with functions of the chipset, one at 0 among them.
+fn is_of_board(board: Option<Board>, slot: u8) -> bool {
+    matches!((board, slot), (Some(Board::Pc), 1) | (Some(Board::Q35), 31))
+}
+
+/// The slot of a device that firmware does not look at beyond function 0, where nobody is.
+pub(super) fn without_zero(guest: &Guest, device: &GuestDevice) -> Option<u8> {
+    let place = |device: &GuestDevice| (device.device.place == Place::Root).then_some(device.device.slot).flatten();
+    let slot = place(device).filter(|slot| device.device.function > 0 && !is_of_board(guest.board, *slot))?;
+    let is_zero = |other: &GuestDevice| place(other) == Some(slot) && other.device.function == 0;
+    (!guest.devices.iter().any(is_zero)).then_some(slot)
 }
 
 #[cfg(test)]
@@ -45,11 +60,19 @@ mod tests {
         let two = "kvm -nodefaults -device e1000,addr=5.0,multifunction=on -device e1000,addr=0x5.0x3";
         assert_eq!(functions(two), [(0, true), (3, false)]);
         assert_eq!(functions("kvm -nodefaults -device e1000,addr=5.0"), [(0, false)]);
-        let without_zero = "kvm -nodefaults -device e1000,addr=5.1 -device e1000,addr=5.2";
-        assert_eq!(functions(without_zero), [(0, true), (2, false)]);
+        let of_another = "kvm -nodefaults -device virtio-balloon,addr=5.0,multifunction=on -device e1000,addr=5.1 -device e1000,addr=5.2";
+        assert_eq!(functions(of_another), [(0, true), (2, false)]);
         let bridge = "kvm -nodefaults -device pci-bridge,id=b,chassis_nr=1 -device e1000,bus=b,addr=5.0,multifunction=on \
                       -device e1000,bus=b,addr=5.1";
         assert_eq!(functions(bridge), [(0, true), (1, false)]);
+    }
+
+    #[test]
+    fn a_slot_without_function_0_stays_so() {
+        assert_eq!(
+            functions("kvm -nodefaults -device e1000,addr=5.1 -device e1000,addr=5.2"),
+            [(1, false), (2, false)]
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::board::FirmwareStore;
 use super::bridge::tap;
-use super::layout::{ChannelPlace, Layout, Placed, RNG_CHANNEL, RNG_SLOT};
+use super::layout::{ChannelPlace, Layout, Placed, RNG_CHANNEL, rng_slot};
 use super::{Access, Clock, Device, DeviceClass, Firmware, Machine, OptionRom, Root, Value};
 
 /// The files of one run that the command line names.
@@ -383,7 +383,9 @@ fn ports(argv: &mut Argv, machine: &Machine, wiring: &Wiring) {
     }
     if machine.rng {
         match &board.root {
-            Root::Pci(root) => argv.two("-device", &format!("virtio-rng-pci,bus={},addr={RNG_SLOT:#x}", root.id)),
+            Root::Pci(root) => {
+                argv.two("-device", &format!("virtio-rng-pci,bus={},addr={:#x}", root.id, rng_slot(machine)))
+            }
             Root::Ccw => argv.two("-device", &format!("virtio-rng-ccw,devno={}", ChannelPlace::numbered(RNG_CHANNEL))),
         };
     }

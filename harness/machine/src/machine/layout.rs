@@ -8,6 +8,7 @@ mod error;
 mod media;
 mod mmio;
 mod places;
+mod rng;
 mod vio;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,7 @@ use channel::Subchannels;
 pub use channel::{ChannelAdapter, ChannelPlace};
 pub use error::LayoutError;
 use media::{kind_of, sectors};
+pub(crate) use rng::rng_slot;
 pub use vio::VioAdapter;
 
 /// The PCI bus number of the expander root bus.
@@ -33,9 +35,6 @@ pub(crate) const EXPANDER_BUS: u8 = 0x80;
 const BRIDGE: &str = "bridge0";
 const NESTED_BRIDGE: &str = "bridge1";
 const SWITCH: &str = "switch0";
-
-/// Root-bus slot of the `virtio-rng-pci` of machines that have one.
-pub(crate) const RNG_SLOT: u8 = 0x1e;
 
 /// The way from a root bus to a PCI function: one address for each bridge, then the function itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -221,7 +220,8 @@ struct Planner<'a> {
 impl<'a> Planner<'a> {
     fn new(machine: &'a Machine) -> Planner<'a> {
         let board = machine.board.facts();
-        let rng = board.pci().filter(|_| machine.rng).map(|root| (root.id.to_owned(), PciAddress::slot(RNG_SLOT)));
+        let rng =
+            board.pci().filter(|_| machine.rng).map(|root| (root.id.to_owned(), PciAddress::slot(rng_slot(machine))));
         Planner {
             machine,
             board,

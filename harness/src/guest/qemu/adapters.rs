@@ -177,7 +177,13 @@ impl Adapters {
             for _ in 0..taken {
                 ports.claim(None, false);
             }
-            adapters.add(adapter, None, Vec::new(), (Place::Root, None, 0), Some(ports));
+            // a function of PIIX3, and one of ICH9
+            let at = match board {
+                Some(Board::Pc) => (Place::Root, Some(1), 2),
+                Some(Board::Q35) => (Place::Root, Some(0x1d), 7),
+                _ => (Place::Root, None, 0),
+            };
+            adapters.add(adapter, None, Vec::new(), at, Some(ports));
         }
         adapters
     }

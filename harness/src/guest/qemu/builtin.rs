@@ -2,7 +2,7 @@
 //! (QEMU's `system/vl.c`, `default_list`; the models are the boards' `default_nic`).
 
 use super::Reader;
-use super::cards::Wire;
+use super::cards::{Card, Wire};
 use super::known;
 use super::line::Quotes;
 use super::short::{short, vscsi};
@@ -34,25 +34,26 @@ impl Reader<'_> {
             devices.extend(self.own_drives(board, short));
             if !built_in.network && board != Board::VirtRiscv64 {
                 let user = Wire::Plug(Plug::User(None));
-                devices.extend(self.card(board, None, user, self.line, 0));
+                let at = built_in.own_slot.map(|slot| (slot, 0));
+                let card = Card { model: None, wire: user, at, by_net: false, line: self.line };
+                devices.extend(self.card(board, card, 0));
                 let words = "no -netdev, -nic or -net: QEMU adds a card on its user network (-nic none does not)";
                 self.notes.took(self.line, words);
             }
         }
         let hub = built_in.hub.unwrap_or(Plug::Nothing);
-        for (model, wire, line) in built_in.cards {
+        for mut card in built_in.cards {
             if board == Board::VirtRiscv64 {
                 let words =
                     "machine virt of RISC-V makes no card of -nic and -net: write -device virtio-net-pci,netdev=ID";
-                self.notes.ignored(line, words);
+                self.notes.ignored(card.line, words);
                 continue;
             }
-            let wire = match wire {
-                Wire::Hub => Wire::Plug(hub.clone()),
-                other => other,
-            };
+            if matches!(card.wire, Wire::Hub) {
+                card.wire = Wire::Plug(hub.clone());
+            }
             let number = devices.iter().filter(|device| device.device.is_nic()).count();
-            devices.extend(self.card(board, model, wire, line, number));
+            devices.extend(self.card(board, card, number));
         }
         devices
     }
@@ -89,14 +90,8 @@ impl Reader<'_> {
     }
 
     /// A card of the board; `None` for a model that cannot be had here.
-    fn card(
-        &mut self,
-        board: Board,
-        model: Option<String>,
-        wire: Wire,
-        line: u32,
-        number: usize,
-    ) -> Option<GuestDevice> {
+    fn card(&mut self, board: Board, card: Card, number: usize) -> Option<GuestDevice> {
+        let Card { model, wire, at, line, .. } = card;
         let model = match model.as_deref() {
             None => board_model(board, &self.machine_type),
             Some("virtio") => virtio_net(Some(board)),
@@ -120,7 +115,10 @@ impl Reader<'_> {
             self.notes.ignored(line, what);
             return None;
         }
-        let device = plain_device(class, false, None);
+        let mut device = plain_device(class, false, None);
+        if let Some((slot, function)) = at {
+            (device.slot, device.function) = (Some(slot), function);
+        }
         let name = format!("nic{number}");
         let network = Some(plug);
         let mut card = GuestDevice { name, line, device, kind, source: None, network, own_rom: false };

@@ -221,21 +221,3 @@ fn nvme<'a>(adapters: &'a Adapters, bus: &str) -> Option<&'a Placed> {
     let placed = if bus.is_empty() { adapters.last(is_nvme) } else { adapters.named(bus) };
     placed.filter(|placed| is_nvme(&placed.adapter))
 }
-
-/// A device of the line that QEMU refuses at its place: a function beside one at 0 that is alone in its slot.
-pub(super) fn beside_single_function(devices: &[(Parts, Word)]) -> Option<(&Word, String)> {
-    let at = |parts: &Parts| {
-        let (slot, function) = parts.get("addr").and_then(address)?;
-        Some((parts.get("bus").unwrap_or_default().to_owned(), slot, function))
-    };
-    let is_single = |parts: &Parts| parts.switch("multifunction") != Some(true);
-    devices.iter().find_map(|(parts, word)| {
-        let (bus, slot, function) = at(parts).filter(|(.., function)| *function > 0)?;
-        let zero = Some((bus, slot, 0));
-        devices.iter().find(|(other, _)| at(other) == zero && is_single(other))?;
-        let what = format!(
-            "PCI: single function device can't be populated in function {slot:x}.{function:x} (QEMU refuses that)"
-        );
-        Some((word, what))
-    })
-}

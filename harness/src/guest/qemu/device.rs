@@ -77,7 +77,6 @@ impl Reader<'_> {
         let bootindex = parts.get("bootindex").map(|text| self.rank(text, word)).transpose()?;
         self.rank_is_spelled(parts, word)?;
         self.bus_is_there(parts, word, buses)?;
-        self.slot_is_free(parts, word)?;
         if let Some(model) = nic_model(driver, self.board) {
             return self.card_of_device(parts, word, model, bootindex, buses, before);
         }

@@ -56,7 +56,7 @@ const FLAGS: [&str; 52] = [
     "mem-lock",
 ];
 /// Options whose values firmware does not see.
-const UNSEEN: [&str; 68] = [
+const UNSEEN: [&str; 67] = [
     "accel",
     "smp",
     "m",
@@ -94,7 +94,6 @@ const UNSEEN: [&str; 68] = [
     "dfilter",
     "tpmdev",
     "fsdev",
-    "virtfs",
     "iscsi",
     "runas",
     "run-with",
@@ -127,7 +126,7 @@ const UNSEEN: [&str; 68] = [
     "tune-kvm",
 ];
 /// Options whose values are read.
-const READ: [&str; 34] = [
+const READ: [&str; 35] = [
     "name",
     "machine",
     "M",
@@ -160,6 +159,7 @@ const READ: [&str; 34] = [
     "sd",
     "mtdblock",
     "vga",
+    "virtfs",
     "incoming",
     "loadvm",
 ];

@@ -34,6 +34,8 @@ mod refused;
 mod shell;
 mod short;
 mod short_drive;
+mod slot_order;
+mod slots;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -60,6 +62,7 @@ use line::{CommandLine, Quotes};
 use options::Parts;
 use property::Global;
 use short_drive::ShortDrive;
+use slots::Slots;
 use words::Word;
 
 /// How a text with a command line is read.
@@ -130,6 +133,8 @@ struct Reader<'a> {
     /// Drives that make a device by themselves.
     short: Vec<ShortDrive>,
     built_in: BuiltIn,
+    /// Who has which slot of PCI so far, where the board has any.
+    slots: Option<Slots>,
     /// `-vga` as it is written.
     screen: Option<String>,
     /// QEMU adds a screen, or is asked for one.
@@ -188,6 +193,7 @@ impl<'a> Reader<'a> {
             devices: Vec::new(),
             short: Vec::new(),
             built_in: BuiltIn::default(),
+            slots: None,
             screen: None,
             has_screen: false,
             floppy_ranks: [None, None],
@@ -333,6 +339,7 @@ impl<'a> Reader<'a> {
             "global" => self.global(value)?,
             "set" => self.set(value)?,
             "vga" => self.screen = Some(value.text.clone()),
+            "virtfs" => self.file_system(value),
             "incoming" | "loadvm" => {
                 let words = format!(
                     "-{option} {}: the guest goes on where another stood, and boots at its next reset",
@@ -349,6 +356,12 @@ impl<'a> Reader<'a> {
             _ => self.notes.ignored(word.at.line, format!("{} {} is not known here", word.text, value.text)),
         }
         Ok(())
+    }
+
+    /// A file system of the host: a device at its place on the line.
+    fn file_system(&mut self, value: &Word) {
+        let driver = vec![("driver".to_owned(), "virtio-9p".to_owned())];
+        self.devices.push((Parts::of_pairs(driver, "driver"), value.clone()));
     }
 
     /// An option whose value has parts.
@@ -369,7 +382,10 @@ impl<'a> Reader<'a> {
                 self.built_in.network = true;
             }
             "device" => self.devices.push((parts, value.clone())),
-            "nic" => self.built_in.nic(&parts, line),
+            "nic" => {
+                self.nic_keys(&parts, value)?;
+                self.built_in.nic(&parts, line);
+            }
             _ => self.built_in.net(&parts, line),
         }
         Ok(())
@@ -382,10 +398,11 @@ impl<'a> Reader<'a> {
         self.refuse()?;
         // QEMU makes those in JSON behind the others (`qemu_create_cli_devices` in its `softmmu/vl.c`)
         self.devices.sort_by_key(|(parts, _)| parts.is_json);
+        self.has_screen = self.adds_a_screen();
+        let mut short = self.short_devices()?;
+        self.give_slots(&mut short)?;
         let mut buses = Buses::of(&self.devices, self.board, self.adapters());
         self.own_ports = self.named_ports();
-        self.has_screen = self.adds_a_screen();
-        let short = self.short_devices()?;
         self.has_floppies = self.has_floppy_controller(&short);
         let built_in = self.built_in(&short);
         // the board makes its drives and cards first; a drive of if=virtio is a device behind those that are named
@@ -402,7 +419,8 @@ impl<'a> Reader<'a> {
         let file = std::mem::replace(&mut self.file, typed_file);
         let typed = self.follow(typed, &mut buses, &mut devices)?;
         self.file = file;
-        functions::settle(&mut devices, self.board);
+        let unseen = self.slots.as_ref().map(Slots::unseen).unwrap_or_default();
+        functions::settle(&mut devices, self.board, &unseen);
         if is_ccw(self.board) {
             self.unapplied.extend(loadparm::settle((&mut self.boot, self.line), &mut devices, &mut self.notes));
         }
@@ -465,9 +483,6 @@ impl<'a> Reader<'a> {
                 at: super::At { line, column: 1 },
                 fix: "leave it out: the machine brings its firmware".to_owned(),
             });
-        }
-        if let Some((word, what)) = buses::beside_single_function(&self.devices) {
-            return Err(self.error(word, what, "write multifunction=on into the device at function 0 of the slot"));
         }
         self.drives_of_the_board()?;
         self.each_port_once()?;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::Reader;
 use super::adapters::Adapter;
-use super::buses::{Buses, address};
+use super::buses::Buses;
 use super::options::{Parts, rank};
 use super::words::Word;
 use crate::guest::{GuestError, Untried, sectors};
@@ -66,6 +66,17 @@ impl Reader<'_> {
             Some(rank) => {
                 let fix = format!("write -drive if=none,id=a,... and -device virtio-blk-pci,drive=a,bootindex={rank}");
                 Err(self.error(word, "-drive has no bootindex (QEMU refuses that): it is a property of a device", fix))
+            }
+        }
+    }
+
+    /// Refuses an address of `-nic`, which `-net nic` alone has (`net_param_nic` in QEMU's `net/net.c`).
+    pub(super) fn nic_keys(&self, parts: &Parts, word: &Word) -> Result<(), GuestError> {
+        match parts.get("addr") {
+            None => Ok(()),
+            Some(address) => {
+                let what = format!("-nic {}: -nic has no addr (QEMU refuses that)", word.text);
+                Err(self.error(word, what, format!("write -netdev and -device e1000,netdev=ID,addr={address}")))
             }
         }
     }
@@ -159,24 +170,6 @@ impl Reader<'_> {
                 Err(self.error(word, what, fix))
             }
         }
-    }
-
-    /// Refuses a device in a slot of the board's own: PIIX3 with its functions, ICH9's, and the screen that QEMU adds.
-    pub(super) fn slot_is_free(&self, parts: &Parts, word: &Word) -> Result<(), GuestError> {
-        let Some((board, root)) = self.board.and_then(|board| Some((board, board.facts().pci()?.id))) else {
-            return Ok(());
-        };
-        let at = parts.get("addr").and_then(address);
-        let is_root = parts.get("bus").is_none_or(|bus| bus == root);
-        let Some((slot, function)) = at.filter(|_| is_root && !is_open(word) && !self.is_part) else { return Ok(()) };
-        let whose = match (board, slot, function) {
-            (Board::Pc, 0, _) | (Board::Q35, 0, _) => "the board's",
-            (Board::Pc, 1, 0 | 1 | 3) | (Board::Q35, 0x1f, 0 | 2 | 3) => "the board's",
-            (Board::Pc, 2, _) | (Board::Q35, 1, _) if self.has_screen => "that of the screen that QEMU adds",
-            _ => return Ok(()),
-        };
-        let what = format!("{}: slot {slot:#x} is {whose} (QEMU refuses that)", parts.first);
-        Err(self.error(word, what, "leave addr= out, or write another slot"))
     }
 
     /// Whether QEMU adds a screen, which is the first device on the root bus (`default_list` in its `system/vl.c`).
@@ -332,7 +325,8 @@ mod tests {
         "unit 1 of flash without unit 0"
     )]
     #[case::slot_of_the_board("-device e1000,addr=1", "slot 0x1 is the board's")]
-    #[case::slot_of_the_board_q35("-M q35 -device e1000,addr=1f.2", "slot 0x1f is the board's")]
+    #[case::slot_of_the_board_q35("-M q35 -device e1000,addr=1f.2", "slot 0x1f function 2 is the board's")]
+    #[case::an_address_of_nic("-nic user,model=e1000,addr=5", "-nic has no addr")]
     #[case::if_sd("-drive if=sd,file=a -M q35", "-drive if=sd: machine q35 has no such")]
     #[case::a_rank_of_virtio_scsi("-device virtio-scsi-pci,bootindex=3", "virtio-scsi-pci has no bootindex")]
     #[case::a_rank_of_lsi("-device lsi53c810,bootindex=3", "lsi53c810 has no bootindex")]

@@ -163,8 +163,8 @@ fn firmware_that_is_not_booted_here_and_a_guest_that_goes_on_are_told() {
 #[case::of_pc("kvm -device e1000,addr=2", true)]
 #[case::of_q35("kvm -M q35 -device e1000,addr=0x1.0x0", true)]
 #[case::that_is_asked_for("kvm -nodefaults -vga std -device e1000,addr=2", true)]
-#[case::without_one("kvm -vga none -device e1000,addr=2", false)]
-#[case::in_its_place("kvm -device VGA,addr=3 -device e1000,addr=2", false)]
+#[case::without_one("kvm -vga none -net none -device e1000,addr=2", false)]
+#[case::in_its_place("kvm -net none -device VGA,addr=3 -device e1000,addr=2", false)]
 #[case::behind_a_bridge("kvm -device pci-bridge,id=b,chassis_nr=1 -device e1000,bus=b,addr=2", false)]
 fn the_slot_of_the_screen_that_qemu_adds_is_taken(#[case] line: &str, #[case] is_refused: bool) {
     let read = read_text("line", line, &Reading::default());

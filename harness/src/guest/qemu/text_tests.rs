@@ -202,8 +202,8 @@ fn a_program_of_any_name_is_powered_on(#[case] line: &str) {
 
 #[test]
 fn ports_that_cannot_be_had_are_told_to_be_replaced() {
-    let line = "kvm -M q35 -nodefaults -device pcie-root-port,id=r,addr=2 -device x3130-upstream,id=u,bus=r -device xio3130-downstream,id=d,bus=u,chassis=1 \
-                -device e1000e,bus=d -device e1000e,bus=r,addr=0.1";
+    let line = "kvm -M q35 -nodefaults -device pcie-root-port,id=r,addr=2 -device x3130-upstream,id=u,bus=r,multifunction=on \
+                -device xio3130-downstream,id=d,bus=u,chassis=1 -device e1000e,bus=d -device e1000e,bus=r,addr=0.1";
     let guest = guest(line);
     assert!(has_note(&guest, "e1000e: behind xio3130-downstream: a place of its own"));
     assert!(has_note(&guest, "e1000e: behind function 1 of the port r"));

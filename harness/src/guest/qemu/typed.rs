@@ -26,7 +26,8 @@ impl Reader<'_> {
                 }
                 ("device_add", [word, ..]) => {
                     let parts = Parts::read(self.file, word, "driver")?;
-                    let given = self.with_globals(parts.clone());
+                    let mut given = self.with_globals(parts.clone());
+                    self.give_slot(&mut given, word)?;
                     buses.comes(&given).map_err(|(what, fix)| self.error(word, what, fix))?;
                     let device = self.device(&given, word, buses, devices)?;
                     let Some(mut device) = device.filter(|device| !device.device.is_nic()) else {

@@ -1,6 +1,7 @@
 //! Drives that nobody selected, and drives that firmware does not see or does not boot from.
 
 use super::super::boards::{is_ccw, is_pseries};
+use super::super::functions;
 use super::super::{Guest, GuestDevice};
 use crate::machine::{Board, DeviceClass};
 
@@ -15,6 +16,7 @@ pub(super) fn all(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String
     one_hard_disk(guest, warn);
     large_sectors(guest, warn);
     unseen(guest, warn);
+    without_function_zero(guest, warn);
 }
 
 fn is_hard_disk(device: &GuestDevice) -> bool {
@@ -78,13 +80,28 @@ fn hidden(device: &GuestDevice) -> &'static str {
     }
 }
 
+/// Firmware looks at the other functions of a slot where it finds one at 0 (SeaBIOS' `src/hw/pci.c`, edk2's `PciBusDxe`).
+fn without_function_zero(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
+    for device in &guest.devices {
+        let Some(slot) = functions::without_zero(guest, device) else { continue };
+        let function = device.device.function;
+        let words = format!(
+            "{} is at function {function} of PCI slot {slot:#x}, which has none at 0: firmware looks at no other there and does not find it; \
+             write addr={slot:#x}",
+            device.name
+        );
+        warn("unseen-place", device.line, words);
+    }
+}
+
 /// SeaBIOS tries one hard disk.
 fn one_hard_disk(guest: &Guest, warn: &mut impl FnMut(&'static str, u32, String)) {
     if !guest.is_bios() {
         return;
     }
     let order = guest.order();
-    let disks: Vec<usize> = order.into_iter().filter(|&index| is_hard_disk(&guest.devices[index])).collect();
+    let is_seen = |device: &GuestDevice| is_hard_disk(device) && functions::without_zero(guest, device).is_none();
+    let disks: Vec<usize> = order.into_iter().filter(|&index| is_seen(&guest.devices[index])).collect();
     let (selected, others): (Vec<usize>, Vec<usize>) = disks.into_iter().partition(|&index| guest.is_selected(index));
     if let Some(&first) = selected.first() {
         for &index in selected.iter().skip(1) {

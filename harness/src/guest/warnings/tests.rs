@@ -259,3 +259,22 @@ fn a_namespace_with_a_rank_is_named_and_one_without_is_not() {
     };
     assert!(warned(",bootindex=1") && !warned(""));
 }
+
+#[test]
+fn a_function_of_a_slot_without_one_at_0_is_warned_of() {
+    let read = |line: &str| {
+        let guest = crate::guest::qemu::read_text("line", line, &crate::guest::qemu::Reading::default()).unwrap();
+        let warnings = of_guest(&guest).into_iter().filter(|warning| warning.word == "unseen-place");
+        warnings.map(|warning| warning.words).collect::<Vec<_>>()
+    };
+    let disk = "-drive if=none,id=a,file=a -device virtio-blk-pci,drive=a";
+    let alone = read(&format!("kvm -nodefaults {disk},addr=5.1"));
+    assert!(alone[0].starts_with("a is at function 1 of PCI slot 0x5, which has none at 0"), "{alone:?}");
+    for seen in [
+        "kvm -nodefaults -device virtio-balloon,addr=5,multifunction=on",
+        "kvm -nodefaults -device e1000,addr=5,multifunction=on",
+    ] {
+        assert!(read(&format!("{seen} {disk},addr=5.1")).is_empty());
+    }
+    assert!(read(&format!("kvm -nodefaults {disk},addr=1.5")).is_empty(), "PIIX3 is at 0");
+}
