@@ -2,7 +2,7 @@
 //! and which bus is added where none has room (`virDomainPCIAddressGetNextAddr` and `virDomainPCIAddressSetGrow` in libvirt's
 //! `src/conf/domain_addr.c`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::controller::PciModel;
 
@@ -103,6 +103,12 @@ impl Buses {
     /// Whether a slot has a device.
     pub fn is_used(&self, bus: u8, slot: u8) -> bool {
         self.all.get(usize::from(bus)).is_some_and(|bus| bus.slots[usize::from(slot)] != 0)
+    }
+
+    /// Slots of the root bus that have functions and none at 0.
+    pub fn without_zero(&self) -> BTreeSet<u8> {
+        let slots = self.all.first().map(|root| root.slots).unwrap_or_default();
+        slots.into_iter().zip(0..).filter(|(taken, _)| *taken != 0 && taken & 1 == 0).map(|(_, slot)| slot).collect()
     }
 
     /// Notes a function that the XML or the board takes; on a bus that is not there yet where one may be added.

@@ -23,7 +23,7 @@ mod pci_tests;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::boards::{cpu_of_host, is_ccw, is_pseries};
 use super::functions;
@@ -445,7 +445,7 @@ impl Reader {
             devices.push(device);
             aliases.push(interface.alias.clone().unwrap_or_else(|| format!("net{index}")));
         }
-        functions::settle(&mut devices, os.board, &BTreeSet::new());
+        functions::settle(&mut devices, os.board, &places.unseen);
         Ok((devices, aliases))
     }
 

@@ -46,13 +46,18 @@ pub(super) enum Owner {
 type Found = (Place, Option<u8>, u8);
 
 /// The place of each, and all that must have one.
-pub(super) struct Places(BTreeMap<Owner, Found>, BTreeSet<Owner>);
+pub(super) struct Places {
+    found: BTreeMap<Owner, Found>,
+    all: BTreeSet<Owner>,
+    /// Slots of the root bus whose function 0 nobody has while others have some: firmware does not look at those.
+    pub unseen: BTreeSet<u8>,
+}
 
 impl Places {
     /// Gives every PCI device of a domain its place. A device that no slot is left for has none.
     pub fn of(domain: &Domain, board: Option<Board>) -> Places {
         if is_ccw(board) {
-            return Places(BTreeMap::new(), BTreeSet::new());
+            return Places { found: BTreeMap::new(), all: BTreeSet::new(), unseen: BTreeSet::new() };
         }
         let root = if is_express(board) { PciModel::ExpressRoot } else { PciModel::Root };
         let mut wanted = wanted(domain, board);
@@ -84,17 +89,17 @@ impl Places {
         buses.grows = false;
         Pass { board, is_first: false }.run(&mut buses, &mut wanted);
         let all = wanted.iter().map(|one| one.owner.clone()).collect();
-        Places(places(&wanted, &buses, board), all)
+        Places { found: places(&wanted, &buses, board), all, unseen: buses.without_zero() }
     }
 
     /// Whether a virtio disk or a card is on PCI and has no place there.
     pub fn lacks(&self, owner: &Owner) -> bool {
-        self.1.contains(owner) && !self.0.contains_key(owner)
+        self.all.contains(owner) && !self.found.contains_key(owner)
     }
 
     /// Place, slot and function of a device.
     pub fn of_owner(&self, owner: &Owner) -> Option<Found> {
-        self.0.get(owner).copied()
+        self.found.get(owner).copied()
     }
 }
 

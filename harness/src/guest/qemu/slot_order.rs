@@ -79,6 +79,11 @@ impl Reader<'_> {
         self.built_in.cards.sort_by_key(|card| card.by_net);
         let mut cards = std::mem::take(&mut self.built_in.cards);
         for card in cards.iter_mut().filter(|card| card.model.as_deref() != Some("ne2k_isa")) {
+            if card.at.is_some() {
+                let words =
+                    "-net nic,addr=: as QEMU 7.2 reads it; QEMU 10.0 gives the card the first slot that is free";
+                self.notes.took(card.line, words);
+            }
             let name = card.model.as_deref().unwrap_or("a card of the board's");
             let found = slots.board_device(name, whose, card.at);
             card.at = found.map_err(|what| self.no_slot(At { line: card.line, column: 1 }, what))?;

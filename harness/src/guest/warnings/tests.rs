@@ -277,4 +277,14 @@ fn a_function_of_a_slot_without_one_at_0_is_warned_of() {
         assert!(read(&format!("{seen} {disk},addr=5.1")).is_empty());
     }
     assert!(read(&format!("kvm -nodefaults {disk},addr=1.5")).is_empty(), "PIIX3 is at 0");
+    let domain = |others: &str| {
+        let disk = "<disk><source file='a'/><target dev='vda' bus='virtio'/><boot order='1'/>\
+            <address type='pci' bus='0x00' slot='0x05' function='0x1'/></disk>";
+        let xml = format!("<domain><os><type machine='pc'>hvm</type></os><devices>{disk}{others}</devices></domain>");
+        let warnings = of_guest(&libvirt::read("a", &xml, &[]).unwrap());
+        warnings.iter().filter(|warning| warning.word == "unseen-place").count()
+    };
+    let rng = "<rng model='virtio'><backend model='random'/>\
+        <address type='pci' bus='0x00' slot='0x05' function='0x0' multifunction='on'/></rng>";
+    assert_eq!((domain(""), domain(rng)), (1, 0));
 }
