@@ -94,7 +94,7 @@ fn named() -> Network {
     by_url("http://boot.test/boot.0").with_lan(|lan| lan.name("boot.test", std::net::Ipv4Addr::new(10, 77, 0, 1)))
 }
 
-/// Frames that are lost once, come twice or come late: each side says again what the other has not got (RFC 9293 section 3.8.1).
+/// Frames that are lost once, come twice, late, damaged or in part: each side says again what the other has not got (RFC 9293 section 3.8.1).
 ///
 /// None loses the answer to a SYN: the server says it again by the host's clock, and the guest's has run out by then.
 fn noise() -> Vec<Story> {
@@ -109,6 +109,8 @@ fn noise() -> Vec<Story> {
         serves("request-lost", faulty(by_url(URL), segment(FromGuest, 1), Action::Drop)),
         serves("answer-lost", faulty(long(), segment(ToGuest, 1000), Action::Drop)),
         serves("answer-behind-the-next-frame", faulty(long(), segment(ToGuest, 1000), Action::Behind { frames: 1 })),
+        serves("answer-damaged", faulty(long(), segment(ToGuest, 1000), Action::FlipBit { offset: 1000, bit: 5 })),
+        serves("answer-behind-its-first-half", faulty(long(), segment(ToGuest, 1000), Action::HalfBefore)),
         serves(
             "every-frame-twice",
             long().with_lan(|lan| {

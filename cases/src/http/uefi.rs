@@ -1,7 +1,12 @@
 //! UEFI HTTP boot by OVMF's own stack: plain, redirected, over TLS, and what it refuses.
 
+use std::net::Ipv4Addr;
+
 use bootwright::case::Case;
-use bootwright::lan::routes::{Answer, BodyFault, Http, Length, Resource};
+use bootwright::lan::Direction::{FromGuest, ToGuest};
+use bootwright::lan::faults::{Action, Fault, FrameMatch};
+use bootwright::lan::routes::{Answer, BodyFault, Head, Http, Length, Resource};
+use bootwright::lan::wire::summary::Message;
 use bootwright::lan::{BootAnswer, DhcpServer, Dhcpv6Server, Ipv6, LanSpec, Match};
 use bootwright::machine::{Board, Clock, Machine, Network};
 use bootwright::trace::{Outcome, Protocol};
@@ -15,6 +20,10 @@ pub fn cases() -> Vec<Case> {
     let (pc, q35) = (on_x86(Board::Pc), on_x86(Board::Q35));
     let mut cases = vec![plain(pc), plain(q35)];
     cases.extend(but_plain(pc));
+    cases.push(head_refused(pc));
+    cases.push(dns_answer_lost(pc));
+    cases.extend(by_url(pc));
+    cases.extend(noise(pc));
     cases
 }
 
@@ -28,6 +37,77 @@ fn but_plain(guest: Uefi) -> Vec<Case> {
     cases.extend([without_http_client(guest), not_found(guest), tls(guest), wrong_authority(guest)]);
     cases.extend(breaks(guest));
     cases
+}
+
+/// A server by its name, at another port, and one that answers one query alone: whoever asks otherwise gets nothing.
+fn by_url(guest: Uefi) -> [Case; 3] {
+    let program = || Answer::Resource(Resource::new(Vec::new()).content_type("application/efi"));
+    let at = |ports: &[u16]| Http { ports: ports.to_vec(), ..Http::default() }.route("/boot.efi", program());
+    let table = [
+        ("server-by-name", "http://boot.test/boot.efi", at(&[80]).at_host("boot.test")),
+        ("another-port", "http://10.77.0.1:8080/boot.efi", at(&[8080])),
+        ("url-with-query", "http://10.77.0.1/boot.efi?mac=52-54", at(&[80]).with_query("mac=52-54")),
+    ];
+    table.map(|(name, url, http)| {
+        let network = network(guest, BootAnswer::http(url));
+        let http = http.route("/boot.efi", Answer::Status(404));
+        served(guest, name, machine(guest, network.with_lan(|lan| named(lan).http(http))))
+    })
+}
+
+/// Why what edk2 hangs at is in the full suite only.
+const HANGS: &str = "edk2 hangs there (docs/firmware-behaviour.md), which takes a minute to tell";
+
+/// The first answer of the name server is lost: edk2 sends HEAD no more, since the name has cost it its patience.
+fn dns_answer_lost(guest: Uefi) -> Case {
+    let fault = Fault::new("noise", FrameMatch::udp_port(53).going(ToGuest), Action::Drop).times(1);
+    let network = network(guest, BootAnswer::http("http://boot.test/boot.efi"));
+    served(guest, "dns-answer-lost", machine(guest, network.with_lan(|lan| named(lan).fault(fault)))).long(HANGS)
+}
+
+/// A server that does not answer HEAD, by which edk2 asks for the length first: it fetches the file all the same (`HttpBootGetBootFile` of
+/// `NetworkPkg/HttpBootDxe/HttpBootClient.c`).
+fn head_refused(guest: Uefi) -> Case {
+    let resource = Resource::new(Vec::new()).content_type("application/efi").head(Head::Status(405));
+    let network = network(guest, BootAnswer::http(URL))
+        .with_lan(|lan| lan.http(Http::default().route("/boot.efi", Answer::Resource(resource))));
+    served(guest, "head-refused", machine(guest, network)).long(HANGS)
+}
+
+fn named(lan: LanSpec) -> LanSpec {
+    lan.name("boot.test", Ipv4Addr::new(10, 77, 0, 1))
+}
+
+fn served(guest: Uefi, name: &str, machine: Machine) -> Case {
+    let expectation = Expectation::boots("served").without_trying("next");
+    case(guest, name).control(without_file(&machine)).machine(machine).expect(expectation)
+}
+
+/// Frames that are lost once, come twice, late, damaged or in part: each side says again what the other has not got, and takes nothing
+/// twice (RFC 9293 section 3.8.1, edk2's `NetworkPkg/TcpDxe`, `DnsDxe` and `ArpDxe`).
+fn noise(guest: Uefi) -> Vec<Case> {
+    let segment = |direction, least| FrameMatch { min_payload: least, ..FrameMatch::tcp_port(80).going(direction) };
+    let answer = || segment(ToGuest, 1000);
+    let once = |when: FrameMatch, action| Fault::new("noise", when, action).times(1);
+    let lost = |when: FrameMatch| once(when, Action::Drop);
+    let table = [
+        ("syn-lost", lost(FrameMatch::message(Message::TcpSyn).going(FromGuest))),
+        ("request-lost", lost(segment(FromGuest, 1))),
+        ("answer-lost", lost(answer())),
+        ("answer-behind-the-next-frame", once(answer(), Action::Behind { frames: 1 })),
+        ("answer-damaged", once(answer(), Action::FlipBit { offset: 1000, bit: 5 })),
+        ("answer-behind-its-first-half", once(answer(), Action::HalfBefore)),
+        ("first-arp-reply-lost", lost(FrameMatch::message(Message::ArpReply))),
+        ("every-frame-twice", Fault::new("noise", FrameMatch::to_guest(), Action::Duplicate { copies: 1 })),
+    ];
+    let case = |(name, fault): (&str, Fault)| {
+        let network = network(guest, BootAnswer::http("http://boot.test/boot.efi"));
+        let machine = machine(guest, network.with_lan(|lan| named(lan).fault(fault)));
+        let case = served(guest, name, machine);
+        let expectation = case.expectation.clone().on_lan(OnLan::Struck("noise".into()));
+        case.expect(expectation)
+    };
+    table.into_iter().map(case).collect()
 }
 
 /// Servers that break off, go silent or tell a wrong length: OVMF gives up and the disk runs.

@@ -3,7 +3,10 @@
 use std::net::Ipv4Addr;
 
 use bootwright::case::Case;
-use bootwright::lan::faults::{Action, FrameMatch};
+use bootwright::lan::faults::{Action, FrameMatch, UdpChecksum};
+use bootwright::lan::wire::dhcpv4::MessageType;
+use bootwright::lan::wire::summary::Message;
+use bootwright::lan::wire::tftp::Opcode;
 use bootwright::lan::{
     AnswerAfter, BootAnswer, DhcpServer, Dhcpv6Server, Direction, Fault, Ipv6, LanSpec, Malformed, Match, Overload,
 };
@@ -23,6 +26,7 @@ pub fn cases() -> Vec<Case> {
     cases.extend(unusual_fields(pc));
     cases.push(menu_of_local_boot(pc));
     cases.extend([refused_once(pc), request_lost(pc), other_transaction(pc)]);
+    cases.extend(noise(pc));
     cases.extend(three_guests());
     cases.extend(isc_rules());
     cases
@@ -175,6 +179,29 @@ fn request_lost(guest: Uefi) -> Case {
         .machine(machine(Fault::new("loss", requests(), Action::Drop).times(1)))
         .expect(Expectation::boots("served").without_trying("next").on_lan(OnLan::Fetched(EFI_FILE.into())))
         .control(machine(Fault::new("loss", requests(), Action::Drop)))
+}
+
+/// Frames that are lost once, come twice or damaged: the client says again what nobody answered, and takes nothing that is not whole
+/// (`NetworkPkg/Udp4Dxe`, `Ip4Dxe`, `Mtftp4Dxe` of edk2).
+fn noise(guest: Uefi) -> [Case; 5] {
+    let data = || FrameMatch::message(Message::Tftp(Opcode::Data));
+    let offer = || FrameMatch::message(Message::Dhcp(MessageType::Offer));
+    let once = |when: FrameMatch, action| Fault::new("noise", when, action).times(1);
+    [
+        ("offer-with-a-wrong-checksum-once", once(offer(), Action::UdpChecksum(UdpChecksum::Wrong))),
+        ("tftp-block-lost", once(data(), Action::Drop).skip(1)),
+        ("tftp-block-damaged", once(data(), Action::FlipBit { offset: 500, bit: 5 }).skip(1)),
+        ("tftp-block-behind-the-next-frame", once(data(), Action::Behind { frames: 1 }).skip(1)),
+        ("every-frame-twice", Fault::new("noise", FrameMatch::to_guest(), Action::Duplicate { copies: 1 })),
+    ]
+    .map(|(name, fault)| {
+        let machine = guest.machine(healthy_for(guest).with_lan(|lan| lan.fault(fault))).without_ipv6();
+        let served = Expectation::boots("served").without_trying("next").on_lan(OnLan::Fetched(EFI_FILE.into()));
+        case(guest, name)
+            .control(without_file(&machine))
+            .machine(machine)
+            .expect(served.on_lan(OnLan::Struck("noise".into())))
+    })
 }
 
 /// Offers of another transaction are not for this client (RFC 2131 section 4.4.1, `DhcpInput` of the same file).

@@ -23,7 +23,7 @@ use super::engine::Frame;
 use super::event::{Direction, FaultOrigin, Struck};
 use super::text_form;
 use super::wire::summary::{Message, Summary};
-use super::wire::{checksum, ethernet, ipv4};
+use super::wire::{checksum, ethernet, ipv4, ipv6};
 
 /// Something that goes wrong on the wire.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -216,6 +216,9 @@ pub enum Action {
         /// Bit in the byte, 0 to 7.
         bit: u8,
     },
+    /// The first half of its TCP payload comes before it in a segment of its own, as where a sender cuts its data otherwise when it sends
+    /// it again: the receiver has a part of what it brings (RFC 9293 section 3.10.7.4). Other frames pass.
+    HalfBefore,
 }
 
 impl Action {
@@ -264,6 +267,8 @@ pub(super) struct Outcome {
     pub frame: Frame,
     pub copies: u8,
     pub release: Release,
+    /// A frame that comes before it.
+    pub before: Option<Frame>,
     pub notes: Vec<Struck>,
     pub dropped: bool,
 }
@@ -292,7 +297,8 @@ impl FaultInjector {
     pub(super) fn pass(&mut self, direction: Direction, nic: usize, state: NicState, frame: Frame) -> Outcome {
         // Faults see the frame as it was sent, whatever others do to it.
         let summary = frame.summary;
-        let mut outcome = Outcome { frame, copies: 1, release: Release::Now, notes: Vec::new(), dropped: false };
+        let (copies, release, before) = (1, Release::Now, None);
+        let mut outcome = Outcome { frame, copies, release, before, notes: Vec::new(), dropped: false };
         let mut changed = false;
         for armed in &mut self.faults {
             if !armed.applies(direction, nic, state, &summary) {
@@ -366,7 +372,46 @@ fn apply(action: Action, outcome: &mut Outcome, random: &mut fastrand::Rng) -> O
             *byte ^= 1 << (bit & 7);
             format!("bit {} of byte {offset} flipped", bit & 7)
         }),
+        Action::HalfBefore => half_of_tcp(&outcome.frame.bytes).map(|half| {
+            outcome.before = Some(Frame::read(half));
+            "sent behind its first half".to_owned()
+        }),
     }
+}
+
+/// Flags of TCP (RFC 9293 section 3.1) that end what is sent: FIN and PSH.
+const FIN_AND_PUSH: u8 = 0b1001;
+
+/// A segment with the first half of the payload of a TCP segment over IPv4 or IPv6; `None` for other frames, those of a VLAN, and a
+/// payload of less than two bytes.
+fn half_of_tcp(frame: &[u8]) -> Option<Vec<u8>> {
+    let packet = ethernet::Packet::new(frame).ok()?;
+    let half = |src: IpAddr, dst: IpAddr, segment: &[u8]| {
+        let header = usize::from(*segment.get(12)? >> 4) * 4;
+        let payload = segment.len().checked_sub(header).filter(|payload| *payload > 1)?;
+        let mut half = segment[..header + payload / 2].to_vec();
+        half[13] &= !FIN_AND_PUSH;
+        half[16..18].fill(0);
+        let sum = checksum::with_pseudo_header(src, dst, ipv4::TCP, &half);
+        half[16..18].copy_from_slice(&sum.to_be_bytes());
+        Some(half)
+    };
+    let ip = match packet.repr().ethertype {
+        ethernet::IPV4 => {
+            let ip = ipv4::Packet::new(packet.payload()).ok().filter(|ip| !ip.is_fragment())?;
+            let header = ip.repr();
+            let segment = (header.protocol == ipv4::TCP).then(|| ip.payload())?;
+            header.emit(&half(header.src.into(), header.dst.into(), segment)?)
+        }
+        ethernet::IPV6 => {
+            let ip = ipv6::Packet::new(packet.payload()).ok()?;
+            let header = ip.repr();
+            let segment = (header.next_header == ipv4::TCP).then(|| ip.payload())?;
+            header.emit(&half(header.src.into(), header.dst.into(), segment)?)
+        }
+        _ => return None,
+    };
+    Some(packet.repr().emit(&ip))
 }
 
 /// Corrupts the checksum of an unfragmented UDP datagram over IPv4 or IPv6; false if the frame is none.
@@ -442,6 +487,38 @@ mod tests {
             assert_eq!(packet.checksum_ok(header.src.into(), header.dst.into()), accepted, "{kind:?}");
             assert_eq!(outcome.notes.len(), 1);
         }
+    }
+
+    fn segment(src: IpAddr, dst: IpAddr, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = [&[0, 80, 4, 0, 0, 0, 0, 7, 0, 0, 0, 9, 0x50, 0x19, 0x10, 0, 0, 0, 0, 0], payload].concat();
+        let sum = checksum::with_pseudo_header(src, dst, ipv4::TCP, &bytes);
+        bytes[16..18].copy_from_slice(&sum.to_be_bytes());
+        bytes
+    }
+
+    #[test]
+    fn half_of_a_segment_is_one_that_a_receiver_takes() {
+        let link = |ethertype| ethernet::Repr { dst: MacAddr::default(), src: MacAddr::default(), ethertype };
+        let (src, dst) = (Ipv4Addr::new(10, 77, 0, 1), Ipv4Addr::new(10, 77, 0, 100));
+        let header = ipv4::Repr { src, dst, protocol: ipv4::TCP, identification: 1, hop_limit: 64 };
+        let frame = link(ethernet::IPV4).emit(&header.emit(&segment(src.into(), dst.into(), &[7; 101])));
+        let fault = Fault::new("f", FrameMatch::any(), Action::HalfBefore);
+        let outcome =
+            injector(fault.clone()).pass(Direction::ToGuest, 0, NicState::default(), Frame::read(frame.clone()));
+        assert_eq!(outcome.frame.bytes, frame, "the segment itself is as it was");
+        let before = outcome.before.unwrap().bytes;
+        let half = ipv4::Packet::new(&before[14..]).unwrap().payload();
+        assert_eq!((half.len(), half[13]), (20 + 50, 0x10));
+        assert_eq!(checksum::with_pseudo_header(src.into(), dst.into(), ipv4::TCP, half), 0);
+        let (src, dst) = (std::net::Ipv6Addr::LOCALHOST, std::net::Ipv6Addr::UNSPECIFIED);
+        let header = ipv6::Repr { src, dst, next_header: ipv4::TCP, hop_limit: 64 };
+        let frame = link(ethernet::IPV6).emit(&header.emit(&segment(src.into(), dst.into(), &[7; 2])));
+        assert_eq!(half_of_tcp(&frame).unwrap().len(), ethernet::MIN_FRAME_LEN.max(14 + 40 + 21));
+        for other in [datagram(80).bytes, link(ethernet::IPV4).emit(&[]), vec![0; 3]] {
+            assert_eq!(half_of_tcp(&other), None);
+        }
+        let short = header.emit(&segment(src.into(), dst.into(), &[7]));
+        assert_eq!(half_of_tcp(&link(ethernet::IPV6).emit(&short)), None);
     }
 
     #[test]

@@ -89,13 +89,19 @@ impl Engine {
         for note in &outcome.notes {
             self.log.event(now, Some(nic), LanEventKind::Fault(note.clone()));
         }
-        let notes = outcome.notes.iter().map(Struck::to_string).collect();
+        let notes: Vec<String> = outcome.notes.iter().map(Struck::to_string).collect();
+        if let Some(before) = &outcome.before {
+            self.log.record(now, nic, direction, &before.bytes, notes.clone(), outcome.dropped);
+        }
         self.log.record(now, nic, direction, &outcome.frame.bytes, notes, outcome.dropped);
     }
 
     /// Lets the copies of a frame go on, now or later, and those that it was to overtake.
     pub(super) fn pass_on(&mut self, nic: usize, direction: Direction, outcome: Outcome, now: Instant) {
         let copies = if outcome.dropped { 0 } else { outcome.copies };
+        if let Some(before) = outcome.before.filter(|_| copies > 0) {
+            self.arrive(nic, direction, before, now);
+        }
         for _ in 0..copies {
             match outcome.release {
                 Release::Now | Release::AfterFrames(0) => self.arrive(nic, direction, outcome.frame.clone(), now),
