@@ -89,6 +89,12 @@ pub fn catalogue() -> Vec<Example> {
         ),
         with("distant-chs", "BIOS program of 30 KiB read by CHS", Disk, Content::Distant { reads: Reads::Chs }),
         with(
+            "distant-unaligned",
+            "BIOS program of 30 KiB read to odd addresses",
+            Disk,
+            Content::Distant { reads: Reads::Unaligned },
+        ),
+        with(
             "disk-gpt-backup",
             "GPT disk with a primary header that is damaged",
             Disk,

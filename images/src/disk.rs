@@ -179,6 +179,10 @@ impl Plan {
             None => (Load::Sectors { lba: near, sector_bytes: self.sector_bytes as u16 }, near, 0),
             Some(Reads::Lba) => by_lba(DISTANT_LBA),
             Some(Reads::Lba48) => by_lba(DISTANT_LBA_48),
+            Some(Reads::Unaligned) => {
+                let lba = DISTANT_CHS.into();
+                (Load::Unaligned { lba }, lba, payload::DISTANT_BYTES)
+            }
             Some(Reads::Chs) => (Load::Chs { lba: DISTANT_CHS }, DISTANT_CHS.into(), payload::DISTANT_BYTES),
         }
     }

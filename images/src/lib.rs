@@ -23,7 +23,7 @@
 //! whatever the firmware's console left on the line:
 //!
 //! ```text
-//! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=bios dl=80 cs=0000 geometry=<c>/<h>/<s> edd=<16 hex>/<bytes> bootorder=<file> bios-geometry=<file> tsc=<16 hex> sum=<4 hex> end
+//! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=bios dl=80 cs=0000 geometry=<c>/<h>/<s> drives=<2 hex> edd=<16 hex>/<bytes> bootorder=<file> bios-geometry=<file> tsc=<16 hex> sum=<4 hex> end
 //! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=uefi arch=x64 boot-current=0001 boot-order=0001,0002 boot-next=- secure-boot=0 device-path=<hex> file-path=<hex> load-options=<hex> bootorder=<file> bios-geometry=<file> tsc=<16 hex> sum=<4 hex> end
 //! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=linux arch=x64 bootorder=<file> bios-geometry=<file> tsc=<16 hex> sum=<4 hex> end
 //! BOOTWRIGHT/1 nonce=<32 hex> medium=<name> via=ipl arch=s390x subchannel=<8 hex> sum=<4 hex> end
@@ -33,7 +33,7 @@
 //! `<file>` is a fw_cfg file with every byte outside 0x21..=0x7e, and `%`, written as `%` and two lower-case hex
 //! digits; `-` stands for a file, variable or value that does not exist, `?` for a file that the program may not read: a Linux
 //! kernel that is locked down, as it is under Secure Boot, keeps fw_cfg's ports to itself. `cs` is the code segment in which the firmware entered it, `geometry` is int 13h AH=08h of `dl`: cylinder count,
-//! head count, sectors per track, decimal. `boot-current`, `boot-order` and `boot-next` are upper-case hex, four digits each.
+//! head count, sectors per track, decimal, and `drives`, which is not there where it fails, how many drives of that kind it tells. `boot-current`, `boot-order` and `boot-next` are upper-case hex, four digits each.
 //! `device-path` is the device path of the device that the application came from, `file-path` what the firmware added to
 //! it, both with their end nodes; `load-options` is `LoadOptions` of its Loaded Image protocol. `arch` is UEFI's short name, `x64`, `aa64`, `riscv64` or `loongarch64`. `tsc` is the processor's
 //! time stamp counter: nanoseconds of guest time where QEMU counts instructions, and always on aarch64. The BIOS payload and the one in user space print

@@ -74,6 +74,8 @@ pub(crate) enum Load {
     Whole,
     /// Stage 2, from this LBA in sectors of this many bytes.
     Sectors { lba: u64, sector_bytes: u16 },
+    /// Stage 2, from this LBA in sectors of 512 bytes, and once more to addresses that are no multiples of 512.
+    Unaligned { lba: u64 },
     /// Stage 2, from this LBA in sectors of 512 bytes, by cylinder, head and sector.
     Chs { lba: u16 },
     /// The whole program, from this LBA in 2048-byte sectors.
@@ -354,6 +356,7 @@ pub(crate) fn bios_program(
     let (mode, lba, count, offset) = match load {
         Load::Whole => (0, 0, 0, 0x7e00),
         Load::Sectors { lba, sector_bytes } => (1, lba, (length - 512).div_ceil(sector_bytes), 0x7e00),
+        Load::Unaligned { lba } => (1, lba, (length - 512).div_ceil(512), 0x7e00),
         Load::Chs { lba } => (3, lba.into(), (length - 512).div_ceil(512), 0x7e00),
         Load::Cd(lba) => (2, lba, length.div_ceil(2048), 0x7c00_u16),
     };
@@ -361,6 +364,7 @@ pub(crate) fn bios_program(
     program[STAGE_2_AGAIN] = match load {
         Load::Chs { .. } if is_longer => 1,
         Load::Sectors { sector_bytes: 512, .. } if is_longer => 2,
+        Load::Unaligned { .. } if is_longer => 3,
         _ => 0,
     };
     program[STAGE_2_WORDS].copy_from_slice(&((length - 512) / 2).to_le_bytes()); // an odd last byte is not added up

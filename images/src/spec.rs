@@ -89,6 +89,8 @@ pub enum Reads {
     Lba,
     /// In one request by an LBA of more than 28 bits, for which ATA has commands of their own.
     Lba48,
+    /// In one request by LBA, and its end once more to addresses that are no multiples of 512, of 4 and of 2.
+    Unaligned,
     /// Sector by sector by cylinder, head and sector (int 13h AH=02h).
     Chs,
 }
@@ -355,7 +357,7 @@ pub enum Content {
         after: After,
     },
     /// A BIOS program of 30 KiB, most of it far from the beginning: at LBA 0x1011171 of a hard disk of 8 GiB (sparse) where it reads by LBA,
-    /// at 0x21011171 of one of 265 GiB where by an LBA of more than 28 bits, at 61001 where by CHS, and at 1001 of a floppy, which has CHS
+    /// at 0x21011171 of one of 265 GiB where by an LBA of more than 28 bits, at 61001 where by CHS or to odd addresses, and at 1001 of a floppy, which has CHS
     /// alone. It adds up all of itself before it reports, and reads its last 28 KiB again in requests of other lengths and to other places;
     /// by LBA also 64 KiB seven times, at once, in two halves and sector by sector. (Hard disks with 512-byte sectors and floppies; nothing
     /// for UEFI.)

@@ -164,6 +164,12 @@ heads:
         .word   0
 line_sum:
         .word   0
+unaligned_requests:                     # offset and sectors: of stage 2, which has no room for them
+        .word   1, 48
+        .word   0x203, 17
+        .word   0xf02, 9
+        .word   0xe01, 1
+        .word   1, 0
 
         .org    412
 stage2_sum:

@@ -5,6 +5,13 @@
         .set    FW_CFG, 0x510
         .set    FW_CFG_DIRECTORY, 0x19
 
+# What has no value yet stands behind the sector at OTHER_SECTOR, so that the program stays within its four sectors.
+        .set    drive, 0x6200
+        .set    drive_type, 0x6201
+        .set    differs, 0x6202
+        .set    selector, 0x6204
+        .set    entry_segment, 0x6206
+
         .ascii  "BWSTAGE2"
         .word   0
 after:
@@ -185,13 +192,16 @@ transfer:
 # already, and the word behind a request must be as it was.
         .set    AGAIN_CHS, 1
         .set    AGAIN_LBA, 2
+        .set    AGAIN_UNALIGNED, 3
         .set    AGAIN_SEGMENT, 0x2000   # where to: the start of a page of 4096 bytes
+        .set    UNALIGNED_SEGMENT, 0x2f00 # the same, a page before 64 KiB are full
         .set    UNREAD, 0xa55a
 read_again:
         cmpb    $AGAIN_CHS, reads_again
         je      again_by_chs
         cmpb    $AGAIN_LBA, reads_again
         je      again_by_lba
+        ja      again_unaligned
 again_end:
         ret
 
@@ -216,7 +226,7 @@ within_track:
         movw    packet_lba, %ax
         addw    packet_count, %ax
         subw    %bp, %ax                # what is left of the program
-        jz      again_end
+        jz      most_sectors
         cmpw    %ax, %bx
         jbe     within_program
         movw    %ax, %bx
@@ -237,6 +247,27 @@ within_program:
         call    compare
         jmp     next_request
 
+# AH=02h: as many sectors of a hard disk as one request may have, over the ends of tracks.
+most_sectors:
+        movzbw  drive, %dx
+        testb   %dl, %dl
+        jns     again_end
+        movw    $0x0280, %ax
+        movw    $1, %cx
+        xorw    %bx, %bx
+        int     $0x13
+        jc      refused
+        cmpb    $0x80, %al
+        je      again_end
+refused:
+        jmp     damaged
+
+# AH=42h: to addresses that are no multiples of 512, of 4 and of 2, each across the beginning of the next 64 KiB.
+again_unaligned:
+        movw    $UNALIGNED_SEGMENT, again_packet + 6
+        movw    $unaligned_requests, %bp
+        jmp     next_lba_request
+
 # AH=42h: what takes one page, two and more, at the start of one and within.
 again_by_lba:
         movw    $lba_requests, %bp
@@ -244,7 +275,7 @@ next_lba_request:
         movw    (%bp), %di
         movw    2(%bp), %bx
         testw   %bx, %bx
-        jz      again_by_parts
+        jz      requests_end
         call    unread
         xorw    %ax, %ax
         call    read_lba
@@ -252,6 +283,9 @@ next_lba_request:
         call    compare
         addw    $4, %bp
         jmp     next_lba_request
+requests_end:
+        testw   %di, %di
+        jnz     again_end
 
 # AH=42h: 64 KiB, all of the segment, in requests of 128 sectors and fewer, together more than the queue of a controller has places
 # for. The disk has behind the program what a longer program would have: see `filler` in src/payload.rs.
@@ -294,7 +328,7 @@ next_filler:
         incw    %bp
         jmp     next_part_length
 
-# Reads BX sectors from the AXth one behind the code on to DI of the segment AGAIN_SEGMENT.
+# Reads BX sectors from the AXth one behind the code on to DI of that segment.
 read_lba:
         movw    %bx, again_packet + 2
         movw    %di, again_packet + 4
@@ -323,12 +357,11 @@ code_sectors:
         shrw    $9, %ax
         ret
 
-# Overwrites BX sectors and a word behind them at DI of the segment AGAIN_SEGMENT, which ES is then.
+# Overwrites BX sectors and a word behind them at DI of the segment of `again_packet`, which ES is then.
 unread:
         pushw   %cx
         pushw   %di
-        movw    $AGAIN_SEGMENT, %ax
-        movw    %ax, %es
+        movw    again_packet + 6, %es
         movb    %bl, %ch
         movb    $0, %cl
         incw    %cx
@@ -442,7 +475,7 @@ last_digit:
         popw    %ax
         jmp     print_digit
 
-# int 13h AH=08h: CH and CL bits 6-7 last cylinder, DH last head, CL bits 0-5 last sector.
+# int 13h AH=08h: CH and CL bits 6-7 last cylinder, DH last head, CL bits 0-5 last sector, DL how many drives of this kind.
 print_geometry:
         movb    drive, %dl
         movb    $0x08, %ah
@@ -466,6 +499,9 @@ print_geometry:
         movb    $'/', %al
         call    print_byte
         popw    %dx
+        popw    %cx
+        pushw   %dx
+        pushw   %cx
         movzbw  %dh, %ax
         incw    %ax
         call    print_decimal
@@ -473,7 +509,11 @@ print_geometry:
         call    print_byte
         popw    %ax
         andw    $0x3f, %ax
-        jmp     print_decimal
+        call    print_decimal
+        movw    $text_drives, %si
+        call    print
+        popw    %ax
+        jmp     print_hex
 
 # int 13h AH=48h: how many sectors, and the bytes of each (EDD 3.0 section 8.1).
 print_edd:
@@ -592,6 +632,8 @@ text_cs:
         .asciz  " cs="
 text_geometry:
         .asciz  " geometry="
+text_drives:
+        .asciz  " drives="
 text_edd:
         .asciz  " edd="
 text_el_torito:
@@ -639,17 +681,7 @@ parts:                                  # sectors of each request, of a segment'
         .byte   128, 64, 1, 1, 1, 1, 1, 0
 request:
         .word   0
-drive_type:
-        .byte   0
 target:
         .byte   0x80
-selector:
-        .word   0
-entry_segment:
-        .word   0
-drive:
-        .byte   0
-differs:
-        .byte   0
         .balign 512, 0
 program_end:
