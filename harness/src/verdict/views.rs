@@ -9,6 +9,7 @@ mod handed_over;
 mod holes;
 mod lines;
 mod load_options;
+mod mapped;
 mod measured;
 mod secure_boot;
 mod subchannel;

@@ -24,6 +24,7 @@ pub mod bridge_port;
 pub mod damage;
 mod digits;
 mod drawn;
+pub mod drives;
 pub mod effort;
 mod efi_status;
 mod entries;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::digits::{hex, percent_decoded, sum_of};
+use super::drives::geometry;
 use super::{Measured, Names};
 
 /// How every payload line begins.
@@ -44,6 +45,9 @@ pub struct Payload {
     pub bootpath: Option<String>,
     /// int 13h AH=08h of that drive: cylinders, heads, sectors per track.
     pub geometry: Option<(u32, u32, u32)>,
+    /// How many drives of that kind int 13h AH=08h tells (BIOS); `None` where it tells no geometry, or the program does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drives: Option<u8>,
     /// int 13h AH=48h of that drive: sectors, and the bytes of each (BIOS); zero of both where it tells none, `None` where the
     /// program does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -111,6 +115,7 @@ impl Payload {
                 "dl" => payload.dl = read(value, byte)?,
                 "cs" => payload.cs = read(value, number)?,
                 "geometry" => payload.geometry = read(value, geometry)?,
+                "drives" => payload.drives = read(value, byte)?,
                 "edd" => payload.edd = Some(read(value, edd)?.unwrap_or_default()),
                 "el-torito" => payload.el_torito = read(value, hex)?,
                 "drive-type" => payload.drive_type = read(value, byte)?,
@@ -212,10 +217,4 @@ fn edd(text: &str) -> Option<(u64, u16)> {
     let (sectors, bytes) = text.split_once('/')?;
     let sectors = u64::from_str_radix(sectors, 16).ok().filter(|_| sectors.len() == 16)?;
     Some((sectors, bytes.parse().ok()?))
-}
-
-fn geometry(text: &str) -> Option<(u32, u32, u32)> {
-    let mut parts = text.split('/').map(|part| part.parse().ok());
-    let triple = (parts.next()??, parts.next()??, parts.next()??);
-    parts.next().is_none().then_some(triple)
 }

@@ -5,7 +5,7 @@ use super::effort::spend;
 use super::entries::Entries;
 use super::finding::{Caller, Interruption, Moment, Reason};
 use super::lines::beginning;
-use super::{Finding, Names, Outcome, Payload, Start, Terminal, Trace, damage};
+use super::{Finding, Names, Outcome, Payload, Start, Terminal, Trace, damage, drives};
 
 /// What the log said about this lap's devices.
 #[derive(Clone, Default)]
@@ -167,6 +167,9 @@ impl Parser {
         if names.fixed && super::entries::is_of_no_disk(line, names) {
             trace.hole(format!("a drive is mapped with the size of no disk of this machine: {}", beginning(line)));
         }
+        if let Some(drive) = drives::mapped(line) {
+            trace.mapped(drive);
+        }
         let gave_up = self.entries.has_given_up();
         self.entries.line(line, names, &trace.boot_order);
         if self.entries.has_given_up() && !gave_up {
@@ -186,6 +189,7 @@ impl Parser {
         trace.laps += 1;
         (trace.terminal, trace.standstill) = (None, None);
         trace.boot_order.clear();
+        trace.drives.clear();
         *self = Parser {
             posts: self.posts,
             banners: 1,

@@ -3,6 +3,7 @@
 //! Nothing is taken back. What was printed stays in the trace, and the return begins a new lap, on which only that is shown
 //! again which was not over when the snapshot was taken: an attempt under way, a boot menu from which nothing was chosen.
 
+use super::drives::MappedDrive;
 use super::finding::Interruption;
 use super::menu::Menu;
 use super::reader::Parser;
@@ -18,6 +19,7 @@ pub struct Snapshot {
     menu: Option<Menu>,
     terminal: Option<Terminal>,
     boot_order: Vec<String>,
+    drives: Vec<MappedDrive>,
 }
 
 impl Reader {
@@ -32,6 +34,7 @@ impl Reader {
             menu: trace.menus.last().filter(|menu| menu.lap == lap && !tried).cloned(),
             terminal: trace.terminal.clone(),
             boot_order: trace.boot_order.clone(),
+            drives: trace.drives.clone(),
         }
     }
 
@@ -51,6 +54,7 @@ impl Reader {
         trace.laps += 1;
         (trace.terminal, trace.standstill) = (to.terminal.clone(), None);
         trace.boot_order = to.boot_order.clone();
+        trace.drives = to.drives.clone();
         let lap = trace.laps;
         if let Some(attempt) = to.under_way.clone().filter(|_| trace.attempts.len() < ATTEMPT_LIMIT) {
             trace.attempts.push(Attempt { lap, ..attempt });

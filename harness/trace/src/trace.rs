@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::attempt::{Attempt, Outcome, Start};
+use super::drives::{self, MappedDrive};
 use super::exchange::Conversation;
 use super::finding::{Caller, Finding, Reason};
 use super::menu::Menu;
@@ -40,6 +41,9 @@ pub struct Trace {
     pub banner: Option<String>,
     /// The boot order that the firmware said it read (SeaBIOS `boot order:`), this lap.
     pub boot_order: Vec<String>,
+    /// The hard disks that the firmware has mapped on this lap, in the order of their numbers from 0x80 (SeaBIOS).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drives: Vec<MappedDrive>,
     /// Contradictions within the evidence: a payload from a medium other than the one the log named.
     pub contradictions: Vec<String>,
     /// Of what there was more than is kept.
@@ -126,6 +130,13 @@ impl Trace {
             self.boot_order.push(line[..end].to_owned());
         } else {
             self.was_cut(format!("boot order: the first {lines} lines are kept"));
+        }
+    }
+
+    /// The firmware has mapped this hard disk.
+    pub(crate) fn mapped(&mut self, drive: MappedDrive) {
+        if self.drives.len() < drives::LIMIT {
+            self.drives.push(drive);
         }
     }
 

@@ -6,10 +6,11 @@ use std::fmt;
 use bootwright_images::Emulation;
 use serde::Serialize;
 
-use super::emulated;
+use super::{emulated, mapped};
 use crate::machine::layout::{Layout, Placed};
-use crate::machine::{Device, Machine};
-use crate::trace::{Attempt, Kind, Start, Trace};
+use crate::machine::{Device, DeviceClass, Machine};
+use crate::trace::drives::Geometry;
+use crate::trace::{Attempt, Kind, Payload, Start, Trace};
 
 /// SeaBIOS' number of the first hard disk (`do_boot` in its `src/boot.c`).
 const FIRST_HARD_DISK: u8 = 0x80;
@@ -39,6 +40,22 @@ pub enum Mistold {
         /// As it was asked for.
         asked: (u32, u32, u32),
     },
+    /// int 13h AH=08h tells another geometry than SeaBIOS logged when it mapped the drive, or than a floppy has.
+    OtherGeometry {
+        /// As the program read it.
+        seen: Option<Geometry>,
+        /// As it follows from the log, or from the medium.
+        wanted: Geometry,
+    },
+    /// int 13h AH=08h tells another number of drives.
+    Count {
+        /// As the program read it.
+        seen: u8,
+        /// How many there are of that kind.
+        wanted: usize,
+    },
+    /// A hard disk has another geometry than follows from the device.
+    Mapped(mapped::Mismapped),
     /// int 13h AH=48h tells another size than the drive has.
     Size {
         /// As the program read it.
@@ -89,6 +106,18 @@ impl fmt::Display for Mistold {
                 "int 13h tells the program a geometry of {cylinders}/{heads}/{sectors}, and {}/{}/{} was asked for",
                 asked.0, asked.1, asked.2
             ),
+            Mistold::OtherGeometry { seen, wanted } => {
+                let triple = |(cylinders, heads, sectors): Geometry| format!("{cylinders}/{heads}/{sectors}");
+                let seen = seen.map_or("no geometry".to_owned(), |seen| format!("the geometry {}", triple(seen)));
+                write!(out, "int 13h tells the program {seen} of its drive, and {} is right", triple(*wanted))
+            }
+            Mistold::Count { seen, wanted } => {
+                write!(
+                    out,
+                    "int 13h tells the program of {seen} drives of the kind that it came from, and there are {wanted}"
+                )
+            }
+            Mistold::Mapped(mismapped) => mismapped.fmt(out),
             Mistold::Size { seen, wanted } => {
                 write!(out, "int 13h tells the program {seen} of its drive, and it has {wanted}")
             }
@@ -97,8 +126,12 @@ impl fmt::Display for Mistold {
     }
 }
 
-/// Of the program that ran last and that SeaBIOS booted itself.
+/// Of the program that ran last and that SeaBIOS booted itself, and of the hard disks that it mapped.
 pub(super) fn mistold(machine: &Machine, layout: &Layout, trace: &Trace) -> Option<Mistold> {
+    told(machine, layout, trace).or_else(|| mapped::difference(machine, layout, trace).map(Mistold::Mapped))
+}
+
+fn told(machine: &Machine, layout: &Layout, trace: &Trace) -> Option<Mistold> {
     let payload = trace.payloads.last().filter(|payload| payload.via == "bios")?;
     let medium = payload.medium_of_nonce.as_deref()?;
     let (last, before) = trace.attempts.split_last()?;
@@ -120,14 +153,53 @@ pub(super) fn mistold(machine: &Machine, layout: &Layout, trace: &Trace) -> Opti
         (seen != wanted).then_some(Mistold::Size { seen, wanted })
     };
     let drive = drive.or_else(size);
-    drive.or_else(|| emulated::difference(emulation?, payload).map(Mistold::Emulated)).or_else(|| {
+    let drive = drive.or_else(|| emulated::difference(emulation?, payload).map(Mistold::Emulated));
+    let mistold = drive.or_else(|| {
         let geometry = device?.logical_geometry;
         let listed = payload.bios_geometry.as_ref().is_some_and(|file| !file.is_empty());
         let (cylinders, heads, sectors) = geometry.filter(|_| listed)?;
         // int 13h counts cylinders in ten bits, and SeaBIOS keeps the last one (`disk_1308` in its `src/disk.c`)
         let (seen, asked) = (payload.geometry?, (cylinders.min(1024).saturating_sub(1), heads, sectors));
         (seen != asked).then_some(Mistold::Geometry { seen, asked })
+    });
+    mistold.or_else(|| {
+        let seen = payload.drives?;
+        let wanted = count(machine, trace, last, payload)?;
+        let differs = usize::from(seen) != wanted;
+        let of_count = differs.then_some(Mistold::Count { seen, wanted });
+        of_count.or_else(|| other_geometry(last, payload, emulation, trace))
     })
+}
+
+/// The geometry of a drive that is not emulated: that of a hard disk is in the log.
+fn other_geometry(last: &Attempt, payload: &Payload, emulation: Option<Emulation>, trace: &Trace) -> Option<Mistold> {
+    let wanted = match last.bios_kind().filter(|_| emulation.is_none())? {
+        Kind::Disk => {
+            let (cylinders, heads, sectors) = trace.drives.first()?.logical;
+            // the last cylinder is kept, and ten, eight and six bits are told (`disk_1308` in SeaBIOS' `src/disk.c`)
+            ((cylinders.wrapping_sub(2) & 0x3ff) + 1, (heads.wrapping_sub(1) & 0xff) + 1, sectors & 0x3f)
+        }
+        Kind::Floppy => Emulation::Floppy144.geometry(),
+        Kind::Optical | Kind::Rom => return None,
+    };
+    (payload.geometry != Some(wanted)).then_some(Mistold::OtherGeometry { seen: payload.geometry, wanted })
+}
+
+/// How many drives int 13h must tell of (`disk_1308` in SeaBIOS' `src/disk.c`); `None` where the log lacks a drive that the machine has and
+/// the program was told of. An emulated hard disk counts twice, since `cdrom_boot` in `src/cdrom.c` has counted it, too.
+fn count(machine: &Machine, trace: &Trace, last: &Attempt, payload: &Payload) -> Option<usize> {
+    let number_of = |is_one: fn(&Device) -> bool| machine.devices.iter().filter(|&device| is_one(device)).count();
+    let floppies = number_of(|device| matches!(device.class, DeviceClass::Floppy { .. }));
+    let disks = number_of(|device| !matches!(device.class, DeviceClass::Floppy { .. } | DeviceClass::Nic(_)));
+    let (seen, mapped) = (usize::from(payload.drives?), trace.drives.len());
+    match (last.bios_kind()?, payload.dl?) {
+        (Kind::Disk, _) if mapped < seen && seen <= disks => None,
+        (Kind::Disk, _) => Some(mapped),
+        (Kind::Floppy, _) => Some(floppies),
+        (Kind::Optical, FIRST_HARD_DISK..FIRST_OPTICAL) => Some(mapped + 2),
+        (Kind::Optical, ..FIRST_HARD_DISK) => Some((floppies + 1).min(2)),
+        _ => None,
+    }
 }
 
 /// The number of the drive that an attempt is on: hard disks and floppies are tried by their first only, and optical drives
@@ -162,6 +234,7 @@ fn size(attempt: &Attempt, device: &Device, placed: &Placed) -> Option<Size> {
 mod tests {
     use super::*;
     use crate::machine::{DiskClass, Firmware, Medium};
+    use crate::trace::drives::{MappedDrive, Translation};
     use crate::trace::{Outcome, Payload};
 
     const LISTED: &[u8] = b"/pci@i0cf8/scsi@3/disk@0,0 65 16 32\0";
@@ -220,6 +293,52 @@ mod tests {
         assert_eq!([entered(None), entered(Some(0))], [None, None]);
         let said = "the program was entered in segment 0x07c0, and SeaBIOS enters every one at 0000:7c00";
         assert_eq!(entered(Some(0x07c0)).as_deref(), Some(said));
+    }
+
+    #[test]
+    fn another_number_of_drives_or_geometry_than_the_log_has_is_found() {
+        let told = |logical: Geometry, geometry, drives| {
+            let mut trace = trace(&["Hard Disk"], 0x80);
+            let drive =
+                |sectors| MappedDrive { physical: (32, 16, 63), translation: Translation::None, logical, sectors };
+            trace.drives = vec![drive(1), drive(2)];
+            (trace.payloads[0].geometry, trace.payloads[0].drives) = (geometry, Some(drives));
+            told_of(&disk(), &trace).map(|mistold| mistold.to_string())
+        };
+        assert_eq!(told((32, 16, 63), Some((31, 16, 63)), 2), None);
+        assert_eq!(told((32, 16, 64), Some((31, 16, 0)), 2), None, "six bits");
+        assert_eq!(told((1024, 256, 63), Some((1023, 256, 63)), 2), None);
+        let said = "int 13h tells the program of 3 drives of the kind that it came from, and there are 2";
+        assert_eq!(told((32, 16, 63), Some((31, 16, 63)), 3).as_deref(), Some(said));
+        let said = "int 13h tells the program the geometry 31/8/63 of its drive, and 31/16/63 is right";
+        assert_eq!(told((32, 16, 63), Some((31, 8, 63)), 2).as_deref(), Some(said));
+        let said = "int 13h tells the program no geometry of its drive, and 31/16/63 is right";
+        assert_eq!(told((32, 16, 63), None, 2).as_deref(), Some(said));
+    }
+
+    #[test]
+    fn where_the_log_lacks_a_drive_that_the_program_was_told_of_nothing_is_said() {
+        let mut trace = trace(&["Hard Disk"], 0x80);
+        trace.payloads[0].drives = Some(2);
+        let machine = disk().virtio_blk(Medium::blank("other"));
+        assert_eq!(told_of(&machine, &trace), None);
+        assert!(matches!(told_of(&disk(), &trace), Some(Mistold::Count { seen: 2, wanted: 0 })));
+    }
+
+    #[test]
+    fn of_a_floppy_geometry_and_number_are_those_of_the_machine() {
+        let machine = Machine::pc(Firmware::SeaBios).floppy(Medium::bootable("only"));
+        let told = |geometry, drives| {
+            let mut trace = trace(&["Floppy"], 0);
+            (trace.payloads[0].geometry, trace.payloads[0].drives) = (Some(geometry), Some(drives));
+            told_of(&machine, &trace).map(|mistold| mistold.to_string())
+        };
+        assert_eq!(told((80, 2, 18), 1), None);
+        assert!(
+            told((80, 2, 18), 2)
+                .is_some_and(|said| said.ends_with("of 2 drives of the kind that it came from, and there are 1"))
+        );
+        assert!(told((80, 2, 36), 1).is_some_and(|said| said.ends_with("80/2/36 of its drive, and 80/2/18 is right")));
     }
 
     #[test]

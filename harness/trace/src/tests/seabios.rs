@@ -162,6 +162,8 @@ fn a_program_tells_the_size_of_its_drive_or_that_it_was_told_none() {
     };
     assert_eq!(edd(" edd=0000000100000002/512"), Some(Some((0x1_0000_0002, 512))));
     assert_eq!(edd(" edd=-"), Some(Some((0, 0))));
+    let drives = |field: &str| edd(field).is_some();
+    assert!(drives(" drives=02") && !drives(" drives=2"), "a digit was lost");
     assert_eq!(edd(""), Some(None), "an older program");
     assert_eq!(edd(" edd=000000010000000/512"), None, "a digit was lost");
 }
