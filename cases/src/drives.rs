@@ -1,7 +1,7 @@
 //! Drives on further adapters, behind a hub, of several namespaces, and with other sectors than of 512 bytes.
 
 use bootwright::case::Case;
-use bootwright::machine::{Board, DiskClass, Firmware, Machine, Medium, ScsiAdapter};
+use bootwright::machine::{Board, DeviceClass, DiskClass, Firmware, Machine, Medium, ScsiAdapter, UsbController};
 use bootwright::verdict::Expectation;
 use bootwright_images::{PartitionTable, Reads};
 
@@ -30,6 +30,8 @@ pub fn cases() -> Vec<Case> {
         let adapters = ADAPTERS.map(DiskClass::Scsi);
         for class in classes::disks(board).into_iter().chain(adapters) {
             cases.extend([Reads::Lba, Reads::Chs].map(|reads| distant(board, class, reads)));
+            // what the drivers make of an address is the same on every board
+            cases.extend((board == Board::Pc).then(|| distant(board, class, Reads::Unaligned)));
         }
         cases.extend(classes::disks(board).into_iter().map(|class| distant(board, class, Reads::Lba48)));
         cases.push(distant_on_floppy(board));
@@ -41,6 +43,8 @@ pub fn cases() -> Vec<Case> {
             cases.push(distant_cylinder(board, class));
         }
     }
+    cases.extend([sizes(Board::Q35, DiskClass::VirtioBlk), sizes(Board::Pc, DiskClass::Nvme)]);
+    cases.extend([last_namespace(), last_port(), last_unit()]);
     // OVMF has its boot options together before it has found what hangs off a hub: see the traps in docs/firmware-paths.md
     cases.extend([namespace(Firmware::Ovmf, Board::Q35), queues(Firmware::Ovmf, Board::Q35)]);
     for firmware in [Firmware::SeaBios, Firmware::Ovmf] {
@@ -91,11 +95,12 @@ fn logical(board: Board, class: DiskClass, (cylinders, heads, sectors): (u32, u3
 
 /// A program whose most part is far from the beginning of its disk, read at once by LBA or sector by sector by CHS: int 13h reads what it
 /// is asked for (`disk_13` and `basic_access` in SeaBIOS' `src/disk.c`, and the driver of each class), at an LBA of more than 28 bits, too,
-/// and by more commands than the queues of a controller have places for.
+/// by more commands than the queues of a controller have places for, and to odd addresses, too.
 fn distant(board: Board, class: DiskClass, reads: Reads) -> Case {
     let by = match reads {
         Reads::Lba => "lba",
         Reads::Lba48 => "lba48",
+        Reads::Unaligned => "unaligned",
         _ => "chs",
     };
     let machine = Machine::new(Firmware::SeaBios, board).drive(class, 0, Medium::distant("only", reads)).bootindex(1);
@@ -128,6 +133,56 @@ fn distant_on_floppy(board: Board) -> Case {
         .machine(machine)
         .expect(Expectation::boots("only"))
         .control_blank("only")
+}
+
+/// Disks of one size for each number of heads that SeaBIOS makes of a size, by either way to reckon it (`setup_translation` in its
+/// `src/block.c`); the program is read by cylinder, head and sector.
+fn sizes(board: Board, class: DiskClass) -> Case {
+    const MIB: [u64; 6] = [600, 400, 1500, 3000, 5000, 9000];
+    let sized = |mib: u64, medium| Medium { sectors: Some(mib * 2048), ..medium };
+    let first = sized(MIB[0], Medium::distant("only", Reads::Chs));
+    let machine = Machine::new(Firmware::SeaBios, board).drive(class, 0, first).bootindex(1);
+    let others = (1..).zip(&MIB[1..]);
+    let machine = others.fold(machine, |machine, (rank, mib)| {
+        machine.drive(class, rank, sized(*mib, Medium::blank(&format!("of-{mib}"))))
+    });
+    Case::new(format!("drives::seabios::{}::disks-of-600-{class}", board.name()))
+        .axis("class", class.name())
+        .axis("reads", "chs")
+        .machine(machine)
+        .expect(Expectation::boots("only"))
+        .control_blank("only")
+}
+
+/// A controller whose only namespace is the ninth of 256.
+fn last_namespace() -> Case {
+    let ninth = DeviceClass::NvmeNamespace { controller: 0, nsid: 9 };
+    case(Firmware::SeaBios, Board::Pc, "nvme-ns-9")
+        .machine(Machine::pc(Firmware::SeaBios).disk(ninth, Medium::bootable("only")))
+        .expect(Expectation::boots("only"))
+        .control_blank("only")
+}
+
+/// A hub at the last root port, and the disk at its last one.
+fn last_port() -> Case {
+    let at = |hub, port| DeviceClass::UsbBehindHub { controller: UsbController::Xhci, hub, port };
+    let machine = Machine::pc(Firmware::SeaBios).disk(at(4, 1), Medium::bootable("wrong")).bootindex(2);
+    let machine = machine.disk(at(4, 8), Medium::bootable("right")).bootindex(1);
+    case(Firmware::SeaBios, Board::Pc, "usb-hub-4-port-8")
+        .control(machine.clone().swapping_bootindex("right", "wrong"))
+        .machine(machine)
+        .expect(Expectation::boots("right").without_trying("wrong"))
+}
+
+/// A unit that is not the first of its target, at the last target of an adapter that SeaBIOS asks one by one: QEMU has one more.
+fn last_unit() -> Case {
+    let at = |target, lun| DeviceClass::Scsi { adapter: ScsiAdapter::Mptsas1068, hba: 0, target, lun };
+    let machine = Machine::pc(Firmware::SeaBios).disk(at(0, 0), Medium::bootable("wrong")).bootindex(2);
+    let machine = machine.disk(at(6, 1), Medium::bootable("right")).bootindex(1);
+    case(Firmware::SeaBios, Board::Pc, "mptsas1068-target-6-lun-1")
+        .control(machine.clone().swapping_bootindex("right", "wrong"))
+        .machine(machine)
+        .expect(Expectation::boots("right").without_trying("wrong"))
 }
 
 /// A namespace that is a device of its own boots. QEMU's line for it names the controller only, so that of several there is no

@@ -27,6 +27,7 @@ pub fn cases() -> Vec<Case> {
         cases.extend([unlisted(board), strict_unlisted(board), order_letter(board), nothing_else(board)]);
         cases.push(order_letter_for_one_nic(board));
     }
+    cases.push(six_nics());
     cases.extend(dhcp::cases());
     cases.extend(wire::cases());
     cases.extend(transfer::cases());
@@ -117,6 +118,25 @@ fn same_lan(board: Board) -> Case {
                 .on_lan(OnLan::Heard(DeviceName::nic(1))),
         )
         .control(machine(1, 2))
+}
+
+/// Of six NICs the last has the file: there is room for the ROM of each, since each gives back what it needs no more
+/// (`init_optionrom` in SeaBIOS' `src/optionroms.c`).
+fn six_nics() -> Case {
+    const NICS: i64 = 6;
+    let machine = |served: i64| {
+        let dead = || Network::new(LanSpec::new().fault(Fault::dead_network()));
+        let machine = Machine::new(Firmware::SeaBios, Board::Pc).network(dead()).network(healthy());
+        (1..=NICS).fold(machine, |machine, nic| {
+            let machine = machine.nic("virtio-net-pci", Some(usize::from(nic == served)));
+            if nic == NICS { machine.bootindex(1) } else { machine }
+        })
+    };
+    case(Board::Pc, "six-nics")
+        .axis("nics", "6")
+        .machine(machine(NICS))
+        .expect(Expectation::boots("served").on_lan(OnLan::Silent(DeviceName::nic(0))))
+        .control(machine(1))
 }
 
 /// The vendor article's observation: a NIC that nobody selected is tried once the selected disk has failed.
