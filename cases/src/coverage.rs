@@ -75,7 +75,18 @@ const LEFT_OUT: &[(&str, Pair, &str)] = &[
         "either interface is driven by the same driver, which x86-64 shows",
     ),
     ("tpm", [("firmware", &[]), ("machine", &[])], "AAVMF is for virt, OVMF for the others"),
-    ("drives", [("class", &["floppy"]), ("reads", &["lba", "lba48"])], "int 13h has no extensions for a floppy drive"),
+    (
+        "drives",
+        [("class", &["floppy"]), ("reads", &["lba", "lba48", "unaligned"])],
+        "int 13h has no extensions for a floppy drive",
+    ),
+    (
+        "drives",
+        [("class", &["usb-ehci", "usb-uhci"]), ("reads", &["chs", "lba", "lba48"])],
+        "of a disk SeaBIOS drives the controller alone in another way than on xHCI",
+    ),
+    ("drives", [("class", &["usb-ehci", "usb-uhci"]), ("machine", &["q35"])], SAME_DRIVER),
+    ("drives", [("machine", &["q35"]), ("reads", &["unaligned"])], SAME_DRIVER),
     (
         "drives",
         [("class", &["am53c974", "lsi53c895a", "megasas", "mptsas1068", "pvscsi"]), ("reads", &["lba48"])],
@@ -214,6 +225,7 @@ const LEFT_OUT: &[(&str, Pair, &str)] = &[
     ),
 ];
 
+const SAME_DRIVER: &str = "what a driver makes of an address is the same on both boards";
 const SEABIOS_READS_NO_FAT: &str = "SeaBIOS runs the boot sector and reads no file system";
 const NATIVE_OPTICAL: &str = "pairs are made with the optical drive that the board has by itself";
 const ONE_OPTICAL: &str = "pairs are of disks, with one optical drive among them";

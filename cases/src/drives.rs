@@ -21,6 +21,19 @@ const ADAPTERS: [ScsiAdapter; 5] = [
 /// ATA drive has, and fewer of both than any disk has by itself.
 const GEOMETRIES: [(u32, u32, u32); 3] = [(3, 255, 63), (64, 32, 16), (1023, 2, 17)];
 
+/// Last places, and the names of their cases.
+const LAST: [(DeviceClass, &str); 5] = [
+    (DeviceClass::Ahci { port: 5 }, "ahci-port-5"),
+    (last_target(ScsiAdapter::Am53c974, 7), "am53c974-target-7"),
+    (last_target(ScsiAdapter::Lsi53c895a, 6), "lsi53c895a-target-6"),
+    (last_target(ScsiAdapter::Megasas, 63), "megasas-target-63"),
+    (last_target(ScsiAdapter::Pvscsi, 63), "pvscsi-target-63"),
+];
+
+const fn last_target(adapter: ScsiAdapter, target: u8) -> DeviceClass {
+    DeviceClass::Scsi { adapter, hba: 0, target, lun: 0 }
+}
+
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for board in [Board::Pc, Board::Q35] {
@@ -45,6 +58,9 @@ pub fn cases() -> Vec<Case> {
     }
     cases.extend([sizes(Board::Q35, DiskClass::VirtioBlk), sizes(Board::Pc, DiskClass::Nvme)]);
     cases.extend([last_namespace(), last_port(), last_unit()]);
+    cases.extend(LAST.map(|(class, name)| last_place(class, name)));
+    cases.extend(classes::older_usb().map(|class| distant(Board::Pc, class, Reads::Unaligned)));
+    cases.extend([without_modern(DiskClass::VirtioBlk), without_modern(DiskClass::VirtioScsi), short_requests()]);
     // OVMF has its boot options together before it has found what hangs off a hub: see the traps in docs/firmware-paths.md
     cases.extend([namespace(Firmware::Ovmf, Board::Q35), queues(Firmware::Ovmf, Board::Q35)]);
     for firmware in [Firmware::SeaBios, Firmware::Ovmf] {
@@ -69,6 +85,11 @@ fn other_sectors(firmware: Firmware, board: Board) -> Vec<Case> {
 
 fn case(firmware: Firmware, board: Board, class: &str) -> Case {
     Case::new(format!("drives::{}::{}::{class}", firmware.name(), board.name())).axis("class", class)
+}
+
+/// A case of a place or a property that one board shows for all.
+fn on_pc(what: &str) -> Case {
+    Case::new(format!("drives::seabios::pc::{what}"))
 }
 
 /// Of two disks on one adapter or hub, the one with the lower bootindex boots although it sits further away.
@@ -157,7 +178,7 @@ fn sizes(board: Board, class: DiskClass) -> Case {
 /// A controller whose only namespace is the ninth of 256.
 fn last_namespace() -> Case {
     let ninth = DeviceClass::NvmeNamespace { controller: 0, nsid: 9 };
-    case(Firmware::SeaBios, Board::Pc, "nvme-ns-9")
+    on_pc("nvme-ns-9")
         .machine(Machine::pc(Firmware::SeaBios).disk(ninth, Medium::bootable("only")))
         .expect(Expectation::boots("only"))
         .control_blank("only")
@@ -168,10 +189,47 @@ fn last_port() -> Case {
     let at = |hub, port| DeviceClass::UsbBehindHub { controller: UsbController::Xhci, hub, port };
     let machine = Machine::pc(Firmware::SeaBios).disk(at(4, 1), Medium::bootable("wrong")).bootindex(2);
     let machine = machine.disk(at(4, 8), Medium::bootable("right")).bootindex(1);
-    case(Firmware::SeaBios, Board::Pc, "usb-hub-4-port-8")
+    on_pc("usb-hub-4-port-8")
         .control(machine.clone().swapping_bootindex("right", "wrong"))
         .machine(machine)
         .expect(Expectation::boots("right").without_trying("wrong"))
+}
+
+/// The last place that SeaBIOS looks at of a controller (`for` loops of its drivers in `src/hw`).
+fn last_place(last: DeviceClass, name: &str) -> Case {
+    let first = match last {
+        DeviceClass::Scsi { adapter, .. } => DeviceClass::Scsi { adapter, hba: 0, target: 0, lun: 0 },
+        _ => DeviceClass::Ahci { port: 0 },
+    };
+    let machine = Machine::pc(Firmware::SeaBios).disk(first, Medium::bootable("wrong")).bootindex(2);
+    let machine = machine.disk(last, Medium::bootable("right")).bootindex(1);
+    on_pc(name)
+        .control(machine.clone().swapping_bootindex("right", "wrong"))
+        .machine(machine)
+        .expect(Expectation::boots("right").without_trying("wrong"))
+}
+
+/// A virtio device of before version 1.0, whose queues are another driver's path (`vp_init_simple` in SeaBIOS' `src/hw/virtio-pci.c`).
+fn without_modern(class: DiskClass) -> Case {
+    let machine = Machine::pc(Firmware::SeaBios).drive(class, 0, Medium::distant("only", Reads::Lba)).bootindex(1);
+    let machine = match class {
+        DiskClass::VirtioScsi => machine.adapter_property("disable-modern", true),
+        _ => machine.property("disable-modern", true),
+    };
+    on_pc(&format!("distant-lba-{class}-legacy"))
+        .machine(machine)
+        .expect(Expectation::boots("only"))
+        .control_blank("only")
+}
+
+/// A controller that takes 8 KiB at once.
+fn short_requests() -> Case {
+    let machine = Machine::pc(Firmware::SeaBios);
+    let machine = machine.drive(DiskClass::NvmeNamespace, 0, Medium::distant("only", Reads::Lba));
+    on_pc("distant-lba-nvme-mdts-1")
+        .machine(machine.adapter_property("mdts", 1))
+        .expect(Expectation::boots("only"))
+        .control_blank("only")
 }
 
 /// A unit that is not the first of its target, at the last target of an adapter that SeaBIOS asks one by one: QEMU has one more.
@@ -179,7 +237,7 @@ fn last_unit() -> Case {
     let at = |target, lun| DeviceClass::Scsi { adapter: ScsiAdapter::Mptsas1068, hba: 0, target, lun };
     let machine = Machine::pc(Firmware::SeaBios).disk(at(0, 0), Medium::bootable("wrong")).bootindex(2);
     let machine = machine.disk(at(6, 1), Medium::bootable("right")).bootindex(1);
-    case(Firmware::SeaBios, Board::Pc, "mptsas1068-target-6-lun-1")
+    on_pc("mptsas1068-target-6-lun-1")
         .control(machine.clone().swapping_bootindex("right", "wrong"))
         .machine(machine)
         .expect(Expectation::boots("right").without_trying("wrong"))

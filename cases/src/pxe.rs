@@ -133,7 +133,6 @@ fn six_nics() -> Case {
         })
     };
     case(Board::Pc, "six-nics")
-        .axis("nics", "6")
         .machine(machine(NICS))
         .expect(Expectation::boots("served").on_lan(OnLan::Silent(DeviceName::nic(0))))
         .control(machine(1))
