@@ -56,7 +56,9 @@ pub fn cases() -> Vec<Case> {
             cases.push(distant_cylinder(board, class));
         }
     }
-    cases.extend([sizes(Board::Q35, DiskClass::VirtioBlk), sizes(Board::Pc, DiskClass::Nvme)]);
+    let on_q35 = [DiskClass::VirtioBlk, DiskClass::VirtioScsi];
+    cases.extend(on_q35.map(|class| sizes(Board::Q35, class)));
+    cases.push(sizes(Board::Pc, DiskClass::NvmeNamespace));
     cases.extend([last_namespace(), last_port(), last_unit()]);
     cases.extend(LAST.map(|(class, name)| last_place(class, name)));
     cases.extend(classes::older_usb().map(|class| distant(Board::Pc, class, Reads::Unaligned)));
@@ -160,9 +162,12 @@ fn distant_on_floppy(board: Board) -> Case {
 /// `src/block.c`); the program is read by cylinder, head and sector.
 fn sizes(board: Board, class: DiskClass) -> Case {
     const MIB: [u64; 6] = [600, 400, 1500, 3000, 5000, 9000];
-    let sized = |mib: u64, medium| Medium { sectors: Some(mib * 2048), ..medium };
+    // a SCSI disk has a physical geometry where QEMU's cylinders come out even
+    let sized = |mib: u64, medium| Medium { sectors: Some(mib * 2048 / (16 * 63) * (16 * 63)), ..medium };
     let first = sized(MIB[0], Medium::distant("only", Reads::Chs));
-    let machine = Machine::new(Firmware::SeaBios, board).drive(class, 0, first).bootindex(1);
+    let machine = Machine::new(Firmware::SeaBios, board).drive(class, 0, first);
+    // of namespaces the lowest comes first, whatever their bootindex
+    let machine = if class == DiskClass::NvmeNamespace { machine } else { machine.bootindex(1) };
     let others = (1..).zip(&MIB[1..]);
     let machine = others.fold(machine, |machine, (rank, mib)| {
         machine.drive(class, rank, sized(*mib, Medium::blank(&format!("of-{mib}"))))

@@ -42,6 +42,7 @@ pub fn cases() -> Vec<Case> {
         escape_with_another_key(),
         escape_twice(),
     ]);
+    cases.push(disc_exchanged());
     cases.extend([0, 1000, 5000, LONGEST].map(offered_for));
     cases.extend([offered_for_default(), off(), splash_time_alone(), refused(), every_lap()]);
     cases.extend(ovmf::cases());
@@ -198,6 +199,22 @@ fn other_key_at_the_offer() -> Case {
         .story(Story::new().wait_for_text(OFFER).press(&["spc"], "Booting from"))
         .expect(Expectation::boots("first").menu(&[]).lasting(0, 60))
         .control(candidates(Board::Pc).with_blank("first"))
+}
+
+/// Somebody exchanges the disc while the menu is open: the drive says so to the first command, and SeaBIOS asks again (`scsi_is_ready` in
+/// its `src/hw/blockcmd.c`).
+fn disc_exchanged() -> Case {
+    let machine = |second: Medium| {
+        let machine = Machine::pc(Firmware::SeaBios).virtio_blk(Medium::bootable("first")).bootindex(1);
+        let machine = machine.drive(DiskClass::IdeCd, 0, Medium::blank("disc-1"));
+        let machine = machine.drive(DiskClass::IdeCd, 1, second).absent();
+        machine.boot_menu(Some(LONGEST)).with_clock(Clock::Real)
+    };
+    case(Board::Pc, "disc-exchanged")
+        .machine(machine(Medium::bootable("disc-2")))
+        .story(opened().insert("disc-1", "disc-2").press(&["3"], "Booting from"))
+        .expect(Expectation::boots("disc-2").without_trying("first").menu(&["first", "Legacy option rom", "disc-1"]))
+        .control(machine(Medium::blank("disc-2")))
 }
 
 /// The key that opens the menu is the host's to choose: F12, scan code 0x86.

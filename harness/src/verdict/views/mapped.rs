@@ -120,7 +120,7 @@ fn physical_of(class: &DeviceClass, sectors: u64) -> Option<Geometry> {
         | DeviceClass::Scsi { .. }
         | DeviceClass::UsbStorage { .. }
         | DeviceClass::UsbBehindHub { .. } => {
-            let whole = sectors <= u64::from(u32::MAX) && sectors % (HEADS * cylinders) == 0;
+            let whole = sectors <= u64::from(u32::MAX) && sectors.is_multiple_of(HEADS * cylinders);
             // kept in 16 bits
             let per_track = small(sectors / (HEADS * cylinders))? & 0xffff;
             Some(if whole { (small(cylinders)?, 16, per_track) } else { (0, 0, 0) })
