@@ -31,12 +31,13 @@ const LOOKS: [&str; 17] = [
 ];
 
 /// Readers of what firmware and the guest's programs print: all of their phrases are those programs' own.
-const READERS: [&str; 15] = [
+const READERS: [&str; 16] = [
     "harness/trace/src/boot_manager.rs",
     "harness/trace/src/seabios.rs",
     "harness/trace/src/damage.rs",
     "harness/trace/src/ovmf.rs",
     "harness/trace/src/efi_status.rs",
+    "harness/trace/src/drives.rs",
     "harness/trace/src/entries.rs",
     "harness/trace/src/guest_text.rs",
     "harness/trace/src/ipxe.rs",
