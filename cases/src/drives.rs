@@ -173,8 +173,6 @@ fn sizes(board: Board, class: DiskClass) -> Case {
         machine.drive(class, rank, sized(*mib, Medium::blank(&format!("of-{mib}"))))
     });
     Case::new(format!("drives::seabios::{}::disks-of-600-{class}", board.name()))
-        .axis("class", class.name())
-        .axis("reads", "chs")
         .machine(machine)
         .expect(Expectation::boots("only"))
         .control_blank("only")
