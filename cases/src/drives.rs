@@ -6,7 +6,7 @@ use bootwright::verdict::Expectation;
 use bootwright_images::{PartitionTable, Reads};
 
 use crate::first_entry::nobody_there;
-use crate::{classes, quick_or_long};
+use crate::{classes, quick_or_long, tiers};
 
 /// SCSI adapters that SeaBIOS has drivers for.
 const ADAPTERS: [ScsiAdapter; 5] = [
@@ -61,7 +61,7 @@ pub fn cases() -> Vec<Case> {
     cases.push(sizes(Board::Pc, DiskClass::NvmeNamespace));
     cases.extend([last_namespace(), last_port(), last_unit()]);
     cases.extend(LAST.map(|(class, name)| last_place(class, name)));
-    cases.extend(classes::older_usb().map(|class| distant(Board::Pc, class, Reads::Unaligned)));
+    cases.extend(classes::older_usb().map(|class| distant(Board::Pc, class, Reads::Unaligned).long(tiers::POLLED_USB)));
     cases.extend([without_modern(DiskClass::VirtioBlk), without_modern(DiskClass::VirtioScsi), short_requests()]);
     // OVMF has its boot options together before it has found what hangs off a hub: see the traps in docs/firmware-paths.md
     cases.extend([namespace(Firmware::Ovmf, Board::Q35), queues(Firmware::Ovmf, Board::Q35)]);

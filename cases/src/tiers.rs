@@ -24,3 +24,7 @@ pub(crate) const SEVERAL_OVMF: &str = "several OVMF boots of 3 s each";
 /// A case that has not yet agreed with itself often enough, on a loaded host too, to be relied upon: the truncated line after
 /// an unplug depends on memory that QEMU has freed.
 pub(crate) const UNSETTLED: &str = "not settled: what follows an unplug depends on memory that QEMU has freed";
+
+/// A case in which SeaBIOS waits for memory alone, which a host that is late with the disk makes look like a loop: one of 21 runs.
+pub(crate) const POLLED_USB: &str =
+    "not settled: while SeaBIOS polls an older USB controller, a late host looks like a hang";
