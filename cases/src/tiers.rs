@@ -25,6 +25,5 @@ pub(crate) const SEVERAL_OVMF: &str = "several OVMF boots of 3 s each";
 /// an unplug depends on memory that QEMU has freed.
 pub(crate) const UNSETTLED: &str = "not settled: what follows an unplug depends on memory that QEMU has freed";
 
-/// A case in which SeaBIOS waits for memory alone, which a host that is late with the disk makes look like a loop: one of 21 runs.
-pub(crate) const POLLED_USB: &str =
-    "not settled: while SeaBIOS polls an older USB controller, a late host looks like a hang";
+/// Programs read over UHCI and EHCI: of some twenty runs of the first one was told as a hang, and why has not been found.
+pub(crate) const POLLED_USB: &str = "not settled: one of some twenty runs was told as a hang";

@@ -3,7 +3,7 @@
 
 use super::Reader;
 use super::options::Parts;
-use super::slots::Slots;
+use super::slots::{Refused, Slots};
 use super::words::Word;
 use crate::guest::boards::is_pseries;
 use crate::guest::{At, GuestDevice, GuestError};
@@ -96,11 +96,7 @@ impl Reader<'_> {
         At { line: self.line, column: 1 }
     }
 
-    fn no_slot(&self, at: At, what: String) -> GuestError {
-        let fix = match what.contains("single function") {
-            true => "write multifunction=on into the device at function 0 of the slot",
-            false => "leave addr= out, or write another slot",
-        };
+    fn no_slot(&self, at: At, (what, fix): Refused) -> GuestError {
         GuestError { what, file: self.file.to_owned(), at, fix: fix.to_owned() }
     }
 }

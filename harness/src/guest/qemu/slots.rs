@@ -115,6 +115,12 @@ fn is_pci(driver: &str) -> bool {
 /// A slot and a function.
 pub(super) type Function = (u8, u8);
 
+/// What is wrong with a device's place, and what to do.
+pub(super) type Refused = (String, &'static str);
+
+const ANOTHER_SLOT: &str = "leave addr= out, or write another slot";
+const SHARED_SLOT: &str = "write multifunction=on into the device at function 0 of the slot";
+
 /// Who has a function.
 #[derive(Clone, Debug)]
 struct Holder {
@@ -178,8 +184,8 @@ impl Slots {
     ///
     /// # Errors
     ///
-    /// In words, where QEMU has no place for it.
-    pub fn board_device(&mut self, name: &str, whose: &str, at: Option<Function>) -> Result<Option<Function>, String> {
+    /// [`Refused`], where QEMU has no place for it.
+    pub fn board_device(&mut self, name: &str, whose: &str, at: Option<Function>) -> Result<Option<Function>, Refused> {
         if !self.gives {
             return Ok(None);
         }
@@ -191,8 +197,8 @@ impl Slots {
     ///
     /// # Errors
     ///
-    /// In words, where QEMU has no place for it.
-    pub fn comes(&mut self, parts: &Parts) -> Result<Option<Function>, String> {
+    /// [`Refused`], where QEMU has no place for it.
+    pub fn comes(&mut self, parts: &Parts) -> Result<Option<Function>, Refused> {
         let driver = parts.first.as_str();
         if !is_pci(driver) {
             return Ok(None);
@@ -201,9 +207,13 @@ impl Slots {
         let (id, wanted) = (parts.get("id").filter(|id| !id.is_empty()), parts.get("bus"));
         let bus = wanted.map_or_else(|| self.last_root.clone(), str::to_owned);
         if wanted.is_none() && bus != self.root && !is_bridge {
-            return Err(format!(
+            let what = format!(
                 "{driver}: QEMU puts what names no bus onto the root bus that was made last, and takes nothing but bridges and ports \
                  there (QEMU refuses that)"
+            );
+            return Err((
+                what,
+                "name the bus: bus=pci.0 on pc, bus=pcie.0 elsewhere, or a bridge or port behind the expander",
             ));
         }
         let at = parts.get("addr").and_then(address);
@@ -248,27 +258,30 @@ impl Slots {
     }
 
     /// Takes an address, or the first slot that is free.
-    fn place(&mut self, bus: &str, name: &str, holder: Holder, at: Option<Function>) -> Result<Function, String> {
+    fn place(&mut self, bus: &str, name: &str, holder: Holder, at: Option<Function>) -> Result<Function, Refused> {
         let taken = self.buses.entry(bus.to_owned()).or_default();
         let free = || (0..SLOTS).map(|slot| (slot, 0)).find(|function| !taken.contains_key(function));
         let Some((slot, function)) = at.or_else(free) else {
-            return Err(format!("{name}: every slot of bus \"{bus}\" is taken (QEMU refuses that)"));
+            let what = format!("{name}: every slot of bus \"{bus}\" is taken (QEMU refuses that)");
+            return Err((what, "put it behind a bridge or a port"));
         };
         if let Some(other) = taken.get(&(slot, function)) {
             let of = if function > 0 { format!(" function {function}") } else { String::new() };
-            return Err(format!("{name}: slot {slot:#x}{of} is {} (QEMU refuses that)", other.whose));
+            return Err((format!("{name}: slot {slot:#x}{of} is {} (QEMU refuses that)", other.whose), ANOTHER_SLOT));
         }
         let is_single = |holder: &Holder| !holder.multifunction;
         if function > 0 && taken.get(&(slot, 0)).is_some_and(is_single) {
-            return Err(format!(
+            let what = format!(
                 "PCI: single function device can't be populated in function {slot:x}.{function:x} (QEMU refuses that)"
-            ));
+            );
+            return Err((what, SHARED_SLOT));
         }
         let beside = (1..FUNCTIONS).find(|function| taken.contains_key(&(slot, *function)));
         if let Some(beside) = beside.filter(|_| function == 0 && is_single(&holder)) {
-            return Err(format!(
+            let what = format!(
                 "PCI: {slot:x}.0 indicates single function, but {slot:x}.{beside:x} is already populated (QEMU refuses that)"
-            ));
+            );
+            return Err((what, SHARED_SLOT));
         }
         taken.insert((slot, function), holder);
         Ok((slot, function))
